@@ -1,0 +1,3 @@
+"""Faces with their apparent expression and gender, on ROS 2."""
+
+__version__ = '0.1.0'

@@ -1,0 +1,1 @@
+"""The ROS-free heart: a frame in, faces out. Nothing here imports rclpy."""

@@ -1,0 +1,87 @@
+"""Geometry of boxes as pure functions on arrays; a box is x, y, width, height in pixels."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from face_affect_ros.affect.types import FloatArray, ImageArray
+
+
+def iou(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Return the intersection over union of each pair, (N, 4) x (M, 4) -> (N, M) in [0, 1]."""
+    start = np.maximum(first[:, np.newaxis, :2], second[np.newaxis, :, :2])
+    end = np.minimum((first[:, :2] + first[:, 2:])[:, np.newaxis],
+                     (second[:, :2] + second[:, 2:])[np.newaxis])
+    overlap = np.clip(end - start, 0.0, None).prod(axis=2)
+    areas = first[:, 2:].prod(axis=1)[:, np.newaxis] + second[:, 2:].prod(axis=1)[np.newaxis]
+    return np.asarray(overlap / np.maximum(areas - overlap, 1e-9), np.float32)
+
+
+def clip(boxes: FloatArray, width: int, height: int) -> FloatArray:
+    """Return the parts of boxes, (..., 4), that lie inside an image."""
+    limit = np.array([width, height], np.float32)
+    start = np.clip(boxes[..., :2], 0.0, limit)
+    end = np.clip(boxes[..., :2] + boxes[..., 2:], 0.0, limit)
+    return np.concatenate([start, end - start], axis=-1).astype(np.float32)
+
+
+def whole_pixels(box: FloatArray) -> tuple[int, int, int, int]:
+    """Return a box (4,) rounded to whole pixels, edges to the nearest, as plain integers."""
+    left, top, right, bottom = np.floor(
+        np.concatenate([box[:2], box[:2] + box[2:]]) + 0.5).astype(int).tolist()
+    return left, top, right - left, bottom - top
+
+
+def weighted_nms(values: FloatArray, scores: FloatArray,
+                 threshold: float) -> tuple[FloatArray, FloatArray]:
+    """Merge overlapping candidates into score-weighted means instead of dropping them.
+
+    Blending (Bazarevsky et al. 2019, BlazeFace, section 3.3) removes the jitter that plain
+    suppression gives from frame to frame.
+
+    values: (N, 4 + 2 K), a box and its landmarks. scores: (N,). threshold: overlap from which
+    two candidates are the same face. Returns the merged (M, 4 + 2 K) and (M,), best first.
+    """
+    order = np.argsort(-scores, kind='stable')
+    values, scores = values[order], scores[order]
+    overlaps = iou(values[:, :4], values[:, :4])
+    free = np.ones(len(values), bool)
+    merged, best = [], []
+    for index in range(len(values)):
+        if free[index]:
+            same = free & (overlaps[index] > threshold)
+            same[index] = True
+            merged.append(np.average(values[same], axis=0, weights=scores[same]))
+            best.append(scores[index])
+            free &= ~same
+    return (np.array(merged, np.float32).reshape(-1, values.shape[1]),
+            np.array(best, np.float32))
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """How an image was fitted into a square: square = image * scale + shift, each x and y."""
+
+    scale: FloatArray
+    shift: FloatArray
+
+    def to_image(self, points: FloatArray) -> FloatArray:
+        """Map points (..., 2) in pixels of the square back to pixels of the image."""
+        return np.asarray((points - self.shift) / self.scale, np.float32)
+
+
+def letterbox(image: ImageArray, size: int) -> tuple[ImageArray, Letterbox]:
+    """Fit an image into the middle of a black square of the given side, keeping its shape."""
+    height, width = image.shape[:2]
+    scale = size / max(width, height)
+    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+    # Averaging is exact but slow; the detector needs it only where sampling would skip pixels.
+    method = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
+    left, top = (size - inner[0]) // 2, (size - inner[1]) // 2
+    square = np.zeros((size, size, *image.shape[2:]), np.uint8)
+    square[top:top + inner[1], left:left + inner[0]] = cv2.resize(image, inner,
+                                                                  interpolation=method)
+    # The inner size was rounded, so that the two scales differ a little.
+    return square, Letterbox(np.array([inner[0] / width, inner[1] / height], np.float32),
+                             np.array([left, top], np.float32))

@@ -1,0 +1,62 @@
+"""A TFLite classifier of face crops, run the way its card says."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from face_affect_ros.affect.crop import CropSpec
+from face_affect_ros.affect.interpreter import Network
+from face_affect_ros.affect.model_store import ModelCard
+from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
+
+
+def calibrate(probabilities: FloatArray, temperature: float) -> FloatArray:
+    """Divide the logits behind probabilities (N, K) by a temperature (Guo et al. 2017)."""
+    if temperature == 1.0:
+        return probabilities
+    powered = np.power(np.maximum(probabilities, 1e-12), 1.0 / temperature)
+    return np.asarray(powered / powered.sum(axis=1, keepdims=True), np.float32)
+
+
+class Classifier:
+    """One network with one or more heads; all faces of a frame go through it in one batch."""
+
+    def __init__(self, card: ModelCard, *, tasks: Sequence[str] | None = None,
+                 num_threads: int = 1) -> None:
+        """Load a card's network; AffectError where it does not match its card.
+
+        tasks: the heads that are asked, all by default.
+        """
+        answers = [head.task for head in card.heads]
+        for task in tasks or ():
+            if task not in answers:
+                raise AffectError(f"model '{card.name}' answers {' and '.join(answers) or 'nothing'}"
+                                  f", not {task}; name another {task}_model, or '' for none")
+        self.card = card
+        self.heads = tuple(head for head in card.heads if tasks is None or head.task in tasks)
+        self._network = Network(card.path, num_threads=num_threads)
+        spec = card.crop
+        blank = np.zeros((1, spec.size, spec.size, spec.channels), np.float32)
+        if self._network.input_shape != blank.shape:
+            raise AffectError(f'{card.path}: input is {self._network.input_shape}, its card says '
+                              f'{blank.shape}')
+        outputs = self._network(blank)
+        for head in self.heads:
+            wanted = (1, len(head.labels))
+            if head.output >= len(outputs) or outputs[head.output].shape != wanted:
+                raise AffectError(f"{card.path}: output {head.output} must have the shape {wanted} "
+                                  f"for '{head.task}'; it does not match its card")
+
+    @property
+    def crop(self) -> CropSpec:
+        """How this classifier wants its faces."""
+        return self.card.crop
+
+    def __call__(self, crops: ImageArray) -> dict[str, FloatArray]:
+        """Return calibrated probabilities (N, K) by task, of crops (N, S, S, C) uint8."""
+        batch = crops.astype(np.float32)
+        batch *= self.card.scale
+        batch += self.card.offset
+        outputs = self._network(batch)
+        return {head.task: calibrate(outputs[head.output], head.temperature)
+                for head in self.heads}

@@ -1,0 +1,127 @@
+"""From a face box to the pixels that a classifier sees, in training and on the robot alike.
+
+A crop is a square around the face box, grown by a margin and turned until the eyes are level.
+Where it reaches over the image's edge, the edge pixels are repeated, so that the face keeps its
+place and scale in the crop.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from face_affect_ros.affect.types import LEFT_EYE, RIGHT_EYE, FloatArray, ImageArray
+
+#: Eyes nearer to each other than this share of the box give no trustworthy angle (profiles).
+MIN_EYE_DISTANCE = 0.15
+#: Faces turned further than this in the image plane are taken for bad landmarks, radians.
+MAX_ROLL = np.deg2rad(60.0)
+
+
+@dataclass(frozen=True)
+class CropSpec:
+    """How a classifier wants its faces.
+
+    size: side of the square crop in pixels.
+    channels: 1 (grey) or 3 (RGB).
+    margin: share of the face box's longer side added on each of the four sides, > -0.5.
+    align: turn the crop until the eyes are level, where the landmarks allow.
+    """
+
+    size: int
+    channels: int = 1
+    margin: float = 0.0
+    align: bool = True
+
+
+def roll_of(landmarks: FloatArray, side: float) -> float:
+    """Return the angle of the line through the eyes in radians, 0 when it cannot be trusted.
+
+    landmarks: (4, 2) in pixels, rows as in types.LANDMARKS. side: the face box's side in pixels.
+    """
+    dx, dy = (landmarks[LEFT_EYE] - landmarks[RIGHT_EYE]).tolist()
+    angle = float(np.arctan2(dy, dx))
+    distance = float(np.hypot(dx, dy))
+    trusted = distance >= MIN_EYE_DISTANCE * side and abs(angle) <= MAX_ROLL
+    return angle if trusted else 0.0
+
+
+def crop_matrix(box: FloatArray, spec: CropSpec, roll: float = 0.0) -> FloatArray:
+    """Return the (2, 3) affine map from image pixels to crop pixels.
+
+    box: x, y, width, height in pixels. roll: angle to turn away, radians. Pixel centres lie at
+    whole numbers, as OpenCV has it.
+    """
+    x, y, width, height = (float(value) for value in box)
+    side = max(width, height, 1.0) * (1.0 + 2.0 * spec.margin)
+    scale = spec.size / side
+    cos, sin = scale * np.cos(roll), scale * np.sin(roll)
+    centre = np.array([x + width / 2.0 - 0.5, y + height / 2.0 - 0.5])
+    turn = np.array([[cos, sin], [-sin, cos]])
+    shift = (spec.size - 1) / 2.0 - turn @ centre
+    return np.column_stack([turn, shift]).astype(np.float32)
+
+
+def warp(image: ImageArray, matrix: FloatArray, size: int) -> ImageArray:
+    """Return the (size, size[, C]) uint8 crop of an image under a crop matrix.
+
+    A crop much smaller than its face is averaged down first: sampling alone would alias.
+    """
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    factor = int(1.0 / scale) if scale > 0.0 else 1
+    if factor >= 2:
+        image, matrix = _reduce(image, matrix, size, factor)
+    return np.asarray(cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR,
+                                     borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def extract_crops(image: ImageArray, boxes: FloatArray, landmarks: FloatArray,
+                  spec: CropSpec) -> ImageArray:
+    """Return the crops of all faces of an image, (N, size, size, channels) uint8.
+
+    image: (H, W) grey or (H, W, 3) BGR, uint8. boxes: (N, 4). landmarks: (N, 4, 2), NaN where
+    unknown. Crops of three channels are RGB.
+    """
+    crops = np.empty((len(boxes), spec.size, spec.size, spec.channels), np.uint8)
+    for crop, box, points in zip(crops, boxes, landmarks):
+        roll = roll_of(points, float(max(box[2], box[3]))) if spec.align else 0.0
+        crop[:] = to_channels(warp(image, crop_matrix(box, spec, roll), spec.size), spec.channels)
+    return crops
+
+
+def to_channels(crop: ImageArray, channels: int) -> ImageArray:
+    """Return a (H, W) or (H, W, 3) BGR image as (H, W, 1) grey or (H, W, 3) RGB."""
+    if channels == 1:
+        grey = crop if crop.ndim == 2 else cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
+        return np.asarray(grey, np.uint8)[:, :, np.newaxis]
+    code = cv2.COLOR_GRAY2RGB if crop.ndim == 2 else cv2.COLOR_BGR2RGB
+    return np.asarray(cv2.cvtColor(crop, code), np.uint8)
+
+
+def box_of_chip(width: int, height: int, margin: float) -> FloatArray:
+    """Return the face box whose crop with this margin is the whole picture, (4,) float32.
+
+    For data sets whose pictures are face crops already.
+    """
+    side = max(width, height) / (1.0 + 2.0 * margin)
+    return np.array([(width - side) / 2.0, (height - side) / 2.0, side, side], np.float32)
+
+
+def _reduce(image: ImageArray, matrix: FloatArray, size: int,
+            factor: int) -> tuple[ImageArray, FloatArray]:
+    """Shrink the part of the image under the crop by a whole factor, and the matrix with it."""
+    inverse = cv2.invertAffineTransform(matrix)
+    corners = np.array([[-1, -1], [size, -1], [-1, size], [size, size]], np.float32)
+    corners = corners @ inverse[:, :2].T + inverse[:, 2]
+    height, width = image.shape[:2]
+    left, top = np.clip(np.floor(corners.min(0)).astype(int), 0, [width - 1, height - 1])
+    right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 1, [left + 1, top + 1],
+                            [width, height])
+    part = image[top:bottom, left:right]
+    target = (max(1, round((right - left) / factor)), max(1, round((bottom - top) / factor)))
+    small = np.asarray(cv2.resize(part, target, interpolation=cv2.INTER_AREA), np.uint8)
+    fx, fy = (right - left) / target[0], (bottom - top) / target[1]
+    # image = small * f + (f - 1) / 2 + origin, for pixel centres at whole numbers
+    to_image = np.array([[fx, 0.0, (fx - 1) / 2 + left], [0.0, fy, (fy - 1) / 2 + top],
+                         [0.0, 0.0, 1.0]])
+    return small, (matrix @ to_image).astype(np.float32)

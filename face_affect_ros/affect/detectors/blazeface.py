@@ -1,0 +1,82 @@
+"""BlazeFace (Bazarevsky et al. 2019): the MediaPipe networks with our own decoding."""
+
+import cv2
+import numpy as np
+
+from face_affect_ros.affect.boxes import letterbox, weighted_nms
+from face_affect_ros.affect.interpreter import Network
+from face_affect_ros.affect.model_store import ModelCard
+from face_affect_ros.affect.types import (
+    LANDMARKS,
+    AffectError,
+    Detections,
+    FloatArray,
+    ImageArray,
+)
+
+#: Logits beyond this are 0 or 1 in float32 anyway, and exp() of more would overflow.
+MAX_LOGIT = 80.0
+
+
+def make_anchors(size: int, layers: list[tuple[int, int]]) -> FloatArray:
+    """Return the anchor centres of an SSD head in pixels, (N, 2).
+
+    size: side of the network's square input. layers: (stride, anchors per cell), in the order
+    of the network's outputs.
+    """
+    centres = []
+    for stride, per_cell in layers:
+        cells = (np.arange(size // stride, dtype=np.float32) + 0.5) * stride
+        grid = np.stack(np.meshgrid(cells, cells), axis=-1).reshape(-1, 2)
+        centres.append(np.repeat(grid, per_cell, axis=0))
+    return np.concatenate(centres).astype(np.float32)
+
+
+class BlazeFace:
+    """Detects faces with one of the BlazeFace networks; which one says the card."""
+
+    def __init__(self, card: ModelCard, *, min_score: float, num_threads: int = 1) -> None:
+        """Load the network of a card whose `anchors` lists [stride, anchors per cell].
+
+        min_score: detections below it are dropped, in [0, 1].
+        """
+        self.name = card.name
+        self._card = card
+        odds = min_score / max(1.0 - min_score, 1e-9)
+        self._min_logit = float(np.log(max(odds, 1e-9)))
+        self._overlap = float(card.facts['nms_overlap'])
+        self._network = Network(card.path, num_threads=num_threads)
+        size = card.crop.size
+        self._anchors = make_anchors(size, [(int(s), int(n)) for s, n in card.facts['anchors']])
+        if self._network.input_shape != (1, size, size, 3):
+            raise AffectError(f'{card.path}: input is {self._network.input_shape}, its card says '
+                              f'{(1, size, size, 3)}')
+
+    def __call__(self, image: ImageArray) -> Detections:
+        """Return the faces of a (H, W) grey or (H, W, 3) BGR uint8 image, best first."""
+        square, box = letterbox(image, self._card.crop.size)
+        code = cv2.COLOR_GRAY2RGB if square.ndim == 2 else cv2.COLOR_BGR2RGB
+        rgb = cv2.cvtColor(square, code).astype(np.float32)
+        rgb *= self._card.scale
+        rgb += self._card.offset
+        regressors, logits = self._network(rgb[np.newaxis])
+        candidates, scores = self._decode(regressors[0], logits[0, :, 0])
+        values, scores = weighted_nms(candidates, scores, self._overlap)
+        boxes = values[:, :4].copy()
+        boxes[:, :2] = box.to_image(values[:, :2])
+        boxes[:, 2:] /= box.scale
+        points = box.to_image(values[:, 4:].reshape(-1, len(LANDMARKS), 2))
+        return Detections(boxes, scores, points)
+
+    def _decode(self, regressors: FloatArray, logits: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Turn raw outputs into boxes with landmarks in pixels of the square, and scores."""
+        keep = np.flatnonzero(logits >= self._min_logit)
+        raw, anchors = regressors[keep], self._anchors[keep]
+        # Each row: centre x, y, width, height, then x, y of eyes, nose, mouth and two ears.
+        points = raw.reshape(len(raw), raw.shape[1] // 2, 2).copy()
+        points[:, 0] += anchors
+        points[:, 2:] += anchors[:, np.newaxis]
+        points[:, 0] -= points[:, 1] / 2.0
+        values = points[:, :2 + len(LANDMARKS)].reshape(len(raw), 4 + 2 * len(LANDMARKS))
+        scores = 1.0 / (1.0 + np.exp(-np.clip(logits[keep], -MAX_LOGIT, MAX_LOGIT)))
+        return values, scores.astype(np.float32)

@@ -1,0 +1,28 @@
+"""Make a detector by its name."""
+
+from pathlib import Path
+
+from face_affect_ros.affect.detectors.base import Detector
+from face_affect_ros.affect.detectors.blazeface import BlazeFace
+from face_affect_ros.affect.detectors.yunet import YuNet
+from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.types import AffectError
+
+DETECTORS = ('blazeface_back', 'blazeface_full_range', 'blazeface_short_range', 'yunet')
+
+
+def make_detector(name: str, *, model: str = '', min_score: float = 0.5,
+                  num_threads: int = 1) -> Detector:
+    """Return a loaded detector.
+
+    name: one of DETECTORS. model: path of YuNet's ONNX file; the other detectors have a card.
+    min_score: detections below it are dropped, in [0, 1]. Raises AffectError.
+    """
+    if name not in DETECTORS:
+        raise AffectError(f"detector '{name}' is not one of {', '.join(DETECTORS)}")
+    if name == 'yunet':
+        if not model:
+            raise AffectError("detector 'yunet' needs the path of its ONNX file in the parameter "
+                              "'detector_model'")
+        return YuNet(Path(model).expanduser(), min_score=min_score)
+    return BlazeFace(load_card(name), min_score=min_score, num_threads=num_threads)

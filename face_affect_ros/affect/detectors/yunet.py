@@ -1,0 +1,52 @@
+"""YuNet (Wu, Peng, Yu 2023) through OpenCV's FaceDetectorYN."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from face_affect_ros.affect.types import AffectError, Detections, ImageArray
+
+#: OpenCV 4.8 is the first whose importer reads the 2023 network with a free input size.
+NEEDS_OPENCV = (4, 8)
+
+
+class YuNet:
+    """Detects faces with a YuNet network in an ONNX file."""
+
+    name = 'yunet'
+
+    def __init__(self, path: Path, *, min_score: float, nms_overlap: float = 0.3) -> None:
+        """Load the network; AffectError where the file is missing or OpenCV cannot read it.
+
+        min_score: detections below it are dropped, in [0, 1]. nms_overlap: IoU from which two
+        detections are the same face.
+        """
+        if not path.is_file():
+            raise AffectError(f"{path}: there is no YuNet model; set the parameter "
+                              "'detector_model' to a face_detection_yunet_*.onnx file")
+        version = tuple(int(part) for part in cv2.__version__.split('.')[:2])
+        if version < NEEDS_OPENCV:
+            raise AffectError(f'YuNet needs OpenCV 4.8 or newer, this is {cv2.__version__}; choose '
+                              'a blazeface detector or install a newer opencv-python')
+        try:
+            self._detector = cv2.FaceDetectorYN.create(str(path), '', (32, 32), min_score,
+                                                       nms_overlap)
+        except cv2.error as error:
+            raise AffectError(f'{path}: OpenCV cannot read this model: {error.err}') from error
+
+    def __call__(self, image: ImageArray) -> Detections:
+        """Return the faces of a (H, W) grey or (H, W, 3) BGR uint8 image, best first."""
+        if image.ndim == 2:
+            image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
+        self._detector.setInputSize((image.shape[1], image.shape[0]))
+        found = self._detector.detect(image)[1]
+        if found is None:
+            return Detections.empty()
+        found = np.asarray(found, np.float32)
+        found = found[np.argsort(-found[:, 14], kind='stable')]
+        # Right eye, left eye, nose, right and left corner of the mouth.
+        points = found[:, 4:14].reshape(-1, 5, 2)
+        mouth = points[:, 3:].mean(axis=1, keepdims=True)
+        return Detections(found[:, :4], found[:, 14],
+                          np.concatenate([points[:, :3], mouth], axis=1))

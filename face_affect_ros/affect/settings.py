@@ -1,0 +1,51 @@
+"""The choices a user has, and the pipeline made from them."""
+
+from dataclasses import dataclass
+
+from face_affect_ros.affect.classifier import Classifier
+from face_affect_ros.affect.detectors import make_detector
+from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.pipeline import AffectPipeline
+from face_affect_ros.affect.tracker import Tracker
+
+
+@dataclass(frozen=True)
+class PipelineSettings:
+    """What the node's parameters and the command line's options choose.
+
+    detector, detector_model, min_score: see make_detector. start_score, track_timeout [s],
+    track_id_prefix: see Tracker. emotion_model, gender_model: name or path of a model, '' to
+    switch the attribute off; the same name twice loads one network with two heads.
+    smoothing_time_constant [s]: see Smoother. num_threads: of each network, >= 1.
+    """
+
+    detector: str = 'blazeface_back'
+    detector_model: str = ''
+    min_score: float = 0.4
+    start_score: float = 0.5
+    emotion_model: str = 'emotion_mini_xception'
+    gender_model: str = 'gender_mini_xception'
+    track_timeout: float = 1.0
+    track_id_prefix: str = ''
+    smoothing_time_constant: float = 0.5
+    num_threads: int = 1
+
+
+def make_pipeline(settings: PipelineSettings) -> AffectPipeline:
+    """Load all models and return the pipeline; AffectError names what is wrong."""
+    detector = make_detector(settings.detector, model=settings.detector_model,
+                             min_score=settings.min_score, num_threads=settings.num_threads)
+    return AffectPipeline(
+        detector=detector,
+        classifiers=_make_classifiers(settings),
+        tracker=Tracker(timeout=settings.track_timeout, start_score=settings.start_score,
+                        prefix=settings.track_id_prefix),
+        smoothing_time_constant=settings.smoothing_time_constant)
+
+
+def _make_classifiers(settings: PipelineSettings) -> list[Classifier]:
+    wanted = {'emotion': settings.emotion_model, 'gender': settings.gender_model}
+    models = dict.fromkeys(name for name in wanted.values() if name)
+    return [Classifier(load_card(model), num_threads=settings.num_threads,
+                       tasks=[task for task, name in wanted.items() if name == model])
+            for model in models]

@@ -1,0 +1,55 @@
+"""Calm labels: probabilities averaged over a track's recent past."""
+
+import math
+
+import numpy as np
+
+from face_affect_ros.affect.model_store import Head
+from face_affect_ros.affect.types import UNKNOWN, Estimate, FloatArray
+
+
+class Smoother:
+    """Exponential average of one head's probabilities over one track.
+
+    The time constant is in seconds, so that the behaviour does not depend on the frame rate.
+    """
+
+    def __init__(self, head: Head, *, time_constant: float, hysteresis: float = 0.05) -> None:
+        """Start without a past.
+
+        time_constant: seconds after which the weight of the past has fallen to 1/e; 0 switches
+        smoothing off. hysteresis: lead in probability that a new label needs over the old one;
+        the same lead is needed to leave UNKNOWN.
+        """
+        self._head = head
+        self.time_constant = time_constant
+        self._hysteresis = hysteresis
+        self._mean: FloatArray | None = None
+        self._stamp = 0.0
+        self._best = -1
+        self._known = False
+
+    def __call__(self, probabilities: FloatArray, stamp: float) -> Estimate:
+        """Add (K,) probabilities seen at a time in seconds; return the smoothed estimate."""
+        if self._mean is None:
+            self._mean = probabilities.copy()
+        else:
+            weight = self._weight(max(0.0, stamp - self._stamp))
+            self._mean += weight * (probabilities - self._mean)
+        self._stamp = stamp
+        return self._decide(self._mean)
+
+    def _weight(self, elapsed: float) -> float:
+        if self.time_constant <= 0.0:
+            return 1.0
+        return 1.0 - math.exp(-elapsed / self.time_constant)
+
+    def _decide(self, mean: FloatArray) -> Estimate:
+        best = int(np.argmax(mean))
+        if self._best < 0 or mean[best] >= mean[self._best] + self._hysteresis:
+            self._best = best
+        confidence = float(mean[self._best])
+        lead = 0.0 if self._known or self.time_constant <= 0.0 else self._hysteresis
+        self._known = confidence >= self._head.threshold + lead
+        label = self._head.labels[self._best] if self._known else UNKNOWN
+        return Estimate(label, confidence, mean.copy())

@@ -1,0 +1,119 @@
+"""Stable ids: the faces of a frame joined to the faces of the frames before."""
+
+import itertools
+import secrets
+import string
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from face_affect_ros.affect.types import Detections, FloatArray
+
+#: Joining costs the distance of the centres in face sides plus the change of scale (|ln|).
+MAX_COST = 1.0
+#: Share of a newly measured velocity in the track's velocity.
+VELOCITY_GAIN = 0.5
+#: A prediction is not carried further than this, seconds: faces do not keep a course for long.
+MAX_COAST = 0.5
+
+
+@dataclass
+class Track:
+    """One face over time.
+
+    id: unique. box: (4,) float32, as last seen. velocity: (2,) float32, of the centre, px/s.
+    first, last: stamps in seconds.
+    """
+
+    id: str
+    box: FloatArray
+    velocity: FloatArray
+    first: float
+    last: float
+
+    def predict(self, stamp: float) -> FloatArray:
+        """Return where the box should be at a time in seconds, (4,) float32."""
+        box = self.box.copy()
+        box[:2] += self.velocity * min(max(stamp - self.last, 0.0), MAX_COAST)
+        return box
+
+    def see(self, box: FloatArray, stamp: float) -> None:
+        """Take the box that a detector found at a time in seconds."""
+        elapsed = stamp - self.last
+        if elapsed > 0.0:
+            moved = (box[:2] + box[2:] / 2) - (self.box[:2] + self.box[2:] / 2)
+            self.velocity = self.velocity + VELOCITY_GAIN * (moved / elapsed - self.velocity)
+        self.box, self.last = box, stamp
+
+
+def random_prefix() -> str:
+    """Return a prefix that keeps the ids of one run apart from those of any other."""
+    return 'f' + ''.join(secrets.choice(string.ascii_lowercase) for _ in range(5))
+
+
+class Tracker:
+    """Joins detections to tracks by place, size and motion."""
+
+    def __init__(self, *, timeout: float, start_score: float, prefix: str = '') -> None:
+        """Start without tracks.
+
+        timeout: seconds without a detection after which a track ends. start_score: score in
+        [0, 1] that a detection needs to start a track; weaker ones only continue one (as in
+        ByteTrack, Zhang et al. 2022). prefix: first part of every id, random by default.
+        """
+        self.timeout = timeout
+        self.start_score = start_score
+        self._prefix = prefix or random_prefix()
+        self._count = itertools.count(1)
+        self._tracks: list[Track] = []
+        self._now = -np.inf
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Return the ids of the living tracks, seen in the last frame or not."""
+        return frozenset(track.id for track in self._tracks)
+
+    def update(self, detections: Detections, stamp: float) -> list[Track | None]:
+        """Join one frame's detections, return each one's track, None where it starts none.
+
+        stamp: time of the frame in seconds. Where time jumps back by more than the timeout, as
+        when a bag is played again, all tracks end.
+        """
+        if stamp < self._now - self.timeout:
+            self._tracks = []
+        self._now = stamp
+        self._tracks = [t for t in self._tracks if stamp - t.last <= self.timeout]
+        joined: list[Track | None] = [None] * len(detections)
+        for track, index in self._assign(detections, stamp):
+            track.see(detections.boxes[index], stamp)
+            joined[index] = track
+        for index in range(len(detections)):
+            if joined[index] is None and detections.scores[index] >= self.start_score:
+                joined[index] = self._start(detections.boxes[index], stamp)
+        return joined
+
+    def _assign(self, detections: Detections, stamp: float) -> list[tuple[Track, int]]:
+        if not self._tracks or not len(detections):
+            return []
+        predicted = np.array([track.predict(stamp) for track in self._tracks])
+        costs = join_costs(predicted, detections.boxes)
+        rows, columns = linear_sum_assignment(np.minimum(costs, 2 * MAX_COST))
+        return [(self._tracks[row], int(column)) for row, column in zip(rows, columns)
+                if costs[row, column] <= MAX_COST]
+
+    def _start(self, box: FloatArray, stamp: float) -> Track:
+        track = Track(f'{self._prefix}{next(self._count):04d}', box, np.zeros(2, np.float32),
+                      stamp, stamp)
+        self._tracks.append(track)
+        return track
+
+
+def join_costs(tracks: FloatArray, boxes: FloatArray) -> FloatArray:
+    """Return how badly boxes (M, 4) fit to tracks (N, 4), (N, M), 0 is a perfect fit."""
+    apart = ((tracks[:, np.newaxis, :2] + tracks[:, np.newaxis, 2:] / 2)
+             - (boxes[np.newaxis, :, :2] + boxes[np.newaxis, :, 2:] / 2))
+    sides = np.sqrt(np.maximum(tracks[:, 2:].prod(axis=1), 1.0))[:, np.newaxis]
+    other = np.sqrt(np.maximum(boxes[:, 2:].prod(axis=1), 1.0))[np.newaxis]
+    distance = np.linalg.norm(apart, axis=2) / np.maximum(sides, other)
+    return np.asarray(distance + np.abs(np.log(sides / other)), np.float32)

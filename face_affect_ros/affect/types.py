@@ -1,0 +1,84 @@
+"""The value types that travel through the heart: detections in, faces out."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+ImageArray = npt.NDArray[np.uint8]
+
+#: The order of FER-2013 (Goodfellow et al. 2013), used everywhere.
+EMOTIONS = ('angry', 'disgust', 'fear', 'happy', 'sad', 'surprise', 'neutral')
+GENDERS = ('woman', 'man')
+LABELS = {'emotion': EMOTIONS, 'gender': GENDERS}
+UNKNOWN = 'unknown'
+
+#: Rows of a landmark array. Left and right are the person's own.
+LANDMARKS = ('right_eye', 'left_eye', 'nose', 'mouth')
+RIGHT_EYE, LEFT_EYE, NOSE, MOUTH = range(4)
+
+
+class AffectError(Exception):
+    """Something the user can mend; the message names the culprit and the remedy."""
+
+
+@dataclass(frozen=True)
+class Detections:
+    """The faces a detector found in one image, best first.
+
+    boxes: (N, 4) float32, x, y, width, height in pixels; may reach over the image's edge.
+    scores: (N,) float32 in [0, 1].
+    landmarks: (N, 4, 2) float32, x, y in pixels, rows as in LANDMARKS; NaN where unknown.
+    """
+
+    boxes: FloatArray
+    scores: FloatArray
+    landmarks: FloatArray
+
+    @classmethod
+    def empty(cls) -> 'Detections':
+        """Return the detections of an image without faces."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32),
+                   np.zeros((0, len(LANDMARKS), 2), np.float32))
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __getitem__(self, index: Any) -> 'Detections':
+        return Detections(self.boxes[index], self.scores[index], self.landmarks[index])
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one classifier head says of one face, smoothed over its track.
+
+    label: one of the head's labels, or UNKNOWN where the confidence is below the threshold.
+    confidence: probability in [0, 1] of the most probable label, known or not.
+    probabilities: (K,) float32 that sum to 1, in the order of the head's labels.
+    """
+
+    label: str
+    confidence: float
+    probabilities: FloatArray
+
+
+@dataclass(frozen=True)
+class Face:
+    """One tracked face of one frame.
+
+    id: starts with a letter, never re-used, says nothing about who it is.
+    box: (4,) float32, x, y, width, height in pixels, clipped to the image.
+    score: the detector's confidence in [0, 1].
+    landmarks: (4, 2) float32 in pixels, rows as in LANDMARKS; NaN where unknown.
+    estimates: by task ('emotion', 'gender'); a task that is switched off is absent.
+    tracked_for: seconds since the track was first seen.
+    """
+
+    id: str
+    box: FloatArray
+    score: float
+    landmarks: FloatArray
+    estimates: dict[str, Estimate] = field(default_factory=dict)
+    tracked_for: float = 0.0

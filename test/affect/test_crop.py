@@ -1,0 +1,120 @@
+"""Crops: right place, right scale, level eyes, for training and robot alike."""
+
+import cv2
+import numpy as np
+import pytest
+
+from face_affect_ros.affect.crop import (
+    CropSpec,
+    box_of_chip,
+    crop_matrix,
+    extract_crops,
+    roll_of,
+    warp,
+)
+
+NO_LANDMARKS = np.full((1, 4, 2), np.nan, np.float32)
+
+
+def gradient(height: int, width: int) -> np.ndarray:
+    """Return a grey picture that is smooth, so that interpolation changes little."""
+    rows, columns = np.mgrid[:height, :width]
+    return (rows + columns).clip(0, 255).astype(np.uint8)
+
+
+def test_a_crop_inside_the_image_is_that_part_of_it() -> None:
+    image = gradient(100, 100)
+    box = np.array([[20, 30, 16, 16]], np.float32)
+    crops = extract_crops(image, box, NO_LANDMARKS, CropSpec(size=16))
+    assert crops.shape == (1, 16, 16, 1)
+    np.testing.assert_array_equal(crops[0, :, :, 0], image[30:46, 20:36])
+
+
+def test_the_margin_grows_the_square_on_all_sides() -> None:
+    image = gradient(100, 100)
+    box = np.array([[20, 30, 16, 16]], np.float32)
+    crops = extract_crops(image, box, NO_LANDMARKS, CropSpec(size=32, margin=0.5))
+    np.testing.assert_array_equal(crops[0, :, :, 0], image[22:54, 12:44])
+
+
+def test_a_flat_box_gives_a_square_around_its_centre() -> None:
+    image = gradient(100, 100)
+    crops = extract_crops(image, np.array([[20, 40, 20, 10]], np.float32), NO_LANDMARKS,
+                          CropSpec(size=20))
+    np.testing.assert_array_equal(crops[0, :, :, 0], image[35:55, 20:40])
+
+
+def test_beyond_the_edge_the_edge_is_repeated() -> None:
+    image = gradient(40, 40) + np.uint8(10)
+    crops = extract_crops(image, np.array([[-8, 10, 16, 16]], np.float32), NO_LANDMARKS,
+                          CropSpec(size=16))
+    np.testing.assert_array_equal(crops[0, :, 8:, 0], image[10:26, :8])
+    np.testing.assert_array_equal(crops[0, :, :8, 0], np.repeat(image[10:26, :1], 8, axis=1))
+
+
+@pytest.mark.parametrize('degrees', [-40.0, -10.0, 0.0, 25.0])
+def test_the_eyes_come_out_level(degrees: float) -> None:
+    angle = np.deg2rad(degrees)
+    centre, reach = np.array([50.0, 50.0]), 10.0 * np.array([np.cos(angle), np.sin(angle)])
+    points = np.full((4, 2), np.nan, np.float32)
+    points[0], points[1] = centre - reach, centre + reach
+    roll = roll_of(points, 40.0)
+    assert roll == pytest.approx(angle, abs=1e-6)
+    matrix = crop_matrix(np.array([30, 30, 40, 40], np.float32), CropSpec(size=48), roll)
+    eyes = points[:2] @ matrix[:, :2].T + matrix[:, 2]
+    assert eyes[0, 1] == pytest.approx(eyes[1, 1], abs=1e-3)
+    assert eyes[0, 0] < eyes[1, 0]
+
+
+@pytest.mark.parametrize(('right', 'left'), [
+    ((50.0, 50.0), (53.0, 50.0)),     # a profile: the eyes are one
+    ((50.0, 50.0), (52.0, 75.0)),     # lying on the side: no face of ours
+    ((np.nan, np.nan), (60.0, 50.0)),
+])
+def test_a_doubtful_angle_is_not_used(right: tuple[float, float],
+                                      left: tuple[float, float]) -> None:
+    points = np.array([right, left, (0, 0), (0, 0)], np.float32)
+    assert roll_of(points, 40.0) == 0.0
+
+
+def test_colour_comes_out_as_rgb_and_as_grey() -> None:
+    image = np.zeros((40, 40, 3), np.uint8)
+    image[:] = (255, 0, 0)  # blue, as OpenCV has it
+    box = np.array([[10, 10, 8, 8]], np.float32)
+    rgb = extract_crops(image, box, NO_LANDMARKS, CropSpec(size=8, channels=3))
+    assert rgb[0, 4, 4].tolist() == [0, 0, 255]
+    grey = extract_crops(image, box, NO_LANDMARKS, CropSpec(size=8, channels=1))
+    assert grey[0, 4, 4].tolist() == [29]
+    from_grey = extract_crops(image[:, :, 0], box, NO_LANDMARKS, CropSpec(size=8, channels=3))
+    assert from_grey[0, 4, 4].tolist() == [255, 255, 255]
+
+
+def test_a_large_face_is_averaged_down_not_sampled() -> None:
+    checker = (np.indices((800, 800)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    box = np.array([[100, 100, 600, 600]], np.float32)
+    crop = extract_crops(checker, box, NO_LANDMARKS, CropSpec(size=48))
+    assert abs(float(crop.mean()) - 127.5) < 3
+    assert float(crop.std()) < 16  # sampling would give black and white, 127
+
+
+def test_averaging_keeps_the_face_in_place() -> None:
+    image = cv2.GaussianBlur((np.indices((600, 600)).sum(axis=0) // 60 % 2 * 255).astype(np.uint8),
+                             (0, 0), 12)
+    matrix = crop_matrix(np.array([90, 120, 400, 400], np.float32), CropSpec(size=64), 0.3)
+    reduced = warp(image, matrix, 64).astype(float)
+    plain = cv2.warpAffine(cv2.GaussianBlur(image, (0, 0), 3), matrix, (64, 64)).astype(float)
+    assert np.abs(reduced - plain).mean() < 2.0
+
+
+@pytest.mark.parametrize('margin', [0.0, 0.1, 0.25])
+def test_the_crop_of_a_chip_is_the_whole_chip(margin: float) -> None:
+    chip = gradient(48, 48)
+    crops = extract_crops(chip, box_of_chip(48, 48, margin)[np.newaxis], NO_LANDMARKS,
+                          CropSpec(size=48, margin=margin))
+    np.testing.assert_allclose(crops[0, :, :, 0].astype(int), chip, atol=1)
+
+
+def test_no_faces_no_crops() -> None:
+    crops = extract_crops(gradient(10, 10), np.zeros((0, 4), np.float32), NO_LANDMARKS[:0],
+                          CropSpec(size=48, channels=3))
+    assert crops.shape == (0, 48, 48, 3)

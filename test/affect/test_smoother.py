@@ -1,0 +1,72 @@
+"""Calm labels, with a time constant in seconds."""
+
+import math
+
+import numpy as np
+import pytest
+
+from face_affect_ros.affect.model_store import Head
+from face_affect_ros.affect.smoother import Smoother
+from face_affect_ros.affect.types import GENDERS, UNKNOWN
+
+WOMAN, MAN = np.array([1.0, 0.0], np.float32), np.array([0.0, 1.0], np.float32)
+
+
+def make(threshold: float = 0.6, tau: float = 0.5, hysteresis: float = 0.0) -> Smoother:
+    """Return a smoother of a gender head."""
+    return Smoother(Head('gender', 0, GENDERS, threshold), time_constant=tau,
+                    hysteresis=hysteresis)
+
+
+def test_the_first_answer_is_taken_as_it_is() -> None:
+    estimate = make()(np.array([0.7, 0.3], np.float32), 10.0)
+    assert estimate.label == 'woman'
+    assert estimate.confidence == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize('rate', [5, 30, 200])
+def test_after_one_time_constant_the_past_weighs_1_over_e_at_any_rate(rate: int) -> None:
+    smoother = make(tau=1.0)
+    smoother(WOMAN, 0.0)
+    for step in range(1, rate + 1):
+        estimate = smoother(MAN, step / rate)
+    np.testing.assert_allclose(estimate.probabilities, [1 / math.e, 1 - 1 / math.e], atol=1e-4)
+
+
+def test_a_single_odd_frame_does_not_change_the_label() -> None:
+    smoother = make(tau=0.5)
+    smoother(WOMAN, 0.0)
+    assert smoother(MAN, 0.033).label == 'woman'
+
+
+def test_below_the_threshold_the_answer_is_unknown_with_its_confidence() -> None:
+    estimate = make(threshold=0.6)(np.array([0.55, 0.45], np.float32), 0.0)
+    assert estimate.label == UNKNOWN
+    assert estimate.confidence == pytest.approx(0.55)
+
+
+def test_without_a_time_constant_every_frame_speaks_for_itself() -> None:
+    smoother = make(tau=0.0)
+    assert smoother(WOMAN, 0.0).label == 'woman'
+    assert smoother(MAN, 0.0).label == 'man'
+
+
+def test_a_new_label_needs_a_lead() -> None:
+    smoother = make(threshold=0.0, tau=0.0, hysteresis=0.1)
+    assert smoother(np.array([0.52, 0.48], np.float32), 0.0).label == 'woman'
+    assert smoother(np.array([0.46, 0.54], np.float32), 0.1).label == 'woman'
+    assert smoother(np.array([0.44, 0.56], np.float32), 0.2).label == 'man'
+
+
+def test_time_that_stands_still_or_runs_back_adds_nothing() -> None:
+    smoother = make()
+    smoother(WOMAN, 1.0)
+    np.testing.assert_allclose(smoother(MAN, 1.0).probabilities, WOMAN)
+    np.testing.assert_allclose(smoother(MAN, 0.5).probabilities, WOMAN)
+
+
+def test_the_estimate_is_not_changed_by_what_comes_later() -> None:
+    smoother = make()
+    first = smoother(WOMAN, 0.0)
+    smoother(MAN, 5.0)
+    np.testing.assert_array_equal(first.probabilities, WOMAN)

@@ -1,0 +1,92 @@
+"""Tracks: ids stay with faces, end with them, and are not used again."""
+
+import numpy as np
+import pytest
+
+from face_affect_ros.affect.tracker import Tracker, join_costs, random_prefix
+from face_affect_ros.affect.types import Detections
+
+
+def detections(*boxes: tuple[float, float, float], score: float = 0.9) -> Detections:
+    """Return square faces given by centre x, centre y and side."""
+    array = np.array([(x - s / 2, y - s / 2, s, s) for x, y, s in boxes], np.float32)
+    return Detections(array.reshape(-1, 4), np.full(len(boxes), score, np.float32),
+                      np.full((len(boxes), 4, 2), np.nan, np.float32))
+
+
+def make_tracker(timeout: float = 1.0) -> Tracker:
+    """Return a tracker with ids t0001, t0002, ..."""
+    return Tracker(timeout=timeout, start_score=0.5, prefix='t')
+
+
+def ids(tracker: Tracker, found: Detections, stamp: float) -> list[str | None]:
+    """Return the id of each detection, None where it got none."""
+    return [track.id if track else None for track in tracker.update(found, stamp)]
+
+
+def test_faces_that_move_keep_their_ids_whatever_their_order() -> None:
+    tracker = make_tracker()
+    assert ids(tracker, detections((100, 100, 50), (300, 100, 50)), 0.0) == ['t0001', 't0002']
+    assert ids(tracker, detections((290, 105, 52), (112, 98, 49)), 0.1) == ['t0002', 't0001']
+
+
+def test_motion_is_carried_on_while_two_faces_pass_each_other() -> None:
+    tracker = make_tracker()
+    for step in range(21):
+        left, right = 100 + 10 * step, 300 - 10 * step
+        found = detections((left, 100, 40), (right, 130, 40))
+        assert ids(tracker, found, step / 10) == ['t0001', 't0002']
+
+
+def test_a_face_that_was_hidden_for_a_moment_comes_back_as_itself() -> None:
+    tracker = make_tracker(timeout=1.0)
+    ids(tracker, detections((100, 100, 50)), 0.0)
+    assert ids(tracker, detections(), 0.5) == []
+    assert ids(tracker, detections((105, 100, 50)), 1.0) == ['t0001']
+
+
+def test_a_face_that_left_gets_a_new_id() -> None:
+    tracker = make_tracker(timeout=1.0)
+    ids(tracker, detections((100, 100, 50)), 0.0)
+    assert ids(tracker, detections((100, 100, 50)), 1.5) == ['t0002']
+    assert tracker.ids == {'t0002'}
+
+
+def test_a_weak_detection_continues_a_track_but_starts_none() -> None:
+    tracker = make_tracker()
+    assert ids(tracker, detections((100, 100, 50), score=0.45), 0.0) == [None]
+    assert ids(tracker, detections((100, 100, 50), score=0.55), 0.1) == ['t0001']
+    assert ids(tracker, detections((100, 100, 50), score=0.45), 0.2) == ['t0001']
+
+
+@pytest.mark.parametrize('box', [(180, 100, 50), (100, 100, 150)])
+def test_what_is_too_far_or_too_different_is_another_face(box: tuple[float, ...]) -> None:
+    tracker = make_tracker()
+    ids(tracker, detections((100, 100, 50)), 0.0)
+    assert ids(tracker, detections(box), 0.1) == ['t0002']
+
+
+def test_time_that_jumps_back_far_ends_all_tracks_and_a_little_does_not() -> None:
+    tracker = make_tracker(timeout=1.0)
+    ids(tracker, detections((100, 100, 50)), 100.0)
+    assert ids(tracker, detections((100, 100, 50)), 99.9) == ['t0001']
+    assert ids(tracker, detections((100, 100, 50)), 100.0) == ['t0001']
+    assert ids(tracker, detections((100, 100, 50)), 5.0) == ['t0002']
+
+
+def test_the_nearer_of_two_boxes_gets_the_track() -> None:
+    tracker = make_tracker()
+    ids(tracker, detections((100, 100, 50)), 0.0)
+    assert ids(tracker, detections((120, 100, 50), (104, 100, 50)), 0.1) == ['t0002', 't0001']
+
+
+def test_costs_are_distance_in_faces_and_change_of_scale() -> None:
+    tracks = detections((100, 100, 50)).boxes
+    boxes = detections((100, 100, 50), (150, 100, 50), (100, 100, 100)).boxes
+    np.testing.assert_allclose(join_costs(tracks, boxes), [[0.0, 1.0, np.log(2.0)]], atol=1e-6)
+
+
+def test_prefixes_of_two_runs_differ_and_start_with_a_letter() -> None:
+    prefixes = {random_prefix() for _ in range(20)}
+    assert len(prefixes) == 20
+    assert all(prefix[0].isalpha() and prefix.isalnum() for prefix in prefixes)
