@@ -1,0 +1,46 @@
+"""The command `face_affect`; other packages add subcommands by entry point."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+
+from face_affect_ros import __version__
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.commands import analyze, demo
+
+#: Each entry point of this group is a function that adds one parser to argparse's subparsers
+#: and sets its default `run`, a function of the parsed arguments that returns the exit code.
+GROUP = 'face_affect.commands'
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser with all subcommands that are installed."""
+    parser = argparse.ArgumentParser(
+        prog='face_affect', description='Faces with their apparent expression and gender.')
+    parser.add_argument('--version', action='version', version=f'%(prog)s {__version__}')
+    subparsers = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
+    analyze.register(subparsers)
+    demo.register(subparsers)
+    for point in sorted(set(entry_points(group=GROUP)), key=lambda point: point.name):
+        point.load()(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a subcommand; return its exit code, 1 after an error that the user can mend."""
+    arguments = make_parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except AffectError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        sys.stderr.close()
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

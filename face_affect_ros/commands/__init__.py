@@ -1,0 +1,1 @@
+"""The subcommands of `face_affect`, one module each."""

@@ -1,0 +1,96 @@
+"""`face_affect analyze`: the heart without ROS, for pictures and clips."""
+
+import argparse
+import contextlib
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from tqdm import tqdm
+
+from face_affect_ros.affect.annotate import annotate
+from face_affect_ros.affect.records import to_record
+from face_affect_ros.affect.settings import PipelineSettings, make_pipeline
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.commands.options import add_pipeline_options, settings_from
+from face_affect_ros.media import Media, ImageOrVideoSink, open_media
+
+
+def register(subparsers: Any) -> None:
+    """Add the subcommand to argparse's subparsers."""
+    parser = subparsers.add_parser(
+        'analyze', help='find faces, expressions and genders in pictures and clips',
+        description='Write one JSON line per frame with its faces, to standard output or a file.')
+    parser.add_argument('files', nargs='+', metavar='FILE',
+                        help='picture, folder of pictures, GIF or video')
+    parser.add_argument('--json', metavar='OUT.jsonl', default='-',
+                        help='file for the JSON lines (default: standard output)')
+    parser.add_argument('--annotate', metavar='OUT', type=Path,
+                        help='annotated copy: a picture or .mp4, a folder for several FILEs')
+    add_pipeline_options(parser, track_id_prefix='f')
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Analyse every file; return the exit code."""
+    settings = settings_from(arguments)
+    if arguments.annotate and len(arguments.files) > 1:
+        arguments.annotate.mkdir(parents=True, exist_ok=True)
+    with _open_output(arguments.json) as output:
+        for name in arguments.files:
+            _analyse(name, settings, output, _annotated_name(name, arguments))
+    return 0
+
+
+def _analyse(name: str, settings: PipelineSettings, output: TextIO,
+             annotated: Path | None) -> None:
+    """Write the lines of one file; every file starts with a fresh pipeline."""
+    seen: Counter[str] = Counter()
+    frames = 0
+    with contextlib.ExitStack() as stack:
+        media = stack.enter_context(open_media(name))
+        pipeline = make_pipeline(settings)
+        sink = (stack.enter_context(ImageOrVideoSink(annotated, rate=media.rate))
+                if annotated else None)
+        for frame in _with_progress(media):
+            faces = pipeline.process(frame.image, frame.stamp)
+            height, width = frame.image.shape[:2]
+            record = to_record(faces, source=name, frame=frame.index, stamp=frame.stamp,
+                               width=width, height=height)
+            print(json.dumps(record), file=output)
+            if sink is not None:
+                sink.write(annotate(frame.image, faces))
+            seen.update(face.id for face in faces)
+            frames += 1
+    print(f'{name}: {frames} frames, {seen.total()} faces, {len(seen)} tracks', file=sys.stderr)
+
+
+def _with_progress(media: Media) -> Iterator[Any]:
+    """Show a progress bar when a clip takes more than a second and a person watches."""
+    return iter(tqdm(media, total=media.frame_count, delay=1.0, unit='frame', desc=media.name,
+                     disable=None, leave=False))
+
+
+def _annotated_name(name: str, arguments: argparse.Namespace) -> Path | None:
+    out: Path | None = arguments.annotate
+    if out is None or len(arguments.files) == 1:
+        return out
+    picture = Path(name).suffix.lower() in ('.png', '.jpg', '.jpeg', '.webp', '.bmp')
+    return out / f'{Path(name).stem}_annotated{".png" if picture else ".mp4"}'
+
+
+@contextlib.contextmanager
+def _open_output(name: str) -> Iterator[TextIO]:
+    if name == '-':
+        yield sys.stdout
+        return
+    try:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        with open(name, 'w', encoding='utf-8') as file:
+            yield file
+    except OSError as error:
+        raise AffectError(f'{name}: cannot be written: {error.strerror}; choose another path '
+                          'with --json') from error

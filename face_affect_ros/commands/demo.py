@@ -1,0 +1,42 @@
+"""`face_affect demo`: player and node as two processes over DDS, and what comes out of them."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.commands.options import add_pipeline_options, settings_from
+
+#: Seconds that pictures, cameras and the default source are shown.
+DEFAULT_DURATION = 10.0
+
+
+def register(subparsers: Any) -> None:
+    """Add the subcommand to argparse's subparsers."""
+    parser = subparsers.add_parser(
+        'demo', help='run camera player and node for a while, show and record the result',
+        description='Start camera_player (or bag_player) and face_affect_node as two processes, '
+        'show a live table, and write annotated.png, annotated.mp4 and faces.jsonl. The exit '
+        'code is 0 only if faces were published.')
+    parser.add_argument('--source', default='', help='picture, folder, GIF, video, bag or camera '
+                        "device such as '/dev/video0' (default: a portrait, panned and zoomed)")
+    parser.add_argument('--duration', type=float, default=0.0, metavar='SECONDS',
+                        help='end after so long at the latest (default: when a clip or bag ends, '
+                        f'{DEFAULT_DURATION:.0f} for what has no end)')
+    parser.add_argument('--out', type=Path, default=Path('out/demo'), help='folder of the results '
+                        '(default: %(default)s)')
+    add_pipeline_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the demo; return the exit code."""
+    try:
+        from face_affect_ros.demo.run import run_demo
+    except ImportError as error:
+        raise AffectError(f'the demo needs ROS 2 and the built messages ({error}); run it by '
+                          "'make demo', or source your ROS workspace first") from error
+    if arguments.duration < 0.0:
+        raise AffectError(f'--duration is {arguments.duration}; it must not be negative')
+    return run_demo(source=arguments.source, duration=arguments.duration, out=arguments.out,
+                    settings=settings_from(arguments))

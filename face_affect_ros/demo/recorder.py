@@ -1,0 +1,72 @@
+"""What the demo writes: faces.jsonl, annotated.mp4, annotated.png, and a summary."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+from face_affect_ros.affect.records import to_record
+from face_affect_ros.affect.types import UNKNOWN, AffectError, Face, ImageArray
+from face_affect_ros.media import VideoSink, write_image
+
+
+class Recorder:
+    """Writes the demo's results into a folder and counts them."""
+
+    def __init__(self, folder: Path, *, source: str, rate: float) -> None:
+        """Open the files; AffectError where the folder cannot be written.
+
+        source: named in every line. rate: of the clip, images per second.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lines = (folder / 'faces.jsonl').open('w', encoding='utf-8')
+        except OSError as error:
+            raise AffectError(f'{folder}: cannot be written: {error.strerror}; choose another '
+                              'folder with --out') from error
+        self._folder, self._source = folder, source
+        self._video = VideoSink(folder / 'annotated.mp4', rate=rate)
+        self._picture: ImageArray | None = None
+        self._picture_worth = (-1, -1)
+        self._worth: dict[float, tuple[int, int]] = {}
+        self.messages = 0
+        self.seen: Counter[str] = Counter()
+        self.labelled: Counter[str] = Counter()
+        self.latencies: list[float] = []
+
+    def faces(self, faces: list[Face], *, stamp: float, width: int, height: int,
+              latency: float) -> None:
+        """Take one message: times in seconds, sizes in pixels."""
+        record = to_record(faces, source=self._source, frame=self.messages, stamp=stamp,
+                           width=width, height=height)
+        self._lines.write(json.dumps(record) + '\n')
+        self.messages += 1
+        self.latencies.append(latency)
+        self.seen.update(face.id for face in faces)
+        known = [face.id for face in faces if any(
+            estimate.label != UNKNOWN for estimate in face.estimates.values())]
+        self.labelled.update(known)
+        self._worth[stamp] = (len(known), len(faces))
+
+    def picture(self, image: ImageArray, *, stamp: float) -> None:
+        """Take one annotated image; the last of those that show most is kept as a picture."""
+        self._video.write(image)
+        worth = self._worth.get(stamp, (0, 0))
+        if worth >= self._picture_worth:
+            self._picture, self._picture_worth = image.copy(), worth
+
+    def close(self) -> None:
+        """Finish the files."""
+        self._lines.close()
+        self._video.close()
+        if self._picture is not None:
+            write_image(self._folder / 'annotated.png', self._picture)
+
+    def summary(self) -> str:
+        """Return one line about all that came."""
+        tracks = ', '.join(f'{track} in {count / self.messages:.0%}, labelled in '
+                           f'{self.labelled[track] / self.messages:.0%}'
+                           for track, count in self.seen.items())
+        latency = sorted(self.latencies)[len(self.latencies) // 2] * 1e3 if self.latencies else 0.0
+        return (f'{self.messages} messages, {self.seen.total()} faces, {len(self.seen)} tracks'
+                f'{f" ({tracks})" if tracks else ""}, median latency {latency:.1f} ms; '
+                f'results in {self._folder}')

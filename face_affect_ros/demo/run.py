@@ -1,0 +1,121 @@
+"""Player and node as two processes, and a third that looks at what comes out."""
+
+import contextlib
+import subprocess
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import rclpy
+from face_affect_msgs.msg import FaceAffectArray
+from lifecycle_msgs.msg import Transition
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import Image
+
+from face_affect_ros.affect.settings import PipelineSettings
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.bags import ImageBag, is_bag
+from face_affect_ros.demo.recorder import Recorder
+from face_affect_ros.demo.table import LiveTable
+from face_affect_ros.media import open_media
+from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.image_conversion import to_array
+from face_affect_ros.nodes.lifecycle_client import change_state
+from face_affect_ros.nodes.messages import from_message, seconds_of
+from face_affect_ros.processes import running_node
+
+#: Seconds that sources without an end are shown.
+ENDLESS_DURATION = 10.0
+#: Seconds to wait for the last results after the player has ended.
+AFTERMATH = 1.0
+#: Seconds without a single message after which the demo gives up.
+PATIENCE = 20.0
+#: Images per second of the annotated video where the source has no rate of its own.
+DEFAULT_RATE = 30.0
+NODE = 'face_affect'
+
+
+class Watcher(Node):
+    """Receives what the node publishes and hands it to table and recorder."""
+
+    def __init__(self, table: LiveTable, recorder: Recorder) -> None:
+        """Subscribe."""
+        super().__init__('face_affect_demo')
+        self._table, self._recorder = table, recorder
+        self.create_subscription(FaceAffectArray, f'/{NODE}/faces', self._take_faces,
+                                 qos.results())
+        self.create_subscription(Image, f'/{NODE}/image_annotated', self._take_image,
+                                 qos.image_input('reliable', 10))
+
+    def _take_faces(self, message: FaceAffectArray) -> None:
+        stamp = seconds_of(message.header)
+        latency = self.get_clock().now().nanoseconds * 1e-9 - stamp
+        faces = from_message(message)
+        self._recorder.faces(faces, stamp=stamp, width=message.image_width,
+                             height=message.image_height, latency=latency)
+        self._table.show(faces, latency=latency)
+
+    def _take_image(self, message: Image) -> None:
+        self._recorder.picture(to_array(message), stamp=seconds_of(message.header))
+
+
+def run_demo(*, source: str, duration: float, out: Path, settings: PipelineSettings) -> int:
+    """Run the demo; return 0 only if faces were published.
+
+    source: see camera_player, or a bag. duration: seconds at the latest, 0 for as long as the
+    source lasts. out: folder of the results. Raises AffectError.
+    """
+    module, parameters, rate, endless = _player(source)
+    duration = duration or (ENDLESS_DURATION if endless else float('inf'))
+    recorder = Recorder(out, source=source or 'astronaut', rate=rate)
+    rclpy.init(args=[])
+    try:
+        with contextlib.closing(recorder), contextlib.suppress(KeyboardInterrupt), \
+                LiveTable(source or 'astronaut (scikit-image), panned and zoomed') as table:
+            watcher = Watcher(table, recorder)
+            with running_node('face_affect_node', NODE, asdict(settings)) as node:
+                change_state(watcher, f'/{NODE}', Transition.TRANSITION_CONFIGURE,
+                             Transition.TRANSITION_ACTIVATE)
+                with running_node(module, 'player', parameters,
+                                  {'image_raw': 'image'}) as player:
+                    _watch(watcher, recorder, player, node, duration)
+            watcher.destroy_node()
+    finally:
+        rclpy.try_shutdown()
+    print(recorder.summary(), flush=True)
+    return 0 if recorder.seen else 1
+
+
+def _player(source: str) -> tuple[str, dict[str, object], float, bool]:
+    """Return player module, its parameters, images per second and whether it never ends."""
+    if is_bag(source):
+        bag = ImageBag(Path(source))
+        return 'bag_player', {'bag': source, 'topic': bag.topic}, DEFAULT_RATE, False
+    with open_media(source) as media:
+        endless = media.live or media.rate is None or not source
+        parameters = {'source': source, 'loop': endless, 'exit_at_end': True,
+                      'min_subscribers': 1}
+        return 'camera_player', parameters, media.rate or DEFAULT_RATE, endless
+
+
+def _watch(watcher: Watcher, recorder: Recorder, player: 'subprocess.Popen[bytes]',
+           node: 'subprocess.Popen[bytes]', duration: float) -> None:
+    """Spin until the time is up or the player has ended; AffectError where a process failed."""
+    executor = SingleThreadedExecutor()
+    executor.add_node(watcher)
+    started = time.monotonic()
+    first = ended = 0.0
+    while True:
+        executor.spin_once(timeout_sec=0.05)
+        now = time.monotonic()
+        first = first or (now if recorder.messages else 0.0)
+        ended = ended or (now if player.poll() is not None else 0.0)
+        if node.poll() is not None:
+            raise AffectError(f'the node ended with exit code {node.returncode}; see above')
+        if player.poll():
+            raise AffectError(f'the player ended with exit code {player.returncode}; see above')
+        if not first and now - started > PATIENCE:
+            raise AffectError(f'no message came within {PATIENCE:.0f} s')
+        if (first and now - first > duration) or (ended and now - ended > AFTERMATH):
+            return

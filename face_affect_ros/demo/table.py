@@ -1,0 +1,67 @@
+"""The live table of the demo."""
+
+import time
+from collections import deque
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from face_affect_ros.affect.types import Estimate, Face
+
+#: Seconds over which the rate is counted.
+WINDOW = 2.0
+#: Seconds between two lines where the output is not a terminal.
+LINE_PERIOD = 2.0
+
+
+class LiveTable:
+    """Shows the faces of the newest message; a line now and then where no terminal is."""
+
+    def __init__(self, title: str) -> None:
+        """Start with nothing; title: what is being shown."""
+        self._title = title
+        self._console = Console()
+        self._live = Live(console=self._console, refresh_per_second=8, transient=True)
+        self._times: deque[float] = deque()
+        self._last_line = 0.0
+
+    def __enter__(self) -> 'LiveTable':
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._live.is_started:
+            self._live.stop()
+
+    def show(self, faces: list[Face], *, latency: float) -> None:
+        """Show one message's faces; latency in seconds since the image's stamp."""
+        now = time.monotonic()
+        self._times.append(now)
+        while now - self._times[0] > WINDOW:
+            self._times.popleft()
+        elapsed = now - self._times[0]
+        rate = (len(self._times) - 1) / elapsed if elapsed else 0.0
+        status = f'{rate:4.1f} frames/s, latency {latency * 1e3:5.1f} ms'
+        if self._live.is_started:
+            self._live.update(self._table(faces, status))
+        elif now - self._last_line > LINE_PERIOD:
+            self._last_line = now
+            print('; '.join([status, *(' '.join(row) for row in map(_row, faces))]), flush=True)
+
+    def _table(self, faces: list[Face], status: str) -> Table:
+        table = Table('id', 'expression', 'confidence', 'gender', 'confidence', 'seen for',
+                      title=self._title, caption=status)
+        for face in faces:
+            table.add_row(*_row(face), f'{face.tracked_for:.1f} s')
+        return table
+
+
+def _row(face: Face) -> tuple[str, ...]:
+    return (face.id, *_cells(face.estimates.get('emotion')),
+            *_cells(face.estimates.get('gender')))
+
+
+def _cells(estimate: Estimate | None) -> tuple[str, str]:
+    return (estimate.label, f'{estimate.confidence:.0%}') if estimate else ('off', '')

@@ -1,0 +1,84 @@
+"""What all sources of frames have in common."""
+
+import abc
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from face_affect_ros.affect.types import AffectError, ImageArray
+
+_log = logging.getLogger('face_affect_ros.media')
+
+#: Larger pictures are refused: a forged header could else take all memory.
+MAX_PIXELS = 100_000_000
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a source.
+
+    index: place in the source, from 0; corrupt frames are counted too. stamp: seconds since the
+    source's start. image: (H, W, 3) uint8 BGR.
+    """
+
+    index: int
+    stamp: float
+    image: ImageArray
+
+
+class Media(abc.ABC):
+    """A source of frames: iterate over it, and close it or use it in a with statement.
+
+    Each iteration starts anew, except that of a camera. name: for people. width, height: of
+    the first frame in pixels. rate: frames per second, None for pictures, which have none.
+    frame_count: None where it is not known. live: whether frames come when they like, as from a
+    camera. skipped: corrupt frames that were left out by the iteration under way.
+    """
+
+    live = False
+
+    def __init__(self, name: str, *, width: int, height: int, rate: float | None,
+                 frame_count: int | None) -> None:
+        check_size(name, width, height)
+        self.name = name
+        self.width, self.height = width, height
+        self.rate = rate
+        self.frame_count = frame_count
+        self.skipped = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames; AffectError where not a single one can be decoded."""
+        self.skipped = 0
+        delivered = 0
+        for frame in self._frames():
+            delivered += 1
+            yield frame
+        if delivered == 0:
+            raise AffectError(f'{self.name}: no frame could be decoded; the file is corrupt, '
+                              'choose another')
+        if self.skipped:
+            _log.warning('%s: %d frames are corrupt or missing', self.name, self.skipped)
+
+    @abc.abstractmethod
+    def _frames(self) -> Iterator[Frame]:
+        """Yield the frames that can be decoded, and count the others in `skipped`."""
+
+    def close(self) -> None:  # noqa: B027 - most sources hold nothing open
+        """Let go of what is open. Closing twice is allowed."""
+
+    def __enter__(self) -> 'Media':
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self.close()
+
+
+def check_size(name: str, width: int, height: int) -> None:
+    """Raise AffectError for a size that is empty or absurd."""
+    if width < 1 or height < 1:
+        raise AffectError(f'{name}: a picture of {width}x{height} pixels has nothing to show; '
+                          'choose another')
+    if width * height > MAX_PIXELS:
+        raise AffectError(f'{name}: {width}x{height} pixels are more than the '
+                          f'{MAX_PIXELS // 1_000_000} megapixels that are read; scale it down')

@@ -1,0 +1,52 @@
+"""Find out what a source is, and open it."""
+
+import os
+import re
+from pathlib import Path
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.media.base import Media
+from face_affect_ros.media.pictures import PICTURE_SUFFIXES, FolderMedia, open_picture
+from face_affect_ros.media.portrait import PortraitMedia
+from face_affect_ros.media.video import CameraMedia, VideoMedia
+
+#: Pictures per second for sources that have no rate of their own.
+PICTURE_RATE = 30.0
+
+
+def open_media(source: str, *, rate: float | None = None,
+               size: tuple[int, int] | None = None) -> Media:
+    """Open a source of frames.
+
+    source: the path of a picture (png, jpg, webp, bmp, ...), a folder of pictures, an animated
+    GIF, a video, or a camera ('0' or '/dev/video0'); '' is a portrait as a moving robot would
+    see it. rate: frames per second of the portrait, of a folder's stamps, and what a camera is
+    asked for. size: width and height in pixels that a camera is asked for. Raises AffectError
+    for a source that is missing, broken, empty or of an unknown kind.
+    """
+    if not source:
+        return PortraitMedia(rate=rate or PICTURE_RATE)
+    if re.fullmatch(r'\d+|/dev/video\d+', source):
+        return CameraMedia(source, rate=rate, size=size)
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise AffectError(f'{source}: there is no such file or folder; name a picture, a folder '
+                          'of pictures, a clip or a camera')
+    if not os.access(path, os.R_OK):
+        raise AffectError(f'{source}: permission denied; make it readable')
+    if path.suffix.lower() in ('.mcap', '.db3') or (path / 'metadata.yaml').is_file():
+        raise AffectError(f'{source}: this is a bag; play it with bag_player')
+    if path.is_dir():
+        return FolderMedia(path, rate=rate or PICTURE_RATE)
+    if not path.is_file():
+        raise AffectError(f'{source}: neither a file nor a folder, nor a camera of the form '
+                          '/dev/video0')
+    if path.stat().st_size == 0:
+        raise AffectError(f'{source}: the file is empty; choose another')
+    picture = open_picture(path)
+    if picture is not None:
+        return picture
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        raise AffectError(f'{source}: this is no picture, whatever its name says; it is corrupt '
+                          'or of another kind, choose another')
+    return VideoMedia(path)

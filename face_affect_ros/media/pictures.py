@@ -1,0 +1,184 @@
+"""Pictures, animated pictures and folders of pictures, read by Pillow.
+
+Pillow and not OpenCV, because it composites animations rightly and tells their durations, reads
+GIFs beside every OpenCV, and complains about a file that is cut off.
+"""
+
+import re
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from face_affect_ros.affect.types import AffectError, ImageArray
+from face_affect_ros.media.base import Frame, Media, check_size
+
+#: Files that are taken from a folder.
+PICTURE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.gif', '.tif', '.tiff', '.ppm',
+                    '.pgm', '.avif')
+#: What Pillow raises for broken files, its decoders being what they are.
+BROKEN = (OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError,
+          RuntimeError, MemoryError, struct.error, zlib.error)
+#: Frames without a duration are shown for 0.1 s, as browsers do.
+DEFAULT_DURATION = 0.1
+_ANIMATED = ('GIF', 'WEBP', 'PNG', 'AVIF')
+
+
+def open_picture(path: Path) -> 'PictureMedia | AnimationMedia | None':
+    """Return the source of a picture or an animation, None for a file that is neither.
+
+    Raises AffectError for a picture that is broken or too large.
+    """
+    try:
+        with _opened(path) as picture:
+            count = getattr(picture, 'n_frames', 1)
+            if count > 1 and picture.format in _ANIMATED:
+                return AnimationMedia(path, picture.size, _durations(picture, count))
+    except UnidentifiedImageError:
+        return None
+    except BROKEN as error:
+        raise _broken(path, error) from error
+    return PictureMedia(path)
+
+
+def read_picture(path: Path) -> ImageArray:
+    """Return a picture, upright, as (H, W, 3) uint8 BGR; AffectError where it cannot be read."""
+    try:
+        with _opened(path) as picture:
+            return to_bgr(ImageOps.exif_transpose(picture))
+    except BROKEN as error:
+        raise _broken(path, error) from error
+
+
+def to_bgr(picture: Image.Image) -> ImageArray:
+    """Return a Pillow picture as (H, W, 3) uint8 BGR.
+
+    Transparent pixels lie on white. 16 bits are scaled by 255 / 65535, floats are taken for
+    0 to 1.
+    """
+    if picture.mode.startswith('I') or picture.mode == 'F':
+        values = np.asarray(picture, np.float32)
+        scale = 255.0 if picture.mode == 'F' else 255.0 / 65535.0
+        grey = np.clip(np.rint(values * scale), 0, 255).astype(np.uint8)
+        return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
+    if picture.mode in ('RGBA', 'LA', 'PA') or 'transparency' in picture.info:
+        layered = picture.convert('RGBA')
+        picture = Image.alpha_composite(Image.new('RGBA', layered.size, 'white'), layered)
+    return np.asarray(cv2.cvtColor(np.asarray(picture.convert('RGB')), cv2.COLOR_RGB2BGR),
+                      np.uint8)
+
+
+class PictureMedia(Media):
+    """A single picture: one frame at 0 s."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the picture."""
+        self._image = read_picture(path)
+        height, width = self._image.shape[:2]
+        super().__init__(str(path), width=width, height=height, rate=None, frame_count=1)
+
+    def _frames(self) -> Iterator[Frame]:
+        yield Frame(0, 0.0, self._image)
+
+
+class AnimationMedia(Media):
+    """An animated GIF, WebP or PNG; each frame has its own duration."""
+
+    def __init__(self, path: Path, size: tuple[int, int], durations: list[float]) -> None:
+        """Take what open_picture found. durations: of the frames, in seconds."""
+        self._path = path
+        self._stamps = np.round(np.cumsum([0.0, *durations[:-1]]), 6)
+        super().__init__(str(path), width=size[0], height=size[1], frame_count=len(durations),
+                         rate=len(durations) / sum(durations))
+
+    def _frames(self) -> Iterator[Frame]:
+        with _opened(self._path) as picture:
+            for index, stamp in enumerate(self._stamps.tolist()):
+                try:
+                    picture.seek(index)
+                    image = to_bgr(picture)
+                except BROKEN:
+                    self.skipped += 1
+                    continue
+                yield Frame(index, stamp, image)
+
+
+class FolderMedia(Media):
+    """The pictures of a folder in natural order: 2.png comes before 10.png."""
+
+    def __init__(self, folder: Path, *, rate: float) -> None:
+        """List the pictures. rate: pictures per second, for the stamps."""
+        self._paths = sorted((path for path in folder.iterdir()
+                              if path.suffix.lower() in PICTURE_SUFFIXES), key=_natural)
+        if not self._paths:
+            raise AffectError(f'{folder}: no pictures in this folder; choose another, or name a '
+                              'single file')
+        self._period = 1.0 / rate
+        height, width = self._first().shape[:2]
+        super().__init__(str(folder), width=width, height=height, rate=None,
+                         frame_count=len(self._paths))
+
+    def _first(self) -> ImageArray:
+        for path in self._paths[:-1]:
+            try:
+                return read_picture(path)
+            except AffectError:  # counted when the frames are read
+                continue
+        return read_picture(self._paths[-1])
+
+    def _frames(self) -> Iterator[Frame]:
+        for index, path in enumerate(self._paths):
+            try:
+                image = read_picture(path)
+            except AffectError:
+                self.skipped += 1
+                continue
+            yield Frame(index, index * self._period, image)
+
+
+def _opened(path: Path) -> Image.Image:
+    """Open a picture and look at its head; its pixels are read later."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+        try:
+            picture = Image.open(path)
+        except Image.DecompressionBombError as error:
+            raise AffectError(f'{path}: the picture is too large: {error}; scale it '
+                              'down') from error
+    try:
+        check_size(str(path), *picture.size)
+    except AffectError:
+        picture.close()
+        raise
+    return picture
+
+
+def _durations(picture: Image.Image, count: int) -> list[float]:
+    """Return the seconds that each frame is shown."""
+    durations = []
+    for index in range(count):
+        try:
+            picture.seek(index)
+            if picture.format != 'GIF':  # others know a frame's duration when it is decoded
+                picture.load()
+        except BROKEN:  # counted when the frames are read
+            durations.append(DEFAULT_DURATION)
+        else:
+            durations.append(picture.info.get('duration', 0) / 1000.0 or DEFAULT_DURATION)
+    return durations
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    return [(int(part), '') if part.isdigit() else (-1, part.lower())
+            for part in re.split(r'(\d+)', path.name)]
+
+
+def _broken(path: Path, error: BaseException) -> AffectError:
+    why = getattr(error, 'strerror', None) or str(error) or type(error).__name__
+    return AffectError(f'{path}: the picture cannot be read: {why}; it is corrupt or cut off, '
+                       'choose another')

@@ -1,0 +1,117 @@
+"""Frames of a source, decoded ahead of time by a thread, one after the other on demand."""
+
+import math
+import queue
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from face_affect_ros.affect.types import ImageArray
+from face_affect_ros.media.base import Media
+
+#: Bytes of frames that are kept, so that a loop decodes them once only.
+KEEP_LIMIT = 128_000_000
+#: Frames that are decoded ahead.
+AHEAD = 4
+
+
+class Playback:
+    """Decodes in a thread, so that a slow frame does not delay the one that is due.
+
+    Of a camera only the newest frame waits; of other sources none is left out.
+    """
+
+    def __init__(self, media: Media, *, prepare: Callable[[ImageArray], ImageArray],
+                 loop: Callable[[], bool], ready: Callable[[], None] | None = None) -> None:
+        """Start to decode.
+
+        prepare: applied to each frame, in the thread. loop: asked at the end whether to start
+        again. ready: called in the thread whenever a frame or the end can be taken.
+        """
+        self._media, self._prepare, self._loop, self._ready = media, prepare, loop, ready
+        self._ended = self._closed = False
+        self._queue: queue.Queue[ImageArray | Exception | None] = queue.Queue(
+            1 if media.live else AHEAD)
+        self._thread = threading.Thread(target=self._run, name='playback', daemon=True)
+        self._thread.start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last frame was taken."""
+        return self._ended
+
+    def take(self) -> ImageArray | None:
+        """Return the next frame, None where it is not decoded yet or the source has ended.
+
+        Raises what the source raised, AffectError where it broke down.
+        """
+        if self._ended:
+            return None
+        try:
+            item = self._queue.get_nowait()
+        except queue.Empty:
+            return None
+        self._ended = not isinstance(item, np.ndarray)
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    def close(self) -> None:
+        """Stop decoding and close the source."""
+        self._closed = True
+        with self._queue.mutex:
+            self._queue.queue.clear()
+            self._queue.not_full.notify_all()
+        self._thread.join(timeout=5.0)
+        if not self._thread.is_alive():  # else it hangs in a camera, which must not be touched
+            self._media.close()
+
+    def _run(self) -> None:
+        try:
+            for image in self._images():
+                if not self._put(image):
+                    return
+            self._put(None)
+        except Exception as error:  # raised again in the thread that takes the frames
+            self._put(error)
+
+    def _images(self) -> Iterator[ImageArray]:
+        kept: list[ImageArray] = []
+        keep = True
+        while True:
+            for frame in self._media:
+                image = self._prepare(frame.image)
+                kept.append(image)
+                # sizes may differ: the guess from one frame must hold for all of them
+                keep = keep and KEEP_LIMIT >= image.nbytes * max(
+                    len(kept), self._media.frame_count or math.inf)
+                if not keep:
+                    kept.clear()
+                yield image
+            if not self._loop():
+                return
+            while kept:
+                yield from kept
+                if not self._loop():
+                    return
+
+    def _put(self, item: ImageArray | Exception | None) -> bool:
+        """Hand an item over; return whether there is still somebody to take it."""
+        while not self._closed:
+            try:
+                self._queue.put(item, block=not self._media.live, timeout=0.2)
+            except queue.Full:
+                if self._media.live:
+                    self._drop_oldest()
+                continue
+            if self._ready is not None:
+                self._ready()
+            return True
+        return False
+
+    def _drop_oldest(self) -> None:
+        try:
+            self._queue.get_nowait()
+        except queue.Empty:  # taken just now
+            return

@@ -1,0 +1,82 @@
+"""The built-in source: a portrait, slowly panned and zoomed as a moving robot would see it.
+
+The picture is the public-domain portrait of the astronaut Eileen Collins (NASA) that comes with
+scikit-image, 512x512. It is read from the installed package; nothing is downloaded.
+"""
+
+import importlib.util
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from face_affect_ros.affect.types import AffectError, ImageArray
+from face_affect_ros.media.base import Frame, Media
+from face_affect_ros.media.pictures import read_picture
+
+WIDTH, HEIGHT = 640, 480
+#: Seconds after which the movement starts again where it began.
+PERIOD = 12.0
+#: Smallest and largest number of view pixels per pixel of the picture.
+ZOOM = (1.3, 1.75)
+#: The part of the picture that stays in view: x, y, width, height of head and shoulders.
+HEAD = (150.0, 30.0, 150.0, 170.0)
+
+
+def portrait_path() -> Path:
+    """Return the picture's place in the installed scikit-image; AffectError where it is not."""
+    spec = importlib.util.find_spec('skimage')
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    for folder in folders:
+        path = Path(folder) / 'data' / 'astronaut.png'
+        if path.is_file():
+            return path
+    where = f'not among the data of {folders[0]}' if folders else 'scikit-image is not installed'
+    raise AffectError(f'the built-in portrait is missing: {where}; install it with python3 -m pip '
+                      'install scikit-image, or name a picture, a clip or a camera as the source')
+
+
+def view_matrix(phase: float, size: tuple[int, int]) -> np.ndarray:
+    """Return the (2, 3) float64 affine map from the picture to the view.
+
+    phase: 0 to 1 over one period. size: width and height of the picture. The view never reaches
+    over the picture's edge and always holds HEAD.
+    """
+    turn = 2.0 * math.pi * phase
+    low, high = ZOOM
+    zoom = (low + high) / 2.0 - (high - low) / 2.0 * math.cos(turn)
+    left = _between(HEAD[0], HEAD[2], WIDTH / zoom, size[0], math.sin(2.0 * turn + 0.5))
+    top = _between(HEAD[1], HEAD[3], HEIGHT / zoom, size[1], math.sin(turn + 2.0))
+    return np.array([[zoom, 0.0, -zoom * left], [0.0, zoom, -zoom * top]])
+
+
+def _between(start: float, extent: float, view: float, whole: float, swing: float) -> float:
+    """Return where the view begins along one axis; swing: -1 to 1 across what is allowed."""
+    first = max(0.0, start + extent - view)
+    last = min(whole - view, start)
+    return first + (last - first) * (swing + 1.0) / 2.0
+
+
+class PortraitMedia(Media):
+    """The moving portrait at 640x480; the last frame leads over to the first."""
+
+    def __init__(self, *, rate: float) -> None:
+        """Read the picture. rate: frames per second; a period holds a whole number of them."""
+        self._picture = read_picture(portrait_path())
+        self._period = 1.0 / rate
+        super().__init__('portrait', width=WIDTH, height=HEIGHT, rate=rate,
+                         frame_count=max(1, round(PERIOD * rate)))
+
+    def image_at(self, index: int) -> ImageArray:
+        """Return the view of one frame, (480, 640, 3) uint8 BGR."""
+        height, width = self._picture.shape[:2]
+        matrix = view_matrix(index / (self.frame_count or 1), (width, height))
+        return np.asarray(cv2.warpAffine(
+            self._picture, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+    def _frames(self) -> Iterator[Frame]:
+        for index in range(self.frame_count or 1):
+            yield Frame(index, index * self._period, self.image_at(index))

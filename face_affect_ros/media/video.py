@@ -1,0 +1,137 @@
+"""Video files and cameras, read by OpenCV."""
+
+import contextlib
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.media.base import Frame, Media
+from face_affect_ros.media.quiet import opencv_silenced
+
+#: Frames per second where a file or a camera does not tell.
+FALLBACK_RATE = 30.0
+#: Failed reads in a row after which a source counts as ended.
+MAX_FAILURES = 10
+# the decoders would print each corrupt frame on the terminal; we count them and say so once
+os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
+
+
+class VideoMedia(Media):
+    """A video file; its frames are taken to be equally spaced."""
+
+    def __init__(self, path: Path) -> None:
+        """Look into the file; AffectError where OpenCV cannot read it."""
+        self._path = path
+        with self._opened() as capture:
+            count = _known(capture.get(cv2.CAP_PROP_FRAME_COUNT), 1.0, 1e9)
+            rate = _known(capture.get(cv2.CAP_PROP_FPS), 0.1, 1000.0)
+            width, height = _size(capture)
+        super().__init__(str(path), width=width, height=height, rate=rate or FALLBACK_RATE,
+                         frame_count=int(count) if count else None)
+
+    def _frames(self) -> Iterator[Frame]:
+        index = delivered = 0
+        with self._opened() as capture:
+            while (index < (self.frame_count or math.inf)
+                   or index - delivered == self.skipped):
+                done, image = capture.read()
+                if done:
+                    # a corrupt frame fails, and the next can be read; at the end all fail
+                    self.skipped = index - delivered
+                    yield Frame(index, index / (self.rate or FALLBACK_RATE),
+                                np.asarray(image, np.uint8))
+                    delivered += 1
+                elif index - delivered - self.skipped >= MAX_FAILURES:
+                    break
+                index += 1
+        # some decoders leave out corrupt frames without a word; small differences are of files
+        # whose number of frames is only estimated from their duration
+        missing = (self.frame_count or 0) - delivered
+        if missing > 1 + 0.02 * delivered:
+            self.skipped = missing
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[cv2.VideoCapture]:
+        known = cv2.CAP_FFMPEG in cv2.videoio_registry.getBackends()
+        with opencv_silenced():
+            capture = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG if known else cv2.CAP_ANY)
+        try:
+            if not capture.isOpened():
+                raise AffectError(f'{self._path}: neither a picture nor a video that can be read; '
+                                  'it is corrupt or of an unknown kind, choose another')
+            yield capture
+        finally:
+            capture.release()
+
+
+class CameraMedia(Media):
+    """A camera of this computer. Frames are stamped with the seconds since it was opened."""
+
+    live = True
+
+    def __init__(self, source: str, *, rate: float | None, size: tuple[int, int] | None) -> None:
+        """Open the camera and read a first frame; AffectError where that fails.
+
+        source: '0' or '/dev/video0'. rate, size: what the camera is asked for; it may choose
+        others.
+        """
+        device = int(source) if source.isdigit() else source
+        with opencv_silenced():
+            self._capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
+            for key, value in _wishes(rate, size):
+                self._capture.set(key, value)
+            done, image = self._capture.read()
+        if not done:
+            self._capture.release()
+            raise AffectError(f'camera {source}: cannot be opened or gives no images; is it there '
+                              '(ls /dev/video*), used by another program, or forbidden to you '
+                              '(group video)?')
+        self._index, self._opened_at = 0, time.monotonic()
+        height, width = image.shape[:2]
+        super().__init__(f'camera {source}', width=width, height=height, frame_count=None,
+                         rate=_known(self._capture.get(cv2.CAP_PROP_FPS), 0.1, 1000.0))
+
+    def _frames(self) -> Iterator[Frame]:
+        failures = 0
+        while self._capture.isOpened():
+            done, image = self._capture.read()
+            if done:
+                failures = 0
+                yield Frame(self._index, time.monotonic() - self._opened_at,
+                            np.asarray(image, np.uint8))
+                self._index += 1
+                continue
+            failures += 1
+            self.skipped += 1
+            if failures > MAX_FAILURES:
+                raise AffectError(f'{self.name}: gives no more images; look at its cable')
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        """Let go of the camera."""
+        self._capture.release()
+
+
+def _wishes(rate: float | None, size: tuple[int, int] | None) -> Iterator[tuple[int, float]]:
+    yield cv2.CAP_PROP_BUFFERSIZE, 1
+    if size:
+        yield cv2.CAP_PROP_FRAME_WIDTH, size[0]
+        yield cv2.CAP_PROP_FRAME_HEIGHT, size[1]
+    if rate:
+        yield cv2.CAP_PROP_FPS, rate
+
+
+def _size(capture: cv2.VideoCapture) -> tuple[int, int]:
+    return (int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+            int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)))
+
+
+def _known(value: float, low: float, high: float) -> float | None:
+    """Return a property of a capture, None where OpenCV does not know it."""
+    return value if math.isfinite(value) and low <= value <= high else None

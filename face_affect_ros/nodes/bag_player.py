@@ -1,0 +1,159 @@
+"""The node `bag_player`: the images of a bag, at their pace or in step with their results."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from face_affect_msgs.msg import FaceAffectArray
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage, Image
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.bags import ImageBag
+from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.main import run
+
+#: Seconds to wait for the result of one image before it is given up.
+RESULT_TIMEOUT = 5.0
+TYPES: dict[str, Any] = {'sensor_msgs/msg/Image': Image,
+                         'sensor_msgs/msg/CompressedImage': CompressedImage}
+
+
+class BagPlayer(Node):
+    """Publishes the images of a bag as they were recorded, serialized bytes and all.
+
+    With `max_in_flight` it waits for the results of the images on their way, so that every
+    image is processed however slow the computer is; else it keeps the bag's own pace.
+    """
+
+    def __init__(self, node_name: str = 'bag_player', **kwargs: Any) -> None:
+        """Open the bag, AffectError where that fails; kwargs go to rclpy's Node."""
+        super().__init__(node_name, **kwargs)
+        self._declare('bag', '', 'Path of a bag, sqlite3 or mcap.')
+        self._declare('topic', '', "Image topic in the bag, '' for the first.")
+        self._declare('rate', 1.0, 'Speed, as a multiple of the recording.', (0.01, 100.0))
+        self._declare('max_in_flight', 0, 'Images that may wait for their results on faces; 0 '
+                      'plays at the speed of the recording.', (0, 1000))
+        self._declare('start_timeout', 30.0, 'Seconds to wait for a subscriber.', (0.0, 3600.0))
+        self._rate = float(self.get_parameter('rate').value)
+        self._limit = int(self.get_parameter('max_in_flight').value)
+        self._bag = ImageBag(Path(self.get_parameter('bag').value),
+                             topic=self.get_parameter('topic').value)
+        topic = self.resolve_topic_name('image')
+        if self._bag.type == 'sensor_msgs/msg/CompressedImage':
+            topic += '/compressed'
+        self._images = self.create_publisher(TYPES[self._bag.type], topic,
+                                             qos.image_input('reliable', max(self._limit, 10)))
+        if self._limit:
+            self.create_subscription(FaceAffectArray, 'faces', self._take_result, qos.results())
+        self._changed = threading.Condition()
+        self._in_flight: set[tuple[int, int]] = set()
+        self._exit_code: int | None = None
+        self._closing = False
+        self._thread = threading.Thread(target=self._play, name='bag_player', daemon=True)
+        self._thread.start()
+        self.create_timer(0.05, self._check_end)
+
+    def close(self) -> None:
+        """Stop playing."""
+        self._closing = True
+        with self._changed:
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _declare(self, name: str, default: Any, description: str,
+                 bounds: tuple[float, float] | None = None) -> None:
+        descriptor = ParameterDescriptor(description=description, read_only=True)
+        if bounds and isinstance(default, float):
+            descriptor.floating_point_range = [
+                FloatingPointRange(from_value=bounds[0], to_value=bounds[1])]
+        elif bounds:
+            descriptor.integer_range = [
+                IntegerRange(from_value=int(bounds[0]), to_value=int(bounds[1]), step=1)]
+        self.declare_parameter(name, default, descriptor)
+
+    def _check_end(self) -> None:
+        if self._exit_code is not None:
+            raise SystemExit(self._exit_code)
+
+    def _take_result(self, message: FaceAffectArray) -> None:
+        stamp = message.header.stamp
+        with self._changed:
+            self._in_flight.discard((stamp.sec, stamp.nanosec))
+            self._changed.notify_all()
+
+    def _play(self) -> None:
+        try:
+            self._exit_code = self._play_all()
+        except AffectError as error:
+            self.get_logger().error(str(error))
+            self._exit_code = 1
+        except rclpy.exceptions.InvalidHandle:  # the process is ending
+            self._exit_code = 0
+
+    def _play_all(self) -> int:
+        if not self._wait_for_subscriber():
+            return 1
+        published = unanswered = 0
+        for stamp, data in self._paced():
+            with self._changed:
+                if self._limit:
+                    self._in_flight.add(stamp)
+            self._images.publish(data)
+            published += 1
+            unanswered += self._wait_for_results(self._limit - 1)
+            if self._closing:
+                return 0
+        unanswered += self._wait_for_results(0)
+        text = f'{published} images of {self._bag.topic} published'
+        if self._limit:
+            text += f', {unanswered} without a result'
+        self.get_logger().info(text)
+        return 1 if unanswered else 0
+
+    def _wait_for_subscriber(self) -> bool:
+        deadline = time.monotonic() + float(self.get_parameter('start_timeout').value)
+        while not self._closing:
+            if self._images.get_subscription_count() and (
+                    not self._limit or self.count_publishers('faces')):
+                return True
+            if time.monotonic() > deadline:
+                self.get_logger().error(f"nobody subscribed to '{self._images.topic_name}'")
+                return False
+            time.sleep(0.02)
+        return False
+
+    def _paced(self) -> Iterator[tuple[tuple[int, int], bytes]]:
+        started, first = time.monotonic(), None
+        for when, stamp, data in self._bag.messages():
+            first = when if first is None else first
+            if not self._limit:
+                time.sleep(max(0.0, started + (when - first) * 1e-9 / self._rate
+                               - time.monotonic()))
+            yield stamp, data
+
+    def _wait_for_results(self, allowed: int) -> int:
+        """Wait until at most `allowed` images are in flight; return the number given up."""
+        if not self._limit:
+            return 0
+        with self._changed:
+            if self._changed.wait_for(lambda: len(self._in_flight) <= allowed or self._closing,
+                                      RESULT_TIMEOUT):
+                return 0
+            given_up = len(self._in_flight)
+            self._in_flight.clear()
+        self.get_logger().warning(f'{given_up} images got no result within {RESULT_TIMEOUT} s')
+        return given_up
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Play a bag; return the exit code, 1 where an image got no result."""
+    return run(BagPlayer, argv)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

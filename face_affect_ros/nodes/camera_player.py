@@ -1,0 +1,175 @@
+"""The node `camera_player`: a picture, a clip or a camera as a camera driver would publish it."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+
+from face_affect_ros.affect.types import ImageArray
+from face_affect_ros.media import Media, open_media
+from face_affect_ros.media.playback import Playback
+from face_affect_ros.nodes import player_parameters as parameters
+from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.image_conversion import to_compressed, to_message
+from face_affect_ros.nodes.main import run
+
+#: Hz of a source that has no rate of its own.
+DEFAULT_RATE = 30.0
+#: Images that wait for a slow subscriber.
+DEPTH = 2
+
+
+def camera_info(width: int, height: int, horizontal_fov: float, header: Header) -> CameraInfo:
+    """Return the calibration of a pinhole camera without distortion.
+
+    width, height: pixels. horizontal_fov: degrees, 0 for a camera that is not calibrated, which
+    sensor_msgs/CameraInfo spells as zeros. Pixel centres lie at whole numbers.
+    """
+    info = CameraInfo(header=header, width=width, height=height, distortion_model='plumb_bob')
+    if horizontal_fov > 0.0:
+        focal = width / 2.0 / math.tan(math.radians(horizontal_fov) / 2.0)
+        x, y = (width - 1) / 2.0, (height - 1) / 2.0
+        info.d = [0.0] * 5
+        info.k = [focal, 0.0, x, 0.0, focal, y, 0.0, 0.0, 1.0]
+        info.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+        info.p = [focal, 0.0, x, 0.0, 0.0, focal, y, 0.0, 0.0, 0.0, 1.0, 0.0]
+    return info
+
+
+class CameraPlayer(Node):
+    """Publishes `image_raw` and `camera_info`, and `image_raw/compressed` where asked to.
+
+    Images are stamped with the node's clock. What nobody subscribes to is not computed.
+    """
+
+    def __init__(self, node_name: str = 'camera_player', **kwargs: Any) -> None:
+        """Open the source, AffectError where that fails; kwargs go to rclpy's Node."""
+        super().__init__(node_name, **kwargs)
+        try:
+            parameters.declare(self)
+            self._media = open_media(str(self._value('source')), rate=self._value('rate') or None,
+                                     size=self._asked_size())
+        except Exception:
+            self.destroy_node()
+            raise
+        self._size = self._asked_size() or (0, 0)
+        self._grey = self._value('encoding') == 'mono8'
+        profile = qos.image_input(self._value('reliability'), DEPTH)
+        self._images = self.create_publisher(Image, 'image_raw', profile)
+        self._infos = self.create_publisher(CameraInfo, 'camera_info', profile)
+        # beside image_raw also where that is remapped, as image_transport has it
+        self._compressed = self.create_publisher(
+            CompressedImage, f'{self.resolve_topic_name("image_raw")}/compressed',
+            profile) if self._value('compressed') else None
+        self._published = 0
+        self._start()
+        self.add_on_set_parameters_callback(self._take_parameters)
+        self.get_logger().info(self._description(self._media))
+
+    def close(self) -> None:
+        """Stop decoding."""
+        self._playback.close()
+
+    def _start(self) -> None:
+        """Publish at a rate, or a camera's images as they come."""
+        self._timer = None
+        ready = None
+        if self._media.live:
+            ready = self.create_guard_condition(self._publish_next).trigger
+        else:  # at the pace of the wall clock, whatever a simulation does
+            self._timer = self.create_timer(
+                1.0 / self._rate(self._value('rate')), self._publish_next,
+                clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._playback = Playback(self._media, prepare=self._prepare, ready=ready,
+                                  loop=lambda: bool(self._value('loop')))
+
+    def _publish_next(self) -> None:
+        if not self._published and (
+                self._images.get_subscription_count() < self._value('min_subscribers')):
+            return
+        image = self._playback.take()
+        if image is not None:
+            try:
+                self._publish(image)
+            except Exception:  # rcl's errors are of no public type
+                if self.context.ok():  # else the process was told to end while it publishes
+                    raise
+        elif self._playback.ended and self._timer is not None:
+            self._timer.cancel()
+            self._end()
+
+    def _publish(self, image: ImageArray) -> None:
+        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._value('frame_id'))
+        if self._infos.get_subscription_count():
+            height, width = image.shape[:2]
+            self._infos.publish(camera_info(width, height, self._value('horizontal_fov'), header))
+        if self._images.get_subscription_count():
+            encoding = self._value('encoding')
+            pixels = cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if encoding == 'rgb8' else image
+            self._images.publish(to_message(np.asarray(pixels, np.uint8), encoding, header))
+        if self._compressed is not None and self._compressed.get_subscription_count():
+            quality = self._value('jpeg_quality')
+            self._compressed.publish(to_compressed(image, header, quality=quality))
+        self._published += 1
+
+    def _end(self) -> None:
+        self.get_logger().info(f'{self._media.name} has ended after {self._published} images')
+        if self._media.skipped:
+            self.get_logger().warning(
+                f'{self._media.skipped} frames of {self._media.name} are corrupt or missing')
+        if self._value('exit_at_end'):
+            self._images.wait_for_all_acked(Duration(seconds=2.0))
+            raise SystemExit(0)
+
+    def _prepare(self, image: ImageArray) -> ImageArray:
+        """Scale an image and take its colours away, where that is asked for."""
+        height, width = image.shape[:2]
+        target = (self._size[0] or max(1, round(width * self._size[1] / height)),
+                  self._size[1] or max(1, round(height * self._size[0] / width)))
+        if any(self._size) and target != (width, height):
+            smaller = target[0] < width
+            image = np.asarray(cv2.resize(image, target, interpolation=(
+                cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)), np.uint8)
+        if self._grey:
+            return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+        return image
+
+    def _take_parameters(self, changes: list[Parameter]) -> SetParametersResult:
+        for change in changes:
+            if change.name == 'rate' and self._timer is not None:
+                self._timer.timer_period_ns = int(1e9 / self._rate(change.value))
+                self._timer.reset()
+        return SetParametersResult(successful=True)
+
+    def _rate(self, wanted: float) -> float:
+        return wanted or self._media.rate or DEFAULT_RATE
+
+    def _asked_size(self) -> tuple[int, int] | None:
+        size = (self._value('width'), self._value('height'))
+        return size if any(size) else None
+
+    def _value(self, name: str) -> Any:
+        return self.get_parameter(name).value
+
+    def _description(self, media: Media) -> str:
+        rate = 'as they come' if media.live else f'at {self._rate(self._value("rate")):.4g} Hz'
+        return (f'{media.name}: {media.width}x{media.height} pixels, {media.frame_count or "?"} '
+                f'frames, published on {self._images.topic_name} {rate}')
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Play a source until it ends or the process is told to; return the exit code."""
+    return run(CameraPlayer, argv)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

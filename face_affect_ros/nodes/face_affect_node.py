@@ -1,0 +1,212 @@
+"""The lifecycle node `face_affect`: images in, faces out."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from face_affect_msgs.msg import FaceAffectArray
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import Image
+
+from face_affect_ros.affect.annotate import annotate
+from face_affect_ros.affect.pipeline import AffectPipeline
+from face_affect_ros.affect.settings import make_pipeline
+from face_affect_ros.affect.types import AffectError, Face, ImageArray
+from face_affect_ros.nodes import parameters, qos
+from face_affect_ros.nodes.health import Health
+from face_affect_ros.nodes.image_conversion import to_message as to_image_message
+from face_affect_ros.nodes.image_input import ImageInput, ImageMessage
+from face_affect_ros.nodes.lifecycle import reporting
+from face_affect_ros.nodes.main import run
+from face_affect_ros.nodes.messages import seconds_of, to_message
+from face_affect_ros.nodes.worker import Worker
+
+#: Seconds between two log lines of the same kind.
+LOG_PERIOD = 5.0
+
+
+class FaceAffectNode(LifecycleNode):
+    """Publishes the tracked faces of every processed image, with expression and gender."""
+
+    def __init__(self, node_name: str = 'face_affect', **kwargs: Any) -> None:
+        """Declare the parameters and start the diagnostics; kwargs go to rclpy's Node."""
+        super().__init__(node_name, **kwargs)
+        self.health = Health()
+        self._state = 'unconfigured'
+        self._pipeline: AffectPipeline | None = None
+        self._input: ImageInput | None = None
+        self._worker: Worker[ImageMessage] | None = None
+        self._activated_at = time.monotonic()
+        parameters.declare(self)
+        problem = parameters.problem_with(parameters.values_of(self))
+        if problem:
+            raise AffectError(problem)
+        unknown = '; '.join(parameters.unknown_overrides(self))
+        if unknown:
+            self.get_logger().error(unknown)
+        self._unknown = unknown
+        self.add_on_set_parameters_callback(self._on_set_parameters)
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.results())
+        # Of the steady clock: it must tick while simulated time stands still.
+        self._timer = self.create_timer(self.get_parameter('diagnostics_period').value,
+                                        self._publish_diagnostics,
+                                        clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    @reporting
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the models, so that the first image need not wait for them."""
+        values = parameters.values_of(self)
+        pipeline = make_pipeline(parameters.settings_of(values))
+        pipeline.warm_up()
+        self._faces = self.create_lifecycle_publisher(FaceAffectArray, '~/faces', qos.results())
+        self._annotated = self.create_lifecycle_publisher(Image, '~/image_annotated',
+                                                          qos.image_output())
+        self._pipeline = pipeline
+        self._state = 'inactive'
+        models = ', '.join([pipeline.detector.name, *(c.card.name for c in pipeline.classifiers)])
+        self.get_logger().info(f'configured with {models}')
+        return TransitionCallbackReturn.SUCCESS
+
+    @reporting
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Begin to listen."""
+        result = super().on_activate(state)
+        values = parameters.values_of(self)
+        every = values['processing'] == 'every'
+        depth = values['queue_depth'] if every else 1
+        self._worker = Worker(self._process, depth=depth, name='face_affect')
+        reliability = 'reliable' if every else values['image_reliability']
+        self._input = ImageInput(self, transport=values['image_transport'],
+                                 profile=qos.image_input(reliability, depth),
+                                 take=self._take, health=self.health)
+        self._activated_at = time.monotonic()
+        self._state = 'active'
+        self.get_logger().info(f"waiting for images on '{self._input.topic}'")
+        return result
+
+    @reporting
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop listening; the models stay loaded and the tracks alive."""
+        self._stop()
+        self._state = 'inactive'
+        return super().on_deactivate(state)
+
+    @reporting
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Give back the models."""
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    @reporting
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop whatever runs."""
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Go back to the start after a fault of ours, ready to be configured again."""
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def close(self) -> None:
+        """End the worker before the process ends."""
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._input is not None:
+            self._input.close()
+            self._input = None
+        if self._worker is not None:
+            self.health.dropped(self._worker.stop())
+            self._worker = None
+
+    def _release(self) -> None:
+        self._stop()
+        if self._pipeline is not None:
+            self.destroy_publisher(self._faces)
+            self.destroy_publisher(self._annotated)
+            self._pipeline = None
+        self._state = 'unconfigured'
+
+    def _take(self, message: ImageMessage) -> None:
+        """Queue an image; runs in the executor and must not take long."""
+        self.health.received(time.monotonic())
+        if self._worker is not None:
+            self.health.dropped(self._worker.put(message))
+
+    def _process(self, message: ImageMessage) -> None:
+        """Publish the faces of one image; runs in the worker's thread."""
+        started = time.monotonic()
+        try:
+            assert self._pipeline is not None and self._input is not None
+            image = self._input.to_array(message)
+            stamp = seconds_of(message.header) or started
+            faces = self._pipeline.process(image, stamp)
+            height, width = image.shape[:2]
+            self._faces.publish(to_message(faces, header=message.header, width=width,
+                                           height=height))
+        except AffectError as error:
+            self._refuse(str(error))
+            return
+        except Exception as error:  # one bad image must not end the node
+            self._refuse(f'{type(error).__name__}: {error}')
+            return
+        ended = time.monotonic()
+        age = self.get_clock().now().nanoseconds * 1e-9 - stamp
+        self.health.published(ended, latency=age, working=ended - started)
+        self._publish_annotated(image, faces, message)
+
+    def _publish_annotated(self, image: ImageArray, faces: list[Face],
+                           message: ImageMessage) -> None:
+        if self.get_parameter('annotate').value and self._annotated.get_subscription_count():
+            picture = annotate(image, faces)
+            self._annotated.publish(to_image_message(picture, 'bgr8', message.header))
+
+    def _refuse(self, reason: str) -> None:
+        count = self.health.refused(reason)
+        self.get_logger().error(f'image refused ({count} times): {reason}',
+                                throttle_duration_sec=LOG_PERIOD)
+
+    def _on_set_parameters(self, changed: list[Parameter]) -> SetParametersResult:
+        problem = parameters.problem_with({each.name: each.value for each in changed})
+        if not problem and self._pipeline is not None:
+            problem = parameters.refused_while_configured(changed)
+        if problem:
+            return SetParametersResult(successful=False, reason=problem)
+        if self._pipeline is not None:
+            for each in changed:
+                self._pipeline.adjust(each.name, each.value)
+        return SetParametersResult(successful=True)
+
+    def _publish_diagnostics(self) -> None:
+        status = self.health.status(name=f'{self.get_fully_qualified_name()[1:]}: faces',
+                                    state=self._state, silent=self._why_silent(),
+                                    unknown=self._unknown)
+        message = DiagnosticArray(status=[status])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
+
+    def _why_silent(self) -> str:
+        if self._input is None:
+            return ''
+        timeout = self.get_parameter('stale_timeout').value
+        now = time.monotonic()
+        silent = min(self.health.silent_for(now), now - self._activated_at)
+        if silent < timeout:
+            return ''
+        return (f"no image on '{self._input.topic}' for {np.floor(silent):.0f} s, "
+                f'{self._input.publishers()} publishers')
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the node until it is told to stop; return the exit code."""
+    return run(FaceAffectNode, argv)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,103 @@
+"""What the node has seen and done, and how it says so on /diagnostics."""
+
+import threading
+from collections import Counter, deque
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+
+#: Results over which rates and latencies are reported.
+WINDOW = 100
+COUNTS = ('received', 'published', 'dropped', 'refused', 'lost')
+
+
+class Health:
+    """Counts images and remembers troubles; every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        """Start from zero."""
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
+        self._results: deque[tuple[float, float, float]] = deque(maxlen=WINDOW)
+        self._error = ''
+        self._warnings: dict[str, str] = {}
+        self._last_image = -np.inf
+
+    def received(self, now: float) -> None:
+        """Count an image that came at a steady time in seconds."""
+        with self._lock:
+            self._counts['received'] += 1
+            self._last_image = now
+
+    def dropped(self, number: int) -> None:
+        """Count images that were given up for newer ones."""
+        with self._lock:
+            self._counts['dropped'] += number
+
+    def lost(self, number: int) -> None:
+        """Count images that the middleware says it lost on the way."""
+        with self._lock:
+            self._counts['lost'] += number
+
+    def refused(self, reason: str) -> int:
+        """Count an image that could not be used; return how often this reason has come up."""
+        with self._lock:
+            self._counts['refused'] += 1
+            self._refused[reason] += 1
+            return self._refused[reason]
+
+    def published(self, now: float, *, latency: float, working: float) -> None:
+        """Count a result, its time since the image's stamp and its time in work, seconds."""
+        with self._lock:
+            self._counts['published'] += 1
+            self._results.append((now, latency, working))
+
+    def set_error(self, error: str) -> None:
+        """Remember why the node cannot work, '' when it can again."""
+        with self._lock:
+            self._error = error
+
+    def warn(self, topic: str, warning: str) -> None:
+        """Remember a trouble under a key, '' when it is over."""
+        with self._lock:
+            self._warnings[topic] = warning
+
+    def counts(self) -> dict[str, int]:
+        """Return the numbers of images by name, those of COUNTS."""
+        with self._lock:
+            return {name: self._counts[name] for name in COUNTS}
+
+    def status(self, *, name: str, state: str, silent: str, unknown: str) -> DiagnosticStatus:
+        """Return the diagnostic status.
+
+        name: of the status. state: the node's lifecycle state. silent: why no image comes, '' if
+        images come or none are expected. unknown: complaint about parameters, '' for none.
+        """
+        with self._lock:
+            warnings = [text for text in (*self._warnings.values(), silent) if text]
+            warnings += [f'{number} images refused: {reason}'
+                         for reason, number in self._refused.most_common(3)]
+            errors = [text for text in (self._error, unknown) if text]
+            level = (DiagnosticStatus.ERROR if errors
+                     else DiagnosticStatus.WARN if warnings else DiagnosticStatus.OK)
+            message = '; '.join([*errors, *warnings]) or state
+            status = DiagnosticStatus(level=level, name=name, message=message)
+            status.values = [KeyValue(key=key, value=value) for key, value in (
+                ('state', state), *((key, str(self._counts[key])) for key in COUNTS), *self._figures())]
+            return status
+
+    def silent_for(self, now: float) -> float:
+        """Return the seconds since the last image, infinite before the first."""
+        with self._lock:
+            return now - self._last_image
+
+    def _figures(self) -> list[tuple[str, str]]:
+        if len(self._results) < 2:
+            return []
+        times, latencies, working = np.array(self._results).T
+        rate = (len(times) - 1) / max(times[-1] - times[0], 1e-9)
+        return [('rate [Hz]', f'{rate:.1f}'),
+                ('latency median [ms]', f'{np.median(latencies) * 1e3:.1f}'),
+                ('latency p99 [ms]', f'{np.percentile(latencies, 99) * 1e3:.1f}'),
+                ('work median [ms]', f'{np.median(working) * 1e3:.1f}')]

@@ -1,0 +1,92 @@
+"""How the encodings of sensor_msgs/Image lay out their pixels, and the check of a message."""
+
+from dataclasses import dataclass
+
+import cv2
+from sensor_msgs.msg import Image
+
+from face_affect_ros.affect.types import AffectError
+
+
+class ImageConversionError(AffectError):
+    """An image message that cannot be read: its encoding is unknown, or its sizes lie."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How an encoding lays out its pixels.
+
+    channels: values per pixel. size: bytes per value. code: OpenCV's conversion to BGR, None
+    where the pixels are grey or BGR already. even: axes along which the number of pixels must be
+    even, 'w', 'wh' or ''. planes: rows in the buffer for every two rows of the image.
+    """
+
+    channels: int
+    size: int = 1
+    code: int | None = None
+    even: str = ''
+    planes: int = 2
+
+    @property
+    def pixel(self) -> int:
+        """Bytes of a pixel in its row."""
+        return self.channels * self.size
+
+    def rows(self, height: int) -> int:
+        """Return the rows in the buffer of an image."""
+        return height * self.planes // 2
+
+
+#: By the names of sensor_msgs/image_encodings.hpp, and nv12, which some drivers send. OpenCV
+#: names a Bayer pattern by the pixels of its second row and column, ROS by those of its first.
+LAYOUTS = {
+    'mono8': Layout(1), '8UC1': Layout(1), 'mono16': Layout(1, 2),
+    'bgr8': Layout(3), '8UC3': Layout(3),
+    'rgb8': Layout(3, code=cv2.COLOR_RGB2BGR),
+    'bgra8': Layout(4, code=cv2.COLOR_BGRA2BGR),
+    'rgba8': Layout(4, code=cv2.COLOR_RGBA2BGR),
+    'yuv422': Layout(2, code=cv2.COLOR_YUV2BGR_UYVY, even='w'),
+    'uyvy': Layout(2, code=cv2.COLOR_YUV2BGR_UYVY, even='w'),
+    'yuv422_yuy2': Layout(2, code=cv2.COLOR_YUV2BGR_YUY2, even='w'),
+    'yuyv': Layout(2, code=cv2.COLOR_YUV2BGR_YUY2, even='w'),
+    'nv12': Layout(1, code=cv2.COLOR_YUV2BGR_NV12, even='wh', planes=3),
+    'nv21': Layout(1, code=cv2.COLOR_YUV2BGR_NV21, even='wh', planes=3),
+    'bayer_rggb8': Layout(1, code=cv2.COLOR_BayerBG2BGR),
+    'bayer_bggr8': Layout(1, code=cv2.COLOR_BayerRG2BGR),
+    'bayer_gbrg8': Layout(1, code=cv2.COLOR_BayerGR2BGR),
+    'bayer_grbg8': Layout(1, code=cv2.COLOR_BayerGB2BGR),
+}
+#: The encodings that can be read.
+ENCODINGS = tuple(LAYOUTS)
+
+
+def check(message: Image) -> Layout:
+    """Return the layout of a message's encoding. Allocates nothing.
+
+    Raises ImageConversionError where the encoding is unknown or the sizes do not fit each other.
+    """
+    layout = LAYOUTS.get(message.encoding)
+    if layout is None:
+        raise ImageConversionError(
+            f"image encoding '{message.encoding}' cannot be read; let the camera driver send one "
+            f"of {', '.join(ENCODINGS)}")
+    problem = _problem(message, layout)
+    if problem:
+        raise ImageConversionError(
+            f"image of encoding '{message.encoding}', {message.width}x{message.height}, step "
+            f'{message.step}, {len(message.data)} bytes of data: {problem}; its publisher is at '
+            'fault, look at the settings of the camera driver')
+    return layout
+
+
+def _problem(message: Image, layout: Layout) -> str:
+    width, height, step = message.width, message.height, message.step
+    if width == 0 or height == 0:
+        return 'it has no pixels'
+    if step < width * layout.pixel:
+        return f'a row needs a step of at least {width * layout.pixel}'
+    if ('w' in layout.even and width % 2) or ('h' in layout.even and height % 2):
+        return f"its {'width' if layout.even == 'w' else 'width and height'} must be even"
+    if len(message.data) < step * layout.rows(height):
+        return f'at least {step * layout.rows(height)} bytes of data are needed'
+    return ''

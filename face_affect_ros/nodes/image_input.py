@@ -1,0 +1,59 @@
+"""The image subscription, raw or compressed, and what it learns of its publishers."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CompressedImage, Image
+
+from face_affect_ros.affect.types import ImageArray
+from face_affect_ros.nodes.health import Health
+from face_affect_ros.nodes.image_conversion import decode_compressed, to_array
+
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks
+
+ImageMessage = Image | CompressedImage
+
+
+class ImageInput:
+    """Subscribes to the images while it is open."""
+
+    def __init__(self, node: LifecycleNode, *, transport: str, profile: QoSProfile,
+                 take: Callable[[ImageMessage], None], health: Health) -> None:
+        """Subscribe.
+
+        transport: 'raw' or 'compressed'; the latter listens on the image topic plus
+        '/compressed', after remapping, as image_transport does. take: gets every message.
+        """
+        self._node = node
+        self._health = health
+        compressed = transport == 'compressed'
+        base = node.resolve_topic_name('image')
+        self.topic = f'{base}/compressed' if compressed else base
+        self.to_array: Callable[[Any], ImageArray] = decode_compressed if compressed else to_array
+        self._subscription = node.create_subscription(
+            CompressedImage if compressed else Image, self.topic, take, profile,
+            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._incompatible,
+                                                       message_lost=self._lost))
+
+    def publishers(self) -> int:
+        """Return how many publishers the topic has."""
+        return int(self._node.count_publishers(self.topic))
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        self._health.warn('qos', '')
+        self._node.destroy_subscription(self._subscription)
+
+    def _incompatible(self, event: Any) -> None:
+        text = (f"a publisher of '{self.topic}' offers a quality of service that does not match "
+                f'({event.last_policy_kind.name}); set image_reliability to best_effort')
+        self._node.get_logger().error(text)
+        self._health.warn('qos', text)
+
+    def _lost(self, event: Any) -> None:
+        self._health.lost(event.total_count_change)

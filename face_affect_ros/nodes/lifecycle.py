@@ -1,0 +1,40 @@
+"""Lifecycle callbacks that say what went wrong."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+
+from face_affect_ros.affect.types import AffectError
+
+Transition = Callable[[Any, LifecycleState], TransitionCallbackReturn]
+
+
+def reporting(transition: Transition) -> Transition:
+    """Wrap a transition callback: rclpy swallows what it raises without a word.
+
+    An AffectError is something the user can mend: the transition fails and the node stays where
+    it was. Anything else is a fault of ours: error processing takes over. Both are logged and
+    kept in the node's `health`.
+    """
+
+    @functools.wraps(transition)
+    def wrapped(node: Any, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            result = transition(node, state)
+        except AffectError as error:
+            return _report(node, str(error), TransitionCallbackReturn.FAILURE)
+        except Exception as error:  # the executor would hide it
+            text = f'{transition.__name__} failed: {type(error).__name__}: {error}'
+            return _report(node, text, TransitionCallbackReturn.ERROR)
+        node.health.set_error('')
+        return result
+
+    return wrapped
+
+
+def _report(node: Any, text: str, result: TransitionCallbackReturn) -> TransitionCallbackReturn:
+    node.get_logger().error(text)
+    node.health.set_error(text)
+    return result

@@ -1,0 +1,47 @@
+"""Run one node as a process: clean ends, clear complaints."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+import rclpy
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+
+from face_affect_ros.affect.types import AffectError
+
+
+def run(make_node: Callable[[], Node], argv: Sequence[str] | None = None) -> int:
+    """Spin a node until it is told to stop; return the exit code of the process.
+
+    make_node: returns the node; what it raises about parameters or as AffectError is printed in
+    one line and ends the process with 1. A node may have a method `close`, called at the end,
+    and raise SystemExit with an exit code from a callback.
+    """
+    try:
+        rclpy.init(args=None if argv is None else [sys.argv[0], *argv])
+    except Exception as error:  # rcl's own complaint about an argument, of no public type
+        return _complain(error)
+    node = None
+    try:
+        node = make_node()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    except (AffectError, ParameterException) as error:
+        return _complain(error)
+    finally:
+        if node is not None:
+            getattr(node, 'close', lambda: None)()
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+def _complain(error: Exception) -> int:
+    print(f'error: {" ".join(str(error).split())}', file=sys.stderr, flush=True)
+    return 1

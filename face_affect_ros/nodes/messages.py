@@ -1,0 +1,68 @@
+"""Faces to messages and back."""
+
+import numpy as np
+from builtin_interfaces.msg import Duration
+from face_affect_msgs.msg import FaceAffect, FaceAffectArray
+from geometry_msgs.msg import Point32
+from sensor_msgs.msg import RegionOfInterest
+from std_msgs.msg import Header
+
+from face_affect_ros.affect.boxes import whole_pixels
+from face_affect_ros.affect.types import LABELS, Estimate, Face, FloatArray
+
+
+def seconds_of(header: Header) -> float:
+    """Return a header's stamp in seconds."""
+    return float(header.stamp.sec) + float(header.stamp.nanosec) * 1e-9
+
+
+def to_message(faces: list[Face], *, header: Header, width: int, height: int) -> FaceAffectArray:
+    """Return the message of one image's faces; header, width and height are the image's own."""
+    return FaceAffectArray(header=header, image_width=width, image_height=height,
+                           faces=[_face_message(face) for face in faces])
+
+
+def from_message(message: FaceAffectArray) -> list[Face]:
+    """Return the faces of a message; an attribute that is switched off has no estimate."""
+    return [_face(entry) for entry in message.faces]
+
+
+def _face_message(face: Face) -> FaceAffect:
+    message = FaceAffect(id=face.id, score=float(face.score), roi=_roi(face.box),
+                         tracked_for=_duration(face.tracked_for))
+    message.landmarks = [Point32(x=float(x), y=float(y), z=0.0) for x, y in face.landmarks]
+    for task in LABELS:
+        estimate = face.estimates.get(task)
+        if estimate is None:
+            setattr(message, task, FaceAffect.UNKNOWN)
+        else:
+            setattr(message, task, estimate.label)
+            setattr(message, f'{task}_confidence', float(estimate.confidence))
+            setattr(message, f'{task}_probabilities', estimate.probabilities.astype(np.float32))
+    return message
+
+
+def _face(message: FaceAffect) -> Face:
+    roi = message.roi
+    estimates = {}
+    for task in LABELS:
+        probabilities = np.asarray(getattr(message, f'{task}_probabilities'), np.float32)
+        if probabilities.any():
+            estimates[task] = Estimate(getattr(message, task),
+                                       getattr(message, f'{task}_confidence'), probabilities)
+    return Face(id=message.id,
+                box=np.array([roi.x_offset, roi.y_offset, roi.width, roi.height], np.float32),
+                score=message.score,
+                landmarks=np.array([[p.x, p.y] for p in message.landmarks], np.float32),
+                estimates=estimates,
+                tracked_for=message.tracked_for.sec + message.tracked_for.nanosec * 1e-9)
+
+
+def _roi(box: FloatArray) -> RegionOfInterest:
+    x, y, width, height = whole_pixels(box)
+    return RegionOfInterest(x_offset=x, y_offset=y, width=width, height=height)
+
+
+def _duration(seconds: float) -> Duration:
+    nanoseconds = round(seconds * 1e9)
+    return Duration(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)

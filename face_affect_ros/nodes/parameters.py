@@ -1,0 +1,153 @@
+"""The node's parameters: one table with description, default and range of each."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from face_affect_ros.affect.detectors import DETECTORS
+from face_affect_ros.affect.settings import PipelineSettings
+
+_DEFAULTS = PipelineSettings()
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One parameter.
+
+    default: its value and, by its type, its type. bounds: smallest and largest value. choices:
+    the values it may have. live: whether a change takes effect while the node runs; others are
+    refused until the node is cleaned up.
+    """
+
+    default: bool | int | float | str
+    description: str
+    bounds: tuple[float, float] | None = None
+    choices: tuple[str, ...] = ()
+    live: bool = False
+
+    def problem_with(self, value: Any) -> str:
+        """Return why a value of the right type is refused, '' if it is not."""
+        if self.choices and value not in self.choices:
+            close = difflib.get_close_matches(str(value), self.choices, 1)
+            hint = f"; did you mean '{close[0]}'?" if close else ''
+            return f"'{value}' is not one of {', '.join(self.choices)}{hint}"
+        if self.bounds and not self.bounds[0] <= value <= self.bounds[1]:
+            return f'{value} is outside of {self.bounds[0]} to {self.bounds[1]}'
+        return ''
+
+
+PARAMETERS: dict[str, Spec] = {
+    'image_transport': Spec(
+        'raw', "Subscribe to sensor_msgs/Image on 'image', or to sensor_msgs/CompressedImage on "
+        "'image/compressed'.", choices=('raw', 'compressed')),
+    'image_reliability': Spec(
+        'best_effort', 'Reliability of the image subscription; best_effort matches every camera. '
+        "Always reliable when processing is 'every'.", choices=('best_effort', 'reliable')),
+    'processing': Spec(
+        'newest', 'newest: a newer image replaces one that waits. every: images queue up and all '
+        'are processed, for bags.', choices=('newest', 'every')),
+    'queue_depth': Spec(
+        100, "Images that may wait when processing is 'every'; more are dropped and counted.",
+        bounds=(1, 10000)),
+    'detector': Spec(_DEFAULTS.detector, 'Face detector.', choices=DETECTORS),
+    'detector_model': Spec(
+        _DEFAULTS.detector_model, "Path of the ONNX file of detector 'yunet'; others ignore it."),
+    'min_score': Spec(
+        _DEFAULTS.min_score, 'Detections with a lower score are dropped.', bounds=(0.01, 0.99)),
+    'start_score': Spec(
+        _DEFAULTS.start_score, 'Score that a detection needs to start a track.',
+        bounds=(0.0, 1.0), live=True),
+    'emotion_model': Spec(
+        _DEFAULTS.emotion_model, "Name or path of the expression model; '' switches it off."),
+    'gender_model': Spec(
+        _DEFAULTS.gender_model, "Name or path of the gender model; '' switches it off."),
+    'track_timeout': Spec(
+        _DEFAULTS.track_timeout, 'Seconds without a detection after which a track ends.',
+        bounds=(0.0, 60.0), live=True),
+    'track_id_prefix': Spec(
+        _DEFAULTS.track_id_prefix, "First part of all track ids, must start with a letter; '' "
+        'makes one up, so that ids are not used again after a restart.'),
+    'smoothing_time_constant': Spec(
+        _DEFAULTS.smoothing_time_constant, 'Seconds over which the probabilities of a track are '
+        'averaged; 0 switches smoothing off.', bounds=(0.0, 60.0), live=True),
+    'num_threads': Spec(
+        _DEFAULTS.num_threads, 'Threads of each network.', bounds=(1, 64)),
+    'annotate': Spec(
+        True, 'Publish ~/image_annotated when somebody subscribes to it.', live=True),
+    'diagnostics_period': Spec(
+        1.0, 'Seconds between two messages on /diagnostics.', bounds=(0.1, 60.0)),
+    'stale_timeout': Spec(
+        2.0, 'Seconds without an image after which the camera is reported as silent.',
+        bounds=(0.1, 3600.0), live=True),
+}
+
+
+def declare(node: Node) -> None:
+    """Declare all parameters; rclpy raises where a given value has a wrong type or range."""
+    for name, spec in PARAMETERS.items():
+        node.declare_parameter(name, spec.default, _descriptor(spec))
+
+
+def values_of(node: Node) -> dict[str, Any]:
+    """Return the values of all parameters by name."""
+    return {name: node.get_parameter(name).value for name in PARAMETERS}
+
+
+def settings_of(values: dict[str, Any]) -> PipelineSettings:
+    """Return the settings of the pipeline among the parameters' values."""
+    return PipelineSettings(**{each.name: values[each.name] for each in fields(PipelineSettings)})
+
+
+def problem_with(values: dict[str, Any]) -> str:
+    """Return why these values, by name, are refused, '' if they are not."""
+    for name, value in values.items():
+        spec = PARAMETERS.get(name)
+        problem = spec.problem_with(value) if spec else ''
+        if not problem and name == 'track_id_prefix' and value and not value[:1].isalpha():
+            problem = f"'{value}' does not start with a letter"
+        if problem:
+            return f"parameter '{name}': {problem}"
+    return ''
+
+
+def refused_while_configured(parameters: Iterable[Parameter]) -> str:
+    """Return the complaint about the first parameter that cannot change live, '' if all can."""
+    for parameter in parameters:
+        spec = PARAMETERS.get(parameter.name)
+        if spec and not spec.live:
+            return (f"parameter '{parameter.name}' takes effect when the node is configured; "
+                    'deactivate and clean it up first')
+    return ''
+
+
+def unknown_overrides(node: Node) -> list[str]:
+    """Return a complaint for each parameter that the user gave and this node does not have.
+
+    rclpy ignores such parameters silently, so that a misspelt one would have no effect unseen.
+    """
+    given = getattr(node, '_parameter_overrides', {})
+    complaints = []
+    for name in sorted(given):
+        if not node.has_parameter(name) and not name.startswith('qos_overrides.'):
+            close = difflib.get_close_matches(name, PARAMETERS, 1)
+            hint = f"; did you mean '{close[0]}'?" if close else ''
+            complaints.append(f"unknown parameter '{name}' was given and is ignored{hint}")
+    return complaints
+
+
+def _descriptor(spec: Spec) -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(description=spec.description)
+    if spec.choices:
+        descriptor.additional_constraints = 'one of: ' + ', '.join(spec.choices)
+    if spec.bounds and isinstance(spec.default, float):
+        descriptor.floating_point_range = [
+            FloatingPointRange(from_value=spec.bounds[0], to_value=spec.bounds[1], step=0.0)]
+    elif spec.bounds:
+        descriptor.integer_range = [
+            IntegerRange(from_value=int(spec.bounds[0]), to_value=int(spec.bounds[1]), step=1)]
+    return descriptor

@@ -1,0 +1,56 @@
+"""One thread that does the work, so that the executor stays responsive."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Item = TypeVar('Item')
+
+
+class Worker(Generic[Item]):
+    """Hands items to a function, one at a time, in a thread of its own.
+
+    At most `depth` items wait; when one more comes, the oldest is dropped and counted. With a
+    depth of 1 the newest item wins.
+    """
+
+    def __init__(self, work: Callable[[Item], None], *, depth: int, name: str) -> None:
+        """Start the thread. work: must not raise; what it raises ends the thread."""
+        self._work = work
+        self._waiting: deque[Item] = deque()
+        self._depth = depth
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def put(self, item: Item) -> int:
+        """Queue an item; return the number of items dropped for it, 0 or 1."""
+        with self._changed:
+            dropped = 0
+            if len(self._waiting) >= self._depth:
+                self._waiting.popleft()
+                dropped = 1
+            self._waiting.append(item)
+            self._changed.notify()
+            return dropped
+
+    def stop(self) -> int:
+        """Finish the item in hand, end the thread, return the number of items left undone."""
+        with self._changed:
+            self._stopping = True
+            left = len(self._waiting)
+            self._waiting.clear()
+            self._changed.notify()
+        self._thread.join()
+        return left
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._stopping)
+                if self._stopping:
+                    return
+                item = self._waiting.popleft()
+            self._work(item)

@@ -1,0 +1,52 @@
+"""Nodes of this package as processes of their own."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+#: Seconds that a process has to end after each signal.
+GRACE = 5.0
+
+
+@contextlib.contextmanager
+def running_node(module: str, name: str, parameters: dict[str, Any],
+                 remappings: dict[str, str] | None = None) -> Iterator['subprocess.Popen[bytes]']:
+    """Run a node for the length of a with block, and end it cleanly.
+
+    module: in face_affect_ros.nodes. name: of the node. parameters: by name, passed in a file,
+    where a string such as '0' stays a string. remappings: from and to.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / 'parameters.yaml'
+        file.write_text(yaml.safe_dump({name: {'ros__parameters': parameters}}), encoding='utf-8')
+        command = [sys.executable, '-m', f'face_affect_ros.nodes.{module}', '--ros-args',
+                   '-r', f'__node:={name}', '--params-file', str(file)]
+        for source, target in (remappings or {}).items():
+            command += ['-r', f'{source}:={target}']
+        # A group of its own: Ctrl-C in the terminal must reach the parent alone, which then ends
+        # its children in order.
+        process = subprocess.Popen(command, process_group=0) if sys.version_info >= (3, 11) \
+            else subprocess.Popen(command, preexec_fn=os.setpgrp)
+        try:
+            yield process
+        finally:
+            stop(process)
+
+
+def stop(process: 'subprocess.Popen[bytes]') -> int:
+    """End a process, politely first; return its exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            break
+        process.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE)
+    return process.wait()

@@ -1,0 +1,137 @@
+"""Cards: what is wrong with a model is said, by name, before anything runs."""
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from face_affect_ros.affect.classifier import Classifier, calibrate
+from face_affect_ros.affect.model_store import find_model, load_card
+from face_affect_ros.affect.types import EMOTIONS, GENDERS, AffectError
+
+SHIPPED = {'emotion_mini_xception': ('emotion', EMOTIONS),
+           'gender_mini_xception': ('gender', GENDERS)}
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """Return the folder of a copy of a shipped model, free to be spoilt."""
+    return Path(shutil.copytree(find_model('emotion_mini_xception'), tmp_path / 'mine'))
+
+
+def change(folder: Path, **entries: Any) -> str:
+    """Replace entries of a card; return the name to load it by."""
+    card = folder / 'card.yaml'
+    facts = yaml.safe_load(card.read_text())
+    facts.update(entries)
+    card.write_text(yaml.safe_dump({key: value for key, value in facts.items()
+                                    if value is not None}))
+    return str(folder)
+
+
+@pytest.mark.parametrize('name', SHIPPED)
+def test_the_shipped_models_load_and_answer(name: str) -> None:
+    card = load_card(name)
+    task, labels = SHIPPED[name]
+    assert [(head.task, head.labels) for head in card.heads] == [(task, labels)]
+    classifier = Classifier(card)
+    for count in (1, 3, 1):
+        spec = classifier.crop
+        crops = np.random.default_rng(0).integers(
+            0, 256, (count, spec.size, spec.size, spec.channels), np.uint8)
+        answer = classifier(crops)[task]
+        assert answer.shape == (count, len(labels))
+        np.testing.assert_allclose(answer.sum(axis=1), 1.0, atol=1e-4)
+
+
+@pytest.mark.parametrize('name', SHIPPED)
+def test_a_face_gets_the_same_answer_alone_and_in_a_batch(name: str) -> None:
+    classifier = Classifier(load_card(name))
+    spec = classifier.crop
+    crops = np.random.default_rng(1).integers(
+        0, 256, (9, spec.size, spec.size, spec.channels), np.uint8)
+    together = classifier(crops)[SHIPPED[name][0]]
+    alone = np.concatenate([classifier(crop[np.newaxis])[SHIPPED[name][0]] for crop in crops])
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+
+
+def test_a_model_is_found_by_path_and_by_the_search_path(
+        model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_card(str(model)).name == load_card(str(model / 'card.yaml')).name
+    monkeypatch.setenv('FACE_AFFECT_MODEL_PATH', str(model.parent))
+    assert find_model('mine') == model
+
+
+@pytest.mark.parametrize(('entries', 'complaint'), [
+    ({'sha256': '0' * 64}, 'model.tflite: sha256 is .* but its card says 0000'),
+    ({'sha256': None}, "card.yaml: the entry 'sha256' is missing"),
+    ({'file': 'gone.tflite'}, 'gone.tflite: the model file cannot be read'),
+    ({'file': {'distribution': 'no-such-wheel', 'version': '1.0', 'path': 'x'}},
+     'pip install --no-deps no-such-wheel==1.0'),
+    ({'kind': 'oracle'}, "kind is 'oracle'"),
+    ({'input': {'size': 0, 'channels': 1, 'scale': 1, 'offset': 0}}, 'input.size must be positive'),
+    ({'input': {'size': 48, 'channels': 2, 'scale': 1, 'offset': 0}}, 'input.channels 1 or 3'),
+    ({'input': 7}, 'card.yaml: '),
+    ({'heads': [{'task': 'age', 'output': 0, 'labels': [], 'threshold': 0.5}]}, "'age' is not"),
+    ({'heads': [{'task': 'gender', 'output': 0, 'labels': ['man', 'woman'], 'threshold': 0.5}]},
+     'must be woman, man, in this order'),
+    ({'heads': [{'task': 'gender', 'output': 0, 'labels': ['woman', 'man'], 'threshold': 2}]},
+     'threshold must lie in'),
+])
+def test_what_is_wrong_with_a_card_is_named(model: Path, entries: dict[str, Any],
+                                            complaint: str) -> None:
+    with pytest.raises(AffectError, match=complaint):
+        load_card(change(model, **entries))
+
+
+def test_a_card_that_is_no_yaml_is_named(model: Path) -> None:
+    (model / 'card.yaml').write_text('{ this: [is not')
+    with pytest.raises(AffectError, match='card.yaml: cannot be read as YAML'):
+        load_card(str(model))
+    (model / 'card.yaml').write_bytes(b'\xff\xfe\x00')
+    with pytest.raises(AffectError, match='card.yaml: cannot be read as YAML'):
+        load_card(str(model))
+    (model / 'card.yaml').write_text('just words')
+    with pytest.raises(AffectError, match='card.yaml: '):
+        load_card(str(model))
+
+
+def test_an_unknown_model_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(AffectError, match=r"'emotoin' not found; known models: .*emotion_mini_x"):
+        find_model('emotoin')
+    with pytest.raises(AffectError, match='there is no card.yaml in /nowhere/model'):
+        find_model('/nowhere/model')
+
+
+def test_a_file_that_is_no_network_is_named(model: Path) -> None:
+    (model / 'model.tflite').write_bytes(b'no network' * 100)
+    name = change(model, sha256=hashlib.sha256(b'no network' * 100).hexdigest())
+    with pytest.raises(AffectError, match='model.tflite: not a TFLite network'):
+        Classifier(load_card(name))
+
+
+def test_a_network_that_does_not_fit_its_card_is_named(model: Path) -> None:
+    with pytest.raises(AffectError, match='input is .* its card says'):
+        Classifier(load_card(change(model, input={'size': 32, 'channels': 3, 'scale': 1.0,
+                                                  'offset': 0.0})))
+    other = Path(shutil.copytree(find_model('emotion_mini_xception'), model.parent / 'other'))
+    head = {'task': 'gender', 'output': 0, 'labels': list(GENDERS), 'threshold': 0.5}
+    with pytest.raises(AffectError, match=r"output 0 must have the shape \(1, 2\)"):
+        Classifier(load_card(change(other, heads=[head])))
+
+
+def test_a_task_that_a_model_does_not_answer_is_named() -> None:
+    with pytest.raises(AffectError, match='answers emotion, not gender'):
+        Classifier(load_card('emotion_mini_xception'), tasks=['gender'])
+
+
+def test_calibration_divides_the_logits() -> None:
+    logits = np.array([[2.0, 0.0, -1.0]])
+    softmax = np.exp(logits) / np.exp(logits).sum()
+    cooler = np.exp(logits / 2) / np.exp(logits / 2).sum()
+    np.testing.assert_allclose(calibrate(softmax.astype(np.float32), 2.0), cooler, atol=1e-6)
+    assert calibrate(softmax, 1.0) is softmax

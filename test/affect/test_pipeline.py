@@ -1,0 +1,158 @@
+"""The blended step, on real faces with the shipped models."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from face_affect_ros.affect.annotate import annotate, caption, colour_of
+from face_affect_ros.affect.records import to_record
+from face_affect_ros.affect.settings import PipelineSettings, make_pipeline
+from face_affect_ros.affect.types import EMOTIONS, UNKNOWN, AffectError, Estimate, Face
+from face_affect_ros.media import open_media
+
+
+def follow(clip: Path, **settings: object) -> list[list[Face]]:
+    """Return the faces of every frame of a clip."""
+    pipeline = make_pipeline(PipelineSettings(track_id_prefix='f', **settings))
+    with open_media(str(clip)) as media:
+        return [pipeline.process(frame.image, frame.stamp) for frame in media]
+
+
+def one_face(**changes: object) -> Face:
+    """Return a face with everything set."""
+    probabilities = np.array([0.0, 0.0, 0.0, 0.75, 0.0, 0.0, 0.25], np.float32)
+    values = {'id': 'f0001', 'box': np.array([10.4, 20.6, 30.0, 40.0], np.float32), 'score': 0.9,
+              'landmarks': np.array([[15, 30], [30, 30], [22, 40], [np.nan, np.nan]], np.float32),
+              'estimates': {'emotion': Estimate('happy', 0.75, probabilities)},
+              'tracked_for': 1.5}
+    return Face(**{**values, **changes})
+
+
+@pytest.mark.parametrize(('clip', 'tracks', 'coverage'), [
+    ('media/face-demographics-walking-and-pause.gif', 3, 0.9),
+    ('media/head-pose-face-detection-female-and-male.gif', 2, 0.9),
+    ('media/classroom.gif', 4, 0.9),
+])
+def test_every_person_of_a_clip_is_one_track(clip: str, tracks: int, coverage: float,
+                                             shared_file: Callable[[str], Path]) -> None:
+    frames = follow(shared_file(clip))
+    seen = Counter(face.id for faces in frames for face in faces)
+    assert len(seen) == tracks
+    assert min(seen.values()) >= coverage * len(frames)
+
+
+def test_the_default_portrait_is_one_smiling_woman() -> None:
+    pipeline = make_pipeline(PipelineSettings(track_id_prefix='f'))
+    labels: Counter[tuple[str, str]] = Counter()
+    with open_media('', rate=5.0) as media:
+        for number, frame in enumerate(media):
+            faces = pipeline.process(frame.image, frame.stamp)
+            assert [face.id for face in faces] == ['f0001']
+            labels[faces[0].estimates['emotion'].label, faces[0].estimates['gender'].label] += 1
+            if number == 60:
+                break
+    assert labels['happy', 'woman'] > 0.95 * labels.total()
+
+
+def test_an_attribute_that_is_switched_off_is_absent(
+        shared_file: Callable[[str], Path]) -> None:
+    picture = shared_file('media/robocup_team.png')
+    faces = follow(picture, gender_model='')[0]
+    assert len(faces) == 6
+    assert {tuple(face.estimates) for face in faces} == {('emotion',)}
+    assert {tuple(face.estimates)
+            for face in follow(picture, emotion_model='', gender_model='')[0]} == {()}
+
+
+def test_the_same_frames_give_the_same_faces(shared_file: Callable[[str], Path]) -> None:
+    clip = shared_file('media/head-pose-face-detection-female-and-male.gif')
+    first, second = follow(clip), follow(clip)
+    for one, other in zip(first, second, strict=True):
+        assert [face.id for face in one] == [face.id for face in other]
+        for a, b in zip(one, other):
+            np.testing.assert_array_equal(a.box, b.box)
+            np.testing.assert_array_equal(a.estimates['emotion'].probabilities,
+                                          b.estimates['emotion'].probabilities)
+
+
+def test_boxes_lie_inside_the_image_and_the_image_is_not_written_to() -> None:
+    pipeline = make_pipeline(PipelineSettings())
+    with open_media('') as media:
+        image = next(iter(media)).image
+    face = pipeline.process(image, 0.0)[0]
+    x, y, width, height = face.box
+    half = np.ascontiguousarray(image[:, int(x + width / 2):])
+    half.flags.writeable = False
+    for cut in pipeline.process(half, 1.0):
+        assert cut.box[0] >= 0.0
+        assert cut.box[0] + cut.box[2] <= half.shape[1]
+
+
+def test_settings_change_between_frames_without_losing_tracks() -> None:
+    pipeline = make_pipeline(PipelineSettings(track_id_prefix='f'))
+    with open_media('') as media:
+        image = next(iter(media)).image
+    pipeline.process(image, 0.0)
+    pipeline.adjust('smoothing_time_constant', 0.0)
+    pipeline.adjust('track_timeout', 5.0)
+    assert [face.id for face in pipeline.process(image, 4.0)] == ['f0001']
+    assert pipeline.smoothing_time_constant == 0.0
+
+
+def test_a_model_that_does_not_answer_the_task_is_named() -> None:
+    with pytest.raises(AffectError, match='answers gender, not emotion'):
+        make_pipeline(PipelineSettings(emotion_model='gender_mini_xception', gender_model=''))
+
+
+def test_a_record_is_json_with_the_documented_keys() -> None:
+    record = to_record([one_face()], source='clip.gif', frame=3, stamp=0.5, width=64, height=48)
+    line = json.loads(json.dumps(record))
+    assert {key: line[key] for key in ('source', 'frame', 'stamp', 'width', 'height')} == {
+        'source': 'clip.gif', 'frame': 3, 'stamp': 0.5, 'width': 64, 'height': 48}
+    face = line['faces'][0]
+    assert face['id'] == 'f0001'
+    assert face['roi'] == [10, 21, 30, 40]
+    assert face['landmarks'] == {'right_eye': [15.0, 30.0], 'left_eye': [30.0, 30.0],
+                                 'nose': [22.0, 40.0], 'mouth': None}
+    assert (face['emotion'], face['emotion_confidence']) == ('happy', 0.75)
+    assert face['emotion_probabilities'][EMOTIONS.index('happy')] == 0.75
+    assert (face['gender'], face['gender_confidence'], face['gender_probabilities']) == (
+        UNKNOWN, 0.0, [])
+
+
+def test_the_caption_says_what_is_known() -> None:
+    unknown = Estimate(UNKNOWN, 0.52, np.array([0.52, 0.48], np.float32))
+    face = one_face()
+    face.estimates['gender'] = unknown
+    assert caption(face) == ['happy 75%', '? 52%', 'f0001']
+
+
+@pytest.mark.parametrize('box', [(10, 20, 30, 40), (0, 0, 64, 48), (60, 44, 4, 4), (0, 0, 0, 0)])
+@pytest.mark.parametrize('shape', [(48, 64, 3), (480, 640), (12, 16, 3)])
+def test_annotation_draws_on_a_copy_wherever_the_face_is(box: tuple[int, ...],
+                                                        shape: tuple[int, ...]) -> None:
+    image = np.full(shape, 90, np.uint8)
+    image.flags.writeable = False
+    drawn = annotate(image, [one_face(box=np.array(box, np.float32))])
+    assert drawn.shape == (*shape[:2], 3)
+    assert drawn.dtype == np.uint8
+    assert (drawn != 90).any()
+    assert (image == 90).all()
+
+
+def test_successive_ids_have_clearly_different_colours() -> None:
+    colours = [np.array(colour_of(f'fabc{number:04d}'), float) for number in range(1, 6)]
+    for first, second in zip(colours, colours[1:]):
+        assert np.abs(first - second).max() > 60
+    assert colour_of('someone') == colour_of('someone')
+
+
+def test_the_face_is_readable_where_it_was_drawn() -> None:
+    drawn = annotate(np.zeros((240, 320, 3), np.uint8), [one_face(
+        box=np.array([100, 60, 60, 60], np.float32))])
+    assert cv2.countNonZero(cv2.cvtColor(drawn[120:], cv2.COLOR_BGR2GRAY)) > 200

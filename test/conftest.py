@@ -1,0 +1,86 @@
+"""Fixtures of all tests."""
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import clean_shared_memory, shared_memory
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope='session')
+def shared_dir() -> Path:
+    """Return the folder of shared data and clips; skip where there is none."""
+    folder = Path(os.environ.get('FACE_AFFECT_SHARED', ROOT.parent / 'shared'))
+    if not folder.is_dir():
+        pytest.skip(f'no shared files: {folder} is not a folder; set FACE_AFFECT_SHARED')
+    return folder
+
+
+@pytest.fixture(scope='session')
+def shared_file(shared_dir: Path) -> Callable[[str], Path]:
+    """Return a function that finds one shared file, and skips where it is missing."""
+    def find(name: str) -> Path:
+        path = shared_dir / name
+        if not path.exists():
+            pytest.skip(f'the shared file {path} is not there')
+        return path
+    return find
+
+
+@pytest.fixture
+def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Reserve a ROS domain for this test and for the processes that it starts."""
+    pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
+    coordinator = pytest.importorskip(
+        'domain_coordinator', reason='the package domain_coordinator is not installed')
+    # a random start, so that a late message of the test before does not reach this one
+    numbers = random.sample(range(1, 101), 100)
+    before = shared_memory()
+    with coordinator.domain_id(iter(numbers).__next__) as domain:
+        monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
+        monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+        monkeypatch.delenv('ROS_LOCALHOST_ONLY', raising=False)
+        monkeypatch.delenv('ROS_STATIC_PEERS', raising=False)
+        yield domain
+        clean_shared_memory(before, domain)
+
+
+@dataclass
+class Ros:
+    """A ROS context of its own with one node and one executor, for a test to use."""
+
+    context: Any
+    node: Any
+    executor: Any
+
+    def add(self, node: Any) -> Any:
+        """Spin a further node; it must have been made with this context."""
+        self.executor.add_node(node)
+        return node
+
+
+@pytest.fixture
+def ros(ros_domain: int) -> Iterator[Ros]:
+    """Return a context, a node called `tester` and their executor, in the test's own domain."""
+    import rclpy
+    from rclpy.executors import SingleThreadedExecutor
+
+    context = rclpy.Context()
+    rclpy.init(context=context, args=[])
+    executor = SingleThreadedExecutor(context=context)
+    node = rclpy.create_node('tester', context=context)
+    executor.add_node(node)
+    try:
+        yield Ros(context, node, executor)
+    finally:
+        for each in executor.get_nodes():
+            executor.remove_node(each)
+            each.destroy_node()
+        executor.shutdown()
+        rclpy.shutdown(context=context, uninstall_handlers=False)

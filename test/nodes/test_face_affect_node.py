@@ -1,0 +1,386 @@
+"""The node: every image gets its answer, whatever comes in."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
+from face_affect_msgs.msg import FaceAffect, FaceAffectArray  # noqa: E402
+from lifecycle_msgs.msg import Transition  # noqa: E402
+from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
+from std_msgs.msg import Header  # noqa: E402
+from support import running_node, spin_until  # noqa: E402
+
+from face_affect_ros.affect.types import AffectError  # noqa: E402
+from face_affect_ros.media import open_media  # noqa: E402
+from face_affect_ros.nodes import parameters, qos  # noqa: E402
+from face_affect_ros.nodes.face_affect_node import FaceAffectNode  # noqa: E402
+from face_affect_ros.nodes.image_conversion import to_compressed, to_message  # noqa: E402
+from face_affect_ros.nodes.lifecycle_client import change_state  # noqa: E402
+from face_affect_ros.nodes.messages import from_message  # noqa: E402
+
+SUCCESS = TransitionCallbackReturn.SUCCESS
+
+
+@pytest.fixture(scope='module')
+def portrait() -> np.ndarray:
+    """Return the first view of the default source, BGR 640x480."""
+    with open_media('') as media:
+        return next(iter(media)).image
+
+
+def stamped(sec: int) -> Header:
+    """Return a header of this second."""
+    header = Header(frame_id='camera_optical')
+    header.stamp.sec, header.stamp.nanosec = sec, 42
+    return header
+
+
+class Bench:
+    """A node under test in this process, and all that it publishes."""
+
+    def __init__(self, ros: Any) -> None:
+        self.ros = ros
+        self.faces: list[FaceAffectArray] = []
+        self.pictures: list[Image] = []
+        self.statuses: list[DiagnosticStatus] = []
+        self.images = ros.node.create_publisher(Image, 'image', qos.results())
+        self.compressed = ros.node.create_publisher(CompressedImage, 'image/compressed',
+                                                    qos.results())
+        ros.node.create_subscription(FaceAffectArray, 'face_affect/faces', self.faces.append,
+                                     qos.results())
+        ros.node.create_subscription(
+            DiagnosticArray, '/diagnostics',
+            lambda message: self.statuses.extend(message.status), qos.results())
+
+    def start(self, *, activate: bool = True, **values: Any) -> FaceAffectNode:
+        """Add a node with these parameters, configured and active."""
+        overrides = [Parameter(name, value=value) for name, value in
+                     {'diagnostics_period': 0.1, **values}.items()]
+        node = FaceAffectNode(context=self.ros.context, parameter_overrides=overrides)
+        self.ros.add(node)
+        if activate:
+            assert node.trigger_configure() == SUCCESS
+            assert node.trigger_activate() == SUCCESS
+        return node
+
+    def watch_pictures(self) -> Any:
+        """Subscribe to the annotated image."""
+        return self.ros.node.create_subscription(Image, 'face_affect/image_annotated',
+                                                 self.pictures.append, qos.image_output())
+
+    def until(self, condition: Callable[[], Any]) -> bool:
+        """Spin until the condition holds."""
+        return spin_until(self.ros.executor, lambda: bool(condition()))
+
+    def send(self, image: np.ndarray, sec: int, *, sent_as: str = 'bgr8', **changes: Any) -> Any:
+        """Publish one image with this stamp, once the node listens."""
+        assert self.until(self.images.get_subscription_count)
+        message = to_message(image, sent_as, stamped(sec))
+        for name, value in changes.items():
+            setattr(message, name, value)
+        self.images.publish(message)
+        return message.header
+
+    def status(self, level: bytes, text: str) -> bool:
+        """Spin until the diagnostics say so."""
+        return self.until(lambda: any(each.level == level and text in each.message
+                                      for each in self.statuses))
+
+
+@pytest.fixture
+def bench(ros: Any) -> Iterator[Bench]:
+    """Return a bench; the worker threads of its nodes end with the test."""
+    bench = Bench(ros)
+    yield bench
+    for node in ros.executor.get_nodes():
+        if isinstance(node, FaceAffectNode):
+            node.close()
+
+
+def test_an_image_becomes_a_message_with_its_own_header(bench: Bench,
+                                                        portrait: np.ndarray) -> None:
+    bench.start()
+    header = bench.send(portrait, 100)
+    assert bench.until(lambda: bench.faces)
+    message = bench.faces[0]
+    assert message.header == header
+    assert (message.image_width, message.image_height) == (640, 480)
+    assert len(message.faces) == 1
+    face = message.faces[0]
+    assert face.id[0].isalpha()
+    assert face.roi.width > 80
+    assert face.score > 0.5
+    assert face.emotion == FaceAffect.HAPPY
+    assert face.gender == FaceAffect.WOMAN
+    assert sum(face.emotion_probabilities) == pytest.approx(1.0, abs=1e-4)
+    eyes = face.landmarks[FaceAffect.RIGHT_EYE], face.landmarks[FaceAffect.LEFT_EYE]
+    assert eyes[0].x < eyes[1].x
+    assert not face.position_known
+
+
+def test_faces_survive_the_way_through_a_message(bench: Bench, portrait: np.ndarray) -> None:
+    node = bench.start(gender_model='')
+    bench.send(portrait, 100)
+    assert bench.until(lambda: bench.faces)
+    face = from_message(bench.faces[0])[0]
+    assert set(face.estimates) == {'emotion'}
+    assert bench.faces[0].faces[0].gender == FaceAffect.UNKNOWN
+    assert not np.any(bench.faces[0].faces[0].gender_probabilities)
+    assert face.landmarks.shape == (4, 2)
+    assert node.health.counts()['published'] == 1
+
+
+def test_nobody_there_gives_a_message_without_faces(bench: Bench) -> None:
+    bench.start()
+    bench.send(np.zeros((48, 64, 3), np.uint8), 1)
+    assert bench.until(lambda: bench.faces)
+    assert bench.faces[0].faces == []
+
+
+@pytest.mark.parametrize('encoding', ['bgr8', 'rgb8', 'mono8'])
+def test_the_encoding_makes_no_difference(encoding: str, bench: Bench,
+                                          portrait: np.ndarray) -> None:
+    bench.start()
+    bench.send(portrait.mean(axis=2).astype(np.uint8) if encoding == 'mono8' else portrait, 1,
+               sent_as=encoding)
+    assert bench.until(lambda: bench.faces)
+    assert len(bench.faces[0].faces) == 1
+
+
+def test_compressed_images_are_taken_from_their_topic(bench: Bench,
+                                                      portrait: np.ndarray) -> None:
+    bench.start(image_transport='compressed')
+    assert bench.until(bench.compressed.get_subscription_count)
+    bench.compressed.publish(to_compressed(portrait, stamped(7)))
+    assert bench.until(lambda: bench.faces)
+    assert bench.faces[0].header.stamp.sec == 7
+    assert len(bench.faces[0].faces) == 1
+
+
+def test_a_bad_image_is_counted_and_the_next_one_answered(bench: Bench,
+                                                          portrait: np.ndarray) -> None:
+    node = bench.start()
+    bench.send(portrait, 1)
+    assert bench.until(lambda: bench.faces)
+    for sec, changes in enumerate([{'encoding': 'rgb9'}, {'step': 3}, {'height': 0, 'width': 0},
+                                   {'height': 4000}], start=2):
+        bench.send(portrait, sec, **changes)
+        assert bench.until(lambda: node.health.counts()['refused'] == sec - 1)
+    bench.send(portrait, 9)
+    assert bench.until(lambda: len(bench.faces) == 2)
+    assert bench.status(DiagnosticStatus.WARN, 'rgb9')
+    counts = node.health.counts()
+    assert counts['received'] == 6
+    assert counts['received'] == counts['published'] + counts['refused'] + counts['dropped']
+
+
+def test_a_pipeline_that_throws_costs_one_image(bench: Bench, portrait: np.ndarray) -> None:
+    node = bench.start()
+    detector, node._pipeline.detector = node._pipeline.detector, None
+    bench.send(portrait, 1)
+    assert bench.until(lambda: node.health.counts()['refused'] == 1)
+    node._pipeline.detector = detector
+    bench.send(portrait, 2)
+    assert bench.until(lambda: bench.faces)
+    assert bench.faces[0].header.stamp.sec == 2
+
+
+def test_the_newest_image_wins_and_the_others_are_counted(bench: Bench,
+                                                         portrait: np.ndarray) -> None:
+    node = bench.start()
+    for sec in range(1, 21):
+        node._take(to_message(portrait, 'bgr8', stamped(sec)))
+    assert bench.until(lambda: bench.faces and bench.faces[-1].header.stamp.sec == 20)
+    counts = node.health.counts()
+    assert counts['dropped'] > 0
+    assert counts['published'] + counts['dropped'] == 20
+
+
+def test_every_image_is_answered_in_order_when_asked(bench: Bench, portrait: np.ndarray) -> None:
+    node = bench.start(processing='every', queue_depth=50)
+    for sec in range(1, 21):
+        bench.send(portrait, sec)
+    assert bench.until(lambda: len(bench.faces) == 20)
+    assert [message.header.stamp.sec for message in bench.faces] == list(range(1, 21))
+    assert len({message.faces[0].id for message in bench.faces}) == 1
+    assert node.health.counts()['dropped'] == 0
+
+
+def test_the_annotated_image_is_drawn_only_for_those_who_look(
+        bench: Bench, portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    import face_affect_ros.nodes.face_affect_node as module
+    drawn: list[int] = []
+    real = module.annotate
+    monkeypatch.setattr(module, 'annotate',
+                        lambda image, faces: drawn.append(len(faces)) or real(image, faces))
+    node = bench.start()
+    bench.send(portrait, 1)
+    assert bench.until(lambda: bench.faces)
+    assert drawn == []
+    bench.watch_pictures()
+    assert bench.until(node._annotated.get_subscription_count)
+    header = bench.send(portrait, 2)
+    assert bench.until(lambda: bench.pictures)
+    assert drawn == [1]
+    assert bench.pictures[0].header == header
+    assert (bench.pictures[0].encoding, bench.pictures[0].width) == ('bgr8', 640)
+    node.set_parameters([Parameter('annotate', value=False)])
+    bench.send(portrait, 3)
+    assert bench.until(lambda: len(bench.faces) == 3)
+    assert drawn == [1]
+
+
+def test_twenty_times_up_and_down_and_still_working(bench: Bench, portrait: np.ndarray) -> None:
+    node = bench.start(activate=False)
+    for round_ in range(1, 21):
+        assert node.trigger_configure() == SUCCESS
+        assert node.trigger_activate() == SUCCESS
+        bench.send(portrait, round_)
+        assert bench.until(lambda: len(bench.faces) == round_)
+        assert node.trigger_deactivate() == SUCCESS
+        assert node.trigger_cleanup() == SUCCESS
+        assert bench.until(lambda: not bench.images.get_subscription_count())
+    ids = {message.faces[0].id for message in bench.faces}
+    assert len(ids) == 20
+
+
+def test_tracks_survive_a_pause(bench: Bench, portrait: np.ndarray) -> None:
+    node = bench.start()
+    bench.send(portrait, 1)
+    assert bench.until(lambda: bench.faces)
+    assert node.trigger_deactivate() == SUCCESS
+    assert node.trigger_activate() == SUCCESS
+    bench.send(portrait, 2)
+    assert bench.until(lambda: len(bench.faces) == 2)
+    assert bench.faces[0].faces[0].id == bench.faces[1].faces[0].id
+
+
+def test_an_inactive_node_listens_to_nothing(bench: Bench) -> None:
+    node = bench.start(activate=False)
+    assert node.trigger_configure() == SUCCESS
+    assert bench.status(DiagnosticStatus.OK, 'inactive')
+    assert not bench.images.get_subscription_count()
+
+
+def test_a_model_that_is_not_there_is_an_error_and_the_node_lives(
+        bench: Bench, portrait: np.ndarray) -> None:
+    node = bench.start(activate=False, emotion_model='emotion_mini_xeption')
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert bench.status(DiagnosticStatus.ERROR, "model 'emotion_mini_xeption' not found")
+    node.set_parameters([Parameter('emotion_model', value='emotion_mini_xception')])
+    assert node.trigger_configure() == SUCCESS
+    assert node.trigger_activate() == SUCCESS
+    bench.send(portrait, 1)
+    assert bench.until(lambda: bench.faces)
+    bench.statuses.clear()
+    assert bench.status(DiagnosticStatus.OK, 'active')
+
+
+def test_a_fault_of_ours_brings_the_node_back_to_the_start(
+        bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    import face_affect_ros.nodes.face_affect_node as module
+    node = bench.start(activate=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, 'make_pipeline', lambda settings: 1 / 0)
+        assert node.trigger_configure() == TransitionCallbackReturn.ERROR
+    assert bench.status(DiagnosticStatus.ERROR, 'ZeroDivisionError')
+    assert node.trigger_configure() == SUCCESS
+
+
+def test_a_silent_camera_is_reported_by_its_topic(bench: Bench, portrait: np.ndarray) -> None:
+    bench.start(stale_timeout=0.3)
+    assert bench.status(DiagnosticStatus.WARN, "no image on '/image'")
+    bench.send(portrait, 1)
+    assert bench.until(lambda: bench.faces)
+    bench.statuses.clear()
+    assert bench.status(DiagnosticStatus.WARN, "no image on '/image'")
+
+
+def test_a_mismatch_of_reliability_is_reported(bench: Bench) -> None:
+    bench.ros.node.create_publisher(Image, 'image', qos.newest_image())
+    bench.start(image_reliability='reliable')
+    assert bench.status(DiagnosticStatus.WARN, 'set image_reliability to best_effort')
+
+
+def test_an_unknown_parameter_is_reported_with_the_one_that_was_meant(bench: Bench) -> None:
+    bench.start(activate=False, detecter='yunet')
+    assert bench.status(DiagnosticStatus.ERROR,
+                        "unknown parameter 'detecter' was given and is ignored; did you mean "
+                        "'detector'?")
+
+
+@pytest.mark.parametrize(('name', 'value', 'complaint'), [
+    ('detector', 'blazeface_bak', "did you mean 'blazeface_back'"),
+    ('track_id_prefix', '7', 'does not start with a letter'),
+    ('image_transport', 'theora', 'not one of raw, compressed'),
+])
+def test_a_bad_value_at_the_start_is_named(name: str, value: str, complaint: str,
+                                           bench: Bench) -> None:
+    with pytest.raises(AffectError, match=f"parameter '{name}'.*{complaint}"):
+        bench.start(activate=False, **{name: value})
+
+
+@pytest.mark.parametrize(('name', 'value', 'accepted'), [
+    ('smoothing_time_constant', 2.0, True),
+    ('smoothing_time_constant', -1.0, False),
+    ('track_timeout', 3.0, True),
+    ('start_score', 0.7, True),
+    ('detector', 'blazeface_full_range', False),
+    ('num_threads', 2, False),
+])
+def test_what_can_change_live_does_and_the_rest_says_why_not(
+        name: str, value: Any, accepted: bool, bench: Bench) -> None:
+    node = bench.start()
+    before = node.get_parameter(name).value
+    result = node.set_parameters([Parameter(name, value=value)])[0]
+    assert result.successful is accepted
+    assert node.get_parameter(name).value == (value if accepted else before)
+    if not accepted:
+        assert name in result.reason or 'range' in result.reason
+    elif name == 'smoothing_time_constant':
+        assert node._pipeline.smoothing_time_constant == value
+
+
+def test_every_parameter_has_a_description_and_every_number_a_range(bench: Bench) -> None:
+    node = bench.start(activate=False)
+    for name, spec in parameters.PARAMETERS.items():
+        descriptor = node.describe_parameter(name)
+        assert descriptor.description, name
+        if type(spec.default) in (int, float):
+            assert descriptor.floating_point_range or descriptor.integer_range, name
+
+
+def test_two_processes_talk_over_dds(ros: Any, portrait: np.ndarray) -> None:
+    # Every image, because best effort may lose one before the two have found each other.
+    bench = Bench(ros)
+    with running_node('face_affect_ros.nodes.face_affect_node', processing='every') as process:
+        change_state(ros.node, '/face_affect', Transition.TRANSITION_CONFIGURE,
+                     Transition.TRANSITION_ACTIVATE)
+        for sec in range(1, 6):
+            header = bench.send(portrait, sec)
+            assert bench.until(lambda: len(bench.faces) == sec), process.output()
+            assert bench.faces[-1].header == header
+        assert process.stop() == 0
+        assert 'Traceback' not in process.output()
+
+
+@pytest.mark.parametrize(('arguments', 'complaint'), [
+    ({'min_score': 7.0}, 'min_score'),
+    ({'detector': 3}, 'detector'),
+    ({'processing': 'some'}, "parameter 'processing': 'some' is not one of newest, every"),
+])
+def test_a_process_with_a_bad_parameter_says_so_in_one_line(
+        arguments: dict[str, Any], complaint: str, ros_domain: int) -> None:
+    with running_node('face_affect_ros.nodes.face_affect_node', **arguments) as process:
+        assert process.wait() == 1
+        errors = [line for line in process.output().splitlines() if 'error' in line.lower()]
+        assert len(errors) == 1
+        assert complaint in errors[0]
+        assert 'Traceback' not in process.output()

@@ -1,0 +1,147 @@
+"""What the tests share: waiting for ROS, and starting nodes as processes of their own."""
+
+import contextlib
+import fcntl
+import glob
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import face_affect_ros
+
+#: Where the package under test comes from, so that child processes test the same one.
+SOURCE = Path(face_affect_ros.__file__).resolve().parents[1]
+
+
+def spin_until(executor: Any, condition: Callable[[], bool], *, timeout: float = 30.0) -> bool:
+    """Spin an executor until the condition holds; return whether it did within the timeout.
+
+    The timeout, in seconds, only ends a test that has failed already: make it long.
+    """
+    end = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        executor.spin_once(timeout_sec=0.05)
+    return True
+
+
+def wait_until(condition: Callable[[], bool], *, timeout: float = 30.0) -> bool:
+    """Sleep until the condition holds; return whether it did within the timeout in seconds."""
+    end = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+class Process:
+    """A running child process, its output kept in a file so that it never blocks."""
+
+    def __init__(self, command: list[str], environment: dict[str, str] | None = None) -> None:
+        """Start the command, in a process group of its own."""
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        self.popen = subprocess.Popen(
+            command, stdout=self._log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            env={**os.environ, **(environment or {})}, start_new_session=True)
+
+    def output(self) -> str:
+        """Return all that was written to stdout and stderr so far."""
+        size = os.fstat(self._log.fileno()).st_size
+        return os.pread(self._log.fileno(), size, 0).decode('utf-8', 'replace')
+
+    def running(self) -> bool:
+        """Return whether the process still runs."""
+        return self.popen.poll() is None
+
+    def wait(self, *, timeout: float = 60.0) -> int:
+        """Return the exit code; a process that does not end in time fails the test."""
+        try:
+            return self.popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f'did not end within {timeout} s:\n{self.output()}') from None
+
+    def stop(self, number: int = signal.SIGINT, *, timeout: float = 30.0) -> int:
+        """Send a signal to the process alone, as `kill` does, and return its exit code."""
+        if self.running():
+            self.popen.send_signal(number)
+        return self.wait(timeout=timeout)
+
+    def kill(self) -> None:
+        """End the process and its children the hard way, where they still run."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.popen.pid, signal.SIGKILL)
+        self.popen.wait()
+
+
+@contextlib.contextmanager
+def running(*command: str, environment: dict[str, str] | None = None) -> Iterator[Process]:
+    """Run a command for the length of a with block."""
+    process = Process(list(command), environment)
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
+def node_command(module: str, *ros_args: str, **parameters: Any) -> list[str]:
+    """Return the command of one of the package's modules as a node with these parameters."""
+    command = [sys.executable, '-m', module, '--ros-args', *ros_args]
+    for name, value in parameters.items():
+        # one-word YAML: strings in quotes, so that '0' or '' stay strings
+        text = repr(value) if isinstance(value, str) else str(value)
+        command += ['-p', f'{name}:={text}']
+    return command
+
+
+@contextlib.contextmanager
+def running_node(module: str, *ros_args: str, **parameters: Any) -> Iterator[Process]:
+    """Run a node for the length of a with block: `module` is run by `python -m`."""
+    path = os.pathsep.join(filter(None, [str(SOURCE), os.environ.get('PYTHONPATH', '')]))
+    with running(*node_command(module, *ros_args, **parameters),
+                 environment={'PYTHONPATH': path}) as process:
+        yield process
+
+
+def shared_memory() -> set[str]:
+    """Return the files that Fast DDS has in /dev/shm."""
+    return set(glob.glob('/dev/shm/fastrtps_*') + glob.glob('/dev/shm/sem.fastrtps_*'))
+
+
+def clean_shared_memory(before: set[str], domain: int) -> None:
+    """Remove what killed processes of a ROS domain left since `before` was listed.
+
+    The living owner of a segment holds a lock on <segment>_el; only segments without one go.
+    Ports carry their number: by the RTPS standard 7400 + 250 * domain and the next 249.
+    """
+    ports = range(7400 + 250 * domain, 7400 + 250 * (domain + 1))
+    for path in shared_memory() - before:
+        port = re.search(r'fastrtps_port(\d+)', path)
+        if port is not None:
+            if int(port[1]) in ports:
+                _unlink(path)
+        elif path.endswith('_el') and not _locked(path):
+            _unlink(path)
+            _unlink(path.removesuffix('_el'))
+
+
+def _locked(path: str) -> bool:
+    with contextlib.suppress(FileNotFoundError), open(path, 'rb') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
