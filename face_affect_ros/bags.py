@@ -2,11 +2,12 @@
 
 import contextlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.media import Frame
 
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 REMEDY = 'install it: python3 -m pip install rosbags'
@@ -55,11 +56,9 @@ class ImageBag:
 
     @contextlib.contextmanager
     def _reader(self) -> Iterator[Any]:
-        try:
+        with _rosbags():
             from rosbags.highlevel import AnyReader, AnyReaderError
             from rosbags.typesys import Stores, get_typestore
-        except ImportError as error:
-            raise AffectError(f'bags need the Python package rosbags; {REMEDY}') from error
         try:
             reader = AnyReader([self._path],
                                default_typestore=get_typestore(Stores.ROS2_JAZZY))
@@ -70,6 +69,49 @@ class ImageBag:
             yield reader
         finally:
             reader.close()
+
+
+def write_bag(path: Path, frames: Iterable[Frame], *, start: int, topic: str = '/image',
+              frame_id: str = 'camera_optical_frame', storage: str = 'mcap') -> int:
+    """Write frames as a bag of sensor_msgs/Image, bgr8 or mono8; return their number.
+
+    path: of the bag's folder, which must not exist. start: stamp of time 0 of the frames, ns.
+    storage: 'mcap' or 'sqlite3'. Raises AffectError where the bag cannot be written.
+    """
+    with _rosbags():
+        from rosbags.rosbag2 import StoragePlugin, Writer
+        from rosbags.rosbag2.errors import WriterError
+        from rosbags.typesys import Stores, get_typestore
+    types = get_typestore(Stores.ROS2_JAZZY)
+    time, header, image = (types.types[name] for name in (
+        'builtin_interfaces/msg/Time', 'std_msgs/msg/Header', IMAGE_TYPES[0]))
+    plugin = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}[storage]
+    count = 0
+    try:
+        with Writer(path, version=9, storage_plugin=plugin) as writer:
+            connection = writer.add_connection(topic, IMAGE_TYPES[0], typestore=types)
+            for frame in frames:
+                when = start + round(frame.stamp * 1e9)
+                height, width = frame.image.shape[:2]
+                message = image(
+                    header=header(time(when // 10**9, when % 10**9), frame_id), height=height,
+                    width=width, encoding='mono8' if frame.image.ndim == 2 else 'bgr8',
+                    is_bigendian=0, step=frame.image[0].nbytes, data=frame.image.reshape(-1))
+                writer.write(connection, when, types.serialize_cdr(message, IMAGE_TYPES[0]))
+                count += 1
+    except (WriterError, OSError) as error:
+        raise AffectError(f'{path}: the bag cannot be written: {error}; name a folder that does '
+                          'not exist yet') from error
+    return count
+
+
+@contextlib.contextmanager
+def _rosbags() -> Iterator[None]:
+    """Say how to get rosbags where it is missing."""
+    try:
+        yield
+    except ImportError as error:
+        raise AffectError(f'bags need the Python package rosbags; {REMEDY}') from error
 
 
 def header_stamp(data: bytes) -> tuple[int, int]:

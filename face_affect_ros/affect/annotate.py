@@ -42,7 +42,8 @@ def caption(face: Face) -> list[str]:
 
 def annotate(image: ImageArray, faces: list[Face]) -> ImageArray:
     """Return a BGR copy of a (H, W) grey or (H, W, 3) BGR uint8 image with the faces drawn in."""
-    canvas = (cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image.copy())
+    canvas: ImageArray = np.array(
+        cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image, np.uint8)
     thickness = max(1, round(canvas.shape[0] / 300))
     # The nearest faces last, so that theirs is the text on top.
     faces = sorted(faces, key=lambda face: float(face.box[2]))
@@ -58,7 +59,7 @@ def annotate(image: ImageArray, faces: list[Face]) -> ImageArray:
                 cv2.circle(canvas, centre, radius, colour, -1, cv2.LINE_AA)
     for face in faces:
         _write(canvas, caption(face), face)
-    return np.asarray(canvas, np.uint8)
+    return canvas
 
 
 def _write(canvas: ImageArray, lines: list[str], face: Face) -> None:

@@ -30,8 +30,8 @@ class Classifier:
         answers = [head.task for head in card.heads]
         for task in tasks or ():
             if task not in answers:
-                raise AffectError(f"model '{card.name}' answers {' and '.join(answers) or 'nothing'}"
-                                  f", not {task}; name another {task}_model, or '' for none")
+                raise AffectError(f"model '{card.name}' answers {' and '.join(answers)}, not "
+                                  f"{task}; name another {task}_model, or '' for none")
         self.card = card
         self.heads = tuple(head for head in card.heads if tasks is None or head.task in tasks)
         self._network = Network(card.path, num_threads=num_threads)
@@ -44,8 +44,8 @@ class Classifier:
         for head in self.heads:
             wanted = (1, len(head.labels))
             if head.output >= len(outputs) or outputs[head.output].shape != wanted:
-                raise AffectError(f"{card.path}: output {head.output} must have the shape {wanted} "
-                                  f"for '{head.task}'; it does not match its card")
+                raise AffectError(f"{card.path}: output {head.output} must have the shape "
+                                  f"{wanted} for '{head.task}'; it does not match its card")
 
     @property
     def crop(self) -> CropSpec:

@@ -37,7 +37,8 @@ class Network:
         self._num_threads = num_threads
         self._interpreter = load_runtime()
         self._by_batch: OrderedDict[int, Any] = OrderedDict()
-        self.input_shape = tuple(int(side) for side in self._sized(1).get_input_details()[0]['shape'])
+        detail = self._sized(1).get_input_details()[0]
+        self.input_shape = tuple(int(side) for side in detail['shape'])
 
     def __call__(self, batch: FloatArray) -> tuple[FloatArray, ...]:
         """Run the network on (N, ...) float32; return its outputs, each (N, ...) float32."""

@@ -43,7 +43,8 @@ class Track:
         elapsed = stamp - self.last
         if elapsed > 0.0:
             moved = (box[:2] + box[2:] / 2) - (self.box[:2] + self.box[2:] / 2)
-            self.velocity = self.velocity + VELOCITY_GAIN * (moved / elapsed - self.velocity)
+            change = VELOCITY_GAIN * (moved / elapsed - self.velocity)
+            self.velocity = (self.velocity + change).astype(np.float32)
         self.box, self.last = box, stamp
 
 

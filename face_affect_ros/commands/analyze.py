@@ -16,7 +16,7 @@ from face_affect_ros.affect.records import to_record
 from face_affect_ros.affect.settings import PipelineSettings, make_pipeline
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.commands.options import add_pipeline_options, settings_from
-from face_affect_ros.media import Media, ImageOrVideoSink, open_media
+from face_affect_ros.media import ImageOrVideoSink, Media, open_media
 
 
 def register(subparsers: Any) -> None:

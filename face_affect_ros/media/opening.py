@@ -4,9 +4,19 @@ import os
 import re
 from pathlib import Path
 
+from PIL import UnidentifiedImageError
+
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.media.animation import AnimationMedia, frame_count
 from face_affect_ros.media.base import Media
-from face_affect_ros.media.pictures import PICTURE_SUFFIXES, FolderMedia, open_picture
+from face_affect_ros.media.pictures import (
+    BROKEN,
+    PICTURE_SUFFIXES,
+    FolderMedia,
+    PictureMedia,
+    broken,
+    opened,
+)
 from face_affect_ros.media.portrait import PortraitMedia
 from face_affect_ros.media.video import CameraMedia, VideoMedia
 
@@ -43,10 +53,22 @@ def open_media(source: str, *, rate: float | None = None,
                           '/dev/video0')
     if path.stat().st_size == 0:
         raise AffectError(f'{source}: the file is empty; choose another')
-    picture = open_picture(path)
+    picture = _open_picture(path)
     if picture is not None:
         return picture
     if path.suffix.lower() in PICTURE_SUFFIXES:
         raise AffectError(f'{source}: this is no picture, whatever its name says; it is corrupt '
                           'or of another kind, choose another')
     return VideoMedia(path)
+
+
+def _open_picture(path: Path) -> Media | None:
+    """Return the source of a picture or an animation, None for a file that is neither."""
+    try:
+        with opened(path) as picture:
+            animated = frame_count(picture) > 1
+        return AnimationMedia(path) if animated else PictureMedia(path)
+    except UnidentifiedImageError:
+        return None
+    except BROKEN as error:
+        raise broken(path, error) from error

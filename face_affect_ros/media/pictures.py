@@ -1,4 +1,4 @@
-"""Pictures, animated pictures and folders of pictures, read by Pillow.
+"""Pictures and folders of pictures, read by Pillow.
 
 Pillow and not OpenCV, because it composites animations rightly and tells their durations, reads
 GIFs beside every OpenCV, and complains about a file that is cut off.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_ros.media.base import Frame, Media, check_size
@@ -21,38 +21,18 @@ from face_affect_ros.media.base import Frame, Media, check_size
 #: Files that are taken from a folder.
 PICTURE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.gif', '.tif', '.tiff', '.ppm',
                     '.pgm', '.avif')
-#: What Pillow raises for broken files, its decoders being what they are.
+#: What Pillow raises for broken files: its decoders agree on nothing.
 BROKEN = (OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError,
           RuntimeError, MemoryError, struct.error, zlib.error)
-#: Frames without a duration are shown for 0.1 s, as browsers do.
-DEFAULT_DURATION = 0.1
-_ANIMATED = ('GIF', 'WEBP', 'PNG', 'AVIF')
-
-
-def open_picture(path: Path) -> 'PictureMedia | AnimationMedia | None':
-    """Return the source of a picture or an animation, None for a file that is neither.
-
-    Raises AffectError for a picture that is broken or too large.
-    """
-    try:
-        with _opened(path) as picture:
-            count = getattr(picture, 'n_frames', 1)
-            if count > 1 and picture.format in _ANIMATED:
-                return AnimationMedia(path, picture.size, _durations(picture, count))
-    except UnidentifiedImageError:
-        return None
-    except BROKEN as error:
-        raise _broken(path, error) from error
-    return PictureMedia(path)
 
 
 def read_picture(path: Path) -> ImageArray:
     """Return a picture, upright, as (H, W, 3) uint8 BGR; AffectError where it cannot be read."""
     try:
-        with _opened(path) as picture:
+        with opened(path) as picture:
             return to_bgr(ImageOps.exif_transpose(picture))
     except BROKEN as error:
-        raise _broken(path, error) from error
+        raise broken(path, error) from error
 
 
 def to_bgr(picture: Image.Image) -> ImageArray:
@@ -84,28 +64,6 @@ class PictureMedia(Media):
 
     def _frames(self) -> Iterator[Frame]:
         yield Frame(0, 0.0, self._image)
-
-
-class AnimationMedia(Media):
-    """An animated GIF, WebP or PNG; each frame has its own duration."""
-
-    def __init__(self, path: Path, size: tuple[int, int], durations: list[float]) -> None:
-        """Take what open_picture found. durations: of the frames, in seconds."""
-        self._path = path
-        self._stamps = np.round(np.cumsum([0.0, *durations[:-1]]), 6)
-        super().__init__(str(path), width=size[0], height=size[1], frame_count=len(durations),
-                         rate=len(durations) / sum(durations))
-
-    def _frames(self) -> Iterator[Frame]:
-        with _opened(self._path) as picture:
-            for index, stamp in enumerate(self._stamps.tolist()):
-                try:
-                    picture.seek(index)
-                    image = to_bgr(picture)
-                except BROKEN:
-                    self.skipped += 1
-                    continue
-                yield Frame(index, stamp, image)
 
 
 class FolderMedia(Media):
@@ -141,8 +99,11 @@ class FolderMedia(Media):
             yield Frame(index, index * self._period, image)
 
 
-def _opened(path: Path) -> Image.Image:
-    """Open a picture and look at its head; its pixels are read later."""
+def opened(path: Path) -> Image.Image:
+    """Open a picture and look at its head; its pixels are read later.
+
+    Raises AffectError where it is too large, one of BROKEN where it is no picture.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', Image.DecompressionBombWarning)
         try:
@@ -158,27 +119,13 @@ def _opened(path: Path) -> Image.Image:
     return picture
 
 
-def _durations(picture: Image.Image, count: int) -> list[float]:
-    """Return the seconds that each frame is shown."""
-    durations = []
-    for index in range(count):
-        try:
-            picture.seek(index)
-            if picture.format != 'GIF':  # others know a frame's duration when it is decoded
-                picture.load()
-        except BROKEN:  # counted when the frames are read
-            durations.append(DEFAULT_DURATION)
-        else:
-            durations.append(picture.info.get('duration', 0) / 1000.0 or DEFAULT_DURATION)
-    return durations
-
-
 def _natural(path: Path) -> list[tuple[int, str]]:
     return [(int(part), '') if part.isdigit() else (-1, part.lower())
             for part in re.split(r'(\d+)', path.name)]
 
 
-def _broken(path: Path, error: BaseException) -> AffectError:
+def broken(path: Path, error: BaseException) -> AffectError:
+    """Return the complaint about a picture that raised one of BROKEN."""
     why = getattr(error, 'strerror', None) or str(error) or type(error).__name__
     return AffectError(f'{path}: the picture cannot be read: {why}; it is corrupt or cut off, '
                        'choose another')

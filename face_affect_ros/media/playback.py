@@ -84,8 +84,8 @@ class Playback:
                 image = self._prepare(frame.image)
                 kept.append(image)
                 # sizes may differ: the guess from one frame must hold for all of them
-                keep = keep and KEEP_LIMIT >= image.nbytes * max(
-                    len(kept), self._media.frame_count or math.inf)
+                keep = keep and image.nbytes * max(
+                    len(kept), self._media.frame_count or math.inf) <= KEEP_LIMIT
                 if not keep:
                     kept.clear()
                 yield image

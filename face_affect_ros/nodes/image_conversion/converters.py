@@ -5,6 +5,7 @@ import functools
 import importlib.util
 import logging
 import os
+import signal
 import subprocess
 import sys
 from typing import Any, Protocol
@@ -131,6 +132,10 @@ def _probe_apart() -> None:
 
     A cv_bridge that was built for numpy 1 raises nothing under numpy 2: it crashes the process.
     """
-    subprocess.run([sys.executable, '-c', f'import {__name__} as us; us.probe()'], check=True,
-                   env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}, timeout=60.0,
-                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    code = subprocess.run(
+        [sys.executable, '-c', f'import {__name__} as us; us.probe()'], timeout=60.0,
+        env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+    if code != 0:
+        how = f'signal {signal.Signals(-code).name}' if code < 0 else f'exit code {code}'
+        raise RuntimeError(f'a trial with numpy {np.__version__} ended with {how}')

@@ -1,0 +1,1 @@
+"""What the launch files share. Needs the ROS packages launch and launch_ros."""

@@ -1,0 +1,38 @@
+"""The cameras that the launch files know by name: their topics and their parameter files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Topics as the camera's driver publishes them. They cannot stand in a parameter file."""
+
+    image: str
+    camera_info: str
+
+
+#: By the name of the parameter file in config/, without its ending.
+CAMERAS = {
+    # The driver's topics are relative; a namespace is ours and the driver's alike.
+    'default': Camera('image_raw', 'camera_info'),
+    # `ros2 run usb_cam usb_cam_node_exe`
+    'usb_cam': Camera('/image_raw', '/camera_info'),
+    # `ros2 launch realsense2_camera rs_launch.py`, release 4.55 and later
+    'realsense': Camera('/camera/camera/color/image_raw', '/camera/camera/color/camera_info'),
+    # The camera of the sensor ring, turned upright by the robot's own bring-up (cob_image_flip).
+    'care_o_bot': Camera('/sensorring_cam3d_upright/rgb/image_raw',
+                         '/sensorring_cam3d/rgb/camera_info'),
+}
+
+
+def share(*parts: str) -> Path:
+    """Return the path of an installed file of this package, such as share('config', 'x.yaml')."""
+    return Path(get_package_share_directory('face_affect_ros'), *parts)
+
+
+def params_file(camera: str) -> Path:
+    """Return the parameter file of a camera in CAMERAS."""
+    return share('config', f'{camera}.yaml')

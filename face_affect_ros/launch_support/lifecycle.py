@@ -1,0 +1,127 @@
+"""Bring a lifecycle node up, again after a crash; end the launch with a process."""
+
+import threading
+from typing import Any
+
+from launch.actions import EmitEvent, RegisterEventHandler
+from launch.event_handlers import OnProcessExit, OnProcessStart
+from launch.events import Shutdown
+from launch.logging import get_logger
+from launch_ros.actions import LifecycleNode, Node
+from launch_ros.ros_adapters import get_ros_node
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+
+from launch import LaunchContext
+
+#: Seconds after which a request is taken for lost and the state is asked for again.
+PATIENCE = 2.0
+#: What leads towards the state active.
+STEPS = {State.PRIMARY_STATE_UNCONFIGURED: Transition.TRANSITION_CONFIGURE,
+         State.PRIMARY_STATE_INACTIVE: Transition.TRANSITION_ACTIVATE}
+
+
+class BringUp:
+    """Configures and activates a lifecycle node each time its process starts.
+
+    launch_ros can do this by events: ProcessStarted leads to ChangeState(configure), whose
+    StateTransition leads to ChangeState(activate). That works once. After a crash the services of
+    the dead process stay known for up to 20 s; the request goes to them, is lost, and the new
+    process waits unconfigured for ever. So here the state is asked for until the living answers.
+    """
+
+    def __init__(self, node: LifecycleNode, *, autostart: bool = True, required: bool = False,
+                 respawn: bool = False) -> None:
+        """Prepare the actions.
+
+        autostart: whether to change states at all. required: whether the launch fails when the
+        node cannot be brought up or, unless `respawn` starts it again, when its process ends.
+        """
+        self._node = node
+        self._required = required
+        self._respawn = respawn
+        self._gone = threading.Event()
+        handlers = [OnProcessExit(target_action=node, on_exit=self._exited)]
+        if autostart:
+            handlers.append(OnProcessStart(target_action=node, on_start=self._started))
+        #: To be executed before the node.
+        self.actions: list[Any] = [RegisterEventHandler(each) for each in handlers]
+
+    def _started(self, event: Any, context: LaunchContext) -> None:
+        self._gone = threading.Event()
+        context.add_completion_future(context.asyncio_loop.run_in_executor(
+            None, self._bring_up, context, self._gone))
+
+    def _exited(self, event: Any, context: LaunchContext) -> None:
+        self._gone.set()
+        if self._required and not self._respawn and not context.is_shutdown:
+            # launch ends with exit code 1 and this text
+            raise RuntimeError(f'{self._node.node_name} ended with exit code {event.returncode}')
+
+    def _bring_up(self, context: LaunchContext, gone: threading.Event) -> None:
+        """Lead the node to the state active; runs in a thread of its own."""
+        try:
+            failed = self._failed_transition(context, gone)
+        except Exception:
+            if context.is_shutdown or gone.is_set():
+                return  # launch took its ROS node away while we were asking
+            raise
+        if failed:
+            text = f'{self._node.node_name} could not {failed}; its own message above says why'
+            if self._required:
+                raise RuntimeError(text)
+            get_logger('face_affect').error(
+                f'{text}. Mend that, then: ros2 lifecycle set {self._node.node_name} {failed}')
+
+    def _failed_transition(self, context: LaunchContext, gone: threading.Event) -> str:
+        """Return the name of the transition that the node refused, '' where it is up."""
+        name, ros = self._node.node_name, get_ros_node(context)
+        states = ros.create_client(GetState, f'{name}/get_state')
+        changes = ros.create_client(ChangeState, f'{name}/change_state')
+        refused: int | None = None
+        while not (gone.is_set() or context.is_shutdown):
+            answer = _ask(states, GetState.Request(), gone, context)
+            if answer is None:
+                continue
+            state = answer.current_state.id
+            if state in (State.PRIMARY_STATE_ACTIVE, State.PRIMARY_STATE_FINALIZED):
+                return ''
+            if state == refused:
+                return 'configure' if state == State.PRIMARY_STATE_UNCONFIGURED else 'activate'
+            if state not in STEPS:
+                gone.wait(0.1)  # in the middle of a transition
+                continue
+            request = ChangeState.Request(transition=Transition(id=STEPS[state]))
+            answer = _ask(changes, request, gone, context)
+            # The state decides: a refusal may answer our second request for the same transition.
+            refused = state if answer is not None and not answer.success else None
+        return ''
+
+
+def _ask(client: Any, request: Any, gone: threading.Event, context: LaunchContext) -> Any:
+    """Return the answer of a service, None where it did not come in time."""
+    future = client.call_async(request)
+    answered = threading.Event()
+    future.add_done_callback(lambda _: answered.set())
+    for _ in range(round(PATIENCE / 0.1)):
+        if answered.wait(0.1):
+            return future.result()
+        if gone.is_set() or context.is_shutdown:
+            break
+    client.remove_pending_request(future)
+    return None
+
+
+def ending_with(node: Node) -> RegisterEventHandler:
+    """Return the action that ends the launch when this node's process ends.
+
+    The launch fails where the process does. To be executed before the node.
+    """
+    def exited(event: Any, context: LaunchContext) -> Any:
+        if context.is_shutdown:
+            return None
+        if event.returncode:
+            raise RuntimeError(f'{node.node_name} ended with exit code {event.returncode}')
+        return EmitEvent(event=Shutdown(reason=f'{node.node_name} is done'))
+
+    return RegisterEventHandler(OnProcessExit(target_action=node, on_exit=exited))

@@ -1,0 +1,57 @@
+"""The table of parameters: complete, consistent, and the one that the README shows."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
+
+import yaml  # noqa: E402
+
+from face_affect_ros.nodes.parameters import (  # noqa: E402
+    PARAMETERS,
+    problem_with,
+    settings_of,
+    table,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_readme_shows_the_parameters_as_they_are() -> None:
+    text = (ROOT / 'README.md').read_text()
+    shown = text.partition('checked by a test -->\n')[2].partition('\n<!-- end')[0]
+    assert shown == table(), 'write it anew: python -m face_affect_ros.nodes.parameters'
+
+
+def test_the_defaults_are_accepted_and_choose_the_default_pipeline() -> None:
+    defaults = {name: spec.default for name, spec in PARAMETERS.items()}
+    assert problem_with(defaults) == ''
+    assert settings_of(defaults).detector == 'blazeface_back'
+
+
+@pytest.mark.parametrize('file', sorted((ROOT / 'config').glob('*.yaml')), ids=lambda f: f.name)
+def test_the_parameter_files_hold_only_what_exists(file: Path) -> None:
+    values = yaml.safe_load(file.read_text())['/**']['ros__parameters']
+    assert set(values) <= set(PARAMETERS)
+    assert problem_with(values) == ''
+    for name, value in values.items():
+        assert type(value) is type(PARAMETERS[name].default), name
+
+
+def test_the_default_file_says_what_the_node_does_anyway() -> None:
+    values = yaml.safe_load((ROOT / 'config' / 'default.yaml').read_text())['/**'][
+        'ros__parameters']
+    assert values == {name: spec.default for name, spec in PARAMETERS.items()}
+
+
+@pytest.mark.parametrize(('name', 'value', 'problem'), [
+    ('min_score', 1.5, "parameter 'min_score': 1.5 is outside of 0.01 to 0.99"),
+    ('detector', 'yunnet', "parameter 'detector': 'yunnet' is not one of .*did you mean 'yunet'"),
+    ('track_id_prefix', '1', "parameter 'track_id_prefix': '1' does not start with a letter"),
+    ('use_sim_time', True, '^$'),
+])
+def test_problems_are_named(name: str, value: Any, problem: str) -> None:
+    import re
+    assert re.search(problem, problem_with({name: value}))

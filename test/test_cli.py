@@ -1,0 +1,146 @@
+"""The command `face_affect`, as a user types it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import pytest
+
+from face_affect_ros.affect.settings import PipelineSettings
+from face_affect_ros.cli import main
+from face_affect_ros.media.portrait import portrait_path
+
+KEYS = {'id', 'roi', 'score', 'landmarks', 'emotion', 'emotion_confidence',
+        'emotion_probabilities', 'gender', 'gender_confidence'}
+
+
+def lines(path: Path) -> list[dict]:
+    """Return the records of a JSON lines file."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_picture_gives_one_line_on_standard_output(
+        capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(['analyze', str(portrait_path())]) == 0
+    out, err = capsys.readouterr()
+    record = json.loads(out)
+    assert (record['width'], record['height'], record['frame']) == (512, 512, 0)
+    assert record['source'] == str(portrait_path())
+    assert len(record['faces']) == 1
+    assert set(record['faces'][0]) >= KEYS
+    assert '1 frames, 1 faces, 1 tracks' in err
+
+
+def test_the_group_photo_has_six_faces(tmp_path: Path,
+                                       shared_file: Callable[[str], Path]) -> None:
+    out, picture = tmp_path / 'deep' / 'faces.jsonl', tmp_path / 'annotated.png'
+    photo = shared_file('media/robocup_team.png')
+    assert main(['analyze', str(photo), '--json', str(out), '--annotate', str(picture)]) == 0
+    assert [len(record['faces']) for record in lines(out)] == [6]
+    assert cv2.imread(str(picture)).shape == (1536, 2048, 3)
+
+
+def test_a_clip_gives_a_line_per_frame_and_an_annotated_video(
+        tmp_path: Path, shared_file: Callable[[str], Path]) -> None:
+    clip = shared_file('media/face-demographics-walking-and-pause.gif')
+    out, video = tmp_path / 'faces.jsonl', tmp_path / 'annotated.mp4'
+    assert main(['analyze', str(clip), '--json', str(out), '--annotate', str(video)]) == 0
+    records = lines(out)
+    assert [record['frame'] for record in records] == list(range(41))
+    assert {face['id'] for record in records for face in record['faces']} == {
+        'f0001', 'f0002', 'f0003'}
+    capture = cv2.VideoCapture(str(video))
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 41
+
+
+def test_several_files_are_annotated_into_a_folder(tmp_path: Path) -> None:
+    names = []
+    for number in range(2):
+        names.append(str(tmp_path / f'portrait{number}.png'))
+        cv2.imwrite(names[-1], cv2.imread(str(portrait_path())))
+    out = tmp_path / 'faces.jsonl'
+    assert main(['analyze', *names, '--json', str(out), '--annotate', str(tmp_path / 'out')]) == 0
+    assert [record['source'] for record in lines(out)] == names
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
+        'portrait0_annotated.png', 'portrait1_annotated.png']
+
+
+def test_options_reach_the_pipeline(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(['analyze', str(portrait_path()), '--gender-model', '', '--track-id-prefix', 'p',
+                 '--detector', 'blazeface_short_range']) == 0
+    face = json.loads(capsys.readouterr().out)['faces'][0]
+    assert (face['id'], face['gender'], face['gender_probabilities']) == ('p0001', 'unknown', [])
+
+
+@pytest.mark.parametrize(('arguments', 'complaint'), [
+    (['/nowhere/clip.mp4'], '/nowhere/clip.mp4: there is no such file'),
+    ([__file__], 'test_cli.py'),
+    ([str(portrait_path()), '--emotion-model', 'nothing'], "model 'nothing' not found"),
+    ([str(portrait_path()), '--detector', 'yunet'], "'detector_model'"),
+    ([str(portrait_path()), '--json', '/proc/nowhere/out.jsonl'], '/proc/nowhere/out.jsonl'),
+])
+def test_an_error_is_one_line_and_exit_code_1(arguments: list[str], complaint: str,
+                                              capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(['analyze', *arguments]) == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith('error: ')]
+    assert len(errors) == 1
+    assert complaint in errors[0]
+
+
+def test_a_process_says_the_same_without_a_traceback() -> None:
+    done = subprocess.run([sys.executable, '-m', 'face_affect_ros.cli', 'analyze', '/nowhere.gif'],
+                          capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith('error: /nowhere.gif: there is no such file')
+    assert 'Traceback' not in done.stderr
+
+
+def test_every_setting_of_the_pipeline_has_an_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(['analyze', '--help'])
+    text = capsys.readouterr().out
+    for name in PipelineSettings.__dataclass_fields__:
+        assert '--' + name.replace('_', '-') in text
+
+
+def test_the_heart_and_the_command_line_do_not_import_ros() -> None:
+    code = ('import sys, face_affect_ros.cli, face_affect_ros.affect.settings\n'
+            'assert not any(name.split(".")[0] == "rclpy" for name in sys.modules)')
+    subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_the_demo_publishes_faces_and_writes_its_results(ros_domain: int, tmp_path: Path) -> None:
+    pytest.importorskip('face_affect_msgs', reason='the messages are not built')
+    done = subprocess.run(
+        [sys.executable, '-m', 'face_affect_ros.cli', 'demo', '--duration', '3', '--out',
+         str(tmp_path)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '1 tracks' in done.stdout
+    records = lines(tmp_path / 'faces.jsonl')
+    assert len(records) > 10
+    labelled = [record for record in records if record['faces']
+                and record['faces'][0]['emotion'] != 'unknown']
+    assert len(labelled) > 0.95 * len(records)
+    assert all(set(record['faces'][0]) >= KEYS for record in labelled)
+    assert cv2.imread(str(tmp_path / 'annotated.png')).shape == (480, 640, 3)
+    assert cv2.VideoCapture(str(tmp_path / 'annotated.mp4')).read()[0]
+
+
+@pytest.mark.parametrize(('arguments', 'complaint'), [
+    (['--source', '/nowhere.gif'], '/nowhere.gif: there is no such file'),
+    (['--source', '/nowhere.mcap'], '/nowhere.mcap: there is no such bag'),
+    (['--duration', '-3'], '--duration is -3.0'),
+    (['--emotion-model', 'nothing', '--duration', '1'], 'refused transition 1'),
+])
+def test_a_demo_that_cannot_run_says_why(arguments: list[str], complaint: str, ros_domain: int,
+                                         tmp_path: Path) -> None:
+    pytest.importorskip('face_affect_msgs', reason='the messages are not built')
+    done = subprocess.run(
+        [sys.executable, '-m', 'face_affect_ros.cli', 'demo', '--out', str(tmp_path), *arguments],
+        capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert complaint in done.stderr
+    assert 'Traceback' not in done.stderr + done.stdout

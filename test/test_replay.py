@@ -1,0 +1,146 @@
+"""The same frames in, the same faces out: a bag through the node, and the clip without ROS."""
+
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
+
+from face_affect_msgs.msg import FaceAffectArray  # noqa: E402
+from lifecycle_msgs.msg import Transition  # noqa: E402
+from support import running_node, spin_until  # noqa: E402
+
+from face_affect_ros.affect.records import to_record  # noqa: E402
+from face_affect_ros.affect.types import AffectError  # noqa: E402
+from face_affect_ros.bags import ImageBag, header_stamp, is_bag, write_bag  # noqa: E402
+from face_affect_ros.cli import main  # noqa: E402
+from face_affect_ros.media import Frame, open_media  # noqa: E402
+from face_affect_ros.nodes import qos  # noqa: E402
+from face_affect_ros.nodes.lifecycle_client import change_state  # noqa: E402
+from face_affect_ros.nodes.messages import from_message  # noqa: E402
+
+START = 1_700_000_000 * 10**9
+NODE = 'face_affect_ros.nodes.face_affect_node'
+PLAYER = 'face_affect_ros.nodes.bag_player'
+
+
+@pytest.fixture(scope='module')
+def portrait_frames() -> list[Frame]:
+    """Return 40 frames of the default source, at 10 Hz."""
+    with open_media('', rate=10.0) as media:
+        return [frame for frame, _ in zip(media, range(40))]
+
+
+def replay(ros: Any, bag: Path, **parameters: Any) -> list[FaceAffectArray]:
+    """Play a bag through a node, every image; return what the node published."""
+    messages: list[FaceAffectArray] = []
+    ros.node.create_subscription(FaceAffectArray, '/face_affect/faces', messages.append,
+                                 qos.image_input('reliable', 1000))
+    with running_node(NODE, processing='every', track_id_prefix='f') as node:
+        change_state(ros.node, '/face_affect', Transition.TRANSITION_CONFIGURE,
+                     Transition.TRANSITION_ACTIVATE)
+        with running_node(PLAYER, '-r', 'faces:=/face_affect/faces', bag=str(bag),
+                          max_in_flight=4, **parameters) as player:
+            assert spin_until(ros.executor, lambda: not player.running(), timeout=120), \
+                player.output() + node.output()
+            assert player.wait() == 0, player.output() + node.output()
+        count = ImageBag(bag).count
+        assert spin_until(ros.executor, lambda: len(messages) >= count), node.output()
+    return messages
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_a_clip_replayed_gives_what_analyze_gives(
+        storage: str, ros: Any, tmp_path: Path, shared_file: Callable[[str], Path]) -> None:
+    clip = shared_file('media/head-pose-face-detection-female-and-male.gif')
+    assert main(['analyze', str(clip), '--json', str(tmp_path / 'faces.jsonl')]) == 0
+    expected = [json.loads(line) for line in (tmp_path / 'faces.jsonl').open()]
+    with open_media(str(clip)) as media:
+        frames = list(media)
+    bag = tmp_path / 'bag'
+    assert write_bag(bag, frames, start=START, storage=storage) == len(frames)
+    messages = replay(ros, bag)
+    assert len(messages) == len(frames)
+    for frame, message, wanted in zip(frames, messages, expected, strict=True):
+        stamp = START + round(frame.stamp * 1e9)
+        assert message.header.stamp.sec * 10**9 + message.header.stamp.nanosec == stamp
+        assert message.header.frame_id == 'camera_optical_frame'
+        got = to_record(from_message(message), source='', width=message.image_width,
+                        height=message.image_height)
+        assert (got['width'], got['height']) == (wanted['width'], wanted['height'])
+        for face, other in zip(got['faces'], wanted['faces'], strict=True):
+            for key in ('id', 'roi', 'emotion', 'gender', 'landmarks'):
+                assert face[key] == other[key], key
+            for key in ('score', 'emotion_confidence', 'gender_confidence'):
+                assert face[key] == pytest.approx(other[key], abs=2e-5), key
+            assert face['emotion_probabilities'] == pytest.approx(
+                other['emotion_probabilities'], abs=2e-5)
+
+
+def test_the_default_source_replayed(ros: Any, tmp_path: Path,
+                                     portrait_frames: list[Frame]) -> None:
+    write_bag(tmp_path / 'bag', portrait_frames, start=START, topic='/camera/image_raw')
+    messages = replay(ros, tmp_path / 'bag', topic='/camera/image_raw')
+    assert len(messages) == len(portrait_frames)
+    assert {face.id for message in messages for face in message.faces} == {'f0001'}
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_what_is_written_is_read_again(storage: str, tmp_path: Path,
+                                       portrait_frames: list[Frame]) -> None:
+    write_bag(tmp_path / 'bag', portrait_frames[:3], start=START, storage=storage)
+    assert is_bag(str(tmp_path / 'bag'))
+    bag = ImageBag(tmp_path / 'bag')
+    assert (bag.topic, bag.type, bag.count) == ('/image', 'sensor_msgs/msg/Image', 3)
+    messages = list(bag.messages())
+    assert [when for when, _, _ in messages] == [START, START + 10**8, START + 2 * 10**8]
+    assert messages[1][1] == (1_700_000_000, 10**8)
+    assert portrait_frames[1].image.tobytes() in messages[1][2]
+
+
+@pytest.mark.parametrize(('order', 'flag'), [('<', 1), ('>', 0)])
+def test_a_stamp_is_read_in_both_byte_orders(order: str, flag: int) -> None:
+    data = bytes([0, flag, 0, 0]) + struct.pack(f'{order}iI', -5, 123456789)
+    assert header_stamp(data) == (-5, 123456789)
+
+
+def test_bags_that_cannot_be_used_are_named(tmp_path: Path,
+                                            portrait_frames: list[Frame]) -> None:
+    with pytest.raises(AffectError, match='there is no such bag'):
+        ImageBag(tmp_path / 'none')
+    with pytest.raises(AffectError, match="parameter 'bag' is empty"):
+        ImageBag(Path(''))
+    write_bag(tmp_path / 'bag', portrait_frames[:1], start=START)
+    with pytest.raises(AffectError, match=r"no image topic '/depth'; its image topics: /image"):
+        ImageBag(tmp_path / 'bag', topic='/depth')
+    with pytest.raises(AffectError, match='the bag cannot be written'):
+        write_bag(tmp_path / 'bag', portrait_frames[:1], start=START)
+    broken = tmp_path / 'broken.mcap'
+    broken.write_bytes(b'this is no bag at all')
+    with pytest.raises(AffectError, match=r'broken.mcap: cannot be read as a bag'):
+        ImageBag(broken)
+
+
+@pytest.mark.parametrize(('parameters', 'complaint'), [
+    ({'bag': '/nowhere/bag'}, '/nowhere/bag: there is no such bag'),
+    ({}, "parameter 'bag' is empty"),
+    ({'bga': '/nowhere'}, "unknown parameter 'bga'"),
+])
+def test_a_player_without_a_bag_says_so_in_one_line(
+        parameters: dict[str, str], complaint: str, ros_domain: int) -> None:
+    with running_node(PLAYER, **parameters) as player:
+        assert player.wait() == 1
+        assert complaint in player.output()
+        assert 'Traceback' not in player.output()
+
+
+def test_a_player_that_nobody_listens_to_ends_with_an_error(
+        ros_domain: int, tmp_path: Path, portrait_frames: list[Frame]) -> None:
+    write_bag(tmp_path / 'bag', portrait_frames[:1], start=START)
+    with running_node(PLAYER, bag=str(tmp_path / 'bag'), start_timeout=0.2) as player:
+        assert player.wait() == 1
+        assert "nobody subscribed to '/image'" in player.output()
