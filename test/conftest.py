@@ -83,4 +83,4 @@ def ros(ros_domain: int) -> Iterator[Ros]:
             executor.remove_node(each)
             each.destroy_node()
         executor.shutdown()
-        rclpy.shutdown(context=context, uninstall_handlers=False)
+        context.try_shutdown()

@@ -13,13 +13,14 @@ from face_affect_msgs.msg import FaceAffect, FaceAffectArray  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
-from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 from support import running_node, spin_until  # noqa: E402
 
 from face_affect_ros.affect.types import AffectError  # noqa: E402
 from face_affect_ros.media import open_media  # noqa: E402
 from face_affect_ros.nodes import parameters, qos  # noqa: E402
+from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
 from face_affect_ros.nodes.face_affect_node import FaceAffectNode  # noqa: E402
 from face_affect_ros.nodes.image_conversion import to_compressed, to_message  # noqa: E402
 from face_affect_ros.nodes.lifecycle_client import change_state  # noqa: E402
@@ -123,6 +124,24 @@ def test_an_image_becomes_a_message_with_its_own_header(bench: Bench,
     eyes = face.landmarks[FaceAffect.RIGHT_EYE], face.landmarks[FaceAffect.LEFT_EYE]
     assert eyes[0].x < eyes[1].x
     assert not face.position_known
+
+
+def test_with_a_calibrated_camera_faces_have_a_position(bench: Bench,
+                                                        portrait: np.ndarray) -> None:
+    node = bench.start()
+    infos = bench.ros.node.create_publisher(CameraInfo, 'camera_info', qos.results())
+    assert bench.until(infos.get_subscription_count)
+    infos.publish(camera_info(640, 480, 60.0, stamped(1)))
+    assert bench.until(lambda: node._input.camera is not None)
+    bench.send(portrait, 1)
+    assert bench.until(lambda: bench.faces)
+    face = bench.faces[0].faces[0]
+    assert face.position_known
+    assert 0.2 < face.position.z < 1.5
+    assert face.position_covariance[8] > 0.0
+    position = from_message(bench.faces[0])[0].position
+    assert position.point[2] == face.position.z
+    assert position.covariance.shape == (3, 3)
 
 
 def test_faces_survive_the_way_through_a_message(bench: Bench, portrait: np.ndarray) -> None:
@@ -316,8 +335,7 @@ def test_a_mismatch_of_reliability_is_reported(bench: Bench) -> None:
 def test_an_unknown_parameter_is_reported_with_the_one_that_was_meant(bench: Bench) -> None:
     bench.start(activate=False, detecter='yunet')
     assert bench.status(DiagnosticStatus.ERROR,
-                        "unknown parameter 'detecter' was given and is ignored; did you mean "
-                        "'detector'?")
+                        "unknown parameter 'detecter'; did you mean 'detector'?")
 
 
 @pytest.mark.parametrize(('name', 'value', 'complaint'), [

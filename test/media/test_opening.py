@@ -1,0 +1,81 @@
+"""Sources that cannot be opened: one clear line each."""
+
+import os
+
+import pytest
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.media import base, open_media
+
+
+@pytest.mark.parametrize('name, content, message', [
+    ('none.mp4', None, 'there is no such file'),
+    ('empty.png', b'', 'the file is empty'),
+    ('text.txt', b'hello\n' * 50, 'neither a picture nor a video'),
+    ('noise.mp4', bytes(range(256)) * 20, 'neither a picture nor a video'),
+    ('noise.jpg', bytes(range(256)) * 20, 'no picture, whatever its name says'),
+    ('bag.mcap', b'\x89MCAP0\r\n', 'play it with bag_player'),
+])
+def test_bad_files(tmp_path, name, content, message, capfd):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(AffectError) as caught:
+        list(open_media(str(path)))
+    assert message in str(caught.value) and name in str(caught.value)
+    assert '\n' not in str(caught.value)
+    assert capfd.readouterr().err == ''
+
+
+def test_a_cut_off_video_is_refused(tmp_path):
+    """Its index is at the end of the file: nothing can be read without it."""
+    import numpy as np
+
+    from face_affect_ros.media import VideoSink
+    with VideoSink(tmp_path / 'a.mp4', 10.0) as sink:
+        for value in range(10):
+            sink.write(np.full((48, 64, 3), value * 20, np.uint8))
+    data = (tmp_path / 'a.mp4').read_bytes()
+    (tmp_path / 'a.mp4').write_bytes(data[:len(data) // 2])
+    with pytest.raises(AffectError, match=r'a\.mp4: neither a picture nor a video'):
+        open_media(str(tmp_path / 'a.mp4'))
+
+
+def test_folders(tmp_path):
+    with pytest.raises(AffectError, match='no pictures in this folder'):
+        open_media(str(tmp_path))
+    (tmp_path / 'metadata.yaml').write_text('rosbag2_bagfile_information: {}')
+    with pytest.raises(AffectError, match='this is a bag; play it with bag_player'):
+        open_media(str(tmp_path))
+
+
+def test_what_is_neither_file_nor_folder():
+    with pytest.raises(AffectError, match='/dev/null: neither a file nor a folder'):
+        open_media('/dev/null')
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason='the superuser may read every file')
+def test_a_forbidden_file(tmp_path):
+    path = tmp_path / 'a.png'
+    path.write_bytes(b'x')
+    path.chmod(0)
+    with pytest.raises(AffectError, match=r'a\.png: permission denied'):
+        open_media(str(path))
+
+
+def test_home_is_expanded(tmp_path, monkeypatch):
+    from PIL import Image
+    monkeypatch.setenv('HOME', str(tmp_path))
+    Image.new('L', (5, 4)).save(tmp_path / 'a.png')
+    with open_media('~/a.png') as media:
+        assert (media.width, media.height) == (5, 4)
+
+
+@pytest.mark.parametrize('width, height, fine', [
+    (1, 1, True), (10000, 10000, True), (10001, 10000, False), (0, 5, False), (5, -1, False)])
+def test_sizes(width, height, fine):
+    if fine:
+        base.check_size('x', width, height)
+    else:
+        with pytest.raises(AffectError, match=f'x: .*{width}x{height} pixels'):
+            base.check_size('x', width, height)

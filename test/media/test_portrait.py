@@ -1,0 +1,66 @@
+"""The built-in portrait moves smoothly, in a loop, and keeps the face in view."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.media import open_media, portrait
+
+#: Where the face is in the picture of 512x512: corners of its box.
+FACE = np.array([[172.0, 74.0], [277.0, 74.0], [277.0, 179.0], [172.0, 179.0]])
+
+
+def corners_at(phase, points):
+    """Return where points of the picture are in the view."""
+    matrix = portrait.view_matrix(phase, (512, 512))
+    return points @ matrix[:, :2].T + matrix[:, 2]
+
+
+@pytest.mark.parametrize('phase', np.linspace(0.0, 1.0, 49))
+def test_the_face_is_in_view_and_the_view_in_the_picture(phase):
+    face = corners_at(phase, FACE)
+    assert face.min() >= 20.0 and (face.max(0) <= [620.0, 460.0]).all()
+    picture = corners_at(phase, np.array([[0.0, 0.0], [512.0, 512.0]]))
+    assert (picture[0] <= 0.0).all() and (picture[1] >= [640.0, 480.0]).all()
+
+
+def test_the_movement_is_slow_and_periodic():
+    steps = [corners_at(i / 360, FACE) for i in range(361)]
+    assert np.abs(np.diff(steps, axis=0)).max() < 6.0
+    assert steps[0] == pytest.approx(steps[360], abs=1e-9)
+    sizes = [corners[1, 0] - corners[0, 0] for corners in steps]
+    assert min(sizes) < 140.0 and max(sizes) > 180.0
+
+
+@pytest.fixture
+def media():
+    """Return the portrait at 10 Hz; skip without scikit-image."""
+    try:
+        return open_media('', rate=10.0)
+    except AffectError as error:
+        pytest.skip(str(error))
+
+
+def test_frames(media):
+    assert (media.width, media.height, media.rate, media.frame_count) == (640, 480, 10.0, 120)
+    frames = list(media)
+    assert len(frames) == 120
+    assert frames[7].stamp == pytest.approx(0.7)
+    assert {frame.image.shape for frame in frames} == {(480, 640, 3)}
+    assert np.array_equal(frames[7].image, media.image_at(7))
+    # the last frame leads over to the first: no larger a step than elsewhere
+    steps = [np.abs(a.image.astype(int) - b.image).mean()
+             for a, b in zip(frames, frames[1:] + frames[:1])]
+    assert 0.0 < steps[-1] <= max(steps[:-1])
+
+
+def test_the_rate_is_30_where_none_is_given(media):
+    assert open_media('').rate == 30.0
+
+
+def test_without_scikit_image_the_error_names_the_remedy(monkeypatch):
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
+    with pytest.raises(AffectError, match='pip install scikit-image, or name a picture'):
+        open_media('')

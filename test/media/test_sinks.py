@@ -1,0 +1,81 @@
+"""What is written can be read again; what cannot be written is said in one line."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.media import ImageOrVideoSink, VideoSink, open_media, write_image
+
+
+def plain(value, width=64, height=48):
+    return np.full((height, width, 3), value, np.uint8)
+
+
+def test_write_image(tmp_path):
+    image = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
+    path = tmp_path / 'new' / 'folder' / 'a.png'
+    write_image(path, image)
+    assert np.array_equal(np.asarray(Image.open(path))[:, :, ::-1], image)
+    write_image(path, image[:, :, 0])
+    assert np.array_equal(np.asarray(Image.open(path)), image[:, :, 0])
+
+
+@pytest.mark.parametrize('name', ['a', 'a.xyz', 'file/a.png'])
+def test_write_image_that_cannot_be_written(tmp_path, name, capfd):
+    (tmp_path / 'file').write_text('not a folder')
+    with pytest.raises(AffectError, match=name):
+        write_image(tmp_path / name, plain(3))
+    assert capfd.readouterr().err == ''
+
+
+def test_a_clip(tmp_path):
+    with VideoSink(tmp_path / 'new' / 'a.mp4', 12.0) as sink:
+        for value in (40, 120, 200):
+            sink.write(plain(value))
+        sink.write(plain(90)[:, :, 0])
+    sink.close()
+    with open_media(str(tmp_path / 'new' / 'a.mp4')) as media:
+        assert media.rate == pytest.approx(12.0)
+        assert [frame.image.mean() for frame in media] == pytest.approx([40, 120, 200, 90], abs=3)
+
+
+def test_images_of_other_sizes_are_fitted_in(tmp_path):
+    with VideoSink(tmp_path / 'a.mp4') as sink:
+        sink.write(plain(0))
+        sink.write(plain(200, width=32, height=48))
+    with open_media(str(tmp_path / 'a.mp4')) as media:
+        _, second = (frame.image for frame in media)
+        assert media.rate == pytest.approx(30.0)
+    assert second.shape == (48, 64, 3)
+    assert second[:, 24:40].mean() == pytest.approx(200, abs=6)
+    assert second[:, :12].mean() < 10 and second[:, -12:].mean() < 10
+
+
+@pytest.mark.parametrize('name', ['a.xyz', 'file/a.mp4'])
+def test_a_clip_that_cannot_be_written(tmp_path, name, capfd):
+    (tmp_path / 'file').write_text('not a folder')
+    with pytest.raises(AffectError, match=name), VideoSink(tmp_path / name, 10.0) as sink:
+        sink.write(plain(3))
+    assert capfd.readouterr().err == ''
+
+
+def test_no_image_no_file(tmp_path):
+    with VideoSink(tmp_path / 'a.mp4'):
+        pass
+    assert not (tmp_path / 'a.mp4').exists()
+
+
+def test_image_or_video(tmp_path):
+    with ImageOrVideoSink(tmp_path / 'a.MP4', rate=None) as sink:
+        sink.write(plain(3))
+        sink.write(plain(4))
+    with open_media(str(tmp_path / 'a.MP4')) as media:
+        assert media.frame_count == 2
+    with ImageOrVideoSink(tmp_path / 'a.png', rate=10.0) as sink:
+        sink.write(plain(3))
+        with pytest.raises(AffectError, match=r'a\.png: a picture cannot hold.*\.mp4'):
+            sink.write(plain(4))
+    with open_media(str(tmp_path / 'a.png')) as media:
+        frame, = media
+        assert np.array_equal(frame.image, plain(3))

@@ -1,0 +1,330 @@
+"""The camera player, in this process and as a process of its own."""
+
+import math
+import signal
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
+
+from PIL import Image as Picture
+from rclpy.exceptions import InvalidParameterValueException
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+from support import running_node, spin_until
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.media import Frame, Media, portrait
+from face_affect_ros.nodes import camera_player
+from face_affect_ros.nodes.image_conversion import decode_compressed, to_array
+from face_affect_ros.nodes.player_parameters import PARAMETERS
+
+MODULE = 'face_affect_ros.nodes.camera_player'
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """Return the path of a GIF of three plain frames at 25 Hz, 64x48."""
+    first, *others = [Picture.new('RGB', (64, 48), colour) for colour in (RED, GREEN, BLUE)]
+    first.save(tmp_path / 'clip.gif', save_all=True, append_images=others, duration=40)
+    return tmp_path / 'clip.gif'
+
+
+@pytest.fixture
+def player(ros):
+    """Return a function that makes a player in this process; all are closed at the end."""
+    made = []
+
+    def make(**values):
+        made.append(camera_player.CameraPlayer(
+            context=ros.context,
+            parameter_overrides=[Parameter(name, value=value) for name, value in values.items()]))
+        return ros.add(made[-1])
+
+    yield make
+    for node in made:
+        node.close()
+
+
+def listen(node, kind, topic, *, reliable=True):
+    """Return a list to which the messages of a topic are added."""
+    messages = []
+    policy = QoSReliabilityPolicy.RELIABLE if reliable else QoSReliabilityPolicy.BEST_EFFORT
+    node.create_subscription(kind, topic, messages.append,
+                             QoSProfile(depth=10, reliability=policy))
+    return messages
+
+
+def nanoseconds(header):
+    return header.stamp.sec * 10**9 + header.stamp.nanosec
+
+
+def colour_of(image):
+    """Return the plain colour of an image as R, G, B."""
+    return tuple(int(value) for value in image[0, 0, ::-1])
+
+
+def test_the_portrait_as_a_process(ros):
+    try:
+        portrait.portrait_path()
+    except AffectError as error:
+        pytest.skip(str(error))
+    images = listen(ros.node, Image, 'image_raw')
+    infos = listen(ros.node, CameraInfo, 'camera_info')
+    with running_node(MODULE, '--log-level', 'warn') as process:
+        # the first messages of either may be lost before both are connected
+        assert spin_until(ros.executor, lambda: len(images) >= 20 and len(infos) >= 20), \
+            process.output()
+        assert process.stop(signal.SIGINT) == 0
+        assert process.output() == ''
+    stamps = [nanoseconds(image.header) for image in images]
+    assert all(a < b for a, b in zip(stamps, stamps[1:]))
+    assert {(image.width, image.height, image.encoding, image.step) for image in images} == {
+        (640, 480, 'bgr8', 1920)}
+    assert {image.header.frame_id for image in images} == {'camera_optical_frame'}
+    assert len({bytes(image.data) for image in images}) == len(images)
+    common = set(stamps) & {nanoseconds(info.header) for info in infos}
+    assert len(common) >= 15
+    assert {(info.width, info.height, info.header.frame_id) for info in infos} == {
+        (640, 480, 'camera_optical_frame')}
+
+
+def test_images_come_no_faster_than_the_rate(ros, player, clip):
+    player(source=str(clip), rate=20.0)
+    images = listen(ros.node, Image, 'image_raw')
+    assert spin_until(ros.executor, lambda: len(images) >= 20)
+    # a late image may be followed by one in time, so that one period can be missing
+    span = nanoseconds(images[-1].header) - nanoseconds(images[0].header)
+    assert span * 1e-9 >= (len(images) - 2) * 0.05
+
+
+def test_a_clip_loops_in_order(ros, player, clip):
+    player(source=str(clip))
+    images = listen(ros.node, Image, 'image_raw', reliable=False)
+    assert spin_until(ros.executor, lambda: len(images) >= 10)
+    colours = [colour_of(to_array(image)) for image in images]
+    order = [RED, GREEN, BLUE]
+    start = order.index(colours[0])
+    assert colours == [order[(start + i) % 3] for i in range(len(colours))]
+
+
+@pytest.mark.parametrize('kind, topic', [
+    (Image, 'image_raw'), (CompressedImage, 'image_raw/compressed')])
+def test_it_waits_for_subscribers_where_asked_to(ros, player, clip, kind, topic):
+    """So that not a single image is lost: the clip is played once, from its first image."""
+    node = player(source=str(clip), rate=100.0, loop=False, compressed=True, min_subscribers=1)
+    ticks = []
+    ros.node.create_timer(0.01, lambda: ticks.append(1))
+    assert spin_until(ros.executor, lambda: len(ticks) > 30)
+    assert node._published == 0 and not node._playback.ended
+    images = listen(ros.node, kind, topic)
+    assert spin_until(ros.executor, lambda: len(images) == 3)
+    first = images[0]
+    pixels = to_array(first) if kind is Image else decode_compressed(first)
+    assert np.abs(np.subtract(colour_of(pixels), RED)).max() <= 4
+
+
+@pytest.mark.parametrize('encoding, pixel', [
+    ('bgr8', [0, 0, 255]), ('rgb8', [255, 0, 0]), ('mono8', 76)])
+@pytest.mark.parametrize('size, expected', [
+    ({}, (64, 48)), ({'width': 32}, (32, 24)), ({'height': 96}, (128, 96)),
+    ({'width': 30, 'height': 50}, (30, 50))])
+def test_encodings_and_sizes(ros, player, tmp_path, encoding, pixel, size, expected):
+    Picture.new('RGB', (64, 48), RED).save(tmp_path / 'red.png')
+    player(source=str(tmp_path / 'red.png'), encoding=encoding, frame_id='head', **size)
+    images = listen(ros.node, Image, 'image_raw')
+    assert spin_until(ros.executor, lambda: images)
+    image = images[0]
+    assert (image.width, image.height, image.encoding) == (*expected, encoding)
+    assert image.header.frame_id == 'head'
+    channels = 1 if encoding == 'mono8' else 3
+    assert image.step == expected[0] * channels
+    pixels = np.frombuffer(image.data, np.uint8).reshape(-1, channels)
+    assert np.array_equal(np.unique(pixels, axis=0), np.atleast_2d(pixel))
+
+
+def test_compressed_images(ros, player, clip):
+    player(source=str(clip), compressed=True, encoding='rgb8')
+    images = listen(ros.node, CompressedImage, 'image_raw/compressed')
+    assert spin_until(ros.executor, lambda: len(images) >= 3)
+    colours = [decode_compressed(image)[0, 0, ::-1].astype(int) for image in images[:3]]
+    for expected in (RED, GREEN, BLUE):
+        assert min(np.abs(colour - expected).max() for colour in colours) <= 4
+
+
+def test_the_compressed_topic_follows_a_remapped_image_topic(ros, clip):
+    node = camera_player.CameraPlayer(
+        context=ros.context, cli_args=['--ros-args', '-r', 'image_raw:=/head/rgb'],
+        parameter_overrides=[Parameter('source', value=str(clip)),
+                             Parameter('compressed', value=True)])
+    node.close()
+    topics = {name for name, _ in ros.add(node).get_publisher_names_and_types_by_node(
+        node.get_name(), node.get_namespace())}
+    assert {'/head/rgb', '/head/rgb/compressed', '/camera_info'} <= topics
+    assert '/image_raw/compressed' not in topics
+
+
+@pytest.mark.parametrize('fov, focal', [(90.0, 320.0), (60.0, 320.0 / math.tan(math.pi / 6))])
+def test_camera_info(fov, focal):
+    info = camera_player.camera_info(640, 480, fov, Header(frame_id='a'))
+    assert (info.width, info.height, info.distortion_model) == (640, 480, 'plumb_bob')
+    assert list(info.k) == pytest.approx([focal, 0, 319.5, 0, focal, 239.5, 0, 0, 1])
+    assert list(info.p) == pytest.approx([focal, 0, 319.5, 0, 0, focal, 239.5, 0, 0, 0, 1, 0])
+    assert list(info.r) == [1, 0, 0, 0, 1, 0, 0, 0, 1] and list(info.d) == [0.0] * 5
+
+
+def test_camera_info_of_an_uncalibrated_camera_is_zero():
+    info = camera_player.camera_info(640, 480, 0.0, Header())
+    assert not any(info.k) and not any(info.p) and not any(info.r) and not len(info.d)
+
+
+def test_what_can_change_while_it_plays(ros, player, clip):
+    node = player(source=str(clip), rate=1.0)
+    infos = listen(ros.node, CameraInfo, 'camera_info')
+    assert spin_until(ros.executor, lambda: infos)
+    result, = node.set_parameters([Parameter('horizontal_fov', value=90.0)])
+    assert result.successful
+    assert node.set_parameters([Parameter('frame_id', value='other')])[0].successful
+    assert node.set_parameters([Parameter('rate', value=100.0)])[0].successful
+    assert node._timer.timer_period_ns == pytest.approx(10e6)
+    # at the old rate these would take longer than we wait
+    assert spin_until(ros.executor, lambda: len(infos) >= 50)
+    assert infos[-1].k[0] == pytest.approx(32.0) and infos[-1].header.frame_id == 'other'
+    assert node.set_parameters([Parameter('rate', value=0.0)])[0].successful
+    assert node._timer.timer_period_ns == pytest.approx(40e6)
+
+
+@pytest.mark.parametrize('name, value', [
+    ('source', 'other.png'), ('encoding', 'mono8'), ('width', 5), ('compressed', True),
+    ('reliability', 'best_effort'), ('rate', -1.0), ('rate', float('nan')),
+    ('horizontal_fov', 180.0), ('jpeg_quality', 0)])
+def test_what_cannot(player, clip, name, value):
+    node = player(source=str(clip))
+    before = node.get_parameter(name).value
+    result, = node.set_parameters([Parameter(name, value=value)])
+    assert not result.successful and name in result.reason
+    assert node.get_parameter(name).value == before
+
+
+def test_all_parameters_are_described(player, clip):
+    node = player(source=str(clip))
+    for name, spec in PARAMETERS.items():
+        descriptor = node.describe_parameter(name)
+        assert descriptor.description == spec.description and len(descriptor.description) > 10
+        assert descriptor.read_only is not spec.live
+        ranged = len(descriptor.floating_point_range) + len(descriptor.integer_range)
+        assert ranged == (spec.bounds is not None)
+
+
+class Camera(Media):
+    """A live source: two images, then the cable is pulled out."""
+
+    live = True
+
+    def __init__(self):
+        super().__init__('camera 0', width=4, height=4, rate=None, frame_count=None)
+        self.pull, self.closed = False, False
+
+    def _frames(self):
+        index = 0
+        while not self.pull:
+            yield Frame(index, 0.0, np.full((4, 4, 3), 7, np.uint8))
+            index += 1
+            time.sleep(0.005)
+        raise AffectError('camera 0: gives no more images; look at its cable')
+
+    def close(self):
+        self.closed = True
+
+
+def test_a_camera_is_published_as_it_comes_and_its_loss_ends_the_node(ros, player, monkeypatch):
+    camera, asked = Camera(), {}
+
+    def fake(source, *, rate, size):
+        asked.update(source=source, rate=rate, size=size)
+        return camera
+
+    monkeypatch.setattr(camera_player, 'open_media', fake)
+    node = player(source=0, rate=15.0, width=4, height=4)
+    assert asked == {'source': '0', 'rate': 15.0, 'size': (4, 4)}
+    images = listen(ros.node, Image, 'image_raw')
+    assert spin_until(ros.executor, lambda: len(images) >= 3)
+    camera.pull = True
+    with pytest.raises(AffectError, match='gives no more images'):
+        spin_until(ros.executor, lambda: False)
+    node.close()
+    assert camera.closed
+
+
+def test_the_end_of_a_clip_ends_the_process_where_asked_for(ros, clip):
+    images = listen(ros.node, Image, 'image_raw')
+    with running_node(MODULE, source=str(clip), loop=False, exit_at_end=True) as process:
+        assert spin_until(ros.executor, lambda: not process.running()), process.output()
+        assert process.wait() == 0
+        output = process.output()
+    assert 'has ended after 3 images' in output and 'Traceback' not in output
+    # what was sent last has arrived, discovery permitting
+    assert not images or colour_of(to_array(images[-1])) == BLUE
+
+
+def test_the_end_of_a_clip_leaves_the_node_alive_where_not(ros, player, clip):
+    node = player(source=str(clip), loop=False, rate=100.0)
+    assert spin_until(ros.executor, lambda: node._playback.ended)
+    assert spin_until(ros.executor, node._timer.is_canceled)
+    assert ros.context.ok() and node._published == 3
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_the_process_cleanly(ros, clip, number):
+    images = listen(ros.node, Image, 'image_raw')
+    with running_node(MODULE, source=str(clip), rate=200.0) as process:
+        assert spin_until(ros.executor, lambda: len(images) > 20), process.output()
+        assert process.stop(number) == 0
+        assert 'Traceback' not in process.output() and 'rror' not in process.output()
+
+
+def test_only_a_context_that_is_shut_down_excuses_a_failure_to_publish(ros, player, clip,
+                                                                       monkeypatch):
+    """A signal may arrive between the check of the context and the publishing."""
+    node = player(source=str(clip))
+    calls = []
+
+    def fail(image):
+        calls.append(image)
+        raise RuntimeError('the context of the publisher is invalid')
+
+    monkeypatch.setattr(node, '_publish', fail)
+    with pytest.raises(RuntimeError, match='context'):
+        spin_until(ros.executor, lambda: False)
+    ros.context.try_shutdown()
+    node._tick()
+    assert len(calls) <= 2
+
+
+@pytest.mark.parametrize('values, message', [
+    ({'source': 'none.mp4'}, 'none.mp4: there is no such file or folder'),
+    ({'source': '/dev/video97'}, 'camera /dev/video97: cannot be opened'),
+    ({'sorce': 'a.png'}, "unknown parameter 'sorce'; did you mean 'source'?"),
+    ({'encoding': 'bgr9'}, "parameter 'encoding': 'bgr9' is not one of"),
+    ({'rate': 15}, "parameter 'rate' has a value of a wrong type; it is a float like 0.0"),
+    ({'horizontal_fov': 200.0}, 'horizontal_fov out of range'),
+])
+def test_mistakes_give_one_line_and_a_bad_exit(ros_domain, values, message):
+    with running_node(MODULE, **values) as process:
+        assert process.wait() == 1
+        assert message in process.output()
+        assert process.output().count('\n') == 1
+
+
+def test_mistakes_raise_where_the_node_is_a_component(ros):
+    for values, error in (({'source': 'none'}, AffectError), ({'width': -1},
+                                                             InvalidParameterValueException)):
+        with pytest.raises(error):
+            camera_player.CameraPlayer(context=ros.context, parameter_overrides=[
+                Parameter(name, value=value) for name, value in values.items()])
+    assert ros.context.ok()

@@ -1,0 +1,140 @@
+"""Compressed image messages to pixels and back."""
+
+import io
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
+
+from sensor_msgs.msg import CompressedImage
+from std_msgs.msg import Header
+
+from face_affect_ros.nodes.image_conversion import (
+    ImageConversionError,
+    decode_compressed,
+    to_compressed,
+)
+
+
+@pytest.fixture
+def picture():
+    """Return a smooth colour picture, (48, 64, 3)."""
+    y, x = np.mgrid[:48, :64]
+    return np.stack([4 * x, 5 * y, 255 - 2 * x - 2 * y], 2).astype(np.uint8)
+
+
+def encoded(suffix, image):
+    """Return an image as the bytes of a file."""
+    done, data = cv2.imencode(suffix, image)
+    assert done
+    return data.tobytes()
+
+
+def message_of(data, kind='jpeg'):
+    return CompressedImage(format=kind, data=data)
+
+
+@pytest.mark.parametrize('format, tolerance', [('jpeg', 6), ('png', 0)])
+@pytest.mark.parametrize('grey', [False, True])
+def test_there_and_back(picture, format, tolerance, grey):
+    image = np.ascontiguousarray(picture[:, :, 1]) if grey else picture
+    header = Header(frame_id='camera')
+    header.stamp.sec = 7
+    message = to_compressed(image, header, format=format, quality=95)
+    assert message.header == header
+    name = 'mono8' if grey else 'bgr8'
+    assert message.format.startswith(f'{name}; {format} compressed')
+    again = decode_compressed(message)
+    assert again.shape == image.shape and again.dtype == np.uint8
+    assert np.abs(again.astype(int) - image).max() <= tolerance
+    assert not again.flags.writeable
+
+
+def test_quality(picture):
+    noise = np.random.default_rng(5).integers(0, 256, (48, 64, 3), np.uint8)
+    small, large = (len(to_compressed(noise, Header(), quality=quality).data)
+                    for quality in (10, 95))
+    assert small < large / 2
+
+
+@pytest.mark.parametrize('kind', [
+    'jpeg', 'png', 'rgb8; png compressed bgr8', 'bgr8; png compressed ', '', 'nonsense'])
+def test_colours_do_not_depend_on_the_format_string(picture, kind):
+    assert np.array_equal(decode_compressed(message_of(encoded('.png', picture), kind)), picture)
+
+
+def test_16_bits_are_scaled_and_alpha_is_dropped(picture):
+    deep = (picture[:, :, 0].astype(np.uint16) * 257)
+    assert np.array_equal(decode_compressed(message_of(encoded('.png', deep))), picture[:, :, 0])
+    layered = np.dstack([picture, np.full((48, 64), 9, np.uint8)])
+    assert np.array_equal(decode_compressed(message_of(encoded('.png', layered))), picture)
+
+
+@pytest.mark.parametrize('kind', [
+    '16UC1; compressedDepth', '32FC1; compressedDepth png', '16UC1; compressedDepth rvl'])
+def test_depth_images_are_refused(picture, kind):
+    data = encoded('.png', picture)
+    with pytest.raises(ImageConversionError, match='is a depth image'):
+        decode_compressed(message_of(data, kind))
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png', '.webp', '.bmp'])
+@pytest.mark.parametrize('share', [0.02, 0.3, 0.7, 0.99])
+def test_what_is_cut_off_is_refused(picture, suffix, share, capfd):
+    data = encoded(suffix, picture)
+    with pytest.raises(ImageConversionError) as caught:
+        decode_compressed(message_of(data[:int(len(data) * share)]))
+    assert "of format 'jpeg'" in str(caught.value) and '\n' not in str(caught.value)
+    if suffix in ('.jpg', '.png'):
+        assert capfd.readouterr().err == ''
+
+
+@pytest.mark.parametrize('data', [b'', b'x', b'\xff\xd8\xff', b'\xff\xd8\xff\xd9',
+                                  bytes(range(256)) * 40])
+def test_what_is_no_picture_is_refused(data):
+    with pytest.raises(ImageConversionError, match=f'{len(data)} bytes of data: '):
+        decode_compressed(message_of(data))
+
+
+def test_bytes_after_a_picture_are_ignored(picture):
+    """Cameras that send motion JPEG pad their frames."""
+    data = encoded('.jpg', picture)
+    assert np.array_equal(decode_compressed(message_of(data + bytes(100))),
+                          decode_compressed(message_of(data)))
+
+
+def forged_png(width, height):
+    """Return a PNG whose head claims this size."""
+    head = b'IHDR' + struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)
+    buffer = io.BytesIO()
+    PillowImage.new('RGB', (2, 2)).save(buffer, 'PNG')
+    return (buffer.getvalue()[:12] + head + struct.pack('>I', zlib.crc32(head))
+            + buffer.getvalue()[33:])
+
+
+def forged_jpeg(width, height):
+    """Return a JPEG whose start of frame claims this size."""
+    data = bytearray(encoded('.jpg', np.zeros((8, 8, 3), np.uint8)))
+    start = data.index(b'\xff\xc0') + 5
+    data[start:start + 4] = struct.pack('>HH', height, width)
+    return bytes(data)
+
+
+@pytest.mark.parametrize('forge', [forged_png, forged_jpeg])
+@pytest.mark.parametrize('size', [(20000, 5001), (65000, 65000)])
+def test_an_absurd_size_is_refused_by_the_head_alone(forge, size):
+    with pytest.raises(ImageConversionError, match='megapixels|too large'):
+        decode_compressed(message_of(forge(*size)))
+
+
+@pytest.mark.parametrize('image, format', [
+    (np.zeros((4, 4, 3), np.uint8), 'gif'), (np.zeros((0, 4), np.uint8), 'jpeg'),
+    (np.zeros((4, 4, 2), np.uint8), 'jpeg'), (np.zeros((4, 70000), np.uint8), 'jpeg')])
+def test_what_cannot_be_compressed_is_refused(image, format):
+    with pytest.raises(ImageConversionError):
+        to_compressed(image, Header(), format=format)
