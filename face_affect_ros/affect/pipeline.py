@@ -8,6 +8,7 @@ from face_affect_ros.affect.boxes import clip
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import CropSpec, extract_crops
 from face_affect_ros.affect.detectors import Detector
+from face_affect_ros.affect.position import Camera, locate
 from face_affect_ros.affect.smoother import Smoother
 from face_affect_ros.affect.tracker import Tracker
 from face_affect_ros.affect.types import (
@@ -36,27 +37,32 @@ class AffectPipeline:
         self._heads = {head.task: head for each in self.classifiers for head in each.heads}
         self._smoothers: dict[str, dict[str, Smoother]] = {}
 
-    def process(self, image: ImageArray, stamp: float) -> list[Face]:
+    def process(self, image: ImageArray, stamp: float,
+                camera: Camera | None = None) -> list[Face]:
         """Return the faces of one frame, oldest track first.
 
         image: (H, W) grey or (H, W, 3) BGR uint8, not written to. stamp: time of the frame in
-        seconds; frames should come in the order of their stamps.
+        seconds; frames should come in the order of their stamps. camera: its calibration, for
+        the faces' positions.
         """
         found = self.detector(image)
         tracks = self.tracker.update(found, stamp)
         kept = [index for index, track in enumerate(tracks) if track is not None]
         found = found[kept]
         answers = self._classify(image, found)
-        boxes = clip(found.boxes, image.shape[1], image.shape[0])
+        height, width = image.shape[:2]
+        boxes = clip(found.boxes, width, height)
         faces = []
         for row, index in enumerate(kept):
             track = tracks[index]
             assert track is not None
             estimates = self._smooth(track.id, {task: rows[row] for task, rows in answers.items()},
                                      stamp)
+            position = (locate(found.landmarks[row], camera, width=width, height=height)
+                        if camera else None)
             faces.append(Face(id=track.id, box=boxes[row], score=float(found.scores[row]),
                               landmarks=found.landmarks[row], estimates=estimates,
-                              tracked_for=max(0.0, stamp - track.first)))
+                              tracked_for=max(0.0, stamp - track.first), position=position))
         self._forget()
         return sorted(faces, key=lambda face: (-face.tracked_for, face.id))
 

@@ -65,6 +65,17 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Position:
+    """A point in the camera's optical frame: x right, y down, z forward.
+
+    point: (3,) float64, metres. covariance: (3, 3) float64, square metres.
+    """
+
+    point: npt.NDArray[np.float64]
+    covariance: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Face:
     """One tracked face of one frame.
 
@@ -74,6 +85,7 @@ class Face:
     landmarks: (4, 2) float32 in pixels, rows as in LANDMARKS; NaN where unknown.
     estimates: by task ('emotion', 'gender'); a task that is switched off is absent.
     tracked_for: seconds since the track was first seen.
+    position: of the point between the eyes; None without a calibrated camera.
     """
 
     id: str
@@ -82,3 +94,4 @@ class Face:
     landmarks: FloatArray
     estimates: dict[str, Estimate] = field(default_factory=dict)
     tracked_for: float = 0.0
+    position: Position | None = None

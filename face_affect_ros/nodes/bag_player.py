@@ -8,7 +8,6 @@ from typing import Any
 
 import rclpy
 from face_affect_msgs.msg import FaceAffectArray
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -16,9 +15,18 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_ros.bags import ImageBag
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.main import run
+from face_affect_ros.nodes.spec import Spec, declare, refuse_unknown
 
 #: Seconds to wait for the result of one image before it is given up.
 RESULT_TIMEOUT = 5.0
+PARAMETERS = {
+    'bag': Spec('', 'Path of a bag, sqlite3 or mcap.'),
+    'topic': Spec('', "Image topic in the bag, '' for the first."),
+    'rate': Spec(1.0, 'Speed, as a multiple of the recording.', bounds=(0.01, 100.0)),
+    'max_in_flight': Spec(0, 'Images that may wait for their results on faces; 0 plays at the '
+                          'speed of the recording.', bounds=(0, 1000)),
+    'start_timeout': Spec(30.0, 'Seconds to wait for a subscriber.', bounds=(0.0, 3600.0)),
+}
 TYPES: dict[str, Any] = {'sensor_msgs/msg/Image': Image,
                          'sensor_msgs/msg/CompressedImage': CompressedImage}
 
@@ -33,12 +41,8 @@ class BagPlayer(Node):
     def __init__(self, node_name: str = 'bag_player', **kwargs: Any) -> None:
         """Open the bag, AffectError where that fails; kwargs go to rclpy's Node."""
         super().__init__(node_name, **kwargs)
-        self._declare('bag', '', 'Path of a bag, sqlite3 or mcap.')
-        self._declare('topic', '', "Image topic in the bag, '' for the first.")
-        self._declare('rate', 1.0, 'Speed, as a multiple of the recording.', (0.01, 100.0))
-        self._declare('max_in_flight', 0, 'Images that may wait for their results on faces; 0 '
-                      'plays at the speed of the recording.', (0, 1000))
-        self._declare('start_timeout', 30.0, 'Seconds to wait for a subscriber.', (0.0, 3600.0))
+        declare(self, PARAMETERS, fixed=True)
+        refuse_unknown(self, PARAMETERS)
         self._rate = float(self.get_parameter('rate').value)
         self._limit = int(self.get_parameter('max_in_flight').value)
         self._bag = ImageBag(Path(self.get_parameter('bag').value),
@@ -64,17 +68,6 @@ class BagPlayer(Node):
         with self._changed:
             self._changed.notify_all()
         self._thread.join()
-
-    def _declare(self, name: str, default: Any, description: str,
-                 bounds: tuple[float, float] | None = None) -> None:
-        descriptor = ParameterDescriptor(description=description, read_only=True)
-        if bounds and isinstance(default, float):
-            descriptor.floating_point_range = [
-                FloatingPointRange(from_value=bounds[0], to_value=bounds[1])]
-        elif bounds:
-            descriptor.integer_range = [
-                IntegerRange(from_value=int(bounds[0]), to_value=int(bounds[1]), step=1)]
-        self.declare_parameter(name, default, descriptor)
 
     def _check_end(self) -> None:
         if self._exit_code is not None:

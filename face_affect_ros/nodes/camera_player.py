@@ -17,10 +17,11 @@ from std_msgs.msg import Header
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.media import Media, open_media
 from face_affect_ros.media.playback import Playback
-from face_affect_ros.nodes import player_parameters as parameters
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.image_conversion import to_compressed, to_message
 from face_affect_ros.nodes.main import run
+from face_affect_ros.nodes.player_parameters import PARAMETERS
+from face_affect_ros.nodes.spec import declare, refuse_unknown
 
 #: Hz of a source that has no rate of its own.
 DEFAULT_RATE = 30.0
@@ -55,7 +56,8 @@ class CameraPlayer(Node):
         """Open the source, AffectError where that fails; kwargs go to rclpy's Node."""
         super().__init__(node_name, **kwargs)
         try:
-            parameters.declare(self)
+            declare(self, PARAMETERS, fixed=True)
+            refuse_unknown(self, PARAMETERS)
             self._media = open_media(str(self._value('source')), rate=self._value('rate') or None,
                                      size=self._asked_size())
         except Exception:

@@ -24,6 +24,7 @@ from face_affect_ros.nodes.image_input import ImageInput, ImageMessage
 from face_affect_ros.nodes.lifecycle import reporting
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.messages import seconds_of, to_message
+from face_affect_ros.nodes.spec import declare, unknown_overrides
 from face_affect_ros.nodes.worker import Worker
 
 #: Seconds between two log lines of the same kind.
@@ -42,11 +43,11 @@ class FaceAffectNode(LifecycleNode):
         self._input: ImageInput | None = None
         self._worker: Worker[ImageMessage] | None = None
         self._activated_at = time.monotonic()
-        parameters.declare(self)
+        declare(self, parameters.PARAMETERS, fixed=False)
         problem = parameters.problem_with(parameters.values_of(self))
         if problem:
             raise AffectError(problem)
-        unknown = '; '.join(parameters.unknown_overrides(self))
+        unknown = '; '.join(unknown_overrides(self, parameters.PARAMETERS))
         if unknown:
             self.get_logger().error(unknown)
         self._unknown = unknown
@@ -146,7 +147,7 @@ class FaceAffectNode(LifecycleNode):
             assert self._pipeline is not None and self._input is not None
             image = self._input.to_array(message)
             stamp = seconds_of(message.header) or started
-            faces = self._pipeline.process(image, stamp)
+            faces = self._pipeline.process(image, stamp, self._input.camera)
             height, width = image.shape[:2]
             self._faces.publish(to_message(faces, header=message.header, width=width,
                                            height=height))

@@ -5,11 +5,14 @@ from typing import Any, TypeAlias
 
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from face_affect_ros.affect.position import Camera
 from face_affect_ros.affect.types import ImageArray
+from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.health import Health
 from face_affect_ros.nodes.image_conversion import decode_compressed, to_array
+from face_affect_ros.nodes.messages import camera_of
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks
@@ -20,7 +23,11 @@ ImageMessage: TypeAlias = Image | CompressedImage
 
 
 class ImageInput:
-    """Subscribes to the images while it is open."""
+    """Subscribes to the images and the camera's calibration while it is open.
+
+    camera: the newest calibration, None before the first. Calibrations hardly change, so that
+    the newest one is taken for every image.
+    """
 
     def __init__(self, node: LifecycleNode, *, transport: str, profile: QoSProfile,
                  take: Callable[[ImageMessage], None], health: Health) -> None:
@@ -35,6 +42,9 @@ class ImageInput:
         base = node.resolve_topic_name('image')
         self.topic = f'{base}/compressed' if compressed else base
         self.to_array: Callable[[Any], ImageArray] = decode_compressed if compressed else to_array
+        self.camera: Camera | None = None
+        self._infos = node.create_subscription(CameraInfo, 'camera_info', self._take_info,
+                                               qos.newest_image())
         self._subscription = node.create_subscription(
             CompressedImage if compressed else Image, self.topic, take, profile,
             event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._incompatible,
@@ -48,6 +58,10 @@ class ImageInput:
         """Unsubscribe."""
         self._health.warn('qos', '')
         self._node.destroy_subscription(self._subscription)
+        self._node.destroy_subscription(self._infos)
+
+    def _take_info(self, message: CameraInfo) -> None:
+        self.camera = camera_of(message)
 
     def _incompatible(self, event: Any) -> None:
         text = (f"a publisher of '{self.topic}' offers a quality of service that does not match "

@@ -3,12 +3,20 @@
 import numpy as np
 from builtin_interfaces.msg import Duration
 from face_affect_msgs.msg import FaceAffect, FaceAffectArray
-from geometry_msgs.msg import Point32
-from sensor_msgs.msg import RegionOfInterest
+from geometry_msgs.msg import Point, Point32
+from sensor_msgs.msg import CameraInfo, RegionOfInterest
 from std_msgs.msg import Header
 
 from face_affect_ros.affect.boxes import whole_pixels
-from face_affect_ros.affect.types import LABELS, Estimate, Face, FloatArray
+from face_affect_ros.affect.position import Camera
+from face_affect_ros.affect.types import LABELS, Estimate, Face, FloatArray, Position
+
+
+def camera_of(info: CameraInfo) -> Camera:
+    """Return the calibration in a message."""
+    return Camera(matrix=np.asarray(info.k, np.float64).reshape(3, 3),
+                  distortion=np.asarray(info.d, np.float64), model=info.distortion_model,
+                  width=info.width, height=info.height)
 
 
 def seconds_of(header: Header) -> float:
@@ -30,6 +38,10 @@ def from_message(message: FaceAffectArray) -> list[Face]:
 def _face_message(face: Face) -> FaceAffect:
     message = FaceAffect(id=face.id, score=float(face.score), roi=_roi(face.box),
                          tracked_for=_duration(face.tracked_for))
+    if face.position is not None:
+        message.position_known = True
+        message.position = Point(**dict(zip('xyz', face.position.point.tolist())))
+        message.position_covariance = face.position.covariance.reshape(-1)
     message.landmarks = [Point32(x=float(x), y=float(y), z=0.0) for x, y in face.landmarks]
     for task in LABELS:
         estimate = face.estimates.get(task)
@@ -50,12 +62,16 @@ def _face(message: FaceAffect) -> Face:
         if probabilities.any():
             estimates[task] = Estimate(getattr(message, task),
                                        getattr(message, f'{task}_confidence'), probabilities)
+    position = message.position
     return Face(id=message.id,
                 box=np.array([roi.x_offset, roi.y_offset, roi.width, roi.height], np.float32),
                 score=message.score,
                 landmarks=np.array([[p.x, p.y] for p in message.landmarks], np.float32),
                 estimates=estimates,
-                tracked_for=message.tracked_for.sec + message.tracked_for.nanosec * 1e-9)
+                tracked_for=message.tracked_for.sec + message.tracked_for.nanosec * 1e-9,
+                position=Position(np.array([position.x, position.y, position.z]),
+                                  np.asarray(message.position_covariance).reshape(3, 3))
+                if message.position_known else None)
 
 
 def _roi(box: FloatArray) -> RegionOfInterest:

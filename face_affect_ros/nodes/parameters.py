@@ -1,44 +1,17 @@
 """The node's parameters: one table with description, default and range of each."""
 
-import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from face_affect_ros.affect.detectors import DETECTORS
 from face_affect_ros.affect.settings import PipelineSettings
+from face_affect_ros.nodes.spec import Spec
 
 _DEFAULTS = PipelineSettings()
-
-
-@dataclass(frozen=True)
-class Spec:
-    """One parameter.
-
-    default: its value and, by its type, its type. bounds: smallest and largest value. choices:
-    the values it may have. live: whether a change takes effect while the node runs; others are
-    refused until the node is cleaned up.
-    """
-
-    default: bool | int | float | str
-    description: str
-    bounds: tuple[float, float] | None = None
-    choices: tuple[str, ...] = ()
-    live: bool = False
-
-    def problem_with(self, value: Any) -> str:
-        """Return why a value of the right type is refused, '' if it is not."""
-        if self.choices and value not in self.choices:
-            close = difflib.get_close_matches(str(value), self.choices, 1)
-            hint = f"; did you mean '{close[0]}'?" if close else ''
-            return f"'{value}' is not one of {', '.join(self.choices)}{hint}"
-        if self.bounds and not self.bounds[0] <= value <= self.bounds[1]:
-            return f'{value} is outside of {self.bounds[0]} to {self.bounds[1]}'
-        return ''
 
 
 PARAMETERS: dict[str, Spec] = {
@@ -87,12 +60,6 @@ PARAMETERS: dict[str, Spec] = {
 }
 
 
-def declare(node: Node) -> None:
-    """Declare all parameters; rclpy raises where a given value has a wrong type or range."""
-    for name, spec in PARAMETERS.items():
-        node.declare_parameter(name, spec.default, _descriptor(spec))
-
-
 def values_of(node: Node) -> dict[str, Any]:
     """Return the values of all parameters by name."""
     return {name: node.get_parameter(name).value for name in PARAMETERS}
@@ -123,34 +90,6 @@ def refused_while_configured(parameters: Iterable[Parameter]) -> str:
             return (f"parameter '{parameter.name}' takes effect when the node is configured; "
                     'deactivate and clean it up first')
     return ''
-
-
-def unknown_overrides(node: Node) -> list[str]:
-    """Return a complaint for each parameter that the user gave and this node does not have.
-
-    rclpy ignores such parameters silently, so that a misspelt one would have no effect unseen.
-    """
-    given = getattr(node, '_parameter_overrides', {})
-    complaints = []
-    for name in sorted(given):
-        if not node.has_parameter(name) and not name.startswith('qos_overrides.'):
-            close = difflib.get_close_matches(name, PARAMETERS, 1)
-            hint = f"; did you mean '{close[0]}'?" if close else ''
-            complaints.append(f"unknown parameter '{name}' was given and is ignored{hint}")
-    return complaints
-
-
-def _descriptor(spec: Spec) -> ParameterDescriptor:
-    descriptor = ParameterDescriptor(description=spec.description)
-    if spec.choices:
-        descriptor.additional_constraints = 'one of: ' + ', '.join(spec.choices)
-    if spec.bounds and isinstance(spec.default, float):
-        descriptor.floating_point_range = [
-            FloatingPointRange(from_value=spec.bounds[0], to_value=spec.bounds[1], step=0.0)]
-    elif spec.bounds:
-        descriptor.integer_range = [
-            IntegerRange(from_value=int(spec.bounds[0]), to_value=int(spec.bounds[1]), step=1)]
-    return descriptor
 
 
 def table() -> str:

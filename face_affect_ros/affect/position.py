@@ -1,0 +1,70 @@
+"""Where a face is, from the distance between its eyes and the camera's calibration."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from face_affect_ros.affect.types import LEFT_EYE, RIGHT_EYE, FloatArray, Position
+
+Array64 = npt.NDArray[np.float64]
+
+#: Mean distance of adults' pupils and its standard deviation, metres (Dodgson 2004, ANSUR).
+EYE_DISTANCE, EYE_DISTANCE_SPREAD = 0.0634, 0.0038
+#: Standard deviation of a detector's eye distance, as a share of it.
+LANDMARK_SPREAD = 0.06
+#: Standard deviation from faces that are turned away by up to about 30 degrees: the cosine.
+YAW_SPREAD = 0.05
+FISHEYE = ('equidistant', 'fisheye')
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A camera's calibration, as in sensor_msgs/CameraInfo.
+
+    matrix: (3, 3) float64, K. distortion: float64, D, may be empty. model: distortion model.
+    width, height: size of the calibrated image in pixels.
+    """
+
+    matrix: Array64
+    distortion: Array64
+    model: str
+    width: int
+    height: int
+
+    def rays(self, points: FloatArray, width: int, height: int) -> Array64 | None:
+        """Return x/z, y/z of the rays through pixels (N, 2) of an image of this size, (N, 2).
+
+        An image that was scaled since it was calibrated is allowed for; None where its shape is
+        another one or the camera is not calibrated.
+        """
+        scale = width / self.width if self.width else 1.0
+        if self.matrix[0, 0] <= 0.0 or abs(height - self.height * scale) > 1.0:
+            return None
+        calibrated = (np.asarray(points, np.float64) / scale).reshape(-1, 1, 2)
+        undistort = cv2.fisheye.undistortPoints if self.model in FISHEYE else cv2.undistortPoints
+        distortion = self.distortion if self.distortion.size else np.zeros(4)
+        return np.asarray(undistort(calibrated, self.matrix, distortion), np.float64)[:, 0]
+
+
+def locate(landmarks: FloatArray, camera: Camera, *, width: int, height: int) -> Position | None:
+    """Return the point between the eyes in the camera's optical frame, with its uncertainty.
+
+    landmarks: (4, 2) in pixels of an image of this width and height, rows as in types.LANDMARKS.
+    None where an eye is unknown or the calibration does not fit the image. Children's eyes are
+    nearer to each other, so that they seem further away than they are.
+    """
+    eyes = landmarks[[RIGHT_EYE, LEFT_EYE]]
+    rays = camera.rays(eyes, width, height) if np.isfinite(eyes).all() else None
+    if rays is None or not np.isfinite(rays).all():
+        return None
+    apart = float(np.linalg.norm(rays[1] - rays[0]))
+    if apart <= 0.0:
+        return None
+    distance = EYE_DISTANCE / apart
+    point = distance * np.append(rays.mean(axis=0), 1.0)
+    spread = np.hypot(np.hypot(EYE_DISTANCE_SPREAD / EYE_DISTANCE, LANDMARK_SPREAD), YAW_SPREAD)
+    # Along the ray the distance is unsure; across it only the place of the eyes in the image.
+    across = (LANDMARK_SPREAD * EYE_DISTANCE) ** 2 * np.eye(3)
+    return Position(point, spread**2 * np.outer(point, point) + across)

@@ -1,0 +1,73 @@
+"""Positions from the distance of the eyes."""
+
+import numpy as np
+import pytest
+
+from face_affect_ros.affect.position import EYE_DISTANCE, Camera, locate
+
+K = np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]])
+
+
+def camera(**changes: object) -> Camera:
+    """Return a camera without distortion."""
+    return Camera(**{'matrix': K, 'distortion': np.zeros(5), 'model': 'plumb_bob', 'width': 640,
+                     'height': 480, **changes})
+
+
+def eyes_at(x: float, y: float, z: float, scale: float = 1.0) -> np.ndarray:
+    """Return the landmarks of a face that looks at the camera, by the pinhole model."""
+    points = np.full((4, 2), np.nan, np.float32)
+    for row, side in enumerate((-0.5, 0.5)):
+        points[row] = (500 * (x + side * EYE_DISTANCE) / z + 320, 500 * y / z + 240)
+    return points * scale
+
+
+@pytest.mark.parametrize('place', [(0.0, 0.0, 1.0), (0.5, -0.3, 2.0), (-1.0, 0.2, 4.0)])
+def test_an_average_adult_is_where_he_is(place: tuple[float, float, float]) -> None:
+    position = locate(eyes_at(*place), camera(), width=640, height=480)
+    np.testing.assert_allclose(position.point, place, atol=1e-3)
+
+
+def test_the_uncertainty_lies_along_the_ray_and_grows_with_the_distance() -> None:
+    near, far = (locate(eyes_at(0, 0, z), camera(), width=640, height=480) for z in (1.0, 3.0))
+    np.testing.assert_allclose(np.linalg.eigvalsh(near.covariance) > 0, True)
+    assert np.sqrt(near.covariance[2, 2]) == pytest.approx(0.1, abs=0.03)
+    assert np.sqrt(far.covariance[2, 2] / near.covariance[2, 2]) == pytest.approx(3.0, abs=0.01)
+    assert near.covariance[2, 2] > 100 * near.covariance[0, 0]
+
+
+def test_an_image_that_was_scaled_gives_the_same_place() -> None:
+    position = locate(eyes_at(0.5, 0.0, 2.0, scale=0.5), camera(), width=320, height=240)
+    np.testing.assert_allclose(position.point, (0.5, 0.0, 2.0), atol=2e-3)
+
+
+@pytest.mark.parametrize(('model', 'distortion'), [
+    ('plumb_bob', [-0.2, 0.05, 0.001, 0.001, 0.0]),
+    ('rational_polynomial', [-0.2, 0.05, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+    ('equidistant', [0.05, 0.01, 0.0, 0.0]),
+])
+def test_distortion_is_taken_out(model: str, distortion: list[float]) -> None:
+    import cv2
+    ideal = np.array([[[0.3, 0.2]], [[0.33, 0.2]]])
+    solid = np.concatenate([ideal, np.ones((2, 1, 1))], axis=2) * 2.0
+    project = cv2.fisheye.projectPoints if model == 'equidistant' else cv2.projectPoints
+    seen = project(solid, np.zeros(3), np.zeros(3), K, np.array(distortion))[0].reshape(2, 2)
+    rays = camera(model=model, distortion=np.array(distortion)).rays(seen, 640, 480)
+    np.testing.assert_allclose(rays, ideal[:, 0], atol=1e-4)
+
+
+@pytest.mark.parametrize(('changes', 'size'), [
+    ({'matrix': np.zeros((3, 3))}, (640, 480)),
+    ({}, (640, 360)),
+])
+def test_a_calibration_that_does_not_fit_gives_no_position(changes: dict[str, object],
+                                                          size: tuple[int, int]) -> None:
+    assert locate(eyes_at(0, 0, 1), camera(**changes), width=size[0], height=size[1]) is None
+
+
+def test_without_two_eyes_there_is_no_position() -> None:
+    points = eyes_at(0, 0, 1)
+    points[0] = np.nan
+    assert locate(points, camera(), width=640, height=480) is None
+    points[0] = points[1]
+    assert locate(points, camera(), width=640, height=480) is None
