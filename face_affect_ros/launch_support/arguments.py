@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument
 from launch.conditions import evaluate_condition_expression
 from launch.substitutions import LaunchConfiguration, TextSubstitution
@@ -10,7 +11,6 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.launch_support.cameras import CAMERAS, share
-from launch import LaunchContext
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ CAMERAS = {
 
 
 def share(*parts: str) -> Path:
-    """Return the path of an installed file of this package, such as share('config', 'x.yaml')."""
+    """Return the path of an installed file of this package from its parts below share/."""
     return Path(get_package_share_directory('face_affect_ros'), *parts)
 
 

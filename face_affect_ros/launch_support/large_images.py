@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from launch import LaunchContext
 from launch.actions import SetEnvironmentVariable
 
 from face_affect_ros.affect.types import AffectError
-from launch import LaunchContext
 
 #: Where Fast DDS 2 (Humble, Jazzy) and Fast DDS 3 (Kilted and later) look for a profile.
 VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')

@@ -3,6 +3,7 @@
 import threading
 from typing import Any
 
+from launch import Event, EventHandler, LaunchContext
 from launch.actions import EmitEvent, RegisterEventHandler
 from launch.event_handlers import OnProcessExit, OnProcessStart
 from launch.events import Shutdown
@@ -12,13 +13,17 @@ from launch_ros.ros_adapters import get_ros_node
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 
-from launch import LaunchContext
-
 #: Seconds after which a request is taken for lost and the state is asked for again.
 PATIENCE = 2.0
 #: What leads towards the state active.
 STEPS = {State.PRIMARY_STATE_UNCONFIGURED: Transition.TRANSITION_CONFIGURE,
          State.PRIMARY_STATE_INACTIVE: Transition.TRANSITION_ACTIVATE}
+
+
+class NodeActive(Event):  # type: ignore[misc]  # launch comes without types
+    """A launch event: a BringUp has brought its node to the state active."""
+
+    name = 'face_affect_ros.launch_support.NodeActive'
 
 
 class BringUp:
@@ -66,15 +71,22 @@ class BringUp:
             if context.is_shutdown or gone.is_set():
                 return  # launch took its ROS node away while we were asking
             raise
-        if failed:
+        if failed is None:
+            return
+        if not failed:
+            context.asyncio_loop.call_soon_threadsafe(context.emit_event_sync, NodeActive())
+        else:
             text = f'{self._node.node_name} could not {failed}; its own message above says why'
             if self._required:
                 raise RuntimeError(text)
             get_logger('face_affect').error(
                 f'{text}. Mend that, then: ros2 lifecycle set {self._node.node_name} {failed}')
 
-    def _failed_transition(self, context: LaunchContext, gone: threading.Event) -> str:
-        """Return the name of the transition that the node refused, '' where it is up."""
+    def _failed_transition(self, context: LaunchContext, gone: threading.Event) -> str | None:
+        """Return the name of the transition that the node refused, '' where it is active.
+
+        None where there is no node any more.
+        """
         name, ros = self._node.node_name, get_ros_node(context)
         states = ros.create_client(GetState, f'{name}/get_state')
         changes = ros.create_client(ChangeState, f'{name}/change_state')
@@ -84,8 +96,10 @@ class BringUp:
             if answer is None:
                 continue
             state = answer.current_state.id
-            if state in (State.PRIMARY_STATE_ACTIVE, State.PRIMARY_STATE_FINALIZED):
+            if state == State.PRIMARY_STATE_ACTIVE:
                 return ''
+            if state == State.PRIMARY_STATE_FINALIZED:
+                break
             if state == refused:
                 return 'configure' if state == State.PRIMARY_STATE_UNCONFIGURED else 'activate'
             if state not in STEPS:
@@ -95,7 +109,7 @@ class BringUp:
             answer = _ask(changes, request, gone, context)
             # The state decides: a refusal may answer our second request for the same transition.
             refused = state if answer is not None and not answer.success else None
-        return ''
+        return None
 
 
 def _ask(client: Any, request: Any, gone: threading.Event, context: LaunchContext) -> Any:
@@ -110,6 +124,16 @@ def _ask(client: Any, request: Any, gone: threading.Event, context: LaunchContex
             break
     client.remove_pending_request(future)
     return None
+
+
+def once_active(*actions: Any) -> RegisterEventHandler:
+    """Return the action that executes others when a BringUp has done its work.
+
+    To be executed before the BringUp's node.
+    """
+    return RegisterEventHandler(EventHandler(
+        matcher=lambda event: isinstance(event, NodeActive), entities=list(actions),
+        handle_once=True))
 
 
 def ending_with(node: Node) -> RegisterEventHandler:

@@ -1,0 +1,44 @@
+# make setup      everything into .venv, build and install; implied by all others
+# make demo       camera player and node. SOURCE= picture, clip, bag or camera; DURATION= seconds
+# make test       lint, then all tests; PYTEST_ARGS= chooses
+# make lint       ruff and mypy
+# make training   what training/ needs as well; then: . tools/env.sh; face_affect train
+# make clean      away with all that was made here
+#
+# PYTHON= is the interpreter to build on, 3.10 to 3.13. Without a ROS distribution sourced, ROS 2
+# Jazzy comes as Python wheels.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+SOURCE ?=
+DURATION ?= 20
+PYTEST_ARGS ?=
+# What is published here stays on this machine, unless the caller says otherwise.
+export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
+
+ENTER := . tools/env.sh &&
+TRAINING := $(if $(wildcard training/tests),--with training)
+
+.PHONY: setup demo test lint training clean setup-test
+
+setup:
+	@$(PYTHON) tools/bootstrap.py
+
+setup-test:
+	@$(PYTHON) tools/bootstrap.py --with test $(TRAINING)
+
+training:
+	@$(PYTHON) tools/bootstrap.py --with training
+
+demo: setup
+	@$(ENTER) face_affect demo --source "$(SOURCE)" --duration $(DURATION) --out out/demo
+
+lint: setup-test
+	@$(ENTER) tools/lint.sh
+
+test: lint
+	@$(ENTER) tools/test.sh $(PYTEST_ARGS)
+
+clean:
+	rm -rf .venv build install log out .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,48 @@
+"""A picture, a clip or a camera, and the node face_affect that looks at it.
+
+ros2 launch face_affect_ros demo.launch.py source:=/path/of/clip.gif rviz:=true
+"""
+
+from typing import Any
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import OpaqueFunction
+from launch_ros.actions import Node
+
+from face_affect_ros.launch_support.arguments import (
+    declare,
+    flag,
+    number,
+    string_parameter,
+    text,
+)
+from face_affect_ros.launch_support.large_images import use_profile
+from face_affect_ros.launch_support.lifecycle import ending_with, once_active
+from face_affect_ros.launch_support.perception import include_perception
+
+
+def start(context: LaunchContext) -> list[Any]:
+    """Return the actions, now that the arguments have their values."""
+    compressed = flag(context, 'compressed')
+    player = Node(
+        package='face_affect_ros', executable='camera_player', output='screen',
+        name='camera_player', namespace=text(context, 'namespace'),
+        parameters=[{'source': string_parameter(context, 'source'),
+                     'rate': number(context, 'rate'),
+                     'loop': flag(context, 'loop'), 'exit_at_end': not flag(context, 'loop'),
+                     'compressed': compressed}])
+    return [
+        *use_profile(context, text(context, 'dds_profile')),
+        ending_with(player),
+        # Not earlier: a short clip would have ended before the node begins to look.
+        once_active(player),
+        include_perception(image='image_raw', camera_info='camera_info', required='true',
+                           transport='compressed' if compressed else 'raw')]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return the description that `ros2 launch` asks for."""
+    return LaunchDescription([
+        *declare('source', 'rate', 'loop', 'compressed', 'params_file', 'namespace', 'node_name',
+                 'log_level', 'rviz', 'dds_profile'),
+        OpaqueFunction(function=start)])

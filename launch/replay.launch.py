@@ -1,0 +1,47 @@
+"""The images of a bag, every one of them processed.
+
+ros2 launch face_affect_ros replay.launch.py bag:=/path/of/bag
+"""
+
+from pathlib import Path
+from typing import Any
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import OpaqueFunction
+from launch_ros.actions import Node
+
+from face_affect_ros.bags import ImageBag
+from face_affect_ros.launch_support.arguments import declare, number, string_parameter, text
+from face_affect_ros.launch_support.large_images import use_profile
+from face_affect_ros.launch_support.lifecycle import ending_with
+from face_affect_ros.launch_support.perception import include_perception
+
+
+def start(context: LaunchContext) -> list[Any]:
+    """Return the actions, now that the arguments have their values."""
+    # A bag that cannot be read ends the launch here, before any process starts.
+    bag = ImageBag(Path(text(context, 'bag')), topic=text(context, 'topic'))
+    compressed = bag.type == 'sensor_msgs/msg/CompressedImage'
+    player = Node(
+        package='face_affect_ros', executable='bag_player', output='screen',
+        name='bag_player', namespace=text(context, 'namespace'),
+        parameters=[{'bag': string_parameter(context, 'bag'),
+                     'topic': string_parameter(context, 'topic'),
+                     'rate': number(context, 'speed'),
+                     'max_in_flight': number(context, 'max_in_flight', int)}],
+        remappings=[('faces', f'{text(context, "node_name")}/faces')])
+    return [
+        *use_profile(context, text(context, 'dds_profile')),
+        ending_with(player),
+        include_perception(image='image', camera_info='camera_info', required='true',
+                           processing='every',
+                           transport='compressed' if compressed else 'raw'),
+        player]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return the description that `ros2 launch` asks for."""
+    return LaunchDescription([
+        *declare('bag', 'topic', 'max_in_flight', 'speed', 'params_file', 'namespace',
+                 'node_name', 'log_level', 'rviz', 'dds_profile'),
+        OpaqueFunction(function=start)])

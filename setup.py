@@ -1,0 +1,62 @@
+"""Build of the ament_python package face_affect_ros."""
+
+import os
+import sys
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = 'face_affect_ros'
+SHARED = ('launch', 'config', 'rviz', 'models')
+
+
+def data_files() -> list[tuple[str, list[str]]]:
+    """Return what is installed beside the Python code, by target folder."""
+    share = Path('share') / NAME
+    files = {
+        'share/ament_index/resource_index/packages': [f'resource/{NAME}'],
+        str(share): ['package.xml'],
+        'bin': ['scripts/face_affect'],
+    }
+    for top in SHARED:
+        for path in sorted(Path(top).rglob('*')):
+            if path.is_file() and '__pycache__' not in path.parts:
+                files.setdefault(str(share / path.parent), []).append(str(path))
+    return list(files.items())
+
+
+def warn_of_missing_messages() -> None:
+    """Say so where colcon builds this package and has not found the messages below it."""
+    path = os.environ.get('AMENT_PREFIX_PATH', '')
+    prefixes = [Path(entry) for entry in path.split(':') if entry]
+    found = any((prefix / 'share' / 'face_affect_msgs').is_dir() for prefix in prefixes)
+    if prefixes and not found and {'install', 'develop'} & set(sys.argv):
+        print('face_affect_msgs is not built. colcon does not look below a package, name it: '
+              f'colcon build --base-paths src src/{Path.cwd().name}/face_affect_msgs',
+              file=sys.stderr)
+
+
+warn_of_missing_messages()
+setup(
+    name=NAME,
+    version='0.1.0',
+    packages=find_packages(include=[NAME, f'{NAME}.*']),
+    data_files=data_files(),
+    python_requires='>=3.10',
+    install_requires=['setuptools'],
+    extras_require={'test': ['pytest']},
+    zip_safe=False,
+    author='face_affect_ros maintainers',
+    maintainer='face_affect_ros maintainers',
+    maintainer_email='face-affect-ros@example.com',
+    description='Tracked faces with their apparent expression and apparent gender, on ROS 2.',
+    license='Apache-2.0',
+    entry_points={
+        'console_scripts': [
+            'face_affect = face_affect_ros.cli:main',
+            'face_affect_node = face_affect_ros.nodes.face_affect_node:main',
+            'camera_player = face_affect_ros.nodes.camera_player:main',
+            'bag_player = face_affect_ros.nodes.bag_player:main',
+        ],
+    },
+)

@@ -1,0 +1,33 @@
+"""A ROS domain for each launch test: fixtures do not reach the items of launch_testing."""
+
+import contextlib
+import os
+import random
+from unittest import mock
+
+import pytest
+from support import clean_shared_memory, shared_memory
+
+STACK = pytest.StashKey[contextlib.ExitStack]()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Reserve a domain, and keep what the launch files set in the environment to this test."""
+    if isinstance(item, pytest.Function):
+        return
+    coordinator = pytest.importorskip(
+        'domain_coordinator', reason='the package domain_coordinator is not installed')
+    stack = item.stash[STACK] = contextlib.ExitStack()
+    stack.enter_context(mock.patch.dict(os.environ))
+    numbers = random.sample(range(1, 101), 100)
+    domain = stack.enter_context(coordinator.domain_id(iter(numbers).__next__))
+    stack.callback(clean_shared_memory, shared_memory(), domain)
+    os.environ.update(ROS_DOMAIN_ID=str(domain), ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST')
+    for name in ('ROS_LOCALHOST_ONLY', 'ROS_STATIC_PEERS'):
+        os.environ.pop(name, None)
+
+
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Give the domain back."""
+    if STACK in item.stash:
+        item.stash[STACK].close()

@@ -1,0 +1,75 @@
+"""The files in config/: parameters that exist, and a profile that Fast DDS takes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
+
+import rclpy  # noqa: E402
+
+from face_affect_ros.launch_support.cameras import CAMERAS  # noqa: E402
+from face_affect_ros.nodes import parameters  # noqa: E402
+
+CONFIG = Path(__file__).resolve().parents[2] / 'config'
+#: Prints the size of the largest shared memory of Fast DDS that the process has mapped, in bytes.
+MAPPED = """
+import re, rclpy
+rclpy.init()
+node = rclpy.create_node('segments')
+maps = [line.split() for line in open('/proc/self/maps') if '/dev/shm/fastrtps_' in line]
+ends = [[int(end, 16) for end in line[0].split('-')] for line in maps]
+print(max(end - start for start, end in ends))
+node.destroy_node()
+rclpy.shutdown()
+"""
+
+
+def values(name: str) -> dict:
+    """Return the parameters of a file by name."""
+    content = yaml.safe_load((CONFIG / f'{name}.yaml').read_text(encoding='utf-8'))
+    assert list(content) == ['/**'] and list(content['/**']) == ['ros__parameters']
+    return content['/**']['ros__parameters']
+
+
+def test_every_camera_has_a_file() -> None:
+    assert {path.stem for path in CONFIG.glob('*.yaml')} == set(CAMERAS)
+
+
+def test_the_default_file_has_all_parameters_with_their_defaults() -> None:
+    assert values('default') == {
+        name: spec.default for name, spec in parameters.PARAMETERS.items()}
+
+
+@pytest.mark.parametrize('camera', sorted(set(CAMERAS) - {'default'}))
+def test_the_file_of_a_camera_has_parameters_that_the_node_takes(camera: str) -> None:
+    given = values(camera)
+    for name, value in given.items():
+        assert type(value) is type(parameters.PARAMETERS[name].default), name
+    assert parameters.problem_with(given) == ''
+
+
+def largest_segment(profile: str) -> int:
+    """Return the size of a new process's largest shared memory, with a profile or without."""
+    environment = {key: value for key, value in os.environ.items()
+                   if not key.endswith('_DEFAULT_PROFILES_FILE')}
+    if profile:
+        environment['FASTRTPS_DEFAULT_PROFILES_FILE'] = profile
+        environment['FASTDDS_DEFAULT_PROFILES_FILE'] = profile
+    run = subprocess.run([sys.executable, '-c', MAPPED], env=environment, capture_output=True,
+                         text=True, check=True, timeout=60.0)
+    assert 'XMLPARSER' not in run.stdout + run.stderr
+    return int(run.stdout.splitlines()[-1])
+
+
+def test_fast_dds_takes_the_profile(ros_domain: int) -> None:
+    if rclpy.get_rmw_implementation_identifier() != 'rmw_fastrtps_cpp':
+        pytest.skip('the middleware here is not Fast DDS')
+    if not sys.platform.startswith('linux'):
+        pytest.skip('shared memory is looked up in /proc, which only Linux has')
+    assert largest_segment('') < 2**20
+    assert largest_segment(str(CONFIG / 'fastdds_large_images.xml')) >= 16 * 2**20

@@ -1,0 +1,177 @@
+"""The launch files without launch_testing: their arguments, and how they fail."""
+
+import contextlib
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from support import running
+
+pytest.importorskip('launch_ros.actions', reason='launch_ros is not installed: pip has none, it '
+                    'comes with a ROS distribution')
+
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix  # noqa: E402
+from launch import LaunchContext, LaunchDescription  # noqa: E402
+from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable  # noqa: E402
+from launch.utilities import perform_substitutions  # noqa: E402
+
+from face_affect_ros.affect.types import AffectError  # noqa: E402
+from face_affect_ros.launch_support import arguments, cameras  # noqa: E402
+from face_affect_ros.launch_support.large_images import VARIABLES, use_profile  # noqa: E402
+
+FILES = sorted((Path(__file__).resolve().parents[2] / 'launch').glob('*.launch.py'))
+#: A process that launches as `ros2 launch` does: launch file, then name:=value.
+LAUNCH = """
+import sys
+from launch import LaunchDescription, LaunchService
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+service = LaunchService()
+service.include_launch_description(LaunchDescription([IncludeLaunchDescription(
+    PythonLaunchDescriptionSource(sys.argv[1]),
+    launch_arguments=[each.split(':=', 1) for each in sys.argv[2:]])]))
+sys.exit(service.run())
+"""
+
+
+def described(path: Path) -> LaunchDescription:
+    """Return what a launch file describes."""
+    spec = importlib.util.spec_from_file_location(path.name.split('.')[0], path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.generate_launch_description()
+
+
+def launched(name: str, *given: str) -> tuple[int, str]:
+    """Launch a file until it ends by itself; return exit code and output."""
+    path = str(cameras.share('launch', f'{name}.launch.py'))
+    with running(sys.executable, '-c', LAUNCH, path, *given) as process:
+        return process.wait(timeout=120.0), process.output()
+
+
+def test_all_launch_files_are_here() -> None:
+    assert [path.name for path in FILES] == [
+        'demo.launch.py', 'perception.launch.py', 'replay.launch.py']
+
+
+@pytest.mark.parametrize('path', FILES, ids=lambda path: path.name)
+def test_every_argument_is_described_and_its_default_is_allowed(path: Path) -> None:
+    declared = [each for each in described(path).entities
+                if isinstance(each, DeclareLaunchArgument)]
+    assert len(declared) >= 10
+    for argument in declared:
+        assert argument.description.strip() not in ('', 'no description given'), argument.name
+        if argument.default_value is not None and argument.choices:
+            default = perform_substitutions(LaunchContext(), argument.default_value)
+            assert default in argument.choices, argument.name
+
+
+def test_only_the_bag_must_be_given() -> None:
+    needed = {argument.name for path in FILES for argument in described(path).entities
+              if isinstance(argument, DeclareLaunchArgument) and argument.default_value is None}
+    assert needed == {'bag'}
+
+
+def test_a_profile_is_given_to_fast_dds_of_every_version(monkeypatch: Any) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    actions = use_profile(LaunchContext(), arguments.PROFILE)
+    assert all(isinstance(action, SetEnvironmentVariable) for action in actions)
+    context = LaunchContext()
+    assert {perform_substitutions(context, each.name): perform_substitutions(context, each.value)
+            for each in actions} == dict.fromkeys(VARIABLES, arguments.PROFILE)
+
+
+@pytest.mark.parametrize('name', VARIABLES)
+def test_the_profile_of_the_user_is_left_alone(name: str, monkeypatch: Any) -> None:
+    for each in VARIABLES:
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv(name, '/home/robot/profile.xml')
+    assert use_profile(LaunchContext(), arguments.PROFILE) == []
+
+
+def test_a_profile_can_be_switched_off_and_must_exist() -> None:
+    environment = {name: os.environ.pop(name) for name in VARIABLES if name in os.environ}
+    try:
+        assert use_profile(LaunchContext(), '') == []
+        with pytest.raises(AffectError, match=r"'dds_profile': there is no file /nowhere.xml"):
+            use_profile(LaunchContext(), '/nowhere.xml')
+    finally:
+        os.environ.update(environment)
+
+
+@pytest.mark.parametrize(('name', 'given', 'complaint'), [
+    ('perception', ['params_file:=/nowhere.yaml'],
+     "launch argument 'params_file': there is no file /nowhere.yaml"),
+    ('perception', ['camera:=webcam'], '"camera" provided value "webcam" is not valid'),
+    ('demo', ['rate:=fast'], "launch argument 'rate': 'fast' is not a number"),
+    ('replay', ['bag:=/nowhere'], '/nowhere'),
+    ('replay', ['bag:='], "'bag'"),
+])
+def test_a_wrong_argument_ends_the_launch_with_a_clear_line(
+        ros_domain: int, name: str, given: list[str], complaint: str) -> None:
+    code, output = launched(name, *given)
+    errors = [line for line in output.splitlines() if '[ERROR]' in line]
+    assert code == 1
+    assert errors and all(complaint in line for line in errors), output
+    assert 'process started' not in output and 'Traceback' not in output
+
+
+def test_a_missing_rviz2_ends_the_launch_before_the_node_starts(ros_domain: int) -> None:
+    with contextlib.suppress(PackageNotFoundError):
+        get_package_prefix('rviz2')
+        pytest.skip('rviz2 is installed here')
+    code, output = launched('perception', 'rviz:=true')
+    assert code == 1
+    assert 'the package rviz2 is not installed' in output
+    assert 'process started' not in output
+
+
+@pytest.fixture
+def unknown_model(tmp_path: Path) -> str:
+    """Return a parameter file that names a model which does not exist."""
+    path = tmp_path / 'unknown.yaml'
+    path.write_text('/**: {ros__parameters: {emotion_model: no_such_model}}', encoding='utf-8')
+    return str(path)
+
+
+def test_a_required_node_that_cannot_be_configured_ends_the_launch(
+        ros_domain: int, unknown_model: str) -> None:
+    code, output = launched('perception', f'params_file:={unknown_model}', 'required:=true')
+    assert code == 1
+    assert "model 'no_such_model' not found" in output
+    assert '/face_affect could not configure; its own message above says why' in output
+    assert 'Traceback' not in output
+
+
+def test_a_required_node_that_ends_ends_the_launch(ros_domain: int, tmp_path: Path) -> None:
+    path = tmp_path / 'wrong.yaml'
+    path.write_text('/**: {ros__parameters: {min_score: 7.0}}', encoding='utf-8')
+    code, output = launched('perception', f'params_file:={path}', 'required:=true')
+    assert code == 1
+    assert '/face_affect ended with exit code 1' in output
+    assert 'Traceback' not in output
+
+
+def test_the_demo_of_a_short_clip_begins_when_the_node_is_ready_and_ends_with_the_clip(
+        ros_domain: int, tmp_path: Path) -> None:
+    pictures = [Image.new('RGB', (64, 48), (shade, 0, 0)) for shade in range(0, 250, 50)]
+    pictures[0].save(tmp_path / 'clip.gif', save_all=True, append_images=pictures[1:],
+                     duration=100)
+    code, output = launched('demo', f'source:={tmp_path}/clip.gif', 'loop:=false')
+    assert code == 0
+    ready = output.index('waiting for images')
+    started = output.index('process started', output.index('process started') + 1)
+    assert ready < started < output.index('has ended after 5 images'), output
+
+
+def test_the_demo_fails_with_its_player(ros_domain: int, tmp_path: Path) -> None:
+    code, output = launched('demo', f'source:={tmp_path}/missing.gif')
+    assert code == 1
+    assert 'missing.gif: there is no such file' in output
+    assert '/camera_player ended with exit code 1' in output

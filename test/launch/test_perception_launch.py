@@ -1,0 +1,57 @@
+"""perception.launch.py: the node becomes active, also after a crash, with what it was given."""
+
+import os
+import signal
+
+import pytest
+
+REASON = 'launch_testing is not installed: pip has none, it comes with a ROS distribution'
+pytest.importorskip('launch_testing.actions', reason=REASON)
+
+import launch_testing.actions  # noqa: E402
+from launch import LaunchDescription  # noqa: E402
+from launch.actions import RegisterEventHandler  # noqa: E402
+from launch.event_handlers import OnProcessStart  # noqa: E402
+from launch_case import RosCase, include  # noqa: E402
+from lifecycle_msgs.msg import State  # noqa: E402
+from lifecycle_msgs.srv import GetState  # noqa: E402
+from rcl_interfaces.srv import GetParameters  # noqa: E402
+
+NODE = '/robot/watcher'
+#: Of the node's processes, in the order of their starts.
+PIDS: list[int] = []
+
+
+@pytest.mark.launch_test
+def generate_test_description():
+    PIDS.clear()
+    return LaunchDescription([
+        RegisterEventHandler(OnProcessStart(
+            on_start=lambda event, _: PIDS.append(event.pid))),
+        include('perception', namespace='robot', node_name='watcher', respawn='true',
+                camera='realsense', transport='compressed'),
+        launch_testing.actions.ReadyToTest()])
+
+
+class TestPerception(RosCase):
+
+    def state(self):
+        return self.ask(GetState, f'{NODE}/get_state', GetState.Request()).current_state.id
+
+    def test_becomes_active_also_after_a_crash(self):
+        for process in (1, 2):
+            self.assertTrue(self.wait(lambda: self.state() == State.PRIMARY_STATE_ACTIVE))
+            self.assertEqual(len(PIDS), process)
+            if process == 1:
+                os.kill(PIDS[0], signal.SIGKILL)
+                self.assertTrue(self.wait(lambda: len(PIDS) == 2))
+
+    def test_parameters_of_the_file_and_of_the_arguments(self):
+        request = GetParameters.Request(names=['stale_timeout', 'image_transport'])
+        values = self.ask(GetParameters, f'{NODE}/get_parameters', request).values
+        self.assertEqual(values[0].double_value, 5.0)
+        self.assertEqual(values[1].string_value, 'compressed')
+
+    def test_listens_to_the_topic_of_the_camera(self):
+        topic = '/camera/camera/color/image_raw/compressed'
+        self.assertTrue(self.wait(lambda: self.node.count_subscribers(topic) == 1))

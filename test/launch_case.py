@@ -1,0 +1,53 @@
+"""What the tests of the launch files share. Needs launch and rclpy."""
+
+import unittest
+from typing import Any
+
+import rclpy
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from rclpy.executors import SingleThreadedExecutor
+from support import spin_until
+
+from face_affect_ros.launch_support.cameras import share
+
+#: Seconds that end a test which has failed already.
+PATIENCE = 120.0
+
+
+def include(name: str, **arguments: str) -> IncludeLaunchDescription:
+    """Return the action that includes the launch file <name>.launch.py of this package."""
+    return IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(str(share('launch', f'{name}.launch.py'))),
+        launch_arguments=list(arguments.items()))
+
+
+class RosCase(unittest.TestCase):
+    """A test case with a ROS context, a node and an executor of its own."""
+
+    def setUp(self) -> None:
+        """Begin to take part in the ROS graph."""
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context, args=[])
+        self.node = rclpy.create_node('tester', context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+
+    def tearDown(self) -> None:
+        """Leave the ROS graph."""
+        self.executor.shutdown()
+        self.node.destroy_node()
+        rclpy.shutdown(context=self.context, uninstall_handlers=False)
+
+    def wait(self, condition: Any) -> bool:
+        """Spin until the condition holds; return whether it came to that."""
+        return spin_until(self.executor, condition, timeout=PATIENCE)
+
+    def ask(self, kind: Any, service: str, request: Any) -> Any:
+        """Call a service, again where the request was lost; return its answer."""
+        client = self.node.create_client(kind, service)
+        for _ in range(round(PATIENCE)):
+            future = client.call_async(request)
+            if spin_until(self.executor, future.done, timeout=1.0):
+                return future.result()
+        self.fail(f'no answer from {service}')

@@ -1,0 +1,148 @@
+"""What is packaged: versions, requirements, dependencies, and where colcon installs it all."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+import face_affect_ros
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCKS = sorted((ROOT / 'requirements').glob('*.txt'))
+#: Modules by the rosdep key of what has them, where the key is not the module's own name.
+KEYS = {'cv2': 'python3-opencv', 'numpy': 'python3-numpy', 'PIL': 'python3-pil',
+        'rich': 'python3-rich', 'scipy': 'python3-scipy', 'skimage': 'python3-skimage',
+        'tqdm': 'python3-tqdm', 'yaml': 'python3-yaml'}
+#: Modules without a rosdep key, by distribution, and what replaces them if it is there.
+BY_PIP = {'ai_edge_litert': 'ai-edge-litert', 'rosbags': 'rosbags'}
+INSTEAD = {'tflite_runtime', 'tensorflow'}
+#: Type hash of vision_msgs 4.1.1 of ROS Jazzy, built from the original package.
+DETECTION_2D_ARRAY = 'RIHS01_214274120007f4a683866481336b70310268cfa107aebe9d594a6acf75bda968'
+
+
+def imported_modules(folder: Path) -> set[str]:
+    """Return the top-level modules that the Python files below a folder import by statement."""
+    names = set()
+    for path in folder.rglob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition('.')[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names.add(str(node.module).partition('.')[0])
+    return names - set(sys.stdlib_module_names) - {face_affect_ros.__name__}
+
+
+def pins_of(path: Path) -> list[Requirement]:
+    """Return the pins of a lock, without their hashes."""
+    lines = re.findall(r'^([a-z].*) \\$', path.read_text(), re.MULTILINE)
+    return [Requirement(line) for line in lines]
+
+
+def installed_prefix() -> Path:
+    """Return the prefix that colcon installed the package into; skip where it is not sourced."""
+    for prefix in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep):
+        if prefix and Path(prefix, 'share/ament_index/resource_index/packages',
+                           'face_affect_ros').is_file():
+            return Path(prefix)
+    pytest.skip('no colcon build of face_affect_ros is sourced: . tools/env.sh')
+
+
+def test_all_say_the_same_version() -> None:
+    manifests = [ROOT / 'package.xml', ROOT / 'face_affect_msgs' / 'package.xml']
+    versions = {path.parent.name: ET.parse(path).findtext('version') for path in manifests}
+    setup = re.search(r"version='([\d.]+)'", (ROOT / 'setup.py').read_text())
+    assert setup is not None
+    assert {*versions.values(), setup[1]} == {face_affect_ros.__version__}
+
+
+@pytest.mark.parametrize('folder', ['face_affect_ros', 'launch'])
+def test_every_import_is_a_named_dependency(folder: str) -> None:
+    package = ET.parse(ROOT / 'package.xml').getroot()
+    named = {element.text for element in package if element.tag.endswith('depend')}
+    robot = (ROOT / 'requirements' / 'robot.in').read_text().split()
+    modules = imported_modules(ROOT / folder) - INSTEAD
+    assert modules, 'nothing is imported: the test looks in the wrong place'
+    lacking = {module for module in modules
+               if KEYS.get(module, module) not in named and BY_PIP.get(module) not in robot}
+    assert not lacking
+
+
+@pytest.mark.parametrize('path', LOCKS, ids=lambda path: path.name)
+def test_every_pin_is_exact_and_hashed(path: Path) -> None:
+    text = path.read_text()
+    assert '://' not in text and '\n-' not in text
+    pins = re.split(r'\n(?=\S)', text.partition('\n')[2].rstrip())
+    assert len(pins) == len(pins_of(path))
+    for pin in pins:
+        assert re.match(r'[a-z][\w.-]*==[\w.]+( ; [^\\]+)? \\\n', pin), pin
+        assert re.search(r'--hash=sha256:[0-9a-f]{64}', pin), pin
+
+
+@pytest.mark.parametrize('path', LOCKS, ids=lambda path: path.name)
+def test_a_lock_has_what_its_source_asks_for(path: Path) -> None:
+    locked = set(re.findall(r'^([a-z][\w.-]*)==', path.read_text(), re.MULTILINE))
+    wanted = re.findall(r'^[A-Za-z][\w.-]*', path.with_suffix('.in').read_text(), re.MULTILINE)
+    assert wanted
+    assert {re.sub(r'[._]', '-', name.lower()) for name in wanted} <= locked
+
+
+@pytest.mark.parametrize('family', [('build', 'ros', 'runtime', 'test', 'training'),
+                                    ('distro', 'distro-test', 'robot')])
+def test_locks_that_meet_in_one_environment_agree(family: tuple[str, ...]) -> None:
+    for minor in range(10, 14):
+        versions: dict[str, set[str]] = {}
+        for name in family:
+            for pin in pins_of(ROOT / 'requirements' / f'{name}.txt'):
+                marker = pin.marker
+                python = {'python_full_version': f'3.{minor}.0', 'python_version': f'3.{minor}'}
+                if marker is None or marker.evaluate(python):
+                    versions.setdefault(pin.name, set()).add(str(pin.specifier))
+        assert {name for name, found in versions.items() if len(found) > 1} == set()
+        assert 'numpy' in versions
+
+
+def test_the_installed_share_has_every_file_of_the_source() -> None:
+    share = installed_prefix() / 'share' / 'face_affect_ros'
+    files = [path.relative_to(ROOT) for top in ('launch', 'config', 'models', 'rviz')
+             for path in (ROOT / top).rglob('*')
+             if path.is_file() and '__pycache__' not in path.parts]
+    assert Path('models/blazeface_back/card.yaml') in files
+    assert [path for path in files if not (share / path).is_file()] == []
+
+
+@pytest.mark.parametrize('name', ['face_affect', 'face_affect_node', 'camera_player',
+                                  'bag_player'])
+def test_the_programs_are_where_ros2_run_looks(name: str) -> None:
+    assert os.access(installed_prefix() / 'lib' / 'face_affect_ros' / name, os.X_OK)
+
+
+def test_the_command_runs_from_the_path_in_any_folder(tmp_path: Path) -> None:
+    installed_prefix()
+    done = subprocess.run(['face_affect', '--version'], cwd=tmp_path, capture_output=True,
+                          text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f'face_affect {face_affect_ros.__version__}\n')
+
+
+def test_the_environment_can_be_entered_by_a_strict_shell(tmp_path: Path) -> None:
+    if not (ROOT / '.venv' / 'setup.sh').is_file():
+        pytest.skip('make setup has not been run here')
+    script = f'set -eu; . "{ROOT}/tools/env.sh"; python -c "import rclpy, face_affect_msgs.msg"'
+    done = subprocess.run(['bash', '-c', script], cwd=tmp_path, capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_underlay_has_the_wire_format_of_the_original() -> None:
+    pytest.importorskip('vision_msgs', reason='vision_msgs is not installed')
+    prefixes = [Path(prefix) for prefix in os.environ['AMENT_PREFIX_PATH'].split(os.pathsep)]
+    names = [prefix / 'share/vision_msgs/msg/Detection2DArray.json' for prefix in prefixes]
+    description = json.loads(next(name for name in names if name.is_file()).read_text())
+    hashes = {entry['type_name']: entry['hash_string'] for entry in description['type_hashes']}
+    assert hashes['vision_msgs/msg/Detection2DArray'] == DETECTION_2D_ARRAY

@@ -1,0 +1,52 @@
+"""What is installed beside a ROS distribution, and how the wheels' cmake files are mended."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from setup_steps import build, packages
+
+LOCK = """\
+# Written by a test.
+numpy==1.26.4 ; python_full_version < '3.13' \\
+    --hash=sha256:aa \\
+    --hash=sha256:bb
+no-such-package==1.0 \\
+    --hash=sha256:cc
+pyyaml==6.0 \\
+    --hash=sha256:dd
+"""
+
+
+def test_a_pin_keeps_its_condition_and_its_hashes() -> None:
+    pins = packages.split_pins(LOCK)
+    assert [name for name, _ in pins] == ['numpy', 'no-such-package', 'pyyaml']
+    assert ''.join(pin for _, pin in pins) == LOCK.partition('\n')[2]
+
+
+def test_only_what_is_lacking_is_installed(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed: list[str] = []
+    monkeypatch.setattr(packages, 'install_lock',
+                        lambda python, path, env: installed.append(path.read_text()))
+    lock, chosen = tmp_path / 'lock.txt', tmp_path / 'chosen.txt'
+    lock.write_text(LOCK)
+    packages.install_lacking(Path(sys.executable), lock, dict(os.environ), chosen)
+    assert installed == ['no-such-package==1.0 \\\n    --hash=sha256:cc\n']
+
+    lock.write_text(LOCK.replace('no-such-package', 'numpy'))
+    packages.install_lacking(Path(sys.executable), lock, dict(os.environ), chosen)
+    assert len(installed) == 1
+
+
+@pytest.mark.parametrize(('line', 'name'), [
+    ('set(x "/opt/python/cp311-cp311/include/python3.11")', 'include'),
+    ('"/opt/python/cp313-cp313/include/python3.13;/usr/include"', 'include'),
+    ('/opt/python/cp311-cp311/lib/python3.11/site-packages/numpy/_core/include', 'numpy'),
+    ('/opt/python/cp310-cp310/lib/python3.10/site-packages/numpy/core/include', 'numpy'),
+])
+def test_folders_of_the_machine_that_made_the_wheels_are_found(line: str, name: str) -> None:
+    hits = {key for key, pattern in build.FOREIGN.items() if pattern.search(line)}
+    assert hits == {name}
+    assert '/opt' not in build.FOREIGN[name].sub('/here', line)

@@ -1,0 +1,18 @@
+#!/usr/bin/env python3
+"""Set up everything that this repository needs, into .venv, build and install (`make setup`).
+
+Where a ROS distribution is sourced, it is used and completed by what it lacks. Elsewhere ROS 2
+Jazzy comes as Python wheels. What is up to date is skipped, so that a second run takes a moment.
+
+    tools/bootstrap.py [--with test] [--with training]
+"""
+
+import sys
+
+if not (3, 10) <= sys.version_info[:2] <= (3, 13):
+    sys.exit('setup: Python 3.10 to 3.13 is needed, this is {}.{}; choose one: '
+             'make setup PYTHON=python3.12'.format(*sys.version_info[:2]))
+
+from setup_steps.main import main  # noqa: E402  (only for a Python that can read it)
+
+sys.exit(main())

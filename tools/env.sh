@@ -1,0 +1,40 @@
+# shellcheck shell=bash
+# The environment of this repository's commands, for bash and zsh:  . tools/env.sh
+# It takes the virtual environment, ROS (a distribution's or the wheels'), and what was built.
+
+_face_affect_enter() {
+  local root prefix FACE_AFFECT_ROS
+  root=$(cd "$(dirname "$1")/.." && pwd) || return 1
+  if [ ! -f "$root/.venv/setup.sh" ]; then
+    echo "$root is not set up; run: make setup" >&2
+    return 1
+  fi
+  . "$root/.venv/setup.sh"
+  . "$root/.venv/bin/activate"
+  if [ "$FACE_AFFECT_ROS" = wheels ]; then
+    unset PYTHONPATH ROS_DISTRO COLCON_PREFIX_PATH
+    export AMENT_PREFIX_PATH="$VIRTUAL_ENV" CMAKE_PREFIX_PATH="$VIRTUAL_ENV"
+    export RMW_IMPLEMENTATION=rmw_fastrtps_cpp
+  elif [ "${ROS_DISTRO:-}" != "$FACE_AFFECT_ROS" ]; then
+    if [ ! -f "/opt/ros/$FACE_AFFECT_ROS/local_setup.sh" ]; then
+      echo "$root was set up for ROS $FACE_AFFECT_ROS: source it first" >&2
+      return 1
+    fi
+    . "/opt/ros/$FACE_AFFECT_ROS/setup.${ZSH_VERSION:+z}${BASH_VERSION:+ba}sh"
+  fi
+  for prefix in "$root/.venv/underlay" "$root/install"; do
+    if [ -f "$prefix/local_setup.sh" ]; then
+      . "$prefix/local_setup.${ZSH_VERSION:+z}${BASH_VERSION:+ba}sh"
+    fi
+  done
+  # Without it, images larger than Fast DDS's default shared memory are lost between processes.
+  if [ -f "$root/config/fastdds_large_images.xml" ]; then
+    export FASTRTPS_DEFAULT_PROFILES_FILE="$root/config/fastdds_large_images.xml"
+  fi
+}
+
+# The scripts of ROS and colcon read variables that are not set.
+case $- in
+  *u*) set +u; _face_affect_enter "${BASH_SOURCE[0]:-$0}" && set -u || { set -u; false; } ;;
+  *) _face_affect_enter "${BASH_SOURCE[0]:-$0}" ;;
+esac

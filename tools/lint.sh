@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# ruff over everything, mypy over what runs on the robot. Run by `make lint`, inside tools/env.sh.
+set -eu
+cd "$(dirname "$0")/.."
+
+# Beside a ROS distribution, the linters see the locked packages and not the distribution's.
+python=.venv/locked/bin/python
+if [ -x "$python" ]; then
+  unset PYTHONPATH
+else
+  python=python
+fi
+"$python" -m ruff check .
+"$python" -m mypy face_affect_ros tools/bootstrap.py tools/lock.py

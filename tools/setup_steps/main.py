@@ -1,0 +1,33 @@
+"""The order of the set-up."""
+
+import argparse
+import fcntl
+import os
+import sys
+
+from setup_steps import build, environment, host
+from setup_steps.steps import ROOT, SetupError
+
+
+def main() -> int:
+    """Set up what is asked for, and return the exit status."""
+    parser = argparse.ArgumentParser(description='Set up .venv, build and install.')
+    parser.add_argument('--with', dest='extras', action='append', default=[],
+                        choices=['test', 'training'], help='install also what these need')
+    extras = parser.parse_args().extras
+    # Two at a time would spoil each other's work: the second one waits.
+    lock = os.open(ROOT, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        place = environment.create(host.inspect())
+        environment.install(place, extras)
+        build.build(place)
+    except SetupError as error:
+        print(f'setup: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('setup: interrupted', file=sys.stderr)
+        return 130
+    finally:
+        os.close(lock)
+    return 0

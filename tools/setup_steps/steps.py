@@ -1,0 +1,83 @@
+"""Steps that are skipped when their inputs have not changed, one line each on the terminal."""
+
+import hashlib
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+VENV = ROOT / '.venv'
+LOG = VENV / 'setup.log'
+#: Lines of the log that are shown when a command fails.
+TAIL = 25
+
+
+class SetupError(Exception):
+    """Something that stops the set-up; the message says what to do."""
+
+
+def digest(*parts: str | Path) -> str:
+    """Return a hash of texts and of the contents of files; a missing file counts as empty."""
+    total = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, Path):
+            data = part.read_bytes() if part.is_file() else b''
+        else:
+            data = part.encode()
+        total.update(b'%d:' % len(data) + data)
+    return total.hexdigest()
+
+
+def files_below(*folders: Path) -> Iterator[Path]:
+    """Yield the files below some folders in a fixed order, without byte code."""
+    for folder in folders:
+        for path in sorted(folder.rglob('*')):
+            if path.is_file() and '__pycache__' not in path.parts:
+                yield path
+
+
+def step(name: str, title: str, key: str, action: Callable[[], None], *,
+         product: Path = ROOT, stamps: Path = VENV / 'stamps') -> bool:
+    """Run an action, and tell whether it ran.
+
+    It is skipped where it was done with this key before and its product is still there. A failed
+    action is run again the next time.
+    """
+    stamp = stamps / name
+    if stamp.is_file() and stamp.read_text() == key and product.exists():
+        return False
+    print(f'setup: {title} ...', end='', flush=True)
+    stamp.unlink(missing_ok=True)
+    start = time.monotonic()
+    try:
+        action()
+    except BaseException:
+        print(' failed', flush=True)
+        raise
+    print(f' {time.monotonic() - start:.0f} s', flush=True)
+    stamps.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(key)
+    return True
+
+
+def run(command: list[str | Path], *, what: str, env: Mapping[str, str] | None = None,
+        cwd: Path = ROOT, log: Path = LOG) -> None:
+    """Run a command with its output in the log.
+
+    Raises SetupError with the end of the output where the command fails. what: how the message
+    calls the command.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open('ab') as file:
+        file.write(f'$ {" ".join(map(str, command))}\n'.encode())
+        begin = file.tell()
+        file.flush()
+        done = subprocess.run([str(part) for part in command], cwd=cwd, stdin=subprocess.DEVNULL,
+                              stdout=file, stderr=subprocess.STDOUT, check=False,
+                              env=None if env is None else dict(env))
+    if done.returncode != 0:
+        output = log.read_bytes()[begin:].decode(errors='replace').splitlines()
+        tail = ''.join(f'  {line}\n' for line in output[-TAIL:])
+        raise SetupError(f'{what} failed; the end of {log}:\n{tail}'
+                         f'setup: {what} failed, see above')

@@ -1,0 +1,56 @@
+"""Averaged weights (Polyak and Juditsky 1992), made fit to be judged."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from face_affect_ros.affect.types import ImageArray
+
+
+class Averaged:
+    """Puts the running average of the weights in their place, and the weights back.
+
+    The moving statistics of batch norm belong to the weights of the moment, and a network of
+    averaged weights is badly wrong with them. So they are measured anew for the averaged weights,
+    on some training views (Izmailov et al. 2018, section 3.2).
+
+    model: compiled; without an averaging optimizer nothing is done. network: holds the layers.
+    views: (N, S, S, C) uint8, one batch.
+    """
+
+    def __init__(self, model: keras.Model, network: keras.Model, views: ImageArray) -> None:
+        self._model, self._views = model, views
+        self._norms = [layer for layer in network.layers
+                       if isinstance(layer, keras.layers.BatchNormalization)]
+        self._kept: list[Any] = []
+
+    def __enter__(self) -> bool:
+        """Put the averages in; return whether there are any."""
+        if not self._model.optimizer.use_ema:
+            return False
+        variables = self._variables()
+        self._kept = [keras.ops.convert_to_numpy(variable.value).copy() for variable in variables]
+        averages = self._model.optimizer._model_variables_moving_average
+        for variable, average in zip(self._model.trainable_variables, averages):
+            variable.assign(keras.ops.convert_to_numpy(average.value).copy())
+        momenta = [layer.momentum for layer in self._norms]
+        for layer in self._norms:
+            layer.momentum = 0.0   # what this batch shows, and nothing of before
+        try:
+            self._model(self._views, training=True)
+        finally:
+            for layer, momentum in zip(self._norms, momenta):
+                layer.momentum = momentum
+        return True
+
+    def __exit__(self, *_: object) -> None:
+        """Put the weights and statistics of the moment back."""
+        if self._kept:
+            for variable, value in zip(self._variables(), self._kept):
+                variable.assign(np.asarray(value))
+            self._kept = []
+
+    def _variables(self) -> list[Any]:
+        """Return all that the averaged weights replace, dropout's random state included."""
+        return list(self._model.variables)

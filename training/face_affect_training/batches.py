@@ -1,0 +1,81 @@
+"""The stream of training batches: shuffled, weighted, mixed, and the same after a resume."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from face_affect_ros.affect.types import ImageArray
+from face_affect_training.data.targets import Targets
+from face_affect_training.experiment import Training
+from face_affect_training.teachers import Teachers
+from face_affect_training.views import Views
+
+Batch = tuple[ImageArray, Targets, npt.NDArray[np.float32]]
+SHUFFLE, MIX = 0xA11, 0xB22
+
+
+class Batches:
+    """Yields (views uint8 (B, S, S, C), targets (B, K), weights (B,)) epoch after epoch.
+
+    targets: (N, K) float32. weights: (N,) float32. Batches that would not be full are left out;
+    the faces in them change with every epoch.
+    """
+
+    def __init__(self, views: Views, targets: Targets, weights: npt.NDArray[np.float32],
+                 training: Training, *, seed: int, teachers: Teachers | None = None) -> None:
+        self._views, self._targets, self._weights = views, targets, weights
+        self._training, self._seed, self._teachers = training, seed, teachers
+
+    @property
+    def steps(self) -> int:
+        """Return the number of batches of an epoch."""
+        return max(1, len(self._targets) // self._training.batch)
+
+    def stream(self, first_epoch: int) -> Iterator[Batch]:
+        """Yield all batches from the start of an epoch to the end of the training."""
+        for epoch in range(first_epoch, self._training.epochs):
+            yield from self._epoch(epoch)
+
+    def close(self) -> None:
+        """Stop the workers."""
+        self._views.close()
+
+    def _epoch(self, epoch: int) -> Iterator[Batch]:
+        views, targets = self._views.epoch(epoch), self._targets
+        if self._teachers is not None:
+            targets = self._teachers.blend(views, targets)
+        order = _generator(self._seed ^ SHUFFLE, epoch).permutation(len(targets))
+        random = _generator(self._seed ^ MIX, epoch)
+        gentle = epoch >= self._training.epochs - self._training.plain_epochs
+        size = min(self._training.batch, len(targets))
+        for start in range(0, self.steps * size, size):
+            rows = order[start:start + size]
+            batch = views[rows], targets[rows], self._weights[rows]
+            yield batch if gentle else self._mixed(batch, random)
+
+    def _mixed(self, batch: Batch, random: np.random.Generator) -> Batch:
+        """Return the batch mixed with itself in reverse, or as it is."""
+        t = self._training
+        kinds = [kind for kind in ('mixup', 'cutmix') if getattr(t, kind) > 0.0]
+        if not kinds or random.uniform() >= t.blend_share:
+            return batch
+        kind = kinds[int(random.integers(len(kinds)))]
+        share = float(random.beta(getattr(t, kind), getattr(t, kind)))
+        views, targets, weights = batch
+        if kind == 'mixup':
+            mixed = views * np.float32(share) + views[::-1] * np.float32(1.0 - share)
+            views = np.rint(mixed).astype(np.uint8)
+        else:
+            size = views.shape[1]
+            side = int(round(size * np.sqrt(1.0 - share)))
+            y, x = random.integers(0, size + 1 - side, 2)
+            views = views.copy()
+            views[:, y:y + side, x:x + side] = batch[0][::-1, y:y + side, x:x + side]
+            share = 1.0 - (side / size) ** 2
+        blended = targets * share + targets[::-1] * (1.0 - share)
+        return views, blended.astype(np.float32), weights
+
+
+def _generator(seed: int, epoch: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key=[seed, epoch]))

@@ -1,0 +1,72 @@
+"""FER-2013 as lossless sheets of 64 x 64 tiles beside labels.csv, with the FER+ votes.
+
+FER-2013: Goodfellow et al. 2013. FER+: Barsoum et al. 2016, ten taggers a face.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from face_affect_ros.affect.types import EMOTIONS, AffectError, ImageArray
+from face_affect_training.data.tables import read_table
+from face_affect_training.data.types import FaceData, pack
+
+#: Columns of labels.csv that hold FER+ votes; NF says that there is no face.
+VOTES = ('neutral', 'happiness', 'surprise', 'sadness', 'anger', 'disgust', 'fear', 'contempt',
+         'unknown', 'NF')
+SPLITS = ('Training', 'PublicTest', 'PrivateTest')
+TILE = 48
+PER_ROW = 64
+
+
+def read_fer2013_sheets(path: Path, split: str) -> FaceData:
+    """Return one official split ('Training', 'PublicTest', 'PrivateTest').
+
+    path: folder of labels.csv and sheet_NN.webp. Rows without a readable tile or with a label
+    outside 0 to 6 are skipped and named. Raises AffectError for an unknown split, for a missing
+    table, and where the split has no row at all.
+    """
+    if split not in SPLITS:
+        raise AffectError(f"{path}: split '{split}' is not one of {', '.join(SPLITS)}")
+    table = path / 'labels.csv'
+    rows, images, problems = [], [], []
+    sheets: dict[int, ImageArray | None] = {}
+    wanted = ('sheet', 'tile', 'row', 'usage', 'emotion', *VOTES)
+    for line, row in enumerate(read_table(table, wanted), start=2):
+        if row['usage'] not in SPLITS:
+            problems.append(f"line {line}: usage '{row['usage']}' does not exist")
+            continue
+        if row['usage'] != split:
+            continue
+        try:
+            number, tile, emotion = int(row['sheet']), int(row['tile']), int(row['emotion'])
+            votes = [float(row[column]) for column in VOTES]
+        except (TypeError, ValueError) as error:
+            problems.append(f'line {line}: {error}')
+            continue
+        if number not in sheets:
+            sheets[number] = cv2.imread(str(path / f'sheet_{number:02d}.webp'),
+                                        cv2.IMREAD_GRAYSCALE)
+        picture = _tile(sheets[number], tile)
+        if picture is None:
+            problems.append(f'line {line}: sheet {number} has no tile {tile}')
+        elif not 0 <= emotion < len(EMOTIONS):
+            problems.append(f'line {line}: emotion {emotion} does not exist')
+        else:
+            images.append(picture)
+            rows.append((emotion, row['row'], votes))
+    if not rows:
+        raise AffectError(f"{table}: no usable row of split '{split}'")
+    labels, names, votes_array = pack(rows, (np.int64, np.str_, np.float32))
+    return FaceData(source=f'FER-2013 {split}', task='emotion', images=np.stack(images),
+                    labels=labels, names=names, votes=votes_array, problems=tuple(problems))
+
+
+def _tile(sheet: ImageArray | None, tile: int) -> ImageArray | None:
+    if sheet is None or tile < 0:
+        return None
+    y, x = TILE * (tile // PER_ROW), TILE * (tile % PER_ROW)
+    if y + TILE > sheet.shape[0] or x + TILE > sheet.shape[1]:
+        return None
+    return sheet[y:y + TILE, x:x + TILE]

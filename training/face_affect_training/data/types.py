@@ -1,0 +1,55 @@
+"""What every data reader returns."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from face_affect_ros.affect.types import LABELS, ImageArray
+
+
+@dataclass(frozen=True)
+class FaceData:
+    """The faces of one split of one data set.
+
+    source: data set and split, for messages. task: 'emotion' or 'gender'. images: (N, H, W) grey
+    or (N, H, W, 3) BGR, uint8, each a face chip. labels: (N,) int64, as types.LABELS[task].
+    names: (N,) str, what identifies each row in its data set. votes: (N, 10) float32, FER+ votes
+    in FER+ order, or None. groups: by name ('race', 'age'), (N,) str each. problems: one line for
+    each row that was skipped.
+    """
+
+    source: str
+    task: str
+    images: ImageArray
+    labels: npt.NDArray[np.int64]
+    names: npt.NDArray[np.str_]
+    votes: npt.NDArray[np.float32] | None = None
+    groups: dict[str, npt.NDArray[np.str_]] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of faces of each class."""
+        numbers = np.bincount(self.labels, minlength=len(LABELS[self.task]))
+        return dict(zip(LABELS[self.task], numbers.tolist()))
+
+    def table(self) -> str:
+        """Return the counts as lines of text, with the skipped rows named."""
+        lines = [f'{self.source}: {len(self)} faces, {self.images.shape[1]}x'
+                 f'{self.images.shape[2]} px, {len(self.problems)} rows skipped']
+        lines += [f'  {label:>9} {count:6d}' for label, count in self.counts().items()]
+        lines += [f'  skipped: {problem}' for problem in self.problems[:20]]
+        if len(self.problems) > 20:
+            lines.append(f'  ... and {len(self.problems) - 20} more')
+        return '\n'.join(lines)
+
+
+def pack(columns: list[tuple[Any, ...]], kinds: tuple[Any, ...]) -> list[Any]:
+    """Return the columns of a list of rows as arrays of these dtypes; no rows, empty arrays."""
+    if not columns:
+        return [np.zeros(0, kind) for kind in kinds]
+    return [np.array(column, kind) for column, kind in zip(zip(*columns), kinds)]

@@ -1,0 +1,232 @@
+"""Experiments: one YAML file says all that a training run depends on."""
+
+import dataclasses
+import os
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from face_affect_ros.affect.crop import CropSpec
+from face_affect_ros.affect.types import LABELS, AffectError
+from face_affect_training.augment import Augmentation
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where the faces come from.
+
+    path may name ${FACE_AFFECT_SHARED}. expect_train, expect_validation: number of faces each
+    split must have, 0 for any. zooms: zooms of the chip at which the validation faces are judged;
+    the mean accuracy chooses the checkpoint.
+    """
+
+    reader: str
+    path: str
+    train: str
+    validation: str
+    expect_train: int = 0
+    expect_validation: int = 0
+    zooms: tuple[float, ...] = (1.0,)
+
+
+@dataclass(frozen=True)
+class Input:
+    """What the network sees: network input = pixel * scale + offset."""
+
+    size: int
+    channels: int = 1
+    scale: float = 2.0 / 255.0
+    offset: float = -1.0
+    margin: float = 0.1
+    align: bool = True
+
+    def spec(self) -> CropSpec:
+        """Return the crop."""
+        return CropSpec(self.size, self.channels, self.margin, self.align)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of the registry and its builder's options."""
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """See data.targets.make_targets."""
+
+    smoothing: float = 0.0
+    ferplus_weight: float = 0.0
+    ferplus_mapping: str = 'fitted'
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """Learn from another network's opinion of each very view (Hinton et al. 2015).
+
+    teachers: .keras files; their mean opinion counts. They must take the same input as the
+    student, or of another size (then views are resized). weight: share of the teachers' opinion in
+    the target. temperature: softens it.
+    """
+
+    teachers: tuple[str, ...] = ()
+    weight: float = 0.5
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True)
+class Training:
+    """How to train.
+
+    optimizer: 'adam' or 'adamw'. learning_rate: its peak, reached after warmup_epochs, followed by
+    a cosine down to final_rate times the peak. clip: highest global gradient norm, 0 for none.
+    ema: momentum of the averaged weights (per step), 0 for none; the averaged ones are judged and
+    kept. mixup: alpha of its beta distribution, 0 for none (Zhang et al. 2018). cutmix likewise
+    (Yun et al. 2019). blend_share: share of the batches that are mixed. plain_epochs: the last
+    epochs are trained on gentle views: no erasing, no mixing. class_weights: none, balanced or
+    sqrt. start_from: a .keras file of the same network whose weights to begin with, '' for random
+    ones. precision: Keras' dtype policy, float32 or mixed_bfloat16. workers: processes that
+    render views, 0 for none, -1 for all cores but one.
+    """
+
+    epochs: int = 150
+    batch: int = 128
+    optimizer: str = 'adamw'
+    learning_rate: float = 2e-3
+    final_rate: float = 0.002
+    weight_decay: float = 1e-4
+    warmup_epochs: float = 3.0
+    clip: float = 0.0
+    ema: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    blend_share: float = 0.5
+    plain_epochs: int = 0
+    class_weights: str = 'none'
+    start_from: str = ''
+    precision: str = 'float32'
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One training run, see the fields' types."""
+
+    name: str
+    task: str
+    data: Data
+    input: Input
+    network: Network
+    seed: int = 1
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    targets: Targets = field(default_factory=Targets)
+    distillation: Distillation = field(default_factory=Distillation)
+    training: Training = field(default_factory=Training)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the classes."""
+        return LABELS[self.task]
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Return the whole experiment as plain lists and mappings, as YAML writes them."""
+        return dict(_plain(dataclasses.asdict(self)))
+
+
+def shared_folder() -> Path:
+    """Return the folder of shared data: FACE_AFFECT_SHARED, else ../shared of the repository."""
+    default = Path(__file__).resolve().parents[2].parent / 'shared'
+    return Path(os.environ.get('FACE_AFFECT_SHARED', default))
+
+
+def data_path(text: str) -> Path:
+    """Return a data path of an experiment with ${FACE_AFFECT_SHARED} and ~ filled in."""
+    filled = text.replace('${FACE_AFFECT_SHARED}', str(shared_folder()))
+    return Path(filled).expanduser()
+
+
+def load_experiment(path: Path, changes: list[str] | None = None) -> Experiment:
+    """Read an experiment. changes: 'section.key=value' with a YAML value, applied on top.
+
+    Raises AffectError for a file that cannot be read, and for any entry that does not exist or
+    has the wrong type.
+    """
+    try:
+        facts = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise AffectError(f'{path}: cannot be read as YAML: {error}') from error
+    if not isinstance(facts, dict):
+        raise AffectError(f'{path}: an experiment is a mapping, see training/experiments/')
+    for change in changes or []:
+        key, sign, value = change.partition('=')
+        if not sign:
+            raise AffectError(f'--set {change}: write it as section.key=value')
+        _set(facts, key.strip().split('.'), _number(yaml.safe_load(value)))
+    experiment = _build(Experiment, facts, str(path))
+    assert isinstance(experiment, Experiment)
+    if experiment.task not in LABELS:
+        raise AffectError(f"{path}: task '{experiment.task}' is not one of {', '.join(LABELS)}")
+    return experiment
+
+
+def _set(facts: dict[str, Any], keys: list[str], value: Any) -> None:
+    for key in keys[:-1]:
+        facts = facts.setdefault(key, {})
+        if not isinstance(facts, dict):
+            raise AffectError(f"--set {'.'.join(keys)}: '{key}' is no section")
+    facts[keys[-1]] = value
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 takes 1e-3 for a word; a person means a number."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def _build(kind: Any, facts: Any, where: str) -> Any:
+    if not isinstance(facts, dict):
+        raise AffectError(f'{where}: expected a mapping, got {facts!r}')
+    hints = typing.get_type_hints(kind)
+    unknown = sorted(set(facts) - set(hints))
+    if unknown:
+        raise AffectError(f"{where}: unknown entry {', '.join(unknown)}; there are "
+                          f"{', '.join(hints)}")
+    values = {key: _convert(hints[key], value, f'{where}: {key}') for key, value in facts.items()}
+    missing = [entry.name for entry in dataclasses.fields(kind)
+               if entry.name not in values and entry.default is dataclasses.MISSING
+               and entry.default_factory is dataclasses.MISSING]
+    if missing:
+        raise AffectError(f"{where}: the entry {', '.join(missing)} is missing")
+    return kind(**values)
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return _build(hint, value, where)
+    value = _number(value) if hint is float else value
+    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if hint in (int, str, bool) and type(value) is hint:
+        return value
+    origin = typing.get_origin(hint)
+    if origin is dict and isinstance(value, dict):
+        return value
+    if origin is tuple and isinstance(value, list):
+        item = typing.get_args(hint)[0]
+        return tuple(_convert(item, entry, where) for entry in value)
+    name = hint.__name__ if isinstance(hint, (type, types.GenericAlias)) else hint
+    raise AffectError(f'{where}: {value!r} is not of type {name}')
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    return [_plain(entry) for entry in value] if isinstance(value, (list, tuple)) else value

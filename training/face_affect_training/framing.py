@@ -1,0 +1,64 @@
+"""Which crop margin suits a model on the robot: accuracy behind the robot's own detector.
+
+Data sets come as chips that somebody else cut. On the robot a detector draws the box, and the
+margin of the card makes a crop of it. The margin should give what the network saw in training.
+"""
+
+import dataclasses
+from typing import Any
+
+import cv2
+import numpy as np
+
+from face_affect_ros.affect.classifier import Classifier
+from face_affect_ros.affect.crop import extract_crops
+from face_affect_ros.affect.detectors import Detector, make_detector
+from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.types import Detections, ImageArray
+from face_affect_training.data.types import FaceData
+
+#: Chips are enlarged to this many pixels, so that the detector sees a face of a usual size.
+CHIP_SIZE = 224
+
+
+def accuracy_by_margin(model: str, faces: FaceData, margins: list[float],
+                       detector: str) -> dict[str, Any]:
+    """Return the accuracy at each margin, on the faces that the detector finds.
+
+    model: name or folder. faces: chips with labels. detector: see make_detector. Raises
+    AffectError for a model or detector that cannot be loaded.
+    """
+    card = load_card(model)
+    network, finder = Classifier(card), make_detector(detector)
+    task = network.heads[0].task if not faces.task else faces.task
+    crops: dict[float, list[ImageArray]] = {margin: [] for margin in margins}
+    labels = []
+    for chip, label in zip(faces.images, faces.labels):
+        image = _with_border(chip)
+        face = _middle_face(finder, image)
+        if face is not None:
+            labels.append(label)
+            for margin in margins:
+                spec = dataclasses.replace(card.crop, margin=margin)
+                crops[margin].append(extract_crops(image, face.boxes, face.landmarks, spec))
+    return {'model': card.name, 'sha256': card.sha256, 'task': task, 'data': faces.source,
+            'detector': detector, 'faces': len(faces), 'found': len(labels),
+            'accuracy': {f'{margin:g}': round(float(np.mean(network(np.concatenate(views))[
+                task].argmax(1) == np.array(labels))), 4) for margin, views in crops.items()}}
+
+
+def _with_border(chip: ImageArray) -> ImageArray:
+    """Return an enlarged chip in the middle of repeated edge pixels."""
+    large = cv2.resize(chip, (CHIP_SIZE, CHIP_SIZE), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.copyMakeBorder(large, *[CHIP_SIZE // 2] * 4, cv2.BORDER_REPLICATE),
+                      np.uint8)
+
+
+def _middle_face(finder: Detector, image: ImageArray) -> Detections | None:
+    """Return the detection nearest to the middle of the image."""
+    found = finder(image)
+    if not len(found):
+        return None
+    away = found.boxes[:, :2] + found.boxes[:, 2:] / 2 - np.array(image.shape[1::-1]) / 2
+    nearest = int(np.argmin(np.linalg.norm(away, axis=1)))
+    return found[nearest:nearest + 1]

@@ -1,0 +1,47 @@
+"""The registry of networks: a name, and the function that builds it.
+
+Every builder takes `input_shape` (S, S, C) and `classes`, and its own keyword options, and returns
+a Keras model whose last two layers are named 'logits' and 'probabilities' (softmax).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_training.networks.mini_xception import mini_xception
+from face_affect_training.networks.residual_cnn import residual_cnn
+from face_affect_training.networks.sequential_fully_cnn import sequential_fully_cnn
+
+NETWORKS: dict[str, Callable[..., keras.Model]] = {
+    'mini_xception': mini_xception,
+    'residual_cnn': residual_cnn,
+    'sequential_fully_cnn': sequential_fully_cnn,
+}
+
+
+def build(name: str, *, input_shape: tuple[int, int, int], classes: int,
+          **options: Any) -> keras.Model:
+    """Return a freshly initialised network of the registry.
+
+    input_shape: (S, S, C). classes: length of the probability vector. options: the builder's own
+    keyword arguments. Raises AffectError for a name or an option that does not exist.
+    """
+    if name not in NETWORKS:
+        raise AffectError(f"network '{name}' does not exist; choose one of {', '.join(NETWORKS)}")
+    try:
+        return NETWORKS[name](input_shape=input_shape, classes=classes, **options)
+    except TypeError as error:
+        raise AffectError(f"network '{name}' with options {options}: {error}") from error
+
+
+def from_pixels(network: keras.Model, *, scale: float, offset: float) -> keras.Model:
+    """Return the network (sharing its weights) from uint8 pixels to logits.
+
+    For training: a quarter of the bytes to copy, and a loss that is numerically stable.
+    """
+    pixels = keras.Input(network.input_shape[1:], dtype='uint8', name='pixels')
+    scaled = keras.layers.Rescaling(scale, offset, name='scaled')(pixels)
+    to_logits = keras.Model(network.input, network.get_layer('logits').output)
+    return keras.Model(pixels, to_logits(scaled), name=f'{network.name}_from_pixels')

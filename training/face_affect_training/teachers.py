@@ -1,0 +1,56 @@
+"""Networks whose opinion of each view another network learns from (Hinton et al. 2015)."""
+
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+
+from face_affect_ros.affect.types import AffectError, ImageArray
+from face_affect_training import networks  # noqa: F401  registers the layers of saved networks
+from face_affect_training.data.targets import Targets
+from face_affect_training.experiment import Distillation, Experiment, load_experiment
+
+BATCH = 1024
+
+
+class Teachers:
+    """The mean opinion of some trained networks.
+
+    Each is a .keras file beside the experiment.yaml of its run. Raises AffectError where one is
+    missing or has other classes.
+    """
+
+    def __init__(self, distillation: Distillation, experiment: Experiment) -> None:
+        self._weight, self._temperature = distillation.weight, distillation.temperature
+        self._networks = []
+        for entry in distillation.teachers:
+            path = Path(entry).expanduser()
+            if not path.is_file():
+                raise AffectError(f'{path}: this teacher does not exist; train it first')
+            own = load_experiment(path.with_name('experiment.yaml'))
+            if (own.task, own.input.channels) != (experiment.task, experiment.input.channels):
+                raise AffectError(f'{path}: a teacher must have the task and the channels of '
+                                  f'{experiment.name}')
+            self._networks.append((_from_pixels(keras.models.load_model(path, compile=False),
+                                                own), own.input.size))
+
+    def blend(self, views: ImageArray, targets: Targets) -> Targets:
+        """Return targets moved towards the teachers' opinion of these views, (N, K) float32."""
+        opinion = np.zeros_like(targets)
+        for network, size in self._networks:
+            seen = views if views.shape[1] == size else _resized(views, size)
+            logits = np.asarray(network.predict(seen, batch_size=BATCH, verbose=0), np.float32)
+            powers = np.exp((logits - logits.max(1, keepdims=True)) / self._temperature)
+            opinion += powers / powers.sum(1, keepdims=True) / len(self._networks)
+        return np.asarray((1.0 - self._weight) * targets + self._weight * opinion, np.float32)
+
+
+def _from_pixels(network: keras.Model, experiment: Experiment) -> keras.Model:
+    return networks.from_pixels(network, scale=experiment.input.scale,
+                                offset=experiment.input.offset)
+
+
+def _resized(views: ImageArray, size: int) -> ImageArray:
+    shape = (len(views), size, size, views.shape[3])
+    return np.stack([cv2.resize(view, (size, size)) for view in views]).reshape(shape)

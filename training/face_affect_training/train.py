@@ -1,0 +1,248 @@
+"""Train a network as an experiment says, on whichever backend Keras runs on."""
+
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from face_affect_ros.affect.types import AffectError, ImageArray
+from face_affect_training import networks
+from face_affect_training.averaging import Averaged
+from face_affect_training.batches import Batches
+from face_affect_training.data import cache
+from face_affect_training.data.targets import class_weights, make_targets
+from face_affect_training.data.types import FaceData
+from face_affect_training.experiment import Experiment, Training, data_path
+from face_affect_training.metrics import nll
+from face_affect_training.runs import Run
+from face_affect_training.teachers import Teachers
+from face_affect_training.views import Views, plain_views
+
+#: The state to resume from is written at most this often, seconds.
+STATE_PERIOD = 20.0
+#: Faces on which the statistics of averaged weights are measured.
+MEASURED = 1024
+
+
+def load_data(experiment: Experiment, folder: Path | None) -> tuple[FaceData, FaceData]:
+    """Return the training and validation faces, with their counts printed and checked."""
+    data, result = experiment.data, []
+    for split, expected in ((data.train, data.expect_train),
+                            (data.validation, data.expect_validation)):
+        faces = cache.load(data.reader, data_path(data.path), split,
+                           channels=experiment.input.channels, cache=folder)
+        print(faces.table(), file=sys.stderr, flush=True)
+        if faces.task != experiment.task:
+            raise AffectError(f'{faces.source} holds labels of {faces.task}, the experiment is '
+                              f'about {experiment.task}')
+        if expected and len(faces) != expected:
+            raise AffectError(f'{faces.source}: {len(faces)} faces, but the experiment expects '
+                              f'{expected}; complete the data, or set data.expect_... to 0')
+        result.append(faces)
+    return result[0], result[1]
+
+
+def train(experiment: Experiment, folder: Path, *, cache_folder: Path | None = None,
+          max_minutes: float = 0.0) -> dict[str, Any]:
+    """Train, or go on training, and return the figures of the best network.
+
+    folder: of the run. max_minutes: stop cleanly after this time, 0 for no limit. Raises
+    AffectError where the data or the folder do not fit the experiment.
+    """
+    started = time.monotonic()
+    settings = experiment.training
+    keras.utils.set_random_seed(experiment.seed)
+    run = Run(folder, experiment)
+    faces, judged = load_data(experiment, cache_folder)
+    network, twin, model = _build(experiment)
+    if settings.start_from:
+        _take_weights(network, settings.start_from)
+    batches = _batches(experiment, faces)
+    _compile(model, settings, batches.steps)
+    epoch, best, seconds = run.resume(model)
+    if epoch >= settings.epochs:
+        print(f'{folder}: all {epoch} epochs are trained', file=sys.stderr)
+        return {'epoch': epoch, 'best': best, 'finished': True}
+    judge = Judge(run, experiment, network=network, twin=twin,
+                  measured=_sample(experiment, faces), judged=judged, best=best, seconds=seconds,
+                  deadline=started + 60.0 * max_minutes if max_minutes else 0.0)
+    try:
+        model.fit(batches.stream(epoch), steps_per_epoch=batches.steps, epochs=settings.epochs,
+                  initial_epoch=epoch, callbacks=[judge], shuffle=False, verbose=0)
+    finally:
+        batches.close()
+        judge.close()
+    return {'epoch': judge.epoch, 'best': judge.best, 'finished': judge.epoch >= settings.epochs}
+
+
+def _build(experiment: Experiment) -> tuple[keras.Model, keras.Model, keras.Model]:
+    """Return the network, its float32 twin to be saved, and the model to be trained."""
+    shape = (experiment.input.size, experiment.input.size, experiment.input.channels)
+    options, built = experiment.network.options, []
+    for precision in ('float32', experiment.training.precision):
+        keras.config.set_dtype_policy(precision)
+        built.append(networks.build(experiment.network.name, input_shape=shape,
+                                    classes=len(experiment.labels), **options))
+    model = networks.from_pixels(built[1], scale=experiment.input.scale,
+                                 offset=experiment.input.offset)
+    keras.config.set_dtype_policy('float32')
+    print(f'{experiment.network.name}: {built[1].count_params():,} parameters, '
+          f'backend {keras.backend.backend()}', file=sys.stderr, flush=True)
+    return built[1], built[0], model
+
+
+def _take_weights(network: keras.Model, file: str) -> None:
+    """Begin with another network's weights; AffectError where it is missing or differs."""
+    try:
+        network.set_weights(keras.models.load_model(file, compile=False).get_weights())
+    except (OSError, ValueError) as error:
+        raise AffectError(f"training.start_from '{file}': its weights cannot be taken: "
+                          f'{str(error).splitlines()[0]}') from error
+
+
+def _batches(experiment: Experiment, faces: FaceData) -> Batches:
+    settings, classes = experiment.training, len(experiment.labels)
+    wanted = experiment.targets
+    targets = make_targets(faces, classes, smoothing=wanted.smoothing,
+                           ferplus_weight=wanted.ferplus_weight,
+                           ferplus_mapping=wanted.ferplus_mapping)
+    weights = class_weights(faces.labels, classes, settings.class_weights)[faces.labels]
+    teachers = None
+    if experiment.distillation.teachers:
+        teachers = Teachers(experiment.distillation, experiment)
+    cores = max(1, (os.cpu_count() or 2) - 1)
+    views = Views(faces.images, experiment.input.spec(), experiment.augmentation,
+                  seed=experiment.seed, epochs=settings.epochs, gentle=settings.plain_epochs,
+                  workers=cores if settings.workers < 0 else settings.workers)
+    return Batches(views, targets, weights, settings, seed=experiment.seed, teachers=teachers)
+
+
+def _sample(experiment: Experiment, faces: FaceData) -> ImageArray:
+    """Return views of training faces from all over the data set."""
+    rows = np.linspace(0, len(faces) - 1, min(MEASURED, len(faces))).astype(np.int64)
+    views = Views(faces.images[rows], experiment.input.spec(),
+                  replace(experiment.augmentation, erase=0.0), seed=experiment.seed, epochs=1)
+    return views.epoch(0)
+
+
+def _compile(model: keras.Model, settings: Training, steps: int) -> None:
+    total = settings.epochs * steps
+    warmup = min(int(settings.warmup_epochs * steps), total - 1)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        settings.learning_rate * 0.01 if warmup else settings.learning_rate, total - warmup,
+        alpha=settings.final_rate, warmup_target=settings.learning_rate if warmup else None,
+        warmup_steps=warmup)
+    options: dict[str, Any] = {'learning_rate': schedule}
+    if settings.clip > 0.0:
+        options['global_clipnorm'] = settings.clip
+    if settings.ema > 0.0:
+        options.update(use_ema=True, ema_momentum=settings.ema)
+    if settings.optimizer == 'adamw':
+        optimizer = keras.optimizers.AdamW(weight_decay=settings.weight_decay, **options)
+        optimizer.exclude_from_weight_decay(var_names=['gamma', 'beta', 'bias'])
+    elif settings.optimizer == 'adam':
+        optimizer = keras.optimizers.Adam(**options)
+    else:
+        raise AffectError(f"training.optimizer is '{settings.optimizer}', it must be adam or "
+                          'adamw')
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    # XLA's convolutions on CPUs are slower than TensorFlow's own
+    compiled = 'auto' if keras.backend.backend() != 'tensorflow' else False
+    model.compile(optimizer, loss, metrics=['categorical_accuracy'], jit_compile=compiled)
+    optimizer.build(model.trainable_variables)
+
+
+class Judge(keras.callbacks.Callback):
+    """After each epoch: judge the network, keep the best, log, save the state, watch the clock."""
+
+    def __init__(self, run: Run, experiment: Experiment, *, network: keras.Model,
+                 twin: keras.Model, measured: ImageArray, judged: FaceData, best: float,
+                 seconds: float, deadline: float) -> None:
+        super().__init__()
+        self.best, self.epoch = best, 0
+        self._run, self._experiment, self._network, self._twin = run, experiment, network, twin
+        self._measured = measured
+        spec = experiment.input.spec()
+        self._views = [plain_views(judged.images, spec, zoom) for zoom in experiment.data.zooms]
+        self._labels, self._deadline = judged.labels, deadline
+        self._started = self._epoch_started = time.monotonic()
+        self._state_written, self._seconds = self._started, seconds
+        self._bar: Any = None
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Start the clock of an epoch."""
+        if self._bar is None:
+            self._bar = tqdm(total=self._experiment.training.epochs, initial=epoch,
+                             desc=self._experiment.name, unit='epoch', disable=None)
+        self._epoch_started = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Do it all."""
+        logs = logs or {}
+        self.epoch = epoch + 1
+        with Averaged(self.model, self._network, self._measured) as averaged:
+            each, loss = self._judge()
+            accuracy = float(np.mean(each))
+            if accuracy > self.best:
+                self.best = accuracy
+                self._twin.set_weights(self._network.get_weights())
+                self._run.save_best(self._twin, {
+                    'epoch': self.epoch, 'val_accuracy': accuracy, 'val_loss': loss,
+                    'zooms': list(self._experiment.data.zooms), 'val_accuracy_each': each,
+                    'averaged_weights': averaged})
+        now = time.monotonic()
+        optimizer = self.model.optimizer
+        row = {'epoch': self.epoch, 'seconds': round(self._seconds + now - self._started, 1),
+               'learning_rate': f'{float(optimizer.learning_rate):.3g}',
+               'loss': f"{logs['loss']:.4f}", 'accuracy': f"{logs['categorical_accuracy']:.4f}",
+               'val_loss': f'{loss:.4f}', 'val_accuracy': f'{accuracy:.4f}',
+               'val_accuracy_each': ' '.join(f'{value:.4f}' for value in each),
+               'best': f'{self.best:.4f}'}
+        self._run.write_log(row)
+        self._show(row, now)
+        self._finish_epoch(now)
+
+    def close(self) -> None:
+        """Close the progress bar."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def _judge(self) -> tuple[list[float], float]:
+        accuracies, losses = [], []
+        for views in self._views:
+            logits = np.asarray(self.model.predict(views, batch_size=512, verbose=0), np.float64)
+            powers = np.exp(logits - logits.max(1, keepdims=True))
+            probabilities: npt.NDArray[np.float64] = powers / powers.sum(1, keepdims=True)
+            accuracies.append(float((probabilities.argmax(1) == self._labels).mean()))
+            losses.append(nll(probabilities, self._labels))
+        return accuracies, float(np.mean(losses))
+
+    def _show(self, row: dict[str, Any], now: float) -> None:
+        text = (f"loss {row['loss']} acc {row['accuracy']} val {row['val_accuracy']} "
+                f"({row['val_accuracy_each']}) best {row['best']}")
+        self._bar.update(1)
+        self._bar.set_postfix_str(text)
+        if self._bar.disable:
+            print(f'{self._experiment.name} {self.epoch}/{self._experiment.training.epochs} '
+                  f'{now - self._epoch_started:.1f} s {text}', file=sys.stderr, flush=True)
+
+    def _finish_epoch(self, now: float) -> None:
+        """Save the state if it is time; stop where the next epoch would not fit."""
+        last = self.epoch >= self._experiment.training.epochs
+        took = now - self._epoch_started
+        over = self._deadline > 0.0 and now + 1.2 * took + 1.0 > self._deadline
+        if last or over or now - self._state_written > STATE_PERIOD:
+            self._run.save_state(self.model, epoch=self.epoch, best=self.best,
+                                 seconds=self._seconds + now - self._started)
+            self._state_written = time.monotonic()
+        if over and not last:
+            print(f'{self._experiment.name}: time is up after epoch {self.epoch}; the same '
+                  'command goes on from here', file=sys.stderr, flush=True)
+            self.model.stop_training = True

@@ -1,0 +1,89 @@
+"""Small data sets that look like the real ones, and experiments on them."""
+
+import csv
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from face_affect_training.data.fer2013_sheets import VOTES
+
+VOTE_OF = ('anger', 'disgust', 'fear', 'happiness', 'sadness', 'surprise', 'neutral')
+
+
+def shape_picture(kind: int, random: np.random.Generator, size: int = 48) -> np.ndarray:
+    """Return a grey picture of one of seven shapes, (size, size) uint8, noisy and displaced."""
+    picture = np.full((size, size), 90, np.uint8)
+    cx, cy = (size // 2 + random.integers(-3, 4, 2)).tolist()
+    r = size // 4
+    if kind < 2:
+        cv2.circle(picture, (cx, cy), r, 220 if kind else 10, -1)
+    elif kind < 4:
+        cv2.rectangle(picture, (cx - r, cy - r), (cx + r, cy + r), 220 if kind == 3 else 10, 2)
+    elif kind == 4:
+        cv2.line(picture, (cx - r, cy), (cx + r, cy), 250, 5)
+    elif kind == 5:
+        cv2.line(picture, (cx, cy - r), (cx, cy + r), 250, 5)
+    return np.clip(picture + random.normal(0, 6, picture.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope='session')
+def sheets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in the form of the FER-2013 sheets: 280 training, 70 public test rows."""
+    folder = tmp_path_factory.mktemp('fer')
+    random = np.random.default_rng(7)
+    sheet = np.zeros((48 * 6, 48 * 64), np.uint8)
+    with (folder / 'labels.csv').open('w', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerow(['sheet', 'tile', 'row', 'usage', 'emotion', *VOTES])
+        for tile in range(350):
+            kind = tile % 7
+            y, x = 48 * (tile // 64), 48 * (tile % 64)
+            sheet[y:y + 48, x:x + 48] = shape_picture(kind, random)
+            votes = [8 if column == VOTE_OF[kind] else 0 for column in VOTES]
+            votes[0] += 2
+            usage = 'Training' if tile < 280 else 'PublicTest'
+            writer.writerow([0, tile, tile, usage, kind, *votes])
+    assert cv2.imwrite(str(folder / 'sheet_00.webp'), sheet, [cv2.IMWRITE_WEBP_QUALITY, 101])
+    return folder
+
+
+@pytest.fixture
+def fairface(tmp_path: Path) -> Path:
+    """Return a folder in the form of FairFace: ten rows, three of them bad."""
+    random = np.random.default_rng(3)
+    rows = [(f'train/{i}.webp', '20-29', 'Male' if i % 2 else 'Female', 'Indian')
+            for i in range(10)]
+    rows[7] = (rows[7][0], '20-29', 'Unclear', 'Indian')
+    with zipfile.ZipFile(tmp_path / 'fairface_train.zip', 'w') as archive:
+        for index, row in enumerate(rows):
+            picture = random.integers(0, 256, (112, 112, 3), np.uint8)
+            if index == 8:
+                continue
+            encoded = cv2.imencode('.webp', picture)[1].tobytes()
+            archive.writestr(row[0], encoded if index != 9 else b'no picture')
+    with (tmp_path / 'fairface_train.csv').open('w', newline='') as file:
+        csv.writer(file).writerows([('file', 'age', 'gender', 'race'), *rows])
+    return tmp_path
+
+
+@pytest.fixture
+def experiment(sheets: Path, tmp_path: Path) -> Path:
+    """Return the file of a quick experiment on the small sheets."""
+    facts: dict[str, Any] = {
+        'name': 'small', 'task': 'emotion', 'seed': 5,
+        'data': {'reader': 'fer2013_sheets', 'path': str(sheets), 'train': 'Training',
+                 'validation': 'PublicTest', 'expect_train': 280, 'expect_validation': 70},
+        'input': {'size': 24}, 'network': {'name': 'mini_xception', 'options': {'dropout': 0.1}},
+        'augmentation': {'erase': 0.2, 'noise': 2.0, 'roll': 3.0},
+        'targets': {'smoothing': 0.02, 'ferplus_weight': 0.3},
+        'training': {'epochs': 4, 'batch': 28, 'learning_rate': 0.01, 'warmup_epochs': 1,
+                     'ema': 0.8, 'mixup': 0.2, 'cutmix': 1.0, 'blend_share': 0.3, 'workers': 0},
+    }
+    path = tmp_path / 'small.yaml'
+    path.write_text(yaml.safe_dump(facts))
+    return path

@@ -1,0 +1,39 @@
+"""Averaged weights: judged with statistics of their own, and taken out without a trace."""
+
+import keras
+import numpy as np
+
+from face_affect_training import networks
+from face_affect_training.averaging import Averaged
+
+
+def test_averages_are_judged_with_their_own_statistics() -> None:
+    """Inside, batch norm fits the averages; afterwards every variable is what it was."""
+    keras.utils.set_random_seed(2)
+    network = networks.build('mini_xception', input_shape=(32, 32, 1), classes=2, dropout=0.1)
+    model = networks.from_pixels(network, scale=2 / 255, offset=-1.0)
+    model.compile(keras.optimizers.Adam(0.02, use_ema=True, ema_momentum=0.9),
+                  keras.losses.CategoricalCrossentropy(from_logits=True), jit_compile=False)
+    random = np.random.default_rng(0)
+    labels = np.arange(64) % 2
+    views = random.integers(0, 128, (64, 32, 32, 1)) + 90 * labels[:, None, None, None]
+    views = views.astype(np.uint8)
+    # train_on_batch: the end of fit() would overwrite the weights with their averages
+    for _ in range(20):
+        model.train_on_batch(views, np.eye(2, dtype=np.float32)[labels])
+    before = [np.array(variable) for variable in model.variables]
+    averages = [np.array(a) for a in model.optimizer._model_variables_moving_average]
+    with Averaged(model, network, views) as averaged:
+        assert averaged
+        for variable, average in zip(model.trainable_variables, averages):
+            np.testing.assert_array_equal(np.array(variable), average)
+        norm = network.get_layer('stem1_bn')
+        stem = keras.Model(network.input, network.get_layer('stem1').output)
+        seen = stem.predict(views / np.float32(127.5) - 1, verbose=0)
+        np.testing.assert_allclose(np.array(norm.moving_mean), seen.mean((0, 1, 2)), atol=1e-4)
+        np.testing.assert_allclose(np.array(norm.moving_variance), seen.var((0, 1, 2)), rtol=1e-2)
+        assert norm.momentum == 0.99
+        answers = model.predict(views, verbose=0).argmax(1)
+        assert (answers == labels).mean() > 0.9
+    for variable, value in zip(model.variables, before):
+        np.testing.assert_array_equal(np.array(variable), value, err_msg=variable.path)

@@ -1,0 +1,31 @@
+"""Accuracy by crop margin, behind the robot's detector."""
+
+import cv2
+import numpy as np
+import pytest
+
+from face_affect_ros.affect.types import EMOTIONS, AffectError
+from face_affect_ros.media.portrait import portrait_path
+from face_affect_training.data.types import FaceData
+from face_affect_training.framing import accuracy_by_margin
+
+
+def chips() -> FaceData:
+    """Return two smiling chips, one of them labelled angry, and one without a face."""
+    portrait = cv2.imread(str(portrait_path()))[60:190, 160:290]
+    face = cv2.resize(portrait, (48, 48), interpolation=cv2.INTER_AREA)
+    images = np.stack([face, face, np.full_like(face, 128)])
+    labels = np.array([EMOTIONS.index('happy'), EMOTIONS.index('angry'), 0])
+    return FaceData(source='chips', task='emotion', images=images, labels=labels,
+                    names=np.array(['a', 'b', 'c']))
+
+
+def test_only_what_the_detector_finds_is_counted() -> None:
+    result = accuracy_by_margin('emotion_mini_xception', chips(), [0.0, 0.1], 'blazeface_back')
+    assert (result['faces'], result['found']) == (3, 2)
+    assert result['accuracy'] == {'0': 0.5, '0.1': 0.5}
+
+
+def test_an_unknown_detector_is_named() -> None:
+    with pytest.raises(AffectError, match="'haar' is not one of"):
+        accuracy_by_margin('emotion_mini_xception', chips(), [0.0], 'haar')

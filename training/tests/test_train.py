@@ -1,0 +1,103 @@
+"""Training: it learns, it resumes exactly, its models agree with their TFLite twins."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from face_affect_training.cli import main
+
+
+def arrays(run: Path) -> dict[str, np.ndarray]:
+    """Return the state that a run would resume from."""
+    with np.load(run / 'state.npz') as state:
+        return {key: state[key] for key in state.files if key != 'facts'}
+
+
+def log(run: Path) -> list[dict[str, str]]:
+    """Return the lines of a run's log."""
+    with (run / 'log.csv').open(newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def test_learns_and_resumes_exactly(experiment: Path, tmp_path: Path,
+                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loss falls; an interrupted run ends with the weights of one that ran through."""
+    from face_affect_training import train as module
+    monkeypatch.setattr(module, 'STATE_PERIOD', -1.0)
+    through, broken = tmp_path / 'through', tmp_path / 'broken'
+    assert main(['train', str(experiment), '--out', str(through)]) == 0
+    losses = [float(row['loss']) for row in log(through)]
+    assert len(losses) == 4 and losses[-1] < 0.8 * losses[0]
+    # time is up after each epoch
+    for done in (1, 2):
+        assert main(['train', str(experiment), '--out', str(broken), '--max-minutes',
+                     '0.0001']) == 0
+        assert [row['epoch'] for row in log(broken)] == [str(i + 1) for i in range(done)]
+    assert main(['train', str(experiment), '--out', str(broken)]) == 0
+    assert [row['loss'] for row in log(broken)] == [row['loss'] for row in log(through)]
+    ours, theirs = arrays(broken), arrays(through)
+    assert ours.keys() == theirs.keys() and len(ours) > 200
+    for key, value in ours.items():
+        np.testing.assert_array_equal(value, theirs[key], err_msg=key)
+
+
+def test_a_run_of_another_experiment_is_refused(experiment: Path, tmp_path: Path,
+                                                capsys: pytest.CaptureFixture[str]) -> None:
+    """One line says so, and the exit code is 1."""
+    out = str(tmp_path / 'run')
+    settings = ['train', str(experiment), '--out', out, '--set', 'training.epochs=1']
+    assert main(settings) == 0
+    assert main([*settings, 'seed=9']) == 1
+    assert 'different experiment' in capsys.readouterr().err.splitlines()[-1]
+    assert main(['train', str(experiment), '--set', 'training.colour=1']) == 1
+    assert 'unknown entry colour' in capsys.readouterr().err
+    assert main(['train', str(experiment), '--set', 'data.expect_train=9', '--out',
+                 str(tmp_path / 'x')]) == 1
+    assert '280 faces' in capsys.readouterr().err
+
+
+def test_distillation(experiment: Path, tmp_path: Path) -> None:
+    """A network learns from a teacher of another size."""
+    teacher, student = tmp_path / 'teacher', tmp_path / 'student'
+    assert main(['train', str(experiment), '--out', str(teacher)]) == 0
+    assert main(['train', str(experiment), '--out', str(student), '--set', 'input.size=32',
+                 f'distillation.teachers=[{teacher}/best.keras]', 'distillation.weight=0.7',
+                 'distillation.temperature=2', 'training.epochs=2']) == 0
+    assert len(log(student)) == 2
+
+
+def test_export_and_evaluate(experiment: Path, tmp_path: Path) -> None:
+    """The exported model agrees with Keras and is judged through the command line."""
+    pytest.importorskip('tensorflow', reason='export needs TensorFlow, which is not installed')
+    run, models = tmp_path / 'run', tmp_path / 'models'
+    # a short half-precision run: its network is exported in float32 all the same
+    assert main(['train', str(experiment), '--out', str(run), '--set', 'training.epochs=2',
+                 'training.precision=mixed_bfloat16']) == 0
+    python = [sys.executable, '-m', 'face_affect_training']
+    environment = {**os.environ, 'KERAS_BACKEND': 'tensorflow',
+                   'PYTHONPATH': os.pathsep.join(path for path in sys.path if path)}
+    subprocess.run([*python, 'export', str(run), '--models', str(models)], check=True,
+                   env=environment)
+    from face_affect_ros.affect.model_store import load_card
+    card = load_card(str(models / 'small'))
+    assert card.facts['parity']['label_agreement'] == 1.0
+    assert card.facts['parity']['max_difference'] < 1e-4
+    assert card.facts['parameters'] == 58_423
+    random = np.random.default_rng(0)
+    npz = tmp_path / 'faces.npz'
+    np.savez(npz, images=random.integers(0, 256, (21, 60, 50, 3), np.uint8),
+             labels=np.arange(21) % 7, groups=np.array(['a', 'b', 'c'] * 7))
+    done = subprocess.run([*python, 'evaluate', '--model', str(models / 'small'), '--npz',
+                           str(npz)], check=True, env=environment, capture_output=True, text=True)
+    figures = json.loads(done.stdout)
+    assert figures['faces'] == 21 and 0.0 <= figures['accuracy'] <= 1.0
+    assert np.sum(figures['confusion']) == 21
+    hits = np.trace(figures['confusion'])
+    assert figures['accuracy'] == pytest.approx(hits / 21)
+    assert set(figures['groups']['group']) == {'a', 'b', 'c'}

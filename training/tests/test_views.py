@@ -1,0 +1,74 @@
+"""Views: the robot's crop when nothing is disturbed, reproducible when it is."""
+
+import numpy as np
+import pytest
+
+from face_affect_ros.affect.crop import CropSpec
+from face_affect_training.augment import PLAIN, Augmentation, draw
+from face_affect_training.evaluate import whole_crops
+from face_affect_training.views import Views, plain_views
+
+WILD = Augmentation(roll=30, shift=0.2, zoom=(0.7, 1.4), aspect=0.1, shear=0.1, brightness=0.2,
+                    contrast=0.4, gamma=0.3, tint=0.2, blur=1.5, blur_share=0.5, noise=9.0,
+                    erase=0.5)
+
+
+def faces(*shape: int) -> np.ndarray:
+    """Return smooth random pictures, uint8."""
+    import cv2
+    random = np.random.default_rng(1)
+    small = random.integers(0, 256, (shape[0], 9, 9, *shape[3:]), np.uint8)
+    return np.stack([cv2.resize(image, shape[2:0:-1]) for image in small])
+
+
+@pytest.mark.parametrize('shape, spec', [
+    ((5, 48, 48), CropSpec(48, 1, 0.1)), ((5, 48, 48), CropSpec(64, 1, 0.0)),
+    ((5, 112, 112, 3), CropSpec(64, 3, 0.15)), ((5, 200, 200, 3), CropSpec(48, 1, 0.3))])
+def test_plain_views_are_the_robots_crops(shape: tuple[int, ...], spec: CropSpec) -> None:
+    """Training and robot see the same pixels."""
+    images = faces(*shape)
+    views = plain_views(images, spec)
+    crops = whole_crops(images, spec)
+    assert views.shape == crops.shape
+    assert np.abs(views.astype(int) - crops).max() <= 1
+
+
+def test_zoom_shows_the_middle() -> None:
+    """Zoom 2 is the middle quarter."""
+    image = np.zeros((1, 40, 40), np.uint8)
+    image[0, 10:30, 10:30] = 200
+    assert plain_views(image, CropSpec(40), 2.0)[0, 2:-2, 2:-2].min() == 200
+
+
+def test_flip_mirrors() -> None:
+    """A certain flip is the exact mirror image."""
+    images = faces(4, 48, 48)
+    views = Views(images, CropSpec(48), Augmentation(**{**vars(PLAIN), 'flip': 1.0}), seed=1,
+                  epochs=1).epoch(0)
+    assert np.abs(views[..., 0].astype(int) - images[:, :, ::-1]).max() <= 1
+
+
+@pytest.mark.parametrize('shape, channels', [((300, 48, 48), 1), ((300, 60, 60, 3), 3)])
+def test_workers_do_not_matter(shape: tuple[int, ...], channels: int,
+                               monkeypatch: pytest.MonkeyPatch) -> None:
+    """Same seed and epoch, same views, with and without workers; another epoch, other views."""
+    from face_affect_training import views as module
+    images = faces(*shape)
+    here = Views(images, CropSpec(32, channels), WILD, seed=4, epochs=3, gentle=1)
+    monkeypatch.setattr(module, 'CHUNK', 64)
+    there = Views(images, CropSpec(32, channels), WILD, seed=4, epochs=3, gentle=1, workers=2)
+    try:
+        for epoch in (1, 2):
+            assert (here.epoch(epoch) == there.epoch(epoch)).all()
+    finally:
+        there.close()
+    assert (here.epoch(0) != here.epoch(1)).mean() > 0.5
+
+
+def test_a_view_depends_on_its_own_row_only() -> None:
+    """The draws of an epoch do not depend on which rows are rendered."""
+    first = draw(WILD, count=10, size=32, channels=1, seed=1, epoch=7)
+    again = draw(WILD, count=10, size=32, channels=1, seed=1, epoch=7)
+    other = draw(WILD, count=10, size=32, channels=1, seed=2, epoch=7)
+    assert (first.matrices == again.matrices).all() and (first.erase == again.erase).all()
+    assert (first.matrices != other.matrices).any()
