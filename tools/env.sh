@@ -28,8 +28,10 @@ _face_affect_enter() {
     fi
   done
   # Without it, images larger than Fast DDS's default shared memory are lost between processes.
-  if [ -f "$root/config/fastdds_large_images.xml" ]; then
+  # A profile of the user's own stays. Fast DDS 2 reads the first name, Fast DDS 3 the second.
+  if [ -z "${FASTRTPS_DEFAULT_PROFILES_FILE:-}${FASTDDS_DEFAULT_PROFILES_FILE:-}" ]; then
     export FASTRTPS_DEFAULT_PROFILES_FILE="$root/config/fastdds_large_images.xml"
+    export FASTDDS_DEFAULT_PROFILES_FILE="$FASTRTPS_DEFAULT_PROFILES_FILE"
   fi
 }
 

@@ -155,6 +155,8 @@ class FaceAffectNode(LifecycleNode):
             self._refuse(str(error))
             return
         except Exception as error:  # one bad image must not end the node
+            if not self.context.ok():  # told to end while it works
+                return
             self._refuse(f'{type(error).__name__}: {error}')
             return
         ended = time.monotonic()
