@@ -60,12 +60,19 @@ class Run:
         np.savez(unfinished, facts=np.array(facts), **arrays)
         os.replace(unfinished, self._state)
 
+    def save_last(self, network: keras.Model) -> None:
+        """Write the weights of the moment, not averaged, for another run to start from."""
+        self._save(network, self.folder / 'last.keras')
+
     def save_best(self, network: keras.Model, facts: dict[str, Any]) -> None:
         """Write the network to use, and its figures as best.json."""
-        unfinished = self.best.with_name('unfinished.keras')
-        network.save(unfinished)
-        os.replace(unfinished, self.best)
+        self._save(network, self.best)
         (self.folder / 'best.json').write_text(json.dumps(facts, indent=1), encoding='utf-8')
+
+    def _save(self, network: keras.Model, path: Path) -> None:
+        unfinished = path.with_name('unfinished.keras')
+        network.save(unfinished)
+        os.replace(unfinished, path)
 
     def write_log(self, row: dict[str, Any]) -> None:
         """Append one line to log.csv."""

@@ -239,6 +239,8 @@ class Judge(keras.callbacks.Callback):
         took = now - self._epoch_started
         over = self._deadline > 0.0 and now + 1.2 * took + 1.0 > self._deadline
         if last or over or now - self._state_written > STATE_PERIOD:
+            self._twin.set_weights(self._network.get_weights())
+            self._run.save_last(self._twin)
             self._run.save_state(self.model, epoch=self.epoch, best=self.best,
                                  seconds=self._seconds + now - self._started)
             self._state_written = time.monotonic()

@@ -47,6 +47,19 @@ def test_learns_and_resumes_exactly(experiment: Path, tmp_path: Path,
         np.testing.assert_array_equal(value, theirs[key], err_msg=key)
 
 
+def test_a_run_goes_on_where_another_one_ended(experiment: Path, tmp_path: Path,
+                                               capsys: pytest.CaptureFixture[str]) -> None:
+    """Weights of the moment are handed on; without the file one line says so."""
+    first, second = tmp_path / 'first', tmp_path / 'second'
+    assert main(['train', str(experiment), '--out', str(first)]) == 0
+    handed_on = f'training.start_from={first}/last.keras'
+    assert main(['train', str(experiment), '--out', str(second), '--set', handed_on]) == 0
+    assert float(log(second)[0]['loss']) < float(log(first)[0]['loss'])
+    assert main(['train', str(experiment), '--out', str(tmp_path / 'third'), '--set',
+                 'training.start_from=nowhere.keras']) == 1
+    assert "training.start_from 'nowhere.keras'" in capsys.readouterr().err
+
+
 def test_a_run_of_another_experiment_is_refused(experiment: Path, tmp_path: Path,
                                                 capsys: pytest.CaptureFixture[str]) -> None:
     """One line says so, and the exit code is 1."""
