@@ -35,6 +35,9 @@ def build(place: Place) -> None:
         step('underlay', f'colcon build of {", ".join(lacking)}, which this ROS lacks',
              digest(place.key, *lacking, *sources), partial(build_underlay, place, lacking),
              product=PREFIX / 'local_setup.bash')
+    else:
+        # The real packages have come since: ours must not be found in front of them.
+        shutil.rmtree(PREFIX, ignore_errors=True)
     linked = [str(path) for path in files_below(*(ROOT / name for name in LINKED))]
     # The python package's own files are linked by folder: not one of them needs a build.
     key = digest(place.key, *linked, *(ROOT / name for name in COPIED),
