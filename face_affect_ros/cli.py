@@ -7,7 +7,6 @@ from importlib.metadata import entry_points
 
 from face_affect_ros import __version__
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.commands import analyze, demo
 
 #: Each entry point of this group is a function that adds one parser to argparse's subparsers
 #: and sets its default `run`, a function of the parsed arguments that returns the exit code.
@@ -15,7 +14,16 @@ GROUP = 'face_affect.commands'
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser with all subcommands that are installed."""
+    """Return the parser with all subcommands that are installed.
+
+    Raises AffectError where a Python package is missing that one of them needs.
+    """
+    try:
+        from face_affect_ros.commands import analyze, demo
+    except ModuleNotFoundError as error:
+        raise AffectError(f"the Python package '{error.name}' is missing; install what "
+                          'package.xml names: rosdep install --from-paths src --ignore-src'
+                          ) from error
     parser = argparse.ArgumentParser(
         prog='face_affect', description='Faces with their apparent expression and gender.')
     parser.add_argument('--version', action='version', version=f'%(prog)s {__version__}')
@@ -29,8 +37,8 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; return its exit code, 1 after an error that the user can mend."""
-    arguments = make_parser().parse_args(argv)
     try:
+        arguments = make_parser().parse_args(argv)
         return int(arguments.run(arguments))
     except AffectError as error:
         print(f'error: {error}', file=sys.stderr)

@@ -106,6 +106,15 @@ def test_every_setting_of_the_pipeline_has_an_option(capsys: pytest.CaptureFixtu
         assert '--' + name.replace('_', '-') in text
 
 
+def test_a_missing_package_is_named_with_the_remedy() -> None:
+    code = ("import sys; sys.modules['tqdm'] = None\n"
+            "from face_affect_ros.cli import main; sys.exit(main(['analyze', 'x.png']))")
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the Python package 'tqdm' is missing")
+    assert 'Traceback' not in done.stderr
+
+
 def test_the_heart_and_the_command_line_do_not_import_ros() -> None:
     code = ('import sys, face_affect_ros.cli, face_affect_ros.affect.settings\n'
             'assert not any(name.split(".")[0] == "rclpy" for name in sys.modules)')

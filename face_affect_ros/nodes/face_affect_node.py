@@ -162,7 +162,12 @@ class FaceAffectNode(LifecycleNode):
         ended = time.monotonic()
         age = self.get_clock().now().nanoseconds * 1e-9 - stamp
         self.health.published(ended, latency=age, working=ended - started)
-        self._publish_annotated(image, faces, message)
+        try:
+            self._publish_annotated(image, faces, message)
+        except Exception as error:  # the faces are out, and they are what matters
+            if self.context.ok():
+                self.get_logger().error(f'no annotated image: {type(error).__name__}: {error}',
+                                        throttle_duration_sec=LOG_PERIOD)
 
     def _publish_annotated(self, image: ImageArray, faces: list[Face],
                            message: ImageMessage) -> None:

@@ -20,6 +20,8 @@ def run(make_node: Callable[[], Node], argv: Sequence[str] | None = None) -> int
     """
     try:
         rclpy.init(args=None if argv is None else [sys.argv[0], *argv])
+    except KeyboardInterrupt:
+        return 0
     except Exception as error:  # rcl's own complaint about an argument, of no public type
         return _complain(error)
     node = None
@@ -34,6 +36,10 @@ def run(make_node: Callable[[], Node], argv: Sequence[str] | None = None) -> int
         return int(stop.code or 0)
     except (AffectError, ParameterException) as error:
         return _complain(error)
+    except Exception:
+        if rclpy.ok():
+            raise
+        # A callback was at work when the process was told to end: rcl refuses what it does then.
     finally:
         if node is not None:
             getattr(node, 'close', lambda: None)()

@@ -22,6 +22,12 @@ def portrait() -> np.ndarray:
     return cv2.imread(str(portrait_path()))
 
 
+def skip_without_yunet() -> None:
+    """Skip where OpenCV is older than YuNet's network."""
+    if tuple(int(part) for part in cv2.__version__.split('.')[:2]) < (4, 8):
+        pytest.skip(f'YuNet needs OpenCV 4.8, this is {cv2.__version__}')
+
+
 def assert_is_the_astronaut(found: object, x: float = 0.0, y: float = 0.0,
                             scale: float = 1.0) -> None:
     """Check one detection against the place of the face in the portrait."""
@@ -85,8 +91,7 @@ def test_the_default_detector_on_real_clips(clip: str, faces: int, at_least: flo
 
 
 def test_yunet_on_a_real_picture(shared_file: Callable[[str], Path]) -> None:
-    if tuple(int(part) for part in cv2.__version__.split('.')[:2]) < (4, 8):
-        pytest.skip(f'YuNet needs OpenCV 4.8, this is {cv2.__version__}')
+    skip_without_yunet()
     detector = make_detector('yunet', model=str(shared_file('reference/yunet_n_dynamic.onnx')),
                              min_score=0.6)
     picture = cv2.imread(str(shared_file('media/robocup_team.png')))
@@ -110,6 +115,7 @@ def test_a_wrong_choice_is_named(arguments: dict[str, str], complaint: str) -> N
 
 
 def test_a_file_that_is_no_onnx_is_named(tmp_path: Path) -> None:
+    skip_without_yunet()
     path = tmp_path / 'broken.onnx'
     path.write_bytes(b'this is no network')
     with pytest.raises(AffectError, match='broken.onnx'):
