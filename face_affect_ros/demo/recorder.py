@@ -1,11 +1,14 @@
 """What the demo writes: faces.jsonl, annotated.mp4, annotated.png, and a summary."""
 
 import json
+import math
+import statistics
 from collections import Counter
 from pathlib import Path
 
 from face_affect_ros.affect.records import to_record
 from face_affect_ros.affect.types import UNKNOWN, AffectError, Face, ImageArray
+from face_affect_ros.demo.table import latency_text
 from face_affect_ros.media import VideoSink, write_image
 
 
@@ -66,7 +69,7 @@ class Recorder:
         tracks = ', '.join(f'{track} in {count / self.messages:.0%}, labelled in '
                            f'{self.labelled[track] / self.messages:.0%}'
                            for track, count in self.seen.items())
-        latency = sorted(self.latencies)[len(self.latencies) // 2] * 1e3 if self.latencies else 0.0
+        latency = statistics.median(self.latencies) if self.latencies else math.inf
         return (f'{self.messages} messages, {self.seen.total()} faces, {len(self.seen)} tracks'
-                f'{f" ({tracks})" if tracks else ""}, median latency {latency:.1f} ms; '
+                f'{f" ({tracks})" if tracks else ""}, median latency {latency_text(latency)}; '
                 f'results in {self._folder}')

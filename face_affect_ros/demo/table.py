@@ -13,6 +13,8 @@ from face_affect_ros.affect.types import Estimate, Face
 WINDOW = 2.0
 #: Seconds between two lines where the output is not a terminal.
 LINE_PERIOD = 2.0
+#: Stamps older than this, in seconds, are those of a recording.
+MAX_LATENCY = 60.0
 
 
 class LiveTable:
@@ -36,14 +38,14 @@ class LiveTable:
             self._live.stop()
 
     def show(self, faces: list[Face], *, latency: float) -> None:
-        """Show one message's faces; latency in seconds since the image's stamp."""
+        """Show one message's faces; latency as latency_text takes it."""
         now = time.monotonic()
         self._times.append(now)
         while now - self._times[0] > WINDOW:
             self._times.popleft()
         elapsed = now - self._times[0]
         rate = (len(self._times) - 1) / elapsed if elapsed else 0.0
-        status = f'{rate:4.1f} frames/s, latency {latency * 1e3:5.1f} ms'
+        status = f'{rate:4.1f} frames/s, latency {latency_text(latency)}'
         if self._live.is_started:
             self._live.update(self._table(faces, status))
         elif now - self._last_line > LINE_PERIOD:
@@ -56,6 +58,14 @@ class LiveTable:
         for face in faces:
             table.add_row(*_row(face), f'{face.tracked_for:.1f} s')
         return table
+
+
+def latency_text(latency: float) -> str:
+    """Return seconds since an image's stamp as text.
+
+    Images of a bag carry the stamps of their recording, which say nothing of latency.
+    """
+    return f'{latency * 1e3:.1f} ms' if 0.0 <= latency < MAX_LATENCY else 'unknown'
 
 
 def _row(face: Face) -> tuple[str, ...]:
