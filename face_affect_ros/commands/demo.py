@@ -6,9 +6,7 @@ from typing import Any
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.commands.options import add_pipeline_options, settings_from
-
-#: Seconds that pictures, cameras and the default source are shown.
-DEFAULT_DURATION = 10.0
+from face_affect_ros.demo import ENDLESS_DURATION
 
 
 def register(subparsers: Any) -> None:
@@ -22,7 +20,7 @@ def register(subparsers: Any) -> None:
                         "device such as '/dev/video0' (default: a portrait, panned and zoomed)")
     parser.add_argument('--duration', type=float, default=0.0, metavar='SECONDS',
                         help='end after so long at the latest (default: when a clip or bag ends, '
-                        f'{DEFAULT_DURATION:.0f} for what has no end)')
+                        f'{ENDLESS_DURATION:.0f} for what has no end)')
     parser.add_argument('--out', type=Path, default=Path('out/demo'), help='folder of the results '
                         '(default: %(default)s)')
     add_pipeline_options(parser)

@@ -16,6 +16,7 @@ from sensor_msgs.msg import Image
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.bags import ImageBag, is_bag
+from face_affect_ros.demo import ENDLESS_DURATION
 from face_affect_ros.demo.recorder import Recorder
 from face_affect_ros.demo.table import LiveTable
 from face_affect_ros.media import open_media
@@ -25,8 +26,6 @@ from face_affect_ros.nodes.lifecycle_client import change_state
 from face_affect_ros.nodes.messages import from_message, seconds_of
 from face_affect_ros.processes import running_node
 
-#: Seconds that sources without an end are shown.
-ENDLESS_DURATION = 10.0
 #: Seconds to wait for the last results after the player has ended.
 AFTERMATH = 1.0
 #: Seconds without a single message after which the demo gives up.

@@ -121,10 +121,11 @@ class FaceAffectNode(LifecycleNode):
     def _stop(self) -> None:
         if self._input is not None:
             self._input.close()
-            self._input = None
         if self._worker is not None:
             self.health.dropped(self._worker.stop())
             self._worker = None
+        # Not before the worker has ended: it converts the image in hand.
+        self._input = None
 
     def _release(self) -> None:
         self._stop()
