@@ -21,7 +21,8 @@ class Data:
 
     path may name ${FACE_AFFECT_SHARED}. expect_train, expect_validation: number of faces each
     split must have, 0 for any. zooms: zooms of the chip at which the validation faces are judged;
-    the mean accuracy chooses the checkpoint.
+    the mean accuracy chooses the checkpoint. subset: train on this many faces only, the classes in
+    the same proportions, chosen by the experiment's seed; 0 for all.
     """
 
     reader: str
@@ -31,6 +32,7 @@ class Data:
     expect_train: int = 0
     expect_validation: int = 0
     zooms: tuple[float, ...] = (1.0,)
+    subset: int = 0
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ import numpy as np
 import yaml
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_training import networks, tflite
+from face_affect_training import tflite
 from face_affect_training.data import read
 from face_affect_training.data.types import FaceData
 from face_affect_training.evaluate import whole_crops
 from face_affect_training.experiment import Experiment, data_path, load_experiment
 from face_affect_training.metrics import calibrate, fit_temperature, report
+from face_affect_training.runs import build_network, take_weights
 
 PARITY = 1e-4
 DATA_LICENCES = {'fer2013_sheets': 'FER-2013 (ICML 2013 challenge), FER+ votes (MIT)',
@@ -34,7 +35,8 @@ def export(run: Path, models: Path, *, name: str | None = None, unknown_share: f
     if not weights.is_file():
         raise AffectError(f'{run}: there is no best.keras; train first')
     experiment = load_experiment(run / 'experiment.yaml')
-    network = load_network(weights, experiment)
+    network = build_network(experiment)
+    take_weights(network, weights)
     folder = models / (name or experiment.name)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / 'model.tflite').write_bytes(convert(network))
@@ -47,22 +49,6 @@ def export(run: Path, models: Path, *, name: str | None = None, unknown_share: f
     text = yaml.safe_dump(card, sort_keys=False, width=99, allow_unicode=True)
     (folder / 'card.yaml').write_text(text, encoding='utf-8')
     return folder
-
-
-def load_network(weights: Path, experiment: Experiment) -> keras.Model:
-    """Return the trained network in float32, built anew: independent of the training backend."""
-    keras.config.set_dtype_policy('float32')
-    options = {key: value for key, value in experiment.network.options.items()
-               if key != 'shifted_depthwise'}
-    shape = (experiment.input.size, experiment.input.size, experiment.input.channels)
-    network = networks.build(experiment.network.name, input_shape=shape,
-                             classes=len(experiment.labels), **options)
-    try:
-        network.load_weights(weights)
-    except (OSError, ValueError) as error:
-        raise AffectError(f'{weights}: does not hold the weights of '
-                          f'{experiment.network.name}: {error}') from error
-    return network
 
 
 def convert(network: keras.Model) -> bytes:

@@ -1,6 +1,5 @@
 """The folder of a training run: experiment, log, best network, state to resume from."""
 
-import csv
 import json
 import os
 from pathlib import Path
@@ -11,10 +10,9 @@ import numpy as np
 import yaml
 
 from face_affect_ros.affect.types import AffectError
+from face_affect_training import networks
 from face_affect_training.experiment import Experiment, load_experiment
-
-COLUMNS = ('epoch', 'seconds', 'learning_rate', 'loss', 'accuracy', 'val_loss', 'val_accuracy',
-           'val_accuracy_each', 'best')
+from face_affect_training.logs import Log
 
 
 class Run:
@@ -26,8 +24,9 @@ class Run:
     def __init__(self, folder: Path, experiment: Experiment) -> None:
         self.folder = folder
         self.best = folder / 'best.keras'
-        self._state, self._log = folder / 'state.npz', folder / 'log.csv'
+        self._state = folder / 'state.npz'
         folder.mkdir(parents=True, exist_ok=True)
+        self.log = Log(folder)
         own = folder / 'experiment.yaml'
         if own.is_file():
             if _identity(load_experiment(own)) != _identity(experiment):
@@ -48,7 +47,7 @@ class Run:
             facts = json.loads(str(state['facts']))
             for index, variable in enumerate(_variables(model)):
                 variable.assign(state[f'v{index}'])
-        self._trim(facts['epoch'])
+        self.log.trim(facts['epoch'])
         return facts['epoch'], facts['best'], facts['seconds']
 
     def save_state(self, model: keras.Model, *, epoch: int, best: float, seconds: float) -> None:
@@ -74,31 +73,33 @@ class Run:
         network.save(unfinished)
         os.replace(unfinished, path)
 
-    def write_log(self, row: dict[str, Any]) -> None:
-        """Append one line to log.csv."""
-        fresh = not self._log.is_file()
-        with self._log.open('a', newline='', encoding='utf-8') as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator='\n')
-            if fresh:
-                writer.writeheader()
-            writer.writerow(row)
 
-    def _trim(self, epoch: int) -> None:
-        """Drop the log's lines of epochs that will be trained again."""
-        if not self._log.is_file():
-            return
-        with self._log.open(newline='', encoding='utf-8') as file:
-            rows = [row for row in csv.DictReader(file) if int(row['epoch']) <= epoch]
-        self._log.unlink()
-        for row in rows:
-            self.write_log(row)
+def build_network(experiment: Experiment, *, precision: str = 'float32') -> keras.Model:
+    """Return the experiment's network, freshly initialised. precision: Keras' dtype policy."""
+    shape = (experiment.input.size, experiment.input.size, experiment.input.channels)
+    keras.config.set_dtype_policy(precision)
+    try:
+        return networks.build(experiment.network.name, input_shape=shape,
+                              classes=len(experiment.labels), **experiment.network.options)
+    finally:
+        keras.config.set_dtype_policy('float32')
+
+
+def take_weights(network: keras.Model, file: Path) -> None:
+    """Put a .keras file's weights in. Raises AffectError where it is missing or differs."""
+    if not file.is_file():
+        raise AffectError(f'{file}: does not exist; train it first')
+    try:
+        network.load_weights(file)
+    except (OSError, ValueError) as error:
+        raise AffectError(f'{file}: does not hold the weights of a {network.name} of this form: '
+                          f'{str(error).splitlines()[0]}') from error
 
 
 def _identity(experiment: Experiment) -> dict[str, Any]:
     """Return what must agree for a run to be resumed: all but how fast it is computed."""
     facts = experiment.as_mapping()
     facts['training'].pop('workers')
-    facts['network']['options'].pop('shifted_depthwise', None)
     return facts
 
 

@@ -7,9 +7,11 @@ import keras
 import numpy as np
 
 from face_affect_ros.affect.types import AffectError, ImageArray
-from face_affect_training import networks  # noqa: F401  registers the layers of saved networks
+from face_affect_training import networks
 from face_affect_training.data.targets import Targets
 from face_affect_training.experiment import Distillation, Experiment, load_experiment
+from face_affect_training.networks.lowering import lowered
+from face_affect_training.runs import build_network, take_weights
 
 BATCH = 1024
 
@@ -26,14 +28,13 @@ class Teachers:
         self._networks = []
         for entry in distillation.teachers:
             path = Path(entry).expanduser()
-            if not path.is_file():
-                raise AffectError(f'{path}: this teacher does not exist; train it first')
             own = load_experiment(path.with_name('experiment.yaml'))
             if (own.task, own.input.channels) != (experiment.task, experiment.input.channels):
                 raise AffectError(f'{path}: a teacher must have the task and the channels of '
                                   f'{experiment.name}')
-            self._networks.append((_from_pixels(keras.models.load_model(path, compile=False),
-                                                own), own.input.size))
+            network = build_network(own)
+            take_weights(network, path)
+            self._networks.append((_from_pixels(lowered(network), own), own.input.size))
 
     def blend(self, views: ImageArray, targets: Targets) -> Targets:
         """Return targets moved towards the teachers' opinion of these views, (N, K) float32."""

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,13 @@ from face_affect_training import networks
 from face_affect_training.averaging import Averaged
 from face_affect_training.batches import Batches
 from face_affect_training.data import cache
+from face_affect_training.data.subset import stratified
 from face_affect_training.data.targets import class_weights, make_targets
 from face_affect_training.data.types import FaceData
 from face_affect_training.experiment import Experiment, Training, data_path
 from face_affect_training.metrics import nll
-from face_affect_training.runs import Run
+from face_affect_training.networks.lowering import lowered
+from face_affect_training.runs import Run, build_network, take_weights
 from face_affect_training.teachers import Teachers
 from face_affect_training.views import Views, plain_views
 
@@ -46,65 +49,62 @@ def load_data(experiment: Experiment, folder: Path | None) -> tuple[FaceData, Fa
             raise AffectError(f'{faces.source}: {len(faces)} faces, but the experiment expects '
                               f'{expected}; complete the data, or set data.expect_... to 0')
         result.append(faces)
+    if data.subset:
+        result[0] = stratified(result[0], data.subset, seed=experiment.seed)
     return result[0], result[1]
 
 
 def train(experiment: Experiment, folder: Path, *, cache_folder: Path | None = None,
-          max_minutes: float = 0.0) -> dict[str, Any]:
+          max_minutes: float = 0.0,
+          callbacks: Sequence[keras.callbacks.Callback] = ()) -> dict[str, Any]:
     """Train, or go on training, and return the figures of the best network.
 
-    folder: of the run. max_minutes: stop cleanly after this time, 0 for no limit. Raises
-    AffectError where the data or the folder do not fit the experiment.
+    folder: of the run. max_minutes: stop cleanly after this time, 0 for no limit. callbacks: of
+    Keras, called before an epoch is judged and saved. Raises AffectError where the data or the
+    folder do not fit the experiment.
     """
     started = time.monotonic()
     settings = experiment.training
     keras.utils.set_random_seed(experiment.seed)
     run = Run(folder, experiment)
     faces, judged = load_data(experiment, cache_folder)
-    network, twin, model = _build(experiment)
+    kept = build_network(experiment)
     if settings.start_from:
-        _take_weights(network, settings.start_from)
+        try:
+            take_weights(kept, Path(settings.start_from).expanduser())
+        except AffectError as error:
+            raise AffectError(f'training.start_from: {error}') from error
+    network, model = _trainable(experiment, kept)
     batches = _batches(experiment, faces)
     _compile(model, settings, batches.steps)
     epoch, best, seconds = run.resume(model)
     if epoch >= settings.epochs:
         print(f'{folder}: all {epoch} epochs are trained', file=sys.stderr)
         return {'epoch': epoch, 'best': best, 'finished': True}
-    judge = Judge(run, experiment, network=network, twin=twin,
+    judge = Judge(run, experiment, network=network, kept=kept,
                   measured=_sample(experiment, faces), judged=judged, best=best, seconds=seconds,
                   deadline=started + 60.0 * max_minutes if max_minutes else 0.0)
     try:
         model.fit(batches.stream(epoch), steps_per_epoch=batches.steps, epochs=settings.epochs,
-                  initial_epoch=epoch, callbacks=[judge], shuffle=False, verbose=0)
+                  initial_epoch=epoch, callbacks=[*callbacks, judge], shuffle=False, verbose=0)
     finally:
         batches.close()
         judge.close()
     return {'epoch': judge.epoch, 'best': judge.best, 'finished': judge.epoch >= settings.epochs}
 
 
-def _build(experiment: Experiment) -> tuple[keras.Model, keras.Model, keras.Model]:
-    """Return the network, its float32 twin to be saved, and the model to be trained."""
-    shape = (experiment.input.size, experiment.input.size, experiment.input.channels)
-    options, built = experiment.network.options, []
-    for precision in ('float32', experiment.training.precision):
-        keras.config.set_dtype_policy(precision)
-        built.append(networks.build(experiment.network.name, input_shape=shape,
-                                    classes=len(experiment.labels), **options))
-    model = networks.from_pixels(built[1], scale=experiment.input.scale,
-                                 offset=experiment.input.offset)
-    keras.config.set_dtype_policy('float32')
-    print(f'{experiment.network.name}: {built[1].count_params():,} parameters, '
+def _trainable(experiment: Experiment, kept: keras.Model) -> tuple[keras.Model, keras.Model]:
+    """Return the network in the precision and layers of training, and the model around it."""
+    network = lowered(build_network(experiment, precision=experiment.training.precision))
+    network.set_weights(kept.get_weights())
+    print(f'{experiment.network.name}: {network.count_params():,} parameters, '
           f'backend {keras.backend.backend()}', file=sys.stderr, flush=True)
-    return built[1], built[0], model
+    return network, _from_pixels(network, experiment)
 
 
-def _take_weights(network: keras.Model, file: str) -> None:
-    """Begin with another network's weights; AffectError where it is missing or differs."""
-    try:
-        network.set_weights(keras.models.load_model(file, compile=False).get_weights())
-    except (OSError, ValueError) as error:
-        raise AffectError(f"training.start_from '{file}': its weights cannot be taken: "
-                          f'{str(error).splitlines()[0]}') from error
+def _from_pixels(network: keras.Model, experiment: Experiment) -> keras.Model:
+    return networks.from_pixels(network, scale=experiment.input.scale,
+                                offset=experiment.input.offset)
 
 
 def _batches(experiment: Experiment, faces: FaceData) -> Batches:
@@ -160,14 +160,19 @@ def _compile(model: keras.Model, settings: Training, steps: int) -> None:
 
 
 class Judge(keras.callbacks.Callback):
-    """After each epoch: judge the network, keep the best, log, save the state, watch the clock."""
+    """After each epoch: judge the network, keep the best, log, save the state, watch the clock.
+
+    network: in training. kept: takes its weights, to be judged and saved in float32.
+    """
 
     def __init__(self, run: Run, experiment: Experiment, *, network: keras.Model,
-                 twin: keras.Model, measured: ImageArray, judged: FaceData, best: float,
+                 kept: keras.Model, measured: ImageArray, judged: FaceData, best: float,
                  seconds: float, deadline: float) -> None:
         super().__init__()
         self.best, self.epoch = best, 0
-        self._run, self._experiment, self._network, self._twin = run, experiment, network, twin
+        self._run, self._experiment, self._network, self._kept = run, experiment, network, kept
+        self._judged_network = lowered(kept)
+        self._judged_model = _from_pixels(self._judged_network, experiment)
         self._measured = measured
         spec = experiment.input.spec()
         self._views = [plain_views(judged.images, spec, zoom) for zoom in experiment.data.zooms]
@@ -188,36 +193,35 @@ class Judge(keras.callbacks.Callback):
         logs = logs or {}
         self.epoch = epoch + 1
         with Averaged(self.model, self._network, self._measured) as averaged:
+            self._kept.set_weights(self._network.get_weights())
             each, loss = self._judge()
             accuracy = float(np.mean(each))
             if accuracy > self.best:
                 self.best = accuracy
-                self._twin.set_weights(self._network.get_weights())
-                self._run.save_best(self._twin, {
+                self._run.save_best(self._kept, {
                     'epoch': self.epoch, 'val_accuracy': accuracy, 'val_loss': loss,
                     'zooms': list(self._experiment.data.zooms), 'val_accuracy_each': each,
                     'averaged_weights': averaged})
         now = time.monotonic()
-        optimizer = self.model.optimizer
-        row = {'epoch': self.epoch, 'seconds': round(self._seconds + now - self._started, 1),
-               'learning_rate': f'{float(optimizer.learning_rate):.3g}',
-               'loss': f"{logs['loss']:.4f}", 'accuracy': f"{logs['categorical_accuracy']:.4f}",
-               'val_loss': f'{loss:.4f}', 'val_accuracy': f'{accuracy:.4f}',
-               'val_accuracy_each': ' '.join(f'{value:.4f}' for value in each),
-               'best': f'{self.best:.4f}'}
-        self._run.write_log(row)
-        self._show(row, now)
+        row = {'epoch': self.epoch, 'seconds': self._seconds + now - self._started,
+               'learning_rate': float(self.model.optimizer.learning_rate),
+               'loss': float(logs['loss']), 'accuracy': float(logs['categorical_accuracy']),
+               'val_loss': loss, 'val_accuracy': accuracy, 'best': self.best}
+        self._show(self._run.log.write(row, each), now)
         self._finish_epoch(now)
 
     def close(self) -> None:
-        """Close the progress bar."""
+        """Close the progress bar and the log."""
+        self._run.log.close()
         if self._bar is not None:
             self._bar.close()
 
     def _judge(self) -> tuple[list[float], float]:
         accuracies, losses = [], []
+        self._judged_network.set_weights(self._kept.get_weights())
         for views in self._views:
-            logits = np.asarray(self.model.predict(views, batch_size=512, verbose=0), np.float64)
+            logits = np.asarray(self._judged_model.predict(views, batch_size=512, verbose=0),
+                                np.float64)
             powers = np.exp(logits - logits.max(1, keepdims=True))
             probabilities: npt.NDArray[np.float64] = powers / powers.sum(1, keepdims=True)
             accuracies.append(float((probabilities.argmax(1) == self._labels).mean()))
@@ -239,8 +243,8 @@ class Judge(keras.callbacks.Callback):
         took = now - self._epoch_started
         over = self._deadline > 0.0 and now + 1.2 * took + 1.0 > self._deadline
         if last or over or now - self._state_written > STATE_PERIOD:
-            self._twin.set_weights(self._network.get_weights())
-            self._run.save_last(self._twin)
+            self._kept.set_weights(self._network.get_weights())
+            self._run.save_last(self._kept)
             self._run.save_state(self.model, epoch=self.epoch, best=self.best,
                                  seconds=self._seconds + now - self._started)
             self._state_written = time.monotonic()

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from face_affect_training.cli import main
+from face_affect_training.__main__ import main
 
 
 def arrays(run: Path) -> dict[str, np.ndarray]:
@@ -57,7 +57,7 @@ def test_a_run_goes_on_where_another_one_ended(experiment: Path, tmp_path: Path,
     assert float(log(second)[0]['loss']) < float(log(first)[0]['loss'])
     assert main(['train', str(experiment), '--out', str(tmp_path / 'third'), '--set',
                  'training.start_from=nowhere.keras']) == 1
-    assert "training.start_from 'nowhere.keras'" in capsys.readouterr().err
+    assert 'training.start_from: nowhere.keras: does not exist' in capsys.readouterr().err
 
 
 def test_a_run_of_another_experiment_is_refused(experiment: Path, tmp_path: Path,

@@ -3,17 +3,15 @@
 import keras
 from keras import layers
 
-from face_affect_training.networks.depthwise import DepthwiseConv
 from face_affect_training.networks.head import close
 
 
-def mini_xception(*, input_shape: tuple[int, int, int], classes: int, dropout: float = 0.0,
-                  shifted_depthwise: bool = False) -> keras.Model:
+def mini_xception(*, input_shape: tuple[int, int, int], classes: int,
+                  dropout: float = 0.0) -> keras.Model:
     """Build four residual modules of depth-wise separable convolutions, 58,423 parameters.
 
-    dropout: share of features dropped before the last convolution. shifted_depthwise: compute
-    the depth-wise convolutions as sums of shifted products; the same function and weights, other
-    speed. The count holds for one input channel and seven classes.
+    dropout: share of features dropped before the last convolution. The count holds for one input
+    channel and seven classes.
     """
     inputs = keras.Input(input_shape, name='image')
     x = inputs
@@ -22,7 +20,7 @@ def mini_xception(*, input_shape: tuple[int, int, int], classes: int, dropout: f
         x = layers.BatchNormalization(name=f'stem{index}_bn')(x)
         x = layers.Activation('relu', name=f'stem{index}_relu')(x)
     for filters in (16, 32, 64, 128):
-        x = _module(x, filters, shifted_depthwise)
+        x = _module(x, filters)
     if dropout > 0.0:
         x = layers.SpatialDropout2D(dropout, name='dropout')(x)
     x = layers.Conv2D(classes, 3, padding='same', name='classes')(x)
@@ -30,14 +28,14 @@ def mini_xception(*, input_shape: tuple[int, int, int], classes: int, dropout: f
     return close(inputs, x, 'mini_xception')
 
 
-def _module(x: keras.KerasTensor, filters: int, shifted: bool) -> keras.KerasTensor:
+def _module(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     name = f'module{filters}'
     shortcut = layers.Conv2D(filters, 1, strides=2, padding='same', use_bias=False,
                              name=f'{name}_shortcut')(x)
     shortcut = layers.BatchNormalization(name=f'{name}_shortcut_bn')(shortcut)
     for index in (1, 2):
-        x = DepthwiseConv(3, padding='same', use_bias=False, shifted=shifted,
-                          name=f'{name}_depthwise{index}')(x)
+        x = layers.DepthwiseConv2D(3, padding='same', use_bias=False,
+                                   name=f'{name}_depthwise{index}')(x)
         x = layers.Conv2D(filters, 1, use_bias=False, name=f'{name}_pointwise{index}')(x)
         x = layers.BatchNormalization(name=f'{name}_bn{index}')(x)
         if index == 1:

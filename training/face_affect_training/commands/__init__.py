@@ -1,0 +1,1 @@
+"""The verbs: each file adds one to the command `face_affect`."""

@@ -1,0 +1,7 @@
+"""To be written."""
+
+from typing import Any
+
+
+def register(subparsers: Any) -> None:
+    """Add the verb."""

@@ -1,0 +1,35 @@
+"""Turn a trained network into a model of the robot."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from face_affect_ros.affect.types import AffectError
+
+
+def register(subparsers: Any) -> None:
+    """Add the verb export."""
+    parser = subparsers.add_parser('export', help='turn a trained network into a model of the '
+                                   'robot: model.tflite and card.yaml')
+    parser.add_argument('folder', type=Path, help='folder of the training run')
+    parser.add_argument('--models', type=Path, default=Path('models'), help='folder of models')
+    parser.add_argument('--name', help="the model's name (default: the experiment's)")
+    parser.add_argument('--unknown-share', type=float, default=0.1, help='share of the validation '
+                        'faces that the threshold leaves UNKNOWN (default: 0.1)')
+    parser.add_argument('--cache', type=Path, help='folder for decoded pictures')
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export; return the exit code."""
+    if 'keras' in sys.modules and sys.modules['keras'].backend.backend() != 'tensorflow':
+        raise AffectError('export needs the TensorFlow backend: set KERAS_BACKEND=tensorflow')
+    os.environ['KERAS_BACKEND'] = 'tensorflow'
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+    from face_affect_training.export import export
+    folder = export(args.folder, args.models, name=args.name, unknown_share=args.unknown_share,
+                    cache_folder=args.cache)
+    print(folder)
+    return 0

@@ -1,0 +1,27 @@
+"""Find the crop margin that suits a model behind the robot's detector."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+
+def register(subparsers: Any) -> None:
+    """Add the verb framing."""
+    parser = subparsers.add_parser('framing', help="accuracy of a model behind the robot's "
+                                   'detector, by crop margin')
+    parser.add_argument('--model', required=True, help="a model's name or folder")
+    parser.add_argument('--data', nargs=3, metavar=('READER', 'PATH', 'SPLIT'), required=True)
+    parser.add_argument('--margins', nargs='+', type=float,
+                        default=[-0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2])
+    parser.add_argument('--detector', default='blazeface_back')
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print accuracy by margin; return the exit code."""
+    from face_affect_training.evaluate import faces_of_reader
+    from face_affect_training.framing import accuracy_by_margin
+    faces = faces_of_reader(args.data[0], Path(args.data[1]), args.data[2])
+    print(json.dumps(accuracy_by_margin(args.model, faces, args.margins, args.detector), indent=1))
+    return 0

@@ -1,0 +1,44 @@
+"""Train a network as an experiment file says."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from face_affect_ros.affect.types import AffectError
+
+
+def register(subparsers: Any) -> None:
+    """Add the verb train."""
+    parser = subparsers.add_parser('train', help='train a network as an experiment file says')
+    parser.add_argument('experiment', type=Path, help='YAML file, see training/experiments/')
+    parser.add_argument('--set', dest='changes', action='extend', nargs='+', default=[],
+                        metavar='KEY=VALUE', help='change entries, as training.epochs=10')
+    parser.add_argument('--out', type=Path, help='folder of the run (default: runs/NAME); a run '
+                        'that lies there is resumed')
+    parser.add_argument('--fresh', action='store_true', help='do not resume: fail if there is one')
+    parser.add_argument('--cache', type=Path, help='folder for decoded pictures')
+    parser.add_argument('--max-minutes', type=float, default=0.0,
+                        help='stop cleanly after this time; 0 = no limit')
+    parser.add_argument('--prepare-only', action='store_true', help='only fill the cache')
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; return the exit code."""
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+    os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
+    from face_affect_training.experiment import load_experiment
+    from face_affect_training.train import load_data, train
+    experiment = load_experiment(args.experiment, args.changes)
+    if args.prepare_only:
+        if args.cache is None:
+            raise AffectError('--prepare-only needs --cache FOLDER')
+        load_data(experiment, args.cache)
+        return 0
+    out = args.out or Path('runs') / experiment.name
+    if args.fresh and (out / 'state.npz').is_file():
+        raise AffectError(f'{out}: there is a run already; remove it, or leave out --fresh')
+    result = train(experiment, out, cache_folder=args.cache, max_minutes=args.max_minutes)
+    print(f"{out}: epoch {result['epoch']}, best validation accuracy {result['best']:.4f}")
+    return 0
