@@ -9,6 +9,9 @@ from face_affect_ros.affect.interpreter import Network
 from face_affect_ros.affect.model_store import ModelCard
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
 
+#: How far from 1 the probabilities of an 8-bit network may add up.
+ROUNDING = 0.05
+
 
 def calibrate(probabilities: FloatArray, temperature: float) -> FloatArray:
     """Divide the logits behind probabilities (N, K) by a temperature (Guo et al. 2017)."""
@@ -16,6 +19,12 @@ def calibrate(probabilities: FloatArray, temperature: float) -> FloatArray:
         return probabilities
     powered = np.power(np.maximum(probabilities, 1e-12), 1.0 / temperature)
     return np.asarray(powered / powered.sum(axis=1, keepdims=True), np.float32)
+
+
+def as_shares(probabilities: FloatArray) -> FloatArray:
+    """Return probabilities (N, K) that sum to 1; those of an 8-bit network do so roughly."""
+    total = probabilities.sum(axis=1, keepdims=True)
+    return np.asarray(probabilities / np.maximum(total, 1e-6), np.float32)
 
 
 class Classifier:
@@ -46,6 +55,12 @@ class Classifier:
             if head.output >= len(outputs) or outputs[head.output].shape != wanted:
                 raise AffectError(f"{card.path}: output {head.output} must have the shape "
                                   f"{wanted} for '{head.task}'; it does not match its card")
+            answer = outputs[head.output]
+            # also catches NaN
+            if not (answer.min() >= 0.0 and abs(float(answer.sum()) - 1.0) <= ROUNDING):
+                raise AffectError(f"{card.path}: output {head.output} gives {answer.sum():g} in "
+                                  f"all for '{head.task}', not probabilities; end the network "
+                                  'in a softmax')
 
     @property
     def crop(self) -> CropSpec:
@@ -58,5 +73,5 @@ class Classifier:
         batch *= self.card.scale
         batch += self.card.offset
         outputs = self._network(batch)
-        return {head.task: calibrate(outputs[head.output], head.temperature)
+        return {head.task: calibrate(as_shares(outputs[head.output]), head.temperature)
                 for head in self.heads}

@@ -5,8 +5,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from face_affect_ros.affect.tensors import Port
 from face_affect_ros.affect.types import AffectError, FloatArray
 
 #: Tried in this order: today's name of the runtime, its old name, the whole framework.
@@ -29,25 +28,32 @@ def load_runtime() -> Any:
 
 
 class Network:
-    """A TFLite network with one float32 input whose first dimension is the batch."""
+    """A TFLite network with one input; the first dimension of all its tensors is the batch.
+
+    Callers see float32 only: tensors of 8-bit integers are translated by their scale and zero
+    point.
+    """
 
     def __init__(self, path: Path, *, num_threads: int = 1) -> None:
-        """Load a network; AffectError where the file is missing or no TFLite network."""
+        """Load a network; AffectError where the file is missing or no network for this class."""
         self._path = path
         self._num_threads = num_threads
         self._interpreter = load_runtime()
         self._by_batch: OrderedDict[int, Any] = OrderedDict()
-        detail = self._sized(1).get_input_details()[0]
-        self.input_shape = tuple(int(side) for side in detail['shape'])
+        interpreter = self._sized(1)
+        details = interpreter.get_input_details()
+        if len(details) != 1:
+            raise AffectError(f'{path}: a network has one input, this one has {len(details)}')
+        self._input = Port.of(details[0], path)
+        self._outputs = [Port.of(each, path) for each in interpreter.get_output_details()]
+        self.input_shape = tuple(int(side) for side in details[0]['shape'])
 
     def __call__(self, batch: FloatArray) -> tuple[FloatArray, ...]:
         """Run the network on (N, ...) float32; return its outputs, each (N, ...) float32."""
         interpreter = self._sized(len(batch))
-        interpreter.set_tensor(interpreter.get_input_details()[0]['index'],
-                               np.ascontiguousarray(batch, np.float32))
+        interpreter.set_tensor(self._input.index, self._input.encode(batch))
         interpreter.invoke()
-        return tuple(interpreter.get_tensor(detail['index'])
-                     for detail in interpreter.get_output_details())
+        return tuple(port.decode(interpreter.get_tensor(port.index)) for port in self._outputs)
 
     def _sized(self, batch: int) -> Any:
         if batch in self._by_batch:
