@@ -22,7 +22,9 @@ class Data:
     path may name ${FACE_AFFECT_SHARED}. expect_train, expect_validation: number of faces each
     split must have, 0 for any. zooms: zooms of the chip at which the validation faces are judged;
     the mean accuracy chooses the checkpoint. subset: train on this many faces only, the classes in
-    the same proportions, chosen by the experiment's seed; 0 for all.
+    the same proportions, chosen by the experiment's seed; 0 for all. options: of the reader, see
+    docs/training-data.md. allow_test: train or choose on a test split all the same.
+    drop_duplicates: leave pictures out of training that are judged as well.
     """
 
     reader: str
@@ -33,6 +35,9 @@ class Data:
     expect_validation: int = 0
     zooms: tuple[float, ...] = (1.0,)
     subset: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
+    allow_test: bool = False
+    drop_duplicates: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import pytest
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.data import cache, read
+from face_affect_training.data.protocol import repeats
 from face_affect_training.data.targets import class_weights, make_targets
 from face_affect_training.experiment import data_path, shared_folder
 
@@ -91,11 +92,15 @@ def test_class_weights() -> None:
 
 
 def test_official_counts() -> None:
-    """The shared FER-2013 has the official number of faces of each class."""
+    """The shared FER-2013 has the official number of faces of each class.
+
+    Some pictures are in both splits, which is why they are told.
+    """
     folder = data_path('${FACE_AFFECT_SHARED}/data/fer2013')
     if not folder.is_dir():
         pytest.skip(f'no shared data in {shared_folder()}; set FACE_AFFECT_SHARED')
-    train = read('fer2013_sheets', folder, 'Training')
+    train, test = (read('fer2013_sheets', folder, split) for split in ('Training', 'PublicTest'))
     assert list(train.counts().values()) == [3995, 436, 4097, 7215, 4830, 3171, 4965]
-    test = read('fer2013_sheets', folder, 'PublicTest')
     assert list(test.counts().values()) == [467, 56, 496, 895, 653, 415, 607]
+    assert not train.notes and not test.notes
+    assert [int(rows.sum()) for rows in repeats(train, test)] == [351, 280]

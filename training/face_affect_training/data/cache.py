@@ -9,61 +9,90 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from face_affect_ros.affect.types import ImageArray
 from face_affect_training.data import read
 from face_affect_training.data.types import FaceData
 
-FORMAT = 2
+FORMAT = 3
 
 
-def load(reader: str, path: Path, split: str, *, channels: int,
-         cache: Path | None) -> FaceData:
+def load(reader: str, path: Path, split: str, *, channels: int, cache: Path | None,
+         options: dict[str, Any] | None = None) -> FaceData:
     """Return one split of a data set, from the cache where it holds it.
 
     channels: 1 turns the pictures grey, 3 keeps what the reader gives. cache: folder, or None to
-    read the data set itself.
+    read the data set itself. options: of the reader.
     """
     if cache is None:
-        return _with_channels(read(reader, path, split), channels)
-    stamp = json.dumps([FORMAT, reader, str(path.resolve()), split, channels, _state(path)])
+        return _with_channels(read(reader, path, split, options), channels)
+    named = [Path(value).expanduser() for value in (options or {}).values()
+             if isinstance(value, str)]
+    stamp = json.dumps([FORMAT, reader, str(path.resolve()), split, channels,
+                        sorted((options or {}).items()),
+                        [_state(place, cache) for place in (path, *named)]])
     digest = hashlib.sha256(stamp.encode()).hexdigest()[:12]
     folder = cache / f'{reader}-{split}-{channels}-{digest}'
     if not folder.is_dir():
-        _write(_with_channels(read(reader, path, split), channels), folder)
+        _write(_with_channels(read(reader, path, split, options), channels), folder)
     return _load(folder)
 
 
-def _state(path: Path) -> list[tuple[str, int]]:
-    """Return the names and sizes of a data folder's own files: another data set, another cache."""
-    if not path.is_dir():
-        return []
-    return sorted((file.name, file.stat().st_size) for file in path.iterdir() if file.is_file())
+def _state(path: Path, cache: Path) -> list[tuple[str, int, int]]:
+    """Return name, size and time of all files below a folder: changed data, another cache.
+
+    For a file, of itself and of the tables beside it, such as votes. The cache itself may lie in
+    the folder.
+    """
+    if path.is_file():
+        beside = [file for file in path.parent.glob('*.csv') if file != path]
+        return sorted(_stamp(file.name, file.stat()) for file in (path, *beside))
+    return sorted(_files(path, '', cache.resolve()))
+
+
+def _files(folder: Path, inside: str, cache: Path) -> Iterator[tuple[str, int, int]]:
+    if not folder.is_dir() or folder.resolve() == cache:
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _files(Path(entry.path), f'{inside}{entry.name}/', cache)
+            elif entry.is_file():
+                yield _stamp(inside + entry.name, entry.stat())
+
+
+def _stamp(name: str, facts: os.stat_result) -> tuple[str, int, int]:
+    return name, facts.st_size, int(facts.st_mtime)
 
 
 def _with_channels(data: FaceData, channels: int) -> FaceData:
     if channels == 3 or data.images.ndim == 3:
         return data
     grey = np.stack([cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in data.images])
-    return FaceData(**{**vars(data), 'images': grey})
+    return replace(data, images=grey)
 
 
 def _write(data: FaceData, folder: Path) -> None:
     """Write a folder at once: a half-written cache is never seen under its name."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix='.unfinished-'))
-    arrays = {'images': data.images, 'labels': data.labels, 'names': data.names,
-              **{f'group_{name}': values for name, values in data.groups.items()}}
+    arrays: dict[str, npt.NDArray[Any]] = {
+        'images': data.images, 'labels': data.labels, 'names': data.names,
+        **{f'group_{name}': values for name, values in data.groups.items()}}
     if data.votes is not None:
         arrays['votes'] = data.votes
     for name, array in arrays.items():
         np.save(unfinished / f'{name}.npy', array)
     facts = {'source': data.source, 'task': data.task, 'groups': list(data.groups),
-             'problems': list(data.problems)}
+             'problems': list(data.problems), 'notes': list(data.notes)}
     (unfinished / 'facts.json').write_text(json.dumps(facts), encoding='utf-8')
     try:
         os.rename(unfinished, folder)
@@ -82,4 +111,4 @@ def _load(folder: Path) -> FaceData:
                     votes=np.load(votes) if votes.is_file() else None,
                     groups={name: np.load(folder / f'group_{name}.npy')
                             for name in facts['groups']},
-                    problems=tuple(facts['problems']))
+                    problems=tuple(facts['problems']), notes=tuple(facts['notes']))

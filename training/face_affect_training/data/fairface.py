@@ -3,95 +3,66 @@
 The chips lie in a zip archive or in a folder beside the table.
 """
 
-import zipfile
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from face_affect_ros.affect.types import AffectError, ImageArray
-from face_affect_training.data.tables import read_table
+from face_affect_ros.affect.types import AffectError
+from face_affect_training.data.ages import age_group
+from face_affect_training.data.pictures import Pictures
+from face_affect_training.data.tables import find_file, read_table
 from face_affect_training.data.types import FaceData, pack
 
 GENDER_OF = {'Female': 0, 'Male': 1}
-DECODERS = 8
 
 
-def read_fairface(path: Path, split: str) -> FaceData:
+def read_fairface(path: Path, split: str, *, size: int = 112) -> FaceData:
     """Return one split ('train', 'val', or any NAME with NAME.csv there).
 
-    path: folder of [fairface_]SPLIT.csv with the pictures in [fairface_]SPLIT.zip or as files
-    under this folder. All chips get the size of the first readable one. Rows without a readable
-    picture or with an unknown gender are skipped and named. Raises AffectError where the table or
-    all pictures are missing.
+    path: folder of fairface_label_SPLIT.csv, fairface_SPLIT.csv or SPLIT.csv. The pictures are in
+    the zip archive of the same name, else in this folder, in a folder in it, or in a zip archive
+    in it. size: of the chips, pixels; larger ones take memory, size * size * 3 bytes each. Rows
+    without a readable picture or with an unknown gender are skipped and named. Raises AffectError
+    where the table or all pictures are missing.
     """
-    table = _first([path / f'fairface_{split}.csv', path / f'{split}.csv'])
-    rows = read_table(table, ('file', 'gender'))
-    taken, images, problems = [], [], []
-    size: tuple[int, int] | None = None
-    for line, (row, picture) in enumerate(_pictures(rows, table), start=2):
-        gender = GENDER_OF.get((row['gender'] or '').strip().capitalize())
+    names = tuple(f'{start}{split}.csv' for start in ('fairface_', 'fairface_label_', ''))
+    return read_faces(find_file(path, names), f'FairFace {split}', size)
+
+
+def read_faces(table: Path, source: str, size: int) -> FaceData:
+    """Return the faces of a table with the columns file and gender, optionally race and age."""
+    columns: list[tuple[str, int, str, str]] = []
+    lines, problems = [], []
+    for line, row in enumerate(read_table(table, ('file', 'gender')), start=2):
+        gender = GENDER_OF.get(row['gender'].strip().capitalize())
         if gender is None:
             problems.append(f"line {line}: gender '{row['gender']}' is neither Female nor Male")
             continue
-        if picture is None:
-            problems.append(f"line {line}: picture '{row['file']}' is missing or unreadable")
-            continue
-        size = size or (picture.shape[1], picture.shape[0])
-        if (picture.shape[1], picture.shape[0]) != size:
-            picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-        images.append(picture)
-        taken.append((gender, row['file'], row.get('race') or '', row.get('age') or ''))
-    if not taken:
+        age = row.get('age', '').strip()
+        columns.append((row['file'], gender, row.get('race', '').strip(),
+                        age_group(int(age)) if age.isdecimal() else age))
+        lines.append(line)
+    names, labels, race, age_groups = pack(columns, (np.str_, np.int64, np.str_, np.str_))
+    with Pictures(_place(table, names[:100].tolist())) as pictures:
+        images, readable = pictures.chips(names.tolist(), size)
+    if not len(images):
         raise AffectError(f'{table}: no row with a readable picture; are the pictures in '
                           f"{table.with_suffix('.zip').name} or in the folder beside it?")
-    labels, names, race, age = pack(taken, (np.int64, np.str_, np.str_, np.str_))
-    return FaceData(source=f'FairFace {split}', task='gender', images=np.stack(images),
-                    labels=labels, names=names, groups={'race': race, 'age': age},
-                    problems=tuple(problems))
+    problems += [f"line {lines[index]}: picture '{names[index]}' is missing or unreadable"
+                 for index in np.flatnonzero(~readable)]
+    return FaceData(source=source, task='gender', images=images, labels=labels[readable],
+                    names=names[readable], problems=tuple(problems),
+                    groups={'race': race[readable], 'age': age_groups[readable]})
 
 
-def _first(candidates: list[Path]) -> Path:
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    names = ' and no '.join(candidate.name for candidate in candidates)
-    raise AffectError(f'{candidates[0].parent}: there is no {names}')
-
-
-def _pictures(rows: list[dict[str, str]],
-              table: Path) -> Iterator[tuple[dict[str, str], ImageArray | None]]:
-    """Yield each row with its BGR picture, None where it cannot be read."""
-    archive_file = table.with_suffix('.zip')
-    with ExitStack() as stack:
-        archive = None
-        if archive_file.is_file():
-            try:
-                archive = stack.enter_context(zipfile.ZipFile(archive_file))
-            except (OSError, zipfile.BadZipFile) as error:
-                raise AffectError(f'{archive_file}: cannot be read as a zip archive: '
-                                  f'{error}') from error
-        pool = stack.enter_context(ThreadPoolExecutor(DECODERS))
-        remaining = iter(rows)
-        while batch := list(islice(remaining, 512)):
-            encoded = [_bytes(archive, table.parent, row['file']) for row in batch]
-            yield from zip(batch, pool.map(_decode, encoded))
-
-
-def _bytes(archive: zipfile.ZipFile | None, folder: Path, name: str) -> bytes:
-    """Return a picture's file, empty where it is missing or damaged."""
-    try:
-        return archive.read(name) if archive is not None else (folder / name).read_bytes()
-    except (KeyError, OSError, zipfile.BadZipFile):
-        return b''
-
-
-def _decode(encoded: bytes) -> ImageArray | None:
-    if not encoded:
-        return None
-    picture = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-    return None if picture is None else np.asarray(picture, np.uint8)
+def _place(table: Path, some: list[str]) -> Path:
+    """Return the archive or folder in which some of the files lie."""
+    own, folder = table.with_suffix('.zip'), table.parent
+    if own.is_file():
+        return own
+    for place in (folder, *sorted(child for child in folder.iterdir() if child.is_dir()),
+                  *sorted(folder.glob('*.zip'))):
+        with Pictures(place) as pictures:
+            if any(pictures.holds(name) for name in some):
+                return place
+    return folder

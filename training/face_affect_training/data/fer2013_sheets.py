@@ -9,12 +9,10 @@ import cv2
 import numpy as np
 
 from face_affect_ros.affect.types import EMOTIONS, AffectError, ImageArray
+from face_affect_training.data.ferplus_votes import VOTES
 from face_affect_training.data.tables import read_table
 from face_affect_training.data.types import FaceData, pack
 
-#: Columns of labels.csv that hold FER+ votes; NF says that there is no face.
-VOTES = ('neutral', 'happiness', 'surprise', 'sadness', 'anger', 'disgust', 'fear', 'contempt',
-         'unknown', 'NF')
 SPLITS = ('Training', 'PublicTest', 'PrivateTest')
 TILE = 48
 PER_ROW = 64
@@ -27,8 +25,7 @@ def read_fer2013_sheets(path: Path, split: str) -> FaceData:
     outside 0 to 6 are skipped and named. Raises AffectError for an unknown split, for a missing
     table, and where the split has no row at all.
     """
-    if split not in SPLITS:
-        raise AffectError(f"{path}: split '{split}' is not one of {', '.join(SPLITS)}")
+    check_split(path, split)
     table = path / 'labels.csv'
     rows, images, problems = [], [], []
     sheets: dict[int, ImageArray | None] = {}
@@ -42,12 +39,12 @@ def read_fer2013_sheets(path: Path, split: str) -> FaceData:
         try:
             number, tile, emotion = int(row['sheet']), int(row['tile']), int(row['emotion'])
             votes = [float(row[column]) for column in VOTES]
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             problems.append(f'line {line}: {error}')
             continue
         if number not in sheets:
-            sheets[number] = cv2.imread(str(path / f'sheet_{number:02d}.webp'),
-                                        cv2.IMREAD_GRAYSCALE)
+            sheet = cv2.imread(str(path / f'sheet_{number:02d}.webp'), cv2.IMREAD_GRAYSCALE)
+            sheets[number] = None if sheet is None else np.asarray(sheet, np.uint8)
         picture = _tile(sheets[number], tile)
         if picture is None:
             problems.append(f'line {line}: sheet {number} has no tile {tile}')
@@ -61,6 +58,12 @@ def read_fer2013_sheets(path: Path, split: str) -> FaceData:
     labels, names, votes_array = pack(rows, (np.int64, np.str_, np.float32))
     return FaceData(source=f'FER-2013 {split}', task='emotion', images=np.stack(images),
                     labels=labels, names=names, votes=votes_array, problems=tuple(problems))
+
+
+def check_split(path: Path, split: str) -> None:
+    """Raise AffectError for a split that FER-2013 does not have."""
+    if split not in SPLITS:
+        raise AffectError(f"{path}: split '{split}' is not one of {', '.join(SPLITS)}")
 
 
 def _tile(sheet: ImageArray | None, tile: int) -> ImageArray | None:

@@ -4,12 +4,10 @@ import numpy as np
 import numpy.typing as npt
 
 from face_affect_ros.affect.types import AffectError
+from face_affect_training.data.ferplus_votes import FERPLUS_COLUMNS
 from face_affect_training.data.types import FaceData
 
 Targets = npt.NDArray[np.float32]
-#: FER+ columns that stand for the seven classes of FER-2013, in FER-2013 order.
-FERPLUS_COLUMNS = (4, 5, 6, 1, 3, 2, 0)
-NOT_A_FACE = 9
 
 
 def make_targets(data: FaceData, classes: int, *, smoothing: float = 0.0,

@@ -1,6 +1,6 @@
 """What every data reader returns."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,8 @@ class FaceData:
     or (N, H, W, 3) BGR, uint8, each a face chip. labels: (N,) int64, as types.LABELS[task].
     names: (N,) str, what identifies each row in its data set. votes: (N, 10) float32, FER+ votes
     in FER+ order, or None. groups: by name ('race', 'age'), (N,) str each. problems: one line for
-    each row that was skipped.
+    each corrupt row that was skipped. notes: what else a person should know of this split, such as
+    rows that a rule leaves out, by number, or a count that is not the official one.
     """
 
     source: str
@@ -28,6 +29,7 @@ class FaceData:
     votes: npt.NDArray[np.float32] | None = None
     groups: dict[str, npt.NDArray[np.str_]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -42,10 +44,18 @@ class FaceData:
         lines = [f'{self.source}: {len(self)} faces, {self.images.shape[1]}x'
                  f'{self.images.shape[2]} px, {len(self.problems)} rows skipped']
         lines += [f'  {label:>9} {count:6d}' for label, count in self.counts().items()]
+        lines += [f'  {note}' for note in self.notes]
         lines += [f'  skipped: {problem}' for problem in self.problems[:20]]
         if len(self.problems) > 20:
             lines.append(f'  ... and {len(self.problems) - 20} more')
         return '\n'.join(lines)
+
+    def select(self, rows: npt.NDArray[Any]) -> 'FaceData':
+        """Return some of the faces. rows: (N,) bool, or indices."""
+        return replace(self, images=self.images[rows], labels=self.labels[rows],
+                       names=self.names[rows],
+                       votes=None if self.votes is None else self.votes[rows],
+                       groups={name: values[rows] for name, values in self.groups.items()})
 
 
 def pack(columns: list[tuple[Any, ...]], kinds: tuple[Any, ...]) -> list[Any]:
