@@ -1,133 +1,144 @@
-"""From a training run to a model of the robot: model.tflite and card.yaml."""
+"""From a training run to models of the robot: a file and a card for each precision."""
 
-import hashlib
 import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import yaml
 
-from face_affect_ros.affect.types import AffectError
+from face_affect_ros.affect.types import ImageArray
 from face_affect_training import tflite
-from face_affect_training.data import read
-from face_affect_training.data.types import FaceData
+from face_affect_training.data.loading import load_split
 from face_affect_training.evaluate import whole_crops
-from face_affect_training.experiment import Experiment, data_path, load_experiment
-from face_affect_training.metrics import calibrate, fit_temperature, report
-from face_affect_training.runs import build_network, take_weights
+from face_affect_training.evaluate.checkpoints import experiment_of, load_network
+from face_affect_training.experiment import Experiment
+from face_affect_training.export_card import make_card
+from face_affect_training.export_parity import PARITY_FACES, check_parity
+from face_affect_training.metrics import calibrate, coverage, fit_temperature, report
+from face_affect_training.tflite import convert
 
-PARITY = 1e-4
-DATA_LICENCES = {'fer2013_sheets': 'FER-2013 (ICML 2013 challenge), FER+ votes (MIT)',
-                 'fairface': 'FairFace (CC BY 4.0)'}
+#: int8 learns its ranges from this many training faces, drawn with this seed.
+SAMPLES, SAMPLE_SEED = 512, 1
+
+__all__ = ['Exported', 'convert', 'export']
 
 
-def export(run: Path, models: Path, *, name: str | None = None, unknown_share: float = 0.1,
-           cache_folder: Path | None = None) -> Path:
-    """Write a model's folder and return it.
+@dataclass(frozen=True)
+class Exported:
+    """A model that was written. card: as it stands in the file."""
 
-    run: folder of a training run. models: where the model's folder goes. unknown_share: share of
-    the validation faces, the least certain ones, that the threshold leaves UNKNOWN. Raises
-    AffectError where the run has no network, or where the TFLite model disagrees with Keras.
+    folder: Path
+    card: dict[str, Any]
+
+    def line(self) -> str:
+        """Return its figures as a line of text."""
+        parity = self.card['parity']
+        return (f"{self.folder}: {self.card['precision']}, {self.card['bytes']:,} bytes, against "
+                f"Keras on {parity['faces']} faces: largest difference "
+                f"{parity['max_difference']:.2g}, same label {parity['label_agreement']:.2%}, "
+                f"accuracy {parity['accuracy']:.2%} (Keras {parity['keras_accuracy']:.2%}); "
+                f"on all {self.card['metrics']['faces']} {self.card['metrics']['accuracy']:.2%}")
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Validation faces: (N, S, S, C) float32 network inputs, (N,) labels, and their origin."""
+
+    inputs: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+    source: str
+
+
+def export(run: Path, models: Path, *, name: str | None = None,
+           precisions: Sequence[str] = ('float32',), unknown_share: float = 0.1,
+           cache_folder: Path | None = None) -> list[Exported]:
+    """Write a model's folder for each precision and return them.
+
+    run: folder of a training run. models: where the folders go: NAME for float32, NAME_float16,
+    NAME_int8. unknown_share: share of the validation faces, the least certain ones, that the
+    threshold leaves UNKNOWN. Raises AffectError where the run has no network, or where a TFLite
+    model disagrees with Keras; a folder is written only after its file has been checked.
     """
-    weights = run / 'best.keras'
-    if not weights.is_file():
-        raise AffectError(f'{run}: there is no best.keras; train first')
-    experiment = load_experiment(run / 'experiment.yaml')
-    network = build_network(experiment)
-    take_weights(network, weights)
-    folder = models / (name or experiment.name)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / 'model.tflite').write_bytes(convert(network))
-    judged = read(experiment.data.reader, data_path(experiment.data.path),
-                  experiment.data.validation)
-    facts = _judge(network, folder / 'model.tflite', experiment, judged, unknown_share)
+    experiment = experiment_of(run / 'best.keras')
+    network = load_network(run / 'best.keras', experiment)
+    judged = load_split(experiment.data, experiment.data.validation,
+                        channels=experiment.input.channels, cache_folder=cache_folder)
+    faces = Faces(_inputs(judged.images, experiment), judged.labels, judged.source)
     best = run / 'best.json'
     trained = json.loads(best.read_text(encoding='utf-8')) if best.is_file() else {}
-    card = _card(folder, experiment, network, facts, trained)
+    return [_export(network, experiment, precision, faces, models=models,
+                    name=name or experiment.name, unknown_share=unknown_share, trained=trained,
+                    cache_folder=cache_folder) for precision in dict.fromkeys(precisions)]
+
+
+def _export(network: keras.Model, experiment: Experiment, precision: str, faces: Faces, *,
+            models: Path, name: str, unknown_share: float, trained: dict[str, Any],
+            cache_folder: Path | None) -> Exported:
+    samples, facts = None, {}
+    if precision == 'int8':
+        samples, facts['quantisation'] = _samples(experiment, cache_folder)
+    content = convert(network, precision, samples)
+    facts |= _judge(network, content, precision, faces, experiment.labels, unknown_share)
+    folder = models / (name if precision == 'float32' else f'{name}_{precision}')
+    card = make_card(folder.name, content, experiment, parameters=network.count_params(),
+                     precision=precision, facts=facts, trained=trained)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / 'model.tflite').write_bytes(content)
     text = yaml.safe_dump(card, sort_keys=False, width=99, allow_unicode=True)
     (folder / 'card.yaml').write_text(text, encoding='utf-8')
-    return folder
+    return Exported(folder, card)
 
 
-def convert(network: keras.Model) -> bytes:
-    """Return the float32 TFLite file of a network, batch size free, batch norm folded.
-
-    Needs Keras' TensorFlow backend.
-    """
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
-    signature = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32, name='image')
-    function = tf.function(lambda image: network(image, training=False),
-                           input_signature=[signature]).get_concrete_function()
-    # without this the weights of a Keras 3 network stay variables, which the robot cannot read
-    frozen = convert_variables_to_constants_v2(function)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    return bytes(converter.convert())
+def _samples(experiment: Experiment, cache_folder: Path | None,
+             ) -> tuple[npt.NDArray[np.float32], dict[str, Any]]:
+    """Return network inputs of some training faces, undisturbed, and what the card says."""
+    faces = load_split(experiment.data, experiment.data.train, channels=experiment.input.channels,
+                       cache_folder=cache_folder)
+    count = min(SAMPLES, len(faces))
+    rows = np.random.default_rng(SAMPLE_SEED).choice(len(faces), count, replace=False)
+    return (_inputs(faces.images[np.sort(rows)], experiment),
+            {'ranges_from': faces.source, 'faces': count, 'seed': SAMPLE_SEED})
 
 
-def _judge(network: keras.Model, path: Path, experiment: Experiment, judged: FaceData,
-           unknown_share: float) -> dict[str, Any]:
-    """Return parity, temperature, threshold and metrics on the validation faces."""
+def _inputs(images: ImageArray, experiment: Experiment) -> npt.NDArray[np.float32]:
     wanted = experiment.input
-    crops = whole_crops(judged.images, wanted.spec()).astype(np.float32)
-    inputs = crops * np.float32(wanted.scale) + np.float32(wanted.offset)
-    ours = tflite.predict(path, inputs)
-    some = inputs[:512]
-    theirs = np.asarray(network.predict(some, batch_size=64, verbose=0))
-    difference = float(np.abs(ours[:len(some)] - theirs).max())
-    agreement = float((ours[:len(some)].argmax(1) == theirs.argmax(1)).mean())
-    if not difference <= PARITY:   # catches NaN as well
-        raise AffectError(f'{path}: differs from Keras by {difference:.2e}; this must not happen')
-    temperature = round(fit_temperature(ours, judged.labels), 3)
-    probabilities = calibrate(ours, temperature)
-    confidence = probabilities.max(1)
+    crops = whole_crops(images, wanted.spec()).astype(np.float32)
+    return crops * np.float32(wanted.scale) + np.float32(wanted.offset)
+
+
+def _judge(network: keras.Model, content: bytes, precision: str, faces: Faces,
+           names: tuple[str, ...], unknown_share: float) -> dict[str, Any]:
+    """Return parity, temperature, threshold and metrics of a file on the validation faces."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, 'model.tflite')
+        path.write_bytes(content)
+        raw = tflite.predict(path, faces.inputs)
+    # from all over the split: its rows may be in the order of their classes
+    rows = np.linspace(0, len(raw) - 1, min(PARITY_FACES, len(raw))).astype(np.int64)
+    theirs = np.asarray(network.predict(faces.inputs[rows], batch_size=64, verbose=0))
+    parity = check_parity(raw[rows], theirs, faces.labels[rows], precision)
+    # an 8-bit softmax adds up to one only roughly; the robot's classifier divides likewise
+    shares = raw / raw.sum(1, keepdims=True)
+    temperature = round(fit_temperature(shares, faces.labels), 3)
+    probabilities = calibrate(shares, temperature)
     # rounded down: never more unknown faces than asked for
-    threshold = float(np.floor(np.quantile(confidence, unknown_share) * 100.0) / 100.0)
-    known = confidence >= threshold
-    right = probabilities.argmax(1) == judged.labels
-    metrics = report(probabilities, judged.labels, experiment.labels)
-    return {'parity': {'faces': len(some), 'max_difference': difference,
-                       'label_agreement': agreement},
-            'temperature': temperature, 'threshold': threshold,
-            'metrics': {'data': judged.source, 'faces': len(judged),
-                        'accuracy': _short(metrics['accuracy']),
-                        'balanced_accuracy': _short(metrics['balanced_accuracy']),
-                        'nll': _short(metrics['nll']), 'ece': _short(metrics['ece']),
-                        'known_share': _short(known.mean()),
-                        'accuracy_where_known': _short(right[known].mean()),
+    quantile = float(np.quantile(probabilities.max(1), unknown_share))
+    threshold = float(np.floor(quantile * 100.0) / 100.0)
+    metrics = report(probabilities, faces.labels, names)
+    metrics |= coverage(probabilities, faces.labels, threshold)
+    return {'parity': parity, 'temperature': temperature, 'threshold': threshold,
+            'metrics': {'data': faces.source, 'faces': len(faces.labels),
+                        **{key: _short(metrics[key]) for key in (
+                            'accuracy', 'balanced_accuracy', 'nll', 'ece', 'known_share',
+                            'accuracy_where_known')},
                         'recall': {label: _short(entry['recall'])
                                    for label, entry in metrics['per_class'].items()}}}
-
-
-def _card(folder: Path, experiment: Experiment, network: keras.Model, facts: dict[str, Any],
-          trained: dict[str, Any]) -> dict[str, Any]:
-    wanted = experiment.input
-    content = (folder / 'model.tflite').read_bytes()
-    settings = experiment.as_mapping()
-    return {
-        'name': folder.name, 'kind': 'classifier', 'file': 'model.tflite',
-        'sha256': hashlib.sha256(content).hexdigest(), 'bytes': len(content),
-        'input': {'size': wanted.size, 'channels': wanted.channels, 'scale': wanted.scale,
-                  'offset': wanted.offset},
-        'crop': {'margin': wanted.margin, 'align': wanted.align},
-        'heads': [{'task': experiment.task, 'output': 0, 'labels': list(experiment.labels),
-                   'threshold': facts['threshold'], 'temperature': facts['temperature']}],
-        'network': experiment.network.name, 'parameters': network.count_params(),
-        'metrics': facts['metrics'], 'parity': facts['parity'],
-        'training': {'experiment': experiment.name, 'seed': experiment.seed,
-                     'chosen_epoch': trained.get('epoch'),
-                     **{key: settings[key] for key in ('augmentation', 'targets', 'distillation',
-                                                       'training')}},
-        'data': {'training': f'{experiment.data.reader} {experiment.data.train}',
-                 'chosen_on': f'{experiment.data.reader} {experiment.data.validation}',
-                 'origin': DATA_LICENCES.get(experiment.data.reader, experiment.data.reader)},
-        'licence': 'Apache-2.0',
-    }
 
 
 def _short(value: Any) -> float | None:

@@ -14,7 +14,7 @@ from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import extract_crops
 from face_affect_ros.affect.detectors import Detector, make_detector
 from face_affect_ros.affect.model_store import load_card
-from face_affect_ros.affect.types import Detections, ImageArray
+from face_affect_ros.affect.types import AffectError, Detections, ImageArray
 from face_affect_training.data.types import FaceData
 
 #: Chips are enlarged to this many pixels, so that the detector sees a face of a usual size.
@@ -25,12 +25,13 @@ def accuracy_by_margin(model: str, faces: FaceData, margins: list[float],
                        detector: str) -> dict[str, Any]:
     """Return the accuracy at each margin, on the faces that the detector finds.
 
-    model: name or folder. faces: chips with labels. detector: see make_detector. Raises
-    AffectError for a model or detector that cannot be loaded.
+    model: name or folder. faces: chips with labels of one of the model's tasks. detector: see
+    make_detector. Raises AffectError for a model or detector that cannot be loaded, and where no
+    face is found.
     """
     card = load_card(model)
-    network, finder = Classifier(card), make_detector(detector)
-    task = network.heads[0].task if not faces.task else faces.task
+    network = Classifier(card, tasks=[faces.task] if faces.task else None)
+    finder, task = make_detector(detector), network.heads[0].task
     crops: dict[float, list[ImageArray]] = {margin: [] for margin in margins}
     labels = []
     for chip, label in zip(faces.images, faces.labels):
@@ -41,6 +42,9 @@ def accuracy_by_margin(model: str, faces: FaceData, margins: list[float],
             for margin in margins:
                 spec = dataclasses.replace(card.crop, margin=margin)
                 crops[margin].append(extract_crops(image, face.boxes, face.landmarks, spec))
+    if not labels:
+        raise AffectError(f'{faces.source}: {detector} finds no face in any of the {len(faces)} '
+                          'pictures')
     return {'model': card.name, 'sha256': card.sha256, 'task': task, 'data': faces.source,
             'detector': detector, 'faces': len(faces), 'found': len(labels),
             'accuracy': {f'{margin:g}': round(float(np.mean(network(np.concatenate(views))[

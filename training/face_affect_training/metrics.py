@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+#: Probabilities are (N, K) in [0, 1], labels (N,) in 0 to K - 1.
 Floats = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.integer[Any]]
 BINS = 15
@@ -40,38 +41,87 @@ def fit_temperature(probabilities: Floats, labels: Labels) -> float:
     return float(np.exp(found.x))
 
 
+def coverage(probabilities: Floats, labels: Labels, threshold: float) -> dict[str, Any]:
+    """Return which share of the faces is answered at a threshold, and how many of them rightly.
+
+    accuracy_where_known is None where no face reaches the threshold.
+    """
+    known = probabilities.max(1) >= threshold
+    right = (probabilities.argmax(1) == labels)[known]
+    return {'threshold': threshold, 'known_share': float(known.mean()),
+            'accuracy_where_known': float(right.mean()) if known.any() else None}
+
+
+def coverage_curve(probabilities: Floats, labels: Labels) -> list[dict[str, Any]]:
+    """Return the coverage at thresholds from 0 to 0.95, those that no face reaches left out."""
+    rows = [coverage(probabilities, labels, round(0.05 * step, 2)) for step in range(20)]
+    return [row for row in rows if row['known_share'] > 0.0]
+
+
 def report(probabilities: Floats, labels: Labels, names: tuple[str, ...],
            groups: dict[str, npt.NDArray[np.str_]] | None = None) -> dict[str, Any]:
     """Return accuracy, per-class figures, confusion matrix and calibration as plain values.
 
-    probabilities: (N, K). labels: (N,). names: of the K classes. groups: (N,) names each. A class
-    that no face has gets no recall (None) and does not count in balanced_accuracy.
+    probabilities: (N, K). labels: (N,). names: of the K classes. groups: (N,) names each. The
+    confusion matrix has the true classes as rows. A class that no face has gets no recall (None)
+    and does not count in balanced_accuracy. group_gaps: the mean accuracy of a column's groups,
+    and how far below it the lowest is.
     """
     predicted = probabilities.argmax(1)
-    classes = len(names)
-    confusion = np.bincount(labels * classes + predicted, minlength=classes ** 2)
-    confusion = confusion.reshape(classes, classes)
-    hits, truths, calls = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
-    per_class: dict[str, Any] = {}
-    for index, name in enumerate(names):
-        hit, truth, called = (int(array[index]) for array in (hits, truths, calls))
-        per_class[name] = {'precision': hit / called if called else None,
-                           'recall': hit / truth if truth else None,
-                           'f1': 2 * hit / (truth + called) if truth + called else None,
-                           'faces': truth}
-    present = truths > 0
+    confusion = _confusion(predicted, labels, len(names))
+    truths = confusion.sum(1)
+    recalls = [float(share) for share in (confusion.diagonal() / np.maximum(truths, 1))]
     result: dict[str, Any] = {
         'faces': len(labels),
         'accuracy': float((predicted == labels).mean()),
-        'balanced_accuracy': float((hits[present] / truths[present]).mean()),
+        'balanced_accuracy': float(np.mean([recall for recall, truth in zip(recalls, truths)
+                                            if truth])),
         'nll': nll(probabilities, labels),
         'ece': expected_calibration_error(probabilities, labels),
-        'per_class': per_class,
+        'per_class': _per_class(confusion, names),
         'confusion': confusion.tolist(),
+        'confusion_normalised': [(row / row.sum()).tolist() if row.any() else [None] * len(row)
+                                 for row in confusion],
     }
     for group, values in (groups or {}).items():
-        result.setdefault('groups', {})[group] = {
-            str(value): {'faces': int((values == value).sum()),
-                         'accuracy': float((predicted == labels)[values == value].mean())}
-            for value in np.unique(values)}
+        table = _by_group(predicted, labels, values, names)
+        result.setdefault('groups', {})[group] = table
+        result.setdefault('group_gaps', {})[group] = _gap(table)
     return result
+
+
+def _confusion(predicted: Labels, labels: Labels, classes: int) -> npt.NDArray[np.int64]:
+    counts = np.bincount(labels * classes + predicted, minlength=classes ** 2)
+    return counts.reshape(classes, classes)
+
+
+def _per_class(confusion: npt.NDArray[np.int64], names: tuple[str, ...]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    columns = (confusion.diagonal(), confusion.sum(1), confusion.sum(0))
+    for name, *counts in zip(names, *columns):
+        hit, truth, called = (int(count) for count in counts)
+        result[name] = {'precision': hit / called if called else None,
+                        'recall': hit / truth if truth else None,
+                        'f1': 2 * hit / (truth + called) if truth + called else None,
+                        'faces': truth}
+    return result
+
+
+def _by_group(predicted: Labels, labels: Labels, values: npt.NDArray[np.str_],
+              names: tuple[str, ...]) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    for value in np.unique(values):
+        rows = values == value
+        confusion = _confusion(predicted[rows], labels[rows], len(names))
+        table[str(value)] = {
+            'faces': int(rows.sum()),
+            'accuracy': float((predicted == labels)[rows].mean()),
+            'recall': {name: each['recall']
+                       for name, each in _per_class(confusion, names).items()}}
+    return table
+
+
+def _gap(table: dict[str, Any]) -> dict[str, Any]:
+    mean = float(np.mean([each['accuracy'] for each in table.values()]))
+    lowest = min(table, key=lambda value: float(table[value]['accuracy']))
+    return {'mean': mean, 'lowest': lowest, 'below_mean': mean - table[lowest]['accuracy']}

@@ -1,49 +1,83 @@
-"""Running a TFLite file, for parity checks and for judging exported models."""
+"""Writing TFLite files of a network in three precisions, and running them as the robot does."""
 
-import importlib
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from face_affect_ros.affect.interpreter import Network
 from face_affect_ros.affect.types import AffectError
 
-RUNTIMES = ('ai_edge_litert.interpreter', 'tflite_runtime.interpreter', 'tensorflow.lite')
+#: float16: weights are stored in half the bytes and computed with in float32. int8: weights and
+#: activations are 8-bit integers from the first layer to the last.
+PRECISIONS = ('float32', 'float16', 'int8')
 
 
-def interpreter(path: Path, threads: int = 1) -> Any:
-    """Return an interpreter of the first runtime that is installed.
+def convert(network: Any, precision: str = 'float32',
+            samples: npt.NDArray[np.float32] | None = None) -> bytes:
+    """Return the TFLite file of a Keras network, batch size free, batch norm folded.
 
-    Raises AffectError where none is, or where the file is no TFLite model.
+    precision: one of PRECISIONS. Input and output stay float32 in all of them, so that one is as
+    good as the other to its caller. samples: (N, S, S, C) float32 network inputs from which int8
+    learns the range of each activation (Jacob et al. 2018). Needs Keras' TensorFlow backend.
+    Raises AffectError where the converter has no such form of one of the network's layers.
     """
-    for name in RUNTIMES:
-        try:
-            runtime = importlib.import_module(name)
-        except ImportError:
-            continue
-        try:
-            return runtime.Interpreter(model_path=str(path), num_threads=threads)
-        except (ValueError, RuntimeError, OSError) as error:
-            raise AffectError(f'{path}: cannot be run as a TFLite model: {error}') from error
-    raise AffectError('no TFLite runtime is installed; install one: python3 -m pip install '
-                      'ai-edge-litert')
+    import tensorflow as tf
+    from tensorflow.lite.python.convert_phase import ConverterError
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([_frozen(network)])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if precision == 'float16':
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    elif precision == 'int8':
+        if samples is None or not len(samples):
+            raise AffectError('int8 needs faces to learn the range of the activations from')
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.representative_dataset = lambda: ([each[np.newaxis]] for each in samples)
+    elif precision != 'float32':
+        raise AffectError(f"precision '{precision}' is not one of {', '.join(PRECISIONS)}")
+    try:
+        with warnings.catch_warnings():
+            # of statistics that another way of quantising would use
+            warnings.filterwarnings('ignore', message='Statistics for quantized inputs')
+            return bytes(converter.convert())
+    except (ConverterError, RuntimeError, ValueError) as error:
+        raise AffectError(f"network '{network.name}' cannot be converted to TFLite as "
+                          f'{precision}: {_reason(error)}') from error
 
 
 def predict(path: Path, inputs: npt.NDArray[np.float32], *, output: int = 0,
             batch: int = 64) -> npt.NDArray[np.float32]:
-    """Return one output for all inputs, (N, K) float32.
+    """Return one output for all inputs, (N, K) float32, by the robot's own interpreter.
 
-    inputs: (N, S, S, C) float32, scaled already. output: index of the output tensor.
+    inputs: (N, S, S, C) float32, scaled already. output: index of the output tensor. Raises
+    AffectError for a file that is no TFLite network.
     """
-    network = interpreter(path)
-    source = network.get_input_details()[0]['index']
-    results = []
-    for start in range(0, len(inputs), batch):
-        part = inputs[start:start + batch]
-        network.resize_tensor_input(source, part.shape)
-        network.allocate_tensors()
-        network.set_tensor(source, part)
-        network.invoke()
-        results.append(network.get_tensor(network.get_output_details()[output]['index']).copy())
-    return np.concatenate(results)
+    network = Network(path)
+    return np.concatenate([network(inputs[start:start + batch])[output]
+                           for start in range(0, len(inputs), batch)])
+
+
+def _reason(error: Exception) -> str:
+    """Return the line of the converter's many that names the operators, else the first."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return next((line for line in lines if line.startswith(('TF Select ops', 'Custom ops'))),
+                lines[0])
+
+
+def _frozen(network: Any) -> Any:
+    """Return the network as a function of constants.
+
+    The weights of a Keras 3 network would stay variables, which the robot cannot read.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+    signature = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32, name='image')
+    function = tf.function(lambda image: network(image, training=False),
+                           input_signature=[signature])
+    return convert_variables_to_constants_v2(function.get_concrete_function())

@@ -14,6 +14,9 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser('export', help='turn a trained network into a model of the '
                                    'robot: model.tflite and card.yaml')
     parser.add_argument('folder', type=Path, help='folder of the training run')
+    parser.add_argument('--precision', nargs='+', default=['float32'],
+                        choices=('float32', 'float16', 'int8'), help='of the files to write: '
+                        'NAME, NAME_float16, NAME_int8 (default: float32)')
     parser.add_argument('--models', type=Path, default=Path('models'), help='folder of models')
     parser.add_argument('--name', help="the model's name (default: the experiment's)")
     parser.add_argument('--unknown-share', type=float, default=0.1, help='share of the validation '
@@ -24,12 +27,14 @@ def register(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export; return the exit code."""
+    if not 0.0 <= args.unknown_share < 1.0:
+        raise AffectError(f'--unknown-share {args.unknown_share:g}: must lie in [0, 1)')
     if 'keras' in sys.modules and sys.modules['keras'].backend.backend() != 'tensorflow':
         raise AffectError('export needs the TensorFlow backend: set KERAS_BACKEND=tensorflow')
     os.environ['KERAS_BACKEND'] = 'tensorflow'
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
     from face_affect_training.export import export
-    folder = export(args.folder, args.models, name=args.name, unknown_share=args.unknown_share,
-                    cache_folder=args.cache)
-    print(folder)
+    for exported in export(args.folder, args.models, name=args.name, precisions=args.precision,
+                           unknown_share=args.unknown_share, cache_folder=args.cache):
+        print(exported.line())
     return 0

@@ -1,0 +1,103 @@
+"""What can be judged: a model of the robot, or a network that Keras has just trained."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from face_affect_ros.affect.classifier import Classifier
+from face_affect_ros.affect.crop import CropSpec
+from face_affect_ros.affect.model_store import CARD, Head, ModelCard, load_card
+from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
+from face_affect_training.evaluate.checkpoints import experiment_of, load_network
+
+Answer = Callable[[ImageArray], FloatArray]
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One head of a model, ready to be asked.
+
+    form: 'tflite' or 'keras'. spec: its crop. answer: from (N, size, size, channels) uint8 to
+    calibrated probabilities (N, K). threads: that it runs on, 0 where the framework decides.
+    """
+
+    name: str
+    form: str
+    path: Path
+    sha256: str
+    head: Head
+    spec: CropSpec
+    answer: Answer
+    threads: int
+
+
+def open_contestant(model: str, *, task: str | None = None, threads: int = 1) -> Contestant:
+    """Return a model to judge.
+
+    model: name of one of the robot's models, its folder, its card or the .tflite file beside the
+    card; or a run's folder, or a .keras file beside its experiment.yaml. task: which head, where
+    there are several. Raises AffectError where the model is not found or lacks the task.
+    """
+    path = Path(model).expanduser()
+    if path.suffix == '.keras':
+        return _checkpoint(path, task)
+    if (path / 'experiment.yaml').is_file() and not (path / CARD).is_file():
+        return _checkpoint(path / 'best.keras', task)
+    if path.suffix == '.tflite':
+        return _robot_model(_card_beside(path), task, threads)
+    return _robot_model(load_card(model), task, threads)
+
+
+def _card_beside(path: Path) -> ModelCard:
+    if not (path.parent / CARD).is_file():
+        raise AffectError(f'{path}: there is no {CARD} beside it, which says what the network '
+                          'wants to see')
+    card = load_card(str(path.parent / CARD))
+    if not path.is_file() or not card.path.samefile(path):
+        raise AffectError(f'{path}: is not the file of the {CARD} beside it, that is '
+                          f'{card.path.name}')
+    return card
+
+
+def _robot_model(card: ModelCard, task: str | None, threads: int) -> Contestant:
+    if card.kind != 'classifier':
+        raise AffectError(f"model '{card.name}' is a {card.kind}, only classifiers can be judged")
+    head = _head(card, task)
+    classifier = Classifier(card, tasks=[head.task], num_threads=threads)
+    return Contestant(name=card.name, form='tflite', path=card.path, sha256=card.sha256, head=head,
+                      spec=card.crop, threads=threads,
+                      answer=lambda crops: classifier(crops)[head.task])
+
+
+def _head(card: ModelCard, task: str | None) -> Head:
+    heads = [head for head in card.heads if task in (None, head.task)]
+    known = ' and '.join(head.task for head in card.heads) or 'no task'
+    if not heads:
+        raise AffectError(f"model '{card.name}' answers {known}, not {task}")
+    if len(heads) > 1:
+        raise AffectError(f"model '{card.name}' answers {known}; choose one with --task")
+    return heads[0]
+
+
+def _checkpoint(file: Path, task: str | None) -> Contestant:
+    experiment = experiment_of(file)
+    if task not in (None, experiment.task):
+        raise AffectError(f'{file}: answers {experiment.task}, not {task}')
+    network = load_network(file, experiment)
+    # nothing is calibrated before export, and no threshold chosen
+    head = Head(experiment.task, 0, experiment.labels, threshold=0.0, temperature=1.0)
+    return Contestant(name=f'{file.parent.name}/{file.name}', form='keras', path=file,
+                      sha256=hashlib.sha256(file.read_bytes()).hexdigest(), head=head,
+                      spec=experiment.input.spec(), threads=0,
+                      answer=_of_keras(network, experiment.input.scale, experiment.input.offset))
+
+
+def _of_keras(network: Any, scale: float, offset: float) -> Answer:
+    def answer(crops: ImageArray) -> FloatArray:
+        inputs = crops.astype(np.float32) * np.float32(scale) + np.float32(offset)
+        return np.asarray(network.predict_on_batch(inputs), np.float32)
+    return answer

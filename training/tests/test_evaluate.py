@@ -1,0 +1,324 @@
+"""Judging: the figures are right, the files are read or refused, the command prints JSON only."""
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from sklearn.metrics import (
+    balanced_accuracy_score,
+    confusion_matrix,
+    precision_recall_fscore_support,
+)
+
+from face_affect_ros.affect.classifier import Classifier
+from face_affect_ros.affect.model_store import find_model, load_card
+from face_affect_ros.affect.types import EMOTIONS, GENDERS, AffectError
+from face_affect_ros.media.portrait import portrait_path
+from face_affect_training.__main__ import main
+from face_affect_training.evaluate import faces_of_npz, open_contestant, whole_crops
+from face_affect_training.metrics import coverage, coverage_curve, report
+
+LABELS_OF = {'emotion_mini_xception': EMOTIONS, 'gender_mini_xception': GENDERS}
+
+
+def portraits(count: int) -> np.ndarray:
+    """Return different views of a face, (count, 60, 60, 3) RGB uint8."""
+    random = np.random.default_rng(5)
+    face = cv2.cvtColor(cv2.imread(str(portrait_path())), cv2.COLOR_BGR2RGB)[50:210, 150:310]
+    views = []
+    for index in range(count):
+        left, top = random.integers(0, 40, 2)
+        view = cv2.resize(face[top:top + 120, left:left + 120], (60, 60))
+        views.append(255 - view if index % 3 == 0 else view[:, ::-1] if index % 3 else view)
+    return np.stack(views)
+
+
+def answers(name: str, images: np.ndarray) -> np.ndarray:
+    """Return the robot's probabilities for RGB pictures."""
+    card = load_card(name)
+    crops = whole_crops(np.ascontiguousarray(images[..., ::-1]), card.crop)
+    return Classifier(card)(crops)[card.heads[0].task]
+
+
+def known_file(path: Path, name: str, **more: Any) -> tuple[Path, np.ndarray, np.ndarray]:
+    """Write 20 faces of which the model knows 14; return file, probabilities and labels."""
+    images = portraits(20)
+    probabilities = answers(name, images)
+    labels = probabilities.argmax(1)
+    labels[14:] = (labels[14:] + 1) % len(LABELS_OF[name])
+    np.savez(path, images=images, labels=labels, **more)
+    return path, probabilities, labels
+
+
+def judged(capsys: pytest.CaptureFixture[str], *arguments: Any) -> dict[str, Any]:
+    """Return what the command prints, which is JSON and nothing else."""
+    assert main(['evaluate', *map(str, arguments)]) == 0
+    return dict(json.loads(capsys.readouterr().out))
+
+
+@pytest.mark.parametrize('name', LABELS_OF)
+def test_shipped_models_get_the_figures_of_their_answers(
+        name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    race = np.array(['a', 'b'] * 10)
+    file, probabilities, labels = known_file(tmp_path / 'faces.npz', name, groups=race)
+    result = judged(capsys, '--model', name, '--npz', file)
+    assert result['accuracy'] == 0.7 and result['faces'] == 20
+    predicted, confidence = probabilities.argmax(1), probabilities.max(1)
+    head = load_card(name).heads[0]
+    known = confidence >= head.threshold
+    assert result['threshold'] == head.threshold
+    assert result['known_share'] == known.mean()
+    assert result['accuracy_where_known'] == (predicted == labels)[known].mean()
+    matrix = np.zeros((len(head.labels),) * 2, int)
+    for label, guess in zip(labels, predicted):
+        matrix[label, guess] += 1
+    assert result['confusion'] == matrix.tolist()
+    for value in 'ab':
+        rows = race == value
+        entry = result['groups']['group'][value]
+        assert entry['faces'] == 10
+        assert entry['accuracy'] == (predicted == labels)[rows].mean()
+        for index, label in enumerate(head.labels):
+            of_class = rows & (labels == index)
+            right = (predicted == labels)[of_class].mean() if of_class.any() else None
+            assert entry['recall'][label] == right
+    speed = result['milliseconds_per_face']
+    assert min(speed['alone'], speed['in_batch'], *speed['cpu_time'].values()) > 0.0
+    assert speed['threads'] == 1 and speed['cpu']
+
+
+def test_figures_agree_with_scikit_learn() -> None:
+    random = np.random.default_rng(0)
+    probabilities = random.dirichlet(np.ones(7) * 0.5, 500)
+    labels = np.where(random.random(500) < 0.5, probabilities.argmax(1),
+                      random.integers(0, 6, 500))   # class 6 may be predicted only
+    result = report(probabilities, labels, EMOTIONS)
+    predicted = probabilities.argmax(1)
+    matrix = confusion_matrix(labels, predicted, labels=range(7))
+    assert result['confusion'] == matrix.tolist()
+    present = sorted(set(labels.tolist()))
+    precision, recall, f1, faces = precision_recall_fscore_support(
+        labels, predicted, labels=present, zero_division=0)
+    for row, index in enumerate(present):
+        entry = result['per_class'][EMOTIONS[index]]
+        np.testing.assert_allclose(
+            [entry['precision'], entry['recall'], entry['f1'], entry['faces']],
+            [precision[row], recall[row], f1[row], faces[row]])
+    np.testing.assert_allclose(result['balanced_accuracy'],
+                               np.mean(recall), atol=1e-12)
+    normalised = np.array(result['confusion_normalised'][:6], float)
+    np.testing.assert_allclose(normalised.sum(1), 1.0)
+    gender = report(probabilities[:, :2] / probabilities[:, :2].sum(1, keepdims=True),
+                    labels % 2, GENDERS)
+    np.testing.assert_allclose(gender['balanced_accuracy'], balanced_accuracy_score(
+        labels % 2, probabilities[:, :2].argmax(1)))
+
+
+def test_a_class_without_faces_has_no_recall() -> None:
+    result = report(np.array([[0.9, 0.1], [0.4, 0.6]]), np.array([0, 0]), GENDERS)
+    assert result['per_class']['man'] == {'precision': 0.0, 'recall': None, 'f1': 0.0, 'faces': 0}
+    assert result['confusion_normalised'] == [[0.5, 0.5], [None, None]]
+    assert result['balanced_accuracy'] == 0.5
+
+
+def test_calibration_error_of_a_boaster() -> None:
+    """Ninety per cent sure, right half of the time."""
+    probabilities = np.tile([0.9, 0.1], (10, 1))
+    result = report(probabilities, np.array([0, 1] * 5), GENDERS)
+    np.testing.assert_allclose(result['ece'], 0.4)
+    np.testing.assert_allclose(result['nll'], -0.5 * (np.log(0.9) + np.log(0.1)))
+
+
+def test_the_lowest_group_is_named() -> None:
+    probabilities = np.array([[0.9, 0.1]] * 8)
+    labels = np.array([0, 0, 0, 0, 0, 1, 1, 1])
+    result = report(probabilities, labels, GENDERS, {'race': np.array(list('xxxxyyyy'))})
+    assert result['group_gaps']['race'] == {'mean': 0.625, 'lowest': 'y', 'below_mean': 0.375}
+    assert result['groups']['race']['x']['recall'] == {'woman': 1.0, 'man': None}
+
+
+def test_coverage_by_threshold() -> None:
+    probabilities = np.array([[0.52, 0.48], [0.3, 0.7], [0.1, 0.9], [0.6, 0.4]])
+    labels = np.array([1, 1, 1, 1])
+    assert coverage(probabilities, labels, 0.65) == {
+        'threshold': 0.65, 'known_share': 0.5, 'accuracy_where_known': 1.0}
+    assert coverage(probabilities, labels, 0.95)['accuracy_where_known'] is None
+    curve = coverage_curve(probabilities, labels)
+    assert curve[0] == {'threshold': 0.0, 'known_share': 1.0, 'accuracy_where_known': 0.5}
+    assert [row['known_share'] for row in curve] == sorted((row['known_share'] for row in curve),
+                                                           reverse=True)
+    assert curve[-1]['threshold'] == 0.9
+
+
+def test_a_report_is_written_as_json_markdown_and_picture(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, _, _ = known_file(tmp_path / 'faces.npz', 'emotion_mini_xception',
+                            group_age=np.array([20, 70] * 10))
+    out = tmp_path / 'deep' / 'report'
+    result = judged(capsys, '--model', 'emotion_mini_xception', '--npz', file, '--out', out,
+                    '--task', 'emotion', '--threads', 2)
+    assert json.loads((out / 'report.json').read_text()) == result
+    assert result['milliseconds_per_face']['threads'] == 2
+    page = (out / 'report.md').read_text()
+    for text in ('# emotion_mini_xception on faces.npz', '| accuracy | 70.0 % |', 'confusion.png',
+                 '## By age', '| 70 | 10 |', '| 0.00 | 100.0 % | 70.0 % |'):
+        assert text in page, text
+    rows = [line for line in page.splitlines() if line.startswith('|')]
+    assert all(line.endswith(' |') for line in rows)
+    picture = cv2.imread(str(out / 'confusion.png'))
+    assert picture.shape[0] > 500 and picture.shape[1] > 500
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
+
+
+def small(**changes: Any) -> dict[str, Any]:
+    """Return the arrays of a good file, some of them changed, None removed."""
+    arrays = {'images': np.zeros((4, 9, 8), np.uint8), 'labels': np.array([0, 1, 0, 1]), **changes}
+    return {key: value for key, value in arrays.items() if value is not None}
+
+
+@pytest.mark.parametrize(('changes', 'complaint'), [
+    ({'images': None}, 'the array images is missing; it holds labels'),
+    ({'images': None, 'labels': None}, 'the array images and labels is missing'),
+    ({'images': np.zeros((4, 9, 8))}, r'images must be uint8 .* they are float64 \(4, 9, 8\)'),
+    ({'images': np.full((4, 9, 8), np.nan, np.float32)}, 'images must be uint8'),
+    ({'images': np.zeros((4, 9, 8, 4), np.uint8)}, r'images must be .* uint8 \(4, 9, 8, 4\)'),
+    ({'images': np.zeros((4, 3, 9, 8), np.uint8)}, 'images must be uint8'),
+    ({'images': np.zeros((4, 72), np.uint8)}, 'images must be uint8'),
+    ({'images': np.array([np.zeros((9, 8)), None, 1, 2], object)}, 'numbers and strings: Object'),
+    ({'images': np.zeros((0, 9, 8), np.uint8), 'labels': np.zeros(0, int)}, 'images is empty'),
+    ({'images': np.zeros((4, 0, 8), np.uint8)}, 'images is empty'),
+    ({'labels': np.array([0, 1, 0])}, '4 images, but 3 labels'),
+    ({'labels': np.array([0, 1, np.nan, 0])}, r'labels must be integers \(N,\), they are float64'),
+    ({'labels': np.zeros((4, 2), int)}, r'labels must be integers \(N,\), they are int64'),
+    ({'labels': np.array(['a', 'b', 'a', 'b'])}, 'labels must be integers'),
+    ({'groups': np.array(['a', 'b'])}, r"the group 'group' must be .* each of the 4 images"),
+    ({'groups': np.zeros((4, 2, 2))}, "the group 'group' must be"),
+    ({'groups': np.zeros((4, 0))}, "the group 'group' must be"),
+    ({'group_race': np.zeros(3)}, "the group 'race' must be"),
+    ({'groups': np.array([{}, 1, 2, 3], object)}, 'numbers and strings: Object'),
+])
+def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path: Path, changes: dict[str, Any],
+                                                  complaint: str) -> None:
+    path = tmp_path / 'wrong.npz'
+    np.savez(path, **small(**changes))
+    with pytest.raises(AffectError, match=f'wrong.npz: .*{complaint}'):
+        faces_of_npz(path)
+
+
+def test_what_is_no_npz_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / 'wrong.npz'
+    with pytest.raises(AffectError, match='No such file'):
+        faces_of_npz(path)
+    path.write_text('images, labels')
+    with pytest.raises(AffectError, match='cannot be read as an .npz file'):
+        faces_of_npz(path)
+    with path.open('wb') as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(AffectError, match='is one array, not an .npz file'):
+        faces_of_npz(path)
+    np.savez_compressed(path, **small(images=np.random.default_rng(0).integers(
+        0, 255, (4, 90, 80), np.uint8)))
+    content = bytearray(path.read_bytes())
+    content[3000:3200] = bytes(200)
+    path.write_bytes(content)
+    with pytest.raises(AffectError, match='cannot be read as an .npz file'):
+        faces_of_npz(path)
+    assert main(['evaluate', '--model', 'emotion_mini_xception', '--npz', str(tmp_path)]) == 1
+    output = capsys.readouterr()
+    assert output.out == '' and str(tmp_path) in output.err
+
+
+def test_every_form_of_picture_and_group_is_read(tmp_path: Path) -> None:
+    path = tmp_path / 'faces.npz'
+    random = np.random.default_rng(1)
+    colour = random.integers(0, 256, (4, 9, 8, 3), np.uint8)
+    np.savez(path, **small(images=colour, labels=np.array([0, 1, 0, 1], np.uint8)))
+    faces = faces_of_npz(path)
+    np.testing.assert_array_equal(faces.images, colour[..., ::-1])   # BGR, as OpenCV has it
+    assert faces.labels.dtype == np.int64 and faces.groups == {}
+    np.savez(path, **small(images=colour[..., :1]))
+    np.testing.assert_array_equal(faces_of_npz(path).images, colour[..., 0])
+    table = np.array([('x', 3), ('y', 4), ('x', 3), ('y', 4)], [('race', 'U1'), ('age', int)])
+    for groups, wanted in (
+            ({'groups': np.array([1, 2, 1, 2])}, {'group': ['1', '2', '1', '2']}),
+            ({'groups': np.array([[1], [2], [1], [2]])}, {'group': ['1', '2', '1', '2']}),
+            ({'groups': np.array([b'a', b'b', b'\xff', b'a'])},
+             {'group': ['a', 'b', '\ufffd', 'a']}),
+            ({'groups': np.array([['a', 'x'], ['b', 'y']] * 2)},
+             {'group0': ['a', 'b', 'a', 'b'], 'group1': ['x', 'y', 'x', 'y']}),
+            ({'groups': table}, {'race': ['x', 'y', 'x', 'y'], 'age': ['3', '4', '3', '4']}),
+            ({'group_race': np.array(list('abab')), 'groups': np.arange(4)},
+             {'race': ['a', 'b', 'a', 'b'], 'group': ['0', '1', '2', '3']})):
+        np.savez(path, **small(**groups))
+        read = faces_of_npz(path).groups
+        assert {name: values.tolist() for name, values in read.items()} == wanted
+
+
+@pytest.mark.parametrize(('labels', 'reach'), [([0, 2], 'from 0 to 2'), ([-1, 1], 'from -1 to 1')])
+def test_labels_that_the_model_does_not_have_are_named(
+        labels: list[int], reach: str, tmp_path: Path,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / 'faces.npz'
+    np.savez(path, images=np.zeros((2, 48, 48), np.uint8), labels=np.array(labels))
+    assert main(['evaluate', '--model', 'gender_mini_xception', '--npz', str(path)]) == 1
+    output = capsys.readouterr()
+    assert output.out == ''
+    assert f'faces.npz: labels reach {reach}; those of gender are 0 woman, 1 man' in output.err
+
+
+def test_a_data_set_must_be_about_the_models_task(sheets: Path,
+                                                  capsys: pytest.CaptureFixture[str]) -> None:
+    data = ['--data', 'fer2013_sheets', str(sheets), 'PublicTest']
+    assert main(['evaluate', '--model', 'gender_mini_xception', *data]) == 1
+    assert 'answers gender, not emotion' in capsys.readouterr().err
+    assert main(['evaluate', '--model', 'gender_mini_xception', *data, '--task', 'gender']) == 1
+    assert 'holds labels of emotion, not of gender' in capsys.readouterr().err
+    result = judged(capsys, '--model', 'emotion_mini_xception', *data)
+    assert result['faces'] == 70 and 0.0 <= result['accuracy'] <= 1.0
+
+
+def test_a_model_is_found_by_name_folder_card_and_file(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(find_model('gender_mini_xception'), tmp_path / 'mine'))
+    shutil.copy(folder / 'model.tflite', folder / 'other.tflite')
+    for name in ('gender_mini_xception', folder, folder / 'card.yaml', folder / 'model.tflite'):
+        found = open_contestant(str(name))
+        assert (found.form, found.name) == ('tflite', 'gender_mini_xception')
+    with pytest.raises(AffectError, match='is not the file of the card.yaml beside it'):
+        open_contestant(str(folder / 'other.tflite'))
+    (folder / 'card.yaml').unlink()
+    with pytest.raises(AffectError, match='there is no card.yaml beside it'):
+        open_contestant(str(folder / 'model.tflite'))
+    with pytest.raises(AffectError, match='only classifiers can be judged'):
+        open_contestant('blazeface_back')
+    with pytest.raises(AffectError, match='answers gender, not emotion'):
+        open_contestant('gender_mini_xception', task='emotion')
+
+
+def test_a_checkpoint_needs_its_experiment(experiment: Path, tmp_path: Path) -> None:
+    run = tmp_path / 'run'
+    run.mkdir()
+    with pytest.raises(AffectError, match='run: there is no best.keras; train first'):
+        open_contestant(str(run / 'best.keras'))
+    (run / 'best.keras').write_bytes(b'weights')
+    with pytest.raises(AffectError, match='best.keras: is no .keras file, or only a part of one'):
+        open_contestant(str(run / 'best.keras'))
+    with zipfile.ZipFile(run / 'best.keras', 'w') as file:
+        file.writestr('metadata.json', '{}')
+    with pytest.raises(AffectError, match='there is no experiment.yaml beside it'):
+        open_contestant(str(run / 'best.keras'))
+    shutil.copy(experiment, run / 'experiment.yaml')
+    with pytest.raises(AffectError, match='best.keras: answers emotion, not gender'):
+        open_contestant(str(run), task='gender')
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_the_work(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / 'file').write_text('in the way')
+    assert main(['evaluate', '--model', 'no_such_model', '--npz', 'none.npz', '--out',
+                 str(tmp_path / 'file' / 'report')]) == 1
+    assert 'cannot be made a folder for the report' in capsys.readouterr().err

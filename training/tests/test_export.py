@@ -1,0 +1,256 @@
+"""Export: three precisions of a small network say what Keras says, and their cards say how."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from face_affect_ros.affect.classifier import Classifier
+from face_affect_ros.affect.interpreter import Network, load_runtime
+from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.types import EMOTIONS, GENDERS, AffectError
+from face_affect_training.__main__ import main
+from face_affect_training.data import read
+from face_affect_training.evaluate import evaluate, open_contestant, whole_crops
+from face_affect_training.evaluate.checkpoints import experiment_of, load_network
+from face_affect_training.export_parity import LIMITS, check_parity
+from face_affect_training.tflite import convert, predict
+
+keras = pytest.importorskip('keras', reason='Keras is not installed')
+if keras.backend.backend() != 'tensorflow':
+    pytest.skip('only the TensorFlow backend converts', allow_module_level=True)
+
+NAMES = {'float32': 'small', 'float16': 'small_float16', 'int8': 'small_int8'}
+
+
+@pytest.fixture(scope='module')
+def run(sheets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a short training run of a mini-Xception."""
+    from face_affect_training.experiment import load_experiment
+    from face_affect_training.train import train
+    folder = tmp_path_factory.mktemp('run')
+    plan = folder.with_suffix('.yaml')
+    plan.write_text(yaml.safe_dump({
+        'name': 'small', 'task': 'emotion', 'seed': 5,
+        'data': {'reader': 'fer2013_sheets', 'path': str(sheets), 'train': 'Training',
+                 'validation': 'PublicTest'},
+        'input': {'size': 24}, 'network': {'name': 'mini_xception'},
+        'augmentation': {'roll': 3.0, 'erase': 0.0, 'noise': 0.0},
+        'training': {'epochs': 2, 'batch': 28, 'learning_rate': 0.01, 'warmup_epochs': 1,
+                     'ema': 0.5, 'workers': 0}}))
+    train(load_experiment(plan), folder)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def models(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of its three models."""
+    folder = tmp_path_factory.mktemp('models')
+    assert main(['export', str(run), '--models', str(folder), '--precision', *NAMES]) == 0
+    return folder
+
+
+@pytest.fixture(scope='module')
+def asked(run: Path, sheets: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return network inputs and what Keras says of them.
+
+    70 validation faces, and 70 mixtures of two of them, of which it is less certain.
+    """
+    experiment = experiment_of(run / 'best.keras')
+    crops = whole_crops(read('fer2013_sheets', sheets, 'PublicTest').images,
+                        experiment.input.spec())
+    plain = crops.astype(np.float32) * np.float32(2 / 255) - np.float32(1)
+    mixed = np.linspace(0.3, 0.7, len(plain), dtype=np.float32)[:, np.newaxis, np.newaxis,
+                                                                np.newaxis]
+    inputs = np.concatenate([plain, mixed * plain + (1 - mixed) * np.roll(plain, 1, axis=0)])
+    return inputs, load_network(run / 'best.keras', experiment).predict(inputs, verbose=0)
+
+
+def test_float32_is_keras(models: Path, asked: tuple[np.ndarray, np.ndarray]) -> None:
+    inputs, theirs = asked
+    # it has learnt to tell faces apart, and is not certain everywhere
+    assert len(set(theirs.argmax(1).tolist())) > 3 and (theirs.max(1) < 0.9).sum() > 10
+    ours = predict(models / 'small' / 'model.tflite', inputs)
+    assert np.abs(ours - theirs).max() <= 1e-4
+
+
+@pytest.mark.parametrize('precision', ['float16', 'int8'])
+def test_twins_agree_with_keras_and_are_smaller(
+        precision: str, models: Path, asked: tuple[np.ndarray, np.ndarray]) -> None:
+    inputs, theirs = asked
+    path = models / NAMES[precision] / 'model.tflite'
+    ours = predict(path, inputs)
+    assert (ours.argmax(1) == theirs.argmax(1)).mean() >= LIMITS[precision].agreement
+    assert 0.0 < np.abs(ours - theirs).max() <= LIMITS[precision].difference
+    assert path.stat().st_size < 0.75 * (models / 'small' / 'model.tflite').stat().st_size
+    card = load_card(str(path.parent))
+    parity = card.facts['parity']
+    assert parity['faces'] == 70 and card.facts['precision'] == precision
+    ours, theirs = ours[:70], theirs[:70]
+    assert parity['max_difference'] == pytest.approx(np.abs(ours - theirs).max(), abs=1e-6)
+    assert parity['label_agreement'] == (ours.argmax(1) == theirs.argmax(1)).mean()
+
+
+def tensor_types(path: Path) -> dict[str, int]:
+    """Return how many tensors of each number type a network has, its ends left out."""
+    interpreter = load_runtime()(model_path=str(path))
+    ends = {detail['index'] for detail in (*interpreter.get_input_details(),
+                                           *interpreter.get_output_details())}
+    counts: dict[str, int] = {}
+    for detail in interpreter.get_tensor_details():
+        if detail['index'] not in ends:
+            name = np.dtype(detail['dtype']).name
+            counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def test_int8_computes_in_integers_only(models: Path) -> None:
+    assert set(tensor_types(models / 'small_int8' / 'model.tflite')) <= {'int8', 'int32'}
+    assert tensor_types(models / 'small_float16' / 'model.tflite')['float16'] > 10
+    assert 'float32' in tensor_types(models / 'small' / 'model.tflite')
+    learnt = load_card(str(models / 'small_int8')).facts['quantisation']
+    assert learnt['faces'] == 280 and 'Training' in learnt['ranges_from']
+
+
+@pytest.mark.parametrize('name', NAMES.values())
+def test_the_robot_runs_any_number_of_faces(name: str, models: Path) -> None:
+    classifier = Classifier(load_card(str(models / name)))
+    crops = np.random.default_rng(2).integers(0, 256, (5, 24, 24, 1), np.uint8)
+    together = classifier(crops)['emotion']
+    assert together.shape == (5, len(EMOTIONS))
+    np.testing.assert_allclose(together.sum(1), 1.0, atol=1e-5)
+    alone = np.concatenate([classifier(crop[np.newaxis])['emotion'] for crop in crops])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_a_checkpoint_is_judged_like_its_model(run: Path, models: Path, sheets: Path) -> None:
+    faces = read('fer2013_sheets', sheets, 'PublicTest')
+    network = evaluate(str(run), faces)
+    same = evaluate(str(run / 'best.keras'), faces, task='emotion')
+    model = evaluate(str(models / 'small'), faces)
+    assert network['form'] == 'keras' and network['milliseconds_per_face'] is None
+    assert network['accuracy'] == same['accuracy'] == model['accuracy'] > 0.5
+    assert network['confusion'] == model['confusion']
+    assert (network['temperature'], network['threshold']) == (1.0, 0.0)
+
+
+def test_a_card_says_what_evaluate_says(models: Path, sheets: Path,
+                                        capsys: pytest.CaptureFixture[str]) -> None:
+    for name in NAMES.values():
+        assert main(['evaluate', '--model', str(models / name), '--data', 'fer2013_sheets',
+                     str(sheets), 'PublicTest']) == 0
+        result = json.loads(capsys.readouterr().out)
+        facts = load_card(str(models / name)).facts
+        assert facts['bytes'] == result['bytes'] and facts['sha256'] == result['sha256']
+        for key in ('accuracy', 'balanced_accuracy', 'nll', 'ece', 'known_share'):
+            assert facts['metrics'][key] == pytest.approx(result[key], abs=1e-3), key
+        assert facts['metrics']['recall'] == {
+            label: pytest.approx(entry['recall'], abs=1e-4)
+            for label, entry in result['per_class'].items()}
+
+
+def test_the_command_prints_parity(run: Path, tmp_path: Path,
+                                   capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(['export', str(run), '--models', str(tmp_path), '--name', 'mine']) == 0
+    output = capsys.readouterr().out
+    assert output.startswith(f'{tmp_path}/mine: float32, ') and output.count('\n') == 1
+    assert 'against Keras on 70 faces: largest difference' in output
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ['mine']
+
+
+def test_a_file_that_differs_is_not_written() -> None:
+    theirs = np.random.default_rng(3).dirichlet(np.ones(7), 200)
+    labels = theirs.argmax(1)
+    for precision in LIMITS:
+        found = check_parity(theirs, theirs, labels, precision)
+        assert found['label_agreement'] == found['accuracy'] == 1.0
+        with pytest.raises(AffectError, match=f'the {precision} file differs from Keras'):
+            check_parity(theirs[::-1], theirs, labels, precision)
+        with pytest.raises(AffectError, match='differs from Keras by up to nan'):
+            check_parity(np.full_like(theirs, np.nan), theirs, labels, precision)
+    with pytest.raises(AffectError, match='allowed are 0.0001'):
+        check_parity(theirs + 2e-4, theirs, labels, 'float32')
+    assert check_parity(theirs + 2e-4, theirs, labels, 'float16')['max_difference'] < 3e-4
+
+
+def test_a_model_that_disagrees_leaves_nothing_behind(
+        run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from face_affect_training import export as module
+    another = keras.Sequential([keras.Input((24, 24, 1)), keras.layers.Flatten(),
+                                keras.layers.Dense(7, activation='softmax')])
+    other = convert(another)
+    monkeypatch.setattr(module, 'convert', lambda *_: other)
+    with pytest.raises(AffectError, match='the float32 file differs from Keras'):
+        module.export(run, tmp_path / 'models')
+    assert not (tmp_path / 'models').exists()
+
+
+def test_what_cannot_be_converted_is_said() -> None:
+    import tensorflow as tf
+
+    class Determinant(keras.layers.Layer):   # type: ignore[misc]
+        """A layer that TFLite has no operator for."""
+
+        def call(self, inputs: Any) -> Any:
+            return tf.linalg.det(inputs)[:, tf.newaxis]
+
+    image = keras.Input((4, 4), name='image')
+    network = keras.Model(image, Determinant()(image), name='exotic')
+    with pytest.raises(AffectError, match="'exotic' cannot be converted to TFLite as float32: "
+                                          'TF Select ops: MatrixDeterminant'):
+        convert(network)
+    with pytest.raises(AffectError, match='int8 needs faces'):
+        convert(network, 'int8')
+    with pytest.raises(AffectError, match="'int4' is not one of float32, float16, int8"):
+        convert(network, 'int4')
+
+
+def test_two_heads_are_judged_by_task(tmp_path: Path,
+                                      capsys: pytest.CaptureFixture[str]) -> None:
+    keras.utils.set_random_seed(2)
+    image = keras.Input((8, 8, 1), name='image')
+    trunk = keras.layers.Flatten()(image)
+    network = keras.Model(image, [keras.layers.Dense(7, activation='softmax')(trunk),
+                                  keras.layers.Dense(2, activation='softmax')(trunk)])
+    folder = tmp_path / 'both'
+    folder.mkdir()
+    (folder / 'model.tflite').write_bytes(convert(network))
+    sizes = [output.shape[1] for output in Network(folder / 'model.tflite')(
+        np.zeros((1, 8, 8, 1), np.float32))]
+    heads = [{'task': task, 'output': sizes.index(len(labels)), 'labels': list(labels),
+              'threshold': 0.4} for task, labels in (('emotion', EMOTIONS), ('gender', GENDERS))]
+    (folder / 'card.yaml').write_text(yaml.safe_dump({
+        'name': 'both', 'kind': 'classifier', 'file': 'model.tflite', 'heads': heads,
+        'sha256': hashlib.sha256((folder / 'model.tflite').read_bytes()).hexdigest(),
+        'input': {'size': 8, 'channels': 1, 'scale': 1 / 255, 'offset': 0.0}}))
+    images = np.random.default_rng(0).integers(0, 256, (12, 8, 8), np.uint8)
+    theirs = network.predict(images[..., np.newaxis] / np.float32(255), verbose=0)[1].argmax(1)
+    np.savez(tmp_path / 'faces.npz', images=images, labels=theirs)
+    command = ['evaluate', '--model', str(folder), '--npz', str(tmp_path / 'faces.npz')]
+    assert main(command) == 1
+    assert "'both' answers emotion and gender; choose one with --task" in capsys.readouterr().err
+    assert main([*command, '--task', 'gender']) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result['task'], result['accuracy']) == ('gender', 1.0)
+    assert open_contestant(str(folder), task='emotion').head.labels == EMOTIONS
+
+
+def test_wrong_calls_are_named(tmp_path: Path, run: Path,
+                               capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(['export', str(tmp_path / 'none')]) == 1
+    assert 'none: there is no best.keras; train first' in capsys.readouterr().err
+    assert main(['export', str(run), '--unknown-share', '1.5']) == 1
+    assert '--unknown-share 1.5: must lie in [0, 1)' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(['export', str(run), '--precision', 'int4'])
+
+
+def test_the_shipped_emotion_model_is_as_small_as_the_papers() -> None:
+    """855 KB is the size of the paper's weights; its network has 58,423 parameters."""
+    card = load_card('emotion_mini_xception')
+    assert card.path.stat().st_size == card.facts['bytes'] <= 855_000
+    assert card.facts['parameters'] == 58_423
