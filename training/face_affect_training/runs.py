@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def take_weights(network: keras.Model, file: Path) -> None:
         raise AffectError(f'{file}: does not exist; train it first')
     try:
         network.load_weights(file)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise AffectError(f'{file}: does not hold the weights of a {network.name} of this form: '
                           f'{str(error).splitlines()[0]}') from error
 

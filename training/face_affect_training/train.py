@@ -17,11 +17,11 @@ from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_training import networks
 from face_affect_training.averaging import Averaged
 from face_affect_training.batches import Batches
-from face_affect_training.data import cache
+from face_affect_training.data.loading import load_splits
 from face_affect_training.data.subset import stratified
 from face_affect_training.data.targets import class_weights, make_targets
 from face_affect_training.data.types import FaceData
-from face_affect_training.experiment import Experiment, Training, data_path
+from face_affect_training.experiment import Experiment, Training
 from face_affect_training.metrics import nll
 from face_affect_training.networks.lowering import lowered
 from face_affect_training.runs import Run, build_network, take_weights
@@ -36,22 +36,12 @@ MEASURED = 1024
 
 def load_data(experiment: Experiment, folder: Path | None) -> tuple[FaceData, FaceData]:
     """Return the training and validation faces, with their counts printed and checked."""
-    data, result = experiment.data, []
-    for split, expected in ((data.train, data.expect_train),
-                            (data.validation, data.expect_validation)):
-        faces = cache.load(data.reader, data_path(data.path), split,
-                           channels=experiment.input.channels, cache=folder)
-        print(faces.table(), file=sys.stderr, flush=True)
-        if faces.task != experiment.task:
-            raise AffectError(f'{faces.source} holds labels of {faces.task}, the experiment is '
-                              f'about {experiment.task}')
-        if expected and len(faces) != expected:
-            raise AffectError(f'{faces.source}: {len(faces)} faces, but the experiment expects '
-                              f'{expected}; complete the data, or set data.expect_... to 0')
-        result.append(faces)
+    data = experiment.data
+    faces, judged = load_splits(data, experiment.task, channels=experiment.input.channels,
+                                cache_folder=folder)
     if data.subset:
-        result[0] = stratified(result[0], data.subset, seed=experiment.seed)
-    return result[0], result[1]
+        faces = stratified(faces, data.subset, seed=experiment.seed)
+    return faces, judged
 
 
 def train(experiment: Experiment, folder: Path, *, cache_folder: Path | None = None,

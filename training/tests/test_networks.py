@@ -1,55 +1,193 @@
-"""Every network builds, counts its parameters and learns."""
+"""Every network builds, counts its parameters, learns, is saved, and runs as TFLite."""
 
+import inspect
+from pathlib import Path
+from typing import Any
+
+import h5py
 import keras
 import numpy as np
 import pytest
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_training import networks
+from face_affect_training import networks, tflite
+from face_affect_training.describe import from_scratch
 
-COUNTS = {'mini_xception': 58_423, 'sequential_fully_cnn': 591_783, 'residual_cnn': 11_177_287}
-SMALL = {'residual_cnn': {'width': 8, 'blocks': 1}}
+COUNTS = {
+    'baseline': 129_351, 'five_layer_cnn': 684_199, 'five_layer_cnn_fractional': 2_076_839,
+    'deeper_cnn': 1_766_439, 'vgg16_finetuned': 14_847_815, 'vggface_finetuned': 14_847_815,
+    'sequential_fully_cnn': 591_783, 'mini_xception': 58_423, 'residual_cnn': 11_177_287}
+VGG = ('vgg16_finetuned', 'vggface_finetuned')
+#: Options that make networks quick. VGG's lower blocks cost the most to train.
+NARROW: dict[str, dict[str, Any]] = {
+    'five_layer_cnn': {'filters': (8, 12, 16), 'hidden': 16},
+    'five_layer_cnn_fractional': {'filters': (8, 12, 16), 'hidden': 16},
+    'deeper_cnn': {'filters': (8, 12, 16, 16), 'hidden': 16},
+    'residual_cnn': {'width': 8, 'blocks': 1},
+    **dict.fromkeys(VGG, {'weights': 'random', 'frozen_blocks': 4, 'hidden': 32})}
+
+
+def small_network(name: str, *, input_shape: tuple[int, int, int], classes: int) -> keras.Model:
+    """Return a quick network of the registry, without dropout."""
+    options = dict(NARROW.get(name, {}))
+    if 'dropout' in inspect.signature(networks.NETWORKS[name]).parameters:
+        options['dropout'] = 0.0
+    return networks.build(name, input_shape=input_shape, classes=classes, **options)
+
+
+def answer(network: keras.Model, inputs: np.ndarray) -> np.ndarray:
+    """Return what a network makes of inputs at inference."""
+    return keras.ops.convert_to_numpy(network(inputs, training=False))
 
 
 @pytest.mark.parametrize('name', networks.NETWORKS)
 def test_parameters(name: str) -> None:
     """The count is the one that the documents state."""
-    network = networks.build(name, input_shape=(48, 48, 1), classes=7)
+    network = networks.build(name, input_shape=(48, 48, 1), classes=7, **from_scratch(name))
     assert network.count_params() == COUNTS[name]
+    assert f'{COUNTS[name]:,}' in (inspect.getdoc(networks.NETWORKS[name]) or '')
+    assert [layer.name for layer in network.layers[-2:]] == ['logits', 'probabilities']
 
 
 @pytest.mark.parametrize('name', networks.NETWORKS)
-def test_learns(name: str) -> None:
-    """A few steps on one batch lower the loss; outputs are probabilities."""
+def test_learns_and_becomes_a_model(name: str, tmp_path: Path) -> None:
+    """A few steps on one batch lower the loss; file and TFLite twin answer as the network does."""
     keras.utils.set_random_seed(1)
-    network = networks.build(name, input_shape=(32, 32, 3), classes=2, **SMALL.get(name, {}))
+    network = small_network(name, input_shape=(32, 32, 3), classes=2)
     model = networks.from_pixels(network, scale=2 / 255, offset=-1.0)
     random = np.random.default_rng(0)
-    labels = np.arange(16) % 2
-    images = random.integers(0, 128, (16, 32, 32, 3)) + 100 * labels[:, None, None, None]
+    labels = np.arange(8) % 2
+    images = random.integers(0, 128, (8, 32, 32, 3)) + 100 * labels[:, None, None, None]
     images = images.astype(np.uint8)
-    model.compile(keras.optimizers.Adam(0.01),
-                  keras.losses.CategoricalCrossentropy(from_logits=True), jit_compile=False)
+    model.compile(keras.optimizers.Adam(1e-4 if name in VGG else 0.01),
+                  keras.losses.CategoricalCrossentropy(from_logits=True),
+                  run_eagerly=keras.backend.backend() == 'tensorflow')   # tracing takes longer
     targets = np.eye(2, dtype=np.float32)[labels]
-    losses = model.fit(images, targets, batch_size=16, epochs=12, verbose=0).history['loss']
+    losses = model.fit(images, targets, batch_size=8, epochs=12, verbose=0).history['loss']
     assert min(losses[-3:]) < 0.6 * losses[0]
-    probabilities = network.predict(images / np.float32(127.5) - 1, verbose=0)
+
+    inputs = images / np.float32(127.5) - 1
+    probabilities = answer(network, inputs)
     np.testing.assert_allclose(probabilities.sum(1), 1.0, atol=1e-5)
+    network.save(tmp_path / 'network.keras')
+    again = keras.saving.load_model(tmp_path / 'network.keras')
+    np.testing.assert_allclose(answer(again, inputs), probabilities, atol=1e-6)
+
+    if keras.backend.backend() != 'tensorflow':
+        pytest.skip('the TFLite twin is not looked at: only TensorFlow writes TFLite')
+    from face_affect_training.export import convert
+    (tmp_path / 'model.tflite').write_bytes(convert(network))
+    twin = tflite.predict(tmp_path / 'model.tflite', inputs)
+    np.testing.assert_allclose(twin, probabilities, atol=1e-4)
 
 
-def test_shifted_depthwise_is_the_same_function() -> None:
-    """Both ways to compute a depth-wise convolution agree."""
-    plain, shifted = (networks.build('mini_xception', input_shape=(32, 32, 1), classes=7,
-                                     shifted_depthwise=way) for way in (False, True))
-    shifted.set_weights(plain.get_weights())
-    images = np.random.default_rng(0).uniform(-1, 1, (4, 32, 32, 1)).astype(np.float32)
-    np.testing.assert_allclose(plain.predict(images, verbose=0),
-                               shifted.predict(images, verbose=0), atol=1e-5)
+@pytest.mark.parametrize('name', ['baseline', 'five_layer_cnn', 'five_layer_cnn_fractional',
+                                  'deeper_cnn', 'vgg16_finetuned'])
+def test_penalty_and_dropout(name: str) -> None:
+    """The penalty is the sum of the kernels' squares, and dropout is off where it is zero."""
+    options = {'input_shape': (32, 32, 1), 'classes': 7, **from_scratch(name)}
+    network = networks.build(name, regularisation=0.01, dropout=0.0, **options)
+    punished = [layer for layer in network.layers if getattr(layer, 'kernel_regularizer', None)]
+    assert {layer.name for layer in punished} >= {'classes'}
+    expected = sum(0.01 * np.sum(np.square(layer.get_weights()[0])) for layer in punished)
+    np.testing.assert_allclose(sum(float(loss) for loss in network.losses), expected, rtol=1e-4)
+    rates = [layer.rate for layer in network.layers if hasattr(layer, 'rate')]
+    assert rates == []
+    dropping = networks.build(name, dropout=0.3, **options)
+    assert dropping.losses == []
+    assert {layer.rate for layer in dropping.layers if hasattr(layer, 'rate')} == {0.3}
+
+
+def test_vgg_sees_its_own_pixels() -> None:
+    """VGG's first layer gets blue, green and red of 0 to 255, less the means."""
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.float32)
+    means = {'vgg16_finetuned': (103.939, 116.779, 123.68),
+             'vggface_finetuned': (93.594, 104.7624, 129.1863)}
+    for name, mean in means.items():
+        for channels in (1, 3):
+            network = small_network(name, input_shape=(32, 32, channels), classes=7)
+            given = keras.Model(network.input, network.get_layer('pixels').output)
+            some = pixels[..., :channels]
+            expected = np.broadcast_to(some[..., ::-1], pixels.shape) - np.float32(mean)
+            np.testing.assert_allclose(answer(given, some / 127.5 - 1), expected, atol=1e-4)
+
+
+def write_old_file(path: Path, network: keras.Model, hole: int = -1) -> None:
+    """Write convolutions in the form of Keras 2, as VGG-Face's are passed on, marked by order.
+
+    hole: the one whose values are missing.
+    """
+    with h5py.File(path, 'w') as file:
+        names = []
+        kept = [layer for layer in network.layers if layer.name.startswith('block')
+                and layer.weights]
+        for index, layer in enumerate(kept):
+            names.append(f'conv{index}')
+            group = file.create_group(names[-1])
+            group.attrs['weight_names'] = [b'kernel:0', b'bias:0']
+            for key, weight in zip(('kernel:0', 'bias:0'), layer.weights):
+                value = np.nan if index == hole else index / 100.0
+                group.create_dataset(key, data=np.full(weight.shape, value, np.float32))
+        file.attrs['layer_names'] = [name.encode() for name in names]
+        file.attrs['backend'], file.attrs['keras_version'] = b'tensorflow', b'2.2.4'
+
+
+@pytest.mark.parametrize('form', ['vgg.h5', 'vgg.weights.h5', 'vgg.keras'])
+def test_vgg_takes_weights_of_a_file(form: str, tmp_path: Path) -> None:
+    """All thirteen convolutions come from the file, in their order; frozen ones do not learn."""
+    file = tmp_path / form
+    plain = keras.applications.VGG16(include_top=False, weights=None, input_shape=(32, 32, 3))
+    if form == 'vgg.h5':
+        write_old_file(file, plain)
+    else:
+        convolutions = [layer for layer in plain.layers if layer.weights]
+        for index, layer in enumerate(convolutions):
+            layer.set_weights([np.full(weight.shape, index / 100.0) for weight in layer.weights])
+        plain.save_weights(file) if form == 'vgg.weights.h5' else plain.save(file)
+    network = networks.build('vggface_finetuned', input_shape=(48, 48, 1), classes=7,
+                             weights=str(file), frozen_blocks=2)
+    blocks = [layer for layer in network.layers if layer.name.startswith('block')
+              and layer.weights]
+    assert len(blocks) == 13
+    for index, layer in enumerate(blocks):
+        for weight in layer.get_weights():
+            np.testing.assert_allclose(weight, index / 100.0, rtol=1e-6)
+        assert layer.trainable == (layer.name[5] not in '12')
+
+
+def test_vgg_without_weights(tmp_path: Path) -> None:
+    """What is missing or does not fit is said, with the remedy."""
+    options = {'input_shape': (48, 48, 1), 'classes': 7}
+    remedy = "network.options.weights: FILE, or 'random'"
+    with pytest.raises(AffectError, match=f'no weights to fine-tune.*{remedy}'):
+        networks.build('vgg16_finetuned', **options)
+    with pytest.raises(AffectError, match=f'nowhere.h5 does not exist; .*{remedy}'):
+        networks.build('vggface_finetuned', weights='nowhere.h5', **options)
+    other = tmp_path / 'other.weights.h5'
+    networks.build('mini_xception', **options).save_weights(other)
+    text = tmp_path / 'text.h5'
+    text.write_text('no weights')
+    for file in (other, text):
+        with pytest.raises(AffectError, match=f'{file.name} does not hold the conv.*{remedy}'):
+            networks.build('vgg16_finetuned', weights=str(file), **options)
+    holed = tmp_path / 'holed.h5'
+    write_old_file(holed, keras.applications.VGG16(include_top=False, weights=None), hole=7)
+    with pytest.raises(AffectError, match=f'not all thirteen; .*{remedy}'):
+        networks.build('vgg16_finetuned', weights=str(holed), **options)
+    with pytest.raises(AffectError, match='frozen_blocks is 6'):
+        networks.build('vgg16_finetuned', weights='random', frozen_blocks=6, **options)
+    with pytest.raises(AffectError, match='at least 32 pixels'):
+        networks.build('vgg16_finetuned', input_shape=(24, 24, 1), classes=7, weights='random')
+    with pytest.raises(AffectError, match='not 2; mend input.channels'):
+        networks.build('vgg16_finetuned', input_shape=(48, 48, 2), classes=7, weights='random')
 
 
 def test_unknown_names() -> None:
-    """An unknown network or option is named."""
+    """An unknown network or option, and a value that cannot be, are named in one line."""
     with pytest.raises(AffectError, match='nosuch'):
         networks.build('nosuch', input_shape=(48, 48, 1), classes=7)
     with pytest.raises(AffectError, match='colour'):
         networks.build('mini_xception', input_shape=(48, 48, 1), classes=7, colour=1)
+    with pytest.raises(AffectError, match='rate=3') as caught:
+        networks.build('five_layer_cnn', input_shape=(48, 48, 1), classes=7, dropout=3)
+    assert '\n' not in str(caught.value)

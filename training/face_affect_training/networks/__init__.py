@@ -10,14 +10,24 @@ from typing import Any
 import keras
 
 from face_affect_ros.affect.types import AffectError
+from face_affect_training.networks.baseline import baseline
+from face_affect_training.networks.deeper_cnn import deeper_cnn
+from face_affect_training.networks.five_layer_cnn import five_layer_cnn, five_layer_cnn_fractional
 from face_affect_training.networks.mini_xception import mini_xception
 from face_affect_training.networks.residual_cnn import residual_cnn
 from face_affect_training.networks.sequential_fully_cnn import sequential_fully_cnn
+from face_affect_training.networks.vgg import vgg16_finetuned, vggface_finetuned
 
 NETWORKS: dict[str, Callable[..., keras.Model]] = {
+    'baseline': baseline,
+    'five_layer_cnn': five_layer_cnn,
+    'five_layer_cnn_fractional': five_layer_cnn_fractional,
+    'deeper_cnn': deeper_cnn,
+    'vgg16_finetuned': vgg16_finetuned,
+    'vggface_finetuned': vggface_finetuned,
+    'sequential_fully_cnn': sequential_fully_cnn,
     'mini_xception': mini_xception,
     'residual_cnn': residual_cnn,
-    'sequential_fully_cnn': sequential_fully_cnn,
 }
 
 
@@ -26,14 +36,17 @@ def build(name: str, *, input_shape: tuple[int, int, int], classes: int,
     """Return a freshly initialised network of the registry.
 
     input_shape: (S, S, C). classes: length of the probability vector. options: the builder's own
-    keyword arguments. Raises AffectError for a name or an option that does not exist.
+    keyword arguments. Raises AffectError for a name or an option that does not exist, and for a
+    value that the builder cannot work with.
     """
     if name not in NETWORKS:
         raise AffectError(f"network '{name}' does not exist; choose one of {', '.join(NETWORKS)}")
     try:
         return NETWORKS[name](input_shape=input_shape, classes=classes, **options)
-    except TypeError as error:
-        raise AffectError(f"network '{name}' with options {options}: {error}") from error
+    except (TypeError, ValueError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise AffectError(f"network '{name}' for {input_shape} with options {options}: {reason}"
+                          ) from error
 
 
 def from_pixels(network: keras.Model, *, scale: float, offset: float) -> keras.Model:

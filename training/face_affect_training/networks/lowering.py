@@ -45,7 +45,8 @@ def _swaps() -> Swaps:
 def _usual(layer: layers.Layer) -> bool:
     """Return whether the faster layers know what this one asks for."""
     if isinstance(layer, layers.BatchNormalization):
-        return layer.scale and layer.center and layer.axis in (-1, 3)
+        return bool(layer.scale and layer.center and layer.axis in (-1, 3)
+                    and not getattr(layer, 'renorm', False))
     plain = all(getattr(layer, name, value) == value for name, value in (
         ('data_format', 'channels_last'), ('dilation_rate', (1, 1)), ('groups', 1)))
     if isinstance(layer, layers.DepthwiseConv2D):

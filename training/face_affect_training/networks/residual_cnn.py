@@ -8,10 +8,11 @@ from face_affect_training.networks.head import close
 
 def residual_cnn(*, input_shape: tuple[int, int, int], classes: int, width: int = 64,
                  blocks: int = 2, dropout: float = 0.4) -> keras.Model:
-    """Build a pre-activation ResNet (He et al. 2016) with four stages, 11 million parameters.
+    """Build a pre-activation ResNet (He et al. 2016) with four stages; 11,177,287 parameters.
 
     width: filters of the first stage, doubled at each further one. blocks: residual blocks a
-    stage. dropout: share of features dropped before the classes.
+    stage. dropout: share of features dropped before the classes. The count holds for one input
+    channel and seven classes.
     """
     inputs = keras.Input(input_shape, name='image')
     x = layers.Conv2D(width, 3, padding='same', use_bias=False, name='stem')(inputs)

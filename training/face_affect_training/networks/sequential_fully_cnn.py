@@ -8,7 +8,7 @@ from face_affect_training.networks.head import close
 
 def sequential_fully_cnn(*, input_shape: tuple[int, int, int], classes: int,
                          dropout: float = 0.2) -> keras.Model:
-    """Build nine convolutions with batch norm and ReLU, then global average pooling; ~592,000.
+    """Build nine convolutions with batch norm and ReLU, then global average pooling; 591,783.
 
     dropout: share of the feature maps that is dropped after each pooling. No dense layer.
     """

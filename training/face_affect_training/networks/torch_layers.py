@@ -46,17 +46,22 @@ class Depthwise(_Shaped, layers.DepthwiseConv2D):
 
 
 class BatchNorm(_Shaped, layers.BatchNormalization):
-    """layers.BatchNormalization; the running variance is the unbiased one, as PyTorch has it."""
+    """layers.BatchNormalization over the last axis."""
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Return the shape that came in."""
         learning = bool(training) and self.trainable
-        picture = _first(inputs) if inputs.ndim == 4 else inputs
+        mean, variance = self.moving_mean.value.data, self.moving_variance.value.data
+        moved = variance.clone() if learning else variance
         result = functional.batch_norm(
-            picture, self.moving_mean.value.data, self.moving_variance.value.data,
-            self.gamma.value, self.beta.value, training=learning, momentum=1.0 - self.momentum,
-            eps=self.epsilon)
-        return _last(result) if inputs.ndim == 4 else result
+            inputs.movedim(-1, 1), mean, moved, self.gamma.value, self.beta.value,
+            training=learning, momentum=1.0 - self.momentum, eps=self.epsilon)
+        if learning:
+            # PyTorch takes the batch's unbiased variance, Keras the biased one
+            count = inputs.numel() // inputs.shape[-1]
+            before = self.momentum * variance
+            variance.copy_(before + (moved - before) * ((count - 1) / count))
+        return result.movedim(1, -1)
 
 
 class MaxPooling(_Shaped, layers.MaxPooling2D):

@@ -1,0 +1,118 @@
+"""Training the cells of a plan, one after the other; what is done stays done."""
+
+import csv
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_training.experiment import Experiment, load_experiment
+from face_affect_training.figures import results
+from face_affect_training.figures.curves import PlainCurve, read_curve
+from face_affect_training.figures.measure import measure
+from face_affect_training.figures.plans import Cell, Plan
+from face_affect_training.train import load_data, train
+from face_affect_training.views import plain_views
+
+RESULT, CURVE = 'result.json', 'train_curve.json'
+#: Only a resume needs these, and they are large.
+PASSING = ('state.npz', 'last.keras')
+
+
+def run(plan: Plan, folder: Path, summary: Path, *, cache: Path,
+        max_minutes: float = 0.0) -> list[str]:
+    """Train what is not yet trained; return the names of the cells that are still missing.
+
+    folder: of the runs, one below it for each cell. summary: the JSON file that is written anew
+    after each cell. cache: folder for decoded pictures. max_minutes: stop cleanly after this
+    time, 0 for no limit; the next call goes on from there. Raises AffectError where a cell's
+    folder holds a different experiment.
+    """
+    deadline = time.monotonic() + 60.0 * max_minutes if max_minutes else float('inf')
+    done: dict[str, dict[str, Any]] = {}
+    for cell in plan.cells:
+        own = folder / cell.name
+        kept = _kept(own, plan.experiment(cell))
+        if kept is None and time.monotonic() < deadline:
+            print(f'{plan.name}: {cell.name}', file=sys.stderr, flush=True)
+            left = (deadline - time.monotonic()) / 60.0 if max_minutes else 0.0
+            kept = _train(plan, cell, own, cache=cache, max_minutes=left)
+        if kept is not None:
+            done[cell.name] = kept
+            _summarise(plan, done, summary)
+    return [cell.name for cell in plan.cells if cell.name not in done]
+
+
+def _kept(own: Path, experiment: Experiment) -> dict[str, Any] | None:
+    """Return the result of a cell that was finished earlier."""
+    if not (own / RESULT).is_file():
+        return None
+    if load_experiment(own / 'experiment.yaml') != experiment:
+        raise AffectError(f'{own}: holds a run of a different experiment; remove it, or choose '
+                          'another folder with --out')
+    return dict(json.loads((own / RESULT).read_text(encoding='utf-8')))
+
+
+def _train(plan: Plan, cell: Cell, own: Path, *, cache: Path,
+           max_minutes: float) -> dict[str, Any] | None:
+    """Train and judge one cell; None where the time was up before its end."""
+    experiment = plan.experiment(cell)
+    faces, judged = load_data(experiment, cache)
+    curve = []
+    if plan.curves:
+        views = plain_views(faces.images, experiment.input.spec())
+        curve = [PlainCurve(own / CURVE, views, faces.labels)]
+    keras.backend.clear_session()   # many networks one after the other
+    if not train(experiment, own, cache_folder=cache, max_minutes=max_minutes,
+                 callbacks=curve)['finished']:
+        return None
+    best = json.loads((own / 'best.json').read_text(encoding='utf-8'))
+    network = keras.models.load_model(own / 'best.keras', compile=False)
+    result = {
+        'name': cell.name, 'changes': cell.changes, 'backend': keras.backend.backend(),
+        'network': experiment.network.name, 'parameters': network.count_params(),
+        'train': faces.source, 'train_faces': len(faces),
+        'validation': judged.source, 'validation_faces': len(judged),
+        'epochs': experiment.training.epochs,
+        'final': measure(own / 'last.keras', experiment, train=faces, validation=judged),
+        'best': {'epoch': best['epoch'],
+                 **measure(own / 'best.keras', experiment, train=faces, validation=judged)},
+        'curves': _curves(own),
+    }
+    results.write(own / RESULT, result)
+    for name in PASSING:
+        (own / name).unlink(missing_ok=True)
+    return result
+
+
+def _curves(own: Path) -> dict[str, list[float | None]]:
+    """Return the numbers of each epoch: the log's, and those on plain training faces if any."""
+    with (own / 'log.csv').open(newline='', encoding='utf-8') as file:
+        rows = list(csv.DictReader(file))
+    names = {'learning_rate': 'learning_rate', 'running_loss': 'loss',
+             'running_accuracy': 'accuracy', 'val_loss': 'val_loss',
+             'val_accuracy': 'val_accuracy'}
+    curves = {name: [_number(row[column]) for row in rows] for name, column in names.items()}
+    plain = read_curve(own / CURVE)
+    if plain:
+        curves['train_accuracy'] = [plain[epoch][0] for epoch in range(len(rows))]
+        curves['train_loss'] = [plain[epoch][1] for epoch in range(len(rows))]
+    return curves
+
+
+def _number(text: str) -> float | None:
+    """Return a number of the log; None for what JSON cannot say."""
+    value = float(text)
+    return value if abs(value) < float('inf') else None
+
+
+def _summarise(plan: Plan, done: dict[str, dict[str, Any]], summary: Path) -> None:
+    results.write(summary, {
+        'plan': plan.name, 'command': f'face_affect figures run {plan.name}',
+        'experiment': plan.base_experiment().as_mapping(),
+        'missing': [cell.name for cell in plan.cells if cell.name not in done],
+        'cells': [done[cell.name] for cell in plan.cells if cell.name in done]})

@@ -1,0 +1,49 @@
+"""Judging any network on undisturbed views, the same way for training and validation faces."""
+
+import math
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from face_affect_ros.affect.types import ImageArray
+from face_affect_training import networks
+from face_affect_training.data.types import FaceData
+from face_affect_training.experiment import Experiment
+from face_affect_training.metrics import nll
+from face_affect_training.networks.lowering import lowered
+from face_affect_training.runs import build_network, take_weights
+from face_affect_training.views import plain_views
+
+BATCH = 256
+
+
+def measure(weights: Path, experiment: Experiment, *, train: FaceData,
+            validation: FaceData) -> dict[str, float | None]:
+    """Return accuracy and loss (mean negative log-likelihood) on plain views of both splits.
+
+    weights: a .keras file of the experiment's network. The keys are train_accuracy, train_loss,
+    val_accuracy and val_loss; a loss that is no number is None.
+    """
+    network = build_network(experiment)
+    take_weights(network, weights)
+    model = networks.from_pixels(lowered(network), scale=experiment.input.scale,
+                                 offset=experiment.input.offset)
+    result: dict[str, float | None] = {}
+    for split, faces in (('train', train), ('val', validation)):
+        views = plain_views(faces.images, experiment.input.spec())
+        result[f'{split}_accuracy'], result[f'{split}_loss'] = judged(model, views, faces.labels)
+    return result
+
+
+def judged(model: keras.Model, views: ImageArray,
+           labels: npt.NDArray[np.int64]) -> tuple[float, float | None]:
+    """Return accuracy and loss of a model from pixels to logits. views: (N, S, S, C) uint8."""
+    logits = np.asarray(keras.ops.convert_to_numpy(
+        model.predict(views, batch_size=BATCH, verbose=0)), np.float64)
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    probabilities = powers / powers.sum(1, keepdims=True)
+    loss = nll(probabilities, labels)
+    accuracy = float((probabilities.argmax(1) == labels).mean())
+    return round(accuracy, 4), round(loss, 4) if math.isfinite(loss) else None

@@ -1,0 +1,45 @@
+"""The results page: every number in it comes out of a file beside it."""
+
+from pathlib import Path
+
+from face_affect_training.figures import (
+    claims,
+    confusion,
+    dropout,
+    errors,
+    filters,
+    markdown,
+    networks_table,
+    published,
+    rate_maps,
+)
+
+PAGE = 'README.md'
+COMMAND = 'face_affect figures page'
+DRAWN = (networks_table, confusion, dropout, rate_maps)
+
+
+def draw(folder: Path, out: Path) -> list[Path]:
+    """Draw all pictures that are made of result files alone. folder: of those. out: of these."""
+    return [path for module in DRAWN for path in module.draw(folder, out)]
+
+
+def text(folder: Path, models: Path) -> str:
+    """Return the page. folder: of result files. models: of the shipped models' cards.
+
+    Raises AffectError, with the command that makes it, where a file is missing.
+    """
+    return markdown.paragraphs(
+        '# Results',
+        'The table and the figures of the paper, re-made from our own runs. This page is written '
+        f'by `{COMMAND}` from the JSON and CSV files beside it: each number can be found there, '
+        'and the command that made it stands with it. Commands are run from the root of the '
+        'repository, with the data in the folder that FACE_AFFECT_SHARED names.',
+        claims.section(folder, models),
+        networks_table.section(folder, models),
+        confusion.section(folder),
+        dropout.section(folder),
+        rate_maps.section(folder),
+        filters.section(folder),
+        errors.section(folder),
+        published.section(folder)) + '\n'

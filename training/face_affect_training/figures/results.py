@@ -1,0 +1,53 @@
+"""Result files: JSON, short enough to be read, and the commands that write them."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from face_affect_ros.affect.types import AffectError
+
+#: What an evaluation of a model has.
+EVALUATION = {'model', 'task', 'data', 'accuracy', 'confusion'}
+
+
+def write(path: Path, facts: dict[str, Any]) -> None:
+    """Write a JSON file, lists of plain values on one line each."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(facts, indent=1, allow_nan=False)
+    text = re.sub(r'\[[^\[\]{}]*\]', lambda found: re.sub(r'\s*\n\s*', ' ', found.group()), text)
+    unfinished = path.with_suffix('.unfinished')
+    unfinished.write_text(text.replace('[ ', '[').replace(' ]', ']') + '\n', encoding='utf-8')
+    unfinished.replace(path)
+
+
+def read(folder: Path, name: str, command: str) -> dict[str, Any]:
+    """Return the content of folder/NAME.json. Raises AffectError that names its command."""
+    path = folder / f'{name}.json'
+    try:
+        facts = json.loads(path.read_text(encoding='utf-8'))
+    except FileNotFoundError:
+        raise AffectError(f'{path} does not exist; make it with: {command}') from None
+    except (OSError, ValueError) as error:
+        raise AffectError(f'{path}: cannot be read: {error}') from error
+    return dict(facts)
+
+
+def evaluations(folder: Path, task: str, data: str) -> dict[str, tuple[Path, dict[str, Any]]]:
+    """Return what `face_affect evaluate` has written, file and content by the model's name.
+
+    folder: with JSON files in it and below. task: 'emotion' or 'gender'. data: the source, as
+    'FER-2013 PublicTest'.
+    """
+    return {str(facts['model']): (path, facts) for path, facts in all_evaluations(folder)
+            if (facts['task'], facts['data']) == (task, data)}
+
+
+def all_evaluations(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Return file, relative to the folder, and content of each evaluation in it and below."""
+    found = []
+    for path in sorted(folder.rglob('*.json')):
+        facts = json.loads(path.read_text(encoding='utf-8'))
+        if isinstance(facts, dict) and set(facts) >= EVALUATION:
+            found.append((path.relative_to(folder), facts))
+    return found

@@ -1,0 +1,99 @@
+"""Fractional max-pooling (B. Graham, "Fractional Max-Pooling", 2014), on every backend of Keras.
+
+Rows and columns are cut into regions of one and two pixels that are drawn anew at each training
+step, so that a picture shrinks by less than two times, and never twice in the same way. At
+inference the regions are fixed.
+"""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import layers, ops
+
+REGIONS = ('pseudo_random', 'random')
+Bounds = npt.NDArray[np.int32]
+
+
+@keras.saving.register_keras_serializable(package='face_affect')
+class FractionalMaxPooling2D(layers.Layer):
+    """Max-pooling of (N, H, W, C) to (N, floor(H / ratio), floor(W / ratio), C).
+
+    ratio: above 1, at most 2. overlapping: let neighbouring regions share a row or column.
+    regions: how they are drawn in training, 'pseudo_random' (evenly spread, from a random start)
+    or 'random' (their sizes in random order). All pictures of a batch share them. seed: of the
+    draws; their state belongs to the model's variables, so that training resumes exactly. Raises
+    ValueError for any other value.
+    """
+
+    def __init__(self, ratio: float = 1.5, *, overlapping: bool = True,
+                 regions: str = 'pseudo_random', seed: int | None = None,
+                 **options: Any) -> None:
+        super().__init__(**options)
+        if not 1.0 < ratio <= 2.0:
+            raise ValueError(f'ratio is {ratio}, it must be above 1 and at most 2')
+        if regions not in REGIONS:
+            raise ValueError(f"regions is '{regions}', it must be one of {', '.join(REGIONS)}")
+        self.ratio, self.overlapping, self.regions = float(ratio), overlapping, regions
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Return the largest value of each region and channel, (N, H', W', C)."""
+        for axis in (1, 2):
+            size = inputs.shape[axis]
+            bounds = self._drawn(size) if training else regular_bounds(size, self._count(size))
+            inputs = self._pooled(inputs, bounds, axis)
+        return inputs
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return (N, H', W', C). Raises ValueError where H or W is not known or below 2."""
+        batch, height, width, channels = input_shape
+        return batch, self._count(height), self._count(width), channels
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), 'ratio': self.ratio, 'overlapping': self.overlapping,
+                'regions': self.regions, 'seed': self.seed}
+
+    def _count(self, size: int | None) -> int:
+        if size is None or size < 2:
+            raise ValueError(f'{self.name}: the input is {size} pixels high or wide; at least 2 '
+                             'are needed')
+        return math.floor(size / self.ratio + 1e-9)
+
+    def _drawn(self, size: int) -> Any:
+        """Return random bounds of the regions, (H' + 1,) int32, first 0, last the size."""
+        count = self._count(size)
+        if self.regions == 'pseudo_random':
+            shift = keras.random.randint((), 0, count, dtype='int32', seed=self.seed_generator)
+            return ops.floor_divide(ops.add(np.arange(count + 1, dtype=np.int32) * size, shift),
+                                    count)
+        order = ops.argsort(keras.random.uniform((count,), dtype='float32',
+                                                 seed=self.seed_generator))
+        larger = ops.cast(ops.less(order, size % count), 'int32')
+        return ops.pad(ops.cumsum(ops.add(larger, size // count)), [[1, 0]])
+
+    def _pooled(self, inputs: Any, bounds: Any, axis: int) -> Any:
+        """Return the maximum over regions along one axis.
+
+        A region of one pixel takes it twice, so the indices have a fixed shape.
+        """
+        size = inputs.shape[axis]
+        count = self._count(size)
+        highest = -(-size // count) + int(self.overlapping)
+        # numpy stays numpy: fixed indices become constants of the exported model
+        smaller = np.minimum if isinstance(bounds, np.ndarray) else ops.minimum
+        last = smaller(bounds[1:], size - 1) if self.overlapping else bounds[1:] - 1
+        result = None
+        for step in range(highest):
+            pixels = ops.take(inputs, smaller(bounds[:-1] + step, last), axis=axis)
+            result = pixels if result is None else ops.maximum(result, pixels)
+        return result
+
+
+def regular_bounds(size: int, count: int) -> Bounds:
+    """Return the bounds of evenly spread regions, (count + 1,) int32, from 0 to the size."""
+    return (np.arange(count + 1, dtype=np.int32) * size + count // 2) // count

@@ -1,0 +1,191 @@
+"""The results page: made of result files alone, complete, and true to them."""
+
+import csv
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from face_affect_ros.affect.types import EMOTIONS, GENDERS
+from face_affect_training.__main__ import main
+from face_affect_training.figures import page, plans, results
+from face_affect_training.metrics import report
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS, MODELS = ROOT / 'docs' / 'results', ROOT / 'models'
+#: Bytes: of a picture, and of the whole folder.
+PICTURE, FOLDER = 60_000, 1_500_000
+
+
+def cells_of(name: str, epochs: int, skip: int = 0) -> dict[str, Any]:
+    """Return what running a plan would write, with made-up figures. skip: cells not yet run."""
+    plan, random = plans.load_plan(name), np.random.default_rng(5)
+    cells = []
+    for cell in plan.cells[:len(plan.cells) - skip]:
+        curves = {f'{split}_{figure}': random.uniform(0.2, 0.8, epochs).round(4).tolist()
+                  for split in ('train', 'val') for figure in ('accuracy', 'loss')}
+        last = {key: values[-1] for key, values in curves.items()}
+        cells.append({
+            'name': cell.name, 'changes': cell.changes, 'backend': 'tensorflow',
+            'network': plan.experiment(cell).network.name, 'parameters': 12_345,
+            'train': 'FER-2013 Training, 6000 of 28709', 'train_faces': 6000,
+            'validation': 'FER-2013 PublicTest', 'validation_faces': 3589, 'epochs': epochs,
+            'final': last, 'best': {'epoch': epochs, **last}, 'curves': curves})
+    return {'plan': name, 'command': f'face_affect figures run {name}',
+            'experiment': plan.base_experiment().as_mapping(),
+            'missing': [cell.name for cell in plan.cells[len(plan.cells) - skip:]],
+            'cells': cells}
+
+
+def evaluation(model: str, task: str, data: str, labels: tuple[str, ...]) -> dict[str, Any]:
+    """Return what an evaluation would write, with made-up figures."""
+    random = np.random.default_rng(6)
+    probabilities = random.dirichlet(np.ones(len(labels)), 200)
+    speed = {'alone': 0.4321, 'in_batch': 0.3456, 'batch': 16, 'cpu': 'a processor'}
+    return {'model': model, 'task': task, 'data': data, 'milliseconds_per_face': speed,
+            **report(probabilities, random.integers(0, len(labels), 200), labels)}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return result files as the commands would write them, with made-up figures."""
+    own = tmp_path / 'results'
+    for name, epochs, skip in (('networks', 4, 2), ('dropout', 6, 0), ('rate_maps', 3, 5)):
+        results.write(own / f'{name}.json', cells_of(name, epochs, skip))
+    results.write(own / 'network_sizes.json', {'networks': {
+        cell.name: {'parameters': 60_001, 'macs': 10 ** (6 + index % 3), 'tflite_bytes': 250_001}
+        for index, cell in enumerate(plans.load_plan('networks').cells)}})
+    results.write(own / 'published_weights.json', {'networks': [
+        {'file': f'{task}.tflite', 'bytes': 241_288, 'task': task, 'data': data, 'faces': 100,
+         'views': [{'context': share, 'accuracy': 0.5 + share, 'balanced_accuracy': 0.4}
+                   for share in (0.0, 0.2)]}
+        for task, data in (('emotion', 'FER-2013 PublicTest'), ('gender', 'FairFace val'))]})
+    results.write(own / 'errors_some.json', {
+        'command': 'face_affect figures errors', 'model': 'some', 'data': 'FER-2013 PublicTest',
+        'faces': 100, 'errors': 31, 'mean_probability_right': 0.871,
+        'mean_probability_wrong': 0.519, 'confusions': [
+            {'true': 'fear', 'taken': 'sad', 'faces': 31, 'share_of_true': 0.234,
+             'mean_probability': 0.519, 'highest_probability': 0.987}]})
+    results.write(own / 'filters_some.json', {
+        'command': 'face_affect figures filters runs/some', 'experiment': 'some', 'epoch': 7,
+        'val_accuracy': 0.654, 'climb': {'steps': 120, 'shift': 2}})
+    for name in ('filters_some', 'mean_faces_some'):
+        Image.new('L', (8, 8)).save(own / f'{name}.png')
+    results.write(own / 'some_publictest.json',
+                  evaluation('some', 'emotion', 'FER-2013 PublicTest', EMOTIONS))
+    results.write(own / 'below' / 'report.json',
+                  evaluation('other', 'gender', 'FairFace val', GENDERS))
+    card = {'kind': 'classifier', 'name': 'some', 'bytes': 240_999, 'network': 'mini_xception',
+            'parameters': 58_423, 'heads': [{'task': 'emotion'}],
+            'training': {'experiment': 'some_experiment'}}
+    (tmp_path / 'models' / 'some').mkdir(parents=True)
+    (tmp_path / 'models' / 'some' / 'card.yaml').write_text(yaml.safe_dump(card))
+    (own / 'training').mkdir()
+    with (own / 'training' / 'some_experiment.csv').open('w', newline='') as file:
+        csv.writer(file).writerows([('epoch', 'best'), (1, '0.4000'), (2, '0.6123')])
+    return own
+
+
+def pictures_of(text: str) -> list[str]:
+    """Return the files of the pictures that a page shows."""
+    return re.findall(r'!\[[^\]]*\]\(([^)]+)\)', text)
+
+
+def links_of(text: str) -> list[str]:
+    """Return the files that a page points to."""
+    return [link for link in re.findall(r'\]\(([^)]+)\)', text) if '://' not in link]
+
+
+def check_links(folder: Path, text: str) -> None:
+    """Every file that the page names is there, every picture opens and is small."""
+    for link in links_of(text):
+        assert (folder / link).is_file(), link
+    for name in pictures_of(text):
+        assert (folder / name).stat().st_size < PICTURE, name
+        with Image.open(folder / name) as picture:
+            picture.load()
+
+
+def test_page_of_result_files(folder: Path) -> None:
+    """One command draws and writes all; each figure of the files is on the page."""
+    models = folder.parent / 'models'
+    assert main(['figures', 'page', '--results', str(folder), '--models', str(models)]) == 0
+    text = (folder / 'README.md').read_text()
+    assert {'networks.png', 'confusion_some.png', 'dropout_accuracy.png', 'dropout_loss.png',
+            'rate_maps.png', 'filters_some.png', 'mean_faces_some.png'} == set(pictures_of(text))
+    check_links(folder, text.replace('../../models', str(models)))
+    for part in ('Not run yet:** vgg16_finetuned, vggface_finetuned', 'fractional-', '12,345',
+                 '1,000,000', '250,001', '0.43 ms alone', '`other`', '61.2 %', '240,999',
+                 'fear taken for sad | 31 | 23.4 % | 0.52 | 0.99', '31 of 100', '65.4 %',
+                 'chip and 20 % on each side', '50.0 % to 70.0 %', '241 KB', '60,001'):
+        assert part in text, part
+    cells = json.loads((folder / 'dropout.json').read_text())['cells']
+    for cell in cells:
+        rate = cell['changes']['network.options.dropout']
+        row = next(line for line in text.splitlines() if line.startswith(f'| {rate:g} |'))
+        for figure in ('train_accuracy', 'val_accuracy'):
+            assert f'{100 * cell["final"][figure]:.1f} %' in row
+
+
+@pytest.mark.parametrize(('missing', 'command'), [
+    ('dropout', 'face_affect figures run dropout'),
+    ('network_sizes', 'face_affect figures sizes'),
+    ('published_weights', 'face_affect figures published'),
+    ('errors_some', 'face_affect figures errors'),
+    ('filters_some', 'face_affect figures filters'),
+])
+def test_a_missing_file_is_named(folder: Path, missing: str, command: str,
+                                 capsys: pytest.CaptureFixture[str]) -> None:
+    """One line says which command makes it, and no page is written."""
+    (folder / f'{missing}.json').unlink()
+    assert main(['figures', 'page', '--results', str(folder), '--models',
+                 str(folder.parent / 'models')]) == 1
+    assert command in capsys.readouterr().err
+    assert not (folder / 'README.md').exists()
+
+
+def test_an_old_evaluation_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A report without normalised confusion cannot be drawn."""
+    path = folder / 'some_publictest.json'
+    facts = json.loads(path.read_text())
+    del facts['confusion_normalised']
+    path.write_text(json.dumps(facts))
+    assert main(['figures', 'page', '--results', str(folder), '--models',
+                 str(folder.parent / 'models')]) == 1
+    assert 'some_publictest.json: was written by an older version' in capsys.readouterr().err
+
+
+def test_the_page_of_the_repository(tmp_path: Path) -> None:
+    """It is what the command writes of the files beside it; its pictures are there and small."""
+    text = (RESULTS / page.PAGE).read_text()
+    assert page.text(RESULTS, MODELS) == text
+    check_links(RESULTS, text)
+    drawn = page.draw(RESULTS, tmp_path)
+    assert {path.name for path in drawn} <= set(pictures_of(text))
+    for path in drawn:
+        with Image.open(path) as ours, Image.open(RESULTS / path.name) as theirs:
+            # fonts differ a little between versions of matplotlib
+            assert np.abs(np.subtract(ours.size, theirs.size)).max() <= 8, path.name
+    assert sum(path.stat().st_size for path in RESULTS.rglob('*') if path.is_file()) < FOLDER
+
+
+def test_no_single_face_is_in_the_repository() -> None:
+    """Sheets of errors lie elsewhere: every picture of the folder belongs to the page."""
+    shown = set(pictures_of((RESULTS / page.PAGE).read_text()))
+    assert {path.name for path in RESULTS.rglob('*.png')} == shown
+
+
+def test_result_files_are_short(tmp_path: Path) -> None:
+    """Lists of numbers stand on one line, and nothing is lost."""
+    facts = {'a': [[1, 2.5], [3, None]], 'b': {'c': ['x, y', ']'], 'd': []}, 'e': True}
+    results.write(tmp_path / 'some.json', facts)
+    text = (tmp_path / 'some.json').read_text()
+    assert json.loads(text) == facts
+    assert '[1, 2.5]' in text
+    with pytest.raises(ValueError, match='not JSON compliant'):
+        results.write(tmp_path / 'some.json', {'a': float('nan')})

@@ -1,0 +1,150 @@
+"""Plans and their cells: small experiments that are trained, judged, kept and gone on with."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_training.__main__ import main
+from face_affect_training.data.fer2013_sheets import read_fer2013_sheets
+from face_affect_training.data.subset import stratified
+from face_affect_training.experiment import load_experiment
+from face_affect_training.figures import measure, plans
+from face_affect_training.networks import NETWORKS
+
+
+def write_plan(folder: Path, facts: dict[str, Any]) -> str:
+    """Write a plan and return its path."""
+    path = folder / 'plan.yaml'
+    path.write_text(yaml.safe_dump(facts))
+    return str(path)
+
+
+@pytest.fixture
+def plan(experiment: Path, tmp_path: Path) -> str:
+    """Return a plan of two quick cells on the small sheets."""
+    facts = yaml.safe_load(experiment.read_text())
+    facts['training'] = {'epochs': 3, 'batch': 14, 'optimizer': 'adam', 'learning_rate': 0.003,
+                         'warmup_epochs': 0, 'workers': 0}
+    facts['network'] = {'name': 'baseline'}
+    facts['data']['subset'] = 140
+    (tmp_path / 'base.yaml').write_text(yaml.safe_dump(facts))
+    return write_plan(tmp_path, {'base': 'base.yaml', 'curves': True,
+                                 'grid': {'network.options.dropout': [0.0, 0.5]}})
+
+
+def test_cells_are_trained_judged_and_kept(plan: str, tmp_path: Path,
+                                           capsys: pytest.CaptureFixture[str]) -> None:
+    """A run that is stopped goes on; a second call trains nothing; others are refused."""
+    out, results = tmp_path / 'runs', tmp_path / 'results'
+    command = ['figures', 'run', plan, '--out', str(out), '--results', str(results), '--cache',
+               str(tmp_path / 'cache')]
+    assert main([*command, '--max-minutes', '0.0001']) == 3
+    assert 'not finished: plan/dropout_0.0, plan/dropout_0.5' in capsys.readouterr().err
+    assert main(command) == 0
+    facts = json.loads((results / 'plan.json').read_text())
+    assert facts['missing'] == []
+    assert [cell['name'] for cell in facts['cells']] == ['dropout_0.0', 'dropout_0.5']
+    for cell in facts['cells']:
+        final, curves = cell['final'], cell['curves']
+        assert cell['train_faces'] == 140 and cell['validation_faces'] == 70
+        assert len(curves['val_accuracy']) == len(curves['train_accuracy']) == 3
+        # the same weights and views, judged in training and again from the file
+        for figure in ('train_accuracy', 'train_loss', 'val_accuracy', 'val_loss'):
+            assert final[figure] == pytest.approx(curves[figure][-1], abs=2e-4), figure
+        assert cell['best']['val_accuracy'] == max(curves['val_accuracy'])
+        assert final['train_loss'] < curves['train_loss'][0] < 2.5
+        assert final['train_accuracy'] > 0.4
+    # its figures are those of its network, judged here once more
+    own = plans.load_plan(plan)
+    experiment = own.experiment(own.cells[0])
+    sheets = Path(experiment.data.path)
+    faces = stratified(read_fer2013_sheets(sheets, 'Training'), 140, seed=experiment.seed)
+    again = measure.measure(out / 'plan' / 'dropout_0.0' / 'best.keras', experiment, train=faces,
+                            validation=read_fer2013_sheets(sheets, 'PublicTest'))
+    assert again == {key: value for key, value in facts['cells'][0]['best'].items()
+                     if key != 'epoch'}
+    before = {path: path.stat().st_mtime_ns for path in out.rglob('*')}
+    assert main(command) == 0
+    assert {path: path.stat().st_mtime_ns for path in out.rglob('*')} == before
+    base = tmp_path / 'base.yaml'
+    base.write_text(base.read_text().replace('epochs: 3', 'epochs: 4'))
+    assert main(command) == 1
+    assert 'different experiment' in capsys.readouterr().err
+
+
+def test_plans_of_the_repository() -> None:
+    """Every plan loads, and all its networks exist."""
+    names = sorted(path.stem for path in plans.FOLDER.glob('*.yaml'))
+    assert {'dropout', 'networks', 'rate_maps'} <= set(names)
+    for name in names:
+        plan = plans.load_plan(name)
+        assert len({cell.name for cell in plan.cells}) == len(plan.cells) > 1
+        for cell in plan.cells:
+            assert plan.experiment(cell).network.name in NETWORKS
+    maps = plans.load_plan('rate_maps')
+    assert len(maps.cells) == 32
+    chosen = {(e.network.name, e.training.learning_rate, e.network.options['regularisation'])
+              for e in map(maps.experiment, maps.cells)}
+    assert len(chosen) == 32
+
+
+@pytest.mark.parametrize(('facts', 'message'), [
+    ({'cells': {}}, 'base must be there'),
+    ({'base': 'base.yaml', 'colour': 1}, 'a plan has the entries'),
+    ({'base': 'base.yaml', 'grid': {'seed': 1}}, 'lists of values'),
+    ({'base': 'base.yaml', 'grid': {'training.colour': [1]}}, 'unknown entry colour'),
+    ({'base': 'base.yaml', 'cells': {'a': {'seed': 'one'}}}, 'is not of type int'),
+])
+def test_plans_that_cannot_be(experiment: Path, tmp_path: Path, facts: dict[str, Any],
+                              message: str) -> None:
+    """What is wrong with a plan is said before anything is trained."""
+    (tmp_path / 'base.yaml').write_text(experiment.read_text())
+    with pytest.raises(AffectError, match=message):
+        plans.load_plan(write_plan(tmp_path, facts))
+
+
+def test_unknown_plan() -> None:
+    """The plans that there are get named."""
+    with pytest.raises(AffectError, match='choose one of dropout, networks, rate_maps'):
+        plans.load_plan('nosuch')
+
+
+def test_a_subset_is_like_the_whole(sheets: Path) -> None:
+    """Classes keep their proportions; the seed decides; counts are exact."""
+    faces = read_fer2013_sheets(sheets, 'Training')
+    part = stratified(faces, 100, seed=3)
+    assert len(part) == 100 and len(set(part.names)) == 100
+    assert set(part.counts().values()) == {14, 15}
+    assert part.votes is not None and part.votes.shape == (100, 10)
+    rows = [int(np.flatnonzero(faces.names == name)[0]) for name in part.names]
+    assert rows == sorted(rows)
+    np.testing.assert_array_equal(part.images, faces.images[rows])
+    np.testing.assert_array_equal(part.labels, faces.labels[rows])
+    np.testing.assert_array_equal(stratified(faces, 100, seed=3).names, part.names)
+    assert set(stratified(faces, 100, seed=4).names) != set(part.names)
+    for count in (6, 281):
+        with pytest.raises(AffectError, match=f'cannot take {count}'):
+            stratified(faces, count, seed=3)
+
+
+def test_a_rare_class_keeps_a_face(sheets: Path) -> None:
+    """A class that would be rounded away is still there."""
+    faces = read_fer2013_sheets(sheets, 'Training')
+    happy, disgusted = (np.flatnonzero(faces.labels == label) for label in (3, 1))
+    rows = np.append(happy, disgusted[0])
+    few = type(faces)(**{**vars(faces), 'images': faces.images[rows],
+                         'labels': faces.labels[rows], 'names': faces.names[rows], 'votes': None})
+    assert stratified(few, 10, seed=1).counts()['disgust'] == 1
+
+
+def test_the_experiment_asks_for_a_subset(experiment: Path) -> None:
+    """data.subset reaches the training, and not the validation faces."""
+    from face_affect_training.train import load_data
+    faces, judged = load_data(load_experiment(experiment, ['data.subset=70']), None)
+    assert len(faces) == 70 and len(judged) == 70
+    assert set(faces.counts().values()) == {10}

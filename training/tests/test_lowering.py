@@ -1,0 +1,79 @@
+"""The layers of training compute what the plain ones do."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from face_affect_training import networks
+from face_affect_training.networks.lowering import (
+    ShiftedDepthwise,
+    _swaps,
+    _usual,
+    lowered,
+)
+
+
+@pytest.mark.parametrize('size', [(8, 9), (7, 6)])
+@pytest.mark.parametrize('kernel', [(3, 3), (2, 5)])
+def test_shifted_depthwise(kernel: tuple[int, int], size: tuple[int, int]) -> None:
+    """Outputs, and what a step of training makes of the kernel, are those of DepthwiseConv2D."""
+    random = np.random.default_rng(0)
+    images = random.normal(size=(4, *size, 5)).astype(np.float32)
+    targets = random.normal(size=(4, *size, 5)).astype(np.float32)
+    results = []
+    for kind in (keras.layers.DepthwiseConv2D, ShiftedDepthwise):
+        layer = kind(kernel, padding='same', use_bias=False)
+        model = keras.Sequential([keras.Input((*size, 5)), layer])
+        weights = np.random.default_rng(1).normal(size=layer.kernel.shape)
+        layer.set_weights([weights])
+        output = model.predict(images, verbose=0)
+        model.compile(keras.optimizers.SGD(1.0), 'mse', jit_compile=False)
+        model.train_on_batch(images, targets)
+        results.append((output, layer.get_weights()[0] - weights))
+    for plain, shifted in zip(*results):
+        assert np.abs(plain).max() > 0.01
+        np.testing.assert_allclose(shifted, plain, atol=1e-5)
+
+
+def test_what_cannot_be_swapped_stays() -> None:
+    """A strided or dilated layer is not the business of the faster ones."""
+    kinds = keras.layers
+    assert _usual(kinds.DepthwiseConv2D(3, padding='same', use_bias=False))
+    assert _usual(kinds.Conv2D(4, 3, strides=2)) and _usual(kinds.BatchNormalization())
+    for layer in (kinds.DepthwiseConv2D(3, padding='same'),
+                  kinds.DepthwiseConv2D(3, padding='valid', use_bias=False),
+                  kinds.DepthwiseConv2D(3, strides=2, padding='same', use_bias=False),
+                  kinds.DepthwiseConv2D(3, depth_multiplier=2, padding='same', use_bias=False),
+                  kinds.Conv2D(4, 3, dilation_rate=2), kinds.Conv2D(4, 3, groups=2),
+                  kinds.BatchNormalization(axis=1), kinds.BatchNormalization(scale=False)):
+        assert not _usual(layer)
+
+
+def test_copy_or_the_network_itself() -> None:
+    """The lowered network has the same weights, in the same order, and answers alike."""
+    plain = networks.build('mini_xception', input_shape=(32, 32, 1), classes=7)
+    copy = lowered(plain)
+    assert (copy is plain) == (not _swaps())
+    for theirs, ours in zip(plain.get_weights(), copy.get_weights(), strict=True):
+        np.testing.assert_array_equal(theirs, ours)
+    images = np.random.default_rng(0).uniform(-1, 1, (3, 32, 32, 1)).astype(np.float32)
+    np.testing.assert_allclose(copy.predict(images, verbose=0), plain.predict(images, verbose=0),
+                               atol=1e-5)
+
+
+def test_every_network_on_torch() -> None:
+    """Outputs, steps of training and moving statistics agree; see lowering_on_torch.py."""
+    if importlib.util.find_spec('torch') is None:
+        pytest.skip('PyTorch is not installed: its faster layers are not looked at')
+    script = Path(__file__).with_name('lowering_on_torch.py')
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', str(script)], capture_output=True, text=True,
+        env={**os.environ, 'PYTHONPATH': os.pathsep.join(path for path in sys.path if path)})
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split() == [*networks.NETWORKS, 'mixed_bfloat16']
