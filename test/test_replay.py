@@ -14,7 +14,6 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 from face_affect_msgs.msg import FaceAffectArray  # noqa: E402
-from lifecycle_msgs.msg import Transition  # noqa: E402
 from support import running_node, spin_until  # noqa: E402
 
 from face_affect_ros.affect.records import to_record  # noqa: E402
@@ -23,7 +22,7 @@ from face_affect_ros.bags import ImageBag, header_stamp, is_bag, write_bag  # no
 from face_affect_ros.cli import main  # noqa: E402
 from face_affect_ros.media import Frame, open_media  # noqa: E402
 from face_affect_ros.nodes import qos  # noqa: E402
-from face_affect_ros.nodes.lifecycle_client import change_state  # noqa: E402
+from face_affect_ros.nodes.lifecycle_client import bring_up  # noqa: E402
 from face_affect_ros.nodes.messages import from_message  # noqa: E402
 
 START = 1_700_000_000 * 10**9
@@ -44,8 +43,7 @@ def replay(ros: Any, bag: Path, **parameters: Any) -> list[FaceAffectArray]:
     ros.node.create_subscription(FaceAffectArray, '/face_affect/faces', messages.append,
                                  qos.image_input('reliable', 1000))
     with running_node(NODE, processing='every', track_id_prefix='f') as node:
-        change_state(ros.node, '/face_affect', Transition.TRANSITION_CONFIGURE,
-                     Transition.TRANSITION_ACTIVATE)
+        bring_up(ros.node, '/face_affect')
         with running_node(PLAYER, '-r', 'faces:=/face_affect/faces', bag=str(bag),
                           max_in_flight=4, **parameters) as player:
             assert spin_until(ros.executor, lambda: not player.running(), timeout=120), \

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import rclpy
 from face_affect_msgs.msg import FaceAffectArray
-from lifecycle_msgs.msg import Transition
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import Image
@@ -22,7 +21,7 @@ from face_affect_ros.demo.table import LiveTable
 from face_affect_ros.media import open_media
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.image_conversion import to_array
-from face_affect_ros.nodes.lifecycle_client import change_state
+from face_affect_ros.nodes.lifecycle_client import bring_up
 from face_affect_ros.nodes.messages import from_message, seconds_of
 from face_affect_ros.processes import running_node
 
@@ -74,8 +73,7 @@ def run_demo(*, source: str, duration: float, out: Path, settings: PipelineSetti
                 LiveTable(source or 'astronaut (scikit-image), panned and zoomed') as table:
             watcher = Watcher(table, recorder)
             with running_node('face_affect_node', NODE, asdict(settings)) as node:
-                change_state(watcher, f'/{NODE}', Transition.TRANSITION_CONFIGURE,
-                             Transition.TRANSITION_ACTIVATE)
+                bring_up(watcher, f'/{NODE}')
                 with running_node(module, 'player', parameters,
                                   {'image_raw': 'image'}) as player:
                     _watch(watcher, recorder, player, node, duration)

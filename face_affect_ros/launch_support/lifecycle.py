@@ -1,6 +1,8 @@
 """Bring a lifecycle node up, again after a crash; end the launch with a process."""
 
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 from launch import Event, EventHandler, LaunchContext
@@ -10,14 +12,8 @@ from launch.events import Shutdown
 from launch.logging import get_logger
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.ros_adapters import get_ros_node
-from lifecycle_msgs.msg import State, Transition
-from lifecycle_msgs.srv import ChangeState, GetState
 
-#: Seconds after which a request is taken for lost and the state is asked for again.
-PATIENCE = 2.0
-#: What leads towards the state active.
-STEPS = {State.PRIMARY_STATE_UNCONFIGURED: Transition.TRANSITION_CONFIGURE,
-         State.PRIMARY_STATE_INACTIVE: Transition.TRANSITION_ACTIVATE}
+from face_affect_ros.nodes.lifecycle_client import PATIENCE, failed_transition
 
 
 class NodeActive(Event):  # type: ignore[misc]  # launch comes without types
@@ -66,7 +62,10 @@ class BringUp:
     def _bring_up(self, context: LaunchContext, gone: threading.Event) -> None:
         """Lead the node to the state active; runs in a thread of its own."""
         try:
-            failed = self._failed_transition(context, gone)
+            failed = failed_transition(
+                get_ros_node(context), self._node.node_name,
+                lambda client, request: _ask(client, request, gone, context),
+                lambda: not (gone.is_set() or context.is_shutdown))
         except Exception:
             if context.is_shutdown or gone.is_set():
                 return  # launch took its ROS node away while we were asking
@@ -82,46 +81,22 @@ class BringUp:
             get_logger('face_affect').error(
                 f'{text}. Mend that, then: ros2 lifecycle set {self._node.node_name} {failed}')
 
-    def _failed_transition(self, context: LaunchContext, gone: threading.Event) -> str | None:
-        """Return the name of the transition that the node refused, '' where it is active.
-
-        None where there is no node any more.
-        """
-        name, ros = self._node.node_name, get_ros_node(context)
-        states = ros.create_client(GetState, f'{name}/get_state')
-        changes = ros.create_client(ChangeState, f'{name}/change_state')
-        refused: int | None = None
-        while not (gone.is_set() or context.is_shutdown):
-            answer = _ask(states, GetState.Request(), gone, context)
-            if answer is None:
-                continue
-            state = answer.current_state.id
-            if state == State.PRIMARY_STATE_ACTIVE:
-                return ''
-            if state == State.PRIMARY_STATE_FINALIZED:
-                break
-            if state == refused:
-                return 'configure' if state == State.PRIMARY_STATE_UNCONFIGURED else 'activate'
-            if state not in STEPS:
-                gone.wait(0.1)  # in the middle of a transition
-                continue
-            request = ChangeState.Request(transition=Transition(id=STEPS[state]))
-            answer = _ask(changes, request, gone, context)
-            # The state decides: a refusal may answer our second request for the same transition.
-            refused = state if answer is not None and not answer.success else None
-        return None
-
 
 def _ask(client: Any, request: Any, gone: threading.Event, context: LaunchContext) -> Any:
     """Return the answer of a service, None where it did not come in time."""
+
+    def wait_until(done: Callable[[], bool]) -> bool:
+        deadline = time.monotonic() + PATIENCE
+        while not done():
+            if time.monotonic() > deadline or gone.wait(0.05) or context.is_shutdown:
+                return False
+        return True
+
+    if not wait_until(client.service_is_ready):
+        return None
     future = client.call_async(request)
-    answered = threading.Event()
-    future.add_done_callback(lambda _: answered.set())
-    for _ in range(round(PATIENCE / 0.1)):
-        if answered.wait(0.1):
-            return future.result()
-        if gone.is_set() or context.is_shutdown:
-            break
+    if wait_until(future.done):
+        return future.result()
     client.remove_pending_request(future)
     return None
 

@@ -1,30 +1,90 @@
-"""Drive another node through its lifecycle."""
+"""Bring another node to the state active, whatever is lost on the way."""
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
 
 from face_affect_ros.affect.types import AffectError
 
-#: Loading the models may take this long on a slow computer, seconds.
-TIMEOUT = 30.0
+#: Seconds after which a request is taken for lost and the state is asked for again.
+PATIENCE = 2.0
+#: Starting the process and loading the models may take this long on a slow computer, seconds.
+TIMEOUT = 60.0
+#: What leads towards the state active.
+STEPS = {State.PRIMARY_STATE_UNCONFIGURED: (Transition.TRANSITION_CONFIGURE, 'configure'),
+         State.PRIMARY_STATE_INACTIVE: (Transition.TRANSITION_ACTIVATE, 'activate')}
+
+#: Calls a service and returns its answer, None where it did not come within PATIENCE.
+Ask = Callable[[Any, Any], Any]
 
 
-def change_state(node: Node, target: str, *transitions: int, timeout: float = TIMEOUT) -> None:
-    """Ask a lifecycle node for transitions, one after the other, and wait for each.
+def bring_up(node: Node, target: str, *, timeout: float = TIMEOUT) -> None:
+    """Configure and activate a lifecycle node, and wait for it.
 
     node: spun by this function, by its own executor if it has one; must not spin elsewhere
-    meanwhile. target: the fully qualified name of the lifecycle node. transitions: constants of
-    lifecycle_msgs/Transition. Raises AffectError where the node does not answer or refuses.
+    meanwhile. target: the fully qualified name of the lifecycle node. timeout: seconds for all of
+    it. Raises AffectError where the node does not come up or refuses.
     """
+    deadline = time.monotonic() + timeout
     with _executor_of(node) as executor:
-        for transition in transitions:
-            _change(executor, node, target, transition, timeout)
+
+        def ask(client: Any, request: Any) -> Any:
+            if not client.wait_for_service(PATIENCE):
+                return None
+            future = client.call_async(request)
+            executor.spin_until_future_complete(future, PATIENCE)
+            if future.done():
+                return future.result()
+            client.remove_pending_request(future)
+            return None
+
+        failed = failed_transition(node, target, ask, lambda: time.monotonic() < deadline)
+    if failed is None:
+        raise AffectError(f'{target} did not come up within {timeout:.0f} s; its log may say why')
+    if failed:
+        raise AffectError(f'{target} could not {failed}; its log says why')
+
+
+def failed_transition(node: Node, target: str, ask: Ask, go_on: Callable[[], bool]) -> str | None:
+    """Return the name of the transition that a node refused, '' where it is active.
+
+    None where `go_on` ended it or the node is finalized. A request that gets no answer may have
+    been lost on the way there or back (two processes find each other topic by topic, and the
+    services of a dead process stay known for up to 20 s), so the node's state decides what is
+    asked for next, until the state is active or the node refuses.
+    """
+    states = node.create_client(GetState, f'{target}/get_state')
+    changes = node.create_client(ChangeState, f'{target}/change_state')
+    try:
+        refused: int | None = None
+        while go_on():
+            answer = ask(states, GetState.Request())
+            if answer is None:
+                continue
+            state = answer.current_state.id
+            if state == State.PRIMARY_STATE_ACTIVE:
+                return ''
+            if state == State.PRIMARY_STATE_FINALIZED:
+                break
+            if state not in STEPS:
+                time.sleep(0.1)  # in the middle of a transition
+                continue
+            transition, name = STEPS[state]
+            if state == refused:
+                return name
+            answer = ask(changes, ChangeState.Request(transition=Transition(id=transition)))
+            # The state decides: a refusal may answer our second request for the same transition.
+            refused = state if answer is not None and not answer.success else None
+        return None
+    finally:
+        node.destroy_client(states)
+        node.destroy_client(changes)
 
 
 @contextlib.contextmanager
@@ -39,21 +99,3 @@ def _executor_of(node: Node) -> Iterator[Executor]:
     finally:
         executor.remove_node(node)
         executor.shutdown()
-
-
-def _change(executor: Executor, node: Node, target: str, transition: int,
-            timeout: float) -> None:
-    deadline = time.monotonic() + timeout
-    client = node.create_client(ChangeState, f'{target}/change_state')
-    try:
-        if not client.wait_for_service(timeout):
-            raise AffectError(f'{target} did not come up within {timeout:.0f} s')
-        future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
-        executor.spin_until_future_complete(future, deadline - time.monotonic())
-        if not future.done():
-            raise AffectError(f'{target} did not answer within {timeout:.0f} s')
-        result = future.result()
-        if result is None or not result.success:
-            raise AffectError(f'{target} refused transition {transition}; its log says why')
-    finally:
-        node.destroy_client(client)

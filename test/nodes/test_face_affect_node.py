@@ -10,7 +10,6 @@ pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
 from face_affect_msgs.msg import FaceAffect, FaceAffectArray  # noqa: E402
-from lifecycle_msgs.msg import Transition  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
@@ -23,7 +22,7 @@ from face_affect_ros.nodes import parameters, qos  # noqa: E402
 from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
 from face_affect_ros.nodes.face_affect_node import FaceAffectNode  # noqa: E402
 from face_affect_ros.nodes.image_conversion import to_compressed, to_message  # noqa: E402
-from face_affect_ros.nodes.lifecycle_client import change_state  # noqa: E402
+from face_affect_ros.nodes.lifecycle_client import bring_up  # noqa: E402
 from face_affect_ros.nodes.messages import from_message  # noqa: E402
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
@@ -384,8 +383,7 @@ def test_two_processes_talk_over_dds(ros: Any, portrait: np.ndarray) -> None:
     # Every image, because best effort may lose one before the two have found each other.
     bench = Bench(ros)
     with running_node('face_affect_ros.nodes.face_affect_node', processing='every') as process:
-        change_state(ros.node, '/face_affect', Transition.TRANSITION_CONFIGURE,
-                     Transition.TRANSITION_ACTIVATE)
+        bring_up(ros.node, '/face_affect')
         for sec in range(1, 6):
             header = bench.send(portrait, sec)
             assert bench.until(lambda: len(bench.faces) == sec), process.output()
