@@ -43,6 +43,7 @@ class Run:
         (0, -1, 0) and an untouched model where there is nothing to resume.
         """
         if not self._state.is_file():
+            self.log.trim(0)
             return 0, -1.0, 0.0
         with np.load(self._state, allow_pickle=False) as state:
             facts = json.loads(str(state['facts']))

@@ -1,6 +1,7 @@
 """Plans and their cells: small experiments that are trained, judged, kept and gone on with."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def plan(experiment: Path, tmp_path: Path) -> str:
 
 def test_cells_are_trained_judged_and_kept(plan: str, tmp_path: Path,
                                            capsys: pytest.CaptureFixture[str]) -> None:
-    """A run that is stopped goes on; a second call trains nothing; others are refused."""
+    """A run that is stopped goes on; a second call trains nothing."""
     out, results = tmp_path / 'runs', tmp_path / 'results'
     command = ['figures', 'run', plan, '--out', str(out), '--results', str(results), '--cache',
                str(tmp_path / 'cache')]
@@ -68,13 +69,37 @@ def test_cells_are_trained_judged_and_kept(plan: str, tmp_path: Path,
                             validation=read_fer2013_sheets(sheets, 'PublicTest'))
     assert again == {key: value for key, value in facts['cells'][0]['best'].items()
                      if key != 'epoch'}
-    before = {path: path.stat().st_mtime_ns for path in out.rglob('*')}
+    # the summary alone says what is done, so that a fresh clone goes on from it
+    shutil.rmtree(out)
+    capsys.readouterr()
     assert main(command) == 0
-    assert {path: path.stat().st_mtime_ns for path in out.rglob('*')} == before
-    base = tmp_path / 'base.yaml'
-    base.write_text(base.read_text().replace('epochs: 3', 'epochs: 4'))
+    assert 'holds 2 of 2 cells\n' in capsys.readouterr().err
+    assert not out.exists()
+    assert json.loads((results / 'plan.json').read_text()) == facts
+
+
+def test_results_of_other_experiments_are_replaced(plan: str, tmp_path: Path,
+                                                   capsys: pytest.CaptureFixture[str]) -> None:
+    """A changed experiment trains its cells anew, and not in the folders of the old one."""
+    command = ['figures', 'run', plan, '--results', str(tmp_path), '--cache',
+               str(tmp_path / 'cache'), '--out', str(tmp_path / 'old')]
+    base, changed = tmp_path / 'base.yaml', tmp_path / 'plan.yaml'
+    base.write_text(base.read_text().replace('epochs: 3', 'epochs: 2'))
+    changed.write_text(changed.read_text().replace('- 0.5', '- 0.4'))
+    assert main(command) == 0
+    changed.write_text(changed.read_text().replace('- 0.4', '- 0.6'))
+    capsys.readouterr()
+    assert main([*command, '--max-minutes', '0.0001']) == 3
+    assert 'holds 1 of 2 cells; 1 of other experiments will be' in capsys.readouterr().err
+    base.write_text(base.read_text().replace('epochs: 2', 'epochs: 1'))
     assert main(command) == 1
-    assert 'different experiment' in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert 'holds 0 of 2 cells; 2 of other experiments will be' in told
+    assert 'dropout_0.0: holds a run of a different experiment' in told
+    assert main([*command[:-1], str(tmp_path / 'new')]) == 0
+    facts = json.loads((tmp_path / 'plan.json').read_text())
+    assert [(cell['name'], cell['epochs']) for cell in facts['cells']] == [
+        ('dropout_0.0', 1), ('dropout_0.6', 1)]
 
 
 def test_plans_of_the_repository() -> None:

@@ -1,4 +1,4 @@
-"""Training the cells of a plan, one after the other; what is done stays done."""
+"""Training the cells of a plan, one after the other; what its summary holds stays done."""
 
 import csv
 import json
@@ -9,8 +9,6 @@ from typing import Any
 
 import keras
 
-from face_affect_ros.affect.types import AffectError
-from face_affect_training.experiment import Experiment, load_experiment
 from face_affect_training.figures import results
 from face_affect_training.figures.curves import PlainCurve, read_curve
 from face_affect_training.figures.measure import measure
@@ -18,7 +16,7 @@ from face_affect_training.figures.plans import Cell, Plan
 from face_affect_training.train import load_data, train
 from face_affect_training.views import plain_views
 
-RESULT, CURVE = 'result.json', 'train_curve.json'
+CURVE = 'train_curve.json'
 #: Only a resume needs these, and they are large.
 PASSING = ('state.npz', 'last.keras')
 
@@ -28,33 +26,38 @@ def run(plan: Plan, folder: Path, summary: Path, *, cache: Path,
     """Train what is not yet trained; return the names of the cells that are still missing.
 
     folder: of the runs, one below it for each cell. summary: the JSON file that is written anew
-    after each cell. cache: folder for decoded pictures. max_minutes: stop cleanly after this
-    time, 0 for no limit; the next call goes on from there. Raises AffectError where a cell's
-    folder holds a different experiment.
+    after each cell; what it holds of the same experiment is not trained again. cache: folder for
+    decoded pictures. max_minutes: stop cleanly after this time, 0 for no limit; the next call
+    goes on from there. Raises AffectError where a cell's folder holds a different experiment.
     """
     deadline = time.monotonic() + 60.0 * max_minutes if max_minutes else float('inf')
-    done: dict[str, dict[str, Any]] = {}
+    done = _kept(plan, summary)
     for cell in plan.cells:
-        own = folder / cell.name
-        kept = _kept(own, plan.experiment(cell))
-        if kept is None and time.monotonic() < deadline:
+        if cell.name not in done and time.monotonic() < deadline:
             print(f'{plan.name}: {cell.name}', file=sys.stderr, flush=True)
             left = (deadline - time.monotonic()) / 60.0 if max_minutes else 0.0
-            kept = _train(plan, cell, own, cache=cache, max_minutes=left)
-        if kept is not None:
-            done[cell.name] = kept
-            _summarise(plan, done, summary)
+            result = _train(plan, cell, folder / cell.name, cache=cache, max_minutes=left)
+            if result is not None:
+                done[cell.name] = result
+                _summarise(plan, done, summary)
     return [cell.name for cell in plan.cells if cell.name not in done]
 
 
-def _kept(own: Path, experiment: Experiment) -> dict[str, Any] | None:
-    """Return the result of a cell that was finished earlier."""
-    if not (own / RESULT).is_file():
-        return None
-    if load_experiment(own / 'experiment.yaml') != experiment:
-        raise AffectError(f'{own}: holds a run of a different experiment; remove it, or choose '
-                          'another folder with --out')
-    return dict(json.loads((own / RESULT).read_text(encoding='utf-8')))
+def _kept(plan: Plan, summary: Path) -> dict[str, dict[str, Any]]:
+    """Return the results of this plan's cells that are in its summary."""
+    if not summary.is_file():
+        return {}
+    facts = results.read(summary.parent, summary.stem, plan.command)
+    wanted = {cell.name: cell.changes for cell in plan.cells}
+    kept = {}
+    if facts.get('experiment') == plan.base_experiment().as_mapping():
+        kept = {cell['name']: cell for cell in facts['cells']
+                if wanted.get(cell['name']) == cell['changes']}
+    others = len(facts.get('cells', [])) - len(kept)
+    print(f'{summary}: holds {len(kept)} of {len(wanted)} cells'
+          + (f'; {others} of other experiments will be replaced' if others else ''),
+          file=sys.stderr, flush=True)
+    return kept
 
 
 def _train(plan: Plan, cell: Cell, own: Path, *, cache: Path,
@@ -83,7 +86,6 @@ def _train(plan: Plan, cell: Cell, own: Path, *, cache: Path,
                  **measure(own / 'best.keras', experiment, train=faces, validation=judged)},
         'curves': _curves(own),
     }
-    results.write(own / RESULT, result)
     for name in PASSING:
         (own / name).unlink(missing_ok=True)
     return result
@@ -112,7 +114,7 @@ def _number(text: str) -> float | None:
 
 def _summarise(plan: Plan, done: dict[str, dict[str, Any]], summary: Path) -> None:
     results.write(summary, {
-        'plan': plan.name, 'command': f'face_affect figures run {plan.name}',
+        'plan': plan.name, 'command': plan.command,
         'experiment': plan.base_experiment().as_mapping(),
         'missing': [cell.name for cell in plan.cells if cell.name not in done],
         'cells': [done[cell.name] for cell in plan.cells if cell.name in done]})

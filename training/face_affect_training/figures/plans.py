@@ -36,6 +36,11 @@ class Plan:
     curves: bool
     cells: tuple[Cell, ...]
 
+    @property
+    def command(self) -> str:
+        """Return what a person types to run it."""
+        return f'face_affect figures run {self.name}'
+
     def base_experiment(self) -> Experiment:
         """Return what all cells share."""
         return load_experiment(self.base)
