@@ -56,13 +56,14 @@ class Faces:
 
 
 def export(run: Path, models: Path, *, name: str | None = None,
-           precisions: Sequence[str] = ('float32',), unknown_share: float = 0.1,
-           cache_folder: Path | None = None) -> list[Exported]:
+           precisions: Sequence[str] = ('float32',), margin: float | None = None,
+           unknown_share: float = 0.1, cache_folder: Path | None = None) -> list[Exported]:
     """Write a model's folder for each precision and return them.
 
     run: folder of a training run. models: where the folders go: NAME for float32, NAME_float16,
-    NAME_int8. unknown_share: share of the validation faces, the least certain ones, that the
-    threshold leaves UNKNOWN. Raises AffectError where the run has no network, or where a TFLite
+    NAME_int8. margin: of the robot's crop, see framing.py; None for the views' own.
+    unknown_share: share of the validation faces, the least certain ones, that the threshold
+    leaves UNKNOWN. Raises AffectError where the run has no network, or where a TFLite
     model disagrees with Keras; a folder is written only after its file has been checked.
     """
     experiment = experiment_of(run / 'best.keras')
@@ -73,13 +74,14 @@ def export(run: Path, models: Path, *, name: str | None = None,
     best = run / 'best.json'
     trained = json.loads(best.read_text(encoding='utf-8')) if best.is_file() else {}
     return [_export(network, experiment, precision, faces, models=models,
-                    name=name or experiment.name, unknown_share=unknown_share, trained=trained,
-                    cache_folder=cache_folder) for precision in dict.fromkeys(precisions)]
+                    name=name or experiment.name, margin=margin, unknown_share=unknown_share,
+                    trained=trained, cache_folder=cache_folder)
+            for precision in dict.fromkeys(precisions)]
 
 
 def _export(network: keras.Model, experiment: Experiment, precision: str, faces: Faces, *,
-            models: Path, name: str, unknown_share: float, trained: dict[str, Any],
-            cache_folder: Path | None) -> Exported:
+            models: Path, name: str, margin: float | None, unknown_share: float,
+            trained: dict[str, Any], cache_folder: Path | None) -> Exported:
     samples, facts = None, {}
     if precision == 'int8':
         samples, facts['quantisation'] = _samples(experiment, cache_folder)
@@ -87,7 +89,7 @@ def _export(network: keras.Model, experiment: Experiment, precision: str, faces:
     facts |= _judge(network, content, precision, faces, experiment.labels, unknown_share)
     folder = models / (name if precision == 'float32' else f'{name}_{precision}')
     card = make_card(folder.name, content, experiment, parameters=network.count_params(),
-                     precision=precision, facts=facts, trained=trained)
+                     precision=precision, margin=margin, facts=facts, trained=trained)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / 'model.tflite').write_bytes(content)
     text = yaml.safe_dump(card, sort_keys=False, width=99, allow_unicode=True)

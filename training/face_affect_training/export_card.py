@@ -8,11 +8,13 @@ from face_affect_training.experiment import Experiment
 
 
 def make_card(name: str, content: bytes, experiment: Experiment, *, parameters: int,
-              precision: str, facts: dict[str, Any], trained: dict[str, Any]) -> dict[str, Any]:
+              precision: str, margin: float | None, facts: dict[str, Any],
+              trained: dict[str, Any]) -> dict[str, Any]:
     """Return a card as a mapping, in the order in which it is read.
 
-    content: the TFLite file. facts: threshold, temperature, metrics, parity and, for int8,
-    quantisation. trained: the run's best.json.
+    content: the TFLite file. margin: of the robot's crop; None for that of the views in training,
+    whose boxes are the data set's and not the detector's. facts: threshold, temperature, metrics,
+    parity and, for int8, quantisation. trained: the run's best.json.
     """
     wanted, data, settings = experiment.input, experiment.data, experiment.as_mapping()
     extra = {'quantisation': facts['quantisation']} if 'quantisation' in facts else {}
@@ -21,7 +23,7 @@ def make_card(name: str, content: bytes, experiment: Experiment, *, parameters: 
         'sha256': hashlib.sha256(content).hexdigest(), 'bytes': len(content),
         'input': {'size': wanted.size, 'channels': wanted.channels, 'scale': wanted.scale,
                   'offset': wanted.offset},
-        'crop': {'margin': wanted.margin, 'align': wanted.align},
+        'crop': {'margin': wanted.margin if margin is None else margin, 'align': wanted.align},
         'heads': [{'task': experiment.task, 'output': 0, 'labels': list(experiment.labels),
                    'threshold': facts['threshold'], 'temperature': facts['temperature']}],
         'network': experiment.network.name, 'parameters': parameters,

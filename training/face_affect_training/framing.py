@@ -26,8 +26,8 @@ def accuracy_by_margin(model: str, faces: FaceData, margins: list[float],
     """Return the accuracy at each margin, on the faces that the detector finds.
 
     model: name or folder. faces: chips with labels of one of the model's tasks. detector: see
-    make_detector. Raises AffectError for a model or detector that cannot be loaded, and where no
-    face is found.
+    make_detector. The key 'chosen' holds the margin for the card. Raises AffectError for a model
+    or detector that cannot be loaded, and where no face is found.
     """
     card = load_card(model)
     network = Classifier(card, tasks=[faces.task] if faces.task else None)
@@ -45,10 +45,24 @@ def accuracy_by_margin(model: str, faces: FaceData, margins: list[float],
     if not labels:
         raise AffectError(f'{faces.source}: {detector} finds no face in any of the {len(faces)} '
                           'pictures')
+    accuracy = {margin: round(float(np.mean(network(np.concatenate(views))[task].argmax(1)
+                                            == np.array(labels))), 4)
+                for margin, views in sorted(crops.items())}
     return {'model': card.name, 'sha256': card.sha256, 'task': task, 'data': faces.source,
             'detector': detector, 'faces': len(faces), 'found': len(labels),
-            'accuracy': {f'{margin:g}': round(float(np.mean(network(np.concatenate(views))[
-                task].argmax(1) == np.array(labels))), 4) for margin, views in crops.items()}}
+            'accuracy': {f'{margin:g}': value for margin, value in accuracy.items()},
+            'chosen': chosen(accuracy)}
+
+
+def chosen(accuracy: dict[float, float]) -> float:
+    """Return the margin with the best mean over itself and its neighbours, as no box is exact.
+
+    accuracy: by margin, from the smallest to the largest; with fewer than three, the best counts.
+    """
+    margins, values = list(accuracy), np.array(list(accuracy.values()))
+    if len(values) < 3:
+        return margins[int(values.argmax())]
+    return margins[1 + int(np.convolve(values, np.ones(3), 'valid').argmax())]
 
 
 def _with_border(chip: ImageArray) -> ImageArray:

@@ -50,7 +50,8 @@ def run(sheets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def models(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of its three models."""
     folder = tmp_path_factory.mktemp('models')
-    assert main(['export', str(run), '--models', str(folder), '--precision', *NAMES]) == 0
+    assert main(['export', str(run), '--models', str(folder), '--precision', *NAMES,
+                 '--margin', '0.07']) == 0
     return folder
 
 
@@ -90,6 +91,7 @@ def test_twins_agree_with_keras_and_are_smaller(
     card = load_card(str(path.parent))
     parity = card.facts['parity']
     assert parity['faces'] == 70 and card.facts['precision'] == precision
+    assert card.crop.margin == 0.07
     ours, theirs = ours[:70], theirs[:70]
     assert parity['max_difference'] == pytest.approx(np.abs(ours - theirs).max(), abs=1e-6)
     assert parity['label_agreement'] == (ours.argmax(1) == theirs.argmax(1)).mean()

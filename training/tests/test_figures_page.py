@@ -13,7 +13,7 @@ from PIL import Image
 
 from face_affect_ros.affect.types import EMOTIONS, GENDERS
 from face_affect_training.__main__ import main
-from face_affect_training.figures import page, plans, results
+from face_affect_training.figures import page, plans, results, shipped
 from face_affect_training.metrics import report
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,8 +47,10 @@ def evaluation(model: str, task: str, data: str, labels: tuple[str, ...]) -> dic
     random = np.random.default_rng(6)
     probabilities = random.dirichlet(np.ones(len(labels)), 200)
     speed = {'alone': 0.4321, 'in_batch': 0.3456, 'batch': 16, 'cpu': 'a processor'}
-    return {'model': model, 'task': task, 'data': data, 'milliseconds_per_face': speed,
-            **report(probabilities, random.integers(0, len(labels), 200), labels)}
+    labelled = random.integers(0, len(labels), 200)
+    groups = {'race': np.array(['north', 'south'])[random.integers(0, 2, 200)]}
+    return {'model': model, 'task': task, 'data': data, 'bytes': 240_999,
+            'milliseconds_per_face': speed, **report(probabilities, labelled, labels, groups)}
 
 
 @pytest.fixture
@@ -78,13 +80,20 @@ def folder(tmp_path: Path) -> Path:
         Image.new('L', (8, 8)).save(own / f'{name}.png')
     results.write(own / 'some_publictest.json',
                   evaluation('some', 'emotion', 'FER-2013 PublicTest', EMOTIONS))
-    results.write(own / 'below' / 'report.json',
+    results.write(own / 'report.json',
                   evaluation('other', 'gender', 'FairFace val', GENDERS))
-    card = {'kind': 'classifier', 'name': 'some', 'bytes': 240_999, 'network': 'mini_xception',
-            'parameters': 58_423, 'heads': [{'task': 'emotion'}],
-            'training': {'experiment': 'some_experiment'}}
-    (tmp_path / 'models' / 'some').mkdir(parents=True)
-    (tmp_path / 'models' / 'some' / 'card.yaml').write_text(yaml.safe_dump(card))
+    results.write(own / 'some_train.json',
+                  evaluation('some', 'emotion', 'FER-2013 Training', EMOTIONS))
+    results.write(own / 'precisions' / 'some_int8.json',
+                  evaluation('some_int8', 'emotion', 'FER-2013 PublicTest', EMOTIONS))
+    results.write(own / 'some_framing.json', {
+        'model': 'some', 'faces': 200, 'found': 199, 'accuracy': {'0': 0.611, '0.05': 0.622}})
+    for name, task in (('some', 'emotion'), ('other', 'gender')):
+        card = {'kind': 'classifier', 'name': name, 'bytes': 240_999, 'network': 'mini_xception',
+                'parameters': 58_423, 'heads': [{'task': task, 'threshold': 0.35}],
+                'crop': {'margin': 0.05}, 'training': {'experiment': f'{name}_experiment'}}
+        (tmp_path / 'models' / name).mkdir(parents=True)
+        (tmp_path / 'models' / name / 'card.yaml').write_text(yaml.safe_dump(card))
     (own / 'training').mkdir()
     with (own / 'training' / 'some_experiment.csv').open('w', newline='') as file:
         csv.writer(file).writerows([('epoch', 'best'), (1, '0.4000'), (2, '0.6123')])
@@ -124,6 +133,13 @@ def test_page_of_result_files(folder: Path) -> None:
                  'fear taken for sad | 31 | 23.4 % | 0.52 | 0.99', '31 of 100', '65.4 %',
                  'chip and 20 % on each side', '50.0 % to 70.0 %', '241 KB', '60,001'):
         assert part in text, part
+    judged = json.loads((folder / 'some_publictest.json').read_text())
+    for row in (f"[{100 * judged['accuracy']:.1f} %](some_publictest.json)",
+                f"| recall | {100 * judged['per_class']['angry']['recall']:.1f} % |",
+                f"| south | {judged['groups']['race']['south']['faces']} |",
+                '(some_framing.json) | 199 of 200 | 61.1 % | **62.2 %** |',
+                '[some_int8](precisions/some_int8.json) | 240,999 | '):
+        assert row in text, row
     cells = json.loads((folder / 'dropout.json').read_text())['cells']
     for cell in cells:
         rate = cell['changes']['network.options.dropout']
@@ -172,6 +188,15 @@ def test_the_page_of_the_repository(tmp_path: Path) -> None:
             # fonts differ a little between versions of matplotlib
             assert np.abs(np.subtract(ours.size, theirs.size)).max() <= 8, path.name
     assert sum(path.stat().st_size for path in RESULTS.rglob('*') if path.is_file()) < FOLDER
+
+
+def test_the_readme_says_what_the_cards_say() -> None:
+    """Every trained model has a row with the accuracy that its export measured."""
+    lines = (ROOT / 'README.md').read_text().splitlines()
+    for card in shipped.cards(MODELS):
+        row = next(line for line in lines if line.startswith(f"| `{card['name']}`"))
+        metrics = card['metrics']
+        assert row.endswith(f"| {100 * metrics['accuracy']:.1f} % of {metrics['data']} |")
 
 
 def test_no_single_face_is_in_the_repository() -> None:

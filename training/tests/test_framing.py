@@ -7,7 +7,7 @@ import pytest
 from face_affect_ros.affect.types import EMOTIONS, AffectError
 from face_affect_ros.media.portrait import portrait_path
 from face_affect_training.data.types import FaceData
-from face_affect_training.framing import accuracy_by_margin
+from face_affect_training.framing import accuracy_by_margin, chosen
 
 
 def chips() -> FaceData:
@@ -24,6 +24,12 @@ def test_only_what_the_detector_finds_is_counted() -> None:
     result = accuracy_by_margin('emotion_mini_xception', chips(), [0.0, 0.1], 'blazeface_back')
     assert (result['faces'], result['found']) == (3, 2)
     assert result['accuracy'] == {'0': 0.5, '0.1': 0.5}
+    assert result['chosen'] == 0.0
+
+
+def test_the_chosen_margin_has_good_neighbours() -> None:
+    assert chosen({-0.1: 0.90, -0.05: 0.70, 0.0: 0.80, 0.05: 0.85, 0.1: 0.84}) == 0.05
+    assert chosen({0.0: 0.7, 0.1: 0.8}) == 0.1
 
 
 def test_an_unknown_detector_is_named() -> None:

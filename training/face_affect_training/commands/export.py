@@ -19,6 +19,8 @@ def register(subparsers: Any) -> None:
                         'NAME, NAME_float16, NAME_int8 (default: float32)')
     parser.add_argument('--models', type=Path, default=Path('models'), help='folder of models')
     parser.add_argument('--name', help="the model's name (default: the experiment's)")
+    parser.add_argument('--margin', type=float, help="of the robot's crop, as share of the box on "
+                        "each side; framing finds it (default: the experiment's)")
     parser.add_argument('--unknown-share', type=float, default=0.1, help='share of the validation '
                         'faces that the threshold leaves UNKNOWN (default: 0.1)')
     parser.add_argument('--cache', type=Path, help='folder for decoded pictures')
@@ -35,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
     from face_affect_training.export import export
     for exported in export(args.folder, args.models, name=args.name, precisions=args.precision,
-                           unknown_share=args.unknown_share, cache_folder=args.cache):
+                           margin=args.margin, unknown_share=args.unknown_share,
+                           cache_folder=args.cache):
         print(exported.line())
     return 0

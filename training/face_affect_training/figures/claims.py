@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from face_affect_training.figures import markdown, networks_table, published, results
+from face_affect_training.figures import markdown, networks_table, published, results, shipped
 
 SPEED = 'milliseconds_per_face'
 GENDER_DATA, EMOTION_DATA = 'FairFace val', 'FER-2013 PublicTest'
@@ -59,9 +57,8 @@ def _ours(folder: Path, task: str, data: str) -> str:
 
 def _bytes(models: Path) -> str:
     sizes = []
-    for path in sorted(models.glob('*/card.yaml')):
-        card = yaml.safe_load(path.read_text(encoding='utf-8'))
-        if card.get('network') == 'mini_xception':
+    for card in shipped.cards(models):
+        if card['network'] == 'mini_xception':
             sizes.append(f"{card['bytes'] / 1000:.0f} KB, `{card['name']}` "
                          f"([card](../../models/{card['name']}/card.yaml))")
     return '; '.join(sizes) or markdown.UNKNOWN

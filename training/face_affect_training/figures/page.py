@@ -12,6 +12,7 @@ from face_affect_training.figures import (
     networks_table,
     published,
     rate_maps,
+    shipped,
 )
 
 PAGE = 'README.md'
@@ -36,7 +37,8 @@ def text(folder: Path, models: Path) -> str:
         'and the command that made it stands with it. Commands are run from the root of the '
         'repository, with the data in the folder that FACE_AFFECT_SHARED names.',
         claims.section(folder, models),
-        networks_table.section(folder, models),
+        networks_table.section(folder),
+        shipped.section(folder, models),
         confusion.section(folder),
         dropout.section(folder),
         rate_maps.section(folder),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from face_affect_training.figures import markdown, pictures, results
+from face_affect_training.figures import markdown, networks_table, pictures, results
 
 NAME = 'rate_maps'
 COMMAND = 'face_affect figures run rate_maps'
@@ -43,12 +43,16 @@ def section(folder: Path) -> str:
                          markdown.percent(best['best']['val_accuracy']),
                          markdown.percent(best['best']['train_accuracy']),
                          f'{best["changes"][RATE]:g}', f'{best["changes"][PENALTY]:g}'))
+    sizes = results.read(folder, networks_table.SIZES, networks_table.SIZES_COMMAND)['networks']
+    plain, fractional = (markdown.count(sizes[network]['parameters']) for network in TITLES)
     return markdown.paragraphs(
         '## Learning rate and regularisation, with and without fractional max-pooling',
         'The five-layer CNN with ordinary and with fractional max-pooling (Graham 2014) over a '
         'grid of peak learning rates and L2 penalties on its weights. '
         f"{markdown.setting(facts['experiment'], cells[0])} Each cell is one run, so that "
-        'differences of a percentage point say little.',
+        'differences of a percentage point say little. Fractional pooling shrinks the picture in '
+        f'smaller steps, so that more of it reaches the dense layers: {fractional} parameters '
+        f'instead of {plain}.',
         markdown.not_run(facts['missing']),
         f'![Validation accuracy by learning rate and regularisation]({NAME}.png)',
         markdown.table(('network', 'runs', 'best validation', 'its train accuracy',

@@ -36,7 +36,7 @@ def read(folder: Path, name: str, command: str) -> dict[str, Any]:
 def evaluations(folder: Path, task: str, data: str) -> dict[str, tuple[Path, dict[str, Any]]]:
     """Return what `face_affect evaluate` has written, file and content by the model's name.
 
-    folder: with JSON files in it and below. task: 'emotion' or 'gender'. data: the source, as
+    folder: with JSON files in it. task: 'emotion' or 'gender'. data: the source, as
     'FER-2013 PublicTest'.
     """
     return {str(facts['model']): (path, facts) for path, facts in all_evaluations(folder)
@@ -44,9 +44,9 @@ def evaluations(folder: Path, task: str, data: str) -> dict[str, tuple[Path, dic
 
 
 def all_evaluations(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Return file, relative to the folder, and content of each evaluation in it and below."""
+    """Return file name and content of each evaluation in a folder."""
     found = []
-    for path in sorted(folder.rglob('*.json')):
+    for path in sorted(folder.glob('*.json')):
         facts = json.loads(path.read_text(encoding='utf-8'))
         if isinstance(facts, dict) and set(facts) >= EVALUATION:
             found.append((path.relative_to(folder), facts))

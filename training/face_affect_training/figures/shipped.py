@@ -1,0 +1,149 @@
+"""What the shipped models are worth: accuracy, precisions, crop margins, classes and groups."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from face_affect_training.figures import markdown, results
+
+DATA = {'emotion': ('FER-2013 Training', 'FER-2013 PublicTest'),
+        'gender': ('FairFace train', 'FairFace val')}
+#: Below the folder of results: evaluations of the models' twins in other precisions.
+PRECISIONS = 'precisions'
+TWINS = ('', '_float16', '_int8')
+
+
+def cards(models: Path) -> list[dict[str, Any]]:
+    """Return the cards of the models that this repository has trained."""
+    found = [yaml.safe_load(path.read_text(encoding='utf-8'))
+             for path in sorted(models.glob('*/card.yaml'))]
+    return [card for card in found if card['kind'] == 'classifier' and 'training' in card]
+
+
+def section(folder: Path, models: Path) -> str:
+    """Return the page's section. models: folder of the shipped models."""
+    own = cards(models)
+    return markdown.paragraphs(
+        '## The shipped models',
+        "Accuracy is that of the TFLite file behind the robot's own crop code, on faces cut as "
+        'the data set has them. Checkpoints, temperatures and thresholds were chosen on the '
+        'validation faces, so that faces never seen do a little worse. The logs hold each epoch.',
+        markdown.table(('model', 'network', 'parameters', 'TFLite bytes', 'train', 'validation',
+                        'mean recall', 'calibration error', 'UNKNOWN below', 'epochs',
+                        'best in the log'), [_row(folder, card) for card in own]),
+        markdown.commands('face_affect train training/experiments/NAME.yaml',
+                          'face_affect export runs/NAME',
+                          'face_affect evaluate --model NAME --data READER FOLDER SPLIT'),
+        _precisions(folder, own),
+        _margins(folder, own),
+        _classes(folder, own),
+        _groups(folder, own))
+
+
+def _judged(folder: Path, card: dict[str, Any], which: int = 1) -> tuple[Path, dict[str, Any]]:
+    """Return file and content of an evaluation. which: 0 train, 1 validation."""
+    task = card['heads'][0]['task']
+    found = results.evaluations(folder, task, DATA[task][which]).get(card['name'])
+    return found if found is not None else (Path(), {})
+
+
+def _row(folder: Path, card: dict[str, Any]) -> tuple[str, ...]:
+    name, link = card['training']['experiment'], card['name']
+    log = folder / 'training' / f'{name}.csv'
+    epochs, best = markdown.UNKNOWN, markdown.UNKNOWN
+    if log.is_file():
+        with log.open(newline='', encoding='utf-8') as file:
+            lines = list(csv.DictReader(file))
+        epochs, best = str(len(lines)), markdown.percent(float(lines[-1]['best']))
+        link = f"[{card['name']}](training/{log.name})"
+    facts = _judged(folder, card)[1]
+    return (link, card['network'], markdown.count(card['parameters']),
+            markdown.count(card['bytes']),
+            *(_accuracy(*_judged(folder, card, which)) for which in (0, 1)),
+            *(markdown.percent(facts.get(figure)) for figure in ('balanced_accuracy', 'ece')),
+            f"{card['heads'][0]['threshold']:g}", epochs, best)
+
+
+def _accuracy(path: Path, facts: dict[str, Any]) -> str:
+    return f"[{markdown.percent(facts['accuracy'])}]({path})" if facts else markdown.UNKNOWN
+
+
+def _precisions(folder: Path, own: list[dict[str, Any]]) -> str:
+    rows = []
+    for card in own:
+        task = card['heads'][0]['task']
+        found = {**results.evaluations(folder / PRECISIONS, task, DATA[task][1]),
+                 **results.evaluations(folder, task, DATA[task][1])}
+        for name in (f"{card['name']}{twin}" for twin in TWINS):
+            if name in found:
+                path, facts = found[name]
+                file = path if name == card['name'] else Path(PRECISIONS, path)
+                rows.append((f'[{name}]({file})', markdown.count(facts['bytes']),
+                             f"{100.0 * facts['accuracy']:.2f} %", markdown.percent(facts['ece'])))
+    return '' if len(rows) <= len(own) else markdown.paragraphs(
+        '### Precisions',
+        'The same network as float32, with weights in half the bytes, and in 8-bit integers '
+        'throughout. Only float32 is shipped; `export` makes the others and says how far they '
+        'are from Keras.',
+        markdown.table(('model', 'bytes', 'accuracy', 'calibration error'), rows),
+        markdown.commands('face_affect export runs/NAME --precision float16 int8 '
+                          '--models runs/models',
+                          'face_affect evaluate --model runs/models/NAME_int8 --data READER '
+                          f'FOLDER SPLIT > docs/results/{PRECISIONS}/NAME_int8.json'))
+
+
+def _margins(folder: Path, own: list[dict[str, Any]]) -> str:
+    found = {facts['model']: (path, facts) for path, facts in (
+        (path, results.read(folder, path.stem, '')) for path in
+        sorted(folder.glob('*_framing.json')))}
+    shown = [(card, *found[card['name']]) for card in own if card['name'] in found]
+    if not shown:
+        return ''
+    margins = list(dict.fromkeys(margin for _, _, facts in shown for margin in facts['accuracy']))
+    rows = []
+    for card, path, facts in shown:
+        values = [markdown.percent(facts['accuracy'].get(margin)) for margin in margins]
+        chosen = f"{card['crop']['margin']:g}"
+        rows.append((f"[{card['name']}]({path.name})",
+                     f"{facts['found']:,} of {facts['faces']:,}",
+                     *(f'**{value}**' if margin == chosen else value
+                       for margin, value in zip(margins, values))))
+    return markdown.paragraphs(
+        "### Behind the robot's detector",
+        'Accuracy by crop margin, on the faces that the detector finds in the enlarged pictures. '
+        "The card's margin, in bold, is the one with the best mean over itself and its "
+        'neighbours, because no box is exact.',
+        markdown.table(('model', 'found', *margins), rows),
+        markdown.commands('face_affect framing --model NAME --data READER FOLDER SPLIT'))
+
+
+def _classes(folder: Path, own: list[dict[str, Any]]) -> str:
+    parts = []
+    for card in own:
+        facts = _judged(folder, card)[1]
+        if facts:
+            per_class = facts['per_class']
+            parts.append(markdown.table(
+                (f"{card['name']}", *per_class),
+                [(figure, *(markdown.percent(entry[figure]) for entry in per_class.values()))
+                 for figure in ('precision', 'recall')]))
+    return markdown.paragraphs('### Unequal', 'By class, on the validation faces:', *parts)
+
+
+def _groups(folder: Path, own: list[dict[str, Any]]) -> str:
+    parts = []
+    for card in own:
+        facts = _judged(folder, card)[1]
+        for kind, groups in facts.get('groups', {}).items():
+            gap = facts['group_gaps'][kind]
+            worst = sorted(groups.items(), key=lambda item: float(item[1]['accuracy']))
+            parts += [f"`{card['name']}` by {kind}, the names being the data set's; the lowest, "
+                      f"{gap['lowest']}, is {100.0 * gap['below_mean']:.1f} points below the mean "
+                      'of the groups:',
+                      markdown.table((kind, 'faces', 'accuracy'),
+                                     [(name, markdown.count(entry['faces']),
+                                       markdown.percent(entry['accuracy']))
+                                      for name, entry in worst])]
+    return markdown.paragraphs(*parts)
