@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ruff over everything, mypy over what runs on the robot. Run by `make lint`, inside tools/env.sh.
+# ruff over everything, mypy over all but tests and benchmarks. Run by `make lint`, inside tools/env.sh.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -11,4 +11,4 @@ else
   python=python
 fi
 "$python" -m ruff check .
-"$python" -m mypy face_affect_ros tools/bootstrap.py tools/lock.py
+"$python" -m mypy face_affect_ros training/face_affect_training tools/bootstrap.py tools/lock.py

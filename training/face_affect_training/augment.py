@@ -5,6 +5,7 @@ data set at once, so the view of face i depends on nothing but (seed, epoch, i).
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -106,11 +107,11 @@ def render(images: ImageArray, draws: Draws, rows: range, *, spec: CropSpec,
     views = np.empty((len(rows), spec.size, spec.size, spec.channels), np.uint8)
     curved = bool((draws.tables[:, :, 0] != np.arange(256, dtype=np.uint8)).any())
     for view, row, matrix in zip(views, rows, matrices):
-        crop = to_channels(warp(images[row], matrix, spec.size), spec.channels)
+        crop: npt.NDArray[Any] = to_channels(warp(images[row], matrix, spec.size), spec.channels)
         if draws.blur[row] > 0.0:
-            crop = cv2.GaussianBlur(crop, (0, 0), draws.blur[row]).reshape(view.shape)
+            crop = np.reshape(cv2.GaussianBlur(crop, (0, 0), draws.blur[row]), view.shape)
         if curved:
-            crop = cv2.LUT(crop, draws.tables[row][:, np.newaxis]).reshape(view.shape)
+            crop = np.reshape(cv2.LUT(crop, draws.tables[row][:, np.newaxis]), view.shape)
         if draws.noise[row] > 0.5:
             own = np.random.Generator(np.random.Philox(key=[seed ^ 0x5EED, epoch], counter=row))
             crop = np.clip(crop + own.normal(0.0, draws.noise[row], view.shape), 0, 255)

@@ -68,7 +68,8 @@ def chosen(accuracy: dict[float, float]) -> float:
 def _with_border(chip: ImageArray) -> ImageArray:
     """Return an enlarged chip in the middle of repeated edge pixels."""
     large = cv2.resize(chip, (CHIP_SIZE, CHIP_SIZE), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(cv2.copyMakeBorder(large, *[CHIP_SIZE // 2] * 4, cv2.BORDER_REPLICATE),
+    border = CHIP_SIZE // 2
+    return np.asarray(np.pad(large, [(border, border)] * 2 + [(0, 0)] * (large.ndim - 2), 'edge'),
                       np.uint8)
 
 
