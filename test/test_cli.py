@@ -142,7 +142,7 @@ def test_the_demo_publishes_faces_and_writes_its_results(ros_domain: int, tmp_pa
     (['--source', '/nowhere.gif'], '/nowhere.gif: there is no such file'),
     (['--source', '/nowhere.mcap'], '/nowhere.mcap: there is no such bag'),
     (['--duration', '-3'], '--duration is -3.0'),
-    (['--emotion-model', 'nothing', '--duration', '1'], 'refused transition 1'),
+    (['--emotion-model', 'nothing', '--duration', '1'], 'could not configure'),
 ])
 def test_a_demo_that_cannot_run_says_why(arguments: list[str], complaint: str, ros_domain: int,
                                          tmp_path: Path) -> None:
