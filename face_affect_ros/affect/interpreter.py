@@ -68,12 +68,13 @@ class Network:
             interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise AffectError(f'{self._path}: not a TFLite network that this runtime can run: '
-                              f'{_first_line(error)}') from error
+                              f'{first_line(error)}') from error
         self._by_batch[batch] = interpreter
         if len(self._by_batch) > KEPT_BATCHES:
             self._by_batch.popitem(last=False)
         return interpreter
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the first line of an error of the runtime."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

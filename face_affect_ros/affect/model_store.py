@@ -4,7 +4,7 @@ import hashlib
 import importlib.metadata
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,22 @@ def load_card(name: str, *, verify: bool = True) -> ModelCard:
         raise AffectError(f'{card_file}: the entry {error} is missing') from error
     except (TypeError, ValueError, AttributeError) as error:
         raise AffectError(f'{card_file}: {error}') from error
+
+
+def saliency_path(card: ModelCard, entry: Mapping[str, Any] | None = None) -> Path:
+    """Return the checked file of a classifier's gradients, see affect.saliency.
+
+    entry: instead of the card's own. Raises AffectError where the card names none, or the file is
+    not what it should be.
+    """
+    try:
+        entry = card.facts['saliency'] if entry is None else entry
+        path, sha256 = card.path.parent / str(entry['file']), str(entry['sha256'])
+    except (KeyError, TypeError) as error:
+        raise AffectError(f"model '{card.name}': its card names no saliency file with its sha256; "
+                          'export the model with --saliency, or explain another model') from error
+    _verify(path, sha256)
+    return path
 
 
 def _parse(folder: Path, facts: dict[str, Any], verify: bool) -> ModelCard:

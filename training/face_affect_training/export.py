@@ -1,6 +1,7 @@
 """From a training run to models of the robot: a file and a card for each precision."""
 
 import json
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from face_affect_ros.affect.types import ImageArray
+from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_training import tflite
 from face_affect_training.data.loading import load_split
 from face_affect_training.evaluate import whole_crops
@@ -39,17 +40,26 @@ class Exported:
     def line(self) -> str:
         """Return its figures as a line of text."""
         parity = self.card['parity']
+        graph = self.card.get('saliency')
+        added = (f"; gradients: {graph['bytes']:,} bytes, correlation with TensorFlow's at least "
+                 f"{min(graph['correlation'].values()):.5f}" if graph else '')
         return (f"{self.folder}: {self.card['precision']}, {self.card['bytes']:,} bytes, against "
                 f"Keras on {parity['faces']} faces: largest difference "
                 f"{parity['max_difference']:.2g}, same label {parity['label_agreement']:.2%}, "
                 f"accuracy {parity['accuracy']:.2%} (Keras {parity['keras_accuracy']:.2%}); "
-                f"on all {self.card['metrics']['faces']} {self.card['metrics']['accuracy']:.2%}")
+                f"on all {self.card['metrics']['faces']} {self.card['metrics']['accuracy']:.2%}"
+                f'{added}')
 
 
 @dataclass(frozen=True)
 class Faces:
-    """Validation faces: (N, S, S, C) float32 network inputs, (N,) labels, and their origin."""
+    """Validation faces.
 
+    crops: (N, S, S, C) uint8. inputs: the same as network inputs, float32. labels: (N,). source:
+    their origin.
+    """
+
+    crops: ImageArray
     inputs: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
     source: str
@@ -57,30 +67,37 @@ class Faces:
 
 def export(run: Path, models: Path, *, name: str | None = None,
            precisions: Sequence[str] = ('float32',), margin: float | None = None,
-           unknown_share: float = 0.1, cache_folder: Path | None = None) -> list[Exported]:
+           unknown_share: float = 0.1, saliency: str = '',
+           cache_folder: Path | None = None) -> list[Exported]:
     """Write a model's folder for each precision and return them.
 
     run: folder of a training run. models: where the folders go: NAME for float32, NAME_float16,
     NAME_int8. margin: of the robot's crop, see framing.py; None for the views' own.
     unknown_share: share of the validation faces, the least certain ones, that the threshold
-    leaves UNKNOWN. Raises AffectError where the run has no network, or where a TFLite
-    model disagrees with Keras; a folder is written only after its file has been checked.
+    leaves UNKNOWN. saliency: float32 or float16 to write the graph of the gradients as well, with
+    weights of this precision, beside the float32 model. Raises AffectError where the run has no
+    network, or where a TFLite file disagrees with Keras; a folder is written only after its files
+    have been checked.
     """
+    if saliency and 'float32' not in precisions:
+        raise AffectError('the gradients belong to the float32 model; add this precision')
     experiment = experiment_of(run / 'best.keras')
     network = load_network(run / 'best.keras', experiment)
     judged = load_split(experiment.data, experiment.data.validation,
                         channels=experiment.input.channels, cache_folder=cache_folder)
-    faces = Faces(_inputs(judged.images, experiment), judged.labels, judged.source)
+    crops = whole_crops(judged.images, experiment.input.spec())
+    faces = Faces(crops, _inputs(crops, experiment), judged.labels, judged.source)
     best = run / 'best.json'
     trained = json.loads(best.read_text(encoding='utf-8')) if best.is_file() else {}
     return [_export(network, experiment, precision, faces, models=models,
                     name=name or experiment.name, margin=margin, unknown_share=unknown_share,
-                    trained=trained, cache_folder=cache_folder)
+                    saliency=saliency if precision == 'float32' else '', trained=trained,
+                    cache_folder=cache_folder)
             for precision in dict.fromkeys(precisions)]
 
 
 def _export(network: keras.Model, experiment: Experiment, precision: str, faces: Faces, *,
-            models: Path, name: str, margin: float | None, unknown_share: float,
+            models: Path, name: str, margin: float | None, unknown_share: float, saliency: str,
             trained: dict[str, Any], cache_folder: Path | None) -> Exported:
     samples, facts = None, {}
     if precision == 'int8':
@@ -90,11 +107,22 @@ def _export(network: keras.Model, experiment: Experiment, precision: str, faces:
     folder = models / (name if precision == 'float32' else f'{name}_{precision}')
     card = make_card(folder.name, content, experiment, parameters=network.count_params(),
                      precision=precision, margin=margin, facts=facts, trained=trained)
-    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as unfinished:
+        _write(Path(unfinished), content, card)
+        if saliency:
+            from face_affect_training.saliency.export import add_saliency
+            add_saliency(Path(unfinished), card, network, faces.crops, saliency)
+            _write(Path(unfinished), content, card)
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in Path(unfinished).iterdir():
+            shutil.copyfile(file, folder / file.name)
+    return Exported(folder, card)
+
+
+def _write(folder: Path, content: bytes, card: dict[str, Any]) -> None:
     (folder / 'model.tflite').write_bytes(content)
     text = yaml.safe_dump(card, sort_keys=False, width=99, allow_unicode=True)
     (folder / 'card.yaml').write_text(text, encoding='utf-8')
-    return Exported(folder, card)
 
 
 def _samples(experiment: Experiment, cache_folder: Path | None,
@@ -104,14 +132,14 @@ def _samples(experiment: Experiment, cache_folder: Path | None,
                        cache_folder=cache_folder)
     count = min(SAMPLES, len(faces))
     rows = np.random.default_rng(SAMPLE_SEED).choice(len(faces), count, replace=False)
-    return (_inputs(faces.images[np.sort(rows)], experiment),
-            {'ranges_from': faces.source, 'faces': count, 'seed': SAMPLE_SEED})
+    crops = whole_crops(faces.images[np.sort(rows)], experiment.input.spec())
+    facts = {'ranges_from': faces.source, 'faces': count, 'seed': SAMPLE_SEED}
+    return _inputs(crops, experiment), facts
 
 
-def _inputs(images: ImageArray, experiment: Experiment) -> npt.NDArray[np.float32]:
+def _inputs(crops: ImageArray, experiment: Experiment) -> npt.NDArray[np.float32]:
     wanted = experiment.input
-    crops = whole_crops(images, wanted.spec()).astype(np.float32)
-    return crops * np.float32(wanted.scale) + np.float32(wanted.offset)
+    return crops.astype(np.float32) * np.float32(wanted.scale) + np.float32(wanted.offset)
 
 
 def _judge(network: keras.Model, content: bytes, precision: str, faces: Faces,

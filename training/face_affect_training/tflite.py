@@ -25,8 +25,27 @@ def convert(network: Any, precision: str = 'float32',
     Raises AffectError where the converter has no such form of one of the network's layers.
     """
     import tensorflow as tf
+    signature = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32, name='image')
+    function = tf.function(lambda image: network(image, training=False),
+                           input_signature=[signature])
+    return convert_function(function, f"network '{network.name}'", precision, samples)
+
+
+def convert_function(function: Any, what: str, precision: str = 'float32',
+                     samples: npt.NDArray[np.float32] | None = None) -> bytes:
+    """Return the TFLite file of a tf.function with a signature, builtin operators only.
+
+    what: its name in messages. The rest is as in convert.
+    """
+    import tensorflow as tf
     from tensorflow.lite.python.convert_phase import ConverterError
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([_frozen(network)])
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    # The weights of a Keras 3 network would stay variables, which the robot cannot read.
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function())
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if precision == 'float16':
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -45,8 +64,8 @@ def convert(network: Any, precision: str = 'float32',
             warnings.filterwarnings('ignore', message='Statistics for quantized inputs')
             return bytes(converter.convert())
     except (ConverterError, RuntimeError, ValueError) as error:
-        raise AffectError(f"network '{network.name}' cannot be converted to TFLite as "
-                          f'{precision}: {_reason(error)}') from error
+        raise AffectError(f'{what} cannot be converted to TFLite as {precision}: '
+                          f'{_reason(error)}') from error
 
 
 def predict(path: Path, inputs: npt.NDArray[np.float32], *, output: int = 0,
@@ -66,18 +85,3 @@ def _reason(error: Exception) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return next((line for line in lines if line.startswith(('TF Select ops', 'Custom ops'))),
                 lines[0])
-
-
-def _frozen(network: Any) -> Any:
-    """Return the network as a function of constants.
-
-    The weights of a Keras 3 network would stay variables, which the robot cannot read.
-    """
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
-    signature = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32, name='image')
-    function = tf.function(lambda image: network(image, training=False),
-                           input_signature=[signature])
-    return convert_variables_to_constants_v2(function.get_concrete_function())

@@ -23,6 +23,10 @@ def register(subparsers: Any) -> None:
                         "each side; framing finds it (default: the experiment's)")
     parser.add_argument('--unknown-share', type=float, default=0.1, help='share of the validation '
                         'faces that the threshold leaves UNKNOWN (default: 0.1)')
+    parser.add_argument('--saliency', nargs='?', default='', const='float32',
+                        choices=('float32', 'float16'), help='also write saliency.tflite, the '
+                        'gradients by which the robot explains the float32 model; with weights '
+                        'in this precision (default: float32)')
     parser.add_argument('--cache', type=Path, help='folder for decoded pictures')
     parser.set_defaults(run=run)
 
@@ -38,6 +42,6 @@ def run(args: argparse.Namespace) -> int:
     from face_affect_training.export import export
     for exported in export(args.folder, args.models, name=args.name, precisions=args.precision,
                            margin=args.margin, unknown_share=args.unknown_share,
-                           cache_folder=args.cache):
+                           saliency=args.saliency, cache_folder=args.cache):
         print(exported.line())
     return 0

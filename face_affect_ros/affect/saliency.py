@@ -1,0 +1,115 @@
+"""Why a classifier decided so: the pixels of a crop that its decision rests on.
+
+As in section V of the paper by guided back-propagation (Springenberg et al. 2015), and beside it
+by the plain gradient (Simonyan et al. 2014) and by Grad-CAM (Selvaraju et al. 2017). All three
+come out of one TFLite graph beside the model, which `face_affect export --saliency` writes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from face_affect_ros.affect.interpreter import first_line, load_runtime
+from face_affect_ros.affect.model_store import ModelCard, saliency_path
+from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
+
+MODES = ('guided', 'gradient', 'gradcam')
+#: Dimensions of the graph's outputs, by which they are told apart.
+PROBABILITIES, GRADIENT, CAM = 2, 4, 3
+#: A heat map is full where a gradient is as large as this percentile of its pixels.
+FULL_AT = 99.0
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What one run of the graph gives for one crop and one class.
+
+    probabilities: (K,) float32 of the network, not calibrated. label: index of the class that
+    was explained. gradient: (S, S, C) float32, of the class's logit with respect to the network's
+    input. cam: (h, w) float32, >= 0, the Grad-CAM map.
+    """
+
+    probabilities: FloatArray
+    label: int
+    gradient: FloatArray
+    cam: FloatArray
+
+
+class Saliency:
+    """The gradients of one model's decisions. For one thread at a time."""
+
+    def __init__(self, card: ModelCard, *, num_threads: int = 1,
+                 entry: Mapping[str, Any] | None = None) -> None:
+        """Load the graph beside a classifier.
+
+        entry: what the card says of the graph, for a card that does not say it yet. Raises
+        AffectError where there is none, where its sha256 is not the card's, and where it does not
+        fit the card.
+        """
+        path = saliency_path(card, entry)
+        self.card = card
+        try:
+            self._interpreter = load_runtime()(model_path=str(path), num_threads=num_threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise AffectError(f'{path}: not a TFLite network that this runtime can run: '
+                              f'{first_line(error)}') from error
+        spec = card.crop
+        wanted = {'image': (1, spec.size, spec.size, spec.channels), 'label': (1,), 'guided': (1,)}
+        inputs = {detail['name']: detail for detail in self._interpreter.get_input_details()}
+        shapes = {name: tuple(detail['shape'].tolist()) for name, detail in inputs.items()}
+        outputs = {len(detail['shape']): detail['index']
+                   for detail in self._interpreter.get_output_details()}
+        if shapes != wanted or set(outputs) != {PROBABILITIES, GRADIENT, CAM}:
+            raise AffectError(f'{path}: is no saliency graph of this model: its inputs are '
+                              f'{shapes}, expected {wanted}; export it again with --saliency')
+        self._inputs = {name: detail['index'] for name, detail in inputs.items()}
+        self._outputs = outputs
+
+    def __call__(self, crop: ImageArray, label: int | None = None, *,
+                 guided: bool = True) -> Explanation:
+        """Explain one class of one crop.
+
+        crop: (S, S, C) uint8, as extract_crops returns it. label: index of the class, None for
+        the most probable one. guided: guided or plain gradient; the Grad-CAM map is of either.
+        """
+        image = crop.astype(np.float32) * np.float32(self.card.scale)
+        image += np.float32(self.card.offset)
+        values = {'image': image[np.newaxis],
+                  'label': np.array([-1 if label is None else label], np.int32),
+                  'guided': np.array([float(guided)], np.float32)}
+        for name, value in values.items():
+            self._interpreter.set_tensor(self._inputs[name], value)
+        self._interpreter.invoke()
+        probabilities, gradient, cam = (
+            np.asarray(self._interpreter.get_tensor(self._outputs[key])[0], np.float32)
+            for key in (PROBABILITIES, GRADIENT, CAM))
+        chosen = int(probabilities.argmax()) if label is None else label
+        return Explanation(probabilities, chosen, gradient, cam)
+
+    def heat(self, crop: ImageArray, label: int | None = None, *,
+             mode: str = 'guided') -> FloatArray:
+        """Return where the decision comes from, (S, S) float32 in [0, 1]. mode: one of MODES."""
+        explanation = self(crop, label, guided=mode == 'guided')
+        if mode == 'gradcam':
+            return heat_of_cam(explanation.cam, crop.shape[0])
+        return heat_of_gradient(explanation.gradient)
+
+
+def heat_of_gradient(gradient: FloatArray) -> FloatArray:
+    """Return the strength of a gradient (S, S, C) as (S, S) float32 in [0, 1]; nowhere: zeros."""
+    strength = np.abs(gradient).max(axis=2)
+    full = float(np.percentile(strength, FULL_AT))
+    return np.asarray(np.minimum(strength / full, 1.0) if full > 0.0 else strength * 0.0,
+                      np.float32)
+
+
+def heat_of_cam(cam: FloatArray, size: int) -> FloatArray:
+    """Return a Grad-CAM map (h, w) enlarged to (size, size) float32 in [0, 1]."""
+    full = float(cam.max())
+    shares = cam / full if full > 0.0 else cam * 0.0
+    enlarged = cv2.resize(shares, (size, size), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(enlarged, np.float32)

@@ -1,0 +1,66 @@
+"""The file of a model's gradients, compared with TensorFlow's own before it is kept."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.saliency import Saliency
+from face_affect_ros.affect.types import AffectError, ImageArray
+from face_affect_training.saliency.graph import Gradients, convert_gradients
+
+FILE = 'saliency.tflite'
+#: Validation faces on which the two are compared.
+FACES = 200
+#: The least correlation of their pixels, by the precision of the weights: rounded ones move some
+#: activations over the edge of a ReLU, which the plain gradient notices most.
+CORRELATION = {'float32': 0.999, 'float16': 0.98}
+
+
+def add_saliency(folder: Path, card: dict[str, Any], network: keras.Model,
+                 crops: ImageArray, precision: str) -> None:
+    """Write the gradients' file into a model's folder and its entry into the card.
+
+    folder: holds the model and its card already. crops: (N, S, S, C) uint8. precision: of the
+    weights, float32 or float16. Raises AffectError where the file says something else than
+    TensorFlow, or where it cannot be made.
+    """
+    content = convert_gradients(network, precision)
+    (folder / FILE).write_bytes(content)
+    entry = {'file': FILE, 'sha256': hashlib.sha256(content).hexdigest(), 'bytes': len(content)}
+    rows = np.linspace(0, len(crops) - 1, min(FACES, len(crops))).astype(np.int64)
+    found = compare(Saliency(load_card(str(folder)), entry=entry), network, crops[rows])
+    # written so that NaN fails as well
+    if not min(found.values()) >= CORRELATION[precision]:
+        raise AffectError(f'the gradients of {network.name} in TFLite correlate with those of '
+                          f'TensorFlow by {found} only, {CORRELATION[precision]} is asked for; '
+                          'they were not written')
+    card['saliency'] = {**entry, 'weights': precision, 'faces': len(rows),
+                        'correlation': {name: round(value, 6) for name, value in found.items()}}
+
+
+def compare(saliency: Saliency, network: keras.Model, crops: ImageArray) -> dict[str, float]:
+    """Return the correlation with TensorFlow's own gradients over all pixels of all faces.
+
+    crops: (N, S, S, C) uint8; of each the most probable class is explained. The keys are the
+    modes of the robot's saliency. TensorFlow's gradients of all layers but the ReLUs are its own.
+    """
+    reference = Gradients(network, convertible=False)
+    pairs: dict[str, list[Any]] = {'guided': [], 'gradient': [], 'gradcam': []}
+    for crop in crops:
+        image = crop.astype(np.float32) * np.float32(saliency.card.scale)
+        image += np.float32(saliency.card.offset)
+        for mode in ('guided', 'gradient'):
+            ours = saliency(crop, guided=mode == 'guided')
+            _, gradient, heat = reference(image, ours.label, guided=mode == 'guided')
+            pairs[mode].append((ours.gradient.ravel(), gradient.ravel()))
+        pairs['gradcam'].append((ours.cam.ravel(), heat.ravel()))
+    return {mode: _correlation(*(np.concatenate(side) for side in zip(*each)))
+            for mode, each in pairs.items()}
+
+
+def _correlation(ours: Any, theirs: Any) -> float:
+    return float(np.corrcoef(ours, theirs)[0, 1])

@@ -1,0 +1,73 @@
+"""The gradient of a decision with respect to its pixels, as one TFLite graph without Flex."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_training.saliency.layers import Guide, with_gradients
+from face_affect_training.tflite import convert_function
+
+Floats = npt.NDArray[np.float32]
+
+
+class Gradients:
+    """A network's logits, their gradient with respect to the image, and its Grad-CAM map.
+
+    The gradient is guided (Springenberg et al. 2015, as in section V of the paper) or plain
+    (Simonyan et al. 2014). The map is that of Selvaraju et al. 2017 on the last convolution.
+    """
+
+    def __init__(self, network: keras.Model, *, convertible: bool = True) -> None:
+        """Copy a network of the registry. convertible: see layers.with_gradients."""
+        self._guide = Guide()
+        copy = with_gradients(network, self._guide, convertible=convertible)
+        convolutions = [layer for layer in copy.layers if type(layer) is keras.layers.Conv2D]
+        if not convolutions:
+            raise AffectError(f"network '{network.name}' has no convolution for Grad-CAM")
+        self._model = keras.Model(copy.input, [convolutions[-1].output, copy.output])
+        self._classes = int(copy.output.shape[-1])
+        #: What is converted. Always compiled: run eagerly, TensorFlow 2.21's oneDNN gradients of
+        #: some convolutions corrupt the memory.
+        self.function = tf.function(self._compute, input_signature=[
+            tf.TensorSpec((1, *network.input_shape[1:]), tf.float32, name='image'),
+            tf.TensorSpec((1,), tf.int32, name='label'),
+            tf.TensorSpec((1,), tf.float32, name='guided')])
+
+    def __call__(self, image: Floats, label: int = -1, *,
+                 guided: bool = True) -> tuple[Floats, Floats, Floats]:
+        """Return probabilities (K,), the gradient (S, S, C) and the map (h, w) of one face.
+
+        image: (S, S, C) float32, scaled as the network wants it. label: the class to explain, -1
+        for the most probable.
+        """
+        results = self.function(tf.constant(image[np.newaxis]), tf.constant([label], tf.int32),
+                                tf.constant([float(guided)]))
+        probabilities, gradient, heat = (result.numpy()[0] for result in results)
+        return probabilities, gradient, heat
+
+    def _compute(self, image: Any, label: Any, guided: Any) -> tuple[Any, Any, Any]:
+        self._guide.share = guided
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            features, logits = self._model(image, training=False)
+            chosen = tf.where(label < 0, tf.argmax(logits, 1, tf.int32), label)
+            score = tf.reduce_sum(logits * tf.one_hot(chosen, self._classes))
+        to_features, to_image = tape.gradient(score, [features, image])
+        shares = tf.reduce_mean(to_features, [1, 2], keepdims=True)
+        heat = tf.nn.relu(tf.reduce_sum(shares * features, 3))
+        return tf.nn.softmax(logits), to_image, heat
+
+
+def convert_gradients(network: keras.Model, precision: str = 'float32') -> bytes:
+    """Return the TFLite file of a network's Gradients.
+
+    precision: of the weights, float32 or float16. They are in the file twice, for the way there
+    and the way back; the computation is in 32 bits all the same. Raises AffectError where a
+    gradient has no builtin operators.
+    """
+    return convert_function(Gradients(network).function, f'the gradient of {network.name}',
+                            precision)

@@ -1,0 +1,171 @@
+"""Layers whose gradients are written with operators that TFLite has.
+
+TFLite has no gradients. TensorFlow's own of a convolution becomes a transposed convolution there;
+those of ReLU, of max-pooling and of a depth-wise convolution have no counterpart and are
+written out here.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from face_affect_ros.affect.types import AffectError
+
+#: Lower than any activation, and finite in 32 bits.
+LOWEST = -3.0e38
+
+
+class Guide:
+    """How much of guided back-propagation there is: 1 guided, 0 the plain gradient, (1,)."""
+
+    def __init__(self) -> None:
+        """Start guided."""
+        self.share: Any = tf.ones(1)
+
+
+class GuidedReLU(layers.Layer):
+    """ReLU that hands back the positive part of a gradient only (Springenberg et al. 2015)."""
+
+    def __init__(self, guide: Guide, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._guide = guide
+
+    def call(self, inputs: Any) -> Any:
+        """Return max(inputs, 0)."""
+        return _relu(inputs, self._guide.share)
+
+
+class ConvertibleDepthwise(layers.DepthwiseConv2D):
+    """A depth-wise convolution of stride 1; its gradient is one with the kernel turned round."""
+
+    def call(self, inputs: Any) -> Any:
+        """Return (N, H, W, C) for (N, H, W, C)."""
+        return _depthwise(inputs, tf.convert_to_tensor(self.kernel))
+
+
+class ConvertiblePooling(layers.MaxPooling2D):
+    """Max-pooling whose gradient goes to the first of the largest pixels of each window."""
+
+    def call(self, inputs: Any) -> Any:
+        """Return the pooled (N, H', W', C)."""
+        return _pooling(self.pool_size, self.strides, self.padding)(inputs)
+
+
+def with_gradients(network: keras.Model, guide: Guide, *, convertible: bool = True) -> keras.Model:
+    """Return a copy of a network with guided ReLUs, from its image to its logits.
+
+    convertible: swap pooling and depth-wise convolutions too; without, TensorFlow's own gradients
+    remain, to compare with. Raises AffectError for a layer whose gradient is not written here.
+    """
+    def clone(layer: layers.Layer) -> layers.Layer:
+        settings = layer.get_config()
+        if _is_relu(layer):
+            return GuidedReLU(guide, name=layer.name)
+        if convertible and isinstance(layer, layers.DepthwiseConv2D):
+            _check_depthwise(layer)
+            return ConvertibleDepthwise.from_config(settings)
+        if convertible and isinstance(layer, layers.MaxPooling2D):
+            return ConvertiblePooling.from_config(settings)
+        if getattr(layer, 'activation', None) is keras.activations.relu:
+            raise AffectError(f"layer '{layer.name}' has its ReLU inside; make it a layer of its "
+                              'own to guide its gradient')
+        return type(layer).from_config(settings)
+
+    to_logits = keras.Model(network.input, network.get_layer('logits').output, name=network.name)
+    copy = keras.models.clone_model(to_logits, clone_function=clone)
+    copy.set_weights(to_logits.get_weights())
+    return copy
+
+
+def _is_relu(layer: layers.Layer) -> bool:
+    return (isinstance(layer, layers.Activation) and layer.activation is keras.activations.relu
+            or isinstance(layer, layers.ReLU))
+
+
+def _check_depthwise(layer: layers.DepthwiseConv2D) -> None:
+    odd = all(side % 2 for side in layer.kernel_size)
+    if not (odd and layer.padding == 'same' and layer.depth_multiplier == 1
+            and layer.strides == (1, 1) and layer.dilation_rate == (1, 1) and not layer.use_bias):
+        raise AffectError(f"layer '{layer.name}': a gradient that TFLite can run is written for "
+                          'depth-wise convolutions of an odd size, with stride 1, padding same '
+                          'and no bias only')
+
+
+@tf.custom_gradient
+def _relu(x: Any, guided: Any) -> Any:
+    def gradient(upstream: Any) -> Any:
+        active = tf.cast(x > 0.0, tf.float32)
+        opposed = tf.cast(upstream < 0.0, tf.float32)
+        return upstream * active * (1.0 - guided * opposed), None
+
+    return tf.nn.relu(x), gradient
+
+
+@tf.custom_gradient
+def _depthwise(x: Any, kernel: Any) -> Any:
+    def gradient(upstream: Any) -> Any:
+        turned = kernel[::-1, ::-1]
+        return tf.nn.depthwise_conv2d(upstream, turned, [1, 1, 1, 1], 'SAME'), None
+
+    return tf.nn.depthwise_conv2d(x, kernel, [1, 1, 1, 1], 'SAME'), gradient
+
+
+def _pooling(size: tuple[int, int], strides: tuple[int, int],
+             padding: str) -> Callable[[Any], Any]:
+    @tf.custom_gradient
+    def pool(x: Any) -> Any:
+        y = tf.nn.max_pool2d(x, size, strides, padding.upper())
+
+        def gradient(upstream: Any) -> Any:
+            return _unpooled(x, y, upstream, size, strides)
+
+        return y, gradient
+
+    return pool
+
+
+def _unpooled(x: Any, y: Any, upstream: Any, size: tuple[int, int],
+              strides: tuple[int, int]) -> Any:
+    """Return the gradient of max-pooling, (N, H, W, C).
+
+    Each place of the window is one strided slice of the input. Where the slice holds the maximum,
+    the gradient goes there. The slices of one phase (rows and columns modulo the strides) are
+    shifted and added, the phases interleaved.
+    """
+    lengths, outputs = x.shape[1:3], y.shape[1:3]
+    before = [max((out - 1) * step + side - length, 0) // 2
+              for length, out, side, step in zip(lengths, outputs, size, strides)]
+    reach = [out - 1 + -(-side // step) for out, side, step in zip(outputs, size, strides)]
+    after = [max(rows * step - length - lead, 0)
+             for rows, step, length, lead in zip(reach, strides, lengths, before)]
+    padded = tf.pad(x, [[0, 0], [before[0], after[0]], [before[1], after[1]], [0, 0]],
+                    constant_values=LOWEST)
+    free = tf.ones_like(upstream)
+    phases: dict[tuple[int, int], Any] = {}
+    for i in range(size[0]):
+        for j in range(size[1]):
+            part = padded[:, i:i + (outputs[0] - 1) * strides[0] + 1:strides[0],
+                          j:j + (outputs[1] - 1) * strides[1] + 1:strides[1]]
+            hit = tf.cast(tf.equal(part, y), tf.float32) * free
+            free = free - hit
+            (down, row), (right, column) = divmod(i, strides[0]), divmod(j, strides[1])
+            moved = tf.pad(hit * upstream, [[0, 0], [down, reach[0] - outputs[0] - down],
+                                            [right, reach[1] - outputs[1] - right], [0, 0]])
+            phase = (row, column)
+            phases[phase] = phases[phase] + moved if phase in phases else moved
+    zeros = tf.zeros_like(next(iter(phases.values())))
+    ordered = [phases.get((row, column), zeros)
+               for row in range(strides[0]) for column in range(strides[1])]
+    if strides == (1, 1):
+        whole = ordered[0]
+    elif strides[0] == strides[1]:
+        whole = tf.nn.depth_to_space(tf.concat(ordered, 3), strides[0])
+    else:
+        raise AffectError(f'max-pooling with strides {strides}: they must be equal')
+    missing = [max(lead + length - rows * step, 0)
+               for lead, length, rows, step in zip(before, lengths, reach, strides)]
+    whole = tf.pad(whole, [[0, 0], [0, missing[0]], [0, missing[1]], [0, 0]])
+    return whole[:, before[0]:before[0] + lengths[0], before[1]:before[1] + lengths[1]]

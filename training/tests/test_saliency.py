@@ -1,0 +1,198 @@
+"""Saliency: the TFLite graphs say what TensorFlow's gradients say, and what differences say."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from face_affect_ros.affect.interpreter import load_runtime
+from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.saliency import MODES, Saliency
+from face_affect_ros.affect.types import AffectError, FloatArray
+from face_affect_training import networks
+from face_affect_training.__main__ import main
+from face_affect_training.data import read
+from face_affect_training.evaluate import whole_crops
+from face_affect_training.evaluate.checkpoints import experiment_of, load_network
+from face_affect_training.tflite import convert_function
+
+keras = pytest.importorskip('keras', reason='Keras is not installed')
+if keras.backend.backend() != 'tensorflow':
+    pytest.skip('only the TensorFlow backend converts', allow_module_level=True)
+tf = pytest.importorskip('tensorflow')
+
+from face_affect_training.saliency.graph import Gradients, convert_gradients  # noqa: E402
+from face_affect_training.saliency.layers import ConvertiblePooling  # noqa: E402
+
+LABEL = 3
+
+
+def alive(name: str, size: int) -> 'keras.Model':
+    """Return a network as if trained: its batch norms do something."""
+    keras.utils.set_random_seed(4)
+    random = np.random.default_rng(4)
+    network = networks.build(name, input_shape=(size, size, 1), classes=7)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            shape = layer.gamma.shape
+            layer.set_weights([random.uniform(0.5, 1.5, shape), random.normal(0, 0.3, shape),
+                               random.normal(0, 0.3, shape), random.uniform(0.5, 1.5, shape)])
+    return network
+
+
+def faces(count: int, size: int) -> FloatArray:
+    """Return network inputs without flat parts.
+
+    There, two computations that round differently take different pixels for the largest.
+    """
+    random = np.random.default_rng(8)
+    return random.uniform(-1.0, 1.0, (count, size, size, 1)).astype(np.float32)
+
+
+def run(content: bytes, image: FloatArray, label: int, guided: bool) -> dict[int, FloatArray]:
+    """Return the outputs of a graph by their number of dimensions."""
+    interpreter = load_runtime()(model_content=content)
+    interpreter.allocate_tensors()
+    values = {'image': image[np.newaxis], 'label': np.array([label], np.int32),
+              'guided': np.array([guided], np.float32)}
+    for detail in interpreter.get_input_details():
+        interpreter.set_tensor(detail['index'], values[detail['name']])
+    interpreter.invoke()
+    return {len(detail['shape']): interpreter.get_tensor(detail['index'])[0]
+            for detail in interpreter.get_output_details()}
+
+
+@pytest.mark.parametrize(('name', 'size'), [
+    ('mini_xception', 48), ('mini_xception', 31), ('sequential_fully_cnn', 24),
+    ('residual_cnn', 16), ('five_layer_cnn', 24), ('deeper_cnn', 25), ('baseline', 24)])
+def test_tflite_says_what_tensorflow_says(name: str, size: int) -> None:
+    network = alive(name, size)
+    content = convert_gradients(network)
+    reference = Gradients(network, convertible=False)
+    for image, label, guided in zip(faces(4, size), (-1, 0, LABEL, -1), (1, 0, 1, 0)):
+        ours = run(content, image, label, bool(guided))
+        probabilities, gradient, heat = reference(image, label, guided=bool(guided))
+        np.testing.assert_allclose(ours[2], probabilities, atol=1e-4)
+        assert ours[4].shape == (size, size, 1)
+        assert np.corrcoef(ours[4].ravel(), gradient.ravel())[0, 1] > 0.999
+        if heat.std() > 0.0:
+            assert np.corrcoef(ours[3].ravel(), heat.ravel())[0, 1] > 0.999
+
+
+def test_guiding_takes_away_what_speaks_against() -> None:
+    network = alive('mini_xception', 48)
+    gradients = Gradients(network)
+    guided, plain = (gradients(faces(1, 48)[0], LABEL, guided=each)[1] for each in (True, False))
+    assert np.corrcoef(guided.ravel(), plain.ravel())[0, 1] < 0.9
+
+
+@pytest.mark.parametrize('name', ['mini_xception', 'sequential_fully_cnn'])
+def test_the_plain_gradient_is_the_slope(name: str) -> None:
+    """Central differences of the logit along random directions, by the network itself."""
+    network = alive(name, 48)
+    image = faces(1, 48)[0]
+    to_logits = keras.Model(network.input, network.get_layer('logits').output)
+    slope = Gradients(network)(image, LABEL, guided=False)[1]
+    random = np.random.default_rng(5)
+    steps = random.normal(0.0, 1.0, (40, *image.shape)).astype(np.float32)
+    steps *= np.float32(2e-3)   # of a range of 2: small enough for the kinks of the ReLUs
+    ahead, behind = (to_logits.predict(image + sign * steps, verbose=0)[:, LABEL]
+                     for sign in (1, -1))
+    expected = (steps * slope).sum((1, 2, 3))
+    assert np.corrcoef((ahead - behind) / 2.0, expected)[0, 1] > 0.99
+    assert np.polyfit(expected, (ahead - behind) / 2.0, 1)[0] == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize('padding', ['same', 'valid'])
+@pytest.mark.parametrize(('size', 'stride', 'length'), [
+    (1, 1, 5), (2, 2, 8), (2, 2, 9), (3, 2, 8), (3, 2, 9), (3, 1, 7), (2, 3, 8), (4, 3, 11)])
+def test_unpooling_is_tensorflows(padding: str, size: int, stride: int, length: int) -> None:
+    values = np.random.default_rng(size).integers(0, 4, (1, length, length, 2))   # many are equal
+    x = tf.constant(values, tf.float32)
+    layer = ConvertiblePooling(size, stride, padding)
+
+    @tf.function
+    def gradients(x: 'tf.Tensor') -> 'tuple[tf.Tensor, tf.Tensor]':
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            ours = layer(x)
+            theirs = tf.nn.max_pool2d(x, size, stride, padding.upper())
+            weights = tf.reshape(tf.range(1.0, float(tf.size(theirs)) + 1.0), theirs.shape)
+            ours, theirs = tf.reduce_sum(ours * weights), tf.reduce_sum(theirs * weights)
+        return tape.gradient(ours, x), tape.gradient(theirs, x)
+
+    ours, theirs = gradients(x)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+@pytest.mark.parametrize(('layer', 'reason'), [
+    (keras.layers.DepthwiseConv2D(3, strides=2, padding='same', use_bias=False), 'with stride 1'),
+    (keras.layers.Conv2D(4, 3, activation='relu'), 'its ReLU inside'),
+    (keras.layers.MaxPooling2D(3, (1, 2)), 'they must be equal')])
+def test_what_has_no_gradient_here_is_refused(layer: 'keras.layers.Layer', reason: str) -> None:
+    image = keras.Input((12, 12, 1), name='image')
+    x = keras.layers.Conv2D(2, 3)(layer(image))
+    x = keras.layers.Activation('linear', name='logits')(keras.layers.GlobalAveragePooling2D()(x))
+    network = keras.Model(image, keras.layers.Softmax()(x), name='other')
+    with pytest.raises(AffectError, match=reason):
+        convert_gradients(network)
+
+
+def test_operators_without_a_counterpart_are_named() -> None:
+    @tf.function(input_signature=[tf.TensorSpec((3, 3), tf.float32, name='image')])
+    def exotic(image: 'tf.Tensor') -> 'tf.Tensor':
+        return tf.linalg.det(image)
+
+    with pytest.raises(AffectError, match='the gradient cannot be converted .*MatrixDeterminant'):
+        convert_function(exotic, 'the gradient')
+
+
+def test_export_adds_the_graph_and_its_proof(experiment: Path, tmp_path: Path, sheets: Path,
+                                             capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / 'run'
+    assert main(['train', str(experiment), '--out', str(folder)]) == 0
+    command = ['export', str(folder), '--models', str(tmp_path), '--saliency']
+    assert main([*command, '--precision', 'int8']) == 1
+    assert 'the gradients belong to the float32 model' in capsys.readouterr().err
+    assert main(command) == 0
+    assert 'gradients: ' in capsys.readouterr().out
+    model = tmp_path / 'small'
+    assert sorted(file.name for file in model.iterdir()) == [
+        'card.yaml', 'model.tflite', 'saliency.tflite']
+    card = load_card(str(model))
+    entry = card.facts['saliency']
+    assert entry['bytes'] == (model / 'saliency.tflite').stat().st_size
+    assert entry['faces'] == 70 and set(entry['correlation']) == set(MODES)
+    assert min(entry['correlation'].values()) > 0.999
+
+    saliency = Saliency(card)
+    plan = experiment_of(folder / 'best.keras')
+    crops = whole_crops(read('fer2013_sheets', sheets, 'PublicTest').images, plan.input.spec())
+    inputs = crops.astype(np.float32) * np.float32(2 / 255) - np.float32(1)
+    theirs = load_network(folder / 'best.keras', plan).predict(inputs[:20], verbose=0)
+    for crop, expected in zip(crops, theirs):
+        explanation = saliency(crop)
+        assert explanation.label == expected.argmax()
+        np.testing.assert_allclose(explanation.probabilities, expected, atol=0.02)
+        assert saliency(crop, LABEL).label == LABEL
+        for mode in MODES:
+            heat = saliency.heat(crop, mode=mode)
+            assert heat.shape == (24, 24) and heat.min() >= 0.0 and heat.max() <= 1.0
+
+    facts = yaml.safe_load((model / 'card.yaml').read_text())
+    (model / 'saliency.tflite').write_bytes(b'something else')
+    with pytest.raises(AffectError, match='saliency.tflite: sha256 is'):
+        Saliency(card)
+    (model / 'saliency.tflite').write_bytes((model / 'model.tflite').read_bytes())
+    facts['saliency']['sha256'] = facts['sha256']
+    (model / 'card.yaml').write_text(yaml.safe_dump(facts))
+    with pytest.raises(AffectError, match='is no saliency graph of this model'):
+        Saliency(load_card(str(model)))
+    del facts['saliency']
+    (model / 'card.yaml').write_text(yaml.safe_dump(facts))
+    with pytest.raises(AffectError, match="'small': its card names no saliency file"):
+        Saliency(load_card(str(model)))
+    assert main([*command, 'float16', '--name', 'half']) == 0
+    half = load_card(str(tmp_path / 'half')).facts['saliency']
+    assert half['weights'] == 'float16' and half['bytes'] < 0.65 * entry['bytes']
