@@ -19,7 +19,7 @@ def make_parser() -> argparse.ArgumentParser:
     Raises AffectError where a Python package is missing that one of them needs.
     """
     try:
-        from face_affect_ros.commands import analyze, demo
+        from face_affect_ros.commands import analyze, demo, explain
     except ModuleNotFoundError as error:
         raise AffectError(f"the Python package '{error.name}' is missing; install what "
                           'package.xml names: rosdep install --from-paths src --ignore-src'
@@ -30,6 +30,7 @@ def make_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
     analyze.register(subparsers)
     demo.register(subparsers)
+    explain.register(subparsers)
     for point in sorted(set(entry_points(group=GROUP)), key=lambda point: point.name):
         point.load()(subparsers)
     return parser

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from face_affect_ros.affect.settings import PipelineSettings
@@ -153,3 +154,34 @@ def test_a_demo_that_cannot_run_says_why(arguments: list[str], complaint: str, r
     assert done.returncode == 1
     assert complaint in done.stderr
     assert 'Traceback' not in done.stderr + done.stdout
+
+
+def test_explain_draws_a_row_for_each_face(tmp_path: Path,
+                                           capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / 'why.png'
+    command = ['explain', str(portrait_path()), '--out', str(out)]
+    assert main(command) == 0
+    assert capsys.readouterr().out.startswith('f0001: happy ')
+    first = cv2.imread(str(out))
+    assert first.shape[1] == 4 * 144
+    assert main([*command, '--class', 'sad']) == 0
+    assert ': sad ' in capsys.readouterr().out
+    assert (cv2.imread(str(out)) != first).any()
+
+
+@pytest.mark.parametrize(('arguments', 'complaint'), [
+    (['--class', 'bored'], '--class bored: the classes of emotion are angry, disgust'),
+    (['--frame', '7'], 'has no frame 7; they count from 0'),
+    (['--emotion-model', ''], '--emotion-model names no model'),
+    (['--out', '/dev/null/why.png'], '/dev/null/why.png'),
+    (['blank.png'], 'blank.png: there is no face in frame 0'),
+])
+def test_what_cannot_be_explained_is_said(arguments: list[str], complaint: str, tmp_path: Path,
+                                          monkeypatch: pytest.MonkeyPatch,
+                                          capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite('blank.png', np.full((240, 320, 3), 128, np.uint8))
+    file = [] if arguments == ['blank.png'] else [str(portrait_path())]
+    assert main(['explain', *file, '--out', 'why.png', *arguments]) == 1
+    assert complaint in capsys.readouterr().err
+    assert not Path('why.png').exists()

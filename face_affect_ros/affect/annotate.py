@@ -3,12 +3,13 @@
 import colorsys
 import re
 import zlib
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
 
 from face_affect_ros.affect.boxes import whole_pixels
-from face_affect_ros.affect.types import UNKNOWN, Face, ImageArray
+from face_affect_ros.affect.types import LABELS, UNKNOWN, Face, ImageArray
 
 GOLDEN_RATIO = 0.618034
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -29,10 +30,10 @@ def colour_of(track: str) -> tuple[int, int, int]:
     return round(255 * blue), round(255 * green), round(255 * red)
 
 
-def caption(face: Face) -> list[str]:
-    """Return the lines of text of a face: expression, gender, id."""
+def caption(face: Face, tasks: Iterable[str] = tuple(LABELS)) -> list[str]:
+    """Return the lines of text of a face: what each task says of it, and its id."""
     lines = []
-    for task in ('emotion', 'gender'):
+    for task in tasks:
         estimate = face.estimates.get(task)
         if estimate is not None:
             label = '?' if estimate.label == UNKNOWN else estimate.label

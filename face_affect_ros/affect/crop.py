@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from face_affect_ros.affect.types import LEFT_EYE, RIGHT_EYE, FloatArray, ImageArray
+from face_affect_ros.affect.types import LEFT_EYE, RIGHT_EYE, Face, FloatArray, ImageArray
 
 #: Eyes nearer to each other than this share of the box give no trustworthy angle (profiles).
 MIN_EYE_DISTANCE = 0.15
@@ -87,6 +87,18 @@ def extract_crops(image: ImageArray, boxes: FloatArray, landmarks: FloatArray,
         roll = roll_of(points, float(max(box[2], box[3]))) if spec.align else 0.0
         crop[:] = to_channels(warp(image, crop_matrix(box, spec, roll), spec.size), spec.channels)
     return crops
+
+
+def face_matrix(face: Face, spec: CropSpec) -> FloatArray:
+    """Return the (2, 3) affine map from image pixels to the pixels of one face's crop."""
+    box = face.box if face.whole_box is None else face.whole_box
+    roll = roll_of(face.landmarks, float(max(box[2], box[3]))) if spec.align else 0.0
+    return crop_matrix(box, spec, roll)
+
+
+def extract_crop(image: ImageArray, face: Face, spec: CropSpec) -> ImageArray:
+    """Return the crop of one face that the classifier saw, (size, size, channels) uint8."""
+    return to_channels(warp(image, face_matrix(face, spec), spec.size), spec.channels)
 
 
 def to_channels(crop: ImageArray, channels: int) -> ImageArray:

@@ -62,7 +62,8 @@ class AffectPipeline:
                         if camera else None)
             faces.append(Face(id=track.id, box=boxes[row], score=float(found.scores[row]),
                               landmarks=found.landmarks[row], estimates=estimates,
-                              tracked_for=max(0.0, stamp - track.first), position=position))
+                              tracked_for=max(0.0, stamp - track.first), position=position,
+                              whole_box=found.boxes[row]))
         self._forget()
         return sorted(faces, key=lambda face: (-face.tracked_for, face.id))
 

@@ -86,6 +86,7 @@ class Face:
     estimates: by task ('emotion', 'gender'); a task that is switched off is absent.
     tracked_for: seconds since the track was first seen.
     position: of the point between the eyes; None without a calibrated camera.
+    whole_box: as detected, may reach over the image's edge; None where only the message is known.
     """
 
     id: str
@@ -95,3 +96,4 @@ class Face:
     estimates: dict[str, Estimate] = field(default_factory=dict)
     tracked_for: float = 0.0
     position: Position | None = None
+    whole_box: FloatArray | None = None

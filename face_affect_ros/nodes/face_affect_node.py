@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, KeyValue
 from face_affect_msgs.msg import FaceAffectArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
@@ -15,6 +15,7 @@ from sensor_msgs.msg import Image
 
 from face_affect_ros.affect.annotate import annotate
 from face_affect_ros.affect.pipeline import AffectPipeline
+from face_affect_ros.affect.saliency import Saliency
 from face_affect_ros.affect.settings import make_pipeline
 from face_affect_ros.affect.types import AffectError, Face, ImageArray
 from face_affect_ros.nodes import parameters, qos
@@ -24,6 +25,7 @@ from face_affect_ros.nodes.image_input import ImageInput, ImageMessage
 from face_affect_ros.nodes.lifecycle import reporting
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.messages import seconds_of, to_message
+from face_affect_ros.nodes.saliency_output import SaliencyOutput
 from face_affect_ros.nodes.spec import declare, unknown_overrides
 from face_affect_ros.nodes.worker import Worker
 
@@ -42,6 +44,7 @@ class FaceAffectNode(LifecycleNode):
         self._pipeline: AffectPipeline | None = None
         self._input: ImageInput | None = None
         self._worker: Worker[ImageMessage] | None = None
+        self._saliency: SaliencyOutput | None = None
         self._activated_at = time.monotonic()
         declare(self, parameters.PARAMETERS, fixed=False)
         problem = parameters.problem_with(parameters.values_of(self))
@@ -67,6 +70,7 @@ class FaceAffectNode(LifecycleNode):
         self._faces = self.create_lifecycle_publisher(FaceAffectArray, '~/faces', qos.results())
         self._annotated = self.create_lifecycle_publisher(Image, '~/image_annotated',
                                                           qos.image_output())
+        self._saliency = self._make_saliency(pipeline, values)
         self._pipeline = pipeline
         self._state = 'inactive'
         models = ', '.join([pipeline.detector.name, *(c.card.name for c in pipeline.classifiers)])
@@ -81,6 +85,8 @@ class FaceAffectNode(LifecycleNode):
         every = values['processing'] == 'every'
         depth = values['queue_depth'] if every else 1
         self._worker = Worker(self._process, depth=depth, name='face_affect')
+        if self._saliency is not None:
+            self._saliency.start()
         reliability = 'reliable' if every else values['image_reliability']
         self._input = ImageInput(self, transport=values['image_transport'],
                                  profile=qos.image_input(reliability, depth),
@@ -124,6 +130,8 @@ class FaceAffectNode(LifecycleNode):
         if self._worker is not None:
             self.health.dropped(self._worker.stop())
             self._worker = None
+        if self._saliency is not None:
+            self._saliency.stop()
         # Not before the worker has ended: it converts the image in hand.
         self._input = None
 
@@ -132,6 +140,9 @@ class FaceAffectNode(LifecycleNode):
         if self._pipeline is not None:
             self.destroy_publisher(self._faces)
             self.destroy_publisher(self._annotated)
+            if self._saliency is not None:
+                self._saliency.close()
+                self._saliency = None
             self._pipeline = None
         self._state = 'unconfigured'
 
@@ -164,17 +175,38 @@ class FaceAffectNode(LifecycleNode):
         age = self.get_clock().now().nanoseconds * 1e-9 - stamp
         self.health.published(ended, latency=age, working=ended - started)
         try:
-            self._publish_annotated(image, faces, message)
+            self._publish_pictures(image, faces, message)
         except Exception as error:  # the faces are out, and they are what matters
             if self.context.ok():
                 self.get_logger().error(f'no annotated image: {type(error).__name__}: {error}',
                                         throttle_duration_sec=LOG_PERIOD)
 
-    def _publish_annotated(self, image: ImageArray, faces: list[Face],
-                           message: ImageMessage) -> None:
-        if self.get_parameter('annotate').value and self._annotated.get_subscription_count():
+    def _publish_pictures(self, image: ImageArray, faces: list[Face],
+                          message: ImageMessage) -> None:
+        annotated = bool(self.get_parameter('annotate').value
+                         and self._annotated.get_subscription_count())
+        if self._saliency is not None:
+            heat = annotated and self.get_parameter('annotate_saliency').value
+            self._saliency.put(image, faces, message.header, annotated=heat)
+            annotated = annotated and not heat
+        if annotated:
             picture = annotate(image, faces)
             self._annotated.publish(to_image_message(picture, 'bgr8', message.header))
+
+    def _make_saliency(self, pipeline: AffectPipeline,
+                       values: dict[str, Any]) -> SaliencyOutput | None:
+        """Return the topic ~/saliency, None where the model has no gradients."""
+        task = values['saliency_task']
+        for classifier in reversed(pipeline.classifiers):
+            if task in (head.task for head in classifier.heads):
+                if 'saliency' not in classifier.card.facts:
+                    self.get_logger().info(
+                        f"no ~/saliency: model '{classifier.card.name}' was exported without "
+                        '--saliency')
+                    return None
+                saliency = Saliency(classifier.card, num_threads=values['num_threads'])
+                return SaliencyOutput(self, saliency, task=task, annotated=self._annotated)
+        return None
 
     def _refuse(self, reason: str) -> None:
         count = self.health.refused(reason)
@@ -196,6 +228,9 @@ class FaceAffectNode(LifecycleNode):
         status = self.health.status(name=f'{self.get_fully_qualified_name()[1:]}: faces',
                                     state=self._state, silent=self._why_silent(),
                                     unknown=self._unknown)
+        if self._saliency is not None:
+            status.values = [*status.values, *(KeyValue(key=key, value=str(value))
+                                               for key, value in self._saliency.counts.items())]
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)

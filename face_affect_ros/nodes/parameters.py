@@ -8,7 +8,9 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from face_affect_ros.affect.detectors import DETECTORS
+from face_affect_ros.affect.saliency import MODES
 from face_affect_ros.affect.settings import PipelineSettings
+from face_affect_ros.affect.types import LABELS
 from face_affect_ros.nodes.spec import Spec
 
 _DEFAULTS = PipelineSettings()
@@ -52,6 +54,14 @@ PARAMETERS: dict[str, Spec] = {
         _DEFAULTS.num_threads, 'Threads of each network.', bounds=(1, 64)),
     'annotate': Spec(
         True, 'Publish ~/image_annotated when somebody subscribes to it.', live=True),
+    'annotate_saliency': Spec(
+        False, 'Draw the heat of ~/saliency into ~/image_annotated.', live=True),
+    'saliency_task': Spec(
+        'emotion', 'The decision that ~/saliency explains; its model must have been exported with '
+        '--saliency.', choices=tuple(LABELS)),
+    'saliency_mode': Spec(
+        'guided', 'guided: guided back-propagation. gradient: the plain gradient. gradcam: '
+        'Grad-CAM on the last convolution.', choices=MODES, live=True),
     'diagnostics_period': Spec(
         1.0, 'Seconds between two messages on /diagnostics.', bounds=(0.1, 60.0)),
     'stale_timeout': Spec(

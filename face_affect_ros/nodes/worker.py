@@ -1,5 +1,7 @@
 """One thread that does the work, so that the executor stays responsive."""
 
+import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -15,8 +17,14 @@ class Worker(Generic[Item]):
     depth of 1 the newest item wins.
     """
 
-    def __init__(self, work: Callable[[Item], None], *, depth: int, name: str) -> None:
-        """Start the thread. work: must not raise; what it raises ends the thread."""
+    def __init__(self, work: Callable[[Item], None], *, depth: int, name: str,
+                 niceness: int = 0) -> None:
+        """Start the thread.
+
+        work: must not raise; what it raises ends the thread. niceness: how far the thread stands
+        back behind others, as nice(1) has it, where the system has niceness of threads.
+        """
+        self._niceness = niceness
         self._work = work
         self._waiting: deque[Item] = deque()
         self._depth = depth
@@ -36,6 +44,11 @@ class Worker(Generic[Item]):
             self._changed.notify()
             return dropped
 
+    @property
+    def waiting(self) -> bool:
+        """Return whether an item waits for the one in hand."""
+        return bool(self._waiting)
+
     def stop(self) -> int:
         """Finish the item in hand, end the thread, return the number of items left undone."""
         with self._changed:
@@ -47,6 +60,8 @@ class Worker(Generic[Item]):
         return left
 
     def _run(self) -> None:
+        if self._niceness and sys.platform == 'linux':   # elsewhere it is of the whole process
+            os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0) + self._niceness)
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._stopping)

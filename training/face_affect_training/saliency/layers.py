@@ -35,7 +35,7 @@ class GuidedReLU(layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return max(inputs, 0)."""
-        return _relu(inputs, self._guide.share)
+        return tf.custom_gradient(_relu)(inputs, self._guide.share)
 
 
 class ConvertibleDepthwise(layers.DepthwiseConv2D):
@@ -43,7 +43,7 @@ class ConvertibleDepthwise(layers.DepthwiseConv2D):
 
     def call(self, inputs: Any) -> Any:
         """Return (N, H, W, C) for (N, H, W, C)."""
-        return _depthwise(inputs, tf.convert_to_tensor(self.kernel))
+        return tf.custom_gradient(_depthwise)(inputs, tf.convert_to_tensor(self.kernel))
 
 
 class ConvertiblePooling(layers.MaxPooling2D):
@@ -51,7 +51,11 @@ class ConvertiblePooling(layers.MaxPooling2D):
 
     def call(self, inputs: Any) -> Any:
         """Return the pooled (N, H', W', C)."""
-        return _pooling(self.pool_size, self.strides, self.padding)(inputs)
+        def pool(x: Any) -> tuple[Any, Callable[[Any], Any]]:
+            y = tf.nn.max_pool2d(x, self.pool_size, self.strides, self.padding.upper())
+            return y, lambda upstream: _unpooled(x, y, upstream, self.pool_size, self.strides)
+
+        return tf.custom_gradient(pool)(inputs)
 
 
 def with_gradients(network: keras.Model, guide: Guide, *, convertible: bool = True) -> keras.Model:
@@ -94,8 +98,7 @@ def _check_depthwise(layer: layers.DepthwiseConv2D) -> None:
                           'and no bias only')
 
 
-@tf.custom_gradient
-def _relu(x: Any, guided: Any) -> Any:
+def _relu(x: Any, guided: Any) -> tuple[Any, Callable[[Any], Any]]:
     def gradient(upstream: Any) -> Any:
         active = tf.cast(x > 0.0, tf.float32)
         opposed = tf.cast(upstream < 0.0, tf.float32)
@@ -104,27 +107,12 @@ def _relu(x: Any, guided: Any) -> Any:
     return tf.nn.relu(x), gradient
 
 
-@tf.custom_gradient
-def _depthwise(x: Any, kernel: Any) -> Any:
+def _depthwise(x: Any, kernel: Any) -> tuple[Any, Callable[[Any], Any]]:
     def gradient(upstream: Any) -> Any:
         turned = kernel[::-1, ::-1]
         return tf.nn.depthwise_conv2d(upstream, turned, [1, 1, 1, 1], 'SAME'), None
 
     return tf.nn.depthwise_conv2d(x, kernel, [1, 1, 1, 1], 'SAME'), gradient
-
-
-def _pooling(size: tuple[int, int], strides: tuple[int, int],
-             padding: str) -> Callable[[Any], Any]:
-    @tf.custom_gradient
-    def pool(x: Any) -> Any:
-        y = tf.nn.max_pool2d(x, size, strides, padding.upper())
-
-        def gradient(upstream: Any) -> Any:
-            return _unpooled(x, y, upstream, size, strides)
-
-        return y, gradient
-
-    return pool
 
 
 def _unpooled(x: Any, y: Any, upstream: Any, size: tuple[int, int],

@@ -1,0 +1,82 @@
+"""`face_affect explain`: which pixels of a face a decision rests on."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from face_affect_ros.affect.crop import extract_crop
+from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.saliency import MODES, Saliency, heat_of_cam, heat_of_gradient
+from face_affect_ros.affect.saliency_view import overlay, tile, to_bgr
+from face_affect_ros.affect.settings import make_pipeline
+from face_affect_ros.affect.types import LABELS, AffectError, Face, ImageArray
+from face_affect_ros.commands.options import add_pipeline_options, settings_from
+from face_affect_ros.media import open_media, write_image
+
+
+def register(subparsers: Any) -> None:
+    """Add the subcommand to argparse's subparsers."""
+    parser = subparsers.add_parser(
+        'explain', help='show which pixels of a face a decision rests on',
+        description='Write a picture with a row for each face: the crop, guided '
+        'back-propagation, the plain gradient, Grad-CAM.')
+    parser.add_argument('file', metavar='FILE', help='picture, GIF or video')
+    parser.add_argument('--out', type=Path, required=True, metavar='PNG',
+                        help='the picture to write')
+    parser.add_argument('--task', choices=tuple(LABELS), default='emotion',
+                        help='the decision to explain (default: emotion)')
+    parser.add_argument('--class', dest='label', metavar='LABEL',
+                        help='the class to explain (default: the most probable one)')
+    parser.add_argument('--frame', type=int, default=0, metavar='N',
+                        help='number of the frame in a clip, from 0 (default: 0)')
+    add_pipeline_options(parser, track_id_prefix='f', smoothing_time_constant=0.0)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Explain the faces of one frame; return the exit code."""
+    labels = LABELS[arguments.task]
+    if arguments.label is not None and arguments.label not in labels:
+        raise AffectError(f"--class {arguments.label}: the classes of {arguments.task} are "
+                          f"{', '.join(labels)}")
+    settings = settings_from(arguments)
+    name = getattr(settings, f'{arguments.task}_model')
+    if not name:
+        raise AffectError(f'--{arguments.task}-model names no model; there is nothing to explain')
+    card = load_card(name)
+    saliency = Saliency(card, num_threads=settings.num_threads)
+    image = _frame(arguments.file, arguments.frame)
+    faces = make_pipeline(settings).process(image, 0.0)
+    if not faces:
+        raise AffectError(f'{arguments.file}: there is no face in frame {arguments.frame}')
+    tiles = [_tile(image, face, saliency, arguments.task, arguments.label) for face in faces]
+    write_image(arguments.out, np.concatenate(tiles))
+    print(f'{arguments.out}: {len(faces)} faces; crop, {", ".join(MODES)}', file=sys.stderr)
+    return 0
+
+
+def _frame(file: str, wanted: int) -> ImageArray:
+    with open_media(file) as media:
+        for frame in media:
+            if frame.index == wanted:
+                return frame.image
+    raise AffectError(f'{file}: has no frame {wanted}; they count from 0, choose another --frame')
+
+
+def _tile(image: ImageArray, face: Face, saliency: Saliency, task: str,
+          label: str | None) -> ImageArray:
+    """Return one face's row, and print a line about it."""
+    labels, estimate = LABELS[task], face.estimates[task]
+    index = int(estimate.probabilities.argmax()) if label is None else labels.index(label)
+    crop = extract_crop(image, face, saliency.card.crop)
+    guided, plain = (saliency(crop, index, guided=each) for each in (True, False))
+    heats = (heat_of_gradient(guided.gradient), heat_of_gradient(plain.gradient),
+             heat_of_cam(plain.cam, len(crop)))
+    lines = [f'{face.id}: {labels[index]} {estimate.probabilities[index]:.0%} explained, '
+             f'labelled {estimate.label}']
+    print(lines[0])
+    picture = to_bgr(crop)
+    return tile([picture, *(overlay(picture, heat) for heat in heats)], lines)

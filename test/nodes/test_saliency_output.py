@@ -1,0 +1,216 @@
+"""~/saliency: heat maps for whoever asks, and never in the way of the faces."""
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
+
+from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
+from std_msgs.msg import Header  # noqa: E402
+from support import spin_until, wait_until  # noqa: E402
+
+from face_affect_ros.affect.crop import CropSpec  # noqa: E402
+from face_affect_ros.affect.model_store import load_card  # noqa: E402
+from face_affect_ros.affect.types import Estimate, Face, ImageArray  # noqa: E402
+from face_affect_ros.media import open_media  # noqa: E402
+from face_affect_ros.nodes import qos  # noqa: E402
+from face_affect_ros.nodes.face_affect_node import FaceAffectNode  # noqa: E402
+from face_affect_ros.nodes.image_conversion import to_array, to_message  # noqa: E402
+from face_affect_ros.nodes.saliency_output import Job, SaliencyOutput  # noqa: E402
+from face_affect_ros.nodes.worker import Worker  # noqa: E402
+
+SUCCESS = TransitionCallbackReturn.SUCCESS
+
+
+@pytest.fixture(scope='module')
+def portrait() -> ImageArray:
+    """Return the first view of the default source, BGR 640x480."""
+    with open_media('') as media:
+        return next(iter(media)).image
+
+
+class Bench:
+    """A node, a camera, and what the node draws."""
+
+    def __init__(self, ros: Any, portrait: ImageArray) -> None:
+        self.ros, self.portrait = ros, portrait
+        self.images = ros.node.create_publisher(Image, 'image', qos.results())
+        self.sent = 0
+
+    def start(self, **values: Any) -> FaceAffectNode:
+        """Add an active node with these parameters."""
+        self.node = FaceAffectNode(context=self.ros.context, parameter_overrides=[
+            Parameter(name, value=value) for name, value in values.items()])
+        self.ros.add(self.node)
+        assert self.node.trigger_configure() == SUCCESS
+        assert self.node.trigger_activate() == SUCCESS
+        return self.node
+
+    def watch(self, topic: str) -> list[Image]:
+        """Subscribe to a picture of the node, and wait until it knows."""
+        pictures: list[Image] = []
+        self.ros.node.create_subscription(Image, f'face_affect/{topic}', pictures.append,
+                                          qos.image_output())
+        assert self.until(lambda: self.node.count_subscribers(f'face_affect/{topic}') == 1)
+        return pictures
+
+    def until(self, condition: Any) -> bool:
+        """Spin until the condition holds."""
+        return spin_until(self.ros.executor, lambda: bool(condition()))
+
+    def send(self) -> Header:
+        """Publish the portrait with a stamp of its own."""
+        assert self.until(self.images.get_subscription_count)
+        self.sent += 1
+        header = Header(frame_id='camera')
+        header.stamp.sec = self.sent
+        self.images.publish(to_message(self.portrait, 'bgr8', header))
+        return header
+
+    def published(self, number: int) -> bool:
+        """Spin until so many faces messages are out."""
+        return self.until(lambda: self.node.health.counts()['published'] >= number)
+
+
+@pytest.fixture
+def bench(ros: Any, portrait: ImageArray) -> Any:
+    """Return a bench; the threads of its node end with the test."""
+    bench = Bench(ros, portrait)
+    yield bench
+    bench.node.close()
+
+
+def test_maps_are_computed_for_those_who_ask(bench: Bench) -> None:
+    node = bench.start()
+    output = node._saliency
+    assert output is not None
+    bench.send()
+    assert bench.published(1)
+    assert output.counts == {'saliency maps': 0, 'saliency maps left out': 0}
+    pictures = bench.watch('saliency')
+    header = bench.send()
+    assert bench.until(lambda: pictures)
+    assert pictures[0].header == header and pictures[0].encoding == 'bgr8'
+    drawn = to_array(pictures[0])
+    assert drawn.shape[1] == 288 and drawn.std() > 10
+    assert output.counts['saliency maps'] == 1
+
+
+def test_the_mode_changes_live_and_the_task_does_not(bench: Bench) -> None:
+    node = bench.start()
+    pictures = bench.watch('saliency')
+    for number, mode in enumerate(('guided', 'gradient', 'gradcam'), start=1):
+        [result] = node.set_parameters([Parameter('saliency_mode', value=mode)])
+        assert result.successful
+        bench.send()
+        assert bench.until(lambda: len(pictures) == number)
+    drawn = [to_array(picture) for picture in pictures]
+    assert not np.array_equal(drawn[0], drawn[1]) and not np.array_equal(drawn[1], drawn[2])
+    [result] = node.set_parameters([Parameter('saliency_mode', value='magic')])
+    assert not result.successful and 'guided, gradient, gradcam' in result.reason
+    [result] = node.set_parameters([Parameter('saliency_task', value='gender')])
+    assert not result.successful and 'when the node is configured' in result.reason
+
+
+def test_heat_in_the_annotated_image(bench: Bench) -> None:
+    node = bench.start()
+    pictures = bench.watch('image_annotated')
+    bench.send()
+    assert bench.until(lambda: len(pictures) == 1)
+    node.set_parameters([Parameter('annotate_saliency', value=True)])
+    header = bench.send()
+    assert bench.until(lambda: len(pictures) == 2)
+    assert pictures[1].header == header
+    plain, hot = (to_array(picture).astype(int) for picture in pictures)
+    changed = np.abs(plain - hot).max(axis=2) > 30
+    assert 0.001 < changed.mean() < 0.2
+    more = (hot - plain)[changed].mean(axis=0)   # blue, green, red
+    assert more[2] > more[1] and more[2] > more[0]
+
+
+def test_a_model_without_gradients_has_no_topic(bench: Bench, tmp_path: Path) -> None:
+    card = load_card('emotion_mini_xception')
+    shutil.copytree(card.path.parent, tmp_path / 'bare')
+    facts = yaml.safe_load((tmp_path / 'bare' / 'card.yaml').read_text())
+    facts.pop('saliency')
+    (tmp_path / 'bare' / 'card.yaml').write_text(yaml.safe_dump(facts))
+    node = bench.start(emotion_model=str(tmp_path / 'bare'))
+    assert node._saliency is None
+    assert not node.get_publishers_info_by_topic('/face_affect/saliency')
+    bench.send()
+    assert bench.published(1)
+
+
+def test_up_and_down_gives_the_topic_back(bench: Bench) -> None:
+    node = bench.start()
+    for _ in range(3):
+        assert node.trigger_deactivate() == SUCCESS
+        assert node.trigger_cleanup() == SUCCESS
+        assert node._saliency is None
+        assert not node.get_publishers_info_by_topic('/face_affect/saliency')
+        assert node.trigger_configure() == SUCCESS
+        assert node.trigger_activate() == SUCCESS
+    pictures = bench.watch('saliency')
+    bench.send()
+    assert bench.until(lambda: pictures)
+
+
+class StubSaliency:
+    """Counts what it is asked for."""
+
+    card = SimpleNamespace(crop=CropSpec(size=16))
+
+    def __init__(self) -> None:
+        self.labels: list[int] = []
+
+    def heat(self, crop: ImageArray, label: int, *, mode: str) -> np.ndarray:
+        """Return an empty map."""
+        self.labels.append(label)
+        return np.zeros((16, 16), np.float32)
+
+
+def face(number: int, label: str, tracked_for: float) -> Face:
+    """Return a face that is most probably sad, whatever its label."""
+    probabilities = np.float32([0, 0, 0, 0.1, 0.7, 0, 0.2])
+    return Face(id=f'f{number}', box=np.float32([10, 10, 40, 40]), score=1.0,
+                landmarks=np.full((4, 2), np.nan, np.float32), tracked_for=tracked_for,
+                estimates={'emotion': Estimate(label, 0.7, probabilities)})
+
+
+def test_under_load_the_youngest_come_first(bench: Bench) -> None:
+    node = bench.start(saliency_task='emotion')
+    stub = StubSaliency()
+    output = SaliencyOutput(node, stub, task='emotion', annotated=None)   # type: ignore[arg-type]
+    try:
+        faces = [face(1, 'happy', 9.0), face(2, 'unknown', 5.0), face(3, 'neutral', 0.1)]
+        job = Job(np.zeros((60, 60, 3), np.uint8), faces, Header(), annotated=False)
+        assert list(output._heats(job)) == ['f3', 'f2', 'f1']
+        # the label that was given is explained; for unknown, the most probable one
+        assert stub.labels == [6, 4, 3]
+        assert output.counts == {'saliency maps': 3, 'saliency maps left out': 0}
+        output._worker = SimpleNamespace(waiting=True)   # type: ignore[assignment]
+        assert list(output._heats(job)) == ['f3']
+        assert output.counts == {'saliency maps': 4, 'saliency maps left out': 2}
+        output._worker = None
+    finally:
+        output.close()
+
+
+def test_the_worker_stands_back() -> None:
+    import os
+    import threading
+    seen: list[int] = []
+    worker = Worker(lambda _: seen.append(
+        os.getpriority(os.PRIO_PROCESS, threading.get_native_id())), depth=1, name='t', niceness=3)
+    worker.put(None)
+    assert wait_until(lambda: len(seen) == 1)
+    worker.stop()
+    assert seen[0] == os.getpriority(os.PRIO_PROCESS, 0) + 3
