@@ -6,7 +6,8 @@ import sys
 
 from face_affect_ros.affect.types import AffectError
 
-VERBS = ('describe', 'train', 'export', 'evaluate', 'framing', 'figures')
+VERBS = ('describe', 'train', 'export', 'evaluate', 'framing', 'bias_report',
+         'figures')
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shlex
 import types
 import typing
 from dataclasses import dataclass, field
@@ -156,6 +157,14 @@ def data_path(text: str) -> Path:
     """Return a data path of an experiment with ${FACE_AFFECT_SHARED} and ~ filled in."""
     filled = text.replace('${FACE_AFFECT_SHARED}', str(shared_folder()))
     return Path(filled).expanduser()
+
+
+def portable_path(text: str) -> str:
+    """Return a data path as another person types it in a shell: the shared folder by its name."""
+    shared = str(shared_folder())
+    if text.startswith(shared):
+        return '$FACE_AFFECT_SHARED' + text[len(shared):]
+    return shlex.quote(text)
 
 
 def load_experiment(path: Path, changes: list[str] | None = None) -> Experiment:

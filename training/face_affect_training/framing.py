@@ -35,8 +35,8 @@ def accuracy_by_margin(model: str, faces: FaceData, margins: list[float],
     crops: dict[float, list[ImageArray]] = {margin: [] for margin in margins}
     labels = []
     for chip, label in zip(faces.images, faces.labels):
-        image = _with_border(chip)
-        face = _middle_face(finder, image)
+        image = with_border(chip)
+        face = middle_face(finder, image)
         if face is not None:
             labels.append(label)
             for margin in margins:
@@ -65,7 +65,7 @@ def chosen(accuracy: dict[float, float]) -> float:
     return margins[1 + int(np.convolve(values, np.ones(3), 'valid').argmax())]
 
 
-def _with_border(chip: ImageArray) -> ImageArray:
+def with_border(chip: ImageArray) -> ImageArray:
     """Return an enlarged chip in the middle of repeated edge pixels."""
     large = cv2.resize(chip, (CHIP_SIZE, CHIP_SIZE), interpolation=cv2.INTER_CUBIC)
     border = CHIP_SIZE // 2
@@ -73,7 +73,7 @@ def _with_border(chip: ImageArray) -> ImageArray:
                       np.uint8)
 
 
-def _middle_face(finder: Detector, image: ImageArray) -> Detections | None:
+def middle_face(finder: Detector, image: ImageArray) -> Detections | None:
     """Return the detection nearest to the middle of the image."""
     found = finder(image)
     if not len(found):

@@ -1,5 +1,6 @@
 """Saliency: the TFLite graphs say what TensorFlow's gradients say, and what differences say."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -196,3 +197,20 @@ def test_export_adds_the_graph_and_its_proof(experiment: Path, tmp_path: Path, s
     assert main([*command, 'float16', '--name', 'half']) == 0
     half = load_card(str(tmp_path / 'half')).facts['saliency']
     assert half['weights'] == 'float16' and half['bytes'] < 0.65 * entry['bytes']
+
+
+def test_randomised_weights_give_other_maps(experiment: Path, tmp_path: Path,
+                                            capsys: pytest.CaptureFixture[str]) -> None:
+    from face_affect_training.figures import sanity
+    folder, out = tmp_path / 'run', tmp_path / 'results'
+    assert main(['train', str(experiment), '--out', str(folder)]) == 0
+    assert main(['figures', 'sanity', str(folder), '--faces', '3', '--results', str(out)]) == 0
+    facts = json.loads((out / 'sanity_small.json').read_text())
+    layers = [stage['layer'] for stage in facts['stages']]
+    assert layers[:2] == ['trained', 'classes'] and layers[-1] == 'stem1'
+    assert len(layers) == 1 + 2 + 4 * 5 + 1   # trained, stems, modules, classes
+    assert facts['stages'][0]['guided'] == 1.0
+    assert abs(facts['stages'][-1]['guided']) < 0.6
+    assert [path.name for path in sanity.draw_curves(out, out)] == ['sanity_small.png']
+    assert 'Cascading randomisation' in sanity.section(out)
+    assert sanity.section(tmp_path / 'none') == ''

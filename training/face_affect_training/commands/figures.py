@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -37,6 +36,13 @@ def register(subparsers: Any) -> None:
     errors.add_argument('--task', choices=('emotion', 'gender'), help='where a model has both')
     errors.add_argument('--sheets', type=Path, default=Path('runs/errors'), help='folder for '
                         'sheets of single faces: they are data, and no part of the results')
+    maps = _add(verbs, 'guided', run_guided, 'guided back-propagation of each expression')
+    maps.add_argument('models', nargs='+', metavar='MODEL', help="models' names or folders")
+    maps.add_argument('--data', nargs=3, metavar=('READER', 'PATH', 'SPLIT'), required=True)
+    checks = _add(verbs, 'sanity', run_sanity, 'what randomised weights do to saliency maps')
+    checks.add_argument('folder', type=Path, help='folder of the training run')
+    checks.add_argument('--faces', type=int, default=40, help='of the validation split')
+    checks.add_argument('--cache', type=Path, help='folder for decoded pictures')
     _add(verbs, 'published', run_published, "measure the paper's published weights")
     page = _add(verbs, 'page', run_page, 'draw the pictures and write the page')
     page.add_argument('--models', type=Path, default=Path('models'), help='the shipped models')
@@ -89,6 +95,27 @@ def run_errors(args: argparse.Namespace) -> int:
                              task=args.task, command=_errors_command(args)))
 
 
+def run_guided(args: argparse.Namespace) -> int:
+    """Draw guided back-propagation; return the exit code."""
+    from face_affect_training.evaluate import faces_of_reader
+    from face_affect_training.experiment import portable_path
+    from face_affect_training.figures import guided
+    reader, path, split = args.data
+    command = (f"face_affect figures guided {' '.join(args.models)} --data {reader} "
+               f'{portable_path(path)} {split}')
+    return _tell(guided.make(args.models, faces_of_reader(reader, Path(path), split),
+                             args.results, command))
+
+
+def run_sanity(args: argparse.Namespace) -> int:
+    """Randomise a network layer by layer; return the exit code."""
+    os.environ['KERAS_BACKEND'] = 'tensorflow'
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+    from face_affect_training.figures import sanity
+    return _tell(sanity.make(args.folder, args.results, faces=args.faces, cache=args.cache,
+                             command=f'face_affect figures sanity {args.folder}'))
+
+
 def run_published(args: argparse.Namespace) -> int:
     """Measure the published weights; return the exit code."""
     from face_affect_training.experiment import shared_folder
@@ -118,14 +145,10 @@ def _add(verbs: Any, name: str, run: Callable[[argparse.Namespace], int],
 
 def _errors_command(args: argparse.Namespace) -> str:
     """Return the command as the page shows it, without the folders of this machine."""
-    from face_affect_training.experiment import shared_folder
+    from face_affect_training.experiment import portable_path
     reader, path, split = args.data
-    shared = str(shared_folder())
-    if path.startswith(shared):
-        path = f'$FACE_AFFECT_SHARED{path[len(shared):]}'
-    else:
-        path = shlex.quote(path)
-    return f'face_affect figures errors --model {args.model} --data {reader} {path} {split}'
+    return (f'face_affect figures errors --model {args.model} --data {reader} '
+            f'{portable_path(path)} {split}')
 
 
 def _tell(paths: list[Path]) -> int:

@@ -8,11 +8,14 @@ from face_affect_training.figures import (
     dropout,
     errors,
     filters,
+    guided,
     markdown,
     networks_table,
     published,
     rate_maps,
+    sanity,
     shipped,
+    where,
 )
 
 PAGE = 'README.md'
@@ -22,7 +25,8 @@ DRAWN = (networks_table, confusion, dropout, rate_maps)
 
 def draw(folder: Path, out: Path) -> list[Path]:
     """Draw all pictures that are made of result files alone. folder: of those. out: of these."""
-    return [path for module in DRAWN for path in module.draw(folder, out)]
+    return [path for module in DRAWN for path in module.draw(folder, out)] + sanity.draw_curves(
+        folder, out)
 
 
 def text(folder: Path, models: Path) -> str:
@@ -43,5 +47,8 @@ def text(folder: Path, models: Path) -> str:
         dropout.section(folder),
         rate_maps.section(folder),
         filters.section(folder),
+        guided.section(folder),
+        sanity.section(folder),
+        where.section(folder),
         errors.section(folder),
         published.section(folder)) + '\n'

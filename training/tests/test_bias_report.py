@@ -1,0 +1,122 @@
+"""Where a model looks: parts of a face, shares of saliency, and the figures made of them."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from face_affect_ros.affect.crop import CropSpec
+from face_affect_ros.affect.types import EMOTIONS, AffectError
+from face_affect_training.__main__ import main
+from face_affect_training.data.types import FaceData
+from face_affect_training.figures import guided, where
+from face_affect_training.figures.guided import portrait_crop
+from face_affect_training.saliency import bias, bias_files
+from face_affect_training.saliency.regions import OUTSIDE, REGIONS, regions
+
+HAPPY = EMOTIONS.index('happy')
+#: Right eye, left eye, nose, mouth of a face that fills a crop of 48 pixels.
+POINTS = np.float32([[15, 18], [33, 18], [24, 27], [24, 36]])
+
+
+@pytest.fixture(scope='module')
+def faces() -> FaceData:
+    """Return 24 chips of the portrait, in brighter and darker light, and one of nobody."""
+    chip = portrait_crop(CropSpec(size=96, margin=0.25))[:, :, 0]
+    lights = np.linspace(0.6, 1.3, 24)
+    images = np.stack([*(np.clip(light * chip, 0, 255).astype(np.uint8) for light in lights),
+                       np.full_like(chip, 120)])
+    return FaceData(source='portraits', task='emotion', images=images,
+                    labels=np.full(25, HAPPY), names=np.arange(25).astype(str),
+                    groups={'light': np.array(['dark'] * 12 + ['bright'] * 13)})
+
+
+def test_the_parts_of_a_face_lie_where_they_should() -> None:
+    found = regions(POINTS, 48)
+    assert found is not None
+    for name, (x, y) in (('eyes and brows', (15, 18)), ('eyes and brows', (33, 14)),
+                         ('nose', (24, 27)), ('mouth', (24, 36)), ('mouth', (31, 36)),
+                         ('rest of the face', (10, 28)), ('rest of the face', (24, 8)),
+                         ('outside', (1, 1)), ('outside', (46, 46))):
+        assert REGIONS[found[y, x]] == name, (name, x, y)
+    # a mirror image has the same parts, mirrored
+    mirrored = POINTS[[1, 0, 2, 3]].copy()
+    mirrored[:, 0] = 47 - mirrored[:, 0]
+    np.testing.assert_array_equal(regions(mirrored, 48), found[:, ::-1])
+    # so has a turned one
+    turned = np.stack([47 - POINTS[:, 1], POINTS[:, 0]], 1)
+    np.testing.assert_array_equal(regions(turned, 48), np.rot90(found, -1))
+
+
+@pytest.mark.parametrize('points', [np.full((4, 2), np.nan, np.float32),
+                                    POINTS * np.float32([0.1, 1.0])])
+def test_profiles_and_unknown_landmarks_have_no_parts(points: np.ndarray) -> None:
+    assert regions(points, 48) is None
+
+
+@pytest.mark.parametrize('mode', ['guided', 'gradient'])
+def test_shares_of_saliency(mode: str, faces: FaceData) -> None:
+    report, looked = bias.look('emotion_mini_xception', faces, mode=mode)
+    assert (report['faces'], report['left_out']) == (25, 1)
+    assert looked.shares.shape == (24, len(REGIONS))
+    np.testing.assert_allclose(looked.shares.sum(1), 1.0, atol=1e-6)
+    np.testing.assert_allclose(looked.areas.sum(1), 1.0, atol=1e-6)
+    assert sum(report['area'].values()) == pytest.approx(1.0, abs=1e-3)
+    outside = looked.shares[:, OUTSIDE].mean()
+    assert report['all']['share']['outside'] == pytest.approx(outside, abs=1e-4)
+    assert outside < report['area']['outside']   # it looks at the face
+    assert sum(row['faces'] for row in report['classes'].values()) == 24
+    assert report['groups']['light']['dark']['faces'] == 12
+
+
+def test_the_report_as_files(faces: FaceData, tmp_path: Path) -> None:
+    report, looked = bias.look('emotion_mini_xception', faces)
+    written = bias_files.write(report, looked, tmp_path, 'bias_x', 'the command')
+    assert {path.name for path in written} >= {'bias_x.json', 'bias_x.md'}
+    facts = json.loads((tmp_path / 'bias_x.json').read_text())
+    assert facts['command'] == 'the command'
+    page = (tmp_path / 'bias_x.md').read_text()
+    assert '24 of 25 faces' in page and '## By light' in page
+    # 12 faces a light are too few for a mean picture: it could show a person
+    assert facts['pictures'] == ['bias_x_classes.png']
+    assert cv2.imread(str(tmp_path / 'bias_x_classes.png')).shape[0] > 2 * 3 * 48
+    section = where.section(tmp_path)
+    assert '`emotion_mini_xception` on portraits' in section and 'bias_x.md' in section
+    assert where.section(tmp_path / 'none') == ''
+
+
+def test_the_command_names_its_data_so_that_others_can_type_it(
+        tmp_path: Path, sheets: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv('FACE_AFFECT_SHARED', str(sheets.parent))
+    # the detector takes some of these shapes for faces
+    assert main(['bias-report', '--model', 'emotion_mini_xception', '--data', 'fer2013_sheets',
+                 str(sheets), 'PublicTest', '--out', str(tmp_path), '--limit', '12']) == 0
+    name = 'bias_emotion_mini_xception_fer2013_sheets.json'
+    assert f'{tmp_path}/{name}' in capsys.readouterr().out
+    assert json.loads((tmp_path / name).read_text())['command'] == (
+        'face_affect bias-report --model emotion_mini_xception --data fer2013_sheets '
+        f'$FACE_AFFECT_SHARED/{sheets.name} PublicTest')
+
+
+def test_what_cannot_be_explained_is_named(faces: FaceData) -> None:
+    with pytest.raises(AffectError, match="mode 'gradcam' is not one of guided, gradient"):
+        bias.look('emotion_mini_xception', faces, mode='gradcam')
+    nobody = faces.select(np.array([24]))
+    with pytest.raises(AffectError, match='portraits: blazeface_back finds no face, seen from'):
+        bias.look('emotion_mini_xception', nobody)
+
+
+def test_guided_maps_of_each_expression(faces: FaceData, tmp_path: Path) -> None:
+    known = faces.select(np.arange(24))
+    models = ['emotion_mini_xception'] * 2
+    written = guided.make(models[:1], known, tmp_path, 'the command')
+    assert [path.name for path in written] == ['guided.json', 'guided.png']
+    facts = json.loads(written[0].read_text())
+    counts = facts['models']['emotion_mini_xception']['faces']
+    assert counts['happy'] >= 20 and sum(counts.values()) == counts['happy']
+    assert facts['models']['emotion_mini_xception']['likeness_of_classes'] is None
+    assert '![Guided back-propagation of each expression](guided.png)' in guided.section(tmp_path)
+    assert guided.section(tmp_path / 'none') == ''
