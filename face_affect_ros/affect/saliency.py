@@ -27,7 +27,7 @@ FULL_AT = 99.0
 class Explanation:
     """What one run of the graph gives for one crop and one class.
 
-    probabilities: (K,) float32 of the network, not calibrated. label: index of the class that
+    probabilities: (K,) float32 of the task, not calibrated. label: index of the task's class that
     was explained. gradient: (S, S, C) float32, of the class's logit with respect to the network's
     input. cam: (h, w) float32, >= 0, the Grad-CAM map.
     """
@@ -68,18 +68,40 @@ class Saliency:
                               f'{shapes}, expected {wanted}; export it again with --saliency')
         self._inputs = {name: detail['index'] for name, detail in inputs.items()}
         self._outputs = outputs
+        # the graph numbers the classes of all tasks one after the other
+        stops = np.cumsum([len(head.labels) for head in card.heads]).tolist()
+        self._parts = {head.task: slice(stop - len(head.labels), stop)
+                       for head, stop in zip(card.heads, stops)}
 
-    def __call__(self, crop: ImageArray, label: int | None = None, *,
+    def __call__(self, crop: ImageArray, label: int | None = None, *, task: str = '',
                  guided: bool = True) -> Explanation:
         """Explain one class of one crop.
 
         crop: (S, S, C) uint8, as extract_crops returns it. label: index of the class, None for
-        the most probable one. guided: guided or plain gradient; the Grad-CAM map is of either.
+        the most probable one. task: one of the model's, the first by default. guided: guided or
+        plain gradient; the Grad-CAM map is of either.
         """
+        part = self._parts[task or self.card.heads[0].task]
+        if label is None and part.start > 0:   # the graph finds the best class of the first task
+            label = int(self._run(crop, part.start, guided)[0][part].argmax())
+        probabilities, gradient, cam = self._run(
+            crop, -1 if label is None else part.start + label, guided)
+        chosen = int(probabilities[part].argmax()) if label is None else label
+        return Explanation(probabilities[part], chosen, gradient, cam)
+
+    def heat(self, crop: ImageArray, label: int | None = None, *, task: str = '',
+             mode: str = 'guided') -> FloatArray:
+        """Return where the decision comes from, (S, S) float32 in [0, 1]. mode: one of MODES."""
+        explanation = self(crop, label, task=task, guided=mode == 'guided')
+        if mode == 'gradcam':
+            return heat_of_cam(explanation.cam, crop.shape[0])
+        return heat_of_gradient(explanation.gradient)
+
+    def _run(self, crop: ImageArray, label: int,
+             guided: bool) -> tuple[FloatArray, FloatArray, FloatArray]:
         image = crop.astype(np.float32) * np.float32(self.card.scale)
         image += np.float32(self.card.offset)
-        values = {'image': image[np.newaxis],
-                  'label': np.array([-1 if label is None else label], np.int32),
+        values = {'image': image[np.newaxis], 'label': np.array([label], np.int32),
                   'guided': np.array([float(guided)], np.float32)}
         for name, value in values.items():
             self._interpreter.set_tensor(self._inputs[name], value)
@@ -87,16 +109,7 @@ class Saliency:
         probabilities, gradient, cam = (
             np.asarray(self._interpreter.get_tensor(self._outputs[key])[0], np.float32)
             for key in (PROBABILITIES, GRADIENT, CAM))
-        chosen = int(probabilities.argmax()) if label is None else label
-        return Explanation(probabilities, chosen, gradient, cam)
-
-    def heat(self, crop: ImageArray, label: int | None = None, *,
-             mode: str = 'guided') -> FloatArray:
-        """Return where the decision comes from, (S, S) float32 in [0, 1]. mode: one of MODES."""
-        explanation = self(crop, label, guided=mode == 'guided')
-        if mode == 'gradcam':
-            return heat_of_cam(explanation.cam, crop.shape[0])
-        return heat_of_gradient(explanation.gradient)
+        return probabilities, gradient, cam
 
 
 def heat_of_gradient(gradient: FloatArray) -> FloatArray:

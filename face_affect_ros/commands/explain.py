@@ -72,7 +72,7 @@ def _tile(image: ImageArray, face: Face, saliency: Saliency, task: str,
     labels, estimate = LABELS[task], face.estimates[task]
     index = int(estimate.probabilities.argmax()) if label is None else labels.index(label)
     crop = extract_crop(image, face, saliency.card.crop)
-    guided, plain = (saliency(crop, index, guided=each) for each in (True, False))
+    guided, plain = (saliency(crop, index, task=task, guided=each) for each in (True, False))
     heats = (heat_of_gradient(guided.gradient), heat_of_gradient(plain.gradient),
              heat_of_cam(plain.cam, len(crop)))
     lines = [f'{face.id}: {labels[index]} {estimate.probabilities[index]:.0%} explained, '

@@ -171,7 +171,7 @@ class StubSaliency:
     def __init__(self) -> None:
         self.labels: list[int] = []
 
-    def heat(self, crop: ImageArray, label: int, *, mode: str) -> np.ndarray:
+    def heat(self, crop: ImageArray, label: int, *, task: str, mode: str) -> np.ndarray:
         """Return an empty map."""
         self.labels.append(label)
         return np.zeros((16, 16), np.float32)

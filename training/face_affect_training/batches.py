@@ -1,6 +1,6 @@
 """The stream of training batches: shuffled, weighted, mixed, and the same after a resume."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -23,32 +23,36 @@ class Batches:
     """
 
     def __init__(self, views: Views, targets: Targets, weights: npt.NDArray[np.float32],
-                 training: Training, *, seed: int, teachers: Teachers | None = None) -> None:
+                 training: Training, *, seed: int, teachers: Teachers | None = None,
+                 batch: int = 0) -> None:
+        """Take the faces. batch: faces of each batch, those of training by default."""
         self._views, self._targets, self._weights = views, targets, weights
         self._training, self._seed, self._teachers = training, seed, teachers
+        self._batch = batch or training.batch
 
     @property
     def steps(self) -> int:
         """Return the number of batches of an epoch."""
-        return max(1, len(self._targets) // self._training.batch)
+        return max(1, len(self._targets) // self._batch)
 
     def stream(self, first_epoch: int) -> Iterator[Batch]:
         """Yield all batches from the start of an epoch to the end of the training."""
         for epoch in range(first_epoch, self._training.epochs):
-            yield from self._epoch(epoch)
+            yield from self.epoch(epoch)
 
     def close(self) -> None:
         """Stop the workers."""
         self._views.close()
 
-    def _epoch(self, epoch: int) -> Iterator[Batch]:
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """Yield the batches of one epoch."""
         views, targets = self._views.epoch(epoch), self._targets
         if self._teachers is not None:
             targets = self._teachers.blend(views, targets)
         order = _generator(self._seed ^ SHUFFLE, epoch).permutation(len(targets))
         random = _generator(self._seed ^ MIX, epoch)
         gentle = epoch >= self._training.epochs - self._training.plain_epochs
-        size = min(self._training.batch, len(targets))
+        size = min(self._batch, len(targets))
         for start in range(0, self.steps * size, size):
             rows = order[start:start + size]
             batch = views[rows], targets[rows], self._weights[rows]
@@ -75,6 +79,44 @@ class Batches:
             share = 1.0 - (side / size) ** 2
         blended = targets * share + targets[::-1] * (1.0 - share)
         return views, blended.astype(np.float32), weights
+
+
+class Together:
+    """Batches of several tasks: each holds faces of all of them, in proportion to their numbers.
+
+    parts: of each task. widths: its classes. The targets (B, K) are zero in the columns of the
+    tasks that a face has no label of.
+    """
+
+    def __init__(self, parts: Sequence[Batches], widths: Sequence[int], epochs: int) -> None:
+        self._parts, self._widths, self._epochs = parts, widths, epochs
+
+    @property
+    def steps(self) -> int:
+        """Return the number of batches of an epoch."""
+        return min(part.steps for part in self._parts)
+
+    def stream(self, first_epoch: int) -> Iterator[Batch]:
+        """Yield all batches from the start of an epoch to the end of the training."""
+        for epoch in range(first_epoch, self._epochs):
+            streams = zip(*(part.epoch(epoch) for part in self._parts))
+            for _, batches in zip(range(self.steps), streams):
+                yield self._joined(batches)
+
+    def close(self) -> None:
+        """Stop the workers."""
+        for part in self._parts:
+            part.close()
+
+    def _joined(self, batches: Sequence[Batch]) -> Batch:
+        counts = [len(weights) for _, _, weights in batches]
+        targets = np.zeros((sum(counts), sum(self._widths)), np.float32)
+        row = column = 0
+        for (_, own, _), count, width in zip(batches, counts, self._widths):
+            targets[row:row + count, column:column + width] = own
+            row, column = row + count, column + width
+        views, _, weights = zip(*batches)
+        return np.concatenate(views), targets, np.concatenate(weights)
 
 
 def _generator(seed: int, epoch: int) -> np.random.Generator:

@@ -123,28 +123,65 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Experiment:
-    """One training run, see the fields' types."""
+class Task:
+    """One decision to learn: from which faces, towards what, through which views.
 
-    name: str
-    task: str
+    weight: of its loss. The other entries are described by their types.
+    """
+
     data: Data
-    input: Input
-    network: Network
-    seed: int = 1
     augmentation: Augmentation = field(default_factory=Augmentation)
     targets: Targets = field(default_factory=Targets)
     distillation: Distillation = field(default_factory=Distillation)
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One training run, see the fields' types.
+
+    tasks: by name, 'emotion' or 'gender', in the order of the network's outputs. In a file of one
+    task, `task` holds its name and its entries stand beside it.
+    """
+
+    name: str
+    input: Input
+    network: Network
+    tasks: dict[str, Task]
+    seed: int = 1
     training: Training = field(default_factory=Training)
 
     @property
+    def task(self) -> str:
+        """The name of the only task. Raises AffectError where there are several."""
+        if len(self.tasks) != 1:
+            raise AffectError(f"experiment '{self.name}' has the tasks {', '.join(self.tasks)}; "
+                              'this works with one task only')
+        return next(iter(self.tasks))
+
+    @property
+    def only(self) -> Task:
+        """The only task. Raises AffectError where there are several."""
+        return self.tasks[self.task]
+
+    @property
     def labels(self) -> tuple[str, ...]:
-        """The names of the classes."""
-        return LABELS[self.task]
+        """The names of the classes, those of all tasks one after the other."""
+        return tuple(label for task in self.tasks for label in LABELS[task])
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The number of classes of each task."""
+        return tuple(len(LABELS[task]) for task in self.tasks)
 
     def as_mapping(self) -> dict[str, Any]:
         """Return the whole experiment as plain lists and mappings, as YAML writes them."""
-        return dict(_plain(dataclasses.asdict(self)))
+        facts = dict(_plain(dataclasses.asdict(self)))
+        if len(self.tasks) == 1:
+            [(task, entries)] = facts.pop('tasks').items()
+            weight = entries.pop('weight')
+            facts |= {'task': task, **entries} | ({} if weight == 1.0 else {'weight': weight})
+        return facts
 
 
 def shared_folder() -> Path:
@@ -184,10 +221,28 @@ def load_experiment(path: Path, changes: list[str] | None = None) -> Experiment:
         if not sign:
             raise AffectError(f'--set {change}: write it as section.key=value')
         _set(facts, key.strip().split('.'), _number(yaml.safe_load(value)))
-    experiment = _build(Experiment, facts, str(path))
+    return _experiment(facts, str(path))
+
+
+def _experiment(facts: dict[str, Any], where: str) -> Experiment:
+    entries = {each.name for each in dataclasses.fields(Task)}
+    if 'tasks' in facts:
+        common, tasks = {key: facts[key] for key in facts if key != 'tasks'}, facts['tasks']
+        if not isinstance(tasks, dict) or not tasks:
+            raise AffectError(f'{where}: tasks maps emotion or gender, or both, to their entries')
+    else:
+        common = {key: facts[key] for key in facts if key not in entries | {'task'}}
+        if 'task' not in facts:
+            raise AffectError(f'{where}: the entry task is missing')
+        tasks = {facts['task']: {key: facts[key] for key in facts if key in entries}}
+    for task in tasks:
+        if task not in LABELS:
+            raise AffectError(f"{where}: task '{task}' is not one of {', '.join(LABELS)}")
+    built = {task: _build(Task, part, where if len(tasks) == 1 else f'{where}: tasks.{task}')
+             for task, part in tasks.items()}
+    experiment = _build(Experiment, common, where, tasks=built,
+                        known=('task', *sorted(entries)))
     assert isinstance(experiment, Experiment)
-    if experiment.task not in LABELS:
-        raise AffectError(f"{path}: task '{experiment.task}' is not one of {', '.join(LABELS)}")
     return experiment
 
 
@@ -207,15 +262,21 @@ def _number(value: Any) -> Any:
         return value
 
 
-def _build(kind: Any, facts: Any, where: str) -> Any:
+def _build(kind: Any, facts: Any, where: str, *, known: tuple[str, ...] = (),
+           **ready: Any) -> Any:
+    """Return a dataclass made of a mapping.
+
+    ready: fields that are made already. known: what else may be written beside these fields.
+    """
     if not isinstance(facts, dict):
         raise AffectError(f'{where}: expected a mapping, got {facts!r}')
-    hints = typing.get_type_hints(kind)
-    unknown = sorted(set(facts) - set(hints))
+    hints = {key: hint for key, hint in typing.get_type_hints(kind).items() if key not in ready}
+    unknown = sorted(str(key) for key in set(facts) - set(hints))
     if unknown:
         raise AffectError(f"{where}: unknown entry {', '.join(unknown)}; there are "
-                          f"{', '.join(hints)}")
+                          f"{', '.join((*hints, *known))}")
     values = {key: _convert(hints[key], value, f'{where}: {key}') for key, value in facts.items()}
+    values |= ready
     missing = [entry.name for entry in dataclasses.fields(kind)
                if entry.name not in values and entry.default is dataclasses.MISSING
                and entry.default_factory is dataclasses.MISSING]

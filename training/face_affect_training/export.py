@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from face_affect_ros.affect.types import AffectError, ImageArray
+from face_affect_ros.affect.types import LABELS, AffectError, ImageArray
 from face_affect_training import tflite
 from face_affect_training.data.loading import load_split
 from face_affect_training.evaluate import whole_crops
@@ -39,21 +39,24 @@ class Exported:
 
     def line(self) -> str:
         """Return its figures as a line of text."""
-        parity = self.card['parity']
+        parities, metrics = self.card['parity'], self.card['metrics']
         graph = self.card.get('saliency')
         added = (f"; gradients: {graph['bytes']:,} bytes, correlation with TensorFlow's at least "
                  f"{min(graph['correlation'].values()):.5f}" if graph else '')
-        return (f"{self.folder}: {self.card['precision']}, {self.card['bytes']:,} bytes, against "
-                f"Keras on {parity['faces']} faces: largest difference "
-                f"{parity['max_difference']:.2g}, same label {parity['label_agreement']:.2%}, "
-                f"accuracy {parity['accuracy']:.2%} (Keras {parity['keras_accuracy']:.2%}); "
-                f"on all {self.card['metrics']['faces']} {self.card['metrics']['accuracy']:.2%}"
+        tasks = '; '.join(
+            (f'{task} ' if len(parities) > 1 else '')
+            + f"against Keras on {parity['faces']} faces: largest difference "
+            f"{parity['max_difference']:.2g}, same label {parity['label_agreement']:.2%}, "
+            f"accuracy {parity['accuracy']:.2%} (Keras {parity['keras_accuracy']:.2%}); on all "
+            f"{metrics[task]['faces']} {metrics[task]['accuracy']:.2%}"
+            for task, parity in parities.items())
+        return (f"{self.folder}: {self.card['precision']}, {self.card['bytes']:,} bytes, {tasks}"
                 f'{added}')
 
 
 @dataclass(frozen=True)
 class Faces:
-    """Validation faces.
+    """Validation faces of one task.
 
     crops: (N, S, S, C) uint8. inputs: the same as network inputs, float32. labels: (N,). source:
     their origin.
@@ -83,10 +86,12 @@ def export(run: Path, models: Path, *, name: str | None = None,
         raise AffectError('the gradients belong to the float32 model; add this precision')
     experiment = experiment_of(run / 'best.keras')
     network = load_network(run / 'best.keras', experiment)
-    judged = load_split(experiment.data, experiment.data.validation,
-                        channels=experiment.input.channels, cache_folder=cache_folder)
-    crops = whole_crops(judged.images, experiment.input.spec())
-    faces = Faces(crops, _inputs(crops, experiment), judged.labels, judged.source)
+    faces = {}
+    for task, each in experiment.tasks.items():
+        judged = load_split(each.data, each.data.validation, channels=experiment.input.channels,
+                            cache_folder=cache_folder)
+        crops = whole_crops(judged.images, experiment.input.spec())
+        faces[task] = Faces(crops, _inputs(crops, experiment), judged.labels, judged.source)
     best = run / 'best.json'
     trained = json.loads(best.read_text(encoding='utf-8')) if best.is_file() else {}
     return [_export(network, experiment, precision, faces, models=models,
@@ -96,22 +101,24 @@ def export(run: Path, models: Path, *, name: str | None = None,
             for precision in dict.fromkeys(precisions)]
 
 
-def _export(network: keras.Model, experiment: Experiment, precision: str, faces: Faces, *,
-            models: Path, name: str, margin: float | None, unknown_share: float, saliency: str,
-            trained: dict[str, Any], cache_folder: Path | None) -> Exported:
-    samples, facts = None, {}
+def _export(network: keras.Model, experiment: Experiment, precision: str,
+            faces: dict[str, Faces], *, models: Path, name: str, margin: float | None,
+            unknown_share: float, saliency: str, trained: dict[str, Any],
+            cache_folder: Path | None) -> Exported:
+    samples, extra = None, {}
     if precision == 'int8':
-        samples, facts['quantisation'] = _samples(experiment, cache_folder)
+        samples, extra['quantisation'] = _samples(experiment, cache_folder)
     content = convert(network, precision, samples)
-    facts |= _judge(network, content, precision, faces, experiment.labels, unknown_share)
+    heads = _judge(network, content, precision, faces, unknown_share)
     folder = models / (name if precision == 'float32' else f'{name}_{precision}')
     card = make_card(folder.name, content, experiment, parameters=network.count_params(),
-                     precision=precision, margin=margin, facts=facts, trained=trained)
+                     precision=precision, margin=margin, heads=heads, extra=extra, trained=trained)
     with tempfile.TemporaryDirectory() as unfinished:
         _write(Path(unfinished), content, card)
         if saliency:
             from face_affect_training.saliency.export import add_saliency
-            add_saliency(Path(unfinished), card, network, faces.crops, saliency)
+            add_saliency(Path(unfinished), card, network,
+                         {task: each.crops for task, each in faces.items()}, saliency)
             _write(Path(unfinished), content, card)
         folder.mkdir(parents=True, exist_ok=True)
         for file in Path(unfinished).iterdir():
@@ -128,12 +135,16 @@ def _write(folder: Path, content: bytes, card: dict[str, Any]) -> None:
 def _samples(experiment: Experiment, cache_folder: Path | None,
              ) -> tuple[npt.NDArray[np.float32], dict[str, Any]]:
     """Return network inputs of some training faces, undisturbed, and what the card says."""
-    faces = load_split(experiment.data, experiment.data.train, channels=experiment.input.channels,
-                       cache_folder=cache_folder)
-    count = min(SAMPLES, len(faces))
-    rows = np.random.default_rng(SAMPLE_SEED).choice(len(faces), count, replace=False)
-    crops = whole_crops(faces.images[np.sort(rows)], experiment.input.spec())
-    facts = {'ranges_from': faces.source, 'faces': count, 'seed': SAMPLE_SEED}
+    parts, sources = [], []
+    for each in experiment.tasks.values():
+        faces = load_split(each.data, each.data.train, channels=experiment.input.channels,
+                           cache_folder=cache_folder)
+        count = min(SAMPLES // len(experiment.tasks), len(faces))
+        rows = np.random.default_rng(SAMPLE_SEED).choice(len(faces), count, replace=False)
+        parts.append(whole_crops(faces.images[np.sort(rows)], experiment.input.spec()))
+        sources.append(faces.source)
+    crops = np.concatenate(parts)
+    facts = {'ranges_from': ' and '.join(sources), 'faces': len(crops), 'seed': SAMPLE_SEED}
     return _inputs(crops, experiment), facts
 
 
@@ -142,17 +153,33 @@ def _inputs(crops: ImageArray, experiment: Experiment) -> npt.NDArray[np.float32
     return crops.astype(np.float32) * np.float32(wanted.scale) + np.float32(wanted.offset)
 
 
-def _judge(network: keras.Model, content: bytes, precision: str, faces: Faces,
-           names: tuple[str, ...], unknown_share: float) -> dict[str, Any]:
-    """Return parity, temperature, threshold and metrics of a file on the validation faces."""
+def _judge(network: keras.Model, content: bytes, precision: str, faces: dict[str, Faces],
+           unknown_share: float) -> dict[str, Any]:
+    """Return output, parity, temperature, threshold and metrics of a file, by task."""
+    heads = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, 'model.tflite')
         path.write_bytes(content)
-        raw = tflite.predict(path, faces.inputs)
-    # from all over the split: its rows may be in the order of their classes
-    rows = np.linspace(0, len(raw) - 1, min(PARITY_FACES, len(raw))).astype(np.int64)
-    theirs = np.asarray(network.predict(faces.inputs[rows], batch_size=64, verbose=0))
-    parity = check_parity(raw[rows], theirs, faces.labels[rows], precision)
+        for index, (task, each) in enumerate(faces.items()):
+            # from all over the split: its rows may be in the order of their classes
+            rows = np.linspace(0, len(each.labels) - 1,
+                               min(PARITY_FACES, len(each.labels))).astype(np.int64)
+            theirs = network.predict(each.inputs[rows], batch_size=64, verbose=0)
+            theirs = np.asarray(theirs[index] if isinstance(theirs, list) else theirs)
+            outputs = tflite.predict_all(path, each.inputs)
+            # the converter may have given the outputs another order
+            output = min((number for number, raw in enumerate(outputs)
+                          if raw.shape[1] == theirs.shape[1]),
+                         key=lambda number: float(np.abs(outputs[number][rows] - theirs).max()))
+            parity = check_parity(outputs[output][rows], theirs, each.labels[rows], precision)
+            heads[task] = {'output': output, 'parity': parity,
+                           **_figures(outputs[output], each, LABELS[task], unknown_share)}
+    return heads
+
+
+def _figures(raw: npt.NDArray[np.float32], faces: Faces, names: tuple[str, ...],
+             unknown_share: float) -> dict[str, Any]:
+    """Return temperature, threshold and metrics of some answers (N, K)."""
     # an 8-bit softmax adds up to one only roughly; the robot's classifier divides likewise
     shares = raw / raw.sum(1, keepdims=True)
     temperature = round(fit_temperature(shares, faces.labels), 3)
@@ -162,7 +189,7 @@ def _judge(network: keras.Model, content: bytes, precision: str, faces: Faces,
     threshold = float(np.floor(quantile * 100.0) / 100.0)
     metrics = report(probabilities, faces.labels, names)
     metrics |= coverage(probabilities, faces.labels, threshold)
-    return {'parity': parity, 'temperature': temperature, 'threshold': threshold,
+    return {'temperature': temperature, 'threshold': threshold,
             'metrics': {'data': faces.source, 'faces': len(faces.labels),
                         **{key: _short(metrics[key]) for key in (
                             'accuracy', 'balanced_accuracy', 'nll', 'ece', 'known_share',

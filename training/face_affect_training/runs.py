@@ -82,7 +82,7 @@ def build_network(experiment: Experiment, *, precision: str = 'float32') -> kera
     keras.config.set_dtype_policy(precision)
     try:
         return networks.build(experiment.network.name, input_shape=shape,
-                              classes=len(experiment.labels), **experiment.network.options)
+                              classes=experiment.widths, **experiment.network.options)
     finally:
         keras.config.set_dtype_policy('float32')
 

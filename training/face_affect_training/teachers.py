@@ -23,13 +23,13 @@ class Teachers:
     missing or has other classes.
     """
 
-    def __init__(self, distillation: Distillation, experiment: Experiment) -> None:
+    def __init__(self, distillation: Distillation, experiment: Experiment, task: str) -> None:
         self._weight, self._temperature = distillation.weight, distillation.temperature
         self._networks = []
         for entry in distillation.teachers:
             path = Path(entry).expanduser()
             own = load_experiment(path.with_name('experiment.yaml'))
-            if (own.task, own.input.channels) != (experiment.task, experiment.input.channels):
+            if (own.task, own.input.channels) != (task, experiment.input.channels):
                 raise AffectError(f'{path}: a teacher must have the task and the channels of '
                                   f'{experiment.name}')
             network = build_network(own)

@@ -68,16 +68,21 @@ def convert_function(function: Any, what: str, precision: str = 'float32',
                           f'{_reason(error)}') from error
 
 
-def predict(path: Path, inputs: npt.NDArray[np.float32], *, output: int = 0,
-            batch: int = 64) -> npt.NDArray[np.float32]:
-    """Return one output for all inputs, (N, K) float32, by the robot's own interpreter.
+def predict(path: Path, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the first output for all inputs, (N, K) float32; the rest is as in predict_all."""
+    return predict_all(path, inputs)[0]
 
-    inputs: (N, S, S, C) float32, scaled already. output: index of the output tensor. Raises
-    AffectError for a file that is no TFLite network.
+
+def predict_all(path: Path, inputs: npt.NDArray[np.float32], *,
+                batch: int = 64) -> tuple[npt.NDArray[np.float32], ...]:
+    """Return each output for all inputs, (N, K) float32, by the robot's own interpreter.
+
+    inputs: (N, S, S, C) float32, scaled already. Raises AffectError for a file that is no TFLite
+    network.
     """
     network = Network(path)
-    return np.concatenate([network(inputs[start:start + batch])[output]
-                           for start in range(0, len(inputs), batch)])
+    answers = [network(inputs[start:start + batch]) for start in range(0, len(inputs), batch)]
+    return tuple(np.concatenate(each) for each in zip(*answers))
 
 
 def _reason(error: Exception) -> str:

@@ -13,15 +13,16 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from face_affect_ros.affect.types import AffectError, ImageArray
+from face_affect_ros.affect.types import LABELS, AffectError, ImageArray
 from face_affect_training import networks
 from face_affect_training.averaging import Averaged
-from face_affect_training.batches import Batches
+from face_affect_training.batches import Batches, Together
 from face_affect_training.data.loading import load_splits
 from face_affect_training.data.subset import stratified
 from face_affect_training.data.targets import class_weights, make_targets
 from face_affect_training.data.types import FaceData
-from face_affect_training.experiment import Experiment, Training
+from face_affect_training.experiment import Experiment, Task
+from face_affect_training.losses import accuracy_of, loss_of
 from face_affect_training.metrics import nll
 from face_affect_training.networks.lowering import lowered
 from face_affect_training.runs import Run, build_network, take_weights
@@ -34,14 +35,17 @@ STATE_PERIOD = 20.0
 MEASURED = 1024
 
 
-def load_data(experiment: Experiment, folder: Path | None) -> tuple[FaceData, FaceData]:
-    """Return the training and validation faces, with their counts printed and checked."""
-    data = experiment.data
-    faces, judged = load_splits(data, experiment.task, channels=experiment.input.channels,
-                                cache_folder=folder)
-    if data.subset:
-        faces = stratified(faces, data.subset, seed=experiment.seed)
-    return faces, judged
+def load_data(experiment: Experiment,
+              folder: Path | None) -> dict[str, tuple[FaceData, FaceData]]:
+    """Return the training and validation faces of each task, their counts printed and checked."""
+    found = {}
+    for task, wanted in experiment.tasks.items():
+        faces, judged = load_splits(wanted.data, task, channels=experiment.input.channels,
+                                    cache_folder=folder)
+        if wanted.data.subset:
+            faces = stratified(faces, wanted.data.subset, seed=experiment.seed)
+        found[task] = faces, judged
+    return found
 
 
 def train(experiment: Experiment, folder: Path, *, cache_folder: Path | None = None,
@@ -57,7 +61,9 @@ def train(experiment: Experiment, folder: Path, *, cache_folder: Path | None = N
     settings = experiment.training
     keras.utils.set_random_seed(experiment.seed)
     run = Run(folder, experiment)
-    faces, judged = load_data(experiment, cache_folder)
+    data = load_data(experiment, cache_folder)
+    faces = {task: trained for task, (trained, _) in data.items()}
+    judged = {task: validation for task, (_, validation) in data.items()}
     kept = build_network(experiment)
     if settings.start_from:
         try:
@@ -66,7 +72,7 @@ def train(experiment: Experiment, folder: Path, *, cache_folder: Path | None = N
             raise AffectError(f'training.start_from: {error}') from error
     network, model = _trainable(experiment, kept)
     batches = _batches(experiment, faces)
-    _compile(model, settings, batches.steps)
+    _compile(model, experiment, batches.steps)
     epoch, best, seconds = run.resume(model)
     if epoch >= settings.epochs:
         print(f'{folder}: all {epoch} epochs are trained', file=sys.stderr)
@@ -97,32 +103,51 @@ def _from_pixels(network: keras.Model, experiment: Experiment) -> keras.Model:
                                 offset=experiment.input.offset)
 
 
-def _batches(experiment: Experiment, faces: FaceData) -> Batches:
-    settings, classes = experiment.training, len(experiment.labels)
-    wanted = experiment.targets
-    targets = make_targets(faces, classes, smoothing=wanted.smoothing,
-                           ferplus_weight=wanted.ferplus_weight,
-                           ferplus_mapping=wanted.ferplus_mapping)
+def _batches(experiment: Experiment, faces: dict[str, FaceData]) -> Batches | Together:
+    total = sum(len(each) for each in faces.values())
+    parts = []
+    for task, each in faces.items():
+        wanted, batch = experiment.tasks[task], experiment.training.batch
+        if len(faces) > 1:
+            batch = max(1, round(batch * len(each) / total))
+        parts.append(_batches_of(experiment, task, wanted, each, batch))
+    if len(parts) == 1:
+        return parts[0]
+    return Together(parts, experiment.widths, experiment.training.epochs)
+
+
+def _batches_of(experiment: Experiment, task: str, wanted: Task, faces: FaceData,
+                batch: int) -> Batches:
+    settings, classes = experiment.training, len(LABELS[task])
+    targets = make_targets(faces, classes, smoothing=wanted.targets.smoothing,
+                           ferplus_weight=wanted.targets.ferplus_weight,
+                           ferplus_mapping=wanted.targets.ferplus_mapping)
     weights = class_weights(faces.labels, classes, settings.class_weights)[faces.labels]
     teachers = None
-    if experiment.distillation.teachers:
-        teachers = Teachers(experiment.distillation, experiment)
+    if wanted.distillation.teachers:
+        teachers = Teachers(wanted.distillation, experiment, task)
     cores = max(1, (os.cpu_count() or 2) - 1)
-    views = Views(faces.images, experiment.input.spec(), experiment.augmentation,
+    views = Views(faces.images, experiment.input.spec(), wanted.augmentation,
                   seed=experiment.seed, epochs=settings.epochs, gentle=settings.plain_epochs,
                   workers=cores if settings.workers < 0 else settings.workers)
-    return Batches(views, targets, weights, settings, seed=experiment.seed, teachers=teachers)
+    return Batches(views, targets, np.asarray(weights * wanted.weight, np.float32), settings,
+                   seed=experiment.seed, teachers=teachers, batch=batch)
 
 
-def _sample(experiment: Experiment, faces: FaceData) -> ImageArray:
-    """Return views of training faces from all over the data set."""
-    rows = np.linspace(0, len(faces) - 1, min(MEASURED, len(faces))).astype(np.int64)
-    views = Views(faces.images[rows], experiment.input.spec(),
-                  replace(experiment.augmentation, erase=0.0), seed=experiment.seed, epochs=1)
-    return views.epoch(0)
+def _sample(experiment: Experiment, faces: dict[str, FaceData]) -> ImageArray:
+    """Return views of training faces from all over the data sets."""
+    count, parts = MEASURED // len(faces), []
+    for task, each in faces.items():
+        rows = np.linspace(0, len(each) - 1, min(count, len(each))).astype(np.int64)
+        views = Views(each.images[rows], experiment.input.spec(),
+                      replace(experiment.tasks[task].augmentation, erase=0.0),
+                      seed=experiment.seed, epochs=1)
+        parts.append(views.epoch(0))
+    return np.concatenate(parts)
 
 
-def _compile(model: keras.Model, settings: Training, steps: int) -> None:
+def _compile(model: keras.Model, experiment: Experiment, steps: int) -> None:
+    settings = experiment.training
     total = settings.epochs * steps
     warmup = min(int(settings.warmup_epochs * steps), total - 1)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -142,10 +167,10 @@ def _compile(model: keras.Model, settings: Training, steps: int) -> None:
     else:
         raise AffectError(f"training.optimizer is '{settings.optimizer}', it must be adam or "
                           'adamw')
-    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     # XLA's convolutions on CPUs are slower than TensorFlow's own
     compiled = 'auto' if keras.backend.backend() != 'tensorflow' else False
-    model.compile(optimizer, loss, metrics=['categorical_accuracy'], jit_compile=compiled)
+    model.compile(optimizer, loss_of(experiment.widths), metrics=[accuracy_of(experiment.widths)],
+                  jit_compile=compiled)
     optimizer.build(model.trainable_variables)
 
 
@@ -156,8 +181,8 @@ class Judge(keras.callbacks.Callback):
     """
 
     def __init__(self, run: Run, experiment: Experiment, *, network: keras.Model,
-                 kept: keras.Model, measured: ImageArray, judged: FaceData, best: float,
-                 seconds: float, deadline: float) -> None:
+                 kept: keras.Model, measured: ImageArray, judged: dict[str, FaceData],
+                 best: float, seconds: float, deadline: float) -> None:
         super().__init__()
         self.best, self.epoch = best, 0
         self._run, self._experiment, self._network, self._kept = run, experiment, network, kept
@@ -165,8 +190,11 @@ class Judge(keras.callbacks.Callback):
         self._judged_model = _from_pixels(self._judged_network, experiment)
         self._measured = measured
         spec = experiment.input.spec()
-        self._views = [plain_views(judged.images, spec, zoom) for zoom in experiment.data.zooms]
-        self._labels, self._deadline = judged.labels, deadline
+        self._views = {task: [plain_views(faces.images, spec, zoom)
+                              for zoom in experiment.tasks[task].data.zooms]
+                       for task, faces in judged.items()}
+        self._labels = {task: faces.labels for task, faces in judged.items()}
+        self._deadline = deadline
         self._started = self._epoch_started = time.monotonic()
         self._state_written, self._seconds = self._started, seconds
         self._bar: Any = None
@@ -184,20 +212,22 @@ class Judge(keras.callbacks.Callback):
         self.epoch = epoch + 1
         with Averaged(self.model, self._network, self._measured) as averaged:
             self._kept.set_weights(self._network.get_weights())
-            each, loss = self._judge()
-            accuracy = float(np.mean(each))
+            found, loss = self._judge()
+            accuracy = float(np.mean([np.mean(each) for each in found.values()]))
             if accuracy > self.best:
                 self.best = accuracy
                 self._run.save_best(self._kept, {
                     'epoch': self.epoch, 'val_accuracy': accuracy, 'val_loss': loss,
-                    'zooms': list(self._experiment.data.zooms), 'val_accuracy_each': each,
+                    'val_accuracy_each': {task: dict(zip(map(str, self._zooms(task)), each))
+                                          for task, each in found.items()},
                     'averaged_weights': averaged})
         now = time.monotonic()
         row = {'epoch': self.epoch, 'seconds': self._seconds + now - self._started,
                'learning_rate': float(self.model.optimizer.learning_rate),
-               'loss': float(logs['loss']), 'accuracy': float(logs['categorical_accuracy']),
+               'loss': float(logs['loss']), 'accuracy': float(logs['accuracy']),
                'val_loss': loss, 'val_accuracy': accuracy, 'best': self.best}
-        self._show(self._run.log.write(row, each), now)
+        self._show(self._run.log.write(row, [value for each in found.values()
+                                             for value in each]), now)
         self._finish_epoch(now)
 
     def close(self) -> None:
@@ -206,16 +236,24 @@ class Judge(keras.callbacks.Callback):
         if self._bar is not None:
             self._bar.close()
 
-    def _judge(self) -> tuple[list[float], float]:
-        accuracies, losses = [], []
+    def _zooms(self, task: str) -> tuple[float, ...]:
+        return self._experiment.tasks[task].data.zooms
+
+    def _judge(self) -> tuple[dict[str, list[float]], float]:
+        """Return the accuracy at each zoom by task, and the mean loss."""
         self._judged_network.set_weights(self._kept.get_weights())
-        for views in self._views:
-            logits = np.asarray(self._judged_model.predict(views, batch_size=512, verbose=0),
-                                np.float64)
-            powers = np.exp(logits - logits.max(1, keepdims=True))
-            probabilities: npt.NDArray[np.float64] = powers / powers.sum(1, keepdims=True)
-            accuracies.append(float((probabilities.argmax(1) == self._labels).mean()))
-            losses.append(nll(probabilities, self._labels))
+        accuracies: dict[str, list[float]] = {}
+        losses, start = [], 0
+        for task, width in zip(self._views, self._experiment.widths):
+            labels, accuracies[task] = self._labels[task], []
+            for views in self._views[task]:
+                logits = np.asarray(self._judged_model.predict(views, batch_size=512, verbose=0),
+                                    np.float64)[:, start:start + width]
+                powers = np.exp(logits - logits.max(1, keepdims=True))
+                probabilities: npt.NDArray[np.float64] = powers / powers.sum(1, keepdims=True)
+                accuracies[task].append(float((probabilities.argmax(1) == labels).mean()))
+                losses.append(nll(probabilities, labels))
+            start += width
         return accuracies, float(np.mean(losses))
 
     def _show(self, row: dict[str, Any], now: float) -> None:

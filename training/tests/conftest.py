@@ -87,3 +87,21 @@ def experiment(sheets: Path, tmp_path: Path) -> Path:
     path = tmp_path / 'small.yaml'
     path.write_text(yaml.safe_dump(facts))
     return path
+
+
+@pytest.fixture(scope='session')
+def genders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in the form of FairFace: 140 training and 40 validation pictures."""
+    folder = tmp_path_factory.mktemp('fairface')
+    random = np.random.default_rng(9)
+    for split, count in (('train', 140), ('val', 40)):
+        with (zipfile.ZipFile(folder / f'fairface_{split}.zip', 'w') as archive,
+              (folder / f'fairface_{split}.csv').open('w', newline='') as file):
+            writer = csv.writer(file)
+            writer.writerow(('file', 'age', 'gender', 'race'))
+            for index in range(count):
+                name = f'{split}/{index}.webp'
+                picture = cv2.cvtColor(shape_picture(4 + index % 2, random), cv2.COLOR_GRAY2BGR)
+                archive.writestr(name, cv2.imencode('.webp', picture)[1].tobytes())
+                writer.writerow((name, '20-29', 'Male' if index % 2 else 'Female', 'Indian'))
+    return folder

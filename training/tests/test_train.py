@@ -99,8 +99,8 @@ def test_export_and_evaluate(experiment: Path, tmp_path: Path) -> None:
                    env=environment)
     from face_affect_ros.affect.model_store import load_card
     card = load_card(str(models / 'small'))
-    assert card.facts['parity']['label_agreement'] == 1.0
-    assert card.facts['parity']['max_difference'] < 1e-4
+    assert card.facts['parity']['emotion']['label_agreement'] == 1.0
+    assert card.facts['parity']['emotion']['max_difference'] < 1e-4
     assert card.facts['parameters'] == 58_423
     random = np.random.default_rng(0)
     npz = tmp_path / 'faces.npz'

@@ -69,22 +69,23 @@ def _one(args: argparse.Namespace) -> dict[str, Any]:
     network = networks.build(name, input_shape=shape, classes=classes, **options)
     found = describe(network)
     size, reason = tflite_size(network)
-    return {**asdict(found), 'classes': classes, 'options': options, 'tflite_bytes': size,
+    return {**asdict(found), 'classes': sum(classes), 'options': options, 'tflite_bytes': size,
             'tflite_missing': reason}
 
 
-def _wanted(args: argparse.Namespace) -> tuple[str, tuple[int, int, int], int, dict[str, Any]]:
-    """Return name, input shape, number of classes and options."""
+def _wanted(args: argparse.Namespace) -> tuple[str, tuple[int, int, int], tuple[int, ...],
+                                               dict[str, Any]]:
+    """Return name, input shape, number of classes of each task, and options."""
     from face_affect_training.experiment import load_experiment
     file = Path(args.network)
     if file.suffix not in ('.yaml', '.yml'):
         size = args.size or 48
-        return (args.network, (size, size, args.channels or 1), args.classes or 7,
+        return (args.network, (size, size, args.channels or 1), (args.classes or 7,),
                 _options(args.changes))
     experiment = load_experiment(file, [f'network.options.{change}' for change in args.changes])
     size = args.size or experiment.input.size
     return (experiment.network.name, (size, size, args.channels or experiment.input.channels),
-            args.classes or len(experiment.labels), experiment.network.options)
+            (args.classes,) if args.classes else experiment.widths, experiment.network.options)
 
 
 def _options(changes: list[str]) -> dict[str, Any]:

@@ -11,8 +11,9 @@ import numpy as np
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import CropSpec
 from face_affect_ros.affect.model_store import CARD, Head, ModelCard, load_card
-from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
+from face_affect_ros.affect.types import LABELS, AffectError, FloatArray, ImageArray
 from face_affect_training.evaluate.checkpoints import experiment_of, load_network
+from face_affect_training.experiment import Experiment
 
 Answer = Callable[[ImageArray], FloatArray]
 
@@ -85,19 +86,26 @@ def _head(card: ModelCard, task: str | None) -> Head:
 
 def _checkpoint(file: Path, task: str | None) -> Contestant:
     experiment = experiment_of(file)
-    if task not in (None, experiment.task):
-        raise AffectError(f'{file}: answers {experiment.task}, not {task}')
+    tasks = list(experiment.tasks)
+    if task is None and len(tasks) > 1:
+        raise AffectError(f"{file}: answers {' and '.join(tasks)}; choose one with --task")
+    task = task or tasks[0]
+    if task not in tasks:
+        raise AffectError(f"{file}: answers {' and '.join(tasks)}, not {task}")
     network = load_network(file, experiment)
     # nothing is calibrated before export, and no threshold chosen
-    head = Head(experiment.task, 0, experiment.labels, threshold=0.0, temperature=1.0)
+    head = Head(task, tasks.index(task), LABELS[task], threshold=0.0, temperature=1.0)
     return Contestant(name=f'{file.parent.name}/{file.name}', form='keras', path=file,
                       sha256=hashlib.sha256(file.read_bytes()).hexdigest(), head=head,
                       spec=experiment.input.spec(), threads=0,
-                      answer=_of_keras(network, experiment.input.scale, experiment.input.offset))
+                      answer=_of_keras(network, experiment, head.output))
 
 
-def _of_keras(network: Any, scale: float, offset: float) -> Answer:
+def _of_keras(network: Any, experiment: Experiment, output: int) -> Answer:
+    scale, offset = np.float32(experiment.input.scale), np.float32(experiment.input.offset)
+
     def answer(crops: ImageArray) -> FloatArray:
-        inputs = crops.astype(np.float32) * np.float32(scale) + np.float32(offset)
-        return np.asarray(network.predict_on_batch(inputs), np.float32)
+        outputs = network.predict_on_batch(crops.astype(np.float32) * scale + offset)
+        chosen = outputs[output] if isinstance(outputs, list) else outputs
+        return np.asarray(chosen, np.float32)
     return answer

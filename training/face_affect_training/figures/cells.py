@@ -64,7 +64,7 @@ def _train(plan: Plan, cell: Cell, own: Path, *, cache: Path,
            max_minutes: float) -> dict[str, Any] | None:
     """Train and judge one cell; None where the time was up before its end."""
     experiment = plan.experiment(cell)
-    faces, judged = load_data(experiment, cache)
+    faces, judged = load_data(experiment, cache)[experiment.task]
     curve = []
     if plan.curves:
         views = plain_views(faces.images, experiment.input.spec())

@@ -38,7 +38,7 @@ def make(run: Path, folder: Path, *, faces: int = 40, cache: Path | None = None,
     """
     experiment = experiment_of(run / 'best.keras')
     network = load_network(run / 'best.keras', experiment)
-    judged = load_split(experiment.data, experiment.data.validation,
+    judged = load_split(experiment.only.data, experiment.only.data.validation,
                         channels=experiment.input.channels, cache_folder=cache)
     rows = np.linspace(0, len(judged) - 1, min(faces, len(judged))).astype(np.int64)
     crops = whole_crops(judged.images[rows], experiment.input.spec())

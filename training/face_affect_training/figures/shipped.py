@@ -16,10 +16,11 @@ TWINS = ('', '_float16', '_int8')
 
 
 def cards(models: Path) -> list[dict[str, Any]]:
-    """Return the cards of the models that this repository has trained."""
+    """Return the cards of the models that this repository has trained, one for each task."""
     found = [yaml.safe_load(path.read_text(encoding='utf-8'))
              for path in sorted(models.glob('*/card.yaml'))]
-    return [card for card in found if card['kind'] == 'classifier' and 'training' in card]
+    return [{**card, 'heads': [head]} for card in found
+            if card['kind'] == 'classifier' and 'training' in card for head in card['heads']]
 
 
 def section(folder: Path, models: Path) -> str:
@@ -95,10 +96,11 @@ def _precisions(folder: Path, own: list[dict[str, Any]]) -> str:
 
 
 def _margins(folder: Path, own: list[dict[str, Any]]) -> str:
-    found = {facts['model']: (path, facts) for path, facts in (
+    found = {(facts['model'], facts['task']): (path, facts) for path, facts in (
         (path, results.read(folder, path.stem, '')) for path in
         sorted(folder.glob('*_framing.json')))}
-    shown = [(card, *found[card['name']]) for card in own if card['name'] in found]
+    keys = [(card, (card['name'], card['heads'][0]['task'])) for card in own]
+    shown = [(card, *found[key]) for card, key in keys if key in found]
     if not shown:
         return ''
     margins = list(dict.fromkeys(margin for _, _, facts in shown for margin in facts['accuracy']))

@@ -4,7 +4,7 @@ Every builder takes `input_shape` (S, S, C) and `classes`, and its own keyword o
 a Keras model whose last two layers are named 'logits' and 'probabilities' (softmax).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -13,6 +13,7 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_training.networks.baseline import baseline
 from face_affect_training.networks.deeper_cnn import deeper_cnn
 from face_affect_training.networks.five_layer_cnn import five_layer_cnn, five_layer_cnn_fractional
+from face_affect_training.networks.head import split
 from face_affect_training.networks.mini_xception import mini_xception
 from face_affect_training.networks.residual_cnn import residual_cnn
 from face_affect_training.networks.sequential_fully_cnn import sequential_fully_cnn
@@ -31,18 +32,22 @@ NETWORKS: dict[str, Callable[..., keras.Model]] = {
 }
 
 
-def build(name: str, *, input_shape: tuple[int, int, int], classes: int,
+def build(name: str, *, input_shape: tuple[int, int, int], classes: int | Sequence[int],
           **options: Any) -> keras.Model:
     """Return a freshly initialised network of the registry.
 
-    input_shape: (S, S, C). classes: length of the probability vector. options: the builder's own
-    keyword arguments. Raises AffectError for a name or an option that does not exist, and for a
-    value that the builder cannot work with.
+    input_shape: (S, S, C). classes: length of the probability vector; several for a network with
+    one trunk and an output for each of them. options: the builder's own keyword arguments. Raises
+    AffectError for a name or an option that does not exist, and for a value that the builder
+    cannot work with.
     """
     if name not in NETWORKS:
         raise AffectError(f"network '{name}' does not exist; choose one of {', '.join(NETWORKS)}")
     try:
-        return NETWORKS[name](input_shape=input_shape, classes=classes, **options)
+        if isinstance(classes, int):
+            return NETWORKS[name](input_shape=input_shape, classes=classes, **options)
+        whole = NETWORKS[name](input_shape=input_shape, classes=sum(classes), **options)
+        return whole if len(classes) == 1 else split(whole, classes)
     except (TypeError, ValueError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise AffectError(f"network '{name}' for {input_shape} with options {options}: {reason}"

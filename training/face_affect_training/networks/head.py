@@ -1,6 +1,10 @@
 """The end that all networks share."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
+import numpy as np
 from keras import layers
 
 
@@ -12,3 +16,32 @@ def close(inputs: keras.KerasTensor, logits: keras.KerasTensor, name: str) -> ke
     logits = layers.Activation('linear', name='logits', dtype='float32')(logits)
     outputs = layers.Activation('softmax', name='probabilities', dtype='float32')(logits)
     return keras.Model(inputs, outputs, name=name)
+
+
+@keras.saving.register_keras_serializable('face_affect')
+class Share(layers.Layer):
+    """The softmax of some of the logits, (N, stop - start) for (N, K)."""
+
+    def __init__(self, start: int, stop: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._start, self._stop = start, stop
+
+    def call(self, inputs: Any) -> Any:
+        """Return probabilities that sum to 1."""
+        return keras.ops.softmax(inputs[:, self._start:self._stop], axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what from_config needs."""
+        return {**super().get_config(), 'start': self._start, 'stop': self._stop}
+
+
+def split(network: keras.Model, widths: Sequence[int]) -> keras.Model:
+    """Return a network with one output for each task, on the logits of all of them.
+
+    network: made for the sum of the widths. widths: classes of each task.
+    """
+    logits = network.get_layer('logits').output
+    stops = np.cumsum(widths).tolist()
+    outputs = [Share(stop - width, stop, name=f'probabilities{index}', dtype='float32')(logits)
+               for index, (width, stop) in enumerate(zip(widths, stops))]
+    return keras.Model(network.input, outputs, name=network.name)

@@ -9,7 +9,7 @@ import numpy as np
 
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.saliency import Saliency
-from face_affect_ros.affect.types import AffectError, ImageArray
+from face_affect_ros.affect.types import LABELS, AffectError, ImageArray
 from face_affect_training.saliency.graph import Gradients, convert_gradients
 
 FILE = 'saliency.tflite'
@@ -21,43 +21,50 @@ CORRELATION = {'float32': 0.999, 'float16': 0.98}
 
 
 def add_saliency(folder: Path, card: dict[str, Any], network: keras.Model,
-                 crops: ImageArray, precision: str) -> None:
+                 crops: dict[str, ImageArray], precision: str) -> None:
     """Write the gradients' file into a model's folder and its entry into the card.
 
-    folder: holds the model and its card already. crops: (N, S, S, C) uint8. precision: of the
-    weights, float32 or float16. Raises AffectError where the file says something else than
-    TensorFlow, or where it cannot be made.
+    folder: holds the model and its card already. crops: (N, S, S, C) uint8 by task, in the order
+    of the tasks. precision: of the weights, float32 or float16. Raises AffectError where the file
+    says something else than TensorFlow, or where it cannot be made.
     """
-    content = convert_gradients(network, precision)
+    widths = tuple(len(LABELS[task]) for task in crops)
+    content = convert_gradients(network, precision, widths)
     (folder / FILE).write_bytes(content)
     entry = {'file': FILE, 'sha256': hashlib.sha256(content).hexdigest(), 'bytes': len(content)}
-    rows = np.linspace(0, len(crops) - 1, min(FACES, len(crops))).astype(np.int64)
-    found = compare(Saliency(load_card(str(folder)), entry=entry), network, crops[rows])
+    chosen = {task: each[np.linspace(0, len(each) - 1, min(FACES // len(crops), len(each))
+                                     ).astype(np.int64)] for task, each in crops.items()}
+    found = compare(Saliency(load_card(str(folder)), entry=entry), network, chosen)
     # written so that NaN fails as well
     if not min(found.values()) >= CORRELATION[precision]:
         raise AffectError(f'the gradients of {network.name} in TFLite correlate with those of '
                           f'TensorFlow by {found} only, {CORRELATION[precision]} is asked for; '
                           'they were not written')
-    card['saliency'] = {**entry, 'weights': precision, 'faces': len(rows),
+    card['saliency'] = {**entry, 'weights': precision, 'faces': sum(map(len, chosen.values())),
                         'correlation': {name: round(value, 6) for name, value in found.items()}}
 
 
-def compare(saliency: Saliency, network: keras.Model, crops: ImageArray) -> dict[str, float]:
+def compare(saliency: Saliency, network: keras.Model,
+            crops: dict[str, ImageArray]) -> dict[str, float]:
     """Return the correlation with TensorFlow's own gradients over all pixels of all faces.
 
-    crops: (N, S, S, C) uint8; of each the most probable class is explained. The keys are the
-    modes of the robot's saliency. TensorFlow's gradients of all layers but the ReLUs are its own.
+    crops: (N, S, S, C) uint8 by task; of each the most probable class is explained. The keys are
+    the modes of the robot's saliency. TensorFlow's gradients of all layers but the ReLUs are its
+    own.
     """
-    reference = Gradients(network, convertible=False)
+    reference = Gradients(network, widths=[len(LABELS[task]) for task in crops], convertible=False)
     pairs: dict[str, list[Any]] = {'guided': [], 'gradient': [], 'gradcam': []}
-    for crop in crops:
-        image = crop.astype(np.float32) * np.float32(saliency.card.scale)
-        image += np.float32(saliency.card.offset)
-        for mode in ('guided', 'gradient'):
-            ours = saliency(crop, guided=mode == 'guided')
-            _, gradient, heat = reference(image, ours.label, guided=mode == 'guided')
-            pairs[mode].append((ours.gradient.ravel(), gradient.ravel()))
-        pairs['gradcam'].append((ours.cam.ravel(), heat.ravel()))
+    start = 0
+    for task, each in crops.items():
+        for crop in each:
+            image = crop.astype(np.float32) * np.float32(saliency.card.scale)
+            image += np.float32(saliency.card.offset)
+            for mode in ('guided', 'gradient'):
+                ours = saliency(crop, task=task, guided=mode == 'guided')
+                _, gradient, heat = reference(image, start + ours.label, guided=mode == 'guided')
+                pairs[mode].append((ours.gradient.ravel(), gradient.ravel()))
+            pairs['gradcam'].append((ours.cam.ravel(), heat.ravel()))
+        start += len(LABELS[task])
     return {mode: _correlation(*(np.concatenate(side) for side in zip(*each)))
             for mode, each in pairs.items()}
 

@@ -1,5 +1,6 @@
 """The gradient of a decision with respect to its pixels, as one TFLite graph without Flex."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -21,8 +22,13 @@ class Gradients:
     (Simonyan et al. 2014). The map is that of Selvaraju et al. 2017 on the last convolution.
     """
 
-    def __init__(self, network: keras.Model, *, convertible: bool = True) -> None:
-        """Copy a network of the registry. convertible: see layers.with_gradients."""
+    def __init__(self, network: keras.Model, *, widths: Sequence[int] = (),
+                 convertible: bool = True) -> None:
+        """Copy a network of the registry.
+
+        widths: classes of each task, for a network of several. convertible: see
+        layers.with_gradients.
+        """
         self._guide = Guide()
         copy = with_gradients(network, self._guide, convertible=convertible)
         convolutions = [layer for layer in copy.layers if type(layer) is keras.layers.Conv2D]
@@ -30,6 +36,7 @@ class Gradients:
             raise AffectError(f"network '{network.name}' has no convolution for Grad-CAM")
         self._model = keras.Model(copy.input, [convolutions[-1].output, copy.output])
         self._classes = int(copy.output.shape[-1])
+        self._widths = tuple(widths) or (self._classes,)
         #: What is converted. Always compiled: run eagerly, TensorFlow 2.21's oneDNN gradients of
         #: some convolutions corrupt the memory.
         self.function = tf.function(self._compute, input_signature=[
@@ -41,8 +48,9 @@ class Gradients:
                  guided: bool = True) -> tuple[Floats, Floats, Floats]:
         """Return probabilities (K,), the gradient (S, S, C) and the map (h, w) of one face.
 
-        image: (S, S, C) float32, scaled as the network wants it. label: the class to explain, -1
-        for the most probable.
+        image: (S, S, C) float32, scaled as the network wants it. label: the class to explain,
+        those of all tasks numbered one after the other; -1 for the most probable one of the first
+        task. The probabilities of each task add up to 1.
         """
         results = self.function(tf.constant(image[np.newaxis]), tf.constant([label], tf.int32),
                                 tf.constant([float(guided)]))
@@ -54,20 +62,23 @@ class Gradients:
         with tf.GradientTape() as tape:
             tape.watch(image)
             features, logits = self._model(image, training=False)
-            chosen = tf.where(label < 0, tf.argmax(logits, 1, tf.int32), label)
+            first = tf.argmax(logits[:, :self._widths[0]], 1, tf.int32)
+            chosen = tf.where(label < 0, first, label)
             score = tf.reduce_sum(logits * tf.one_hot(chosen, self._classes))
         to_features, to_image = tape.gradient(score, [features, image])
         shares = tf.reduce_mean(to_features, [1, 2], keepdims=True)
         heat = tf.nn.relu(tf.reduce_sum(shares * features, 3))
-        return tf.nn.softmax(logits), to_image, heat
+        parts = tf.split(logits, self._widths, axis=1)
+        return tf.concat([tf.nn.softmax(part) for part in parts], 1), to_image, heat
 
 
-def convert_gradients(network: keras.Model, precision: str = 'float32') -> bytes:
-    """Return the TFLite file of a network's Gradients.
+def convert_gradients(network: keras.Model, precision: str = 'float32',
+                      widths: Sequence[int] = ()) -> bytes:
+    """Return the TFLite file of a network's Gradients, widths as there.
 
     precision: of the weights, float32 or float16. They are in the file twice, for the way there
     and the way back; the computation is in 32 bits all the same. Raises AffectError where a
     gradient has no builtin operators.
     """
-    return convert_function(Gradients(network).function, f'the gradient of {network.name}',
-                            precision)
+    return convert_function(Gradients(network, widths=widths).function,
+                            f'the gradient of {network.name}', precision)

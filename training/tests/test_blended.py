@@ -1,0 +1,150 @@
+"""One trunk, two heads: faces of two data sets, each with the label of one task."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from face_affect_ros.affect.classifier import Classifier
+from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.saliency import Saliency
+from face_affect_ros.affect.types import EMOTIONS, GENDERS, AffectError
+from face_affect_training.__main__ import main
+from face_affect_training.experiment import load_experiment
+
+keras = pytest.importorskip('keras', reason='Keras is not installed')
+
+from face_affect_training import networks  # noqa: E402
+from face_affect_training.losses import accuracy_of, loss_of  # noqa: E402
+
+WIDTHS = (7, 2)
+
+
+@pytest.fixture
+def blended(sheets: Path, genders: Path, tmp_path: Path) -> Path:
+    """Return the file of a quick experiment on both small data sets."""
+    views = {'roll': 3.0, 'erase': 0.0, 'noise': 0.0}
+    facts = {
+        'name': 'both', 'seed': 5,
+        'tasks': {
+            'emotion': {'data': {'reader': 'fer2013_sheets', 'path': str(sheets),
+                                 'train': 'Training', 'validation': 'PublicTest'},
+                        'augmentation': views, 'targets': {'ferplus_weight': 0.3}},
+            'gender': {'data': {'reader': 'fairface', 'path': str(genders), 'train': 'train',
+                                'validation': 'val', 'zooms': [1.0, 1.2]},
+                       'augmentation': {**views, 'zoom': [1.0, 1.2]}, 'weight': 0.5}},
+        'input': {'size': 24}, 'network': {'name': 'mini_xception'},
+        'training': {'epochs': 4, 'batch': 42, 'learning_rate': 0.01, 'warmup_epochs': 1,
+                     'ema': 0.8, 'workers': 0}}
+    path = tmp_path / 'both.yaml'
+    path.write_text(yaml.safe_dump(facts))
+    return path
+
+
+def test_a_face_counts_for_the_labels_that_it_has() -> None:
+    logits = np.random.default_rng(1).normal(size=(3, 9)).astype(np.float32)
+    targets = np.zeros((3, 9), np.float32)
+    targets[0, 2] = targets[1, 8] = targets[2, 3] = targets[2, 7] = 1.0
+    logits[2, [3, 7]] = 9.0
+    powers = np.exp(logits)
+    emotion = powers[:, :7] / powers[:, :7].sum(1, keepdims=True)
+    gender = powers[:, 7:] / powers[:, 7:].sum(1, keepdims=True)
+    expected = -np.log([emotion[0, 2], gender[1, 1], emotion[2, 3] * gender[2, 0]])
+    loss = loss_of(WIDTHS)
+    assert float(loss(targets, logits)) == pytest.approx(expected.mean(), rel=1e-5)
+    assert float(loss(targets, logits, sample_weight=np.float32([0, 2, 0]))) == pytest.approx(
+        2.0 * expected[1] / 3.0, rel=1e-5)
+    accuracy = accuracy_of(WIDTHS)
+    accuracy.update_state(targets, logits)
+    hits = [emotion[0].argmax() == 2, gender[1].argmax() == 1, True]
+    assert float(accuracy.result()) == pytest.approx(np.mean(hits), rel=1e-5)
+    # with one task, Keras' own
+    assert isinstance(loss_of((7,)), keras.losses.CategoricalCrossentropy)
+
+
+def test_a_network_with_two_outputs_has_one_trunk(tmp_path: Path) -> None:
+    whole = networks.build('mini_xception', input_shape=(24, 24, 1), classes=9)
+    network = networks.build('mini_xception', input_shape=(24, 24, 1), classes=WIDTHS)
+    assert network.count_params() == whole.count_params()
+    image = np.random.default_rng(2).normal(size=(2, 24, 24, 1)).astype(np.float32)
+    outputs = network.predict(image, verbose=0)
+    assert [output.shape for output in outputs] == [(2, 7), (2, 2)]
+    for output in outputs:
+        np.testing.assert_allclose(output.sum(1), 1.0, rtol=1e-5)
+    network.save(tmp_path / 'n.keras')
+    again = keras.models.load_model(tmp_path / 'n.keras').predict(image, verbose=0)
+    np.testing.assert_allclose(again[1], outputs[1], rtol=1e-5)
+
+
+def test_it_learns_both_and_becomes_one_model(
+        blended: Path, tmp_path: Path, sheets: Path, genders: Path,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / 'run'
+    assert main(['train', str(blended), '--out', str(run)]) == 0
+    with (run / 'log.csv').open(newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert float(rows[-1]['loss']) < 0.8 * float(rows[0]['loss'])
+    assert len(rows[-1]['val_accuracy_each'].split()) == 3   # one zoom and two
+    best = json.loads((run / 'best.json').read_text())
+    each = best['val_accuracy_each']
+    assert set(each) == {'emotion', 'gender'} and set(each['gender']) == {'1.0', '1.2'}
+    assert best['val_accuracy'] == pytest.approx(
+        (each['emotion']['1.0'] + np.mean(list(each['gender'].values()))) / 2)
+    assert load_experiment(run / 'experiment.yaml') == load_experiment(blended)
+    with pytest.raises(AffectError, match="'both' has the tasks emotion, gender"):
+        _ = load_experiment(blended).task
+    if keras.backend.backend() != 'tensorflow':
+        pytest.skip('only the TensorFlow backend converts')
+
+    models = tmp_path / 'models'
+    assert main(['export', str(run), '--models', str(models), '--precision', 'float32', 'int8',
+                 '--saliency']) == 0
+    card = load_card(str(models / 'both'))
+    assert [head.task for head in card.heads] == ['emotion', 'gender']
+    assert sorted(head.output for head in card.heads) == [0, 1]
+    assert card.facts['metrics']['gender']['data'] == 'FairFace val'
+    capsys.readouterr()
+    for name in ('both', 'both_int8'):
+        for task, reader, folder, split in (
+                ('emotion', 'fer2013_sheets', sheets, 'PublicTest'),
+                ('gender', 'fairface', genders, 'val')):
+            data = ['--data', reader, str(folder), split]
+            assert main(['evaluate', '--model', str(models / name), *data]) == 0
+            found = json.loads(capsys.readouterr().out)
+            metrics = load_card(str(models / name)).facts['metrics'][task]
+            assert found['accuracy'] == pytest.approx(metrics['accuracy'], abs=1e-3)
+            assert main(['evaluate', '--model', str(run), '--task', task, *data]) == 0
+            keras_says = json.loads(capsys.readouterr().out)['accuracy']
+            assert found['accuracy'] == pytest.approx(keras_says, abs=0.1)
+    assert main(['evaluate', '--model', str(run), '--npz', 'none.npz']) == 1
+
+    crops = np.random.default_rng(3).integers(0, 256, (4, 24, 24, 1), np.uint8)
+    answers = Classifier(card)(crops)
+    assert answers['emotion'].shape == (4, 7) and answers['gender'].shape == (4, 2)
+    saliency = Saliency(card)
+    for crop, emotion, gender in zip(crops, answers['emotion'], answers['gender']):
+        first, second = saliency(crop), saliency(crop, task='gender')
+        assert (first.label, second.label) == (emotion.argmax(), gender.argmax())
+        assert first.probabilities.shape == (len(EMOTIONS),)
+        assert second.probabilities.shape == (len(GENDERS),)
+        other = saliency(crop, 1 - second.label, task='gender')
+        assert not np.array_equal(other.gradient, second.gradient)
+
+
+def test_wrong_tasks_are_named(blended: Path, tmp_path: Path,
+                               capsys: pytest.CaptureFixture[str]) -> None:
+    facts = yaml.safe_load(blended.read_text())
+    path = tmp_path / 'wrong.yaml'
+    for change, complaint in (
+            ({'tasks': {}}, 'tasks maps emotion or gender'),
+            ({'tasks': {'age': facts['tasks']['gender']}}, "task 'age' is not one of emotion"),
+            ({'task': 'emotion'}, 'unknown entry task; there are name, input'),
+            ({'tasks': {**facts['tasks'], 'gender': {'wheels': 4}}},
+             'wrong.yaml: tasks.gender: unknown entry wheels'),
+            ({'tasks': {**facts['tasks'], 'gender': {}}}, 'the entry data is missing')):
+        path.write_text(yaml.safe_dump({**facts, **change}))
+        assert main(['train', str(path), '--out', str(tmp_path / 'run')]) == 1
+        assert complaint in capsys.readouterr().err
