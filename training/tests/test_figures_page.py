@@ -87,7 +87,8 @@ def folder(tmp_path: Path) -> Path:
     results.write(own / 'precisions' / 'some_int8.json',
                   evaluation('some_int8', 'emotion', 'FER-2013 PublicTest', EMOTIONS))
     results.write(own / 'some_framing.json', {
-        'task': 'emotion', 'model': 'some', 'faces': 200, 'found': 199, 'accuracy': {'0': 0.611, '0.05': 0.622}})
+        'task': 'emotion', 'model': 'some', 'faces': 200, 'found': 199,
+        'accuracy': {'0': 0.611, '0.05': 0.622}})
     for name, task in (('some', 'emotion'), ('other', 'gender')):
         card = {'kind': 'classifier', 'name': name, 'bytes': 240_999, 'network': 'mini_xception',
                 'parameters': 58_423, 'heads': [{'task': task, 'threshold': 0.35}],
