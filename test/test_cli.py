@@ -15,7 +15,7 @@ from face_affect_ros.cli import main
 from face_affect_ros.media.portrait import portrait_path
 
 KEYS = {'id', 'roi', 'score', 'landmarks', 'emotion', 'emotion_confidence',
-        'emotion_probabilities', 'gender', 'gender_confidence'}
+        'emotion_probabilities', 'emotion_unknown_reason', 'gender', 'gender_confidence'}
 
 
 def lines(path: Path) -> list[dict]:

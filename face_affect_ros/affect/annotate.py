@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from face_affect_ros.affect.boxes import whole_pixels
-from face_affect_ros.affect.types import LABELS, UNKNOWN, Face, ImageArray
+from face_affect_ros.affect.types import LABELS, UNKNOWN, UNSURE, Face, ImageArray
 
 GOLDEN_RATIO = 0.618034
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -36,8 +36,10 @@ def caption(face: Face, tasks: Iterable[str] = tuple(LABELS)) -> list[str]:
     for task in tasks:
         estimate = face.estimates.get(task)
         if estimate is not None:
+            judged = estimate.label != UNKNOWN or estimate.reason in ('', UNSURE)
             label = '?' if estimate.label == UNKNOWN else estimate.label
-            lines.append(f'{label} {estimate.confidence:.0%}')
+            lines.append(f'{label} {estimate.confidence:.0%}' if judged
+                         else estimate.reason.replace('_', ' '))
     return [*lines, face.id]
 
 

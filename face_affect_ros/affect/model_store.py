@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from face_affect_ros.affect.crop import CropSpec
+from face_affect_ros.affect.quality import Limits
 from face_affect_ros.affect.types import LABELS, AffectError
 
 CARD = 'card.yaml'
@@ -39,7 +40,8 @@ class ModelCard:
 
     kind: 'classifier' or 'detector'. path: the checked network file. crop: what a classifier
     wants to see. scale, offset: network input = pixel * scale + offset, pixels 0 to 255.
-    heads: a classifier's outputs. facts: the whole card as a mapping.
+    heads: a classifier's outputs. limits: faces that it cannot judge. facts: the whole card as a
+    mapping.
     """
 
     name: str
@@ -50,6 +52,7 @@ class ModelCard:
     scale: float
     offset: float
     heads: tuple[Head, ...] = ()
+    limits: Limits = Limits()
     facts: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -145,7 +148,7 @@ def _parse(folder: Path, facts: dict[str, Any], verify: bool) -> ModelCard:
     heads = tuple(_head(head) for head in facts['heads']) if kind == 'classifier' else ()
     return ModelCard(name=str(facts['name']), kind=kind, path=path, sha256=sha256, crop=spec,
                      scale=float(network['scale']), offset=float(network['offset']),
-                     heads=heads, facts=facts)
+                     heads=heads, limits=Limits.from_card(facts.get('limits')), facts=facts)
 
 
 def _head(facts: dict[str, Any]) -> Head:

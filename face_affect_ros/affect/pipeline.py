@@ -9,6 +9,7 @@ from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import CropSpec, extract_crops
 from face_affect_ros.affect.detectors import Detector
 from face_affect_ros.affect.position import Camera, locate
+from face_affect_ros.affect.quality import reasons
 from face_affect_ros.affect.smoother import Smoother
 from face_affect_ros.affect.tracker import Tracker
 from face_affect_ros.affect.types import (
@@ -49,15 +50,15 @@ class AffectPipeline:
         tracks = self.tracker.update(found, stamp)
         kept = [index for index, track in enumerate(tracks) if track is not None]
         found = found[kept]
-        answers = self._classify(image, found)
+        answers, why = self._classify(image, found)
         height, width = image.shape[:2]
         boxes = clip(found.boxes, width, height)
         faces = []
         for row, index in enumerate(kept):
             track = tracks[index]
             assert track is not None
-            estimates = self._smooth(track.id, {task: rows[row] for task, rows in answers.items()},
-                                     stamp)
+            estimates = self._smooth(track.id, {task: (rows[row], why[task][row])
+                                                for task, rows in answers.items()}, stamp)
             position = (locate(found.landmarks[row], camera, width=width, height=height)
                         if camera else None)
             faces.append(Face(id=track.id, box=boxes[row], score=float(found.scores[row]),
@@ -85,27 +86,32 @@ class AffectPipeline:
         elif name == 'start_score':
             self.tracker.start_score = value
 
-    def _classify(self, image: ImageArray, found: Detections) -> dict[str, FloatArray]:
+    def _classify(self, image: ImageArray,
+                  found: Detections) -> tuple[dict[str, FloatArray], dict[str, list[str]]]:
+        """Return probabilities (N, K) and the reasons why a face cannot be judged, by task."""
         if not len(found):
-            return {}
+            return {}, {}
         crops: dict[CropSpec, ImageArray] = {}
         answers: dict[str, FloatArray] = {}
+        why: dict[str, list[str]] = {}
         for classifier in self.classifiers:
             spec = classifier.crop
             if spec not in crops:
                 crops[spec] = extract_crops(image, found.boxes, found.landmarks, spec)
-            answers.update(classifier(crops[spec]))
-        return answers
+            said = classifier(crops[spec])
+            answers.update(said)
+            why.update(dict.fromkeys(said, reasons(found, crops[spec], classifier.card.limits)))
+        return answers, why
 
-    def _smooth(self, track: str, answers: dict[str, FloatArray],
+    def _smooth(self, track: str, answers: dict[str, tuple[FloatArray, str]],
                 stamp: float) -> dict[str, Estimate]:
         smoothers = self._smoothers.setdefault(track, {
             task: Smoother(head, time_constant=self.smoothing_time_constant)
             for task, head in self._heads.items()})
         estimates = {}
-        for task, probabilities in answers.items():
+        for task, (probabilities, reason) in answers.items():
             smoothers[task].time_constant = self.smoothing_time_constant
-            estimates[task] = smoothers[task](probabilities, stamp)
+            estimates[task] = smoothers[task](probabilities, stamp, reason)
         return estimates
 
     def _forget(self) -> None:

@@ -35,6 +35,7 @@ def _face(face: Face) -> dict[str, Any]:
     for task in LABELS:
         estimate = face.estimates.get(task, Estimate(UNKNOWN, 0.0, np.zeros(0, np.float32)))
         entry[task] = estimate.label
+        entry[f'{task}_unknown_reason'] = estimate.reason
         entry[f'{task}_confidence'] = round(estimate.confidence, SHARE_DIGITS)
         entry[f'{task}_probabilities'] = _numbers(estimate.probabilities, SHARE_DIGITS)
     return entry

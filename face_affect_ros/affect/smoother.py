@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from face_affect_ros.affect.model_store import Head
-from face_affect_ros.affect.types import UNKNOWN, Estimate, FloatArray
+from face_affect_ros.affect.types import UNKNOWN, UNSURE, Estimate, FloatArray
 
 
 class Smoother:
@@ -26,17 +26,27 @@ class Smoother:
         self._hysteresis = hysteresis
         self._mean: FloatArray | None = None
         self._stamp = 0.0
+        self._good = -math.inf
         self._best = -1
         self._known = False
 
-    def __call__(self, probabilities: FloatArray, stamp: float) -> Estimate:
-        """Add (K,) probabilities seen at a time in seconds; return the smoothed estimate."""
-        if self._mean is None:
+    def __call__(self, probabilities: FloatArray, stamp: float, reason: str = '') -> Estimate:
+        """Add (K,) probabilities seen at a time in seconds; return the smoothed estimate.
+
+        reason: why the face cannot be judged at this time, '' where it can. Such a face does not
+        count beside better ones of the past, whose label is kept for one time constant.
+        """
+        if self._mean is None or (not reason and self._good == -math.inf):
             self._mean = probabilities.copy()
-        else:
+        elif not reason:
             weight = self._weight(max(0.0, stamp - self._stamp))
             self._mean += weight * (probabilities - self._mean)
-        self._stamp = stamp
+        if not reason:
+            self._stamp = self._good = stamp
+        elif stamp - self._good > self.time_constant or self.time_constant <= 0.0:
+            self._known = False
+            self._best = int(np.argmax(self._mean))
+            return Estimate(UNKNOWN, float(self._mean[self._best]), self._mean.copy(), reason)
         return self._decide(self._mean)
 
     def _weight(self, elapsed: float) -> float:
@@ -52,4 +62,4 @@ class Smoother:
         lead = 0.0 if self._known or self.time_constant <= 0.0 else self._hysteresis
         self._known = confidence >= self._head.threshold + lead
         label = self._head.labels[self._best] if self._known else UNKNOWN
-        return Estimate(label, confidence, mean.copy())
+        return Estimate(label, confidence, mean.copy(), '' if self._known else UNSURE)

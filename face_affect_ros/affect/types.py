@@ -14,6 +14,10 @@ EMOTIONS = ('angry', 'disgust', 'fear', 'happy', 'sad', 'surprise', 'neutral')
 GENDERS = ('woman', 'man')
 LABELS = {'emotion': EMOTIONS, 'gender': GENDERS}
 UNKNOWN = 'unknown'
+#: Why a label is UNKNOWN: below the model's threshold, or a face that the model cannot judge.
+UNSURE, NOT_A_FACE, TOO_SMALL = 'unsure', 'not_a_face', 'too_small'
+TOO_TURNED, TOO_BLURRED = 'too_turned', 'too_blurred'
+REASONS = (UNSURE, NOT_A_FACE, TOO_SMALL, TOO_TURNED, TOO_BLURRED)
 
 #: Rows of a landmark array. Left and right are the person's own.
 LANDMARKS = ('right_eye', 'left_eye', 'nose', 'mouth')
@@ -57,11 +61,13 @@ class Estimate:
     label: one of the head's labels, or UNKNOWN where the confidence is below the threshold.
     confidence: probability in [0, 1] of the most probable label, known or not.
     probabilities: (K,) float32 that sum to 1, in the order of the head's labels.
+    reason: why the label is UNKNOWN, one of REASONS; '' where it is not.
     """
 
     label: str
     confidence: float
     probabilities: FloatArray
+    reason: str = ''
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ def _face_message(face: Face) -> FaceAffect:
             setattr(message, task, FaceAffect.UNKNOWN)
         else:
             setattr(message, task, estimate.label)
+            setattr(message, f'{task}_unknown_reason', estimate.reason)
             setattr(message, f'{task}_confidence', float(estimate.confidence))
             setattr(message, f'{task}_probabilities', estimate.probabilities.astype(np.float32))
     return message
@@ -61,7 +62,8 @@ def _face(message: FaceAffect) -> Face:
         probabilities = np.asarray(getattr(message, f'{task}_probabilities'), np.float32)
         if probabilities.any():
             estimates[task] = Estimate(getattr(message, task),
-                                       getattr(message, f'{task}_confidence'), probabilities)
+                                       getattr(message, f'{task}_confidence'), probabilities,
+                                       getattr(message, f'{task}_unknown_reason'))
     position = message.position
     return Face(id=message.id,
                 box=np.array([roi.x_offset, roi.y_offset, roi.width, roi.height], np.float32),

@@ -1,5 +1,6 @@
 """The blended step, on real faces with the shipped models."""
 
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -130,6 +131,8 @@ def test_the_caption_says_what_is_known() -> None:
     face = one_face()
     face.estimates['gender'] = unknown
     assert caption(face) == ['happy 75%', '? 52%', 'f0001']
+    face.estimates['gender'] = dataclasses.replace(unknown, reason='too_small')
+    assert caption(face) == ['happy 75%', 'too small', 'f0001']
 
 
 @pytest.mark.parametrize('box', [(10, 20, 30, 40), (0, 0, 64, 48), (60, 44, 4, 4), (0, 0, 0, 0)])

@@ -70,3 +70,32 @@ def test_the_estimate_is_not_changed_by_what_comes_later() -> None:
     first = smoother(WOMAN, 0.0)
     smoother(MAN, 5.0)
     np.testing.assert_array_equal(first.probabilities, WOMAN)
+
+
+def test_a_face_that_cannot_be_judged_does_not_count() -> None:
+    smoother = make(tau=0.5)
+    smoother(WOMAN, 0.0)
+    held = smoother(MAN, 0.4, 'too_blurred')
+    assert (held.label, held.reason) == ('woman', '')
+    gone = smoother(MAN, 0.6, 'too_blurred')
+    assert (gone.label, gone.reason) == (UNKNOWN, 'too_blurred')
+    np.testing.assert_array_equal(gone.probabilities, WOMAN)
+    back = smoother(WOMAN, 0.7)
+    assert (back.label, back.reason) == ('woman', '')
+
+
+def test_a_track_that_begins_badly_says_so_and_forgets_it() -> None:
+    smoother = make(tau=0.5)
+    first = smoother(MAN, 0.0, 'too_small')
+    assert (first.label, first.reason, first.confidence) == (UNKNOWN, 'too_small', 1.0)
+    good = smoother(WOMAN, 0.1)
+    np.testing.assert_array_equal(good.probabilities, WOMAN)
+    # without smoothing every face speaks for itself
+    alone = make(tau=0.0)
+    alone(WOMAN, 0.0)
+    assert alone(WOMAN, 0.0, 'too_turned').reason == 'too_turned'
+
+
+def test_below_the_threshold_the_reason_is_doubt() -> None:
+    assert make(threshold=0.6)(np.array([0.55, 0.45], np.float32), 0.0).reason == 'unsure'
+    assert make(threshold=0.6)(np.array([0.75, 0.25], np.float32), 0.0).reason == ''

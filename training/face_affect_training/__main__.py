@@ -6,7 +6,7 @@ import sys
 
 from face_affect_ros.affect.types import AffectError
 
-VERBS = ('describe', 'train', 'export', 'evaluate', 'framing', 'bias_report',
+VERBS = ('describe', 'train', 'export', 'evaluate', 'framing', 'limits', 'bias_report',
          'figures')
 
 

@@ -71,6 +71,7 @@ class Faces:
 def export(run: Path, models: Path, *, name: str | None = None,
            precisions: Sequence[str] = ('float32',), margin: float | None = None,
            unknown_share: float = 0.1, saliency: str = '',
+           limits: dict[str, float] | None = None,
            cache_folder: Path | None = None) -> list[Exported]:
     """Write a model's folder for each precision and return them.
 
@@ -78,7 +79,8 @@ def export(run: Path, models: Path, *, name: str | None = None,
     NAME_int8. margin: of the robot's crop, see framing.py; None for the views' own.
     unknown_share: share of the validation faces, the least certain ones, that the threshold
     leaves UNKNOWN. saliency: float32 or float16 to write the graph of the gradients as well, with
-    weights of this precision, beside the float32 model. Raises AffectError where the run has no
+    weights of this precision, beside the float32 model. limits: of the faces that the model can
+    judge, see limits.py. Raises AffectError where the run has no
     network, or where a TFLite file disagrees with Keras; a folder is written only after its files
     have been checked.
     """
@@ -96,16 +98,16 @@ def export(run: Path, models: Path, *, name: str | None = None,
     trained = json.loads(best.read_text(encoding='utf-8')) if best.is_file() else {}
     return [_export(network, experiment, precision, faces, models=models,
                     name=name or experiment.name, margin=margin, unknown_share=unknown_share,
-                    saliency=saliency if precision == 'float32' else '', trained=trained,
-                    cache_folder=cache_folder)
+                    saliency=saliency if precision == 'float32' else '', limits=limits,
+                    trained=trained, cache_folder=cache_folder)
             for precision in dict.fromkeys(precisions)]
 
 
 def _export(network: keras.Model, experiment: Experiment, precision: str,
             faces: dict[str, Faces], *, models: Path, name: str, margin: float | None,
-            unknown_share: float, saliency: str, trained: dict[str, Any],
-            cache_folder: Path | None) -> Exported:
-    samples, extra = None, {}
+            unknown_share: float, saliency: str, limits: dict[str, float] | None,
+            trained: dict[str, Any], cache_folder: Path | None) -> Exported:
+    samples, extra = None, {'limits': limits} if limits else {}
     if precision == 'int8':
         samples, extra['quantisation'] = _samples(experiment, cache_folder)
     content = convert(network, precision, samples)

@@ -1,6 +1,7 @@
 """Turn a trained network into a model of the robot."""
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -23,6 +24,8 @@ def register(subparsers: Any) -> None:
                         "each side; framing finds it (default: the experiment's)")
     parser.add_argument('--unknown-share', type=float, default=0.1, help='share of the validation '
                         'faces that the threshold leaves UNKNOWN (default: 0.1)')
+    parser.add_argument('--limits', type=Path, metavar='JSON', help='what `limits` has printed of '
+                        'the faces that the model cannot judge, for the card')
     parser.add_argument('--saliency', nargs='?', default='', const='float32',
                         choices=('float32', 'float16'), help='also write saliency.tflite, the '
                         'gradients by which the robot explains the float32 model; with weights '
@@ -42,6 +45,18 @@ def run(args: argparse.Namespace) -> int:
     from face_affect_training.export import export
     for exported in export(args.folder, args.models, name=args.name, precisions=args.precision,
                            margin=args.margin, unknown_share=args.unknown_share,
-                           saliency=args.saliency, cache_folder=args.cache):
+                           saliency=args.saliency, limits=_limits(args.limits),
+                           cache_folder=args.cache):
         print(exported.line())
     return 0
+
+
+def _limits(file: Path | None) -> dict[str, float] | None:
+    """Return the limits in a file that `limits` has written."""
+    if file is None:
+        return None
+    try:
+        return dict(json.loads(file.read_text(encoding='utf-8'))['limits'])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AffectError(f'--limits {file}: is not what `face_affect limits` prints: {error}'
+                          ) from error

@@ -1,0 +1,93 @@
+"""Whether a face can be judged at all: too small, turned away, blurred, or no face."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import cv2
+import numpy as np
+
+from face_affect_ros.affect.types import (
+    LEFT_EYE,
+    NOSE,
+    NOT_A_FACE,
+    RIGHT_EYE,
+    TOO_BLURRED,
+    TOO_SMALL,
+    TOO_TURNED,
+    Detections,
+    FloatArray,
+    ImageArray,
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a model can judge; `face_affect limits` measures it. The defaults let all faces pass.
+
+    min_score: of the detection, in [0, 1]. min_side: longer side of the face box in pixels of the
+    image. max_turn: see turn_of. min_sharpness: see sharpness_of.
+    """
+
+    min_score: float = 0.0
+    min_side: float = 0.0
+    max_turn: float = float('inf')
+    min_sharpness: float = 0.0
+
+    @classmethod
+    def from_card(cls, facts: Any) -> 'Limits':
+        """Return the limits in a card's entry `limits`. Raises ValueError for unknown ones."""
+        if not facts:
+            return cls()
+        known = [each.name for each in fields(cls)]
+        unknown = sorted(set(facts) - set(known))
+        if unknown:
+            raise ValueError(f"limits has the unknown entry {', '.join(unknown)}; there are "
+                             f"{', '.join(known)}")
+        return cls(**{name: float(value) for name, value in facts.items()})
+
+
+def reasons(found: Detections, crops: ImageArray, limits: Limits) -> list[str]:
+    """Return for each face why it cannot be judged, '' where it can.
+
+    found: N detections. crops: (N, S, S, C) uint8, theirs.
+    """
+    result = []
+    for box, score, points, crop in zip(found.boxes, found.scores, found.landmarks, crops):
+        if score < limits.min_score:
+            result.append(NOT_A_FACE)
+        elif max(box[2:]) < limits.min_side:
+            result.append(TOO_SMALL)
+        elif turn_of(points) > limits.max_turn:
+            result.append(TOO_TURNED)
+        elif limits.min_sharpness > 0.0 and sharpness_of(crop) < limits.min_sharpness:
+            result.append(TOO_BLURRED)
+        else:
+            result.append('')
+    return result
+
+
+def turn_of(landmarks: FloatArray) -> float:
+    """Return how far a head is turned to a side: 0 from the front, 0.5 and more half away.
+
+    It is the distance of the nose from the middle between the eyes, along the line through them,
+    as a share of the eyes' distance. landmarks: (4, 2), rows as in types.LANDMARKS. 0 where eyes
+    or nose are unknown.
+    """
+    right, left, nose = landmarks[[RIGHT_EYE, LEFT_EYE, NOSE]].astype(np.float64)
+    across = left - right
+    distance = float(across @ across)
+    if not np.isfinite(distance + nose.sum()):
+        return 0.0
+    aside = abs(float((nose - (left + right) / 2.0) @ across))
+    return aside / distance if distance > 0.0 else float('inf')
+
+
+def sharpness_of(crop: ImageArray) -> float:
+    """Return how much detail a crop (S, S, C) uint8 has, whatever its light: 0 for none.
+
+    It is the variance of the Laplacian (Pech-Pacheco et al. 2000) by that of the grey values.
+    """
+    grey = crop[:, :, 0] if crop.shape[2] == 1 else cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    values = np.asarray(grey, np.float32)
+    spread = float(values.var())
+    return float(cv2.Laplacian(values, cv2.CV_32F).var()) / spread if spread > 0.0 else 0.0

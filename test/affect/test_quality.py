@@ -1,0 +1,97 @@
+"""Faces that cannot be judged are named: too small, turned, blurred, or no face."""
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.quality import Limits, reasons, sharpness_of, turn_of
+from face_affect_ros.affect.settings import PipelineSettings, make_pipeline
+from face_affect_ros.affect.types import REASONS, UNKNOWN, AffectError, Detections
+from face_affect_ros.media import open_media
+
+FRONT = np.float32([[10, 20], [30, 20], [20, 30], [20, 40]])
+
+
+@pytest.mark.parametrize(('nose', 'turn'), [((20, 30), 0.0), ((30, 30), 0.5), ((5, 33), 0.75)])
+def test_the_nose_tells_how_far_a_head_is_turned(nose: tuple[int, int], turn: float) -> None:
+    points = FRONT.copy()
+    points[2] = nose
+    assert turn_of(points) == pytest.approx(turn)
+    # the same in any size and at any angle in the image
+    angle = 0.7
+    spin = np.float32([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    assert turn_of(np.float32(3.0 * points @ spin.T + 50.0)) == pytest.approx(turn, abs=1e-5)
+
+
+def test_landmarks_that_say_nothing() -> None:
+    unknown = FRONT.copy()
+    unknown[2] = np.nan
+    assert turn_of(unknown) == 0.0
+    together = FRONT.copy()
+    together[1] = together[0]
+    assert turn_of(together) == np.inf
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_sharpness_falls_with_blur_and_not_with_light(channels: int) -> None:
+    random = np.random.default_rng(1)
+    crop = cv2.GaussianBlur(random.integers(0, 256, (48, 48, channels), np.uint8), (0, 0), 1.0)
+    crop = crop.reshape(48, 48, channels)
+    blurred = [cv2.GaussianBlur(crop, (0, 0), sigma).reshape(crop.shape) for sigma in (1.0, 3.0)]
+    values = [sharpness_of(each) for each in (crop, *blurred)]
+    assert values[0] > 2 * values[1] > 4 * values[2]
+    darker = np.uint8(crop // 2 + 20)
+    assert sharpness_of(darker) == pytest.approx(values[0], rel=0.05)
+    assert sharpness_of(np.full_like(crop, 90)) == 0.0
+
+
+def test_each_reason_by_itself() -> None:
+    turned = FRONT.copy()
+    turned[2, 0] = 34.0
+    found = Detections(np.float32([[0, 0, 40, 40], [0, 0, 40, 40], [0, 0, 9, 12],
+                                   [0, 0, 40, 40], [0, 0, 40, 40]]),
+                       np.float32([0.9, 0.3, 0.9, 0.9, 0.9]),
+                       np.stack([FRONT, FRONT, FRONT, turned, FRONT]))
+    crops = np.random.default_rng(1).integers(0, 256, (5, 24, 24, 1), np.uint8)
+    crops[4] = cv2.GaussianBlur(crops[4], (0, 0), 4.0)[:, :, np.newaxis]
+    limits = Limits(min_score=0.5, min_side=16.0, max_turn=0.6, min_sharpness=0.5)
+    assert reasons(found, crops, limits) == ['', 'not_a_face', 'too_small', 'too_turned',
+                                             'too_blurred']
+    assert set(reasons(found, crops, limits)) - {''} <= set(REASONS)
+    assert reasons(found, crops, Limits()) == [''] * 5
+
+
+@pytest.fixture
+def limited(tmp_path, monkeypatch):
+    """Return a function that gives the shipped expression model some limits."""
+    def make(**limits: float) -> str:
+        card = load_card('emotion_mini_xception')
+        facts = {**card.facts, 'limits': limits}
+        folder = tmp_path / 'limited'
+        folder.mkdir(exist_ok=True)
+        (folder / 'model.tflite').write_bytes(card.path.read_bytes())
+        (folder / 'card.yaml').write_text(yaml.safe_dump(facts))
+        return str(folder)
+    return make
+
+
+@pytest.mark.parametrize(('limits', 'reason'), [
+    ({}, ''), ({'min_side': 400.0}, 'too_small'), ({'min_sharpness': 50.0}, 'too_blurred'),
+    ({'max_turn': 0.0}, 'too_turned'), ({'min_score': 1.0}, 'not_a_face')])
+def test_the_pipeline_says_why(limits, reason, limited) -> None:
+    pipeline = make_pipeline(PipelineSettings(emotion_model=limited(**limits)))
+    with open_media('') as media:
+        image = next(iter(media)).image
+    [face] = pipeline.process(image, 0.0)
+    estimate = face.estimates['emotion']
+    assert estimate.reason == reason
+    assert estimate.label == (UNKNOWN if reason else 'happy')
+    assert face.estimates['gender'].reason in ('', 'unsure')   # each model has its own limits
+
+
+def test_a_card_with_odd_limits_is_refused(limited) -> None:
+    with pytest.raises(AffectError, match='limits has the unknown entry min_size; there are '
+                                          'min_score, min_side'):
+        load_card(limited(min_size=4.0))
