@@ -13,8 +13,8 @@ from PIL import Image
 
 from face_affect_ros.affect.types import EMOTIONS, GENDERS
 from face_affect_training.__main__ import main
-from face_affect_training.figures import page, plans, results, shipped
-from face_affect_training.metrics import report
+from face_affect_training.figures import model_page, page, plans, results, shipped
+from face_affect_training.metrics import coverage_curve, report
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS, MODELS = ROOT / 'docs' / 'results', ROOT / 'models'
@@ -50,7 +50,9 @@ def evaluation(model: str, task: str, data: str, labels: tuple[str, ...]) -> dic
     labelled = random.integers(0, len(labels), 200)
     groups = {'race': np.array(['north', 'south'])[random.integers(0, 2, 200)]}
     return {'model': model, 'task': task, 'data': data, 'bytes': 240_999,
-            'milliseconds_per_face': speed, **report(probabilities, labelled, labels, groups)}
+            'milliseconds_per_face': speed,
+            'coverage_curve': coverage_curve(probabilities, labelled),
+            **report(probabilities, labelled, labels, groups)}
 
 
 @pytest.fixture
@@ -91,8 +93,15 @@ def folder(tmp_path: Path) -> Path:
         'accuracy': {'0': 0.611, '0.05': 0.622}})
     for name, task in (('some', 'emotion'), ('other', 'gender')):
         card = {'kind': 'classifier', 'name': name, 'bytes': 240_999, 'network': 'mini_xception',
-                'parameters': 58_423, 'heads': [{'task': task, 'threshold': 0.35}],
-                'crop': {'margin': 0.05}, 'training': {'experiment': f'{name}_experiment'}}
+                'parameters': 58_423, 'input': {'size': 48, 'channels': 1},
+                'heads': [{'task': task, 'threshold': 0.35, 'temperature': 1.1}],
+                'limits': {'min_side': 24.0, 'max_turn': 0.8},
+                'metrics': {task: {'data': 'some data', 'faces': 2000, 'accuracy': 0.75,
+                                   'balanced_accuracy': 0.7}},
+                'data': {task: {'training': 'some faces', 'chosen_on': 'others',
+                                'origin': 'somewhere'}},
+                'crop': {'margin': 0.05}, 'training': {'experiment': f'{name}_experiment'},
+                'licence': 'Apache-2.0'}
         (tmp_path / 'models' / name).mkdir(parents=True)
         (tmp_path / 'models' / name / 'card.yaml').write_text(yaml.safe_dump(card))
     (own / 'training').mkdir()
@@ -199,6 +208,28 @@ def test_the_readme_says_what_the_cards_say() -> None:
         figures = ', '.join(f"{100 * metrics['accuracy']:.1f} % of {metrics['data']}"
                             for metrics in card['metrics'].values())
         assert row.endswith(f'| {figures} |')
+
+
+def test_the_pages_of_the_models() -> None:
+    """Each is what the command writes of the card and the files; its links lead somewhere."""
+    for card in shipped.cards(MODELS):
+        folder = MODELS / card['name']
+        text = (folder / model_page.PAGE).read_text()
+        assert model_page.text(RESULTS, yaml.safe_load((folder / 'card.yaml').read_text())
+                               ) + '\n' == text
+        check_links(folder, text)
+
+
+def test_the_page_of_a_model_says_what_was_measured(folder: Path) -> None:
+    """Classes, coverage, limits and failures, with the numbers of the files."""
+    models = folder.parent / 'models'
+    written = model_page.write_all(folder, models)
+    assert [path.parent.name for path in written] == ['other', 'some']
+    text = written[1].read_text()
+    for piece in ('Apparent expression of a face: `mini_xception`, 58,423 parameters',
+                  'trained on `some faces`', 'accuracy 75.0 %', '| `too_small` |', '24 |',
+                  'Below 0.35 the answer is `unknown`', 'Regulation 2024/1689'):
+        assert piece in text, piece
 
 
 def test_no_single_face_is_in_the_repository() -> None:

@@ -44,7 +44,8 @@ def register(subparsers: Any) -> None:
     checks.add_argument('--faces', type=int, default=40, help='of the validation split')
     checks.add_argument('--cache', type=Path, help='folder for decoded pictures')
     _add(verbs, 'published', run_published, "measure the paper's published weights")
-    page = _add(verbs, 'page', run_page, 'draw the pictures and write the page')
+    page = _add(verbs, 'page', run_page, 'draw the pictures, write the page and those of the '
+                'models')
     page.add_argument('--models', type=Path, default=Path('models'), help='the shipped models')
 
 
@@ -127,11 +128,12 @@ def run_published(args: argparse.Namespace) -> int:
 
 def run_page(args: argparse.Namespace) -> int:
     """Draw and write the page; return the exit code."""
-    from face_affect_training.figures import page
+    from face_affect_training.figures import model_page, page
     content = page.text(args.results, args.models)
     written = page.draw(args.results, args.results)
     (args.results / page.PAGE).write_text(content, encoding='utf-8')
-    return _tell([*written, args.results / page.PAGE])
+    return _tell([*written, args.results / page.PAGE,
+                  *model_page.write_all(args.results, args.models)])
 
 
 def _add(verbs: Any, name: str, run: Callable[[argparse.Namespace], int],

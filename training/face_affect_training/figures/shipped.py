@@ -43,7 +43,7 @@ def section(folder: Path, models: Path) -> str:
         _groups(folder, own))
 
 
-def _judged(folder: Path, card: dict[str, Any], which: int = 1) -> tuple[Path, dict[str, Any]]:
+def judged(folder: Path, card: dict[str, Any], which: int = 1) -> tuple[Path, dict[str, Any]]:
     """Return file and content of an evaluation. which: 0 train, 1 validation."""
     task = card['heads'][0]['task']
     found = results.evaluations(folder, task, DATA[task][which]).get(card['name'])
@@ -59,10 +59,10 @@ def _row(folder: Path, card: dict[str, Any]) -> tuple[str, ...]:
             lines = list(csv.DictReader(file))
         epochs, best = str(len(lines)), markdown.percent(float(lines[-1]['best']))
         link = f"[{card['name']}](training/{log.name})"
-    facts = _judged(folder, card)[1]
+    facts = judged(folder, card)[1]
     return (link, card['network'], markdown.count(card['parameters']),
             markdown.count(card['bytes']),
-            *(_accuracy(*_judged(folder, card, which)) for which in (0, 1)),
+            *(_accuracy(*judged(folder, card, which)) for which in (0, 1)),
             *(markdown.percent(facts.get(figure)) for figure in ('balanced_accuracy', 'ece')),
             f"{card['heads'][0]['threshold']:g}", epochs, best)
 
@@ -124,7 +124,7 @@ def _margins(folder: Path, own: list[dict[str, Any]]) -> str:
 def _classes(folder: Path, own: list[dict[str, Any]]) -> str:
     parts = []
     for card in own:
-        facts = _judged(folder, card)[1]
+        facts = judged(folder, card)[1]
         if facts:
             per_class = facts['per_class']
             parts.append(markdown.table(
@@ -137,7 +137,7 @@ def _classes(folder: Path, own: list[dict[str, Any]]) -> str:
 def _groups(folder: Path, own: list[dict[str, Any]]) -> str:
     parts = []
     for card in own:
-        facts = _judged(folder, card)[1]
+        facts = judged(folder, card)[1]
         for kind, groups in facts.get('groups', {}).items():
             gap = facts['group_gaps'][kind]
             worst = sorted(groups.items(), key=lambda item: float(item[1]['accuracy']))

@@ -1,0 +1,156 @@
+"""The page of a shipped model, models/NAME/README.md, out of its card and its result files."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from face_affect_training.figures import markdown, results, shipped
+
+PAGE = 'README.md'
+WHAT = {'emotion': 'apparent expression', 'gender': 'apparent gender'}
+MEANING = {
+    'emotion': 'The answer is what a network trained on FER-2013 sees in a face, as its raters '
+               'labelled pictures found on the web. It is not what the person feels.',
+    'gender': "The answer is what a network trained on FairFace's two labels sees in a face. It "
+              "is not the person's gender identity, and there are more than two."}
+INTENDED = ('A robot that adapts its manner to the people before it, without consequences for '
+            'them: a greeting, a pause, a question. Research on such robots, and on these '
+            'networks.')
+EXCLUDED = ('Any decision about a person: access, employment, education, policing, credit, '
+            'health, attention or truthfulness. Identification. Counting people by gender. Use '
+            'where the law forbids to infer emotions, as at work and in schools in the European '
+            'Union (Regulation 2024/1689, article 5). Children, who '
+            'cannot consent.')
+#: Confusions and groups that are named as failures.
+NAMED = 3
+
+
+def write_all(folder: Path, models: Path) -> list[Path]:
+    """Write the page of each model that this repository has trained; return their paths."""
+    written = []
+    for card in _trained(models):
+        path = models / str(card['name']) / PAGE
+        path.write_text(text(folder, card) + '\n', encoding='utf-8')
+        written.append(path)
+    return written
+
+
+def text(folder: Path, card: dict[str, Any]) -> str:
+    """Return the page. folder: of result files."""
+    tasks = [head['task'] for head in card['heads']]
+    size = card['input']['size']
+    seen = 'colour' if card['input']['channels'] == 3 else 'grey'
+    return markdown.paragraphs(
+        f"# {card['name']}",
+        f"{' and '.join(WHAT[task] for task in tasks).capitalize()} of a face: "
+        f"`{card['network']}`, {card['parameters']:,} parameters, {card['bytes']:,} bytes, sees "
+        f'{size}x{size} {seen} pixels. This page is written by `face_affect figures page` from '
+        '[card.yaml](card.yaml) and the files in [docs/results](../../docs/results/README.md).',
+        '## Use', *(MEANING[task] for task in tasks),
+        f'**Meant for.** {INTENDED}', f'**Not meant for.** {EXCLUDED}',
+        '## Data', *(_data(card, task) for task in tasks),
+        *(part for head in card['heads'] for part in _measured(folder, card, head)),
+        _limits(folder, card),
+        f"Licence: {card['licence']}.")
+
+
+def _trained(models: Path) -> list[dict[str, Any]]:
+    """Return the cards of the models that this repository has trained."""
+    cards = [yaml.safe_load(path.read_text(encoding='utf-8'))
+             for path in sorted(models.glob('*/card.yaml'))]
+    return [card for card in cards if card['kind'] == 'classifier' and 'training' in card]
+
+
+def _data(card: dict[str, Any], task: str) -> str:
+    data = card['data'][task]
+    return (f"{WHAT[task].capitalize()}: trained on `{data['training']}`, checkpoint, temperature "
+            f"and threshold chosen on `{data['chosen_on']}`. {data['origin']}. The pictures are "
+            'not part of this repository.')
+
+
+def _measured(folder: Path, card: dict[str, Any], head: dict[str, Any]) -> list[str]:
+    """Return the paragraphs about one task."""
+    task, metrics = head['task'], card['metrics'][head['task']]
+    facts = shipped.judged(folder, {**card, 'heads': [head]})[1]
+    parts = [
+        f'## {WHAT[task].capitalize()}, measured',
+        f"{metrics['data']}, {metrics['faces']:,} faces: accuracy "
+        f"{markdown.percent(metrics['accuracy'])}, mean recall "
+        f"{markdown.percent(metrics['balanced_accuracy'])}. These faces have chosen the "
+        'checkpoint; faces never seen do a little worse.']
+    if not facts:
+        return parts
+    parts += [markdown.table(('class', 'faces', 'precision', 'recall'), [
+        (name, markdown.count(entry['faces']), markdown.percent(entry['precision']),
+         markdown.percent(entry['recall'])) for name, entry in facts['per_class'].items()])]
+    for kind, groups in facts.get('groups', {}).items():
+        parts.append(markdown.table((kind, 'faces', 'accuracy'), [
+            (name, markdown.count(entry['faces']), markdown.percent(entry['accuracy']))
+            for name, entry in groups.items()]))
+    parts += [
+        f"Calibrated with temperature {head['temperature']:g}; expected calibration error "
+        f"{markdown.percent(facts['ece'])} over 15 bins. Below {head['threshold']:g} the answer "
+        'is `unknown`:',
+        markdown.table(('threshold', 'answered', 'right of these'), [
+            (f"{row['threshold']:.2f}", markdown.percent(row['known_share']),
+             markdown.percent(row['accuracy_where_known'])) for row in facts['coverage_curve']
+            if row['threshold'] == 0.0 or row['known_share'] < 1.0])]
+    speed = facts['milliseconds_per_face']
+    if speed:
+        parts.append(f"A face takes {speed['alone']:.2f} ms alone and {speed['in_batch']:.2f} ms "
+                     f"in a batch of {speed['batch']}, crop and calibration counted, on one "
+                     f"thread of {speed['cpu']}.")
+    return [*parts, _failures(folder, card, facts)]
+
+
+def _failures(folder: Path, card: dict[str, Any], facts: dict[str, Any]) -> str:
+    lines = []
+    errors = folder / f"errors_{card['name']}.json"
+    if errors.is_file() and facts['task'] == 'emotion':
+        confusions = results.read(folder, errors.stem, '')['confusions'][:NAMED]
+        lines += [f"- {entry['true']} is taken for {entry['taken']}, "
+                  f"{markdown.percent(entry['share_of_true'])} of the time, with a mean "
+                  f"probability of {markdown.number(entry['mean_probability'])}"
+                  for entry in confusions]
+    for kind, groups in facts.get('groups', {}).items():
+        gap = facts['group_gaps'][kind]
+        lowest = groups[gap['lowest']]
+        lines.append(f"- by {kind}, the lowest accuracy is that of {gap['lowest']}: "
+                     f"{markdown.percent(lowest['accuracy'])} of {lowest['faces']:,} faces, "
+                     f"{100.0 * gap['below_mean']:.1f} points below the mean of the groups")
+    return markdown.paragraphs('### Known failures', '\n'.join(lines)) if lines else ''
+
+
+def _limits(folder: Path, card: dict[str, Any]) -> str:
+    limits = card.get('limits')
+    if not limits:
+        return ''
+    names = {'min_score': ('not_a_face', "the detector's score below"),
+             'min_side': ('too_small', "the face box's longer side in pixels below"),
+             'max_turn': ('too_turned', "the nose's way from the middle between the eyes, by "
+                          'their distance, above'),
+             'min_sharpness': ('too_blurred', "the Laplacian's variance by that of the grey "
+                               'values below')}
+    rows = [(f'`{reason}`', f'{what} {limits[key]:g}') for key, (reason, what) in names.items()
+            if key in limits]
+    path = folder / f"{card['name']}_limits.json"
+    curve = ''
+    if path.is_file():
+        facts = results.read(folder, path.stem, '')
+        curve = markdown.paragraphs(
+            f"Accuracy by the side of the face box, behind the robot's detector "
+            f'([{path.name}](../../docs/results/{path.name})):',
+            markdown.table(('pixels', *facts['by_side']),
+                           [('accuracy', *(markdown.percent(value)
+                                           for value in facts['by_side'].values()))]),
+            'By blur, as sigma in shares of that side:',
+            markdown.table(('sigma', *facts['by_blur']),
+                           [('accuracy', *(markdown.percent(value)
+                                           for value in facts['by_blur'].values()))]))
+    return markdown.paragraphs(
+        '## Faces that it cannot judge',
+        'They are `unknown`, and the message says why:',
+        markdown.table(('reason', 'when'), rows).replace('---:', '---'), curve,
+        markdown.commands(f"face_affect limits --model {card['name']} --data READER FOLDER SPLIT "
+                          f'> docs/results/{path.name}'))
