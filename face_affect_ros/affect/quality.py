@@ -53,10 +53,10 @@ def reasons(found: Detections, crops: ImageArray, limits: Limits) -> list[str]:
     """
     result = []
     for box, score, points, crop in zip(found.boxes, found.scores, found.landmarks, crops):
-        if score < limits.min_score:
-            result.append(NOT_A_FACE)
-        elif max(box[2:]) < limits.min_side:
+        if max(box[2:]) < limits.min_side:   # the scores of small faces are low
             result.append(TOO_SMALL)
+        elif score < limits.min_score:
+            result.append(NOT_A_FACE)
         elif turn_of(points) > limits.max_turn:
             result.append(TOO_TURNED)
         elif limits.min_sharpness > 0.0 and sharpness_of(crop) < limits.min_sharpness:
