@@ -2,21 +2,26 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import rclpy
 from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
 from face_affect_ros.affect.types import AffectError
 
+NodeT = TypeVar('NodeT', bound=Node)
 
-def run(make_node: Callable[[], Node], argv: Sequence[str] | None = None) -> int:
+
+def run(make_node: Callable[[], NodeT], argv: Sequence[str] | None = None, *,
+        make_executor: Callable[[NodeT], Executor] | None = None) -> int:
     """Spin a node until it is told to stop; return the exit code of the process.
 
     make_node: returns the node; what it raises about parameters or as AffectError is printed in
     one line and ends the process with 1. A node may have a method `close`, called at the end,
-    and raise SystemExit with an exit code from a callback.
+    and raise SystemExit with an exit code from a callback. make_executor: of the node; a
+    single-threaded one by default.
     """
     try:
         rclpy.init(args=None if argv is None else [sys.argv[0], *argv])
@@ -27,7 +32,7 @@ def run(make_node: Callable[[], Node], argv: Sequence[str] | None = None) -> int
     node = None
     try:
         node = make_node()
-        executor = SingleThreadedExecutor()
+        executor = make_executor(node) if make_executor else SingleThreadedExecutor()
         executor.add_node(node)
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):

@@ -1,0 +1,195 @@
+"""`face_affect_container`: several Python nodes in one process, loaded and unloaded at run time.
+
+It offers the services of a component container, which `ros2 component` and launch_ros know from
+C++. Plugins are entry points of the setuptools group rclpy_components, named PACKAGE::PLUGIN, as
+ros2/rclpy#599 proposes. A plugin is a class or function that takes the keyword arguments of
+rclpy's Node, all of them optional, and returns a node.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any
+
+from composition_interfaces.srv import ListNodes, LoadNode, UnloadNode
+from rclpy.executors import Executor, MultiThreadedExecutor, SingleThreadedExecutor
+from rclpy.logging import LoggingSeverity, set_logger_level
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.nodes.main import run
+from face_affect_ros.nodes.spec import Spec, declare, refuse_unknown
+
+GROUP = 'rclpy_components'
+PARAMETERS = {
+    'executor': Spec('single_threaded', 'What runs the callbacks of all nodes. events: from '
+                     'Kilted on, the quickest.',
+                     choices=('single_threaded', 'multi_threaded', 'events')),
+}
+#: Extra arguments of a request that are keyword arguments of rclpy's Node.
+NODE_ARGUMENTS = ('use_global_arguments', 'start_parameter_services', 'enable_rosout',
+                  'allow_undeclared_parameters',
+                  'automatically_declare_parameters_from_overrides')
+#: Those that launch files give to C++ containers too, by their names there.
+ALIASES = {'forward_global_arguments': 'use_global_arguments'}
+#: Those that mean nothing in Python: rclpy serializes every message.
+WITHOUT_EFFECT = ('use_intra_process_comms',)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A node in the container."""
+
+    name: str
+    node: Node
+
+
+class Container(Node):
+    """Loads, unloads and lists nodes that share its executor."""
+
+    def __init__(self, node_name: str = 'face_affect_container', **kwargs: Any) -> None:
+        """Offer the services; AffectError for a parameter that cannot be."""
+        super().__init__(node_name, **kwargs)
+        declare(self, PARAMETERS, fixed=True)
+        refuse_unknown(self, PARAMETERS)
+        self._nodes: dict[int, Loaded] = {}
+        self._last_id = 0
+        for kind, name, answer in ((LoadNode, 'load_node', self._load),
+                                   (UnloadNode, 'unload_node', self._unload),
+                                   (ListNodes, 'list_nodes', self._list)):
+            self.create_service(kind, f'~/_container/{name}', answer)
+
+    def make_executor(self) -> Executor:
+        """Return the executor that the parameter names; AffectError where rclpy has none."""
+        kind = self.get_parameter('executor').value
+        if kind == 'multi_threaded':
+            return MultiThreadedExecutor(context=self.context)
+        if kind == 'single_threaded':
+            return SingleThreadedExecutor(context=self.context)
+        try:
+            from rclpy.experimental import EventsExecutor
+        except ImportError as error:
+            raise AffectError("parameter 'executor': the rclpy of this distribution has no events "
+                              'executor, take single_threaded') from error
+        executor: Executor = EventsExecutor(context=self.context)
+        return executor
+
+    def close(self) -> None:
+        """End all nodes."""
+        for number in list(self._nodes):
+            self._end(self._nodes.pop(number).node)
+
+    def _load(self, request: Any, response: Any) -> Any:
+        try:
+            node = self._make(request)
+        except Exception as error:   # whatever a plugin raises must not end its neighbours
+            reason = str(error) if isinstance(error, AffectError) else (
+                f'{request.plugin_name} failed: {type(error).__name__}: {error}')
+            response.error_message = reason
+            self.get_logger().error(f'not loaded: {reason}')
+            return response
+        self._last_id += 1
+        name = node.get_fully_qualified_name()
+        self._nodes[self._last_id] = Loaded(name, node)
+        assert self.executor is not None
+        self.executor.add_node(node)
+        response.success, response.full_node_name = True, name
+        response.unique_id = self._last_id
+        self.get_logger().info(f'loaded {request.plugin_name} as {name}, number {self._last_id}')
+        return response
+
+    def _unload(self, request: Any, response: Any) -> Any:
+        loaded = self._nodes.pop(request.unique_id, None)
+        if loaded is None:
+            known = ', '.join(map(str, self._nodes)) or 'none'
+            response.error_message = f'there is no node {request.unique_id}; there are: {known}'
+            return response
+        self._end(loaded.node)
+        response.success = True
+        self.get_logger().info(f'unloaded {loaded.name}')
+        return response
+
+    def _list(self, request: Any, response: Any) -> Any:
+        response.unique_ids = list(self._nodes)
+        response.full_node_names = [loaded.name for loaded in self._nodes.values()]
+        return response
+
+    def _make(self, request: Any) -> Node:
+        """Return the node that is asked for; AffectError where its name is taken."""
+        plugin = find_plugin(request.package_name, request.plugin_name)
+        arguments: dict[str, Any] = {
+            'context': self.context, 'use_global_arguments': False,
+            'parameter_overrides': [Parameter.from_parameter_msg(each)
+                                    for each in request.parameters],
+            **self._extra(request.extra_arguments)}
+        if request.node_name:
+            arguments['node_name'] = request.node_name
+        if request.node_namespace:
+            arguments['namespace'] = request.node_namespace
+        if request.remap_rules:
+            rules = [word for rule in request.remap_rules for word in ('-r', rule)]
+            arguments['cli_args'] = ['--ros-args', *rules]
+        if request.node_name:
+            space = request.node_namespace.strip('/')
+            self._check_free('/'.join(['', *filter(None, [space]), request.node_name]))
+        node = plugin(**arguments)
+        if not isinstance(node, Node):
+            raise AffectError(f'{request.plugin_name} returned a {type(node).__name__}, no node')
+        try:
+            self._check_free(node.get_fully_qualified_name())
+            if request.log_level:
+                set_logger_level(node.get_logger().name, LoggingSeverity(request.log_level))
+        except Exception:
+            self._end(node)
+            raise
+        return node
+
+    def _check_free(self, name: str) -> None:
+        taken = {self.get_fully_qualified_name(),
+                 *(loaded.name for loaded in self._nodes.values())}
+        if name in taken:
+            raise AffectError(f'the name {name} is taken in this container; choose another')
+
+    def _extra(self, messages: Sequence[Any]) -> dict[str, Any]:
+        """Return the keyword arguments among the extra arguments."""
+        found = {}
+        for message in messages:
+            name = ALIASES.get(message.name, message.name)
+            if name in NODE_ARGUMENTS:
+                found[name] = Parameter.from_parameter_msg(message).value
+            elif name not in WITHOUT_EFFECT:
+                self.get_logger().warning(
+                    f"extra argument '{message.name}' is not known and has no effect; known "
+                    f"ones: {', '.join((*NODE_ARGUMENTS, *ALIASES, *WITHOUT_EFFECT))}")
+        return found
+
+    def _end(self, node: Node) -> None:
+        if self.executor is not None:
+            self.executor.remove_node(node)
+        getattr(node, 'close', lambda: None)()
+        node.destroy_node()
+
+
+def find_plugin(package: str, plugin: str) -> Any:
+    """Return what an entry point names.
+
+    plugin: PACKAGE::PLUGIN, or PLUGIN alone. Raises AffectError, with the plugins there are, where
+    it is not found, and what the import raises.
+    """
+    wanted = plugin if '::' in plugin else f'{package}::{plugin}'
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    if wanted not in points or not wanted.startswith(f'{package}::'):
+        known = ', '.join(sorted(points)) or 'none'
+        raise AffectError(f"there is no plugin '{plugin}' of the package '{package}'; there are: "
+                          f'{known}')
+    return points[wanted].load()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the container until it is told to stop; return the exit code."""
+    return run(Container, argv, make_executor=Container.make_executor)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

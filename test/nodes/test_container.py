@@ -1,0 +1,239 @@
+"""The container: plugins by name, parameters, remappings, errors, and lifecycle nodes."""
+
+from collections.abc import Callable
+from importlib.metadata import EntryPoint
+from typing import Any
+
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
+pytest.importorskip('composition_interfaces', reason='composition_interfaces is not installed')
+
+import rclpy  # noqa: E402
+from composition_interfaces.srv import ListNodes, LoadNode, UnloadNode  # noqa: E402
+from face_affect_msgs.msg import FaceAffectArray  # noqa: E402
+from lifecycle_msgs.msg import Transition  # noqa: E402
+from lifecycle_msgs.srv import ChangeState  # noqa: E402
+from rclpy.node import Node  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from support import running_node, spin_until  # noqa: E402
+
+from face_affect_ros.affect.types import AffectError  # noqa: E402
+from face_affect_ros.nodes import container as module  # noqa: E402
+from face_affect_ros.nodes import qos  # noqa: E402
+from face_affect_ros.nodes.container import Container, find_plugin  # noqa: E402
+
+OWN = ('face_affect_ros::BagPlayer', 'face_affect_ros::CameraPlayer',
+       'face_affect_ros::FaceAffectNode')
+
+
+class Plain(Node):
+    """A node that says how it was made."""
+
+    closed = 0
+
+    def __init__(self, node_name: str = 'plain', **kwargs: Any) -> None:
+        super().__init__(node_name, **kwargs)
+        self.declare_parameter('answer', 0)
+        self.publisher = self.create_publisher(FaceAffectArray, 'chatter', 1)
+
+    def close(self) -> None:
+        """Count."""
+        Plain.closed += 1
+
+
+def broken(**kwargs: Any) -> Node:
+    """Fail, as a plugin with a fault does."""
+    raise RuntimeError('no camera')
+
+
+def nothing(**kwargs: Any) -> str:
+    """Return no node."""
+    return 'none'
+
+
+class Bench:
+    """A container in this process, and its services."""
+
+    def __init__(self, ros: Any) -> None:
+        self.ros = ros
+        self.container = ros.add(Container(context=ros.context))
+        self._clients = {kind: ros.node.create_client(kind, f'/face_affect_container/_container/'
+                                                      f'{name}')
+                         for kind, name in ((LoadNode, 'load_node'), (UnloadNode, 'unload_node'),
+                                            (ListNodes, 'list_nodes'))}
+
+    def ask(self, request: Any, kind: Any) -> Any:
+        """Return the answer of a service."""
+        future = self._clients[kind].call_async(request)
+        assert spin_until(self.ros.executor, future.done)
+        return future.result()
+
+    def load(self, plugin: str = 'tests::Plain', package: str = 'tests', **fields: Any) -> Any:
+        """Ask for a node."""
+        return self.ask(LoadNode.Request(package_name=package, plugin_name=plugin, **fields),
+                        LoadNode)
+
+    def names(self) -> dict[int, str]:
+        """Return the nodes by number."""
+        answer = self.ask(ListNodes.Request(), ListNodes)
+        return dict(zip(answer.unique_ids, answer.full_node_names))
+
+    def node(self, number: int) -> Any:
+        """Return a loaded node."""
+        return self.container._nodes[number].node
+
+
+@pytest.fixture
+def plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Add the plugins of this file to those that are installed."""
+    installed = module.entry_points
+    own = [EntryPoint(f'tests::{name}', f'{__name__}:{value}', module.GROUP)
+           for name, value in (('Plain', 'Plain'), ('Broken', 'broken'), ('Nothing', 'nothing'),
+                               ('Missing', 'not_there'))]
+    monkeypatch.setattr(module, 'entry_points',
+                        lambda group: (*installed(group=group), *own))
+
+
+@pytest.fixture
+def bench(ros: Any, plugins: None) -> Any:
+    """Return a container; what is in it ends with the test."""
+    bench = Bench(ros)
+    yield bench
+    bench.container.close()
+
+
+def test_the_packages_own_nodes_are_plugins() -> None:
+    for name in OWN:
+        assert issubclass(find_plugin('face_affect_ros', name), Node)
+    assert find_plugin('face_affect_ros', 'CameraPlayer').__name__ == 'CameraPlayer'
+    with pytest.raises(AffectError, match="no plugin 'x::Y' of the package 'face_affect_ros'; "
+                                          f"there are: .*{OWN[0]}, {OWN[1]}"):
+        find_plugin('face_affect_ros', 'x::Y')
+    with pytest.raises(AffectError, match='there is no plugin'):
+        find_plugin('another', OWN[0])
+
+
+def test_load_list_unload(bench: Bench) -> None:
+    first = bench.load()
+    second = bench.load(node_name='other', node_namespace='/deep/space')
+    assert (first.success, first.full_node_name, first.unique_id) == (True, '/plain', 1)
+    assert second.full_node_name == '/deep/space/other' and second.unique_id == 2
+    assert bench.names() == {1: '/plain', 2: '/deep/space/other'}
+    closed = Plain.closed
+    assert bench.ask(UnloadNode.Request(unique_id=1), UnloadNode).success
+    assert Plain.closed == closed + 1
+    assert bench.names() == {2: '/deep/space/other'}
+    gone = bench.ask(UnloadNode.Request(unique_id=1), UnloadNode)
+    assert not gone.success and gone.error_message == 'there is no node 1; there are: 2'
+    assert bench.load().unique_id == 3   # numbers are not used again
+
+
+def test_a_request_is_honoured_in_full(bench: Bench, capfd: pytest.CaptureFixture[str]) -> None:
+    answer = bench.load(
+        node_name='mine', remap_rules=['chatter:=talk'],
+        parameters=[Parameter('answer', value=42).to_parameter_msg()], log_level=10,
+        extra_arguments=[Parameter('use_intra_process_comms', value=True).to_parameter_msg(),
+                         Parameter('start_parameter_services', value=False).to_parameter_msg(),
+                         Parameter('wheels', value=4).to_parameter_msg()])
+    node = bench.node(answer.unique_id)
+    assert node.get_parameter('answer').value == 42
+    assert node.publisher.topic_name == '/talk'
+    assert node.get_logger().get_effective_level() == rclpy.logging.LoggingSeverity.DEBUG
+    assert not [name for name, _ in node.get_service_names_and_types_by_node('mine', '/')
+                if name.endswith('set_parameters')]
+    said = capfd.readouterr().err
+    assert "extra argument 'wheels' is not known" in said
+    assert "'use_intra_process_comms' is not known" not in said
+
+
+@pytest.mark.parametrize(('plugin', 'complaint'), [
+    ('tests::Broken', 'tests::Broken failed: RuntimeError: no camera'),
+    ('tests::Missing', 'tests::Missing failed: AttributeError'),
+    ('tests::Nothing', 'returned a str, no node'),
+    ('tests::Other', "there is no plugin 'tests::Other'")])
+def test_a_plugin_that_fails_leaves_its_neighbours_alive(plugin: str, complaint: str,
+                                                         bench: Bench) -> None:
+    assert bench.load().success
+    answer = bench.load(plugin)
+    assert not answer.success and complaint in answer.error_message
+    assert bench.names() == {1: '/plain'}
+    assert bench.load(node_name='next').unique_id == 2
+
+
+def test_a_name_is_given_once(bench: Bench) -> None:
+    assert bench.load().success
+    before = Plain.closed
+    for fields in ({}, {'node_name': 'plain'}, {'node_name': 'face_affect_container'},
+                   {'node_name': 'x', 'remap_rules': ['__node:=plain']}):
+        answer = bench.load(**fields)
+        assert not answer.success and 'is taken in this container' in answer.error_message
+    assert Plain.closed == before + 2   # those whose name was known only when they were made
+    assert bench.names() == {1: '/plain'}
+
+
+def test_bad_parameters_of_a_node_are_said(bench: Bench) -> None:
+    answer = bench.load(OWN[2], 'face_affect_ros',
+                        parameters=[Parameter('detector', value='magic').to_parameter_msg()])
+    assert not answer.success and "'magic' is not one of" in answer.error_message
+
+
+def test_player_and_lifecycle_node_share_a_process(ros: Any) -> None:
+    """As `ros2 component load` and `ros2 lifecycle set` would do it, with a real process."""
+    faces: list[FaceAffectArray] = []
+    ros.node.create_subscription(FaceAffectArray, '/face_affect/faces', faces.append,
+                                 qos.results())
+    load = ros.node.create_client(LoadNode, '/face_affect_container/_container/load_node')
+    change = ros.node.create_client(ChangeState, '/face_affect/change_state')
+
+    def ask(client: Any, request: Any) -> Any:
+        assert spin_until(ros.executor, client.service_is_ready)
+        future = client.call_async(request)
+        assert spin_until(ros.executor, future.done)
+        return future.result()
+
+    with running_node('face_affect_ros.nodes.container') as process:
+        for plugin, rules in (('CameraPlayer', ['image_raw:=image']), ('FaceAffectNode', [])):
+            answer = ask(load, LoadNode.Request(
+                package_name='face_affect_ros', plugin_name=f'face_affect_ros::{plugin}',
+                remap_rules=rules))
+            assert answer.success, answer.error_message
+        for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+            assert ask(change, ChangeState.Request(
+                transition=Transition(id=transition))).success
+        assert spin_until(ros.executor, lambda: bool(faces and faces[-1].faces))
+        assert process.stop() == 0, process.output()
+        assert 'Traceback' not in process.output()
+
+
+@pytest.mark.parametrize('kind', ['single_threaded', 'multi_threaded', 'events'])
+def test_the_executor_is_a_parameter(kind: str, ros: Any, make: Callable[..., Container]) -> None:
+    container = make(Parameter('executor', value=kind))
+    try:
+        executor = container.make_executor()
+    except AffectError as error:
+        assert kind == 'events' and 'has no events executor' in str(error)
+        return
+    assert kind.split('_')[0] in type(executor).__name__.lower()
+    executor.shutdown()
+
+
+@pytest.fixture
+def make(ros: Any) -> Any:
+    """Return a function that makes a container with these parameters."""
+    made: list[Container] = []
+
+    def one(*overrides: Parameter) -> Container:
+        made.append(Container(context=ros.context, parameter_overrides=list(overrides)))
+        return made[-1]
+
+    yield one
+    for container in made:
+        container.destroy_node()
+
+
+def test_wrong_parameters_of_the_container(make: Callable[..., Container]) -> None:
+    with pytest.raises(AffectError, match="parameter 'executor': 'many' is not one of"):
+        make(Parameter('executor', value='many'))
+    with pytest.raises(AffectError, match="unknown parameter 'executer'; did you mean"):
+        make(Parameter('executer', value='events'))
