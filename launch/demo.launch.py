@@ -16,24 +16,31 @@ from face_affect_ros.launch_support.arguments import (
     string_parameter,
     text,
 )
+from face_affect_ros.launch_support.container import NAME, load
 from face_affect_ros.launch_support.large_images import use_profile
 from face_affect_ros.launch_support.lifecycle import ending_with, once_active
+from face_affect_ros.launch_support.names import full_name
 from face_affect_ros.launch_support.perception import include_perception
 
 
 def start(context: LaunchContext) -> list[Any]:
     """Return the actions, now that the arguments have their values."""
     compressed = flag(context, 'compressed')
-    player = Node(
-        package='face_affect_ros', executable='camera_player', output='screen',
-        name='camera_player', namespace=text(context, 'namespace'),
-        parameters=[{'source': string_parameter(context, 'source'),
-                     'rate': number(context, 'rate'),
-                     'loop': flag(context, 'loop'), 'exit_at_end': not flag(context, 'loop'),
-                     'compressed': compressed}])
+    settings: dict[str, Any] = {
+        'name': 'camera_player', 'namespace': text(context, 'namespace'),
+        'parameters': [{'source': string_parameter(context, 'source'),
+                        'rate': number(context, 'rate'),
+                        'loop': flag(context, 'loop'), 'exit_at_end': not flag(context, 'loop'),
+                        'compressed': compressed}]}
+    together = flag(context, 'container')
+    if together:
+        player = load('CameraPlayer', container_name=full_name(context, NAME), **settings)
+    else:
+        player = Node(package='face_affect_ros', executable='camera_player', output='screen',
+                      **settings)
     return [
         *use_profile(context, text(context, 'dds_profile')),
-        ending_with(player),
+        *([] if together else [ending_with(player)]),
         # Not earlier: a short clip would have ended before the node begins to look.
         once_active(player),
         include_perception(image='image_raw', camera_info='camera_info', required='true',
@@ -44,5 +51,5 @@ def generate_launch_description() -> LaunchDescription:
     """Return the description that `ros2 launch` asks for."""
     return LaunchDescription([
         *declare('source', 'rate', 'loop', 'compressed', 'params_file', 'namespace', 'node_name',
-                 'log_level', 'rviz', 'dds_profile'),
+                 'log_level', 'rviz', 'dds_profile', 'container'),
         OpaqueFunction(function=start)])

@@ -10,13 +10,14 @@ from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch import LaunchContext, LaunchDescription
 from launch.actions import OpaqueFunction
 from launch_ros.actions import LifecycleNode, Node
-from launch_ros.utilities import make_namespace_absolute, prefix_namespace
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.launch_support.arguments import declare, flag, text
 from face_affect_ros.launch_support.cameras import CAMERAS, params_file, share
+from face_affect_ros.launch_support.container import container
 from face_affect_ros.launch_support.large_images import use_profile
 from face_affect_ros.launch_support.lifecycle import BringUp
+from face_affect_ros.launch_support.names import full_name
 
 #: Seconds between the end of a process and its next start.
 RESPAWN_DELAY = 2.0
@@ -32,19 +33,27 @@ def start(context: LaunchContext) -> list[Any]:
     for argument, parameter in (('transport', 'image_transport'), ('processing', 'processing')):
         if text(context, argument):
             parameters[parameter] = text(context, argument)
-    name = full_name(context)
+    name = full_name(context, text(context, 'node_name'))
     # Of our own logger alone: at level debug, rcl's tell of every message.
     logger = name.strip('/').replace('/', '.')
-    node = LifecycleNode(
-        package='face_affect_ros', executable='face_affect_node', output='screen',
-        name=text(context, 'node_name'), namespace=text(context, 'namespace'),
-        parameters=[str(file), parameters],
-        remappings=[('image', text(context, 'image') or camera.image),
-                    ('camera_info', text(context, 'camera_info') or camera.camera_info)],
-        ros_arguments=['--log-level', f'{logger}:={text(context, "log_level")}'],
-        respawn=flag(context, 'respawn'), respawn_delay=RESPAWN_DELAY)
-    bring_up = BringUp(node, autostart=flag(context, 'autostart'),
-                       required=flag(context, 'required'), respawn=flag(context, 'respawn'))
+    settings: dict[str, Any] = {
+        'name': text(context, 'node_name'), 'namespace': text(context, 'namespace'),
+        'parameters': [str(file), parameters],
+        'remappings': [('image', text(context, 'image') or camera.image),
+                       ('camera_info', text(context, 'camera_info') or camera.camera_info)],
+        'ros_arguments': ['--log-level', f'{logger}:={text(context, "log_level")}']}
+    respawn = flag(context, 'respawn')
+    if not flag(context, 'container'):
+        node = LifecycleNode(
+            package='face_affect_ros', executable='face_affect_node', output='screen',
+            respawn=respawn, respawn_delay=RESPAWN_DELAY, **settings)
+    elif respawn:
+        raise AffectError("launch argument 'respawn': a container that is started again is empty; "
+                          "leave out 'container', or 'respawn'")
+    else:
+        node = container('FaceAffectNode', **settings)
+    bring_up = BringUp(node, name, autostart=flag(context, 'autostart'),
+                       required=flag(context, 'required'), respawn=respawn)
     viewer = rviz(f'{name}/image_annotated') if flag(context, 'rviz') else []
     return [*use_profile(context, text(context, 'dds_profile')), *bring_up.actions, node, *viewer]
 
@@ -61,17 +70,10 @@ def rviz(topic: str) -> list[Node]:
                  remappings=[('/image_annotated', topic)])]
 
 
-def full_name(context: LaunchContext) -> str:
-    """Return the node's name with its namespace, also inside of a PushRosNamespace."""
-    namespace = make_namespace_absolute(prefix_namespace(
-        context.launch_configurations.get('ros_namespace'), text(context, 'namespace')))
-    return str(prefix_namespace(namespace, text(context, 'node_name')))
-
-
 def generate_launch_description() -> LaunchDescription:
     """Return the description that `ros2 launch` asks for."""
     return LaunchDescription([
         *declare('camera', 'image', 'camera_info', 'transport', 'processing', 'params_file',
                  'namespace', 'node_name', 'autostart', 'required', 'respawn', 'use_sim_time',
-                 'log_level', 'rviz', 'dds_profile'),
+                 'log_level', 'rviz', 'dds_profile', 'container'),
         OpaqueFunction(function=start)])

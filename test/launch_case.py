@@ -1,5 +1,7 @@
 """What the tests of the launch files share. Needs launch and rclpy."""
 
+import contextlib
+import sys
 import unittest
 from typing import Any
 
@@ -7,12 +9,32 @@ import rclpy
 from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from rclpy.executors import SingleThreadedExecutor
-from support import spin_until
+from support import Process, running, spin_until
 
 from face_affect_ros.launch_support.cameras import share
 
 #: Seconds that end a test which has failed already.
 PATIENCE = 120.0
+
+
+#: A process that launches as `ros2 launch` does: launch file, then name:=value.
+LAUNCH = """
+import sys
+from launch import LaunchDescription, LaunchService
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+service = LaunchService()
+service.include_launch_description(LaunchDescription([IncludeLaunchDescription(
+    PythonLaunchDescriptionSource(sys.argv[1]),
+    launch_arguments=[each.split(':=', 1) for each in sys.argv[2:]])]))
+sys.exit(service.run())
+"""
+
+
+def launching(name: str, *given: str) -> contextlib.AbstractContextManager[Process]:
+    """Launch the file <name>.launch.py, with name:=value, for the length of a with block."""
+    path = str(share('launch', f'{name}.launch.py'))
+    return running(sys.executable, '-c', LAUNCH, path, *given)
 
 
 def include(name: str, **arguments: str) -> IncludeLaunchDescription:

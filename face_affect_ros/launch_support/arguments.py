@@ -51,6 +51,9 @@ ARGUMENTS = {
     'respawn': Argument('false', 'Start the node again when its process ends, and activate it.'),
     'use_sim_time': Argument('false', 'Take the time from /clock.'),
     'log_level': Argument('info', 'Least severe log messages to show.', LEVELS),
+    'container': Argument(
+        'false', 'Run the node in a container, face_affect_container, that further nodes may be '
+        'loaded into; in demo.launch.py the camera player as well.'),
     'rviz': Argument('false', 'Show the annotated image in rviz2.'),
     'dds_profile': Argument(
         PROFILE, "Fast DDS profile for the processes of this launch, '' for none; not used where "

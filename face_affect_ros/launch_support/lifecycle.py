@@ -10,7 +10,7 @@ from launch.actions import EmitEvent, RegisterEventHandler
 from launch.event_handlers import OnProcessExit, OnProcessStart
 from launch.events import Shutdown
 from launch.logging import get_logger
-from launch_ros.actions import LifecycleNode, Node
+from launch_ros.actions import Node
 from launch_ros.ros_adapters import get_ros_node
 
 from face_affect_ros.nodes.lifecycle_client import PATIENCE, failed_transition
@@ -31,20 +31,22 @@ class BringUp:
     process waits unconfigured for ever. So here the state is asked for until the living answers.
     """
 
-    def __init__(self, node: LifecycleNode, *, autostart: bool = True, required: bool = False,
-                 respawn: bool = False) -> None:
+    def __init__(self, process: Node, name: str, *, autostart: bool = True,
+                 required: bool = False, respawn: bool = False) -> None:
         """Prepare the actions.
 
-        autostart: whether to change states at all. required: whether the launch fails when the
-        node cannot be brought up or, unless `respawn` starts it again, when its process ends.
+        process: the lifecycle node, or the container that it is loaded into. name: the node's
+        fully qualified one. autostart: whether to change states at all. required: whether the
+        launch fails when the node cannot be brought up and, unless `respawn` starts it again, ends
+        with its process.
         """
-        self._node = node
+        self._name = name
         self._required = required
         self._respawn = respawn
         self._gone = threading.Event()
-        handlers = [OnProcessExit(target_action=node, on_exit=self._exited)]
+        handlers = [OnProcessExit(target_action=process, on_exit=self._exited)]
         if autostart:
-            handlers.append(OnProcessStart(target_action=node, on_start=self._started))
+            handlers.append(OnProcessStart(target_action=process, on_start=self._started))
         #: To be executed before the node.
         self.actions: list[Any] = [RegisterEventHandler(each) for each in handlers]
 
@@ -53,17 +55,17 @@ class BringUp:
         context.add_completion_future(context.asyncio_loop.run_in_executor(
             None, self._bring_up, context, self._gone))
 
-    def _exited(self, event: Any, context: LaunchContext) -> None:
+    def _exited(self, event: Any, context: LaunchContext) -> Any:
         self._gone.set()
-        if self._required and not self._respawn and not context.is_shutdown:
-            # launch ends with exit code 1 and this text
-            raise RuntimeError(f'{self._node.node_name} ended with exit code {event.returncode}')
+        if not self._required or self._respawn:
+            return None
+        return _end(self._name, event, context)
 
     def _bring_up(self, context: LaunchContext, gone: threading.Event) -> None:
         """Lead the node to the state active; runs in a thread of its own."""
         try:
             failed = failed_transition(
-                get_ros_node(context), self._node.node_name,
+                get_ros_node(context), self._name,
                 lambda client, request: _ask(client, request, gone, context),
                 lambda: not (gone.is_set() or context.is_shutdown))
         except Exception:
@@ -75,11 +77,11 @@ class BringUp:
         if not failed:
             context.asyncio_loop.call_soon_threadsafe(context.emit_event_sync, NodeActive())
         else:
-            text = f'{self._node.node_name} could not {failed}; its own message above says why'
+            text = f'{self._name} could not {failed}; its own message above says why'
             if self._required:
                 raise RuntimeError(text)
             get_logger('face_affect').error(
-                f'{text}. Mend that, then: ros2 lifecycle set {self._node.node_name} {failed}')
+                f'{text}. Mend that, then: ros2 lifecycle set {self._name} {failed}')
 
 
 def _ask(client: Any, request: Any, gone: threading.Event, context: LaunchContext) -> Any:
@@ -116,11 +118,15 @@ def ending_with(node: Node) -> RegisterEventHandler:
 
     The launch fails where the process does. To be executed before the node.
     """
-    def exited(event: Any, context: LaunchContext) -> Any:
-        if context.is_shutdown:
-            return None
-        if event.returncode:
-            raise RuntimeError(f'{node.node_name} ended with exit code {event.returncode}')
-        return EmitEvent(event=Shutdown(reason=f'{node.node_name} is done'))
+    return RegisterEventHandler(OnProcessExit(
+        target_action=node, on_exit=lambda event, context: _end(node.node_name, event, context)))
 
-    return RegisterEventHandler(OnProcessExit(target_action=node, on_exit=exited))
+
+def _end(name: str, event: Any, context: LaunchContext) -> Any:
+    """Return the action that ends the launch with a process; raise where the process failed."""
+    if context.is_shutdown:
+        return None
+    if event.returncode:
+        # launch ends with exit code 1 and this text
+        raise RuntimeError(f'{name} ended with exit code {event.returncode}')
+    return EmitEvent(event=Shutdown(reason=f'{name} is done'))

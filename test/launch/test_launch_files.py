@@ -3,13 +3,11 @@
 import contextlib
 import importlib.util
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
-from support import running
 
 pytest.importorskip('launch_ros.actions', reason='launch_ros is not installed: pip has none, it '
                     'comes with a ROS distribution')
@@ -18,24 +16,13 @@ from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch import LaunchContext, LaunchDescription  # noqa: E402
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable  # noqa: E402
 from launch.utilities import perform_substitutions  # noqa: E402
+from launch_case import launching  # noqa: E402
 
 from face_affect_ros.affect.types import AffectError  # noqa: E402
-from face_affect_ros.launch_support import arguments, cameras  # noqa: E402
+from face_affect_ros.launch_support import arguments  # noqa: E402
 from face_affect_ros.launch_support.large_images import VARIABLES, use_profile  # noqa: E402
 
 FILES = sorted((Path(__file__).resolve().parents[2] / 'launch').glob('*.launch.py'))
-#: A process that launches as `ros2 launch` does: launch file, then name:=value.
-LAUNCH = """
-import sys
-from launch import LaunchDescription, LaunchService
-from launch.actions import IncludeLaunchDescription
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-service = LaunchService()
-service.include_launch_description(LaunchDescription([IncludeLaunchDescription(
-    PythonLaunchDescriptionSource(sys.argv[1]),
-    launch_arguments=[each.split(':=', 1) for each in sys.argv[2:]])]))
-sys.exit(service.run())
-"""
 
 
 def described(path: Path) -> LaunchDescription:
@@ -49,8 +36,7 @@ def described(path: Path) -> LaunchDescription:
 
 def launched(name: str, *given: str) -> tuple[int, str]:
     """Launch a file until it ends by itself; return exit code and output."""
-    path = str(cameras.share('launch', f'{name}.launch.py'))
-    with running(sys.executable, '-c', LAUNCH, path, *given) as process:
+    with launching(name, *given) as process:
         return process.wait(timeout=120.0), process.output()
 
 
@@ -109,6 +95,8 @@ def test_a_profile_can_be_switched_off_and_must_exist() -> None:
     ('perception', ['params_file:=/nowhere.yaml'],
      "launch argument 'params_file': there is no file /nowhere.yaml"),
     ('perception', ['camera:=webcam'], '"camera" provided value "webcam" is not valid'),
+    ('perception', ['container:=true', 'respawn:=true'],
+     "launch argument 'respawn': a container that is started again is empty"),
     ('demo', ['rate:=fast'], "launch argument 'rate': 'fast' is not a number"),
     ('replay', ['bag:=/nowhere'], '/nowhere'),
     ('replay', ['bag:='], "'bag'"),
@@ -168,6 +156,18 @@ def test_the_demo_of_a_short_clip_begins_when_the_node_is_ready_and_ends_with_th
     ready = output.index('waiting for images')
     started = output.index('process started', output.index('process started') + 1)
     assert ready < started < output.index('has ended after 5 images'), output
+
+
+def test_a_container_ends_with_the_clip(ros_domain: int, tmp_path: Path) -> None:
+    pictures = [Image.new('RGB', (64, 48), (shade, 0, 0)) for shade in range(0, 250, 50)]
+    pictures[0].save(tmp_path / 'clip.gif', save_all=True, append_images=pictures[1:],
+                     duration=100)
+    code, output = launched('demo', f'source:={tmp_path}/clip.gif', 'loop:=false',
+                            'container:=true')
+    assert code == 0, output
+    assert output.count('process started') == 1
+    assert output.index('waiting for images') < output.index('has ended after 5 images')
+    assert 'Traceback' not in output
 
 
 def test_the_demo_fails_with_its_player(ros_domain: int, tmp_path: Path) -> None:

@@ -1,0 +1,43 @@
+"""demo.launch.py container:=true: player and node in one process, and faces come out."""
+
+import unittest
+
+import pytest
+
+REASON = 'launch_testing is not installed: pip has none, it comes with a ROS distribution'
+pytest.importorskip('launch_testing.actions', reason=REASON)
+
+import launch_testing  # noqa: E402
+import launch_testing.actions  # noqa: E402
+import launch_testing.asserts  # noqa: E402
+from composition_interfaces.srv import ListNodes  # noqa: E402
+from face_affect_msgs.msg import FaceAffectArray  # noqa: E402
+from launch import LaunchDescription  # noqa: E402
+from launch_case import RosCase, include  # noqa: E402
+
+
+@pytest.mark.launch_test
+def generate_test_description():
+    return LaunchDescription([include('demo', container='true', namespace='robot'),
+                              launch_testing.actions.ReadyToTest()])
+
+
+class TestContainer(RosCase):
+
+    def test_publishes_faces_from_one_process(self):
+        messages = []
+        self.node.create_subscription(FaceAffectArray, '/robot/face_affect/faces',
+                                      messages.append, 10)
+        self.assertTrue(self.wait(lambda: len(messages) >= 10))
+        self.assertEqual({len(message.faces) for message in messages}, {1})
+        answer = self.ask(ListNodes, '/robot/face_affect_container/_container/list_nodes',
+                          ListNodes.Request())
+        self.assertEqual(answer.full_node_names, ['/robot/face_affect', '/robot/camera_player'])
+
+
+@launch_testing.post_shutdown_test()
+class TestEnd(unittest.TestCase):
+
+    def test_it_was_one_process_and_ended_cleanly(self, proc_info):
+        launch_testing.asserts.assertExitCodes(proc_info)
+        self.assertEqual(len(list(proc_info.processes())), 1)
