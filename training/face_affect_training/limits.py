@@ -4,6 +4,7 @@ Faces of the validation split are found by the robot's detector in their enlarge
 step by step, and classified in the robot's crops. Out of the curves come the limits of the card.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +53,7 @@ def measure(model: str, faces: FaceData, *, limit: int = 0,
     network = Classifier(card, tasks=[faces.task] if faces.task else None)
     found = _find(faces, limit, detector)
 
-    def judge(images: list[ImageArray]) -> tuple[npt.NDArray[np.bool_], Floats]:
+    def judge(images: Iterable[ImageArray]) -> tuple[npt.NDArray[np.bool_], Floats]:
         """Return whether each answer is right, and the sharpness of each crop."""
         crops = np.concatenate([extract_crops(image, face.boxes, face.landmarks, card.crop)
                                 for image, face in zip(images, found.faces)])
@@ -60,10 +61,10 @@ def measure(model: str, faces: FaceData, *, limit: int = 0,
         return said == found.labels, np.array([sharpness_of(crop) for crop in crops])
 
     right, sharp = judge(found.images)
-    sizes = {side: judge([_smaller(image, face, side) for image, face in
-                          zip(found.images, found.faces)])[0] for side in SIDES}
-    blurred = {sigma: judge([_blurred(image, face, sigma) for image, face in
-                             zip(found.images, found.faces)]) for sigma in BLURS}
+    sizes = {side: judge(_smaller(image, face, side) for image, face in
+                         zip(found.images, found.faces))[0] for side in SIDES}
+    blurred = {sigma: judge(_blurred(image, face, sigma) for image, face in
+                            zip(found.images, found.faces)) for sigma in BLURS}
     turns = np.array([turn_of(face.landmarks[0]) for face in found.faces])
     scores = np.array([float(face.scores[0]) for face in found.faces])
     full = float(right.mean())
