@@ -63,7 +63,7 @@ def test_cells_are_trained_judged_and_kept(plan: str, tmp_path: Path,
     # its figures are those of its network, judged here once more
     own = plans.load_plan(plan)
     experiment = own.experiment(own.cells[0])
-    sheets = Path(experiment.data.path)
+    sheets = Path(experiment.only.data.path)
     faces = stratified(read_fer2013_sheets(sheets, 'Training'), 140, seed=experiment.seed)
     again = measure.measure(out / 'plan' / 'dropout_0.0' / 'best.keras', experiment, train=faces,
                             validation=read_fer2013_sheets(sheets, 'PublicTest'))
@@ -170,6 +170,6 @@ def test_a_rare_class_keeps_a_face(sheets: Path) -> None:
 def test_the_experiment_asks_for_a_subset(experiment: Path) -> None:
     """data.subset reaches the training, and not the validation faces."""
     from face_affect_training.train import load_data
-    faces, judged = load_data(load_experiment(experiment, ['data.subset=70']), None)
+    faces, judged = load_data(load_experiment(experiment, ['data.subset=70']), None)['emotion']
     assert len(faces) == 70 and len(judged) == 70
     assert set(faces.counts().values()) == {10}
