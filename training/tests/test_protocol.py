@@ -32,7 +32,7 @@ def test_a_test_split_is_refused(reader: str, train: str, validation: str, entry
                                   'gender_mini_xception'])
 def test_the_shipped_experiments_keep_the_protocol(name: str) -> None:
     path = Path(__file__).parents[1] / 'experiments' / f'{name}.yaml'
-    data = load_experiment(path).data
+    data = load_experiment(path).only.data
     check_protocol(data.reader, data.train, data.validation)
     assert not data.allow_test and data.expect_train and data.expect_validation
 
