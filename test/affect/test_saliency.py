@@ -45,11 +45,11 @@ def test_what_is_explained_is_what_the_classifier_says(saliency: Saliency,
     assert explanation.label == explanation.probabilities.argmax() == HAPPY
     said = Classifier(saliency.card)(crop[np.newaxis])['emotion'][0]
     assert said.argmax() == HAPPY
-    other = saliency(crop, SAD)
+    # guided maps of two classes are much alike, plain gradients are not
+    plain, other = (saliency(crop, label, guided=False) for label in (HAPPY, SAD))
     assert other.label == SAD
     np.testing.assert_array_equal(other.probabilities, explanation.probabilities)
-    likeness = np.corrcoef(other.gradient.ravel(), explanation.gradient.ravel())[0, 1]
-    assert likeness < 0.9
+    assert np.corrcoef(other.gradient.ravel(), plain.gradient.ravel())[0, 1] < 0.5
 
 
 def test_the_decision_rests_on_the_hot_pixels(saliency: Saliency, crop: ImageArray) -> None:
