@@ -69,9 +69,6 @@ class Classifier:
 
     def __call__(self, crops: ImageArray) -> dict[str, FloatArray]:
         """Return calibrated probabilities (N, K) by task, of crops (N, S, S, C) uint8."""
-        batch = crops.astype(np.float32)
-        batch *= self.card.scale
-        batch += self.card.offset
-        outputs = self._network(batch)
+        outputs = self._network(self.card.scaled(crops))
         return {head.task: calibrate(as_shares(outputs[head.output]), head.temperature)
                 for head in self.heads}

@@ -84,21 +84,28 @@ def extract_crops(image: ImageArray, boxes: FloatArray, landmarks: FloatArray,
     """
     crops = np.empty((len(boxes), spec.size, spec.size, spec.channels), np.uint8)
     for crop, box, points in zip(crops, boxes, landmarks):
-        roll = roll_of(points, float(max(box[2], box[3]))) if spec.align else 0.0
-        crop[:] = to_channels(warp(image, crop_matrix(box, spec, roll), spec.size), spec.channels)
+        crop[:] = _cut(image, aligned_matrix(box, points, spec), spec)
     return crops
+
+
+def aligned_matrix(box: FloatArray, landmarks: FloatArray, spec: CropSpec) -> FloatArray:
+    """Return the (2, 3) affine map from image pixels to crop pixels, eyes level where asked for.
+
+    box: (4,), as detected. landmarks: (4, 2), NaN where unknown.
+    """
+    roll = roll_of(landmarks, float(max(box[2], box[3]))) if spec.align else 0.0
+    return crop_matrix(box, spec, roll)
 
 
 def face_matrix(face: Face, spec: CropSpec) -> FloatArray:
     """Return the (2, 3) affine map from image pixels to the pixels of one face's crop."""
     box = face.box if face.whole_box is None else face.whole_box
-    roll = roll_of(face.landmarks, float(max(box[2], box[3]))) if spec.align else 0.0
-    return crop_matrix(box, spec, roll)
+    return aligned_matrix(box, face.landmarks, spec)
 
 
 def extract_crop(image: ImageArray, face: Face, spec: CropSpec) -> ImageArray:
     """Return the crop of one face that the classifier saw, (size, size, channels) uint8."""
-    return to_channels(warp(image, face_matrix(face, spec), spec.size), spec.channels)
+    return _cut(image, face_matrix(face, spec), spec)
 
 
 def to_channels(crop: ImageArray, channels: int) -> ImageArray:
@@ -117,6 +124,10 @@ def box_of_chip(width: int, height: int, margin: float) -> FloatArray:
     """
     side = max(width, height) / (1.0 + 2.0 * margin)
     return np.array([(width - side) / 2.0, (height - side) / 2.0, side, side], np.float32)
+
+
+def _cut(image: ImageArray, matrix: FloatArray, spec: CropSpec) -> ImageArray:
+    return to_channels(warp(image, matrix, spec.size), spec.channels)
 
 
 def _reduce(image: ImageArray, matrix: FloatArray, size: int,

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from face_affect_ros.affect.crop import CropSpec
 from face_affect_ros.affect.quality import Limits
-from face_affect_ros.affect.types import LABELS, AffectError
+from face_affect_ros.affect.types import LABELS, AffectError, FloatArray, ImageArray
 
 CARD = 'card.yaml'
 
@@ -54,6 +55,13 @@ class ModelCard:
     heads: tuple[Head, ...] = ()
     limits: Limits = Limits()
     facts: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def scaled(self, crops: ImageArray) -> FloatArray:
+        """Return uint8 crops of any shape as the network wants them, float32."""
+        batch = crops.astype(np.float32)
+        batch *= self.scale
+        batch += self.offset
+        return batch
 
 
 def search_path() -> Iterator[Path]:

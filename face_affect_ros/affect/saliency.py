@@ -99,9 +99,8 @@ class Saliency:
 
     def _run(self, crop: ImageArray, label: int,
              guided: bool) -> tuple[FloatArray, FloatArray, FloatArray]:
-        image = crop.astype(np.float32) * np.float32(self.card.scale)
-        image += np.float32(self.card.offset)
-        values = {'image': image[np.newaxis], 'label': np.array([label], np.int32),
+        values = {'image': self.card.scaled(crop)[np.newaxis],
+                  'label': np.array([label], np.int32),
                   'guided': np.array([float(guided)], np.float32)}
         for name, value in values.items():
             self._interpreter.set_tensor(self._inputs[name], value)

@@ -94,8 +94,7 @@ class SaliencyOutput:
             label = (int(np.argmax(estimate.probabilities)) if estimate.label == UNKNOWN
                      else labels.index(estimate.label))
             crop = extract_crop(job.image, face, self._saliency.card.crop)
-            heats[face.id] = crop, self._saliency.heat(crop, label, task=self._task,
-                                                          mode=mode)
+            heats[face.id] = crop, self._saliency.heat(crop, label, task=self._task, mode=mode)
         self.counts['saliency maps'] += len(heats)
         self.counts['saliency maps left out'] += len(job.faces) - len(heats)
         return heats

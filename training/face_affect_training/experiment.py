@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from face_affect_ros.affect.crop import CropSpec
-from face_affect_ros.affect.types import LABELS, AffectError
+from face_affect_ros.affect.types import LABELS, AffectError, FloatArray, ImageArray
 from face_affect_training.augment import Augmentation
 
 
@@ -55,6 +56,10 @@ class Input:
     def spec(self) -> CropSpec:
         """Return the crop."""
         return CropSpec(self.size, self.channels, self.margin, self.align)
+
+    def scaled(self, crops: ImageArray) -> FloatArray:
+        """Return uint8 crops of any shape as the network wants them, float32."""
+        return crops.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
 
 
 @dataclass(frozen=True)

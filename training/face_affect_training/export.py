@@ -93,7 +93,7 @@ def export(run: Path, models: Path, *, name: str | None = None,
         judged = load_split(each.data, each.data.validation, channels=experiment.input.channels,
                             cache_folder=cache_folder)
         crops = whole_crops(judged.images, experiment.input.spec())
-        faces[task] = Faces(crops, _inputs(crops, experiment), judged.labels, judged.source)
+        faces[task] = Faces(crops, experiment.input.scaled(crops), judged.labels, judged.source)
     best = run / 'best.json'
     trained = json.loads(best.read_text(encoding='utf-8')) if best.is_file() else {}
     return [_export(network, experiment, precision, faces, models=models,
@@ -147,12 +147,7 @@ def _samples(experiment: Experiment, cache_folder: Path | None,
         sources.append(faces.source)
     crops = np.concatenate(parts)
     facts = {'ranges_from': ' and '.join(sources), 'faces': len(crops), 'seed': SAMPLE_SEED}
-    return _inputs(crops, experiment), facts
-
-
-def _inputs(crops: ImageArray, experiment: Experiment) -> npt.NDArray[np.float32]:
-    wanted = experiment.input
-    return crops.astype(np.float32) * np.float32(wanted.scale) + np.float32(wanted.offset)
+    return experiment.input.scaled(crops), facts
 
 
 def _judge(network: keras.Model, content: bytes, precision: str, faces: dict[str, Faces],

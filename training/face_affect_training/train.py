@@ -107,9 +107,8 @@ def _batches(experiment: Experiment, faces: dict[str, FaceData]) -> Batches | To
     total = sum(len(each) for each in faces.values())
     parts = []
     for task, each in faces.items():
-        wanted, batch = experiment.tasks[task], experiment.training.batch
-        if len(faces) > 1:
-            batch = max(1, round(batch * len(each) / total))
+        wanted = experiment.tasks[task]
+        batch = max(1, round(experiment.training.batch * len(each) / total))
         parts.append(_batches_of(experiment, task, wanted, each, batch))
     if len(parts) == 1:
         return parts[0]

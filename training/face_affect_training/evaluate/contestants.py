@@ -102,10 +102,8 @@ def _checkpoint(file: Path, task: str | None) -> Contestant:
 
 
 def _of_keras(network: Any, experiment: Experiment, output: int) -> Answer:
-    scale, offset = np.float32(experiment.input.scale), np.float32(experiment.input.offset)
-
     def answer(crops: ImageArray) -> FloatArray:
-        outputs = network.predict_on_batch(crops.astype(np.float32) * scale + offset)
+        outputs = network.predict_on_batch(experiment.input.scaled(crops))
         chosen = outputs[output] if isinstance(outputs, list) else outputs
         return np.asarray(chosen, np.float32)
     return answer

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from face_affect_training.figures import markdown, results, shipped
 
 PAGE = 'README.md'
@@ -29,7 +27,7 @@ NAMED = 3
 def write_all(folder: Path, models: Path) -> list[Path]:
     """Write the page of each model that this repository has trained; return their paths."""
     written = []
-    for card in _trained(models):
+    for card in shipped.trained(models):
         path = models / str(card['name']) / PAGE
         path.write_text(text(folder, card) + '\n', encoding='utf-8')
         written.append(path)
@@ -53,13 +51,6 @@ def text(folder: Path, card: dict[str, Any]) -> str:
         *(part for head in card['heads'] for part in _measured(folder, card, head)),
         _limits(folder, card),
         f"Licence: {card['licence']}.")
-
-
-def _trained(models: Path) -> list[dict[str, Any]]:
-    """Return the cards of the models that this repository has trained."""
-    cards = [yaml.safe_load(path.read_text(encoding='utf-8'))
-             for path in sorted(models.glob('*/card.yaml'))]
-    return [card for card in cards if card['kind'] == 'classifier' and 'training' in card]
 
 
 def _data(card: dict[str, Any], task: str) -> str:

@@ -42,8 +42,8 @@ def make(run: Path, folder: Path, *, faces: int = 40, cache: Path | None = None,
                         channels=experiment.input.channels, cache_folder=cache)
     rows = np.linspace(0, len(judged) - 1, min(faces, len(judged))).astype(np.int64)
     crops = whole_crops(judged.images[rows], experiment.input.spec())
-    inputs = [_input(crop, experiment) for crop in crops]
-    portrait = _input(portrait_crop(experiment.input.spec()), experiment)
+    inputs = list(experiment.input.scaled(crops))
+    portrait = experiment.input.scaled(portrait_crop(experiment.input.spec()))
     gradients = Gradients(network)
     labels = [int(gradients(image)[0].argmax()) for image in (*inputs, portrait)]
     original = _maps(gradients, [*inputs, portrait], labels)
@@ -85,11 +85,6 @@ def _maps(gradients: Gradients, images: list[Any],
           labels: list[int]) -> dict[str, list[npt.NDArray[Any]]]:
     return {kind: [heat_of_gradient(gradients(image, label, guided=kind == 'guided')[1])
                    for image, label in zip(images, labels)] for kind in KINDS}
-
-
-def _input(crop: npt.NDArray[np.uint8], experiment: Experiment) -> npt.NDArray[np.float32]:
-    wanted = experiment.input
-    return crop.astype(np.float32) * np.float32(wanted.scale) + np.float32(wanted.offset)
 
 
 def _draw_maps(stages: list[dict[str, Any]], shown: list[dict[str, Any]], path: Path) -> Path:

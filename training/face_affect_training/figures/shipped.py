@@ -15,12 +15,16 @@ PRECISIONS = 'precisions'
 TWINS = ('', '_float16', '_int8')
 
 
-def cards(models: Path) -> list[dict[str, Any]]:
-    """Return the cards of the models that this repository has trained, one for each task."""
+def trained(models: Path) -> list[dict[str, Any]]:
+    """Return the cards of the models that this repository has trained."""
     found = [yaml.safe_load(path.read_text(encoding='utf-8'))
              for path in sorted(models.glob('*/card.yaml'))]
-    return [{**card, 'heads': [head]} for card in found
-            if card['kind'] == 'classifier' and 'training' in card for head in card['heads']]
+    return [card for card in found if card['kind'] == 'classifier' and 'training' in card]
+
+
+def cards(models: Path) -> list[dict[str, Any]]:
+    """Return the same, a card with one head for each task."""
+    return [{**card, 'heads': [head]} for card in trained(models) for head in card['heads']]
 
 
 def section(folder: Path, models: Path) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from face_affect_ros.affect.crop import crop_matrix, roll_of, to_channels, warp
+from face_affect_ros.affect.crop import aligned_matrix, to_channels, warp
 from face_affect_ros.affect.detectors import Detector, make_detector
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.saliency import MODES, Saliency, heat_of_gradient
@@ -80,7 +80,7 @@ def _look(chip: ImageArray, finder: Detector, saliency: Saliency, mode: str) -> 
     if face is None:
         return None
     box, points, spec = face.boxes[0], face.landmarks[0], saliency.card.crop
-    matrix = crop_matrix(box, spec, roll_of(points, float(max(box[2:]))) if spec.align else 0.0)
+    matrix = aligned_matrix(box, points, spec)
     parts = regions(points @ matrix[:, :2].T + matrix[:, 2], spec.size)
     if parts is None:
         return None

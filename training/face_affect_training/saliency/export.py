@@ -57,8 +57,7 @@ def compare(saliency: Saliency, network: keras.Model,
     start = 0
     for task, each in crops.items():
         for crop in each:
-            image = crop.astype(np.float32) * np.float32(saliency.card.scale)
-            image += np.float32(saliency.card.offset)
+            image = saliency.card.scaled(crop)
             for mode in ('guided', 'gradient'):
                 ours = saliency(crop, task=task, guided=mode == 'guided')
                 _, gradient, heat = reference(image, start + ours.label, guided=mode == 'guided')
