@@ -23,8 +23,12 @@ KEYS = {'cv2': 'python3-opencv', 'numpy': 'python3-numpy', 'PIL': 'python3-pil',
 #: Modules without a rosdep key, by distribution, and what replaces them if it is there.
 BY_PIP = {'ai_edge_litert': 'ai-edge-litert', 'rosbags': 'rosbags'}
 INSTEAD = {'tflite_runtime', 'tensorflow'}
-#: Type hash of vision_msgs 4.1.1 of ROS Jazzy, built from the original package.
-DETECTION_2D_ARRAY = 'RIHS01_214274120007f4a683866481336b70310268cfa107aebe9d594a6acf75bda968'
+#: Type hashes of messages of other packages, built from the original packages: vision_msgs 4.1.1
+#: of ROS Jazzy.
+HASHES = {
+    'vision_msgs/msg/Detection2DArray':
+        'RIHS01_214274120007f4a683866481336b70310268cfa107aebe9d594a6acf75bda968',
+}
 
 
 def imported_modules(folder: Path) -> set[str]:
@@ -139,10 +143,12 @@ def test_the_environment_can_be_entered_by_a_strict_shell(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
 
 
-def test_the_underlay_has_the_wire_format_of_the_original() -> None:
-    pytest.importorskip('vision_msgs', reason='vision_msgs is not installed')
+@pytest.mark.parametrize('name', HASHES)
+def test_the_underlay_has_the_wire_format_of_the_original(name: str) -> None:
+    package, _, message = name.split('/')
+    pytest.importorskip(package, reason=f'{package} is not installed')
     prefixes = [Path(prefix) for prefix in os.environ['AMENT_PREFIX_PATH'].split(os.pathsep)]
-    names = [prefix / 'share/vision_msgs/msg/Detection2DArray.json' for prefix in prefixes]
-    description = json.loads(next(name for name in names if name.is_file()).read_text())
+    names = [prefix / 'share' / package / 'msg' / f'{message}.json' for prefix in prefixes]
+    description = json.loads(next(path for path in names if path.is_file()).read_text())
     hashes = {entry['type_name']: entry['hash_string'] for entry in description['type_hashes']}
-    assert hashes['vision_msgs/msg/Detection2DArray'] == DETECTION_2D_ARRAY
+    assert hashes[name] == HASHES[name]

@@ -35,7 +35,7 @@ class AffectPipeline:
         self.classifiers = tuple(classifiers)
         self.tracker = tracker
         self.smoothing_time_constant = smoothing_time_constant
-        self._heads = {head.task: head for each in self.classifiers for head in each.heads}
+        self.heads = {head.task: head for each in self.classifiers for head in each.heads}
         self._smoothers: dict[str, dict[str, Smoother]] = {}
 
     def process(self, image: ImageArray, stamp: float,
@@ -107,7 +107,7 @@ class AffectPipeline:
                 stamp: float) -> dict[str, Estimate]:
         smoothers = self._smoothers.setdefault(track, {
             task: Smoother(head, time_constant=self.smoothing_time_constant)
-            for task, head in self._heads.items()})
+            for task, head in self.heads.items()})
         estimates = {}
         for task, (probabilities, reason) in answers.items():
             smoothers[task].time_constant = self.smoothing_time_constant

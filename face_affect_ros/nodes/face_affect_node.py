@@ -1,7 +1,8 @@
 """The lifecycle node `face_affect`: images in, faces out."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,21 +12,17 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from sensor_msgs.msg import Image
 
-from face_affect_ros.affect.annotate import annotate
 from face_affect_ros.affect.pipeline import AffectPipeline
-from face_affect_ros.affect.saliency import Saliency
 from face_affect_ros.affect.settings import make_pipeline
-from face_affect_ros.affect.types import AffectError, Face, ImageArray
+from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes import parameters, qos
 from face_affect_ros.nodes.health import Health
-from face_affect_ros.nodes.image_conversion import to_message as to_image_message
 from face_affect_ros.nodes.image_input import ImageInput, ImageMessage
 from face_affect_ros.nodes.lifecycle import reporting
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.messages import seconds_of, to_message
-from face_affect_ros.nodes.saliency_output import SaliencyOutput
+from face_affect_ros.nodes.outputs import Output, Result, make_outputs
 from face_affect_ros.nodes.spec import declare, unknown_overrides
 from face_affect_ros.nodes.worker import Worker
 
@@ -44,7 +41,7 @@ class FaceAffectNode(LifecycleNode):
         self._pipeline: AffectPipeline | None = None
         self._input: ImageInput | None = None
         self._worker: Worker[ImageMessage] | None = None
-        self._saliency: SaliencyOutput | None = None
+        self._outputs: list[Output] = []
         self._activated_at = time.monotonic()
         declare(self, parameters.PARAMETERS, fixed=False)
         problem = parameters.problem_with(parameters.values_of(self))
@@ -67,10 +64,9 @@ class FaceAffectNode(LifecycleNode):
         values = parameters.values_of(self)
         pipeline = make_pipeline(parameters.settings_of(values))
         pipeline.warm_up()
-        self._faces = self.create_lifecycle_publisher(FaceAffectArray, '~/faces', qos.results())
-        self._annotated = self.create_lifecycle_publisher(Image, '~/image_annotated',
-                                                          qos.image_output())
-        self._saliency = self._make_saliency(pipeline, values)
+        self._faces = self.create_lifecycle_publisher(FaceAffectArray, '~/faces', qos.results(),
+                                                      qos_overriding_options=qos.overridable())
+        self._outputs = make_outputs(self, pipeline, values)
         self._pipeline = pipeline
         self._state = 'inactive'
         models = ', '.join([pipeline.detector.name, *(c.card.name for c in pipeline.classifiers)])
@@ -85,8 +81,8 @@ class FaceAffectNode(LifecycleNode):
         every = values['processing'] == 'every'
         depth = values['queue_depth'] if every else 1
         self._worker = Worker(self._process, depth=depth, name='face_affect')
-        if self._saliency is not None:
-            self._saliency.start()
+        for output in self._outputs:
+            output.start()
         reliability = 'reliable' if every else values['image_reliability']
         self._input = ImageInput(self, transport=values['image_transport'],
                                  profile=qos.image_input(reliability, depth),
@@ -130,19 +126,17 @@ class FaceAffectNode(LifecycleNode):
         if self._worker is not None:
             self.health.dropped(self._worker.stop())
             self._worker = None
-        if self._saliency is not None:
-            self._saliency.stop()
+        for output in self._outputs:
+            self._let(output, output.stop)
         # Not before the worker has ended: it converts the image in hand.
         self._input = None
 
     def _release(self) -> None:
         self._stop()
         if self._pipeline is not None:
-            self.destroy_publisher(self._faces)
-            self.destroy_publisher(self._annotated)
-            if self._saliency is not None:
-                self._saliency.close()
-                self._saliency = None
+            self.destroy_lifecycle_publisher(self._faces)
+            while self._outputs:
+                self._outputs.pop().close()
             self._pipeline = None
         self._state = 'unconfigured'
 
@@ -160,9 +154,9 @@ class FaceAffectNode(LifecycleNode):
             image = self._input.to_array(message)
             stamp = seconds_of(message.header) or started
             faces = self._pipeline.process(image, stamp, self._input.camera)
-            height, width = image.shape[:2]
-            self._faces.publish(to_message(faces, header=message.header, width=width,
-                                           height=height))
+            result = Result(image, faces, message.header, stamp)
+            self._faces.publish(to_message(faces, header=message.header, width=result.width,
+                                           height=result.height))
         except AffectError as error:
             self._refuse(str(error))
             return
@@ -174,39 +168,18 @@ class FaceAffectNode(LifecycleNode):
         ended = time.monotonic()
         age = self.get_clock().now().nanoseconds * 1e-9 - stamp
         self.health.published(ended, latency=age, working=ended - started)
+        for output in self._outputs:
+            self._let(output, partial(output.put, result))
+
+    def _let(self, output: Output, act: Callable[[], None]) -> None:
+        """Let an output act; the faces are out, and they are what matters."""
         try:
-            self._publish_pictures(image, faces, message)
-        except Exception as error:  # the faces are out, and they are what matters
-            if self.context.ok():
-                self.get_logger().error(f'no annotated image: {type(error).__name__}: {error}',
-                                        throttle_duration_sec=LOG_PERIOD)
-
-    def _publish_pictures(self, image: ImageArray, faces: list[Face],
-                          message: ImageMessage) -> None:
-        annotated = bool(self.get_parameter('annotate').value
-                         and self._annotated.get_subscription_count())
-        if self._saliency is not None:
-            heat = annotated and self.get_parameter('annotate_saliency').value
-            self._saliency.put(image, faces, message.header, annotated=heat)
-            annotated = annotated and not heat
-        if annotated:
-            picture = annotate(image, faces)
-            self._annotated.publish(to_image_message(picture, 'bgr8', message.header))
-
-    def _make_saliency(self, pipeline: AffectPipeline,
-                       values: dict[str, Any]) -> SaliencyOutput | None:
-        """Return the topic ~/saliency, None where the model has no gradients."""
-        task = values['saliency_task']
-        for classifier in reversed(pipeline.classifiers):
-            if task in (head.task for head in classifier.heads):
-                if 'saliency' not in classifier.card.facts:
-                    self.get_logger().info(
-                        f"no ~/saliency: model '{classifier.card.name}' was exported without "
-                        '--saliency')
-                    return None
-                saliency = Saliency(classifier.card, num_threads=values['num_threads'])
-                return SaliencyOutput(self, saliency, task=task, annotated=self._annotated)
-        return None
+            act()
+        except Exception as error:
+            if self.context.ok():   # else it was told to end while it acted
+                self.get_logger().error(
+                    f'{type(output).__name__}: {type(error).__name__}: {error}',
+                    throttle_duration_sec=LOG_PERIOD)
 
     def _refuse(self, reason: str) -> None:
         count = self.health.refused(reason)
@@ -228,9 +201,9 @@ class FaceAffectNode(LifecycleNode):
         status = self.health.status(name=f'{self.get_fully_qualified_name()[1:]}: faces',
                                     state=self._state, silent=self._why_silent(),
                                     unknown=self._unknown)
-        if self._saliency is not None:
-            status.values = [*status.values, *(KeyValue(key=key, value=str(value))
-                                               for key, value in self._saliency.counts.items())]
+        status.values = [*status.values, *(
+            KeyValue(key=key, value=str(value))
+            for output in self._outputs for key, value in output.counts().items())]
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)

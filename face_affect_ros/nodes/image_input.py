@@ -47,6 +47,7 @@ class ImageInput:
                                                qos.newest_image())
         self._subscription = node.create_subscription(
             CompressedImage if compressed else Image, self.topic, take, profile,
+            qos_overriding_options=qos.overridable(),
             event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._incompatible,
                                                        message_lost=self._lost))
 

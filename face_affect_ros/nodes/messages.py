@@ -27,7 +27,7 @@ def seconds_of(header: Header) -> float:
 def to_message(faces: list[Face], *, header: Header, width: int, height: int) -> FaceAffectArray:
     """Return the message of one image's faces; header, width and height are the image's own."""
     return FaceAffectArray(header=header, image_width=width, image_height=height,
-                           faces=[_face_message(face) for face in faces])
+                           faces=[to_face_message(face) for face in faces])
 
 
 def from_message(message: FaceAffectArray) -> list[Face]:
@@ -35,7 +35,8 @@ def from_message(message: FaceAffectArray) -> list[Face]:
     return [_face(entry) for entry in message.faces]
 
 
-def _face_message(face: Face) -> FaceAffect:
+def to_face_message(face: Face) -> FaceAffect:
+    """Return the message of one face."""
     message = FaceAffect(id=face.id, score=float(face.score), roi=_roi(face.box),
                          tracked_for=_duration(face.tracked_for))
     if face.position is not None:

@@ -1,6 +1,13 @@
 """Qualities of service, named by what they are for."""
 
-from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
+from rclpy.qos import (
+    QoSDurabilityPolicy,
+    QoSHistoryPolicy,
+    QoSPolicyKind,
+    QoSProfile,
+    QoSReliabilityPolicy,
+)
+from rclpy.qos_overriding_options import QoSOverridingOptions
 
 
 def _profile(reliability: QoSReliabilityPolicy, depth: int) -> QoSProfile:
@@ -28,3 +35,19 @@ def results() -> QoSProfile:
 def image_output() -> QoSProfile:
     """Images for people: reliable, so that rviz2's default matches; an old one is worthless."""
     return _profile(QoSReliabilityPolicy.RELIABLE, 1)
+
+
+def latched() -> QoSProfile:
+    """Return what hands the last message to whoever subscribes later."""
+    return QoSProfile(history=QoSHistoryPolicy.KEEP_LAST, depth=1,
+                      reliability=QoSReliabilityPolicy.RELIABLE,
+                      durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+
+
+def overridable() -> QoSOverridingOptions:
+    """Let parameters override the quality: qos_overrides./TOPIC.publisher.depth and the like.
+
+    History, depth, reliability and durability, as rclcpp and rclpy name them.
+    """
+    return QoSOverridingOptions([QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH,
+                                 QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY])

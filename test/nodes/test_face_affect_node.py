@@ -1,6 +1,5 @@
 """The node: every image gets its answer, whatever comes in."""
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -8,100 +7,20 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
-from face_affect_msgs.msg import FaceAffect, FaceAffectArray  # noqa: E402
+from bench import SUCCESS, Bench, stamped  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
+from face_affect_msgs.msg import FaceAffect  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
-from std_msgs.msg import Header  # noqa: E402
-from support import running_node, spin_until  # noqa: E402
+from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
+from support import running_node  # noqa: E402
 
 from face_affect_ros.affect.types import AffectError  # noqa: E402
-from face_affect_ros.media import open_media  # noqa: E402
 from face_affect_ros.nodes import parameters, qos  # noqa: E402
 from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
-from face_affect_ros.nodes.face_affect_node import FaceAffectNode  # noqa: E402
 from face_affect_ros.nodes.image_conversion import to_compressed, to_message  # noqa: E402
 from face_affect_ros.nodes.lifecycle_client import bring_up  # noqa: E402
 from face_affect_ros.nodes.messages import from_message  # noqa: E402
-
-SUCCESS = TransitionCallbackReturn.SUCCESS
-
-
-@pytest.fixture(scope='module')
-def portrait() -> np.ndarray:
-    """Return the first view of the default source, BGR 640x480."""
-    with open_media('') as media:
-        return next(iter(media)).image
-
-
-def stamped(sec: int) -> Header:
-    """Return a header of this second."""
-    header = Header(frame_id='camera_optical')
-    header.stamp.sec, header.stamp.nanosec = sec, 42
-    return header
-
-
-class Bench:
-    """A node under test in this process, and all that it publishes."""
-
-    def __init__(self, ros: Any) -> None:
-        self.ros = ros
-        self.faces: list[FaceAffectArray] = []
-        self.pictures: list[Image] = []
-        self.statuses: list[DiagnosticStatus] = []
-        self.images = ros.node.create_publisher(Image, 'image', qos.results())
-        self.compressed = ros.node.create_publisher(CompressedImage, 'image/compressed',
-                                                    qos.results())
-        ros.node.create_subscription(FaceAffectArray, 'face_affect/faces', self.faces.append,
-                                     qos.results())
-        ros.node.create_subscription(
-            DiagnosticArray, '/diagnostics',
-            lambda message: self.statuses.extend(message.status), qos.results())
-
-    def start(self, *, activate: bool = True, **values: Any) -> FaceAffectNode:
-        """Add a node with these parameters, configured and active."""
-        overrides = [Parameter(name, value=value) for name, value in
-                     {'diagnostics_period': 0.1, **values}.items()]
-        node = FaceAffectNode(context=self.ros.context, parameter_overrides=overrides)
-        self.ros.add(node)
-        if activate:
-            assert node.trigger_configure() == SUCCESS
-            assert node.trigger_activate() == SUCCESS
-        return node
-
-    def watch_pictures(self) -> Any:
-        """Subscribe to the annotated image."""
-        return self.ros.node.create_subscription(Image, 'face_affect/image_annotated',
-                                                 self.pictures.append, qos.image_output())
-
-    def until(self, condition: Callable[[], Any]) -> bool:
-        """Spin until the condition holds."""
-        return spin_until(self.ros.executor, lambda: bool(condition()))
-
-    def send(self, image: np.ndarray, sec: int, *, sent_as: str = 'bgr8', **changes: Any) -> Any:
-        """Publish one image with this stamp, once the node listens."""
-        assert self.until(self.images.get_subscription_count)
-        message = to_message(image, sent_as, stamped(sec))
-        for name, value in changes.items():
-            setattr(message, name, value)
-        self.images.publish(message)
-        return message.header
-
-    def status(self, level: bytes, text: str) -> bool:
-        """Spin until the diagnostics say so."""
-        return self.until(lambda: any(each.level == level and text in each.message
-                                      for each in self.statuses))
-
-
-@pytest.fixture
-def bench(ros: Any) -> Iterator[Bench]:
-    """Return a bench; the worker threads of its nodes end with the test."""
-    bench = Bench(ros)
-    yield bench
-    for node in ros.executor.get_nodes():
-        if isinstance(node, FaceAffectNode):
-            node.close()
 
 
 def test_an_image_becomes_a_message_with_its_own_header(bench: Bench,
@@ -238,7 +157,7 @@ def test_every_image_is_answered_in_order_when_asked(bench: Bench, portrait: np.
 
 def test_the_annotated_image_is_drawn_only_for_those_who_look(
         bench: Bench, portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    import face_affect_ros.nodes.face_affect_node as module
+    import face_affect_ros.nodes.outputs.annotated as module
     drawn: list[int] = []
     real = module.annotate
     monkeypatch.setattr(module, 'annotate',
@@ -247,13 +166,12 @@ def test_the_annotated_image_is_drawn_only_for_those_who_look(
     bench.send(portrait, 1)
     assert bench.until(lambda: bench.faces)
     assert drawn == []
-    bench.watch_pictures()
-    assert bench.until(node._annotated.get_subscription_count)
+    pictures = bench.watch('image_annotated', profile=qos.image_output())
     header = bench.send(portrait, 2)
-    assert bench.until(lambda: bench.pictures)
+    assert bench.until(lambda: pictures)
     assert drawn == [1]
-    assert bench.pictures[0].header == header
-    assert (bench.pictures[0].encoding, bench.pictures[0].width) == ('bgr8', 640)
+    assert pictures[0].header == header
+    assert (pictures[0].encoding, pictures[0].width) == ('bgr8', 640)
     node.set_parameters([Parameter('annotate', value=False)])
     bench.send(portrait, 3)
     assert bench.until(lambda: len(bench.faces) == 3)
@@ -381,7 +299,7 @@ def test_every_parameter_has_a_description_and_every_number_a_range(bench: Bench
 
 def test_two_processes_talk_over_dds(ros: Any, portrait: np.ndarray) -> None:
     # Every image, because best effort may lose one before the two have found each other.
-    bench = Bench(ros)
+    bench = Bench(ros, portrait)
     with running_node('face_affect_ros.nodes.face_affect_node', processing='every') as process:
         bring_up(ros.node, '/face_affect')
         for sec in range(1, 6):

@@ -3,7 +3,6 @@
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,97 +10,40 @@ import yaml
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
-from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
+from bench import SUCCESS, Bench  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
-from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
-from support import spin_until, wait_until  # noqa: E402
+from support import wait_until  # noqa: E402
 
 from face_affect_ros.affect.crop import CropSpec  # noqa: E402
 from face_affect_ros.affect.model_store import load_card  # noqa: E402
 from face_affect_ros.affect.types import Estimate, Face, ImageArray  # noqa: E402
-from face_affect_ros.media import open_media  # noqa: E402
-from face_affect_ros.nodes import qos  # noqa: E402
 from face_affect_ros.nodes.face_affect_node import FaceAffectNode  # noqa: E402
-from face_affect_ros.nodes.image_conversion import to_array, to_message  # noqa: E402
-from face_affect_ros.nodes.saliency_output import Job, SaliencyOutput  # noqa: E402
+from face_affect_ros.nodes.image_conversion import to_array  # noqa: E402
+from face_affect_ros.nodes.outputs import Result  # noqa: E402
+from face_affect_ros.nodes.outputs.annotated import AnnotatedOutput  # noqa: E402
+from face_affect_ros.nodes.outputs.saliency import Job, SaliencyOutput  # noqa: E402
 from face_affect_ros.nodes.worker import Worker  # noqa: E402
 
-SUCCESS = TransitionCallbackReturn.SUCCESS
 
-
-@pytest.fixture(scope='module')
-def portrait() -> ImageArray:
-    """Return the first view of the default source, BGR 640x480."""
-    with open_media('') as media:
-        return next(iter(media)).image
-
-
-class Bench:
-    """A node, a camera, and what the node draws."""
-
-    def __init__(self, ros: Any, portrait: ImageArray) -> None:
-        self.ros, self.portrait = ros, portrait
-        self.images = ros.node.create_publisher(Image, 'image', qos.results())
-        self.sent = 0
-
-    def start(self, **values: Any) -> FaceAffectNode:
-        """Add an active node with these parameters."""
-        self.node = FaceAffectNode(context=self.ros.context, parameter_overrides=[
-            Parameter(name, value=value) for name, value in values.items()])
-        self.ros.add(self.node)
-        assert self.node.trigger_configure() == SUCCESS
-        assert self.node.trigger_activate() == SUCCESS
-        return self.node
-
-    def watch(self, topic: str) -> list[Image]:
-        """Subscribe to a picture of the node, and wait until it knows."""
-        pictures: list[Image] = []
-        self.ros.node.create_subscription(Image, f'face_affect/{topic}', pictures.append,
-                                          qos.image_output())
-        assert self.until(lambda: self.node.count_subscribers(f'face_affect/{topic}') == 1)
-        return pictures
-
-    def until(self, condition: Any) -> bool:
-        """Spin until the condition holds."""
-        return spin_until(self.ros.executor, lambda: bool(condition()))
-
-    def send(self) -> Header:
-        """Publish the portrait with a stamp of its own."""
-        assert self.until(self.images.get_subscription_count)
-        self.sent += 1
-        header = Header(frame_id='camera')
-        header.stamp.sec = self.sent
-        self.images.publish(to_message(self.portrait, 'bgr8', header))
-        return header
-
-    def published(self, number: int) -> bool:
-        """Spin until so many faces messages are out."""
-        return self.until(lambda: self.node.health.counts()['published'] >= number)
-
-
-@pytest.fixture
-def bench(ros: Any, portrait: ImageArray) -> Any:
-    """Return a bench; the threads of its node end with the test."""
-    bench = Bench(ros, portrait)
-    yield bench
-    bench.node.close()
+def saliency_of(node: FaceAffectNode) -> SaliencyOutput | None:
+    """Return the node's output of that kind."""
+    return next((each for each in node._outputs if isinstance(each, SaliencyOutput)), None)
 
 
 def test_maps_are_computed_for_those_who_ask(bench: Bench) -> None:
     node = bench.start()
-    output = node._saliency
+    output = saliency_of(node)
     assert output is not None
-    bench.send()
-    assert bench.published(1)
-    assert output.counts == {'saliency maps': 0, 'saliency maps left out': 0}
+    bench.answered()
+    assert output.counts() == {'saliency maps': 0, 'saliency maps left out': 0}
     pictures = bench.watch('saliency')
     header = bench.send()
     assert bench.until(lambda: pictures)
     assert pictures[0].header == header and pictures[0].encoding == 'bgr8'
     drawn = to_array(pictures[0])
     assert drawn.shape[1] == 288 and drawn.std() > 10
-    assert output.counts['saliency maps'] == 1
+    assert output.counts()['saliency maps'] == 1
 
 
 def test_the_mode_changes_live_and_the_task_does_not(bench: Bench) -> None:
@@ -143,10 +85,9 @@ def test_a_model_without_gradients_has_no_topic(bench: Bench, tmp_path: Path) ->
     facts.pop('saliency')
     (tmp_path / 'bare' / 'card.yaml').write_text(yaml.safe_dump(facts))
     node = bench.start(emotion_model=str(tmp_path / 'bare'))
-    assert node._saliency is None
+    assert saliency_of(node) is None
     assert not node.get_publishers_info_by_topic('/face_affect/saliency')
-    bench.send()
-    assert bench.published(1)
+    bench.answered()
 
 
 def test_up_and_down_gives_the_topic_back(bench: Bench) -> None:
@@ -154,7 +95,7 @@ def test_up_and_down_gives_the_topic_back(bench: Bench) -> None:
     for _ in range(3):
         assert node.trigger_deactivate() == SUCCESS
         assert node.trigger_cleanup() == SUCCESS
-        assert node._saliency is None
+        assert saliency_of(node) is None
         assert not node.get_publishers_info_by_topic('/face_affect/saliency')
         assert node.trigger_configure() == SUCCESS
         assert node.trigger_activate() == SUCCESS
@@ -188,17 +129,18 @@ def face(number: int, label: str, tracked_for: float) -> Face:
 def test_under_load_the_youngest_come_first(bench: Bench) -> None:
     node = bench.start(saliency_task='emotion')
     stub = StubSaliency()
-    output = SaliencyOutput(node, stub, task='emotion', annotated=None)   # type: ignore[arg-type]
+    output = SaliencyOutput(node, stub, task='emotion',   # type: ignore[arg-type]
+                            annotated=AnnotatedOutput(node))
     try:
         faces = [face(1, 'happy', 9.0), face(2, 'unknown', 5.0), face(3, 'neutral', 0.1)]
-        job = Job(np.zeros((60, 60, 3), np.uint8), faces, Header(), annotated=False)
+        job = Job(Result(np.zeros((60, 60, 3), np.uint8), faces, Header(), 1.0), annotated=False)
         assert list(output._heats(job)) == ['f3', 'f2', 'f1']
         # the label that was given is explained; for unknown, the most probable one
         assert stub.labels == [6, 4, 3]
-        assert output.counts == {'saliency maps': 3, 'saliency maps left out': 0}
+        assert output.counts() == {'saliency maps': 3, 'saliency maps left out': 0}
         output._worker = SimpleNamespace(waiting=True)   # type: ignore[assignment]
         assert list(output._heats(job)) == ['f3']
-        assert output.counts == {'saliency maps': 4, 'saliency maps left out': 2}
+        assert output.counts() == {'saliency maps': 4, 'saliency maps left out': 2}
         output._worker = None
     finally:
         output.close()

@@ -6,15 +6,17 @@ from typing import Any
 import numpy as np
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image
-from std_msgs.msg import Header
 
 from face_affect_ros.affect.annotate import annotate, caption
 from face_affect_ros.affect.crop import extract_crop, face_matrix
+from face_affect_ros.affect.pipeline import AffectPipeline
 from face_affect_ros.affect.saliency import Saliency
 from face_affect_ros.affect.saliency_view import grid, heat_on_image, overlay, tile, to_bgr
-from face_affect_ros.affect.types import LABELS, UNKNOWN, Face, FloatArray, ImageArray
+from face_affect_ros.affect.types import LABELS, UNKNOWN, FloatArray, ImageArray
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.image_conversion import to_message
+from face_affect_ros.nodes.outputs.annotated import AnnotatedOutput
+from face_affect_ros.nodes.outputs.base import Output, Result
 from face_affect_ros.nodes.worker import Worker
 
 #: The maps stand back behind the faces of the next image.
@@ -25,13 +27,11 @@ NICENESS = 10
 class Job:
     """One image with its faces; annotated: whether the annotated image is wanted as well."""
 
-    image: ImageArray
-    faces: list[Face]
-    header: Header
+    result: Result
     annotated: bool
 
 
-class SaliencyOutput:
+class SaliencyOutput(Output):
     """Draws and publishes heat maps in a thread of its own, so that ~/faces never waits.
 
     At most one map a face and image. Where a newer image waits, the youngest tracks have got
@@ -39,13 +39,16 @@ class SaliencyOutput:
     """
 
     def __init__(self, node: LifecycleNode, saliency: Saliency, *, task: str,
-                 annotated: Any) -> None:
-        """Offer the topic. task: which decision to explain. annotated: publisher of images."""
-        self._node, self._saliency, self._task = node, saliency, task
+                 annotated: AnnotatedOutput) -> None:
+        """Offer the topic. task: which decision to explain. annotated: gets the heat, if asked."""
+        super().__init__(node)
+        self._saliency, self._task = saliency, task
         self._annotated = annotated
-        self._publisher = node.create_lifecycle_publisher(Image, '~/saliency', qos.image_output())
+        annotated.with_heat = True
+        self._publisher = self.publisher(Image, '~/saliency', qos.image_output(),
+                                         qos_overriding_options=qos.overridable())
         self._worker: Worker[Job] | None = None
-        self.counts = {'saliency maps': 0, 'saliency maps left out': 0}
+        self._counts = {'saliency maps': 0, 'saliency maps left out': 0}
 
     def start(self) -> None:
         """Begin to work."""
@@ -57,34 +60,29 @@ class SaliencyOutput:
             self._worker.stop()
             self._worker = None
 
-    def close(self) -> None:
-        """Take the topic back."""
-        self.stop()
-        self._node.destroy_publisher(self._publisher)
+    def counts(self) -> dict[str, int]:
+        """Return the numbers of maps drawn and left out."""
+        return dict(self._counts)
 
-    def put(self, image: ImageArray, faces: list[Face], header: Header, *,
-            annotated: bool) -> None:
-        """Queue an image if somebody listens; it replaces one that waits.
-
-        annotated: the annotated image is wanted too, with the heat in it.
-        """
-        worker = self._worker
-        if worker is not None and (annotated or self._publisher.get_subscription_count()):
-            worker.put(Job(image, faces, header, annotated))
+    def put(self, result: Result) -> None:
+        """Queue an image if somebody looks; it replaces one that waits."""
+        annotated = self._annotated.wants_heat()
+        if self._worker is not None and (annotated or self._publisher.get_subscription_count()):
+            self._worker.put(Job(result, annotated))
 
     def _work(self, job: Job) -> None:
         try:
             self._publish(job, self._heats(job))
         except Exception as error:   # the faces are out, and they are what matters
-            if self._node.context.ok():
-                self._node.get_logger().error(
+            if self.node.context.ok():
+                self.node.get_logger().error(
                     f'no saliency: {type(error).__name__}: {error}', throttle_duration_sec=5.0)
 
     def _heats(self, job: Job) -> dict[str, tuple[ImageArray, FloatArray]]:
         """Return crop and heat by track id, those of the youngest tracks first."""
-        mode = self._node.get_parameter('saliency_mode').value
+        mode = self.node.get_parameter('saliency_mode').value
         heats: dict[str, tuple[ImageArray, FloatArray]] = {}
-        for face in sorted(job.faces, key=lambda face: face.tracked_for):
+        for face in sorted(job.result.faces, key=lambda face: face.tracked_for):
             estimate = face.estimates.get(self._task)
             if estimate is None:
                 continue
@@ -93,26 +91,41 @@ class SaliencyOutput:
             labels = LABELS[self._task]
             label = (int(np.argmax(estimate.probabilities)) if estimate.label == UNKNOWN
                      else labels.index(estimate.label))
-            crop = extract_crop(job.image, face, self._saliency.card.crop)
+            crop = extract_crop(job.result.image, face, self._saliency.card.crop)
             heats[face.id] = crop, self._saliency.heat(crop, label, task=self._task, mode=mode)
-        self.counts['saliency maps'] += len(heats)
-        self.counts['saliency maps left out'] += len(job.faces) - len(heats)
+        self._counts['saliency maps'] += len(heats)
+        self._counts['saliency maps left out'] += len(job.result.faces) - len(heats)
         return heats
 
     def _publish(self, job: Job, heats: dict[str, tuple[ImageArray, FloatArray]]) -> None:
         if self._publisher.get_subscription_count():
             tiles = []
-            for face in job.faces:
+            for face in job.result.faces:
                 if face.id in heats:
                     crop, heat = heats[face.id]
                     picture = to_bgr(crop)
                     tiles.append(tile([picture, overlay(picture, heat)],
                                       [face.id, caption(face, (self._task,))[0]]))
-            self._publisher.publish(to_message(grid(tiles), 'bgr8', job.header))
+            self._publisher.publish(to_message(grid(tiles), 'bgr8', job.result.header))
         if job.annotated:
-            picture = annotate(job.image, [])
-            for face in job.faces:
+            picture = annotate(job.result.image, [])
+            for face in job.result.faces:
                 if face.id in heats:
                     heat_on_image(picture, heats[face.id][1],
                                   face_matrix(face, self._saliency.card.crop))
-            self._annotated.publish(to_message(annotate(picture, job.faces), 'bgr8', job.header))
+            self._annotated.publish(annotate(picture, job.result.faces), job.result.header)
+
+
+def make_saliency(node: LifecycleNode, pipeline: AffectPipeline, values: dict[str, Any],
+                  annotated: AnnotatedOutput) -> SaliencyOutput | None:
+    """Return the topic ~/saliency, None where the model has no gradients."""
+    task = values['saliency_task']
+    for classifier in reversed(pipeline.classifiers):
+        if task in (head.task for head in classifier.heads):
+            if 'saliency' not in classifier.card.facts:
+                node.get_logger().info(f"no ~/saliency: model '{classifier.card.name}' was "
+                                       'exported without --saliency')
+                return None
+            saliency = Saliency(classifier.card, num_threads=values['num_threads'])
+            return SaliencyOutput(node, saliency, task=task, annotated=annotated)
+    return None

@@ -1,0 +1,70 @@
+"""How each person looked over some time, as the buffered mode of the paper's robot."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from face_affect_ros.affect.model_store import Head
+from face_affect_ros.affect.types import UNKNOWN, UNSURE, Estimate, Face, FloatArray
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One face over several images.
+
+    face: as last seen, its estimates those of the mean probabilities. images: that showed it.
+    judged: by task, the images in which the task's network could judge it.
+    """
+
+    face: Face
+    images: int
+    judged: dict[str, int]
+
+
+@dataclass
+class _Sum:
+    face: Face
+    images: int = 0
+    judged: dict[str, int] = field(default_factory=dict)
+    sums: dict[str, FloatArray] = field(default_factory=dict)
+
+
+class Observation:
+    """Averages each track's probabilities over the images in which the face could be judged."""
+
+    def __init__(self, heads: Mapping[str, Head]) -> None:
+        """Start without faces; heads: by task, for their labels and thresholds."""
+        self._heads = heads
+        self._faces: dict[str, _Sum] = {}
+        self.images = 0
+
+    def add(self, faces: Sequence[Face]) -> None:
+        """Add the faces of one image."""
+        self.images += 1
+        for face in faces:
+            entry = self._faces.setdefault(face.id, _Sum(face))
+            entry.face = face
+            entry.images += 1
+            for task, estimate in face.estimates.items():
+                if estimate.reason in ('', UNSURE):
+                    entry.judged[task] = entry.judged.get(task, 0) + 1
+                    entry.sums[task] = entry.sums.get(task, 0.0) + estimate.probabilities
+
+    def faces(self) -> list[Observed]:
+        """Return what is known so far, the face of the most images first."""
+        found = sorted(self._faces.values(), key=lambda entry: (-entry.images, entry.face.id))
+        return [Observed(replace(entry.face, estimates={
+            task: self._mean(task, estimate, entry)
+            for task, estimate in entry.face.estimates.items()}), entry.images, dict(entry.judged))
+            for entry in found]
+
+    def _mean(self, task: str, last: Estimate, entry: _Sum) -> Estimate:
+        if task not in entry.sums:
+            return last
+        head = self._heads[task]
+        mean = np.asarray(entry.sums[task] / entry.judged[task], np.float32)
+        best = int(np.argmax(mean))
+        known = bool(mean[best] >= head.threshold)
+        return Estimate(head.labels[best] if known else UNKNOWN, float(mean[best]), mean,
+                        '' if known else UNSURE)

@@ -1,0 +1,42 @@
+"""The topic ~/image_annotated: the image with the faces drawn in."""
+
+from rclpy.lifecycle import LifecycleNode
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from face_affect_ros.affect.annotate import annotate
+from face_affect_ros.affect.types import ImageArray
+from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.image_conversion import to_message
+from face_affect_ros.nodes.outputs.base import Output, Result
+
+
+class AnnotatedOutput(Output):
+    """Draws the faces while somebody looks."""
+
+    def __init__(self, node: LifecycleNode) -> None:
+        """Offer the topic."""
+        super().__init__(node)
+        self._publisher = self.publisher(Image, '~/image_annotated', qos.image_output(),
+                                         qos_overriding_options=qos.overridable())
+        #: Whether another output draws the heat of ~/saliency in, and publishes the image.
+        self.with_heat = False
+
+    def wanted(self) -> bool:
+        """Return whether somebody looks, and may."""
+        return bool(self.node.get_parameter('annotate').value
+                    and self._publisher.get_subscription_count())
+
+    def wants_heat(self) -> bool:
+        """Return whether somebody looks who shall see the heat."""
+        return self.with_heat and self.wanted() and bool(
+            self.node.get_parameter('annotate_saliency').value)
+
+    def publish(self, picture: ImageArray, header: Header) -> None:
+        """Publish a (H, W, 3) BGR uint8 picture under the image's header."""
+        self._publisher.publish(to_message(picture, 'bgr8', header))
+
+    def put(self, result: Result) -> None:
+        """Publish the image with the faces, unless the heat is to be drawn in first."""
+        if self.wanted() and not self.wants_heat():
+            self.publish(annotate(result.image, result.faces), result.header)

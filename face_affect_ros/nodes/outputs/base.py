@@ -1,0 +1,75 @@
+"""What the node makes of each image's faces, beside ~/faces itself."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.lifecycle import LifecycleNode
+from rclpy.publisher import Publisher
+from std_msgs.msg import Header
+
+from face_affect_ros.affect.types import Face, ImageArray
+
+
+@dataclass(frozen=True)
+class Result:
+    """The faces of one image.
+
+    image: (H, W) grey or (H, W, 3) BGR uint8, not to be written to. faces: oldest track first.
+    header: the image's own. stamp: its time in seconds.
+    """
+
+    image: ImageArray
+    faces: list[Face]
+    header: Header
+    stamp: float
+
+    @property
+    def width(self) -> int:
+        """Return the image's width in pixels."""
+        return int(self.image.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Return the image's height in pixels."""
+        return int(self.image.shape[0])
+
+
+class Output:
+    """One of those things; made when the node is configured, closed when it is cleaned up.
+
+    What nobody subscribes to is not computed.
+    """
+
+    def __init__(self, node: LifecycleNode) -> None:
+        """Begin without publishers."""
+        self.node = node
+        self._publishers: list[Publisher] = []
+
+    def publisher(self, *arguments: Any, **keywords: Any) -> Any:
+        """Return a publisher as of create_lifecycle_publisher, given back by `close`."""
+        made = self.node.create_lifecycle_publisher(*arguments, **keywords)
+        self._publishers.append(made)
+        return made
+
+    def start(self) -> None:
+        """Begin to work: the node is being activated."""
+
+    def put(self, result: Result) -> None:
+        """Make what is to be made of one image; runs in the node's worker, must be quick.
+
+        What it raises is logged, and costs this output of this image only.
+        """
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Pause: the node is being deactivated, its worker has ended."""
+
+    def close(self) -> None:
+        """Take the topics back."""
+        self.stop()
+        while self._publishers:
+            self.node.destroy_lifecycle_publisher(self._publishers.pop())
+
+    def counts(self) -> dict[str, int]:
+        """Return numbers for /diagnostics by name."""
+        return {}

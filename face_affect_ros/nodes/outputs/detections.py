@@ -1,0 +1,89 @@
+"""The topic ~/detections: the faces as standard vision_msgs, and what their class ids mean."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from geometry_msgs.msg import Point, PoseWithCovariance
+from rclpy.lifecycle import LifecycleNode
+from vision_msgs.msg import (
+    Detection2D,
+    Detection2DArray,
+    LabelInfo,
+    ObjectHypothesis,
+    ObjectHypothesisWithPose,
+    VisionClass,
+    VisionInfo,
+)
+
+from face_affect_ros.affect.boxes import whole_pixels
+from face_affect_ros.affect.types import LABELS, UNKNOWN, Face, Position
+from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.outputs.base import Output, Result
+
+#: By class id, which vision_msgs writes as a number in a string.
+CLASSES = ('face', *(label for labels in LABELS.values() for label in labels))
+
+
+def to_detections(result: Result) -> Detection2DArray:
+    """Return the faces of an image as detections; every header is the image's own."""
+    return Detection2DArray(header=result.header, detections=[
+        _detection(face, result) for face in result.faces])
+
+
+def to_label_info(threshold: float) -> LabelInfo:
+    """Return the names of the class ids; threshold: the detector's."""
+    return LabelInfo(class_map=[VisionClass(class_id=number, class_name=name)
+                                for number, name in enumerate(CLASSES)], threshold=threshold)
+
+
+def _detection(face: Face, result: Result) -> Detection2D:
+    """Return a face: its first hypothesis is that it is one, the others are its known labels."""
+    detection = Detection2D(header=result.header, id=face.id)
+    said = [('face', face.score), *((each.label, each.confidence)
+                                    for each in face.estimates.values() if each.label != UNKNOWN)]
+    detection.results = [ObjectHypothesisWithPose(
+        hypothesis=ObjectHypothesis(class_id=str(CLASSES.index(label)), score=float(score)),
+        pose=_pose(face.position)) for label, score in said]
+    x, y, width, height = whole_pixels(face.box)
+    detection.bbox.center.position.x = x + width / 2
+    detection.bbox.center.position.y = y + height / 2
+    detection.bbox.size_x, detection.bbox.size_y = float(width), float(height)
+    return detection
+
+
+def _pose(position: Position | None) -> PoseWithCovariance:
+    """Return where a face is; how it is turned is not known, which the covariance says."""
+    pose = PoseWithCovariance()
+    covariance = np.zeros((6, 6))
+    if position is not None:
+        pose.pose.position = Point(**dict(zip('xyz', position.point.tolist())))
+        covariance[:3, :3] = position.covariance
+        covariance[3:, 3:] = np.pi**2 * np.eye(3)
+    pose.covariance = covariance.reshape(-1)
+    return pose
+
+
+class DetectionsOutput(Output):
+    """Publishes the detections while somebody listens, and their classes once and for all."""
+
+    def __init__(self, node: LifecycleNode, *, models: Sequence[str], threshold: float) -> None:
+        """Offer the topics. models: names of the networks. threshold: the detector's."""
+        super().__init__(node)
+        self._publisher = self.publisher(Detection2DArray, '~/detections', qos.results(),
+                                         qos_overriding_options=qos.overridable())
+        self._infos = [(self.publisher(VisionInfo, '~/vision_info', qos.latched()), VisionInfo(
+                            method=', '.join(models), database_version=1,
+                            database_location=node.resolve_topic_name('~/label_info'))),
+                       (self.publisher(LabelInfo, '~/label_info', qos.latched()),
+                        to_label_info(threshold))]
+
+    def start(self) -> None:
+        """Say what the class ids mean; whoever subscribes later hears it too."""
+        for publisher, message in self._infos:
+            message.header.stamp = self.node.get_clock().now().to_msg()
+            publisher.publish(message)
+
+    def put(self, result: Result) -> None:
+        """Publish the faces of one image."""
+        if self._publisher.get_subscription_count():
+            self._publisher.publish(to_detections(result))

@@ -1,0 +1,39 @@
+"""The topic ~/events: who came, who left, whose expression changed."""
+
+from face_affect_msgs.msg import FaceEvent
+from rclpy.lifecycle import LifecycleNode
+from std_msgs.msg import Header
+
+from face_affect_ros.affect.events import Event, Events
+from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.messages import to_face_message
+from face_affect_ros.nodes.outputs.base import Output, Result
+
+
+class EventsOutput(Output):
+    """Publishes the events of each image; few and small, so that they are always computed."""
+
+    def __init__(self, node: LifecycleNode) -> None:
+        """Offer the topic."""
+        super().__init__(node)
+        self._publisher = self.publisher(FaceEvent, '~/events', qos.results(),
+                                         qos_overriding_options=qos.overridable())
+        self._events = Events(hold=0.0, timeout=0.0)
+        self._header = Header()
+
+    def put(self, result: Result) -> None:
+        """Publish what has happened with this image."""
+        self._events.hold = self.node.get_parameter('event_hold').value
+        self._events.timeout = self.node.get_parameter('track_timeout').value
+        self._header = result.header
+        self._publish(self._events(result.faces, result.stamp))
+
+    def stop(self) -> None:
+        """Let everybody leave: who is there when the node works again cannot be known."""
+        self._publish(self._events.end())
+
+    def _publish(self, events: list[Event]) -> None:
+        for event in events:
+            self._publisher.publish(FaceEvent(
+                header=self._header, type=event.type, face=to_face_message(event.face),
+                previous_emotion=event.previous_emotion))

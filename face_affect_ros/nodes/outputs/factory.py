@@ -1,0 +1,48 @@
+"""The outputs that the parameters ask for and the installed packages allow."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from rclpy.lifecycle import LifecycleNode
+
+from face_affect_ros.affect.pipeline import AffectPipeline
+from face_affect_ros.nodes.outputs.annotated import AnnotatedOutput
+from face_affect_ros.nodes.outputs.base import Output
+from face_affect_ros.nodes.outputs.events import EventsOutput
+from face_affect_ros.nodes.outputs.markers import MarkersOutput
+from face_affect_ros.nodes.outputs.observe import ObserveOutput
+from face_affect_ros.nodes.outputs.saliency import make_saliency
+
+
+def make_outputs(node: LifecycleNode, pipeline: AffectPipeline,
+                 values: dict[str, Any]) -> list[Output]:
+    """Return the outputs of a configured node; values: its parameters by name."""
+    annotated = AnnotatedOutput(node)
+    models = [pipeline.detector.name, *(each.card.name for each in pipeline.classifiers)]
+    saliency = make_saliency(node, pipeline, values, annotated)
+    return [
+        EventsOutput(node),
+        ObserveOutput(node, pipeline.heads),
+        *_where_installed(node, '~/detections', 'vision_msgs', lambda: _module(
+            'detections').DetectionsOutput(node, models=models, threshold=values['min_score'])),
+        MarkersOutput(node),
+        annotated,
+        *([saliency] if saliency else []),
+    ]
+
+
+def _module(name: str) -> Any:
+    return import_module(f'face_affect_ros.nodes.outputs.{name}')
+
+
+def _where_installed(node: LifecycleNode, what: str, package: str,
+                     make: Callable[[], Output]) -> list[Output]:
+    """Return an output whose messages are of an optional package, nothing where that lacks."""
+    try:
+        return [make()]
+    except ModuleNotFoundError as error:
+        if (error.name or '').split('.')[0] != package:
+            raise
+        node.get_logger().info(f'no {what}: the package {package} is not installed')
+        return []

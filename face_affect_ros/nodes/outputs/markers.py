@@ -1,0 +1,96 @@
+"""The topic ~/markers: the faces in space, for rviz2 and Foxglove."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from builtin_interfaces.msg import Duration
+from geometry_msgs.msg import Point, Pose, Vector3
+from rclpy.lifecycle import LifecycleNode
+from std_msgs.msg import ColorRGBA, Header
+from visualization_msgs.msg import Marker, MarkerArray
+
+from face_affect_ros.affect.annotate import caption, colour_of
+from face_affect_ros.affect.types import Face, Position
+from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.outputs.base import Output, Result
+
+#: An adult's head is about this wide, deep and high, metres (ANSUR).
+HEAD = 0.16, 0.19, 0.23
+TEXT_HEIGHT = 0.08
+#: Markers of a node that has died vanish after this time, seconds.
+LIFETIME = 2
+HEAD_SHAPE, UNCERTAINTY, TEXT = 'heads', 'uncertainty', 'labels'
+
+
+def to_markers(faces: Iterable[Face], header: Header,
+               numbers: dict[str, int]) -> list[Marker]:
+    """Return the markers of all faces whose position is known.
+
+    Of each a head, a line of one standard deviation to and fro along the view, and what the
+    networks say. numbers: marker ids by track id, one for each of the faces.
+    """
+    markers = []
+    for face in faces:
+        if face.position is None:
+            continue
+        blue, green, red = colour_of(face.id)
+        colour = ColorRGBA(r=red / 255, g=green / 255, b=blue / 255, a=0.6)
+        head = _marker(HEAD_SHAPE, Marker.SPHERE, face, header, numbers, colour)
+        head.scale = Vector3(x=HEAD[0], y=HEAD[2], z=HEAD[1])   # y is down: a head's height
+        head.pose = Pose(position=_point(face.position.point))
+        line = _marker(UNCERTAINTY, Marker.LINE_LIST, face, header, numbers, colour)
+        line.scale.x = 0.01
+        line.points = [_point(end) for end in _reach(face.position)]
+        text = _marker(TEXT, Marker.TEXT_VIEW_FACING, face, header, numbers,
+                       ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0))
+        above = face.position.point - [0.0, HEAD[2], 0.0]
+        text.pose = Pose(position=_point(above))
+        text.scale.z = TEXT_HEIGHT
+        text.text = '\n'.join([*caption(face), f'{np.linalg.norm(face.position.point):.1f} m'])
+        markers += [head, line, text]
+    return markers
+
+
+def _marker(namespace: str, kind: int, face: Face, header: Header, numbers: dict[str, int],
+            colour: ColorRGBA) -> Marker:
+    return Marker(header=header, ns=namespace, id=numbers[face.id], type=kind,
+                  action=Marker.ADD, color=colour, lifetime=Duration(sec=LIFETIME))
+
+
+def _reach(position: Position) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points one standard deviation before and behind a position."""
+    values, vectors = np.linalg.eigh(position.covariance)
+    spread = np.sqrt(values[-1]) * vectors[:, -1]
+    return position.point - spread, position.point + spread
+
+
+def _point(xyz: np.ndarray) -> Point:
+    return Point(**dict(zip('xyz', xyz.tolist())))
+
+
+class MarkersOutput(Output):
+    """Publishes the markers while somebody looks, and takes away those of faces that are gone."""
+
+    def __init__(self, node: LifecycleNode) -> None:
+        """Offer the topic."""
+        super().__init__(node)
+        self._publisher = self.publisher(MarkerArray, '~/markers', qos.results(),
+                                         qos_overriding_options=qos.overridable())
+        self._numbers: dict[str, int] = {}
+        self._next = 0
+
+    def put(self, result: Result) -> None:
+        """Publish the markers of one image; the calibration must be known."""
+        if not self._publisher.get_subscription_count():
+            return
+        seen = {face.id for face in result.faces if face.position is not None}
+        for face in sorted(seen - self._numbers.keys()):
+            self._numbers[face] = self._next
+            self._next += 1
+        markers = to_markers(result.faces, result.header, self._numbers)
+        for face in self._numbers.keys() - seen:
+            number = self._numbers.pop(face)
+            markers += [Marker(header=result.header, ns=namespace, id=number,
+                               action=Marker.DELETE)
+                        for namespace in (HEAD_SHAPE, UNCERTAINTY, TEXT)]
+        self._publisher.publish(MarkerArray(markers=markers))

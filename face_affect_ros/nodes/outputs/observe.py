@@ -1,0 +1,150 @@
+"""The action ~/observe: how the people in view look over some time."""
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from face_affect_msgs.action import Observe
+from face_affect_msgs.msg import FaceObservation
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode
+
+from face_affect_ros.affect.model_store import Head
+from face_affect_ros.affect.observation import Observation
+from face_affect_ros.nodes.messages import to_face_message
+from face_affect_ros.nodes.outputs.base import Output, Result
+
+#: Seconds between two looks at the clock: a goal must end without images too.
+PERIOD = 0.1
+
+
+class DeferredServer(ActionServer):
+    """Leaves executing goals to their owner until they have a result.
+
+    A goal that is awaited in a coroutine costs a whole core in rclpy up to Jazzy, whose executors
+    poll it; one that is waited for in a callback stops a single-threaded executor.
+    """
+
+    def notify_execute(self, goal_handle: ServerGoalHandle, execute_callback: Any) -> None:
+        """Do nothing: the goal is executing, and `finish` will end it."""
+
+    def finish(self, goal_handle: ServerGoalHandle, ending: Any) -> None:
+        """Let the executor call `ending`, which returns the result; from any thread."""
+        super().notify_execute(goal_handle, ending)
+
+
+class Goal:
+    """One client's goal and what has been seen for it."""
+
+    def __init__(self, handle: ServerGoalHandle, heads: Mapping[str, Head], now: float) -> None:
+        """Start at a time in seconds."""
+        self.handle = handle
+        self.observation = Observation(heads)
+        self._started = now
+
+    def over(self, now: float) -> bool:
+        """Return whether the goal has come to its end, or has been cancelled."""
+        self._started = min(self._started, now)   # simulated time may jump back
+        wanted = self.handle.request
+        return bool(self.handle.is_cancel_requested
+                    or (wanted.images and self.observation.images >= wanted.images)
+                    or (wanted.duration > 0.0 and now - self._started >= wanted.duration))
+
+    def faces(self) -> list[FaceObservation]:
+        """Return what has been seen so far."""
+        return [FaceObservation(face=to_face_message(each.face), images=each.images,
+                                emotion_images=each.judged.get('emotion', 0),
+                                gender_images=each.judged.get('gender', 0))
+                for each in self.observation.faces()]
+
+
+class ObserveOutput(Output):
+    """Serves the action while the node is active."""
+
+    def __init__(self, node: LifecycleNode, heads: Mapping[str, Head]) -> None:
+        """Offer the action; heads: of the pipeline, by task."""
+        super().__init__(node)
+        self._heads = heads
+        self._goals: list[Goal] = []
+        self._lock = threading.Lock()
+        self._active = False
+        self._server = DeferredServer(
+            node, Observe, '~/observe', execute_callback=lambda handle: Observe.Result(),
+            goal_callback=self._ask, handle_accepted_callback=self._accept,
+            cancel_callback=lambda handle: CancelResponse.ACCEPT)
+        self._timer = node.create_timer(PERIOD, self._end_some,
+                                        clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._timer.cancel()
+
+    def start(self) -> None:
+        """Accept goals."""
+        self._active = True
+
+    def put(self, result: Result) -> None:
+        """Add the faces of one image to all goals."""
+        with self._lock:
+            for goal in self._goals:
+                goal.observation.add(result.faces)
+                goal.handle.publish_feedback(Observe.Feedback(
+                    images=goal.observation.images, faces=goal.faces()))
+        self._end_some()
+
+    def stop(self) -> None:
+        """Abort the goals with what they have got."""
+        self._active = False
+        self._timer.cancel()
+        with self._lock:
+            goals, self._goals = self._goals, []
+        for goal in goals:
+            goal.handle.abort()
+            self._finish(goal)
+
+    def close(self) -> None:
+        """Take the action back."""
+        super().close()
+        self.node.destroy_timer(self._timer)
+        self._server.destroy()
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of goals at work."""
+        return {'observe goals': len(self._goals)}
+
+    def _ask(self, wanted: Observe.Goal) -> GoalResponse:
+        why = ''
+        if not self._active:
+            why = 'the node is not active'
+        elif not (wanted.duration > 0.0 or wanted.images):
+            why = 'neither a duration nor a number of images is given'
+        if why:
+            self.node.get_logger().warning(f'~/observe: goal rejected: {why}')
+            return GoalResponse.REJECT
+        return GoalResponse.ACCEPT
+
+    def _accept(self, handle: ServerGoalHandle) -> None:
+        handle.execute()
+        with self._lock:
+            self._goals.append(Goal(handle, self._heads, self._now()))
+        self._timer.reset()
+
+    def _end_some(self) -> None:
+        now = self._now()
+        with self._lock:
+            over = [goal for goal in self._goals if goal.over(now)]
+            self._goals = [goal for goal in self._goals if goal not in over]
+            if not self._goals:
+                self._timer.cancel()
+        for goal in over:
+            if goal.handle.is_cancel_requested:
+                goal.handle.canceled()
+            else:
+                goal.handle.succeed()
+            self._finish(goal)
+
+    def _finish(self, goal: Goal) -> None:
+        result = Observe.Result(images=goal.observation.images, faces=goal.faces())
+        self._server.finish(goal.handle, lambda handle: result)
+
+    def _now(self) -> float:
+        return float(self.node.get_clock().now().nanoseconds) * 1e-9

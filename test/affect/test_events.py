@@ -1,0 +1,71 @@
+"""Events: told once, in order, and never of a flicker."""
+
+from faces import face
+
+from face_affect_ros.affect.events import APPEARED, EMOTION_CHANGED, LEFT, Event, Events
+
+
+def told(events: list[Event]) -> list[tuple[str, str]]:
+    """Return type and id of each event."""
+    return [(event.type, event.face.id) for event in events]
+
+
+def test_a_face_appears_when_it_has_stayed_and_leaves_when_it_is_gone() -> None:
+    events = Events(hold=0.5, timeout=1.0)
+    assert events([face('a')], 10.0) == []
+    assert events([face('a')], 10.4) == []
+    assert told(events([face('a')], 10.5)) == [(APPEARED, 'a')]
+    assert events([face('a')], 10.6) == []
+    assert events([], 11.5) == []
+    assert told(events([], 11.7)) == [(LEFT, 'a')]
+    assert events([], 20.0) == []
+
+
+def test_a_face_that_is_seen_for_a_moment_is_no_event_at_all() -> None:
+    events = Events(hold=0.5, timeout=1.0)
+    events([face('a')], 0.0)
+    assert events([], 3.0) == []
+
+
+def test_an_expression_must_last_to_be_told_of() -> None:
+    events = Events(hold=0.5, timeout=1.0)
+    events([face('a', 'neutral')], 0.0)
+    assert told(events([face('a', 'neutral')], 0.5)) == [(APPEARED, 'a')]
+    # A flicker, however often, is none.
+    for step in range(20):
+        label = ('happy', 'neutral')[step % 2]
+        assert events([face('a', label)], 0.6 + 0.1 * step) == []
+    assert events([face('a', 'happy')], 2.6) == []
+    assert events([face('a', 'happy')], 3.0) == []
+    [event] = events([face('a', 'happy')], 3.1)
+    assert (event.type, event.previous_emotion) == (EMOTION_CHANGED, 'neutral')
+    assert event.face.estimates['emotion'].label == 'happy'
+    assert events([face('a', 'happy')], 4.0) == []
+
+
+def test_unknown_is_an_expression_too() -> None:
+    events = Events(hold=0.0, timeout=1.0)
+    assert told(events([face('a', 'happy')], 0.0)) == [(APPEARED, 'a')]
+    [event] = events([face('a', 'unknown')], 0.1)
+    assert (event.type, event.previous_emotion) == (EMOTION_CHANGED, 'happy')
+
+
+def test_each_who_appeared_leaves_once_at_the_end() -> None:
+    events = Events(hold=0.5, timeout=1.0)
+    events([face('a')], 0.0)
+    events([face('a'), face('b')], 0.6)
+    assert told(events.end()) == [(LEFT, 'a')]   # b had not been told of
+    assert events.end() == []
+
+
+def test_when_time_jumps_back_everybody_has_left() -> None:
+    events = Events(hold=0.0, timeout=1.0)
+    events([face('a')], 100.0)
+    assert told(events([face('b')], 5.0)) == [(LEFT, 'a'), (APPEARED, 'b')]
+    assert told(events([face('b')], 4.5)) == []   # a little disorder is none
+
+
+def test_without_expressions_faces_come_and_go_all_the_same() -> None:
+    events = Events(hold=0.0, timeout=1.0)
+    assert told(events([face('a', estimates={})], 0.0)) == [(APPEARED, 'a')]
+    assert told(events([], 2.0)) == [(LEFT, 'a')]

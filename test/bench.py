@@ -1,0 +1,99 @@
+"""A node face_affect under test in this process, a camera for it, and all that it publishes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from face_affect_msgs.msg import FaceAffectArray
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+from support import spin_until
+
+from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.face_affect_node import FaceAffectNode
+from face_affect_ros.nodes.image_conversion import to_message
+
+SUCCESS = TransitionCallbackReturn.SUCCESS
+
+
+def stamped(sec: int) -> Header:
+    """Return a header of this second."""
+    header = Header(frame_id='camera_optical')
+    header.stamp.sec, header.stamp.nanosec = sec, 42
+    return header
+
+
+class Bench:
+    """The node, its camera and its results; close it at the end."""
+
+    def __init__(self, ros: Any, portrait: np.ndarray) -> None:
+        """ros: the fixture. portrait: the image to send where a test gives none."""
+        self.ros, self.portrait = ros, portrait
+        self.nodes: list[FaceAffectNode] = []
+        self.sent = 0
+        node = ros.node
+        self.images = node.create_publisher(Image, 'image', qos.results())
+        self.compressed = node.create_publisher(CompressedImage, 'image/compressed', qos.results())
+        self.infos = node.create_publisher(CameraInfo, 'camera_info', qos.results())
+        self.faces: list[FaceAffectArray] = []
+        self.statuses: list[DiagnosticStatus] = []
+        node.create_subscription(FaceAffectArray, 'face_affect/faces', self.faces.append,
+                                 qos.results())
+        node.create_subscription(DiagnosticArray, '/diagnostics',
+                                 lambda message: self.statuses.extend(message.status),
+                                 qos.results())
+
+    def start(self, *, activate: bool = True, **values: Any) -> FaceAffectNode:
+        """Add a node with these parameters, configured and active."""
+        overrides = [Parameter(name, value=value) for name, value in
+                     {'diagnostics_period': 0.1, **values}.items()]
+        node = FaceAffectNode(context=self.ros.context, parameter_overrides=overrides)
+        self.nodes.append(node)
+        self.ros.add(node)
+        if activate:
+            assert node.trigger_configure() == SUCCESS
+            assert node.trigger_activate() == SUCCESS
+        return node
+
+    def close(self) -> None:
+        """End the worker threads of all nodes."""
+        for node in self.nodes:
+            node.close()
+
+    def watch(self, topic: str, kind: Any = Image, profile: Any = None) -> list[Any]:
+        """Subscribe to a topic of the node, and wait until it knows; return what will come."""
+        messages: list[Any] = []
+        topic = topic if topic.startswith('/') else f'/face_affect/{topic}'
+        self.ros.node.create_subscription(kind, topic, messages.append, profile or qos.results())
+        assert self.until(lambda: self.nodes[-1].count_subscribers(topic) == 1)
+        return messages
+
+    def until(self, condition: Callable[[], Any]) -> bool:
+        """Spin until the condition holds."""
+        return spin_until(self.ros.executor, lambda: bool(condition()))
+
+    def send(self, image: np.ndarray | None = None, sec: int = 0, *, sent_as: str = 'bgr8',
+             **changes: Any) -> Header:
+        """Publish one image once the node listens; a second after the last where none is given."""
+        assert self.until(self.images.get_subscription_count)
+        self.sent = sec or self.sent + 1
+        message = to_message(self.portrait if image is None else image, sent_as,
+                             stamped(self.sent))
+        for name, value in changes.items():
+            setattr(message, name, value)
+        self.images.publish(message)
+        return message.header
+
+    def answered(self, *arguments: Any, **keywords: Any) -> Header:
+        """Send an image, and spin until its faces are there."""
+        header = self.send(*arguments, **keywords)
+        assert self.until(lambda: any(each.header == header for each in self.faces))
+        return header
+
+    def status(self, level: bytes, text: str) -> bool:
+        """Spin until the diagnostics say so."""
+        return self.until(lambda: any(each.level == level and text in each.message
+                                      for each in self.statuses))

@@ -1,0 +1,27 @@
+"""Faces as the pipeline makes them, for tests that need no image."""
+
+from typing import Any
+
+import numpy as np
+
+from face_affect_ros.affect.types import EMOTIONS, UNKNOWN, UNSURE, Estimate, Face, Position
+
+
+def estimate(label: str, confidence: float = 0.8, reason: str = '') -> Estimate:
+    """Return an estimate of an expression; of 'unknown', happy is the most probable one."""
+    best = EMOTIONS.index('happy' if label == UNKNOWN else label)
+    probabilities = np.full(7, (1.0 - confidence) / 6, np.float32)
+    probabilities[best] = confidence
+    return Estimate(label, confidence, probabilities,
+                    reason or (UNSURE if label == UNKNOWN else ''))
+
+
+def face(name: str = 'f1', emotion: str = 'happy', *, z: float = 0.0, **changes: Any) -> Face:
+    """Return a face; z: its distance straight ahead in metres, 0 for no known position."""
+    position = (Position(np.array([0.0, 0.0, z]), np.diag([1e-4, 1e-4, 0.01 * z * z]))
+                if z else None)
+    values: dict[str, Any] = {
+        'id': name, 'box': np.float32([100, 80, 60, 70]), 'score': 0.9,
+        'landmarks': np.float32([[115, 105], [145, 105], [130, 120], [130, 135]]),
+        'estimates': {'emotion': estimate(emotion)}, 'tracked_for': 1.0, 'position': position}
+    return Face(**{**values, **changes})

@@ -1,0 +1,135 @@
+"""~/observe: as long as asked, for several at once, and never without an end."""
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
+
+from action_msgs.msg import GoalStatus  # noqa: E402
+from bench import SUCCESS, Bench  # noqa: E402
+from face_affect_msgs.action import Observe  # noqa: E402
+from rclpy.action import ActionClient  # noqa: E402
+
+
+class Client:
+    """One client with one goal."""
+
+    def __init__(self, bench: Bench, **wanted: Any) -> None:
+        """Ask, and wait for the answer."""
+        self._bench = bench
+        self.feedback: list[Any] = []
+        self._client = ActionClient(bench.ros.node, Observe, 'face_affect/observe')
+        assert bench.until(self._client.server_is_ready)
+        asked = self._client.send_goal_async(
+            Observe.Goal(**wanted), lambda message: self.feedback.append(message.feedback))
+        assert bench.until(asked.done)
+        self.goal = asked.result()
+        self.accepted = self.goal.accepted
+        self._result = self.goal.get_result_async() if self.accepted else None
+
+    def status(self) -> int:
+        """Wait for the end and return how it came."""
+        assert self._bench.until(self._result.done)
+        return int(self._result.result().status)
+
+    @property
+    def done(self) -> bool:
+        """Return whether the goal has ended."""
+        return bool(self._result.done())
+
+    @property
+    def result(self) -> Any:
+        """Return the result of a goal that has ended."""
+        return self._result.result().result
+
+
+def test_a_number_of_images(bench: Bench) -> None:
+    bench.start()
+    client = Client(bench, images=3)
+    for _ in range(5):
+        bench.answered()
+    assert client.status() == GoalStatus.STATUS_SUCCEEDED
+    result = client.result
+    assert result.images == 3
+    [seen] = result.faces
+    assert (seen.images, seen.emotion_images, seen.gender_images) == (3, 3, 3)
+    assert seen.face.id == bench.faces[0].faces[0].id
+    assert seen.face.emotion == 'happy'
+    mean = sum(message.faces[0].emotion_probabilities[3] for message in bench.faces[:3]) / 3
+    assert seen.face.emotion_probabilities[3] == pytest.approx(mean, abs=1e-5)
+    assert bench.until(lambda: len(client.feedback) == 3)
+    assert [each.images for each in client.feedback] == [1, 2, 3]
+    assert client.feedback[1].faces[0].images == 2
+
+
+def test_a_time_that_ends_without_an_image_too(bench: Bench) -> None:
+    bench.start()
+    client = Client(bench, duration=0.3)
+    assert client.status() == GoalStatus.STATUS_SUCCEEDED
+    assert (client.result.images, client.result.faces) == (0, [])
+
+
+def test_several_clients_at_once(bench: Bench) -> None:
+    node = bench.start()
+    first, second = Client(bench, images=2), Client(bench, images=3)
+    bench.answered()
+    third = Client(bench, images=1)
+    bench.answered()
+    assert third.status() == first.status() == GoalStatus.STATUS_SUCCEEDED
+    assert not second.done
+    bench.answered()
+    assert second.status() == GoalStatus.STATUS_SUCCEEDED
+    assert [each.result.images for each in (first, second, third)] == [2, 3, 1]
+    output = next(each for each in node._outputs if 'observe goals' in each.counts())
+    assert output.counts() == {'observe goals': 0}
+
+
+def test_a_cancelled_goal_ends_with_what_it_has(bench: Bench) -> None:
+    bench.start()
+    client = Client(bench, images=1000)
+    bench.answered()
+    cancelled = client.goal.cancel_goal_async()
+    assert bench.until(cancelled.done)
+    assert client.status() == GoalStatus.STATUS_CANCELED
+    assert client.result.images == 1 and len(client.result.faces) == 1
+
+
+def test_a_goal_is_executing_until_its_end(bench: Bench) -> None:
+    bench.start()
+    client = Client(bench, images=2)
+    bench.answered()
+    assert bench.until(lambda: client.goal.status == GoalStatus.STATUS_EXECUTING)
+
+
+def test_deactivation_aborts(bench: Bench) -> None:
+    node = bench.start()
+    client = Client(bench, images=1000)
+    bench.answered()
+    assert node.trigger_deactivate() == SUCCESS
+    assert client.status() == GoalStatus.STATUS_ABORTED
+    assert client.result.images == 1
+    assert not Client(bench, images=1).accepted
+    assert node.trigger_activate() == SUCCESS
+    again = Client(bench, images=1)
+    bench.answered()
+    assert again.status() == GoalStatus.STATUS_SUCCEEDED
+
+
+@pytest.mark.parametrize('wanted', [{}, {'duration': -1.0}, {'duration': float('nan')}])
+def test_a_goal_without_an_end_is_rejected(bench: Bench, wanted: dict[str, float],
+                                           capfd: Any) -> None:
+    bench.start()
+    assert not Client(bench, **wanted).accepted
+    assert 'neither a duration nor a number of images' in capfd.readouterr().err
+
+
+def test_without_goals_the_node_does_not_wake_for_them(bench: Bench) -> None:
+    node = bench.start()
+    output = next(each for each in node._outputs if 'observe goals' in each.counts())
+    assert output._timer.is_canceled()
+    client = Client(bench, images=1)
+    assert not output._timer.is_canceled()
+    bench.answered()
+    assert client.status() == GoalStatus.STATUS_SUCCEEDED
+    assert output._timer.is_canceled()

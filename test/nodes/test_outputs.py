@@ -1,0 +1,179 @@
+"""~/detections, ~/markers, ~/events: the same faces in other words."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
+
+from bench import SUCCESS, Bench, stamped  # noqa: E402
+from face_affect_msgs.msg import FaceEvent  # noqa: E402
+from faces import face  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
+
+from face_affect_ros.nodes import qos  # noqa: E402
+from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
+from face_affect_ros.nodes.outputs import Result, factory  # noqa: E402
+from face_affect_ros.nodes.outputs.markers import to_markers  # noqa: E402
+
+
+def calibrate(bench: Bench) -> None:
+    """Let the node know the camera."""
+    node = bench.nodes[-1]
+    bench.infos.publish(camera_info(640, 480, 60.0, stamped(1)))
+    assert bench.until(lambda: node._input.camera is not None)
+
+
+def test_detections_say_what_the_faces_say(bench: Bench) -> None:
+    vision_msgs = pytest.importorskip('vision_msgs.msg', reason='vision_msgs is not installed')
+    bench.start(gender_model='')
+    calibrate(bench)
+    detections = bench.watch('detections', vision_msgs.Detection2DArray)
+    infos = bench.watch('label_info', vision_msgs.LabelInfo, qos.latched())
+    methods = bench.watch('vision_info', vision_msgs.VisionInfo, qos.latched())
+    header = bench.answered()
+    assert bench.until(lambda: detections and infos and methods)
+    names = {str(each.class_id): each.class_name for each in infos[0].class_map}
+    assert len(names) == 10 and names['0'] == 'face'
+    assert methods[0].method == 'blazeface_back, emotion_mini_xception'
+    assert methods[0].database_location == '/face_affect/label_info'
+    [message], [seen] = detections[0].detections, bench.faces[-1].faces
+    assert detections[0].header == header and message.header == header
+    assert message.id == seen.id
+    said = [(names[each.hypothesis.class_id], each.hypothesis.score) for each in message.results]
+    assert said == [('face', pytest.approx(seen.score)),
+                    (seen.emotion, pytest.approx(seen.emotion_confidence))]
+    assert message.bbox.size_x == seen.roi.width
+    assert message.bbox.center.position.y == seen.roi.y_offset + seen.roi.height / 2
+    pose = message.results[0].pose
+    assert pose.pose.position == seen.position and seen.position.z > 0.2
+    np.testing.assert_allclose(pose.covariance.reshape(6, 6)[:3, :3].reshape(-1),
+                               seen.position_covariance)
+
+
+def test_an_unknown_label_is_no_hypothesis() -> None:
+    pytest.importorskip('vision_msgs', reason='vision_msgs is not installed')
+    from face_affect_ros.nodes.outputs.detections import to_detections
+    image = np.zeros((240, 320, 3), np.uint8)
+    message = to_detections(Result(image, [face(emotion='unknown')], stamped(3), 3.0))
+    [detection] = message.detections
+    assert [each.hypothesis.class_id for each in detection.results] == ['0']
+    assert not np.any(detection.results[0].pose.covariance)
+
+
+def test_without_vision_msgs_the_node_works_and_says_what_is_missing(
+        bench: Bench, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+    def lacking(name: str) -> Any:
+        raise ModuleNotFoundError("No module named 'vision_msgs'", name='vision_msgs')
+    monkeypatch.setattr(factory, '_module', lacking)
+    node = bench.start()
+    assert not node.get_publishers_info_by_topic('/face_affect/detections')
+    bench.answered()
+    assert 'no ~/detections: the package vision_msgs is not installed' in capfd.readouterr().err
+
+
+def test_markers_show_where_the_faces_are_and_go_with_them(bench: Bench) -> None:
+    bench.start(track_timeout=1.0)
+    calibrate(bench)
+    arrays = bench.watch('markers', MarkerArray)
+    header = bench.answered()
+    assert bench.until(lambda: len(arrays) == 1)
+    head, line, text = arrays[0].markers
+    [seen] = bench.faces[-1].faces
+    assert (head.type, line.type, text.type) == (
+        Marker.SPHERE, Marker.LINE_LIST, Marker.TEXT_VIEW_FACING)
+    assert head.header == header and head.pose.position == seen.position
+    assert head.lifetime.sec > 0
+    assert text.text.split('\n')[-2:] == [seen.id, f'{seen.position.z:.1f} m']
+    assert text.pose.position.y < head.pose.position.y   # above: y is down
+    near, far = sorted(point.z for point in line.points)
+    assert near < seen.position.z < far
+    assert far - near == pytest.approx(2 * seen.position_covariance[8] ** 0.5, rel=0.05)
+    bench.answered(np.zeros((480, 640, 3), np.uint8))
+    assert bench.until(lambda: len(arrays) == 2)
+    assert [(each.action, each.ns, each.id) for each in arrays[1].markers] == [
+        (Marker.DELETE, each.ns, each.id) for each in (head, line, text)]
+    bench.answered(np.zeros((480, 640, 3), np.uint8))
+    assert bench.until(lambda: len(arrays) == 3)
+    assert not arrays[2].markers
+
+
+def test_a_face_without_a_position_has_no_markers() -> None:
+    markers = to_markers([face('a'), face('b', z=2.0)], stamped(1), {'a': 0, 'b': 1})
+    assert {marker.id for marker in markers} == {1}
+
+
+def test_events_come_once_and_end_with_the_node(bench: Bench) -> None:
+    node = bench.start(track_timeout=1.0, event_hold=0.5)
+    events = bench.watch('events', FaceEvent)
+    bench.answered(sec=10)
+    assert not events
+    header = bench.answered(sec=11)
+    assert bench.until(lambda: len(events) == 1)
+    assert (events[0].type, events[0].header) == (FaceEvent.APPEARED, header)
+    assert events[0].face.emotion == 'happy'
+    bench.answered(sec=12)
+    assert node.trigger_deactivate() == SUCCESS
+    assert bench.until(lambda: len(events) == 2)
+    assert (events[1].type, events[1].face.id) == (FaceEvent.LEFT, events[0].face.id)
+
+
+def test_the_hold_of_events_changes_live(bench: Bench) -> None:
+    node = bench.start(event_hold=50.0)
+    events = bench.watch('events', FaceEvent)
+    bench.answered(sec=10)
+    node.set_parameters([Parameter('event_hold', value=0.0)])
+    bench.answered(sec=11)
+    assert bench.until(lambda: len(events) == 1)
+
+
+def test_an_output_that_fails_costs_nothing_else(bench: Bench,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    node = bench.start(event_hold=0.0)
+    events = bench.watch('events', FaceEvent)
+    arrays = bench.watch('markers', MarkerArray)
+    output = next(each for each in node._outputs if type(each).__name__ == 'EventsOutput')
+
+    def broken(result: Result) -> None:
+        raise ValueError('injected')
+    monkeypatch.setattr(output, 'put', broken)
+    bench.answered()
+    assert bench.until(lambda: arrays)
+    monkeypatch.undo()
+    bench.answered()
+    assert bench.until(lambda: events)
+    assert node.health.counts()['refused'] == 0
+
+
+def test_qualities_of_service_are_overridden_by_parameters(bench: Bench) -> None:
+    node = bench.start(**{
+        'qos_overrides./face_affect/events.publisher.depth': 77,
+        'qos_overrides./face_affect/events.publisher.reliability': 'best_effort',
+        'qos_overrides./face_affect/faces.publisher.durability': 'transient_local',
+        'qos_overrides./image.subscription.reliability': 'reliable'})
+    [events] = node.get_publishers_info_by_topic('/face_affect/events')
+    assert events.qos_profile.reliability.name == 'BEST_EFFORT'
+    [faces] = node.get_publishers_info_by_topic('/face_affect/faces')
+    assert faces.qos_profile.durability.name == 'TRANSIENT_LOCAL'
+    [image] = node.get_subscriptions_info_by_topic('/image')
+    assert image.qos_profile.reliability.name == 'RELIABLE'
+    assert node.get_parameter('qos_overrides./face_affect/events.publisher.depth').value == 77
+    assert 'unknown' not in node._unknown
+    # and they hold when the node is configured anew
+    for transition in ('deactivate', 'cleanup', 'configure', 'activate'):
+        assert getattr(node, f'trigger_{transition}')() == SUCCESS
+    [faces] = node.get_publishers_info_by_topic('/face_affect/faces')
+    assert faces.qos_profile.durability.name == 'TRANSIENT_LOCAL'
+
+
+def test_up_and_down_leaves_nothing_behind(bench: Bench) -> None:
+    node = bench.start()
+    before = [len(list(node.publishers)), len(list(node.timers)), len(list(node.waitables)),
+              len(node._managed_entities)]
+    for _ in range(3):
+        for transition in ('deactivate', 'cleanup', 'configure', 'activate'):
+            assert getattr(node, f'trigger_{transition}')() == SUCCESS
+    assert before == [len(list(node.publishers)), len(list(node.timers)),
+                      len(list(node.waitables)), len(node._managed_entities)]
