@@ -8,7 +8,7 @@ from face_affect_ros.affect.boxes import clip
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import CropSpec, extract_crops
 from face_affect_ros.affect.detectors import Detector
-from face_affect_ros.affect.position import Camera, locate
+from face_affect_ros.affect.position import Camera, locate, locate_in_depth
 from face_affect_ros.affect.quality import reasons
 from face_affect_ros.affect.smoother import Smoother
 from face_affect_ros.affect.tracker import Tracker
@@ -38,13 +38,14 @@ class AffectPipeline:
         self.heads = {head.task: head for each in self.classifiers for head in each.heads}
         self._smoothers: dict[str, dict[str, Smoother]] = {}
 
-    def process(self, image: ImageArray, stamp: float,
-                camera: Camera | None = None) -> list[Face]:
+    def process(self, image: ImageArray, stamp: float, camera: Camera | None = None,
+                depth: FloatArray | None = None) -> list[Face]:
         """Return the faces of one frame, oldest track first.
 
         image: (H, W) grey or (H, W, 3) BGR uint8, not written to. stamp: time of the frame in
         seconds; frames should come in the order of their stamps. camera: its calibration, for
-        the faces' positions.
+        the faces' positions. depth: registered to the image, as of locate_in_depth; where it
+        does not know a face, the distance of the eyes does.
         """
         found = self.detector(image)
         tracks = self.tracker.update(found, stamp)
@@ -59,8 +60,12 @@ class AffectPipeline:
             assert track is not None
             estimates = self._smooth(track.id, {task: (rows[row], why[task][row])
                                                 for task, rows in answers.items()}, stamp)
-            position = (locate(found.landmarks[row], camera, width=width, height=height)
-                        if camera else None)
+            position = None
+            if camera and depth is not None:
+                position = locate_in_depth(boxes[row], found.landmarks[row], depth, camera,
+                                           width=width, height=height)
+            if camera and position is None:
+                position = locate(found.landmarks[row], camera, width=width, height=height)
             faces.append(Face(id=track.id, box=boxes[row], score=float(found.scores[row]),
                               landmarks=found.landmarks[row], estimates=estimates,
                               tracked_for=max(0.0, stamp - track.first), position=position,

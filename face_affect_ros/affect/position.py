@@ -16,6 +16,15 @@ EYE_DISTANCE, EYE_DISTANCE_SPREAD = 0.0634, 0.0038
 LANDMARK_SPREAD = 0.06
 #: Standard deviation from faces that are turned away by up to about 30 degrees: the cosine.
 YAW_SPREAD = 0.05
+#: Share of the box, in width and height, whose depths count: cheeks, nose and eyes.
+DEPTH_PART = 0.4
+#: Fewer pixels with a depth than this are none.
+MIN_DEPTHS = 10
+#: Standard deviation of the eyes' depth against that of the face's middle, metres.
+FACE_DEPTH = 0.02
+#: Depth noise of structured light and stereo at 1 m, metres; it grows with the square of the
+#: distance (Khoshelham and Elberink 2012).
+DEPTH_NOISE = 0.003
 FISHEYE = ('equidistant', 'fisheye')
 
 
@@ -68,3 +77,33 @@ def locate(landmarks: FloatArray, camera: Camera, *, width: int, height: int) ->
     # Along the ray the distance is unsure; across it only the place of the eyes in the image.
     across = (LANDMARK_SPREAD * EYE_DISTANCE) ** 2 * np.eye(3)
     return Position(point, spread**2 * np.outer(point, point) + across)
+
+
+def locate_in_depth(box: FloatArray, landmarks: FloatArray, depth: FloatArray, camera: Camera, *,
+                    width: int, height: int) -> Position | None:
+    """Return where a face is by a depth image that is registered to the colour image.
+
+    box: (4,) in pixels of the colour image of this width and height; landmarks: (4, 2) likewise.
+    depth: (h, w) float32, metres along the optical axis, 0, infinite or NaN where unknown; any
+    size of the colour image's shape. None where the face's middle has no depth or the
+    calibration does not fit. The point is the one between the eyes, as of `locate`.
+    """
+    rows, columns = depth.shape
+    scale = np.array([columns / width, rows / height], np.float32)
+    middle, half = box[:2] + box[2:] / 2, box[2:] * DEPTH_PART / 2
+    left, top = np.clip(np.floor((middle - half) * scale), 0, [columns, rows]).astype(int)
+    right, bottom = np.clip(np.ceil((middle + half) * scale), 0, [columns, rows]).astype(int)
+    seen = depth[top:bottom, left:right]
+    seen = seen[np.isfinite(seen) & (seen > 0.0)]
+    eyes = landmarks[[RIGHT_EYE, LEFT_EYE]].mean(axis=0, keepdims=True)
+    if not np.isfinite(eyes).all():
+        eyes = middle[np.newaxis]
+    rays = camera.rays(np.asarray(eyes, np.float32), width, height)
+    if rays is None or len(seen) < MIN_DEPTHS:
+        return None
+    distance = float(np.median(seen))
+    spread = 1.4826 * float(np.median(np.abs(seen - distance)))   # as of a normal distribution
+    point = distance * np.append(rays[0], 1.0)
+    along = np.hypot(np.hypot(spread, FACE_DEPTH), DEPTH_NOISE * distance**2) / distance
+    across = (LANDMARK_SPREAD * EYE_DISTANCE) ** 2 * np.eye(3)
+    return Position(point, along**2 * np.outer(point, point) + across)

@@ -12,11 +12,13 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from std_msgs.msg import Header
 
 from face_affect_ros.affect.pipeline import AffectPipeline
 from face_affect_ros.affect.settings import make_pipeline
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes import parameters, qos
+from face_affect_ros.nodes.depth_input import DepthInput
 from face_affect_ros.nodes.health import Health
 from face_affect_ros.nodes.image_input import ImageInput, ImageMessage
 from face_affect_ros.nodes.lifecycle import reporting
@@ -40,6 +42,7 @@ class FaceAffectNode(LifecycleNode):
         self._state = 'unconfigured'
         self._pipeline: AffectPipeline | None = None
         self._input: ImageInput | None = None
+        self._depth: DepthInput | None = None
         self._worker: Worker[ImageMessage] | None = None
         self._outputs: list[Output] = []
         self._activated_at = time.monotonic()
@@ -83,6 +86,8 @@ class FaceAffectNode(LifecycleNode):
         self._worker = Worker(self._process, depth=depth, name='face_affect')
         for output in self._outputs:
             output.start()
+        if values['use_depth']:
+            self._depth = DepthInput(self, self.health)
         reliability = 'reliable' if every else values['image_reliability']
         self._input = ImageInput(self, transport=values['image_transport'],
                                  profile=qos.image_input(reliability, depth),
@@ -128,8 +133,12 @@ class FaceAffectNode(LifecycleNode):
             self._worker = None
         for output in self._outputs:
             self._let(output, output.stop)
+        self.health.warn('stamps', '')
         # Not before the worker has ended: it converts the image in hand.
         self._input = None
+        if self._depth is not None:
+            self._depth.close()
+            self._depth = None
 
     def _release(self) -> None:
         self._stop()
@@ -153,7 +162,8 @@ class FaceAffectNode(LifecycleNode):
             assert self._pipeline is not None and self._input is not None
             image = self._input.to_array(message)
             stamp = seconds_of(message.header) or started
-            faces = self._pipeline.process(image, stamp, self._input.camera)
+            depth = self._depth.at(stamp) if self._depth is not None else None
+            faces = self._pipeline.process(image, stamp, self._input.camera, depth)
             result = Result(image, faces, message.header, stamp)
             self._faces.publish(to_message(faces, header=message.header, width=result.width,
                                            height=result.height))
@@ -168,6 +178,7 @@ class FaceAffectNode(LifecycleNode):
         ended = time.monotonic()
         age = self.get_clock().now().nanoseconds * 1e-9 - stamp
         self.health.published(ended, latency=age, working=ended - started)
+        self.health.warn('stamps', self._why_stale(age, message.header))
         for output in self._outputs:
             self._let(output, partial(output.put, result))
 
@@ -207,6 +218,17 @@ class FaceAffectNode(LifecycleNode):
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
+
+    def _why_stale(self, age: float, header: Header) -> str:
+        """Return what is wrong with an image's stamp, '' where nothing is; age in seconds."""
+        assert self._input is not None
+        if not seconds_of(header):
+            return f"images on '{self._input.topic}' have no stamp"
+        if abs(age) <= self.get_parameter('stale_timeout').value:
+            return ''
+        when = f'{age:.1f} s old' if age > 0 else f'{-age:.1f} s in the future'
+        return (f"images on '{self._input.topic}' are {when} by their stamps: the clocks differ, "
+                'or a bag is played without use_sim_time')
 
     def _why_silent(self) -> str:
         if self._input is None:

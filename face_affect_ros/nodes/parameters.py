@@ -65,6 +65,20 @@ PARAMETERS: dict[str, Spec] = {
     'saliency_mode': Spec(
         'guided', 'guided: guided back-propagation. gradient: the plain gradient. gradcam: '
         'Grad-CAM on the last convolution.', choices=MODES, live=True),
+    'use_depth': Spec(
+        False, "Take the faces' distances from a depth image that is registered to the image, "
+        "on the topic 'depth'; where it does not know, from the distance of the eyes."),
+    'depth_tolerance': Spec(
+        0.1, 'Seconds that the stamps of an image and its depth image may differ.',
+        bounds=(0.0, 10.0), live=True),
+    'publish_tf': Spec(
+        False, 'Publish the frames face_ID and gaze_ID of REP-155 of each face whose position is '
+        'known on /tf.'),
+    'ros4hri': Spec(
+        False, 'Publish the faces on /humans/faces as REP-155 (ROS4HRI) has it.'),
+    'ros4hri_face_size': Spec(
+        128, 'Width and height in pixels of the cropped and aligned faces of REP-155.',
+        bounds=(16, 1024)),
     'diagnostics_period': Spec(
         1.0, 'Seconds between two messages on /diagnostics.', bounds=(0.1, 60.0)),
     'stale_timeout': Spec(

@@ -37,6 +37,11 @@ def image_output() -> QoSProfile:
     return _profile(QoSReliabilityPolicy.RELIABLE, 1)
 
 
+def transforms() -> QoSProfile:
+    """Return what tf2_ros publishes and subscribes /tf with."""
+    return _profile(QoSReliabilityPolicy.RELIABLE, 100)
+
+
 def latched() -> QoSProfile:
     """Return what hands the last message to whoever subscribes later."""
     return QoSProfile(history=QoSHistoryPolicy.KEEP_LAST, depth=1,

@@ -1,5 +1,6 @@
 """The node: every image gets its answer, whatever comes in."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ def test_compressed_images_are_taken_from_their_topic(bench: Bench,
 
 def test_a_bad_image_is_counted_and_the_next_one_answered(bench: Bench,
                                                           portrait: np.ndarray) -> None:
-    node = bench.start()
+    node = bench.start(stale_timeout=60.0)
     bench.send(portrait, 1)
     assert bench.until(lambda: bench.faces)
     for sec, changes in enumerate([{'encoding': 'rgb9'}, {'step': 3}, {'height': 0, 'width': 0},
@@ -113,7 +114,7 @@ def test_a_bad_image_is_counted_and_the_next_one_answered(bench: Bench,
         assert bench.until(lambda: node.health.counts()['refused'] == sec - 1)
         if 'encoding' in changes:
             assert bench.status(DiagnosticStatus.ERROR, 'rgb9')
-    bench.send(portrait, 9)
+    bench.send(portrait, int(time.time()))
     assert bench.until(lambda: len(bench.faces) == 2)
     bench.statuses.clear()
     assert bench.status(DiagnosticStatus.OK, 'active')
@@ -212,13 +213,13 @@ def test_an_inactive_node_listens_to_nothing(bench: Bench) -> None:
 
 def test_a_model_that_is_not_there_is_an_error_and_the_node_lives(
         bench: Bench, portrait: np.ndarray) -> None:
-    node = bench.start(activate=False, emotion_model='emotion_mini_xeption')
+    node = bench.start(activate=False, emotion_model='emotion_mini_xeption', stale_timeout=60.0)
     assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
     assert bench.status(DiagnosticStatus.ERROR, "model 'emotion_mini_xeption' not found")
     node.set_parameters([Parameter('emotion_model', value='emotion_mini_xception')])
     assert node.trigger_configure() == SUCCESS
     assert node.trigger_activate() == SUCCESS
-    bench.send(portrait, 1)
+    bench.send(portrait, int(time.time()))
     assert bench.until(lambda: bench.faces)
     bench.statuses.clear()
     assert bench.status(DiagnosticStatus.OK, 'active')
@@ -323,3 +324,28 @@ def test_a_process_with_a_bad_parameter_says_so_in_one_line(
         assert len(errors) == 1
         assert complaint in errors[0]
         assert 'Traceback' not in process.output()
+
+
+@pytest.mark.parametrize(('ahead', 'complaint'), [
+    (-60, ' s old by their stamps'), (60, ' s in the future by their stamps'),
+    (None, 'no stamp'),
+    (0, '')])
+def test_stamps_that_cannot_be_are_diagnosed(bench: Bench, ahead: int | None,
+                                             complaint: str) -> None:
+    node = bench.start(stale_timeout=30.0)
+    header = stamped(0)
+    header.stamp = node.get_clock().now().to_msg()
+    if ahead is None:
+        header.stamp.sec = header.stamp.nanosec = 0
+    else:
+        header.stamp.sec += ahead
+    bench.send(header=header)
+    assert bench.until(lambda: node.health.counts()['published'] == 1)
+    bench.statuses.clear()
+    assert bench.until(lambda: bench.statuses)
+    status = bench.statuses[-1]
+    if complaint:
+        assert status.level == DiagnosticStatus.WARN and '/image' in status.message
+        assert complaint in status.message
+    else:
+        assert status.level == DiagnosticStatus.OK

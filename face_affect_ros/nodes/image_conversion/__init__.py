@@ -4,7 +4,7 @@ Two converters of the same results: cv_bridge where it is installed and works, e
 
 mono16 is scaled by 255 / 65535, as cv_bridge scales it. 16UC1 and the float encodings are refused,
 again as cv_bridge does: they carry measurements such as depth, which no fixed scale turns into a
-picture.
+picture. to_depth reads depth images.
 """
 
 import numpy as np
@@ -14,10 +14,11 @@ from std_msgs.msg import Header
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.nodes.image_conversion.compressed import decode_compressed, to_compressed
 from face_affect_ros.nodes.image_conversion.converters import converter
+from face_affect_ros.nodes.image_conversion.depth import to_depth
 from face_affect_ros.nodes.image_conversion.layouts import ENCODINGS, ImageConversionError, check
 
 __all__ = ['ENCODINGS', 'WRITABLE', 'ImageConversionError', 'backend', 'decode_compressed',
-           'to_array', 'to_compressed', 'to_message']
+           'to_array', 'to_compressed', 'to_depth', 'to_message']
 
 #: The encodings that to_message writes, with the channels of their arrays.
 WRITABLE = {'bgr8': 3, 'rgb8': 3, 'mono8': 1}

@@ -1,5 +1,6 @@
 """How the encodings of sensor_msgs/Image lay out their pixels, and the check of a message."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -58,18 +59,20 @@ LAYOUTS = {
 }
 #: The encodings that can be read.
 ENCODINGS = tuple(LAYOUTS)
+#: Those of depth images (REP-118): millimetres, metres.
+DEPTH_LAYOUTS = {'16UC1': Layout(1, 2), 'mono16': Layout(1, 2), '32FC1': Layout(1, 4)}
 
 
-def check(message: Image) -> Layout:
-    """Return the layout of a message's encoding. Allocates nothing.
+def check(message: Image, layouts: Mapping[str, Layout] = LAYOUTS) -> Layout:
+    """Return the layout of a message's encoding among these. Allocates nothing.
 
     Raises ImageConversionError where the encoding is unknown or the sizes do not fit each other.
     """
-    layout = LAYOUTS.get(message.encoding)
+    layout = layouts.get(message.encoding)
     if layout is None:
         raise ImageConversionError(
             f"image encoding '{message.encoding}' cannot be read; let the camera driver send one "
-            f"of {', '.join(ENCODINGS)}")
+            f"of {', '.join(layouts)}")
     problem = _problem(message, layout)
     if problem:
         raise ImageConversionError(

@@ -26,6 +26,11 @@ def make_outputs(node: LifecycleNode, pipeline: AffectPipeline,
         ObserveOutput(node, pipeline.heads),
         *_where_installed(node, '~/detections', 'vision_msgs', lambda: _module(
             'detections').DetectionsOutput(node, models=models, threshold=values['min_score'])),
+        *(_where_installed(node, '/humans/faces', 'hri_msgs', lambda: _module(
+            'humans').HumansOutput(node, size=values['ros4hri_face_size']))
+          if values['ros4hri'] else ()),
+        *(_where_installed(node, '/tf', 'tf2_msgs', lambda: _module(
+            'transforms').TransformsOutput(node)) if values['publish_tf'] else ()),
         MarkersOutput(node),
         annotated,
         *([saliency] if saliency else []),

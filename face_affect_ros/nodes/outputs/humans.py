@@ -1,0 +1,172 @@
+"""The topics of REP-155 (ROS4HRI) under /humans/faces."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from hri_msgs.msg import (
+    Expression,
+    FacialLandmarks,
+    IdsList,
+    NormalizedPointOfInterest2D,
+    NormalizedRegionOfInterest2D,
+    SoftBiometrics,
+)
+from rclpy.lifecycle import LifecycleNode
+from rclpy.publisher import Publisher
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from face_affect_ros.affect.crop import CropSpec, face_matrix
+from face_affect_ros.affect.types import (
+    LEFT_EYE,
+    NOSE,
+    RIGHT_EYE,
+    UNKNOWN,
+    Estimate,
+    Face,
+    ImageArray,
+)
+from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.image_conversion import to_message
+from face_affect_ros.nodes.outputs.base import Output, Result
+
+try:
+    from rclpy.event_handler import PublisherEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import PublisherEventCallbacks
+
+ROOT = '/humans/faces'
+#: The REP's words for our expressions.
+EXPRESSIONS = {'angry': Expression.ANGRY, 'disgust': Expression.DISGUSTED,
+               'fear': Expression.SCARED, 'happy': Expression.HAPPY, 'sad': Expression.SAD,
+               'surprise': Expression.SURPRISED, 'neutral': Expression.NEUTRAL}
+GENDERS = {'woman': SoftBiometrics.FEMALE, 'man': SoftBiometrics.MALE}
+#: Our landmarks among the REP's 70; the centre of the mouth is none of them.
+LANDMARKS = {RIGHT_EYE: FacialLandmarks.RIGHT_PUPIL, LEFT_EYE: FacialLandmarks.LEFT_PUPIL,
+             NOSE: FacialLandmarks.NOSE}
+
+
+def to_roi(face: Face, result: Result) -> NormalizedRegionOfInterest2D:
+    """Return a face's box, from 0 to 1 over the image."""
+    x, y, width, height = (float(value) for value in face.box)
+    return NormalizedRegionOfInterest2D(
+        header=result.header, xmin=x / result.width, ymin=y / result.height,
+        xmax=min(1.0, (x + width) / result.width), ymax=min(1.0, (y + height) / result.height),
+        c=face.score)
+
+
+def to_landmarks(face: Face, result: Result) -> FacialLandmarks:
+    """Return the landmarks that are known; the confidence of the others is 0."""
+    size = np.array([result.width, result.height], np.float32)
+    points = [NormalizedPointOfInterest2D() for _ in range(70)]
+    for ours, theirs in LANDMARKS.items():
+        place = face.landmarks[ours] / size
+        if np.isfinite(place).all() and (place >= 0.0).all() and (place <= 1.0).all():
+            points[theirs] = NormalizedPointOfInterest2D(x=float(place[0]), y=float(place[1]),
+                                                         c=face.score)
+    return FacialLandmarks(header=result.header, landmarks=points, width=result.width,
+                           height=result.height)
+
+
+def to_expression(estimate: Estimate, header: Header) -> Expression:
+    """Return an expression in the REP's words, '' with confidence 0 where it is unknown.
+
+    Valence and arousal are not estimated and stay 0.
+    """
+    if estimate.label == UNKNOWN:
+        return Expression(header=header)
+    return Expression(header=header, expression=EXPRESSIONS[estimate.label],
+                      confidence=float(estimate.confidence))
+
+
+def to_biometrics(estimate: Estimate, header: Header) -> SoftBiometrics:
+    """Return a gender, UNDEFINED where it is unknown; the age is not estimated: confidence 0."""
+    known = estimate.label != UNKNOWN
+    return SoftBiometrics(
+        header=header, gender=GENDERS[estimate.label] if known else SoftBiometrics.UNDEFINED,
+        gender_confidence=float(estimate.confidence) if known else 0.0)
+
+
+def cut(image: ImageArray, face: Face, *, size: int, align: bool) -> ImageArray:
+    """Return a face as the REP wants it, (size, size, 3) BGR uint8.
+
+    Scaled, centred, black where it reaches over the image's edge; align: its eyes level.
+    """
+    matrix = face_matrix(face, CropSpec(size=size, align=align))
+    picture = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR,
+                             borderMode=cv2.BORDER_CONSTANT)
+    if picture.ndim == 2:
+        picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
+    return np.asarray(picture, np.uint8)
+
+
+@dataclass
+class Tracked:
+    """The topics of one face, and when it was last seen, seconds."""
+
+    topics: dict[str, Publisher]
+    seen: float = 0.0
+
+
+class HumansOutput(Output):
+    """Publishes the list of tracked faces, and each face under its own name."""
+
+    def __init__(self, node: LifecycleNode, *, size: int) -> None:
+        """Offer the list. size: of the pictures in pixels."""
+        super().__init__(node)
+        self._size = size
+        self._list = self.publisher(IdsList, f'{ROOT}/tracked', qos.results())
+        self._tracked: dict[str, Tracked] = {}
+
+    def put(self, result: Result) -> None:
+        """Publish the faces of one image."""
+        for face in result.faces:
+            if face.id not in self._tracked:
+                self._tracked[face.id] = Tracked(self._open(face))
+            self._tracked[face.id].seen = result.stamp
+            self._publish(face, result)
+        timeout = self.node.get_parameter('track_timeout').value
+        for name in [name for name, each in self._tracked.items()
+                     if abs(result.stamp - each.seen) > timeout]:
+            self._forget(name)
+        self._list.publish(IdsList(header=result.header, ids=list(self._tracked)))
+
+    def stop(self) -> None:
+        """Tell that no face is tracked any more."""
+        if self._tracked:
+            for name in list(self._tracked):
+                self._forget(name)
+            self._list.publish(IdsList(header=Header(stamp=self.node.get_clock().now().to_msg())))
+
+    def _open(self, face: Face) -> dict[str, Publisher]:
+        kinds: dict[str, Any] = {'roi': NormalizedRegionOfInterest2D, 'cropped': Image,
+                                 'aligned': Image, 'landmarks': FacialLandmarks}
+        if 'emotion' in face.estimates:
+            kinds['expression'] = Expression
+        if 'gender' in face.estimates:
+            kinds['softbiometrics'] = SoftBiometrics
+        # Without event callbacks: they would join the executor's wait set from this thread.
+        return {name: self.node.create_publisher(
+            kind, f'{ROOT}/{face.id}/{name}', qos.results(),
+            event_callbacks=PublisherEventCallbacks(use_default_callbacks=False))
+            for name, kind in kinds.items()}
+
+    def _forget(self, name: str) -> None:
+        for topic in self._tracked.pop(name).topics.values():
+            self.node.destroy_publisher(topic)
+
+    def _publish(self, face: Face, result: Result) -> None:
+        topics = self._tracked[face.id].topics
+        topics['roi'].publish(to_roi(face, result))
+        topics['landmarks'].publish(to_landmarks(face, result))
+        if 'expression' in topics:
+            topics['expression'].publish(to_expression(face.estimates['emotion'], result.header))
+        if 'softbiometrics' in topics:
+            topics['softbiometrics'].publish(
+                to_biometrics(face.estimates['gender'], result.header))
+        for name in ('cropped', 'aligned'):
+            if topics[name].get_subscription_count():
+                picture = cut(result.image, face, size=self._size, align=name == 'aligned')
+                topics[name].publish(to_message(picture, 'bgr8', result.header))

@@ -1,0 +1,125 @@
+"""The frames of REP-155, and positions from depth images."""
+
+import sys
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
+pytest.importorskip('tf2_msgs', reason='tf2_msgs is not installed')
+
+from bench import Bench, stamped  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
+from faces import face  # noqa: E402
+from scipy.spatial.transform import Rotation  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
+from tf2_msgs.msg import TFMessage  # noqa: E402
+
+from face_affect_ros.nodes import qos  # noqa: E402
+from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
+from face_affect_ros.nodes.image_conversion import ImageConversionError, to_depth  # noqa: E402
+from face_affect_ros.nodes.outputs.transforms import to_transforms  # noqa: E402
+
+
+def axes_of(transform: TFMessage) -> np.ndarray:
+    """Return the child's axes in the parent, as columns."""
+    turn = transform.transform.rotation
+    return Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix()
+
+
+def test_a_face_that_looks_at_the_camera() -> None:
+    frame, gaze = to_transforms(face('fa', z=2.0), stamped(3))
+    assert (frame.header.frame_id, frame.child_frame_id) == ('camera_optical', 'face_fa')
+    assert frame.header.stamp == stamped(3).stamp
+    assert frame.transform.translation.z == 2.0
+    # Optical frame: x right, y down, z forward. The face: x to the camera, z up.
+    np.testing.assert_allclose(axes_of(frame).T, [[0, 0, -1], [1, 0, 0], [0, -1, 0]], atol=1e-6)
+    assert (gaze.header.frame_id, gaze.child_frame_id) == ('face_fa', 'gaze_fa')
+    # The gaze: z along the face's x, y down, x to the right of the one who looks.
+    np.testing.assert_allclose(axes_of(gaze).T, [[0, -1, 0], [0, 0, -1], [1, 0, 0]], atol=1e-6)
+
+
+def test_a_tilted_head_tilts_the_frame() -> None:
+    eyes = np.float32([[100, 100], [130, 130], [110, 125], [100, 140]])
+    [frame, _] = to_transforms(face('fa', z=2.0, landmarks=eyes), stamped(3))
+    axes = axes_of(frame)
+    np.testing.assert_allclose(axes[:, 1], np.array([1, 1, 0]) / np.sqrt(2), atol=1e-6)
+    np.testing.assert_allclose(np.linalg.det(axes), 1.0)
+
+
+def test_a_face_without_a_position_has_no_frame_and_one_without_eyes_has() -> None:
+    assert to_transforms(face(), stamped(3)) == []
+    blind = face(z=1.0, landmarks=np.full((4, 2), np.nan, np.float32))
+    assert len(to_transforms(blind, stamped(3))) == 2
+
+
+def test_frames_are_published_on_request(bench: Bench) -> None:
+    node = bench.start(publish_tf=True)
+    bench.infos.publish(camera_info(640, 480, 60.0, stamped(1)))
+    assert bench.until(lambda: node._input.camera is not None)
+    messages = bench.watch('/tf', TFMessage, qos.transforms())
+    header = bench.answered()
+    assert bench.until(lambda: messages)
+    frame, gaze = messages[0].transforms
+    [seen] = bench.faces[-1].faces
+    assert (frame.child_frame_id, gaze.child_frame_id) == (f'face_{seen.id}', f'gaze_{seen.id}')
+    assert frame.header == header
+    assert frame.transform.translation.z == seen.position.z
+
+
+def test_without_the_request_there_are_none(bench: Bench) -> None:
+    node = bench.start()
+    assert not node.get_publishers_info_by_topic('/tf')
+
+
+def depth_image(metres: float, sec: int, *, encoding: str = '16UC1', big: bool = False,
+                pad: int = 0) -> Image:
+    """Return a flat depth image of 640x480."""
+    kind = np.dtype(np.uint16 if encoding == '16UC1' else np.float32)
+    values = np.full((480, 640), metres * 1000 if encoding == '16UC1' else metres, kind)
+    if big:
+        values = values.astype(kind.newbyteorder('>'))
+    rows = np.pad(values.view(np.uint8).reshape(480, -1), [(0, 0), (0, pad)])
+    return Image(header=stamped(sec), width=640, height=480, encoding=encoding, is_bigendian=big,
+                 step=rows.shape[1], data=rows.tobytes())
+
+
+@pytest.mark.parametrize('pad', [0, 7])
+@pytest.mark.parametrize('big', [False, True])
+@pytest.mark.parametrize('encoding', ['16UC1', '32FC1'])
+def test_depth_images_become_metres(encoding: str, big: bool, pad: int) -> None:
+    assert sys.byteorder == 'little'
+    depth = to_depth(depth_image(1.25, 1, encoding=encoding, big=big, pad=pad))
+    assert depth.shape == (480, 640) and depth.dtype == np.float32
+    np.testing.assert_allclose(depth, 1.25)
+
+
+@pytest.mark.parametrize('changes', [{'encoding': 'bgr8'}, {'step': 3}, {'height': 481}])
+def test_what_is_no_depth_image_is_refused(changes: dict[str, object]) -> None:
+    message = depth_image(1.0, 1)
+    for name, value in changes.items():
+        setattr(message, name, value)
+    with pytest.raises(ImageConversionError, match='16UC1|step|bytes'):
+        to_depth(message)
+
+
+def test_distances_are_those_of_the_depth_image_of_the_same_time(bench: Bench) -> None:
+    node = bench.start(use_depth=True, depth_tolerance=0.5, diagnostics_period=0.1)
+    depths = bench.ros.node.create_publisher(Image, 'depth', qos.results())
+    bench.infos.publish(camera_info(640, 480, 60.0, stamped(1)))
+    assert bench.until(lambda: node._input.camera is not None)
+    assert bench.until(depths.get_subscription_count)
+    for sec, metres in ((10, 1.0), (11, 3.5), (12, 2.0)):
+        depths.publish(depth_image(metres, sec))
+    assert bench.until(lambda: len(node._depth._images) == 3)
+    bench.answered(sec=11)
+    assert bench.faces[-1].faces[0].position.z == pytest.approx(3.5)
+    bench.answered(sec=20)   # nobody took a depth image then
+    assert bench.faces[-1].faces[0].position.z < 1.0
+    assert bench.status(DiagnosticStatus.WARN, "no depth image on '/depth' within 0.5 s")
+    bad = depth_image(1.0, 21)
+    bad.encoding = 'rgb8'
+    depths.publish(bad)
+    assert bench.until(lambda: len(node._depth._images) == 4)
+    bench.answered(sec=21)
+    assert bench.status(DiagnosticStatus.WARN, "'rgb8' cannot be read")
