@@ -58,6 +58,10 @@ ARGUMENTS = {
     'dds_profile': Argument(
         PROFILE, "Fast DDS profile for the processes of this launch, '' for none; not used where "
         'the environment names one already.'),
+    # the greeter
+    'max_distance': Argument(
+        '0.0', 'Metres within which people are spoken to; 0 speaks to all, and needs no '
+        'calibrated camera.'),
     # the camera player
     'source': Argument(
         '', "Picture, folder of pictures, GIF or video, camera ('0', '/dev/video0'); '' is a "

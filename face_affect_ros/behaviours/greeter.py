@@ -1,0 +1,103 @@
+"""The example tree: greet who smiles, comfort who is sad, ask when unsure.
+
+It says what it does on ~/say (std_msgs/String), for a text-to-speech node.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import py_trees
+from py_trees.common import ParallelPolicy, Status
+from py_trees.composites import Parallel, Selector
+from py_trees.composites import Sequence as Steps
+from rclpy.node import Node
+from std_msgs.msg import String
+
+from face_affect_ros.behaviours import (
+    ExpressionIs,
+    FacePresent,
+    FacesToBlackboard,
+    NearestPersonWithin,
+    OncePerFace,
+)
+from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.main import run
+from face_affect_ros.nodes.spec import Spec, declare, refuse_unknown
+
+PARAMETERS = {
+    'tick_rate': Spec(10.0, 'Ticks of the tree per second.', bounds=(0.1, 100.0)),
+    'hold': Spec(1.0, 'Seconds that an expression must last before it is answered.',
+                 bounds=(0.0, 60.0)),
+    'patience': Spec(5.0, 'Seconds that somebody of unknown expression is there before the robot '
+                     'asks.', bounds=(0.0, 600.0)),
+    'max_distance': Spec(0.0, 'Metres within which people are spoken to; 0 speaks to all, and '
+                         'needs no calibrated camera.', bounds=(0.0, 100.0)),
+}
+WORDS = {'greet': 'Hello! Nice to see you smile.',
+         'comfort': 'You look sad. Can I do something for you?',
+         'ask': 'Hello. How are you today?'}
+
+
+class Say(py_trees.behaviour.Behaviour):
+    """Publishes one text and succeeds."""
+
+    def __init__(self, name: str, text: str) -> None:
+        """text: what to say."""
+        super().__init__(name)
+        self._text = text
+
+    def setup(self, **kwargs: Any) -> None:
+        """Publish with the node among the arguments."""
+        self._publisher = kwargs['node'].create_publisher(String, '~/say', qos.results())
+
+    def update(self) -> Status:
+        """Say it."""
+        self._publisher.publish(String(data=self._text))
+        return Status.SUCCESS
+
+
+def make_tree(*, hold: float, patience: float, max_distance: float = 0.0,
+              topic: str = 'face_affect/faces') -> py_trees.behaviour.Behaviour:
+    """Return the root of the tree; times in seconds, max_distance in metres, 0 for any."""
+    def answer(name: str, *conditions: py_trees.behaviour.Behaviour) -> Steps:
+        near = [NearestPersonWithin(max_distance)] if max_distance else []
+        steps = [*near, *conditions, OncePerFace(f'{name} once', Say(name, WORDS[name]))]
+        return Steps(name=f'{name} them', memory=False, children=steps)
+
+    answers = Selector(name='answers', memory=False, children=[
+        answer('greet', ExpressionIs('happy', for_seconds=hold)),
+        answer('comfort', ExpressionIs('sad', for_seconds=hold)),
+        answer('ask', FacePresent(for_seconds=patience),
+               ExpressionIs('unknown', for_seconds=hold)),
+        py_trees.behaviours.Success(name='wait')])
+    return Parallel(name='greeter', policy=ParallelPolicy.SuccessOnAll(synchronise=False),
+                    children=[FacesToBlackboard(topic=topic), answers])
+
+
+class Greeter(Node):
+    """Ticks the tree."""
+
+    def __init__(self, node_name: str = 'greeter', **kwargs: Any) -> None:
+        """Set the tree up; kwargs go to rclpy's Node."""
+        super().__init__(node_name, **kwargs)
+        declare(self, PARAMETERS, fixed=True)
+        refuse_unknown(self, PARAMETERS)
+        values = {name: self.get_parameter(name).value for name in PARAMETERS}
+        self.tree = py_trees.trees.BehaviourTree(make_tree(
+            hold=values['hold'], patience=values['patience'],
+            max_distance=values['max_distance']))
+        self.tree.setup(timeout=15.0, node=self)
+        self.create_timer(1.0 / values['tick_rate'], self.tree.tick)
+
+    def close(self) -> None:
+        """Interrupt the tree before the process ends."""
+        self.tree.interrupt()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the node until it is told to stop; return the exit code."""
+    return run(Greeter, argv)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

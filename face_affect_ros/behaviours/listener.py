@@ -1,0 +1,69 @@
+"""The leaf that listens: faces from the topic to the blackboard."""
+
+from typing import Any
+
+import py_trees
+from face_affect_msgs.msg import FaceAffectArray
+from py_trees.common import Access, Status
+
+from face_affect_ros.behaviours.people import People
+from face_affect_ros.nodes import qos
+
+#: Where the people are on the blackboard.
+PEOPLE = 'face_affect/people'
+
+
+class FacesToBlackboard(py_trees.behaviour.Behaviour):
+    """Writes the People of the newest message to the blackboard, under 'face_affect/people'.
+
+    RUNNING until the first message, then SUCCESS while messages come and FAILURE while they do
+    not; then nobody is there.
+    """
+
+    def __init__(self, name: str = 'faces', *, topic: str = 'face_affect/faces',
+                 timeout: float = 2.0) -> None:
+        """topic: of the faces. timeout: seconds without a message after which nobody is there."""
+        super().__init__(name)
+        self._topic, self._timeout = topic, timeout
+        self._people = People()
+        self._node: Any = None
+        self._heard: float | None = None
+        board = self.attach_blackboard_client(name=name)
+        board.register_key(PEOPLE, access=Access.WRITE)
+        board.set(PEOPLE, self._people)
+
+    def setup(self, **kwargs: Any) -> None:
+        """Subscribe with the node among the arguments; KeyError where there is none."""
+        try:
+            self._node = kwargs['node']
+        except KeyError as error:
+            raise KeyError(f"'{self.name}' needs setup(node=...), as py_trees_ros has it: "
+                           'the node to subscribe with') from error
+        self._subscription = self._node.create_subscription(
+            FaceAffectArray, self._topic, self.take, qos.results())
+
+    def take(self, message: FaceAffectArray) -> None:
+        """Take a message; called by the subscription."""
+        self._people.see(message)
+        self._heard = self._now()
+
+    def update(self) -> Status:
+        """Say whether messages come."""
+        if self._heard is None:
+            self.feedback_message = f"no message on '{self._topic}' yet"
+            return Status.RUNNING
+        silent = self._now() - self._heard
+        if silent > self._timeout:
+            self._people.forget()
+            self.feedback_message = f"no message on '{self._topic}' for {silent:.0f} s"
+            return Status.FAILURE
+        self.feedback_message = f'{len(self._people.there)} faces'
+        return Status.SUCCESS
+
+    def shutdown(self) -> None:
+        """Unsubscribe."""
+        if self._node is not None:
+            self._node.destroy_subscription(self._subscription)
+
+    def _now(self) -> float:
+        return float(self._node.get_clock().now().nanoseconds) * 1e-9

@@ -1,0 +1,60 @@
+"""What a behaviour needs to know of the faces of successive images."""
+
+import math
+from dataclasses import dataclass
+
+from face_affect_msgs.msg import FaceAffect, FaceAffectArray
+
+#: Seconds for which a face that is not seen keeps its history.
+KEPT = 1.0
+
+
+@dataclass(frozen=True)
+class Person:
+    """One tracked face: as last seen, when, and since when its expression is the same, seconds."""
+
+    face: FaceAffect
+    seen: float
+    since: float
+
+    @property
+    def distance(self) -> float:
+        """Return how far away the face is in metres, infinite where that is not known."""
+        place = self.face.position
+        if not self.face.position_known:
+            return math.inf
+        return math.sqrt(place.x**2 + place.y**2 + place.z**2)
+
+
+class People:
+    """The people in the newest message; times are those of the images, so that bags work too.
+
+    stamp: of that message, seconds. there: its people by track id.
+    """
+
+    def __init__(self) -> None:
+        """Start with nobody there."""
+        self.stamp = -math.inf
+        self.there: dict[str, Person] = {}
+        self._known: dict[str, Person] = {}
+
+    def see(self, message: FaceAffectArray) -> None:
+        """Take a message; where time jumps back, all histories end."""
+        stamp = message.header.stamp.sec + message.header.stamp.nanosec * 1e-9
+        known = self._known if stamp >= self.stamp else {}
+        self.stamp = stamp
+        self.there = {face.id: self._person(face, known.get(face.id)) for face in message.faces}
+        self._known = {**{name: person for name, person in known.items()
+                          if stamp - person.seen <= KEPT}, **self.there}
+
+    def forget(self) -> None:
+        """Take it that nobody is there: no message has come for too long."""
+        self.there = {}
+
+    def same_for(self, person: Person) -> float:
+        """Return for how many seconds a person's expression has been what it is."""
+        return self.stamp - person.since
+
+    def _person(self, face: FaceAffect, before: Person | None) -> Person:
+        same = before is not None and before.face.emotion == face.emotion
+        return Person(face, self.stamp, before.since if before and same else self.stamp)

@@ -1,0 +1,34 @@
+"""The node face_affect, and the example of a behaviour tree that speaks to whom it sees.
+
+ros2 launch face_affect_ros greeter.launch.py camera:=usb_cam
+"""
+
+from typing import Any
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import OpaqueFunction
+from launch_ros.actions import Node
+
+from face_affect_ros.launch_support.arguments import declare, flag, number, text
+from face_affect_ros.launch_support.names import full_name
+from face_affect_ros.launch_support.perception import include_perception
+
+
+def start(context: LaunchContext) -> list[Any]:
+    """Return the actions, now that the arguments have their values."""
+    name = full_name(context, text(context, 'node_name'))
+    greeter = Node(package='face_affect_ros', executable='greeter', name='greeter',
+                   namespace=text(context, 'namespace'), output='screen',
+                   parameters=[{'max_distance': number(context, 'max_distance'),
+                                'use_sim_time': flag(context, 'use_sim_time')}],
+                   remappings=[('face_affect/faces', f'{name}/faces')])
+    return [include_perception(), greeter]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return the description that `ros2 launch` asks for."""
+    return LaunchDescription([
+        *declare('camera', 'image', 'camera_info', 'transport', 'params_file', 'namespace',
+                 'node_name', 'use_sim_time', 'log_level', 'rviz', 'dds_profile',
+                 'max_distance'),
+        OpaqueFunction(function=start)])

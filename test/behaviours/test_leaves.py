@@ -1,0 +1,254 @@
+"""Leaves of behaviour trees, tick by tick."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytest.importorskip('face_affect_msgs', reason='face_affect_msgs is not built: no ROS 2 here')
+py_trees = pytest.importorskip('py_trees', reason='py_trees is not installed')
+
+from face_affect_msgs.msg import FaceAffect, FaceAffectArray  # noqa: E402
+from py_trees.common import Status  # noqa: E402
+
+from face_affect_ros.behaviours import (  # noqa: E402
+    ExpressionIs,
+    FacePresent,
+    FacesToBlackboard,
+    NearestPersonWithin,
+    OncePerFace,
+)
+from face_affect_ros.behaviours.greeter import WORDS, make_tree  # noqa: E402
+
+SUCCESS, FAILURE, RUNNING = Status.SUCCESS, Status.FAILURE, Status.RUNNING
+
+
+class StubNode:
+    """A node whose time is set, that keeps what is published and hands out what comes."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+        self.said: list[str] = []
+        self.deliver: Any = None
+
+    def create_subscription(self, kind: Any, topic: str, callback: Any, profile: Any) -> str:
+        self.topic, self.deliver = topic, callback
+        return 'subscription'
+
+    def destroy_subscription(self, subscription: str) -> None:
+        self.deliver = None
+
+    def create_publisher(self, kind: Any, topic: str, profile: Any) -> Any:
+        return SimpleNamespace(publish=lambda message: self.said.append(message.data))
+
+    def get_clock(self) -> Any:
+        return SimpleNamespace(now=lambda: SimpleNamespace(nanoseconds=int(self.seconds * 1e9)))
+
+
+def person(name: str, emotion: str = 'neutral', confidence: float = 0.9, z: float = 0.0,
+           tracked: float = 0.0) -> FaceAffect:
+    """Return a face; z: its distance straight ahead in metres, 0 for an unknown one."""
+    message = FaceAffect(id=name, emotion=emotion, emotion_confidence=confidence,
+                         position_known=bool(z))
+    message.position.z = z
+    message.tracked_for.sec = int(tracked)
+    message.tracked_for.nanosec = round(tracked % 1 * 1e9)
+    return message
+
+
+class Stage:
+    """A tree with the listener and one leaf, its clock and its camera."""
+
+    def __init__(self, leaf: Any) -> None:
+        self.node = StubNode()
+        self.listener = FacesToBlackboard()
+        self.leaf = leaf
+        root = py_trees.composites.Parallel(
+            'root', py_trees.common.ParallelPolicy.SuccessOnAll(synchronise=False),
+            [self.listener, py_trees.decorators.FailureIsSuccess('leaf', leaf)])
+        self.tree = py_trees.trees.BehaviourTree(root)
+        self.tree.setup(node=self.node)
+
+    def see(self, stamp: float, *faces: FaceAffect) -> Status:
+        """Deliver a message, tick once, return what the leaf says."""
+        message = FaceAffectArray(faces=faces)
+        message.header.stamp.sec = int(stamp)
+        message.header.stamp.nanosec = round(stamp % 1 * 1e9)
+        self.node.deliver(message)
+        return self.tick()
+
+    def tick(self, seconds: float = 0.0) -> Status:
+        """Let time pass, tick once, return what the leaf says."""
+        self.node.seconds += seconds
+        self.tree.tick()
+        return self.leaf.status
+
+
+@pytest.fixture(autouse=True)
+def clean_blackboard() -> Iterator[None]:
+    """Let each test have a blackboard of its own."""
+    py_trees.blackboard.Blackboard.clear()
+    yield
+    py_trees.blackboard.Blackboard.clear()
+
+
+def found() -> str:
+    """Return the id of the face that a condition has left on the blackboard."""
+    return str(py_trees.blackboard.Blackboard.get('face_affect/face').id)
+
+
+def test_the_listener_says_whether_messages_come() -> None:
+    stage = Stage(FacePresent())
+    assert stage.tick() == FAILURE
+    assert stage.listener.status == RUNNING
+    assert stage.listener.feedback_message == "no message on 'face_affect/faces' yet"
+    assert stage.see(1.0, person('a')) == SUCCESS
+    assert stage.listener.status == SUCCESS and found() == 'a'
+    assert stage.tick(1.9) == SUCCESS
+    stage.tick(0.2)
+    assert stage.listener.status == FAILURE
+    assert stage.tick() == FAILURE   # nobody is there when the camera is silent
+    assert stage.see(5.0, person('b')) == SUCCESS
+
+
+def test_the_listener_needs_a_node_and_gives_its_subscription_back() -> None:
+    with pytest.raises(KeyError, match=r'needs setup\(node=...\)'):
+        FacesToBlackboard().setup()
+    stage = Stage(FacePresent())
+    stage.tree.shutdown()
+    assert stage.node.deliver is None
+
+
+def test_somebody_must_have_been_there_for_some_time() -> None:
+    stage = Stage(FacePresent(for_seconds=2.5))
+    assert stage.see(1.0, person('a', tracked=2.4)) == FAILURE
+    assert stage.see(2.0, person('a', tracked=2.4), person('b', tracked=2.5)) == SUCCESS
+    assert found() == 'b'
+
+
+def test_an_expression_must_last_by_the_time_of_the_images() -> None:
+    stage = Stage(ExpressionIs('happy', for_seconds=1.0))
+    assert stage.see(10.0, person('a', 'happy')) == FAILURE
+    assert stage.see(10.9, person('a', 'happy')) == FAILURE
+    assert stage.see(11.0, person('a', 'happy')) == SUCCESS
+    assert stage.see(11.1, person('a', 'sad')) == FAILURE
+    assert stage.see(11.2, person('a', 'happy')) == FAILURE   # it starts anew
+    assert stage.see(12.2, person('a', 'happy')) == SUCCESS
+
+
+def test_a_change_between_two_ticks_is_seen() -> None:
+    stage = Stage(ExpressionIs('happy', for_seconds=1.0))
+    stage.see(10.0, person('a', 'happy'))
+    message = FaceAffectArray(faces=[person('a', 'sad')])
+    message.header.stamp.sec, message.header.stamp.nanosec = 10, 500_000_000
+    stage.node.deliver(message)
+    assert stage.see(11.0, person('a', 'happy')) == FAILURE
+
+
+def test_a_moment_unseen_does_not_end_a_history_and_a_long_one_does() -> None:
+    stage = Stage(ExpressionIs('happy', for_seconds=2.0))
+    stage.see(10.0, person('a', 'happy'))
+    assert stage.see(10.9) == FAILURE
+    assert stage.see(11.0, person('a', 'happy')) == FAILURE
+    assert stage.see(12.0, person('a', 'happy')) == SUCCESS
+    stage.see(13.5)
+    assert stage.see(14.0, person('a', 'happy')) == FAILURE
+
+
+def test_two_half_histories_are_not_one() -> None:
+    stage = Stage(ExpressionIs('happy', for_seconds=1.0))
+    stage.see(10.0, person('a', 'happy'))
+    assert stage.see(11.0, person('b', 'happy')) == FAILURE
+
+
+def test_when_a_bag_starts_again_histories_end() -> None:
+    stage = Stage(ExpressionIs('happy', for_seconds=1.0))
+    stage.see(100.0, person('a', 'happy'))
+    assert stage.see(101.0, person('a', 'happy')) == SUCCESS
+    assert stage.see(5.0, person('a', 'happy')) == FAILURE
+    assert stage.see(6.0, person('a', 'happy')) == SUCCESS
+
+
+def test_an_unsure_expression_does_not_count() -> None:
+    stage = Stage(ExpressionIs('happy', min_confidence=0.8))
+    assert stage.see(1.0, person('a', 'happy', 0.79)) == FAILURE
+    assert stage.see(2.0, person('a', 'happy', 0.81)) == SUCCESS
+
+
+def test_a_misspelt_expression_is_refused() -> None:
+    with pytest.raises(ValueError, match="'smile' is not one of angry"):
+        ExpressionIs('smile')
+
+
+def test_the_nearest_within_a_distance() -> None:
+    stage = Stage(NearestPersonWithin(2.0))
+    assert stage.see(1.0, person('a', z=2.1), person('b')) == FAILURE
+    assert stage.see(2.0, person('a', z=1.9), person('b', z=1.2), person('c')) == SUCCESS
+    assert found() == 'b'
+
+
+def test_each_face_has_one_turn() -> None:
+    counted = py_trees.behaviours.StatusQueue('count', [SUCCESS] * 9, SUCCESS)
+    sequence = py_trees.composites.Sequence('s', memory=False, children=[
+        FacePresent(), OncePerFace('once', counted)])
+    stage = Stage(sequence)
+    assert stage.see(1.0, person('a', z=1.0)) == SUCCESS
+    assert stage.see(2.0, person('a', z=1.0)) == FAILURE
+    assert stage.see(3.0, person('b', z=1.0)) == SUCCESS
+    assert stage.see(4.0, person('a', z=1.0)) == FAILURE
+
+
+def test_an_action_that_takes_time_is_finished_first() -> None:
+    slow = py_trees.behaviours.StatusQueue('slow', [RUNNING, RUNNING, SUCCESS], SUCCESS)
+    stage = Stage(py_trees.composites.Sequence('s', memory=False, children=[
+        FacePresent(), OncePerFace('once', slow)]))
+    assert [stage.see(t, person('a')) for t in (1.0, 2.0, 3.0, 4.0)] == [
+        RUNNING, RUNNING, SUCCESS, FAILURE]
+
+
+class GreeterStage(Stage):
+    """The example tree."""
+
+    def __init__(self, **values: float) -> None:
+        self.node = StubNode()
+        self.tree = py_trees.trees.BehaviourTree(
+            make_tree(**{'hold': 1.0, 'patience': 3.0, **values}))
+        self.tree.setup(node=self.node)
+        self.leaf = self.tree.root
+
+    def say(self, stamp: float, *faces: FaceAffect) -> list[str]:
+        """Deliver a message, tick once, return what is said then."""
+        before = len(self.node.said)
+        self.see(stamp, *faces)
+        names = {text: name for name, text in WORDS.items()}
+        return [names[text] for text in self.node.said[before:]]
+
+
+def test_the_example_greets_comforts_and_asks() -> None:
+    stage = GreeterStage()
+    assert stage.say(10.0, person('a', 'happy')) == []
+    assert stage.say(11.0, person('a', 'happy')) == ['greet']
+    assert stage.say(12.0, person('a', 'happy')) == []            # not twice
+    assert stage.say(13.0, person('a', 'sad')) == []
+    assert stage.say(14.0, person('a', 'sad')) == ['comfort']
+    assert stage.say(15.0, person('b', 'unknown', tracked=2.0)) == []
+    assert stage.say(16.0, person('b', 'unknown', tracked=3.0)) == ['ask']
+    assert stage.say(17.0, person('b', 'unknown', tracked=4.0)) == []
+    assert stage.say(18.0) == []
+    assert stage.say(19.0, person('c', 'neutral', tracked=9.0)) == []
+    assert stage.tree.root.status == SUCCESS
+
+
+def test_a_smile_goes_before_a_sad_face() -> None:
+    stage = GreeterStage()
+    both = person('a', 'sad'), person('b', 'happy')
+    assert stage.say(10.0, *both) == []
+    assert stage.say(11.0, *both) == ['greet']
+    assert stage.say(12.0, *both) == ['comfort']
+
+
+def test_those_who_are_far_away_are_left_alone() -> None:
+    stage = GreeterStage(max_distance=2.0, hold=0.0)
+    assert stage.say(10.0, person('a', 'happy', z=3.0)) == []
+    assert stage.say(11.0, person('a', 'happy', z=1.5)) == ['greet']
