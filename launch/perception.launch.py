@@ -33,6 +33,12 @@ def start(context: LaunchContext) -> list[Any]:
     for argument, parameter in (('transport', 'image_transport'), ('processing', 'processing')):
         if text(context, argument):
             parameters[parameter] = text(context, argument)
+    for argument, parameter in (('ros4hri', 'ros4hri'), ('tf', 'publish_tf')):
+        if text(context, argument):
+            parameters[parameter] = flag(context, argument)
+    depth = text(context, 'depth')
+    if depth:
+        parameters['use_depth'] = True
     name = full_name(context, text(context, 'node_name'))
     # Of our own logger alone: at level debug, rcl's tell of every message.
     logger = name.strip('/').replace('/', '.')
@@ -40,7 +46,8 @@ def start(context: LaunchContext) -> list[Any]:
         'name': text(context, 'node_name'), 'namespace': text(context, 'namespace'),
         'parameters': [str(file), parameters],
         'remappings': [('image', text(context, 'image') or camera.image),
-                       ('camera_info', text(context, 'camera_info') or camera.camera_info)],
+                       ('camera_info', text(context, 'camera_info') or camera.camera_info),
+                       *([('depth', depth)] if depth else [])],
         'ros_arguments': ['--log-level', f'{logger}:={text(context, "log_level")}']}
     respawn = flag(context, 'respawn')
     if not flag(context, 'container'):
@@ -54,12 +61,12 @@ def start(context: LaunchContext) -> list[Any]:
         node = container('FaceAffectNode', **settings)
     bring_up = BringUp(node, name, autostart=flag(context, 'autostart'),
                        required=flag(context, 'required'), respawn=respawn)
-    viewer = rviz(f'{name}/image_annotated') if flag(context, 'rviz') else []
+    viewer = rviz(name) if flag(context, 'rviz') else []
     return [*use_profile(context, text(context, 'dds_profile')), *bring_up.actions, node, *viewer]
 
 
-def rviz(topic: str) -> list[Node]:
-    """Return rviz2 with the image of this topic."""
+def rviz(name: str) -> list[Node]:
+    """Return rviz2 with the image and the markers of the node of this full name."""
     try:
         get_package_prefix('rviz2')
     except PackageNotFoundError:
@@ -67,13 +74,15 @@ def rviz(topic: str) -> list[Node]:
         raise AffectError("launch argument 'rviz': the package rviz2 is not installed") from None
     return [Node(package='rviz2', executable='rviz2', output='log',
                  arguments=['-d', str(share('rviz', 'face_affect.rviz'))],
-                 remappings=[('/image_annotated', topic)])]
+                 remappings=[(f'/face_affect/{topic}', f'{name}/{topic}')
+                             for topic in ('image_annotated', 'markers')])]
 
 
 def generate_launch_description() -> LaunchDescription:
     """Return the description that `ros2 launch` asks for."""
     return LaunchDescription([
-        *declare('camera', 'image', 'camera_info', 'transport', 'processing', 'params_file',
+        *declare('camera', 'image', 'camera_info', 'depth', 'transport', 'processing', 'ros4hri',
+                 'tf', 'params_file',
                  'namespace', 'node_name', 'autostart', 'required', 'respawn', 'use_sim_time',
                  'log_level', 'rviz', 'dds_profile', 'container'),
         OpaqueFunction(function=start)])

@@ -40,6 +40,15 @@ ARGUMENTS = {
     'processing': Argument(
         '', "Process the newest image only, or every one; '' as the parameter file says.",
         ('', 'newest', 'every')),
+    'depth': Argument(
+        '', "Topic of depth images that are registered to the image, for the faces' positions; '' "
+        'is none.'),
+    'ros4hri': Argument(
+        '', "Publish the faces under /humans/faces as REP-155 has it; '' as the parameter file "
+        'says.', ('', 'true', 'false')),
+    'tf': Argument(
+        '', "Publish the faces' frames on /tf; '' as the parameter file says.",
+        ('', 'true', 'false')),
     'params_file': Argument('', "Parameter file of the node; '' is the camera's in config/."),
     'namespace': Argument('', 'Namespace of all nodes and of the topics without a leading slash.'),
     'node_name': Argument('face_affect', 'Name of the node, and so of its topics.'),
@@ -54,7 +63,7 @@ ARGUMENTS = {
     'container': Argument(
         'false', 'Run the node in a container, face_affect_container, that further nodes may be '
         'loaded into; in demo.launch.py the camera player as well.'),
-    'rviz': Argument('false', 'Show the annotated image in rviz2.'),
+    'rviz': Argument('false', 'Show the annotated image and the markers in rviz2.'),
     'dds_profile': Argument(
         PROFILE, "Fast DDS profile for the processes of this launch, '' for none; not used where "
         'the environment names one already.'),
