@@ -117,17 +117,3 @@ def refused_while_configured(parameters: Iterable[Parameter]) -> str:
             return (f"parameter '{parameter.name}' takes effect when the node is configured; "
                     'deactivate and clean it up first')
     return ''
-
-
-def table() -> str:
-    """Return all parameters as a Markdown table."""
-    rows = ['| parameter | default | range | live | |', '| --- | --- | --- | --- | --- |']
-    for name, spec in PARAMETERS.items():
-        bounds = f'{spec.bounds[0]:g} to {spec.bounds[1]:g}' if spec.bounds else ''
-        rows.append(f"| `{name}` | `{spec.default!r}` | {bounds or ', '.join(spec.choices)} | "
-                    f"{'live' if spec.live else ''} | {spec.description} |")
-    return '\n'.join(rows)
-
-
-if __name__ == '__main__':
-    print(table())

@@ -88,6 +88,16 @@ def refuse_unknown(node: Node, specs: Mapping[str, Spec]) -> None:
         raise AffectError(f"{'; '.join(complaints)}; known ones: {', '.join(specs)}")
 
 
+def table(specs: Mapping[str, Spec]) -> str:
+    """Return parameters as a Markdown table."""
+    rows = ['| parameter | default | range | live | |', '| --- | --- | --- | --- | --- |']
+    for name, spec in specs.items():
+        bounds = f'{spec.bounds[0]:g} to {spec.bounds[1]:g}' if spec.bounds else ''
+        rows.append(f"| `{name}` | `{spec.default!r}` | {bounds or ', '.join(spec.choices)} | "
+                    f"{'live' if spec.live else ''} | {spec.description} |")
+    return '\n'.join(rows)
+
+
 def _hint(word: Any, words: Sequence[str]) -> str:
     close = difflib.get_close_matches(str(word), words, 1)
     return f"; did you mean '{close[0]}'?" if close else ''

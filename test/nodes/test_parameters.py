@@ -1,4 +1,4 @@
-"""The table of parameters: complete, consistent, and the one that the README shows."""
+"""The table of parameters: complete and consistent."""
 
 from pathlib import Path
 from typing import Any
@@ -9,20 +9,9 @@ pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 import yaml  # noqa: E402
 
-from face_affect_ros.nodes.parameters import (  # noqa: E402
-    PARAMETERS,
-    problem_with,
-    settings_of,
-    table,
-)
+from face_affect_ros.nodes.parameters import PARAMETERS, problem_with, settings_of  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def test_the_readme_shows_the_parameters_as_they_are() -> None:
-    text = (ROOT / 'README.md').read_text()
-    shown = text.partition('checked by a test -->\n')[2].partition('\n<!-- end')[0]
-    assert shown == table(), 'write it anew: python -m face_affect_ros.nodes.parameters'
 
 
 def test_the_defaults_are_accepted_and_choose_the_default_pipeline() -> None:
