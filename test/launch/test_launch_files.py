@@ -42,7 +42,7 @@ def launched(name: str, *given: str) -> tuple[int, str]:
 
 def test_all_launch_files_are_here() -> None:
     assert [path.name for path in FILES] == [
-        'demo.launch.py', 'perception.launch.py', 'replay.launch.py']
+        'demo.launch.py', 'greeter.launch.py', 'perception.launch.py', 'replay.launch.py']
 
 
 @pytest.mark.parametrize('path', FILES, ids=lambda path: path.name)
