@@ -1,8 +1,8 @@
 """Build of the ament_python package face_affect_ros."""
 
 import os
-import sys
 from pathlib import Path
+import sys
 
 from setuptools import find_packages, setup
 

@@ -1,22 +1,37 @@
-"""Faces found and time taken by each detector on the shared clips: docs/detectors.md's table.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Faces found and time taken by each detector on the shared clips: docs/detectors.md's table.
 
 python benchmarks/detectors.py [--shared FOLDER]
 """
 
 import argparse
+import inspect
 import os
+from pathlib import Path
 import platform
 import statistics
 import time
-from pathlib import Path
 
 import cv2
-import numpy as np
-
-from face_affect_ros.affect.detectors import DETECTORS, Detector, make_detector
+from face_affect_ros.affect.detectors import Detector, DETECTORS, make_detector
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.media import open_media
+import numpy as np
 
 #: Clips with the number of people who are in every frame.
 CLIPS = {'classroom.gif': 4, 'face-demographics-walking-and-pause.gif': 3,
@@ -26,7 +41,7 @@ SIZE = (640, 480)
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=inspect.cleandoc(__doc__).splitlines()[0])
     parser.add_argument('--shared', type=Path, default=Path(os.environ.get(
         'FACE_AFFECT_SHARED', Path(__file__).resolve().parents[2] / 'shared')))
     shared = parser.parse_args().shared

@@ -1,4 +1,19 @@
-"""How many images arrive in another process of this computer, with and without our DDS profile.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+How many images arrive in another process of this computer, with and without our DDS profile.
 
 One process publishes images as a camera driver does, another subscribes as face_affect does.
 The profile for large images is given to neither, to one of them or to both:
@@ -10,14 +25,15 @@ All traffic stays on this computer.
 
 import argparse
 import array
+from collections.abc import Callable
+from dataclasses import dataclass
+import inspect
 import json
 import os
+from pathlib import Path
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -155,7 +171,7 @@ def _quality(reliability: str) -> Any:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=inspect.cleandoc(__doc__).splitlines()[0])
     parser.add_argument('--rates', type=float, nargs='+', default=[15.0, 30.0], help='Hz')
     parser.add_argument('--seconds', type=float, default=20.0, help='length of each run')
     parser.add_argument('--width', type=int, default=640)

@@ -1,9 +1,23 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Bags of images, read and written without a ROS installation, by `rosbags`."""
 
-import contextlib
-import struct
 from collections.abc import Iterable, Iterator
+import contextlib
 from pathlib import Path
+import struct
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
@@ -20,13 +34,15 @@ def is_bag(path: str) -> bool:
 
 
 class ImageBag:
-    """The images of one topic of a bag.
+    """
+    The images of one topic of a bag.
 
     topic: its name. type: one of IMAGE_TYPES. count: number of messages.
     """
 
     def __init__(self, path: Path, *, topic: str = '') -> None:
-        """Look into a bag; AffectError where it is missing, broken or has no such topic.
+        """
+        Look into a bag; AffectError where it is missing, broken or has no such topic.
 
         path: of the bag's folder or its storage file. topic: '' for the first image topic.
         """
@@ -58,7 +74,7 @@ class ImageBag:
     def _reader(self) -> Iterator[Any]:
         with _rosbags():
             from rosbags.highlevel import AnyReader, AnyReaderError
-            from rosbags.typesys import Stores, get_typestore
+            from rosbags.typesys import get_typestore, Stores
         try:
             reader = AnyReader([self._path],
                                default_typestore=get_typestore(Stores.ROS2_JAZZY))
@@ -73,7 +89,8 @@ class ImageBag:
 
 def write_bag(path: Path, frames: Iterable[Frame], *, start: int, topic: str = '/image',
               frame_id: str = 'camera_optical_frame', storage: str = 'mcap') -> int:
-    """Write frames as a bag of sensor_msgs/Image, bgr8 or mono8; return their number.
+    """
+    Write frames as a bag of sensor_msgs/Image, bgr8 or mono8; return their number.
 
     path: of the bag's folder, which must not exist. start: stamp of time 0 of the frames, ns.
     storage: 'mcap' or 'sqlite3'. Raises AffectError where the bag cannot be written.
@@ -81,7 +98,7 @@ def write_bag(path: Path, frames: Iterable[Frame], *, start: int, topic: str = '
     with _rosbags():
         from rosbags.rosbag2 import StoragePlugin, Writer
         from rosbags.rosbag2.errors import WriterError
-        from rosbags.typesys import Stores, get_typestore
+        from rosbags.typesys import get_typestore, Stores
     types = get_typestore(Stores.ROS2_JAZZY)
     time, header, image = (types.types[name] for name in (
         'builtin_interfaces/msg/Time', 'std_msgs/msg/Header', IMAGE_TYPES[0]))
@@ -115,7 +132,8 @@ def _rosbags() -> Iterator[None]:
 
 
 def header_stamp(data: bytes) -> tuple[int, int]:
-    """Return the stamp (sec, nanosec) of a serialized message that begins with a header.
+    """
+    Return the stamp (sec, nanosec) of a serialized message that begins with a header.
 
     data: CDR as on the wire; its second byte tells the byte order (RTPS 2.5, section 10.2).
     """

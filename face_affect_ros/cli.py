@@ -1,9 +1,23 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The command `face_affect`; other packages add subcommands by entry point."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
+import sys
 
 from face_affect_ros import __version__
 from face_affect_ros.affect.types import AffectError
@@ -14,7 +28,8 @@ GROUP = 'face_affect.commands'
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser with all subcommands that are installed.
+    """
+    Return the parser with all subcommands that are installed.
 
     Raises AffectError where a Python package is missing that one of them needs.
     """

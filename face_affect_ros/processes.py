@@ -1,13 +1,27 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Nodes of this package as processes of their own."""
 
+from collections.abc import Iterator
 import contextlib
 import os
+from pathlib import Path
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -19,7 +33,8 @@ GRACE = 5.0
 @contextlib.contextmanager
 def running_node(module: str, name: str, parameters: dict[str, Any],
                  remappings: dict[str, str] | None = None) -> Iterator['subprocess.Popen[bytes]']:
-    """Run a node for the length of a with block, and end it cleanly.
+    """
+    Run a node for the length of a with block, and end it cleanly.
 
     module: in face_affect_ros.nodes. name: of the node. parameters: by name, passed in a file,
     where a string such as '0' stays a string. remappings: from and to.

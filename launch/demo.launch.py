@@ -1,13 +1,24 @@
-"""A picture, a clip or a camera, and the node face_affect that looks at it.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+A picture, a clip or a camera, and the node face_affect that looks at it.
 
 ros2 launch face_affect_ros demo.launch.py source:=/path/of/clip.gif rviz:=true
 """
 
 from typing import Any
-
-from launch import LaunchContext, LaunchDescription
-from launch.actions import OpaqueFunction
-from launch_ros.actions import Node
 
 from face_affect_ros.launch_support.arguments import (
     declare,
@@ -16,11 +27,14 @@ from face_affect_ros.launch_support.arguments import (
     string_parameter,
     text,
 )
-from face_affect_ros.launch_support.container import NAME, load
+from face_affect_ros.launch_support.container import load, NAME
 from face_affect_ros.launch_support.large_images import use_profile
 from face_affect_ros.launch_support.lifecycle import ending_with, once_active
 from face_affect_ros.launch_support.names import full_name
 from face_affect_ros.launch_support.perception import include_perception
+from launch import LaunchContext, LaunchDescription
+from launch.actions import OpaqueFunction
+from launch_ros.actions import Node
 
 
 def start(context: LaunchContext) -> list[Any]:

@@ -1,17 +1,31 @@
-"""The node face_affect, and the example of a behaviour tree that speaks to whom it sees.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The node face_affect, and the example of a behaviour tree that speaks to whom it sees.
 
 ros2 launch face_affect_ros greeter.launch.py camera:=usb_cam
 """
 
 from typing import Any
 
-from launch import LaunchContext, LaunchDescription
-from launch.actions import OpaqueFunction
-from launch_ros.actions import Node
-
 from face_affect_ros.launch_support.arguments import declare, flag, number, text
 from face_affect_ros.launch_support.names import full_name
 from face_affect_ros.launch_support.perception import include_perception
+from launch import LaunchContext, LaunchDescription
+from launch.actions import OpaqueFunction
+from launch_ros.actions import Node
 
 
 def start(context: LaunchContext) -> list[Any]:

@@ -1,4 +1,19 @@
-"""The node face_affect for a camera that is there already.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The node face_affect for a camera that is there already.
 
 ros2 launch face_affect_ros perception.launch.py camera:=realsense
 """
@@ -6,11 +21,7 @@ ros2 launch face_affect_ros perception.launch.py camera:=realsense
 from pathlib import Path
 from typing import Any
 
-from ament_index_python.packages import PackageNotFoundError, get_package_prefix
-from launch import LaunchContext, LaunchDescription
-from launch.actions import OpaqueFunction
-from launch_ros.actions import LifecycleNode, Node
-
+from ament_index_python.packages import get_package_prefix, PackageNotFoundError
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.launch_support.arguments import declare, flag, text
 from face_affect_ros.launch_support.cameras import CAMERAS, params_file, share
@@ -18,6 +29,9 @@ from face_affect_ros.launch_support.container import container
 from face_affect_ros.launch_support.large_images import use_profile
 from face_affect_ros.launch_support.lifecycle import BringUp
 from face_affect_ros.launch_support.names import full_name
+from launch import LaunchContext, LaunchDescription
+from launch.actions import OpaqueFunction
+from launch_ros.actions import LifecycleNode, Node
 
 #: Seconds between the end of a process and its next start.
 RESPAWN_DELAY = 2.0

@@ -1,4 +1,19 @@
-"""The images of a bag, every one of them processed.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The images of a bag, every one of them processed.
 
 ros2 launch face_affect_ros replay.launch.py bag:=/path/of/bag
 """
@@ -6,15 +21,14 @@ ros2 launch face_affect_ros replay.launch.py bag:=/path/of/bag
 from pathlib import Path
 from typing import Any
 
-from launch import LaunchContext, LaunchDescription
-from launch.actions import OpaqueFunction
-from launch_ros.actions import Node
-
 from face_affect_ros.bags import ImageBag
 from face_affect_ros.launch_support.arguments import declare, number, string_parameter, text
 from face_affect_ros.launch_support.large_images import use_profile
 from face_affect_ros.launch_support.lifecycle import ending_with
 from face_affect_ros.launch_support.perception import include_perception
+from launch import LaunchContext, LaunchDescription
+from launch.actions import OpaqueFunction
+from launch_ros.actions import Node
 
 
 def start(context: LaunchContext) -> list[Any]:

@@ -1,20 +1,33 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A node face_affect under test in this process, a camera for it, and all that it publishes."""
 
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from face_affect_msgs.msg import FaceAffectArray
+from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.face_affect_node import FaceAffectNode
+from face_affect_ros.nodes.image_conversion import to_message
+import numpy as np
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 from support import spin_until
-
-from face_affect_ros.nodes import qos
-from face_affect_ros.nodes.face_affect_node import FaceAffectNode
-from face_affect_ros.nodes.image_conversion import to_message
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
 

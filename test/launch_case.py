@@ -1,17 +1,30 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the tests of the launch files share. Needs launch and rclpy."""
 
 import contextlib
 import sys
-import unittest
 from typing import Any
-
-import rclpy
-from launch.actions import IncludeLaunchDescription
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-from rclpy.executors import SingleThreadedExecutor
-from support import Process, running, spin_until
+import unittest
 
 from face_affect_ros.launch_support.cameras import share
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from support import Process, running, spin_until
 
 #: Seconds that end a test which has failed already.
 PATIENCE = 120.0

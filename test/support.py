@@ -1,17 +1,31 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the tests share: waiting for ROS, and starting nodes as processes of their own."""
 
+from collections.abc import Callable, Iterator
 import contextlib
 import fcntl
 import glob
 import os
+from pathlib import Path
 import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import face_affect_ros
@@ -21,7 +35,8 @@ SOURCE = Path(face_affect_ros.__file__).resolve().parents[1]
 
 
 def spin_until(executor: Any, condition: Callable[[], bool], *, timeout: float = 30.0) -> bool:
-    """Spin an executor until the condition holds; return whether it did within the timeout.
+    """
+    Spin an executor until the condition holds; return whether it did within the timeout.
 
     The timeout, in seconds, only ends a test that has failed already: make it long.
     """
@@ -117,7 +132,8 @@ def shared_memory() -> set[str]:
 
 
 def clean_shared_memory(before: set[str], domain: int) -> None:
-    """Remove what killed processes of a ROS domain left since `before` was listed.
+    """
+    Remove what killed processes of a ROS domain left since `before` was listed.
 
     The living owner of a segment holds a lock on <segment>_el; only segments without one go.
     Ports carry their number: by the RTPS standard 7400 + 250 * domain and the next 249.

@@ -1,18 +1,31 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The command `face_affect`, as a user types it."""
 
+from collections.abc import Callable
 import json
+from pathlib import Path
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
 
 import cv2
-import numpy as np
-import pytest
-
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.cli import main
 from face_affect_ros.media.portrait import portrait_path
+import numpy as np
+import pytest
 
 KEYS = {'id', 'roi', 'score', 'landmarks', 'emotion', 'emotion_confidence',
         'emotion_probabilities', 'emotion_unknown_reason', 'gender', 'gender_confidence'}

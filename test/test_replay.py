@@ -1,29 +1,42 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The same frames in, the same faces out: a bag through the node, and the clip without ROS."""
 
+from collections.abc import Callable
 import json
+from pathlib import Path
 import re
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
-from face_affect_msgs.msg import FaceAffectArray  # noqa: E402
-from support import running_node, spin_until  # noqa: E402
-
+from face_affect_msgs.msg import FaceAffectArray  # noqa: E402, I100
 from face_affect_ros.affect.records import to_record  # noqa: E402
 from face_affect_ros.affect.types import AffectError  # noqa: E402
-from face_affect_ros.bags import ImageBag, header_stamp, is_bag, write_bag  # noqa: E402
+from face_affect_ros.bags import header_stamp, ImageBag, is_bag, write_bag  # noqa: E402
 from face_affect_ros.cli import main  # noqa: E402
 from face_affect_ros.media import Frame, open_media  # noqa: E402
 from face_affect_ros.nodes import qos  # noqa: E402
 from face_affect_ros.nodes.lifecycle_client import bring_up  # noqa: E402
 from face_affect_ros.nodes.messages import from_message  # noqa: E402
+from support import running_node, spin_until  # noqa: E402
 
 START = 1_700_000_000 * 10**9
 NODE = 'face_affect_ros.nodes.face_affect_node'

@@ -1,5 +1,21 @@
 #!/usr/bin/env python3
-"""Set up everything that this repository needs, into .venv, build and install (`make setup`).
+
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Set up everything that this repository needs, into .venv, build and install (`make setup`).
 
 Where a ROS distribution is sourced, it is used and completed by what it lacks. Elsewhere ROS 2
 Jazzy comes as Python wheels. What is up to date is skipped, so that a second run takes a moment.

@@ -1,5 +1,21 @@
 #!/usr/bin/env python3
-"""Turn requirements/*.in into pinned and hashed requirements/*.txt (needs the command `uv`).
+
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Turn requirements/*.in into pinned and hashed requirements/*.txt (needs the command `uv`).
 
 Run it after editing an *.in file, then commit both. Two families are resolved, each as a whole so
 that its files fit together in one environment:
@@ -12,11 +28,11 @@ that its files fit together in one environment:
 `uv pip compile` prints why, where there is no solution.
 """
 
+from pathlib import Path
 import re
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 REQUIREMENTS = Path(__file__).resolve().parents[1] / 'requirements'
 PYTHONS = "python_full_version >= '3.10' and python_full_version < '3.14'"
@@ -28,7 +44,7 @@ FROM_APT = ('numpy', 'tqdm', 'typing-extensions', 'protobuf')
 #: Conditions that hold wherever a file is used. They would only lengthen each of its lines.
 GIVEN = re.compile(r"( and)? (python_full_version (>= '3\.10'|< '3\.14')|sys_platform == 'linux'"
                    r"|platform_machine == 'x86_64'|platform_python_implementation != 'PyPy')"
-                   r"(?= and | \\|$)")
+                   r'(?= and | \\|$)')
 
 
 def compile_lock(names: list[str], environment: str, *options: str) -> str:

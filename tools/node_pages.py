@@ -1,14 +1,30 @@
 #!/usr/bin/env python3
-"""Write the tables of parameters into docs/nodes/*.md, each node's into its page.
+
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Write the tables of parameters into docs/nodes/*.md, each node's into its page.
 
 Run it in the environment (`. tools/env.sh`) after a parameter has changed; a test compares.
 """
 
-import re
-import sys
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+import re
+import sys
 
 FOLDER = Path(__file__).resolve().parents[1] / 'docs' / 'nodes'
 #: Module with the table PARAMETERS, by the node's name.

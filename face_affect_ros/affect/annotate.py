@@ -1,15 +1,28 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Draw faces on an image so that a person across the room can read them."""
 
+from collections.abc import Iterable
 import colorsys
 import re
 import zlib
-from collections.abc import Iterable
 
 import cv2
-import numpy as np
-
 from face_affect_ros.affect.boxes import whole_pixels
-from face_affect_ros.affect.types import LABELS, UNKNOWN, UNSURE, Face, ImageArray
+from face_affect_ros.affect.types import Face, ImageArray, LABELS, UNKNOWN, UNSURE
+import numpy as np
 
 GOLDEN_RATIO = 0.618034
 FONT = cv2.FONT_HERSHEY_SIMPLEX

@@ -1,11 +1,24 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Geometry of boxes as pure functions on arrays; a box is x, y, width, height in pixels."""
 
 from dataclasses import dataclass
 
 import cv2
-import numpy as np
-
 from face_affect_ros.affect.types import FloatArray, ImageArray
+import numpy as np
 
 
 def iou(first: FloatArray, second: FloatArray) -> FloatArray:
@@ -35,7 +48,8 @@ def whole_pixels(box: FloatArray) -> tuple[int, int, int, int]:
 
 def weighted_nms(values: FloatArray, scores: FloatArray,
                  threshold: float) -> tuple[FloatArray, FloatArray]:
-    """Merge overlapping candidates into score-weighted means instead of dropping them.
+    """
+    Merge overlapping candidates into score-weighted means instead of dropping them.
 
     Blending (Bazarevsky et al. 2019, BlazeFace, section 3.3) removes the jitter that plain
     suppression gives from frame to frame.

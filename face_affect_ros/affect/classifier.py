@@ -1,13 +1,26 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A TFLite classifier of face crops, run the way its card says."""
 
 from collections.abc import Sequence
-
-import numpy as np
 
 from face_affect_ros.affect.crop import CropSpec
 from face_affect_ros.affect.interpreter import Network
 from face_affect_ros.affect.model_store import ModelCard
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
+import numpy as np
 
 #: How far from 1 the probabilities of an 8-bit network may add up.
 ROUNDING = 0.05
@@ -32,7 +45,8 @@ class Classifier:
 
     def __init__(self, card: ModelCard, *, tasks: Sequence[str] | None = None,
                  num_threads: int = 1) -> None:
-        """Load a card's network; AffectError where it does not match its card.
+        """
+        Load a card's network; AffectError where it does not match its card.
 
         tasks: the heads that are asked, all by default.
         """
@@ -53,12 +67,12 @@ class Classifier:
         for head in self.heads:
             wanted = (1, len(head.labels))
             if head.output >= len(outputs) or outputs[head.output].shape != wanted:
-                raise AffectError(f"{card.path}: output {head.output} must have the shape "
+                raise AffectError(f'{card.path}: output {head.output} must have the shape '
                                   f"{wanted} for '{head.task}'; it does not match its card")
             answer = outputs[head.output]
             # also catches NaN
             if not (answer.min() >= 0.0 and abs(float(answer.sum()) - 1.0) <= ROUNDING):
-                raise AffectError(f"{card.path}: output {head.output} gives {answer.sum():g} in "
+                raise AffectError(f'{card.path}: output {head.output} gives {answer.sum():g} in '
                                   f"all for '{head.task}', not probabilities; end the network "
                                   'in a softmax')
 

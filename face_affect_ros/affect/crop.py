@@ -1,4 +1,19 @@
-"""From a face box to the pixels that a classifier sees, in training and on the robot alike.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+From a face box to the pixels that a classifier sees, in training and on the robot alike.
 
 A crop is a square around the face box, grown by a margin and turned until the eyes are level.
 Where it reaches over the image's edge, the edge pixels are repeated, so that the face keeps its
@@ -8,9 +23,8 @@ place and scale in the crop.
 from dataclasses import dataclass
 
 import cv2
+from face_affect_ros.affect.types import Face, FloatArray, ImageArray, LEFT_EYE, RIGHT_EYE
 import numpy as np
-
-from face_affect_ros.affect.types import LEFT_EYE, RIGHT_EYE, Face, FloatArray, ImageArray
 
 #: Eyes nearer to each other than this share of the box give no trustworthy angle (profiles).
 MIN_EYE_DISTANCE = 0.15
@@ -20,7 +34,8 @@ MAX_ROLL = np.deg2rad(60.0)
 
 @dataclass(frozen=True)
 class CropSpec:
-    """How a classifier wants its faces.
+    """
+    How a classifier wants its faces.
 
     size: side of the square crop in pixels.
     channels: 1 (grey) or 3 (RGB).
@@ -35,7 +50,8 @@ class CropSpec:
 
 
 def roll_of(landmarks: FloatArray, side: float) -> float:
-    """Return the angle of the line through the eyes in radians, 0 when it cannot be trusted.
+    """
+    Return the angle of the line through the eyes in radians, 0 when it cannot be trusted.
 
     landmarks: (4, 2) in pixels, rows as in types.LANDMARKS. side: the face box's side in pixels.
     """
@@ -47,7 +63,8 @@ def roll_of(landmarks: FloatArray, side: float) -> float:
 
 
 def crop_matrix(box: FloatArray, spec: CropSpec, roll: float = 0.0) -> FloatArray:
-    """Return the (2, 3) affine map from image pixels to crop pixels.
+    """
+    Return the (2, 3) affine map from image pixels to crop pixels.
 
     box: x, y, width, height in pixels. roll: angle to turn away, radians. Pixel centres lie at
     whole numbers, as OpenCV has it.
@@ -63,7 +80,8 @@ def crop_matrix(box: FloatArray, spec: CropSpec, roll: float = 0.0) -> FloatArra
 
 
 def warp(image: ImageArray, matrix: FloatArray, size: int) -> ImageArray:
-    """Return the (size, size[, C]) uint8 crop of an image under a crop matrix.
+    """
+    Return the (size, size[, C]) uint8 crop of an image under a crop matrix.
 
     A crop much smaller than its face is averaged down first: sampling alone would alias.
     """
@@ -77,7 +95,8 @@ def warp(image: ImageArray, matrix: FloatArray, size: int) -> ImageArray:
 
 def extract_crops(image: ImageArray, boxes: FloatArray, landmarks: FloatArray,
                   spec: CropSpec) -> ImageArray:
-    """Return the crops of all faces of an image, (N, size, size, channels) uint8.
+    """
+    Return the crops of all faces of an image, (N, size, size, channels) uint8.
 
     image: (H, W) grey or (H, W, 3) BGR, uint8. boxes: (N, 4). landmarks: (N, 4, 2), NaN where
     unknown. Crops of three channels are RGB.
@@ -89,7 +108,8 @@ def extract_crops(image: ImageArray, boxes: FloatArray, landmarks: FloatArray,
 
 
 def aligned_matrix(box: FloatArray, landmarks: FloatArray, spec: CropSpec) -> FloatArray:
-    """Return the (2, 3) affine map from image pixels to crop pixels, eyes level where asked for.
+    """
+    Return the (2, 3) affine map from image pixels to crop pixels, eyes level where asked for.
 
     box: (4,), as detected. landmarks: (4, 2), NaN where unknown.
     """
@@ -118,7 +138,8 @@ def to_channels(crop: ImageArray, channels: int) -> ImageArray:
 
 
 def box_of_chip(width: int, height: int, margin: float) -> FloatArray:
-    """Return the face box whose crop with this margin is the whole picture, (4,) float32.
+    """
+    Return the face box whose crop with this margin is the whole picture, (4,) float32.
 
     For data sets whose pictures are face crops already.
     """

@@ -1,9 +1,23 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Who came, who left, whose expression changed: told once, and not at every flicker."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from face_affect_ros.affect.types import UNKNOWN, Face
+from face_affect_ros.affect.types import Face, UNKNOWN
 
 APPEARED, LEFT, EMOTION_CHANGED = 'appeared', 'left', 'emotion_changed'
 
@@ -12,14 +26,15 @@ APPEARED, LEFT, EMOTION_CHANGED = 'appeared', 'left', 'emotion_changed'
 class Event:
     """One event: its type, the face, and the expression told of before (EMOTION_CHANGED)."""
 
-    type: str
+    type: str  # noqa: A003
     face: Face
     previous_emotion: str = ''
 
 
 @dataclass
 class Presence:
-    """A face that is there.
+    """
+    A face that is there.
 
     face, seen: as last seen, and when. first: when it came. told: whether it has been told of,
     and emotion: the expression that was. new, since: an expression that may become the next one.
@@ -38,7 +53,8 @@ class Events:
     """Turns the faces of successive images into events."""
 
     def __init__(self, *, hold: float, timeout: float) -> None:
-        """Start with nobody there.
+        """
+        Start with nobody there.
 
         hold: seconds that a face or an expression must last to be told of. timeout: seconds
         without a sight of a face after which it has left; the tracker's.
@@ -48,7 +64,8 @@ class Events:
         self._now = float('-inf')
 
     def __call__(self, faces: Sequence[Face], stamp: float) -> list[Event]:
-        """Return the events that the faces of one image bring; stamp: its time in seconds.
+        """
+        Return the events that the faces of one image bring; stamp: its time in seconds.
 
         Where time jumps back by more than the timeout, everybody leaves.
         """

@@ -1,7 +1,21 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Run a TFLite network with whichever runtime is installed."""
 
-import importlib
 from collections import OrderedDict
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +42,8 @@ def load_runtime() -> Any:
 
 
 class Network:
-    """A TFLite network with one input; the first dimension of all its tensors is the batch.
+    """
+    A TFLite network with one input; the first dimension of all its tensors is the batch.
 
     Callers see float32 only: tensors of 8-bit integers are translated by their scale and zero
     point.

@@ -1,27 +1,41 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Model cards: everything that belongs to a model's file, read and checked in one place."""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 import hashlib
 import importlib.metadata
 import os
-import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+import sys
 from typing import Any
-
-import numpy as np
-import yaml
 
 from face_affect_ros.affect.crop import CropSpec
 from face_affect_ros.affect.quality import Limits
-from face_affect_ros.affect.types import LABELS, AffectError, FloatArray, ImageArray
+from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray, LABELS
+import numpy as np
+import yaml
 
 CARD = 'card.yaml'
 
 
 @dataclass(frozen=True)
 class Head:
-    """One output of a classifier.
+    """
+    One output of a classifier.
 
     task: 'emotion' or 'gender'. output: index of the network's output tensor, which holds
     probabilities. labels: those of types.LABELS, in that order. threshold: probability below which
@@ -37,7 +51,8 @@ class Head:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """A model's file and all that is needed to run and to judge it.
+    """
+    A model's file and all that is needed to run and to judge it.
 
     kind: 'classifier' or 'detector'. path: the checked network file. crop: what a classifier
     wants to see. scale, offset: network input = pixel * scale + offset, pixels 0 to 255.
@@ -65,7 +80,8 @@ class ModelCard:
 
 
 def search_path() -> Iterator[Path]:
-    """Yield the folders in which models are looked for, first hit wins.
+    """
+    Yield the folders in which models are looked for, first hit wins.
 
     FACE_AFFECT_MODEL_PATH, then the share folders of the sourced ROS workspaces and of this
     Python environment, then the source tree.
@@ -81,7 +97,8 @@ def search_path() -> Iterator[Path]:
 
 
 def find_model(name: str) -> Path:
-    """Return the folder of a model, by its name or by the path of its folder or card.
+    """
+    Return the folder of a model, by its name or by the path of its folder or card.
 
     Raises AffectError with the folders that were searched.
     """
@@ -104,7 +121,8 @@ def find_model(name: str) -> Path:
 
 
 def load_card(name: str, *, verify: bool = True) -> ModelCard:
-    """Read a model's card and check its file.
+    """
+    Read a model's card and check its file.
 
     name: as find_model takes it. verify: compare the file's sha256 with the card's. Raises
     AffectError where the card or the file is missing, unreadable or not what it should be.
@@ -124,7 +142,8 @@ def load_card(name: str, *, verify: bool = True) -> ModelCard:
 
 
 def saliency_path(card: ModelCard, entry: Mapping[str, Any] | None = None) -> Path:
-    """Return the checked file of a classifier's gradients, see affect.saliency.
+    """
+    Return the checked file of a classifier's gradients, see affect.saliency.
 
     entry: instead of the card's own. Raises AffectError where the card names none, or the file is
     not what it should be.

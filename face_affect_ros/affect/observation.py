@@ -1,17 +1,31 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """How each person looked over some time, as the buffered mode of the paper's robot."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from face_affect_ros.affect.model_store import Head
-from face_affect_ros.affect.types import UNKNOWN, UNSURE, Estimate, Face, FloatArray
+from face_affect_ros.affect.types import Estimate, Face, FloatArray, UNKNOWN, UNSURE
+import numpy as np
 
 
 @dataclass(frozen=True)
 class Observed:
-    """One face over several images.
+    """
+    One face over several images.
 
     face: as last seen, its estimates those of the mean probabilities. images: that showed it.
     judged: by task, the images in which the task's network could judge it.

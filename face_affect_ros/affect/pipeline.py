@@ -1,8 +1,20 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The blended step of the paper: detect, track, crop, classify, smooth."""
 
 from collections.abc import Sequence
-
-import numpy as np
 
 from face_affect_ros.affect.boxes import clip
 from face_affect_ros.affect.classifier import Classifier
@@ -19,6 +31,7 @@ from face_affect_ros.affect.types import (
     FloatArray,
     ImageArray,
 )
+import numpy as np
 
 
 class AffectPipeline:
@@ -26,7 +39,8 @@ class AffectPipeline:
 
     def __init__(self, *, detector: Detector, classifiers: Sequence[Classifier],
                  tracker: Tracker, smoothing_time_constant: float) -> None:
-        """Put the parts together.
+        """
+        Put the parts together.
 
         classifiers: any number; of two that answer the same task the later one is heard.
         smoothing_time_constant: seconds, see Smoother.
@@ -40,7 +54,8 @@ class AffectPipeline:
 
     def process(self, image: ImageArray, stamp: float, camera: Camera | None = None,
                 depth: FloatArray | None = None) -> list[Face]:
-        """Return the faces of one frame, oldest track first.
+        """
+        Return the faces of one frame, oldest track first.
 
         image: (H, W) grey or (H, W, 3) BGR uint8, not written to. stamp: time of the frame in
         seconds; frames should come in the order of their stamps. camera: its calibration, for
@@ -80,7 +95,8 @@ class AffectPipeline:
             each(np.zeros((1, each.crop.size, each.crop.size, each.crop.channels), np.uint8))
 
     def adjust(self, name: str, value: float) -> None:
-        """Change one of the settings that may change between two frames, by its name.
+        """
+        Change one of the settings that may change between two frames, by its name.
 
         Tracks stay alive. Names of other settings are ignored.
         """

@@ -1,12 +1,25 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Where a face is, from the distance between its eyes and the camera's calibration."""
 
 from dataclasses import dataclass
 
 import cv2
+from face_affect_ros.affect.types import FloatArray, LEFT_EYE, Position, RIGHT_EYE
 import numpy as np
 import numpy.typing as npt
-
-from face_affect_ros.affect.types import LEFT_EYE, RIGHT_EYE, FloatArray, Position
 
 Array64 = npt.NDArray[np.float64]
 
@@ -30,7 +43,8 @@ FISHEYE = ('equidistant', 'fisheye')
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera's calibration, as in sensor_msgs/CameraInfo.
+    """
+    A camera's calibration, as in sensor_msgs/CameraInfo.
 
     matrix: (3, 3) float64, K. distortion: float64, D, may be empty. model: distortion model.
     width, height: size of the calibrated image in pixels.
@@ -43,7 +57,8 @@ class Camera:
     height: int
 
     def rays(self, points: FloatArray, width: int, height: int) -> Array64 | None:
-        """Return x/z, y/z of the rays through pixels (N, 2) of an image of this size, (N, 2).
+        """
+        Return x/z, y/z of the rays through pixels (N, 2) of an image of this size, (N, 2).
 
         An image that was scaled since it was calibrated is allowed for; None where its shape is
         another one or the camera is not calibrated.
@@ -58,7 +73,8 @@ class Camera:
 
 
 def locate(landmarks: FloatArray, camera: Camera, *, width: int, height: int) -> Position | None:
-    """Return the point between the eyes in the camera's optical frame, with its uncertainty.
+    """
+    Return the point between the eyes in the camera's optical frame, with its uncertainty.
 
     landmarks: (4, 2) in pixels of an image of this width and height, rows as in types.LANDMARKS.
     None where an eye is unknown or the calibration does not fit the image. Children's eyes are
@@ -81,7 +97,8 @@ def locate(landmarks: FloatArray, camera: Camera, *, width: int, height: int) ->
 
 def locate_in_depth(box: FloatArray, landmarks: FloatArray, depth: FloatArray, camera: Camera, *,
                     width: int, height: int) -> Position | None:
-    """Return where a face is by a depth image that is registered to the colour image.
+    """
+    Return where a face is by a depth image that is registered to the colour image.
 
     box: (4,) in pixels of the colour image of this width and height; landmarks: (4, 2) likewise.
     depth: (h, w) float32, metres along the optical axis, 0, infinite or NaN where unknown; any

@@ -1,12 +1,27 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Whether a face can be judged at all: too small, turned away, blurred, or no face."""
 
 from dataclasses import dataclass, fields
 from typing import Any
 
 import cv2
-import numpy as np
-
 from face_affect_ros.affect.types import (
+    Detections,
+    FloatArray,
+    ImageArray,
     LEFT_EYE,
     NOSE,
     NOT_A_FACE,
@@ -14,15 +29,14 @@ from face_affect_ros.affect.types import (
     TOO_BLURRED,
     TOO_SMALL,
     TOO_TURNED,
-    Detections,
-    FloatArray,
-    ImageArray,
 )
+import numpy as np
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a model can judge; `face_affect limits` measures it. The defaults let all faces pass.
+    """
+    What a model can judge; `face_affect limits` measures it. The defaults let all faces pass.
 
     min_score: of the detection, in [0, 1]. min_side: longer side of the face box in pixels of the
     image. max_turn: see turn_of. min_sharpness: see sharpness_of.
@@ -47,7 +61,8 @@ class Limits:
 
 
 def reasons(found: Detections, crops: ImageArray, limits: Limits) -> list[str]:
-    """Return for each face why it cannot be judged, '' where it can.
+    """
+    Return for each face why it cannot be judged, '' where it can.
 
     found: N detections. crops: (N, S, S, C) uint8, theirs.
     """
@@ -67,7 +82,8 @@ def reasons(found: Detections, crops: ImageArray, limits: Limits) -> list[str]:
 
 
 def turn_of(landmarks: FloatArray) -> float:
-    """Return how far a head is turned to a side: 0 from the front, 0.5 and more half away.
+    """
+    Return how far a head is turned to a side: 0 from the front, 0.5 and more half away.
 
     It is the distance of the nose from the middle between the eyes, along the line through them,
     as a share of the eyes' distance. landmarks: (4, 2), rows as in types.LANDMARKS. 0 where eyes
@@ -83,7 +99,8 @@ def turn_of(landmarks: FloatArray) -> float:
 
 
 def sharpness_of(crop: ImageArray) -> float:
-    """Return how much detail a crop (S, S, C) uint8 has, whatever its light: 0 for none.
+    """
+    Return how much detail a crop (S, S, C) uint8 has, whatever its light: 0 for none.
 
     It is the variance of the Laplacian (Pech-Pacheco et al. 2000) by that of the grey values.
     """

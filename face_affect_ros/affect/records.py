@@ -1,11 +1,24 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Faces as plain mappings, the lines of a faces.jsonl file."""
 
 from typing import Any
 
-import numpy as np
-
 from face_affect_ros.affect.boxes import whole_pixels
-from face_affect_ros.affect.types import LABELS, LANDMARKS, UNKNOWN, Estimate, Face
+from face_affect_ros.affect.types import Estimate, Face, LABELS, LANDMARKS, UNKNOWN
+import numpy as np
 
 #: Digits after the point; finer than any of the values is meant.
 PIXEL_DIGITS = 2
@@ -14,7 +27,8 @@ SHARE_DIGITS = 5
 
 def to_record(faces: list[Face], *, source: str, width: int, height: int,
               **when: float) -> dict[str, Any]:
-    """Return one frame's faces as a mapping that json can write.
+    """
+    Return one frame's faces as a mapping that json can write.
 
     source: file or topic. width, height: of the image in pixels. when: `frame`, its number from
     0, and/or `stamp`, seconds.

@@ -1,4 +1,19 @@
-"""Why a classifier decided so: the pixels of a crop that its decision rests on.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Why a classifier decided so: the pixels of a crop that its decision rests on.
 
 As in section V of the paper by guided back-propagation (Springenberg et al. 2015), and beside it
 by the plain gradient (Simonyan et al. 2014) and by Grad-CAM (Selvaraju et al. 2017). All three
@@ -10,11 +25,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
-import numpy as np
-
 from face_affect_ros.affect.interpreter import first_line, load_runtime
 from face_affect_ros.affect.model_store import ModelCard, saliency_path
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
+import numpy as np
 
 MODES = ('guided', 'gradient', 'gradcam')
 #: Dimensions of the graph's outputs, by which they are told apart.
@@ -25,7 +39,8 @@ FULL_AT = 99.0
 
 @dataclass(frozen=True)
 class Explanation:
-    """What one run of the graph gives for one crop and one class.
+    """
+    What one run of the graph gives for one crop and one class.
 
     probabilities: (K,) float32 of the task, not calibrated. label: index of the task's class that
     was explained. gradient: (S, S, C) float32, of the class's logit with respect to the network's
@@ -43,7 +58,8 @@ class Saliency:
 
     def __init__(self, card: ModelCard, *, num_threads: int = 1,
                  entry: Mapping[str, Any] | None = None) -> None:
-        """Load the graph beside a classifier.
+        """
+        Load the graph beside a classifier.
 
         entry: what the card says of the graph, for a card that does not say it yet. Raises
         AffectError where there is none, where its sha256 is not the card's, and where it does not
@@ -75,7 +91,8 @@ class Saliency:
 
     def __call__(self, crop: ImageArray, label: int | None = None, *, task: str = '',
                  guided: bool = True) -> Explanation:
-        """Explain one class of one crop.
+        """
+        Explain one class of one crop.
 
         crop: (S, S, C) uint8, as extract_crops returns it. label: index of the class, None for
         the most probable one. task: one of the model's, the first by default. guided: guided or

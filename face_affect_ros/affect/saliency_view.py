@@ -1,15 +1,28 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Saliency for people: heat over a crop, a grid of faces, heat over the whole image."""
 
-import math
 from collections.abc import Sequence
+import math
 from typing import Any
 
 import cv2
-import numpy as np
-import numpy.typing as npt
-
 from face_affect_ros.affect.annotate import FONT, FONT_HEIGHT
 from face_affect_ros.affect.types import FloatArray, ImageArray
+import numpy as np
+import numpy.typing as npt
 
 #: Side of a picture in a grid and height of its text, pixels.
 SIDE, TEXT = 144, 11
@@ -59,7 +72,8 @@ def grid(tiles: Sequence[ImageArray]) -> ImageArray:
 
 
 def heat_on_image(canvas: ImageArray, heat: FloatArray, matrix: FloatArray) -> None:
-    """Draw a crop's heat (S, S) into a BGR image (H, W, 3), where the crop was taken.
+    """
+    Draw a crop's heat (S, S) into a BGR image (H, W, 3), where the crop was taken.
 
     matrix: (2, 3), from image pixels to crop pixels.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The choices a user has, and the pipeline made from them."""
 
 from dataclasses import dataclass
@@ -11,7 +25,8 @@ from face_affect_ros.affect.tracker import Tracker
 
 @dataclass(frozen=True)
 class PipelineSettings:
-    """What the node's parameters and the command line's options choose.
+    """
+    What the node's parameters and the command line's options choose.
 
     detector, detector_model, min_score: see make_detector. start_score, track_timeout [s],
     track_id_prefix: see Tracker. emotion_model, gender_model: name or path of a model, '' to

@@ -1,21 +1,36 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Calm labels: probabilities averaged over a track's recent past."""
 
 import math
 
-import numpy as np
-
 from face_affect_ros.affect.model_store import Head
-from face_affect_ros.affect.types import UNKNOWN, UNSURE, Estimate, FloatArray
+from face_affect_ros.affect.types import Estimate, FloatArray, UNKNOWN, UNSURE
+import numpy as np
 
 
 class Smoother:
-    """Exponential average of one head's probabilities over one track.
+    """
+    Exponential average of one head's probabilities over one track.
 
     The time constant is in seconds, so that the behaviour does not depend on the frame rate.
     """
 
     def __init__(self, head: Head, *, time_constant: float, hysteresis: float = 0.05) -> None:
-        """Start without a past.
+        """
+        Start without a past.
 
         time_constant: seconds after which the weight of the past has fallen to 1/e; 0 switches
         smoothing off. hysteresis: lead in probability that a new label needs over the old one;
@@ -31,7 +46,8 @@ class Smoother:
         self._known = False
 
     def __call__(self, probabilities: FloatArray, stamp: float, reason: str = '') -> Estimate:
-        """Add (K,) probabilities seen at a time in seconds; return the smoothed estimate.
+        """
+        Add (K,) probabilities seen at a time in seconds; return the smoothed estimate.
 
         reason: why the face cannot be judged at this time, '' where it can. Such a face does not
         count beside better ones of the past, whose label is kept for one time constant.

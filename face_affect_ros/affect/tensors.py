@@ -1,20 +1,34 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Between float32 and the numbers in which a TFLite network takes and gives its tensors."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from face_affect_ros.affect.types import AffectError, FloatArray
 import numpy as np
 import numpy.typing as npt
-
-from face_affect_ros.affect.types import AffectError, FloatArray
 
 QUANTISED = (np.int8, np.uint8)
 
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output tensor of a network.
+    """
+    An input or output tensor of a network.
 
     index: as the runtime numbers it. dtype: float32, int8 or uint8. scale, zero_point: of the
     8-bit ones, real value = scale * (stored - zero_point) (Jacob et al. 2018); scale > 0.
@@ -27,7 +41,8 @@ class Port:
 
     @classmethod
     def of(cls, detail: dict[str, Any], path: Path) -> 'Port':
-        """Return the port that a runtime's tensor details describe.
+        """
+        Return the port that a runtime's tensor details describe.
 
         Raises AffectError, naming the file, for another number type, and for 8-bit integers
         without a usable scale and zero point.

@@ -1,14 +1,27 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Stable ids: the faces of a frame joined to the faces of the frames before."""
 
+from dataclasses import dataclass
 import itertools
 import secrets
 import string
-from dataclasses import dataclass
-
-import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from face_affect_ros.affect.types import Detections, FloatArray
+import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 #: Joining costs the distance of the centres in face sides plus the change of scale (|ln|).
 MAX_COST = 1.0
@@ -20,13 +33,14 @@ MAX_COAST = 0.5
 
 @dataclass
 class Track:
-    """One face over time.
+    """
+    One face over time.
 
     id: unique. box: (4,) float32, as last seen. velocity: (2,) float32, of the centre, px/s.
     first, last: stamps in seconds.
     """
 
-    id: str
+    id: str  # noqa: A003
     box: FloatArray
     velocity: FloatArray
     first: float
@@ -57,7 +71,8 @@ class Tracker:
     """Joins detections to tracks by place, size and motion."""
 
     def __init__(self, *, timeout: float, start_score: float, prefix: str = '') -> None:
-        """Start without tracks.
+        """
+        Start without tracks.
 
         timeout: seconds without a detection after which a track ends. start_score: score in
         [0, 1] that a detection needs to start a track; weaker ones only continue one (as in
@@ -76,7 +91,8 @@ class Tracker:
         return frozenset(track.id for track in self._tracks)
 
     def update(self, detections: Detections, stamp: float) -> list[Track | None]:
-        """Join one frame's detections, return each one's track, None where it starts none.
+        """
+        Join one frame's detections, return each one's track, None where it starts none.
 
         stamp: time of the frame in seconds. Where time jumps back by more than the timeout, as
         when a bag is played again, all tracks end.

@@ -1,3 +1,18 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+# flake8: noqa: A005
 """The value types that travel through the heart: detections in, faces out."""
 
 from dataclasses import dataclass, field
@@ -30,7 +45,8 @@ class AffectError(Exception):
 
 @dataclass(frozen=True)
 class Detections:
-    """The faces a detector found in one image, best first.
+    """
+    The faces a detector found in one image, best first.
 
     boxes: (N, 4) float32, x, y, width, height in pixels; may reach over the image's edge.
     scores: (N,) float32 in [0, 1].
@@ -56,7 +72,8 @@ class Detections:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one classifier head says of one face, smoothed over its track.
+    """
+    What one classifier head says of one face, smoothed over its track.
 
     label: one of the head's labels, or UNKNOWN where the confidence is below the threshold.
     confidence: probability in [0, 1] of the most probable label, known or not.
@@ -72,7 +89,8 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Position:
-    """A point in the camera's optical frame: x right, y down, z forward.
+    """
+    A point in the camera's optical frame: x right, y down, z forward.
 
     point: (3,) float64, metres. covariance: (3, 3) float64, square metres.
     """
@@ -83,7 +101,8 @@ class Position:
 
 @dataclass(frozen=True)
 class Face:
-    """One tracked face of one frame.
+    """
+    One tracked face of one frame.
 
     id: starts with a letter, never re-used, says nothing about who it is.
     box: (4,) float32, x, y, width, height in pixels, clipped to the image.
@@ -95,7 +114,7 @@ class Face:
     whole_box: as detected, may reach over the image's edge; None where only the message is known.
     """
 
-    id: str
+    id: str  # noqa: A003
     box: FloatArray
     score: float
     landmarks: FloatArray

@@ -1,12 +1,25 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Conditions on the people that FacesToBlackboard has written. They succeed or fail at once."""
 
-import py_trees
 from face_affect_msgs.msg import FaceAffect
-from py_trees.common import Access, Status
-
 from face_affect_ros.affect.types import EMOTIONS, UNKNOWN
 from face_affect_ros.behaviours.listener import PEOPLE
 from face_affect_ros.behaviours.people import People, Person
+import py_trees
+from py_trees.common import Access, Status
 
 #: Where a condition that succeeds leaves the face that it is true of, for the leaves after it.
 FACE = 'face_affect/face'
@@ -59,7 +72,8 @@ class ExpressionIs(Condition):
 
     def __init__(self, label: str, *, for_seconds: float = 0.0, min_confidence: float = 0.0,
                  name: str = '') -> None:
-        """Ask for an expression.
+        """
+        Ask for an expression.
 
         label: one of FaceAffect's, UNKNOWN among them. for_seconds: without a change, by the
         images' stamps. min_confidence: of the newest message, 0 to 1.

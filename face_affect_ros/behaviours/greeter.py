@@ -1,17 +1,25 @@
-"""The example tree: greet who smiles, comfort who is sad, ask when unsure.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The example tree: greet who smiles, comfort who is sad, ask when unsure.
 
 It says what it does on ~/say (std_msgs/String), for a text-to-speech node.
 """
 
 from collections.abc import Sequence
 from typing import Any
-
-import py_trees
-from py_trees.common import ParallelPolicy, Status
-from py_trees.composites import Parallel, Selector
-from py_trees.composites import Sequence as Steps
-from rclpy.node import Node
-from std_msgs.msg import String
 
 from face_affect_ros.behaviours import (
     ExpressionIs,
@@ -22,7 +30,13 @@ from face_affect_ros.behaviours import (
 )
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.main import run
-from face_affect_ros.nodes.spec import Spec, declare, refuse_unknown
+from face_affect_ros.nodes.spec import declare, refuse_unknown, Spec
+import py_trees
+from py_trees.common import ParallelPolicy, Status
+from py_trees.composites import Parallel, Selector
+from py_trees.composites import Sequence as Steps
+from rclpy.node import Node
+from std_msgs.msg import String
 
 PARAMETERS = {
     'tick_rate': Spec(10.0, 'Ticks of the tree per second.', bounds=(0.1, 100.0)),

@@ -1,20 +1,34 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The leaf that listens: faces from the topic to the blackboard."""
 
 from typing import Any
 
-import py_trees
 from face_affect_msgs.msg import FaceAffectArray
-from py_trees.common import Access, Status
-
 from face_affect_ros.behaviours.people import People
 from face_affect_ros.nodes import qos
+import py_trees
+from py_trees.common import Access, Status
 
 #: Where the people are on the blackboard.
 PEOPLE = 'face_affect/people'
 
 
 class FacesToBlackboard(py_trees.behaviour.Behaviour):
-    """Writes the People of the newest message to the blackboard, under 'face_affect/people'.
+    """
+    Writes the People of the newest message to the blackboard, under 'face_affect/people'.
 
     RUNNING until the first message, then SUCCESS while messages come and FAILURE while they do
     not; then nobody is there.

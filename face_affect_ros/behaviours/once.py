@@ -1,17 +1,31 @@
-"""A decorator for what should be done once to each person."""
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
 
-import py_trees
-from py_trees.common import Access, Status
+"""A decorator for what should be done once to each person."""
 
 from face_affect_ros.behaviours.conditions import FACE
 from face_affect_ros.behaviours.listener import PEOPLE
+import py_trees
+from py_trees.common import Access, Status
 
 #: Ids that are remembered; older ones have left long ago.
 REMEMBERED = 1000
 
 
 class OncePerFace(py_trees.decorators.Decorator):
-    """Lets its child act on the face under 'face_affect/face', if it has not succeeded on it yet.
+    """
+    Lets its child act on the face under 'face_affect/face', if it has not succeeded on it yet.
 
     FAILURE for a face that has had its turn, so that a selector goes on.
     """

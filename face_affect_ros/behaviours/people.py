@@ -1,7 +1,21 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What a behaviour needs to know of the faces of successive images."""
 
-import math
 from dataclasses import dataclass
+import math
 
 from face_affect_msgs.msg import FaceAffect, FaceAffectArray
 
@@ -27,7 +41,8 @@ class Person:
 
 
 class People:
-    """The people in the newest message; times are those of the images, so that bags work too.
+    """
+    The people in the newest message; times are those of the images, so that bags work too.
 
     stamp: of that message, seconds. there: its people by track id.
     """

@@ -1,22 +1,35 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """`face_affect analyze`: the heart without ROS, for pictures and clips."""
 
 import argparse
-import contextlib
-import json
-import sys
 from collections import Counter
 from collections.abc import Iterator
+import contextlib
+import json
 from pathlib import Path
+import sys
 from typing import Any, TextIO
-
-from tqdm import tqdm
 
 from face_affect_ros.affect.annotate import annotate
 from face_affect_ros.affect.records import to_record
-from face_affect_ros.affect.settings import PipelineSettings, make_pipeline
+from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.commands.options import add_pipeline_options, settings_from
 from face_affect_ros.media import ImageOrVideoSink, Media, open_media
+from tqdm import tqdm
 
 
 def register(subparsers: Any) -> None:

@@ -1,20 +1,33 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """`face_affect explain`: which pixels of a face a decision rests on."""
 
 import argparse
-import sys
 from pathlib import Path
+import sys
 from typing import Any
-
-import numpy as np
 
 from face_affect_ros.affect.crop import extract_crop
 from face_affect_ros.affect.model_store import load_card
-from face_affect_ros.affect.saliency import MODES, Saliency, heat_of_cam, heat_of_gradient
+from face_affect_ros.affect.saliency import heat_of_cam, heat_of_gradient, MODES, Saliency
 from face_affect_ros.affect.saliency_view import overlay, tile, to_bgr
 from face_affect_ros.affect.settings import make_pipeline
-from face_affect_ros.affect.types import LABELS, AffectError, Face, ImageArray
+from face_affect_ros.affect.types import AffectError, Face, ImageArray, LABELS
 from face_affect_ros.commands.options import add_pipeline_options, settings_from
 from face_affect_ros.media import open_media, write_image
+import numpy as np
 
 
 def register(subparsers: Any) -> None:
@@ -40,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Explain the faces of one frame; return the exit code."""
     labels = LABELS[arguments.task]
     if arguments.label is not None and arguments.label not in labels:
-        raise AffectError(f"--class {arguments.label}: the classes of {arguments.task} are "
+        raise AffectError(f'--class {arguments.label}: the classes of {arguments.task} are '
                           f"{', '.join(labels)}")
     settings = settings_from(arguments)
     name = getattr(settings, f'{arguments.task}_model')

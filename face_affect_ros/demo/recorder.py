@@ -1,13 +1,27 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the demo writes: faces.jsonl, annotated.mp4, annotated.png, and a summary."""
 
+from collections import Counter
 import json
 import math
-import statistics
-from collections import Counter
 from pathlib import Path
+import statistics
 
 from face_affect_ros.affect.records import to_record
-from face_affect_ros.affect.types import UNKNOWN, AffectError, Face, ImageArray
+from face_affect_ros.affect.types import AffectError, Face, ImageArray, UNKNOWN
 from face_affect_ros.demo.table import latency_text
 from face_affect_ros.media import VideoSink, write_image
 
@@ -16,7 +30,8 @@ class Recorder:
     """Writes the demo's results into a folder and counts them."""
 
     def __init__(self, folder: Path, *, source: str, rate: float) -> None:
-        """Open the files; AffectError where the folder cannot be written.
+        """
+        Open the files; AffectError where the folder cannot be written.
 
         source: named in every line. rate: of the clip, images per second.
         """

@@ -1,17 +1,26 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Player and node as two processes, and a third that looks at what comes out."""
 
 import contextlib
-import subprocess
-import time
 from dataclasses import asdict
 from pathlib import Path
+import subprocess
+import time
 
-import rclpy
 from face_affect_msgs.msg import FaceAffectArray
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
-from sensor_msgs.msg import Image
-
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.bags import ImageBag, is_bag
@@ -24,6 +33,10 @@ from face_affect_ros.nodes.image_conversion import to_array
 from face_affect_ros.nodes.lifecycle_client import bring_up
 from face_affect_ros.nodes.messages import from_message, seconds_of
 from face_affect_ros.processes import running_node
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import Image
 
 #: Seconds to wait for the last results after the player has ended.
 AFTERMATH = 1.0
@@ -59,7 +72,8 @@ class Watcher(Node):
 
 
 def run_demo(*, source: str, duration: float, out: Path, settings: PipelineSettings) -> int:
-    """Run the demo; return 0 only if faces were published.
+    """
+    Run the demo; return 0 only if faces were published.
 
     source: see camera_player, or a bag. duration: seconds at the latest, 0 for as long as the
     source lasts. out: folder of the results. Raises AffectError.

@@ -1,13 +1,26 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The live table of the demo."""
 
-import time
 from collections import deque
+import time
 
+from face_affect_ros.affect.types import Estimate, Face
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
-
-from face_affect_ros.affect.types import Estimate, Face
 
 #: Seconds over which the rate is counted.
 WINDOW = 2.0
@@ -61,7 +74,8 @@ class LiveTable:
 
 
 def latency_text(latency: float) -> str:
-    """Return seconds since an image's stamp as text.
+    """
+    Return seconds since an image's stamp as text.
 
     Images of a bag carry the stamps of their recording, which say nothing of latency.
     """

@@ -1,16 +1,29 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The arguments of the launch files: one table, so that a name means the same in each file."""
 
 from dataclasses import dataclass
 from typing import Any
 
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.launch_support.cameras import CAMERAS, share
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument
 from launch.conditions import evaluate_condition_expression
 from launch.substitutions import LaunchConfiguration, TextSubstitution
 from launch_ros.parameter_descriptions import ParameterValue
-
-from face_affect_ros.affect.types import AffectError
-from face_affect_ros.launch_support.cameras import CAMERAS, share
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The package's nodes in one process, for launch files."""
 
 from typing import Any
@@ -11,7 +25,8 @@ NAME = 'face_affect_container'
 
 def container(plugin: str, *, namespace: str, ros_arguments: list[str],
               **settings: Any) -> ComposableNodeContainer:
-    """Return the container with a first node.
+    """
+    Return the container with a first node.
 
     plugin: of this package. settings: name, parameters and remappings of the node.
     """
@@ -22,7 +37,8 @@ def container(plugin: str, *, namespace: str, ros_arguments: list[str],
 
 
 def load(plugin: str, *, container_name: str, **settings: Any) -> LoadComposableNodes:
-    """Return the action that loads a further node.
+    """
+    Return the action that loads a further node.
 
     container_name: fully qualified. settings: name, namespace, parameters and remappings.
     """

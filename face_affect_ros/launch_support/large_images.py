@@ -1,19 +1,33 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The Fast DDS profile for large images, for all processes of a launch."""
 
 from pathlib import Path
 from typing import Any
 
+from face_affect_ros.affect.types import AffectError
 from launch import LaunchContext
 from launch.actions import SetEnvironmentVariable
-
-from face_affect_ros.affect.types import AffectError
 
 #: Where Fast DDS 2 (Humble, Jazzy) and Fast DDS 3 (Kilted and later) look for a profile.
 VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
 
 
 def use_profile(context: LaunchContext, profile: str) -> list[Any]:
-    """Return the actions that give a profile to the processes started after them.
+    """
+    Return the actions that give a profile to the processes started after them.
 
     profile: path, '' for none. The user's own profile, set in the environment, is left alone. No
     other middleware reads these variables. Raises AffectError where there is no such file.

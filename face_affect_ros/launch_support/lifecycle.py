@@ -1,10 +1,25 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Bring a lifecycle node up, again after a crash; end the launch with a process."""
 
+from collections.abc import Callable
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
+from face_affect_ros.nodes.lifecycle_client import failed_transition, PATIENCE
 from launch import Event, EventHandler, LaunchContext
 from launch.actions import EmitEvent, RegisterEventHandler
 from launch.event_handlers import OnProcessExit, OnProcessStart
@@ -12,8 +27,6 @@ from launch.events import Shutdown
 from launch.logging import get_logger
 from launch_ros.actions import Node
 from launch_ros.ros_adapters import get_ros_node
-
-from face_affect_ros.nodes.lifecycle_client import PATIENCE, failed_transition
 
 
 class NodeActive(Event):  # type: ignore[misc]  # launch comes without types
@@ -23,7 +36,8 @@ class NodeActive(Event):  # type: ignore[misc]  # launch comes without types
 
 
 class BringUp:
-    """Configures and activates a lifecycle node each time its process starts.
+    """
+    Configures and activates a lifecycle node each time its process starts.
 
     launch_ros can do this by events: ProcessStarted leads to ChangeState(configure), whose
     StateTransition leads to ChangeState(activate). That works once. After a crash the services of
@@ -33,7 +47,8 @@ class BringUp:
 
     def __init__(self, process: Node, name: str, *, autostart: bool = True,
                  required: bool = False, respawn: bool = False) -> None:
-        """Prepare the actions.
+        """
+        Prepare the actions.
 
         process: the lifecycle node, or the container that it is loaded into. name: the node's
         fully qualified one. autostart: whether to change states at all. required: whether the
@@ -104,7 +119,8 @@ def _ask(client: Any, request: Any, gone: threading.Event, context: LaunchContex
 
 
 def once_active(*actions: Any) -> RegisterEventHandler:
-    """Return the action that executes others when a BringUp has done its work.
+    """
+    Return the action that executes others when a BringUp has done its work.
 
     To be executed before the BringUp's node.
     """
@@ -114,7 +130,8 @@ def once_active(*actions: Any) -> RegisterEventHandler:
 
 
 def ending_with(node: Node) -> RegisterEventHandler:
-    """Return the action that ends the launch when this node's process ends.
+    """
+    Return the action that ends the launch when this node's process ends.
 
     The launch fails where the process does. To be executed before the node.
     """

@@ -1,9 +1,22 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Names of nodes in launch files."""
 
+from face_affect_ros.launch_support.arguments import text
 from launch import LaunchContext
 from launch_ros.utilities import make_namespace_absolute, prefix_namespace
-
-from face_affect_ros.launch_support.arguments import text
 
 
 def full_name(context: LaunchContext, name: str) -> str:

@@ -1,9 +1,23 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What all sources of frames have in common."""
 
 import abc
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+import logging
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError, ImageArray
@@ -16,7 +30,8 @@ MAX_PIXELS = 100_000_000
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame of a source.
+    """
+    One frame of a source.
 
     index: place in the source, from 0; corrupt frames are counted too. stamp: seconds since the
     source's start. image: (H, W, 3) uint8 BGR.
@@ -28,7 +43,8 @@ class Frame:
 
 
 class Media(abc.ABC):
-    """A source of frames: iterate over it, and close it or use it in a with statement.
+    """
+    A source of frames: iterate over it, and close it or use it in a with statement.
 
     Each iteration starts anew, except that of a camera. name: for people. width, height: of
     the first frame in pixels. rate: frames per second, None for pictures, which have none.

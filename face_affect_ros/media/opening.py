@@ -1,24 +1,37 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Find out what a source is, and open it."""
 
 import os
-import re
 from pathlib import Path
-
-from PIL import UnidentifiedImageError
+import re
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media.animation import AnimationMedia, frame_count
 from face_affect_ros.media.base import Media
 from face_affect_ros.media.pictures import (
     BROKEN,
-    PICTURE_SUFFIXES,
-    FolderMedia,
-    PictureMedia,
     broken,
+    FolderMedia,
     opened,
+    PICTURE_SUFFIXES,
+    PictureMedia,
 )
 from face_affect_ros.media.portrait import PortraitMedia
 from face_affect_ros.media.video import CameraMedia, VideoMedia
+from PIL import UnidentifiedImageError
 
 #: Pictures per second for sources that have no rate of their own.
 PICTURE_RATE = 30.0
@@ -26,7 +39,8 @@ PICTURE_RATE = 30.0
 
 def open_media(source: str, *, rate: float | None = None,
                size: tuple[int, int] | None = None) -> Media:
-    """Open a source of frames.
+    """
+    Open a source of frames.
 
     source: the path of a picture (png, jpg, webp, bmp, ...), a folder of pictures, an animated
     GIF, a video, or a camera ('0' or '/dev/video0'); '' is a portrait as a moving robot would

@@ -1,22 +1,36 @@
-"""Pictures and folders of pictures, read by Pillow.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Pictures and folders of pictures, read by Pillow.
 
 Pillow and not OpenCV, because it composites animations rightly and tells their durations, reads
 GIFs beside every OpenCV, and complains about a file that is cut off.
 """
 
+from collections.abc import Iterator
+from pathlib import Path
 import re
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
-from pathlib import Path
 
 import cv2
+from face_affect_ros.affect.types import AffectError, ImageArray
+from face_affect_ros.media.base import check_size, Frame, Media
 import numpy as np
 from PIL import Image, ImageOps
-
-from face_affect_ros.affect.types import AffectError, ImageArray
-from face_affect_ros.media.base import Frame, Media, check_size
 
 #: Files that are taken from a folder.
 PICTURE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.gif', '.tif', '.tiff', '.ppm',
@@ -36,7 +50,8 @@ def read_picture(path: Path) -> ImageArray:
 
 
 def to_bgr(picture: Image.Image) -> ImageArray:
-    """Return a Pillow picture as (H, W, 3) uint8 BGR.
+    """
+    Return a Pillow picture as (H, W, 3) uint8 BGR.
 
     Transparent pixels lie on white. 16 bits are scaled by 255 / 65535, floats are taken for
     0 to 1.
@@ -100,7 +115,8 @@ class FolderMedia(Media):
 
 
 def opened(path: Path) -> Image.Image:
-    """Open a picture and look at its head; its pixels are read later.
+    """
+    Open a picture and look at its head; its pixels are read later.
 
     Raises AffectError where it is too large, one of BROKEN where it is no picture.
     """

@@ -1,14 +1,27 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Frames of a source, decoded ahead of time by a thread, one after the other on demand."""
 
+from collections.abc import Callable, Iterator
 import math
 import queue
 import threading
-from collections.abc import Callable, Iterator
-
-import numpy as np
 
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.media.base import Media
+import numpy as np
 
 #: Bytes of frames that are kept, so that a loop decodes them once only.
 KEEP_LIMIT = 128_000_000
@@ -17,14 +30,16 @@ AHEAD = 4
 
 
 class Playback:
-    """Decodes in a thread, so that a slow frame does not delay the one that is due.
+    """
+    Decodes in a thread, so that a slow frame does not delay the one that is due.
 
     Of a camera only the newest frame waits; of other sources none is left out.
     """
 
     def __init__(self, media: Media, *, prepare: Callable[[ImageArray], ImageArray],
                  loop: Callable[[], bool], ready: Callable[[], None] | None = None) -> None:
-        """Start to decode.
+        """
+        Start to decode.
 
         prepare: applied to each frame, in the thread. loop: asked at the end whether to start
         again. ready: called in the thread whenever a frame or the end can be taken.
@@ -42,7 +57,8 @@ class Playback:
         return self._ended
 
     def take(self) -> ImageArray | None:
-        """Return the next frame, None where it is not decoded yet or the source has ended.
+        """
+        Return the next frame, None where it is not decoded yet or the source has ended.
 
         Raises what the source raised, AffectError where it broke down.
         """

@@ -1,20 +1,34 @@
-"""The built-in source: a portrait, slowly panned and zoomed as a moving robot would see it.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The built-in source: a portrait, slowly panned and zoomed as a moving robot would see it.
 
 The picture is the public-domain portrait of the astronaut Eileen Collins (NASA) that comes with
 scikit-image, 512x512. It is read from the installed package; nothing is downloaded.
 """
 
+from collections.abc import Iterator
 import importlib.util
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
-import numpy as np
-
 from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_ros.media.base import Frame, Media
 from face_affect_ros.media.pictures import read_picture
+import numpy as np
 
 WIDTH, HEIGHT = 640, 480
 #: Seconds after which the movement starts again where it began.
@@ -39,7 +53,8 @@ def portrait_path() -> Path:
 
 
 def view_matrix(phase: float, size: tuple[int, int]) -> np.ndarray:
-    """Return the (2, 3) float64 affine map from the picture to the view.
+    """
+    Return the (2, 3) float64 affine map from the picture to the view.
 
     phase: 0 to 1 over one period. size: width and height of the picture. The view never reaches
     over the picture's edge and always holds HEAD.

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Write annotated pictures and clips."""
 
 import os
@@ -5,10 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
-
 from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_ros.media.quiet import opencv_silenced
+import numpy as np
 
 VIDEO_SUFFIXES = ('.mp4', '.m4v', '.mov', '.mkv', '.avi')
 #: Frames per second of a clip whose source has no rate.
@@ -16,7 +29,8 @@ DEFAULT_RATE = 30.0
 
 
 def write_image(path: str | os.PathLike[str], image: ImageArray) -> None:
-    """Write a picture; its suffix says the format. Folders are made where they are missing.
+    """
+    Write a picture; its suffix says the format. Folders are made where they are missing.
 
     image: uint8, (H, W, 3) BGR or (H, W). Raises AffectError where it cannot be written.
     """
@@ -32,7 +46,8 @@ def write_image(path: str | os.PathLike[str], image: ImageArray) -> None:
 
 
 class VideoSink:
-    """Writes a clip, MPEG-4 (mp4v), which OpenCV encodes everywhere.
+    """
+    Writes a clip, MPEG-4 (mp4v), which OpenCV encodes everywhere.
 
     The first image sets the size; images of other sizes are fitted into it.
     """

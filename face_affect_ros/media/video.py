@@ -1,18 +1,31 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Video files and cameras, read by OpenCV."""
 
+from collections.abc import Iterator
 import contextlib
 import math
 import os
-import time
-from collections.abc import Iterator
 from pathlib import Path
+import time
 
 import cv2
-import numpy as np
-
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media.base import Frame, Media
 from face_affect_ros.media.quiet import opencv_silenced
+import numpy as np
 
 #: Frames per second where a file or a camera does not tell.
 FALLBACK_RATE = 30.0
@@ -74,7 +87,8 @@ class CameraMedia(Media):
     live = True
 
     def __init__(self, source: str, *, rate: float | None, size: tuple[int, int] | None) -> None:
-        """Open the camera and read a first frame; AffectError where that fails.
+        """
+        Open the camera and read a first frame; AffectError where that fails.
 
         source: '0' or '/dev/video0'. rate, size: what the camera is asked for; it may choose
         others.

@@ -1,21 +1,34 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The node `bag_player`: the images of a bag, at their pace or in step with their results."""
 
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+import threading
+import time
 from typing import Any
 
-import rclpy
 from face_affect_msgs.msg import FaceAffectArray
-from rclpy.node import Node
-from sensor_msgs.msg import CompressedImage, Image
-
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.bags import ImageBag
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.main import run
-from face_affect_ros.nodes.spec import Spec, declare, refuse_unknown
+from face_affect_ros.nodes.spec import declare, refuse_unknown, Spec
+import rclpy
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage, Image
 
 #: Seconds to wait for the result of one image before it is given up.
 RESULT_TIMEOUT = 5.0
@@ -32,7 +45,8 @@ TYPES: dict[str, Any] = {'sensor_msgs/msg/Image': Image,
 
 
 class BagPlayer(Node):
-    """Publishes the images of a bag as they were recorded, serialized bytes and all.
+    """
+    Publishes the images of a bag as they were recorded, serialized bytes and all.
 
     With `max_in_flight` it waits for the results of the images on their way, so that every
     image is processed however slow the computer is; else it keeps the bag's own pace.

@@ -1,10 +1,32 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The node `camera_player`: a picture, a clip or a camera as a camera driver would publish it."""
 
-import math
 from collections.abc import Sequence
+import math
 from typing import Any
 
 import cv2
+from face_affect_ros.affect.types import ImageArray
+from face_affect_ros.media import Media, open_media
+from face_affect_ros.media.playback import Playback
+from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.image_conversion import to_compressed, to_message
+from face_affect_ros.nodes.main import run
+from face_affect_ros.nodes.player_parameters import PARAMETERS
+from face_affect_ros.nodes.spec import declare, refuse_unknown
 import numpy as np
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
@@ -14,15 +36,6 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from face_affect_ros.affect.types import ImageArray
-from face_affect_ros.media import Media, open_media
-from face_affect_ros.media.playback import Playback
-from face_affect_ros.nodes import qos
-from face_affect_ros.nodes.image_conversion import to_compressed, to_message
-from face_affect_ros.nodes.main import run
-from face_affect_ros.nodes.player_parameters import PARAMETERS
-from face_affect_ros.nodes.spec import declare, refuse_unknown
-
 #: Hz of a source that has no rate of its own.
 DEFAULT_RATE = 30.0
 #: Images that wait for a slow subscriber.
@@ -30,7 +43,8 @@ DEPTH = 2
 
 
 def camera_info(width: int, height: int, horizontal_fov: float, header: Header) -> CameraInfo:
-    """Return the calibration of a pinhole camera without distortion.
+    """
+    Return the calibration of a pinhole camera without distortion.
 
     width, height: pixels. horizontal_fov: degrees, 0 for a camera that is not calibrated, which
     sensor_msgs/CameraInfo spells as zeros. Pixel centres lie at whole numbers.
@@ -47,7 +61,8 @@ def camera_info(width: int, height: int, horizontal_fov: float, header: Header) 
 
 
 class CameraPlayer(Node):
-    """Publishes `image_raw` and `camera_info`, and `image_raw/compressed` where asked to.
+    """
+    Publishes `image_raw` and `camera_info`, and `image_raw/compressed` where asked to.
 
     Images are stamped with the node's clock. What nobody subscribes to is not computed.
     """

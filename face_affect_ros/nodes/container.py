@@ -1,4 +1,19 @@
-"""`face_affect_container`: several Python nodes in one process, loaded and unloaded at run time.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+`face_affect_container`: several Python nodes in one process, loaded and unloaded at run time.
 
 It offers the services of a component container, which `ros2 component` and launch_ros know from
 C++. Plugins are entry points of the setuptools group rclpy_components, named PACKAGE::PLUGIN, as
@@ -12,14 +27,13 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from composition_interfaces.srv import ListNodes, LoadNode, UnloadNode
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.nodes.main import run
+from face_affect_ros.nodes.spec import declare, refuse_unknown, Spec
 from rclpy.executors import Executor, MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.logging import LoggingSeverity, set_logger_level
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-
-from face_affect_ros.affect.types import AffectError
-from face_affect_ros.nodes.main import run
-from face_affect_ros.nodes.spec import Spec, declare, refuse_unknown
 
 GROUP = 'rclpy_components'
 PARAMETERS = {
@@ -172,7 +186,8 @@ class Container(Node):
 
 
 def find_plugin(package: str, plugin: str) -> Any:
-    """Return what an entry point names.
+    """
+    Return what an entry point names.
 
     plugin: PACKAGE::PLUGIN, or PLUGIN alone. Raises AffectError, with the plugins there are, where
     it is not found, and what the import raises.

@@ -1,15 +1,28 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The depth subscription: the depth image that was taken with an image."""
 
 from collections import deque
-
-from rclpy.lifecycle import LifecycleNode
-from sensor_msgs.msg import Image
 
 from face_affect_ros.affect.types import FloatArray
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.health import Health
 from face_affect_ros.nodes.image_conversion import ImageConversionError, to_depth
 from face_affect_ros.nodes.messages import seconds_of
+from rclpy.lifecycle import LifecycleNode
+from sensor_msgs.msg import Image
 
 #: Depth images that are kept to find the right one.
 KEPT = 10
@@ -28,7 +41,8 @@ class DepthInput:
             qos_overriding_options=qos.overridable())
 
     def at(self, stamp: float) -> FloatArray | None:
-        """Return the depths nearest to a time in seconds, (H, W) float32 in metres.
+        """
+        Return the depths nearest to a time in seconds, (H, W) float32 in metres.
 
         None, and a warning on /diagnostics, where there are none within depth_tolerance.
         """

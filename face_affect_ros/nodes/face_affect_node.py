@@ -1,19 +1,26 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The lifecycle node `face_affect`: images in, faces out."""
 
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
+import time
 from typing import Any
 
-import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, KeyValue
 from face_affect_msgs.msg import FaceAffectArray
-from rcl_interfaces.msg import SetParametersResult
-from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.parameter import Parameter
-from std_msgs.msg import Header
-
 from face_affect_ros.affect.pipeline import AffectPipeline
 from face_affect_ros.affect.settings import make_pipeline
 from face_affect_ros.affect.types import AffectError
@@ -24,9 +31,15 @@ from face_affect_ros.nodes.image_input import ImageInput, ImageMessage
 from face_affect_ros.nodes.lifecycle import reporting
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.messages import seconds_of, to_message
-from face_affect_ros.nodes.outputs import Output, Result, make_outputs
+from face_affect_ros.nodes.outputs import make_outputs, Output, Result
 from face_affect_ros.nodes.spec import declare, unknown_overrides
 from face_affect_ros.nodes.worker import Worker
+import numpy as np
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from std_msgs.msg import Header
 
 #: Seconds between two log lines of the same kind.
 LOG_PERIOD = 5.0

@@ -1,10 +1,24 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the node has seen and done, and how it says so on /diagnostics."""
 
-import threading
 from collections import Counter, deque
+import threading
 
-import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+import numpy as np
 
 #: Results over which rates and latencies are reported.
 WINDOW = 100
@@ -77,7 +91,8 @@ class Health:
             return {name: self._counts[name] for name in COUNTS}
 
     def status(self, *, name: str, state: str, silent: str, unknown: str) -> DiagnosticStatus:
-        """Return the diagnostic status.
+        """
+        Return the diagnostic status.
 
         name: of the status. state: the node's lifecycle state. silent: why no image comes, '' if
         images come or none are expected. unknown: complaint about parameters, '' for none.

@@ -1,11 +1,21 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The image subscription, raw or compressed, and what it learns of its publishers."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
-
-from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import QoSProfile
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from face_affect_ros.affect.position import Camera
 from face_affect_ros.affect.types import ImageArray
@@ -13,6 +23,9 @@ from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.health import Health
 from face_affect_ros.nodes.image_conversion import decode_compressed, to_array
 from face_affect_ros.nodes.messages import camera_of
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks
@@ -23,7 +36,8 @@ ImageMessage: TypeAlias = Image | CompressedImage
 
 
 class ImageInput:
-    """Subscribes to the images and the camera's calibration while it is open.
+    """
+    Subscribes to the images and the camera's calibration while it is open.
 
     camera: the newest calibration, None before the first. Calibrations hardly change, so that
     the newest one is taken for every image.
@@ -31,7 +45,8 @@ class ImageInput:
 
     def __init__(self, node: LifecycleNode, *, transport: str, profile: QoSProfile,
                  take: Callable[[ImageMessage], None], health: Health) -> None:
-        """Subscribe.
+        """
+        Subscribe.
 
         transport: 'raw' or 'compressed'; the latter listens on the image topic plus
         '/compressed', after remapping, as image_transport does. take: gets every message.

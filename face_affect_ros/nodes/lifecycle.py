@@ -1,18 +1,32 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Lifecycle callbacks that say what went wrong."""
 
-import functools
 from collections.abc import Callable
+import functools
 from typing import Any
 
-from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-
 from face_affect_ros.affect.types import AffectError
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 Transition = Callable[[Any, LifecycleState], TransitionCallbackReturn]
 
 
 def reporting(transition: Transition) -> Transition:
-    """Wrap a transition callback: rclpy swallows what it raises without a word.
+    """
+    Wrap a transition callback: rclpy swallows what it raises without a word.
 
     An AffectError is something the user can mend: the transition fails and the node stays where
     it was. Anything else is a fault of ours: error processing takes over. Both are logged and

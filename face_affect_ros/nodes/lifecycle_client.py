@@ -1,16 +1,29 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Bring another node to the state active, whatever is lost on the way."""
 
+from collections.abc import Callable, Iterator
 import contextlib
 import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
+from face_affect_ros.affect.types import AffectError
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
-
-from face_affect_ros.affect.types import AffectError
 
 #: Seconds after which a request is taken for lost and the state is asked for again.
 PATIENCE = 2.0
@@ -25,7 +38,8 @@ Ask = Callable[[Any, Any], Any]
 
 
 def bring_up(node: Node, target: str, *, timeout: float = TIMEOUT) -> None:
-    """Configure and activate a lifecycle node, and wait for it.
+    """
+    Configure and activate a lifecycle node, and wait for it.
 
     node: spun by this function, by its own executor if it has one; must not spin elsewhere
     meanwhile. target: the fully qualified name of the lifecycle node. timeout: seconds for all of
@@ -52,7 +66,8 @@ def bring_up(node: Node, target: str, *, timeout: float = TIMEOUT) -> None:
 
 
 def failed_transition(node: Node, target: str, ask: Ask, go_on: Callable[[], bool]) -> str | None:
-    """Return the name of the transition that a node refused, '' where it is active.
+    """
+    Return the name of the transition that a node refused, '' where it is active.
 
     None where `go_on` ended it or the node is finalized. A request that gets no answer may have
     been lost on the way there or back (two processes find each other topic by topic, and the

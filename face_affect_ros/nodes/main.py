@@ -1,22 +1,36 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Run one node as a process: clean ends, clear complaints."""
 
-import sys
 from collections.abc import Callable, Sequence
+import sys
 from typing import TypeVar
 
+from face_affect_ros.affect.types import AffectError
 import rclpy
 from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-
-from face_affect_ros.affect.types import AffectError
 
 NodeT = TypeVar('NodeT', bound=Node)
 
 
 def run(make_node: Callable[[], NodeT], argv: Sequence[str] | None = None, *,
         make_executor: Callable[[NodeT], Executor] | None = None) -> int:
-    """Spin a node until it is told to stop; return the exit code of the process.
+    """
+    Spin a node until it is told to stop; return the exit code of the process.
 
     make_node: returns the node; what it raises about parameters or as AffectError is printed in
     one line and ends the process with 1. A node may have a method `close`, called at the end,

@@ -1,15 +1,28 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Faces to messages and back."""
 
-import numpy as np
 from builtin_interfaces.msg import Duration
 from face_affect_msgs.msg import FaceAffect, FaceAffectArray
-from geometry_msgs.msg import Point, Point32
-from sensor_msgs.msg import CameraInfo, RegionOfInterest
-from std_msgs.msg import Header
-
 from face_affect_ros.affect.boxes import whole_pixels
 from face_affect_ros.affect.position import Camera
-from face_affect_ros.affect.types import LABELS, Estimate, Face, FloatArray, Position
+from face_affect_ros.affect.types import Estimate, Face, FloatArray, LABELS, Position
+from geometry_msgs.msg import Point, Point32
+import numpy as np
+from sensor_msgs.msg import CameraInfo, RegionOfInterest
+from std_msgs.msg import Header
 
 
 def camera_of(info: CameraInfo) -> Camera:

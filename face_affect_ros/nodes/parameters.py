@@ -1,17 +1,30 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The node's parameters: one table with description, default and range of each."""
 
 from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from rclpy.node import Node
-from rclpy.parameter import Parameter
-
 from face_affect_ros.affect.detectors import DETECTORS
 from face_affect_ros.affect.saliency import MODES
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import LABELS
 from face_affect_ros.nodes.spec import Spec
+from rclpy.node import Node
+from rclpy.parameter import Parameter
 
 _DEFAULTS = PipelineSettings()
 

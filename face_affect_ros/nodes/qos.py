@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Qualities of service, named by what they are for."""
 
 from rclpy.qos import (
@@ -50,7 +64,8 @@ def latched() -> QoSProfile:
 
 
 def overridable() -> QoSOverridingOptions:
-    """Let parameters override the quality: qos_overrides./TOPIC.publisher.depth and the like.
+    """
+    Let parameters override the quality: qos_overrides./TOPIC.publisher.depth and the like.
 
     History, depth, reliability and durability, as rclcpp and rclpy name them.
     """

@@ -1,20 +1,34 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What a parameter is: default, description and range in one place, checked in one way."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+import difflib
 from typing import Any
 
+from face_affect_ros.affect.types import AffectError
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.node import Node
 
-from face_affect_ros.affect.types import AffectError
-
 
 @dataclass(frozen=True)
 class Spec:
-    """One parameter.
+    """
+    One parameter.
 
     default: its value and, by its type, its type. bounds: smallest and largest value. choices:
     the values it may have. live: whether a change takes effect while the node runs. loose: a
@@ -52,7 +66,8 @@ class Spec:
 
 
 def declare(node: Node, specs: Mapping[str, Spec], *, fixed: bool) -> None:
-    """Declare parameters and check the values that were given.
+    """
+    Declare parameters and check the values that were given.
 
     fixed: what is not live is read-only, for nodes that cannot be configured anew. Raises
     AffectError for a wrong type or a value not among the choices, and lets rclpy raise for one
@@ -72,7 +87,8 @@ def declare(node: Node, specs: Mapping[str, Spec], *, fixed: bool) -> None:
 
 
 def unknown_overrides(node: Node, specs: Mapping[str, Spec]) -> list[str]:
-    """Return a complaint for each parameter that the user gave and this node does not have.
+    """
+    Return a complaint for each parameter that the user gave and this node does not have.
 
     rclpy ignores such parameters silently, so that a misspelt one would have no effect unseen.
     """

@@ -1,17 +1,32 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """One thread that does the work, so that the executor stays responsive."""
 
+from collections import deque
+from collections.abc import Callable
 import os
 import sys
 import threading
-from collections import deque
-from collections.abc import Callable
 from typing import Generic, TypeVar
 
 Item = TypeVar('Item')
 
 
 class Worker(Generic[Item]):
-    """Hands items to a function, one at a time, in a thread of its own.
+    """
+    Hands items to a function, one at a time, in a thread of its own.
 
     At most `depth` items wait; when one more comes, the oldest is dropped and counted. With a
     depth of 1 the newest item wins.
@@ -19,7 +34,8 @@ class Worker(Generic[Item]):
 
     def __init__(self, work: Callable[[Item], None], *, depth: int, name: str,
                  niceness: int = 0) -> None:
-        """Start the thread.
+        """
+        Start the thread.
 
         work: must not raise; what it raises ends the thread. niceness: how far the thread stands
         back behind others, as nice(1) has it, where the system has niceness of threads.

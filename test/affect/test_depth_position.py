@@ -1,9 +1,22 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Positions from a depth image that is registered to the image."""
 
+from face_affect_ros.affect.position import Camera, locate_in_depth
 import numpy as np
 import pytest
-
-from face_affect_ros.affect.position import Camera, locate_in_depth
 
 K = np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]])
 CAMERA = Camera(matrix=K, distortion=np.zeros(5), model='plumb_bob', width=640, height=480)

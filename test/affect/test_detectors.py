@@ -1,17 +1,30 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Detectors find the faces that are there."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
-import numpy as np
-import pytest
-
 from face_affect_ros.affect.detectors import DETECTORS, make_detector
 from face_affect_ros.affect.detectors.blazeface import make_anchors
-from face_affect_ros.affect.types import LEFT_EYE, MOUTH, NOSE, RIGHT_EYE, AffectError
+from face_affect_ros.affect.types import AffectError, LEFT_EYE, MOUTH, NOSE, RIGHT_EYE
 from face_affect_ros.media import open_media
 from face_affect_ros.media.portrait import portrait_path
+import numpy as np
+import pytest
 
 BLAZEFACES = [name for name in DETECTORS if name.startswith('blazeface')]
 

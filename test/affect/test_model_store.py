@@ -1,17 +1,30 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Cards: what is wrong with a model is said, by name, before anything runs."""
 
 import hashlib
-import shutil
 from pathlib import Path
+import shutil
 from typing import Any
 
+from face_affect_ros.affect.classifier import calibrate, Classifier
+from face_affect_ros.affect.model_store import find_model, load_card
+from face_affect_ros.affect.types import AffectError, EMOTIONS, GENDERS
 import numpy as np
 import pytest
 import yaml
-
-from face_affect_ros.affect.classifier import Classifier, calibrate
-from face_affect_ros.affect.model_store import find_model, load_card
-from face_affect_ros.affect.types import EMOTIONS, GENDERS, AffectError
 
 SHIPPED = {'emotion_mini_xception': ('emotion', EMOTIONS),
            'gender_mini_xception': ('gender', GENDERS)}

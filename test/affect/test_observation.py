@@ -1,12 +1,25 @@
-"""Observations: the mean over the images that count."""
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
 
-import numpy as np
-import pytest
-from faces import estimate, face
+"""Observations: the mean over the images that count."""
 
 from face_affect_ros.affect.model_store import Head
 from face_affect_ros.affect.observation import Observation
 from face_affect_ros.affect.types import EMOTIONS, TOO_BLURRED, UNKNOWN, UNSURE
+from faces import estimate, face
+import numpy as np
+import pytest
 
 HEADS = {'emotion': Head('emotion', 0, EMOTIONS, 0.5)}
 

@@ -1,20 +1,33 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The blended step, on real faces with the shipped models."""
 
-import dataclasses
-import json
 from collections import Counter
 from collections.abc import Callable
+import dataclasses
+import json
 from pathlib import Path
 
 import cv2
-import numpy as np
-import pytest
-
 from face_affect_ros.affect.annotate import annotate, caption, colour_of
 from face_affect_ros.affect.records import to_record
-from face_affect_ros.affect.settings import PipelineSettings, make_pipeline
-from face_affect_ros.affect.types import EMOTIONS, UNKNOWN, AffectError, Estimate, Face
+from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+from face_affect_ros.affect.types import AffectError, EMOTIONS, Estimate, Face, UNKNOWN
 from face_affect_ros.media import open_media
+import numpy as np
+import pytest
 
 
 def follow(clip: Path, **settings: object) -> list[list[Face]]:
@@ -138,7 +151,7 @@ def test_the_caption_says_what_is_known() -> None:
 @pytest.mark.parametrize('box', [(10, 20, 30, 40), (0, 0, 64, 48), (60, 44, 4, 4), (0, 0, 0, 0)])
 @pytest.mark.parametrize('shape', [(48, 64, 3), (480, 640), (12, 16, 3)])
 def test_annotation_draws_on_a_copy_wherever_the_face_is(box: tuple[int, ...],
-                                                        shape: tuple[int, ...]) -> None:
+                                                         shape: tuple[int, ...]) -> None:
     image = np.full(shape, 90, np.uint8)
     image.flags.writeable = False
     drawn = annotate(image, [one_face(box=np.array(box, np.float32))])

@@ -1,9 +1,22 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Positions from the distance of the eyes."""
 
+from face_affect_ros.affect.position import Camera, EYE_DISTANCE, locate
 import numpy as np
 import pytest
-
-from face_affect_ros.affect.position import EYE_DISTANCE, Camera, locate
 
 K = np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]])
 
@@ -61,7 +74,7 @@ def test_distortion_is_taken_out(model: str, distortion: list[float]) -> None:
     ({}, (640, 360)),
 ])
 def test_a_calibration_that_does_not_fit_gives_no_position(changes: dict[str, object],
-                                                          size: tuple[int, int]) -> None:
+                                                           size: tuple[int, int]) -> None:
     assert locate(eyes_at(0, 0, 1), camera(**changes), width=size[0], height=size[1]) is None
 
 

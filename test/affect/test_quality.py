@@ -1,15 +1,28 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Faces that cannot be judged are named: too small, turned, blurred, or no face."""
 
 import cv2
+from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.quality import Limits, reasons, sharpness_of, turn_of
+from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+from face_affect_ros.affect.types import AffectError, Detections, REASONS, UNKNOWN
+from face_affect_ros.media import open_media
 import numpy as np
 import pytest
 import yaml
-
-from face_affect_ros.affect.model_store import load_card
-from face_affect_ros.affect.quality import Limits, reasons, sharpness_of, turn_of
-from face_affect_ros.affect.settings import PipelineSettings, make_pipeline
-from face_affect_ros.affect.types import REASONS, UNKNOWN, AffectError, Detections
-from face_affect_ros.media import open_media
 
 FRONT = np.float32([[10, 20], [30, 20], [20, 30], [20, 40]])
 

@@ -1,19 +1,32 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Networks whose inputs and outputs are 8-bit integers, written here tensor by tensor."""
 
-import hashlib
 from dataclasses import dataclass
+import hashlib
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import pytest
-import yaml
 
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.interpreter import Network
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.tensors import Port
-from face_affect_ros.affect.types import GENDERS, AffectError
+from face_affect_ros.affect.types import AffectError, GENDERS
+import numpy as np
+import pytest
+import yaml
 
 schema = pytest.importorskip('ai_edge_litert.schema_py_generated',
                              reason='ai-edge-litert, which writes the test networks, is missing')

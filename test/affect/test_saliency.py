@@ -1,17 +1,30 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Saliency on the robot: the heat lies where the decision comes from, and is drawn in place."""
 
 import cv2
-import numpy as np
-import pytest
-
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import CropSpec, extract_crop, extract_crops, face_matrix
 from face_affect_ros.affect.model_store import load_card
-from face_affect_ros.affect.saliency import MODES, Saliency, heat_of_cam, heat_of_gradient
-from face_affect_ros.affect.saliency_view import SIDE, grid, heat_on_image, overlay, tile, to_bgr
-from face_affect_ros.affect.settings import PipelineSettings, make_pipeline
+from face_affect_ros.affect.saliency import heat_of_cam, heat_of_gradient, MODES, Saliency
+from face_affect_ros.affect.saliency_view import grid, heat_on_image, overlay, SIDE, tile, to_bgr
+from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
 from face_affect_ros.affect.types import EMOTIONS, Face, ImageArray
 from face_affect_ros.media import open_media
+import numpy as np
+import pytest
 
 HAPPY, SAD = EMOTIONS.index('happy'), EMOTIONS.index('sad')
 

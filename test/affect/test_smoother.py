@@ -1,13 +1,26 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Calm labels, with a time constant in seconds."""
 
 import math
 
-import numpy as np
-import pytest
-
 from face_affect_ros.affect.model_store import Head
 from face_affect_ros.affect.smoother import Smoother
 from face_affect_ros.affect.types import GENDERS, UNKNOWN
+import numpy as np
+import pytest
 
 WOMAN, MAN = np.array([1.0, 0.0], np.float32), np.array([0.0, 1.0], np.float32)
 

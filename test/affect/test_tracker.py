@@ -1,10 +1,23 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Tracks: ids stay with faces, end with them, and are not used again."""
 
+from face_affect_ros.affect.tracker import join_costs, random_prefix, Tracker
+from face_affect_ros.affect.types import Detections
 import numpy as np
 import pytest
-
-from face_affect_ros.affect.tracker import Tracker, join_costs, random_prefix
-from face_affect_ros.affect.types import Detections
 
 
 def detections(*boxes: tuple[float, float, float], score: float = 0.9) -> Detections:

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The example as a process, with the real node beside it."""
 
 from typing import Any
@@ -7,12 +21,11 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 pytest.importorskip('py_trees', reason='py_trees is not installed')
 
-from std_msgs.msg import String  # noqa: E402
-from support import running_node, spin_until  # noqa: E402
-
-from face_affect_ros.behaviours.greeter import WORDS  # noqa: E402
+from face_affect_ros.behaviours.greeter import WORDS  # noqa: E402, I100
 from face_affect_ros.nodes import qos  # noqa: E402
 from face_affect_ros.nodes.lifecycle_client import bring_up  # noqa: E402
+from std_msgs.msg import String  # noqa: E402
+from support import running_node, spin_until  # noqa: E402
 
 
 def test_the_smiling_portrait_is_greeted_once(ros: Any) -> None:

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Leaves of behaviour trees, tick by tick."""
 
 from collections.abc import Iterator
@@ -9,9 +23,7 @@ import pytest
 pytest.importorskip('face_affect_msgs', reason='face_affect_msgs is not built: no ROS 2 here')
 py_trees = pytest.importorskip('py_trees', reason='py_trees is not installed')
 
-from face_affect_msgs.msg import FaceAffect, FaceAffectArray  # noqa: E402
-from py_trees.common import Status  # noqa: E402
-
+from face_affect_msgs.msg import FaceAffect, FaceAffectArray  # noqa: E402, I100
 from face_affect_ros.behaviours import (  # noqa: E402
     ExpressionIs,
     FacePresent,
@@ -19,7 +31,8 @@ from face_affect_ros.behaviours import (  # noqa: E402
     NearestPersonWithin,
     OncePerFace,
 )
-from face_affect_ros.behaviours.greeter import WORDS, make_tree  # noqa: E402
+from face_affect_ros.behaviours.greeter import make_tree, WORDS  # noqa: E402
+from py_trees.common import Status  # noqa: E402
 
 SUCCESS, FAILURE, RUNNING = Status.SUCCESS, Status.FAILURE, Status.RUNNING
 

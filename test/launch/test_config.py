@@ -1,19 +1,32 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The files in config/: parameters that exist, and a profile that Fast DDS takes."""
 
 import os
+from pathlib import Path
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
-import rclpy  # noqa: E402
-
-from face_affect_ros.launch_support.cameras import CAMERAS  # noqa: E402
+from face_affect_ros.launch_support.cameras import CAMERAS  # noqa: E402, I100
 from face_affect_ros.nodes import parameters  # noqa: E402
+import rclpy  # noqa: E402
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config'
 #: Prints the size of the largest shared memory of Fast DDS that the process has mapped, in bytes.

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The launch files without launch_testing: their arguments, and how they fail."""
 
 import contextlib
@@ -6,21 +20,20 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pytest
 from PIL import Image
+import pytest
 
 pytest.importorskip('launch_ros.actions', reason='launch_ros is not installed: pip has none, it '
                     'comes with a ROS distribution')
 
-from ament_index_python.packages import PackageNotFoundError, get_package_prefix  # noqa: E402
+from ament_index_python.packages import get_package_prefix, PackageNotFoundError  # noqa: E402,I100
+from face_affect_ros.affect.types import AffectError  # noqa: E402
+from face_affect_ros.launch_support import arguments  # noqa: E402
+from face_affect_ros.launch_support.large_images import use_profile, VARIABLES  # noqa: E402
 from launch import LaunchContext, LaunchDescription  # noqa: E402
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable  # noqa: E402
 from launch.utilities import perform_substitutions  # noqa: E402
 from launch_case import launching  # noqa: E402
-
-from face_affect_ros.affect.types import AffectError  # noqa: E402
-from face_affect_ros.launch_support import arguments  # noqa: E402
-from face_affect_ros.launch_support.large_images import VARIABLES, use_profile  # noqa: E402
 
 FILES = sorted((Path(__file__).resolve().parents[2] / 'launch').glob('*.launch.py'))
 

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """perception.launch.py: the node becomes active, also after a crash, with what it was given."""
 
 import os
@@ -8,11 +22,11 @@ import pytest
 REASON = 'launch_testing is not installed: pip has none, it comes with a ROS distribution'
 pytest.importorskip('launch_testing.actions', reason=REASON)
 
-import launch_testing.actions  # noqa: E402
-from launch import LaunchDescription  # noqa: E402
+from launch import LaunchDescription  # noqa: E402, I100
 from launch.actions import RegisterEventHandler  # noqa: E402
 from launch.event_handlers import OnProcessStart  # noqa: E402
-from launch_case import RosCase, include  # noqa: E402
+from launch_case import include, RosCase  # noqa: E402
+import launch_testing.actions  # noqa: E402
 from lifecycle_msgs.msg import State  # noqa: E402
 from lifecycle_msgs.srv import GetState  # noqa: E402
 from rcl_interfaces.srv import GetParameters  # noqa: E402

@@ -1,4 +1,19 @@
-"""replay.launch.py: every image of a bag is processed, whatever the speed of the computer.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+replay.launch.py: every image of a bag is processed, whatever the speed of the computer.
 
 Not by launch_testing: it wants a test to end before the launch does, and here the launch ends by
 itself.
@@ -13,13 +28,12 @@ import pytest
 pytest.importorskip('launch_ros.actions', reason='launch_ros is not installed: pip has none, it '
                     'comes with a ROS distribution')
 
-from face_affect_msgs.msg import FaceAffectArray  # noqa: E402
-from launch_case import PATIENCE, launching  # noqa: E402
-from support import spin_until  # noqa: E402
-
+from face_affect_msgs.msg import FaceAffectArray  # noqa: E402, I100
 from face_affect_ros.bags import write_bag  # noqa: E402
 from face_affect_ros.media import open_media  # noqa: E402
 from face_affect_ros.nodes import qos  # noqa: E402
+from launch_case import launching, PATIENCE  # noqa: E402
+from support import spin_until  # noqa: E402
 
 FRAMES = 25
 START = 1_700_000_000

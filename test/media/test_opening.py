@@ -1,11 +1,24 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Sources that cannot be opened: one clear line each."""
 
 import os
 
-import pytest
-
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media import base, open_media
+import pytest
 
 
 @pytest.mark.parametrize('name, content, message', [
@@ -29,9 +42,8 @@ def test_bad_files(tmp_path, name, content, message, capfd):
 
 def test_a_cut_off_video_is_refused(tmp_path):
     """Its index is at the end of the file: nothing can be read without it."""
-    import numpy as np
-
     from face_affect_ros.media import VideoSink
+    import numpy as np
     with VideoSink(tmp_path / 'a.mp4', 10.0) as sink:
         for value in range(10):
             sink.write(np.full((48, 64, 3), value * 20, np.uint8))

@@ -1,12 +1,25 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The built-in portrait moves smoothly, in a loop, and keeps the face in view."""
 
 import importlib.util
 
-import numpy as np
-import pytest
-
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media import open_media, portrait
+import numpy as np
+import pytest
 
 #: Where the face is in the picture of 512x512: corners of its box.
 FACE = np.array([[172.0, 74.0], [277.0, 74.0], [277.0, 179.0], [172.0, 179.0]])

@@ -1,11 +1,24 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What is written can be read again; what cannot be written is said in one line."""
 
-import numpy as np
-import pytest
-from PIL import Image
-
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.media import ImageOrVideoSink, VideoSink, open_media, write_image
+from face_affect_ros.media import ImageOrVideoSink, open_media, VideoSink, write_image
+import numpy as np
+from PIL import Image
+import pytest
 
 
 def plain(value, width=64, height=48):

@@ -1,11 +1,24 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Video files and cameras: frames, rates, corrupt frames, clear errors."""
 
 import cv2
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.media import open_media, VideoSink
 import numpy as np
 import pytest
-
-from face_affect_ros.affect.types import AffectError
-from face_affect_ros.media import VideoSink, open_media
 
 COUNT = 30
 
@@ -81,7 +94,7 @@ class Capture:
     def get(self, key):
         return self.properties.get(key, 0.0)
 
-    def set(self, key, value):
+    def set(self, key, value):  # noqa: A003
         self.asked[key] = value
         return True
 

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The camera player, in this process and as a process of its own."""
 
 import math
@@ -9,19 +23,18 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
-from PIL import Image as Picture
-from rclpy.exceptions import InvalidParameterValueException
-from rclpy.parameter import Parameter
-from rclpy.qos import QoSProfile, QoSReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-from std_msgs.msg import Header
-from support import running_node, spin_until
-
-from face_affect_ros.affect.types import AffectError
-from face_affect_ros.media import Frame, Media, portrait
-from face_affect_ros.nodes import camera_player
-from face_affect_ros.nodes.image_conversion import decode_compressed, to_array
-from face_affect_ros.nodes.player_parameters import PARAMETERS
+from face_affect_ros.affect.types import AffectError  # noqa: E402, I100
+from face_affect_ros.media import Frame, Media, portrait  # noqa: E402
+from face_affect_ros.nodes import camera_player  # noqa: E402
+from face_affect_ros.nodes.image_conversion import decode_compressed, to_array  # noqa: E402
+from face_affect_ros.nodes.player_parameters import PARAMETERS  # noqa: E402
+from PIL import Image as Picture  # noqa: E402
+from rclpy.exceptions import InvalidParameterValueException  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy  # noqa: E402
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
+from std_msgs.msg import Header  # noqa: E402
+from support import running_node, spin_until  # noqa: E402
 
 MODULE = 'face_affect_ros.nodes.camera_player'
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -323,7 +336,7 @@ def test_mistakes_give_one_line_and_a_bad_exit(ros_domain, values, message):
 
 def test_mistakes_raise_where_the_node_is_a_component(ros):
     for values, error in (({'source': 'none'}, AffectError), ({'width': -1},
-                                                             InvalidParameterValueException)):
+                                                              InvalidParameterValueException)):
         with pytest.raises(error):
             camera_player.CameraPlayer(context=ros.context, parameter_overrides=[
                 Parameter(name, value=value) for name, value in values.items()])

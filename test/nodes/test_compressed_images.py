@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Compressed image messages to pixels and back."""
 
 import io
@@ -6,19 +20,18 @@ import zlib
 
 import cv2
 import numpy as np
-import pytest
 from PIL import Image as PillowImage
+import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
-from sensor_msgs.msg import CompressedImage
-from std_msgs.msg import Header
-
-from face_affect_ros.nodes.image_conversion import (
-    ImageConversionError,
+from face_affect_ros.nodes.image_conversion import (  # noqa: E402, I100
     decode_compressed,
+    ImageConversionError,
     to_compressed,
 )
+from sensor_msgs.msg import CompressedImage  # noqa: E402
+from std_msgs.msg import Header  # noqa: E402
 
 
 @pytest.fixture
@@ -41,7 +54,7 @@ def message_of(data, kind='jpeg'):
 
 @pytest.mark.parametrize('format, tolerance', [('jpeg', 6), ('png', 0)])
 @pytest.mark.parametrize('grey', [False, True])
-def test_there_and_back(picture, format, tolerance, grey):
+def test_there_and_back(picture, format, tolerance, grey):  # noqa: A002
     image = np.ascontiguousarray(picture[:, :, 1]) if grey else picture
     header = Header(frame_id='camera')
     header.stamp.sec = 7
@@ -135,6 +148,6 @@ def test_an_absurd_size_is_refused_by_the_head_alone(forge, size):
 @pytest.mark.parametrize('image, format', [
     (np.zeros((4, 4, 3), np.uint8), 'gif'), (np.zeros((0, 4), np.uint8), 'jpeg'),
     (np.zeros((4, 4, 2), np.uint8), 'jpeg'), (np.zeros((4, 70000), np.uint8), 'jpeg')])
-def test_what_cannot_be_compressed_is_refused(image, format):
+def test_what_cannot_be_compressed_is_refused(image, format):  # noqa: A002
     with pytest.raises(ImageConversionError):
         to_compressed(image, Header(), format=format)

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The container: plugins by name, parameters, remappings, errors, and lifecycle nodes."""
 
 from collections.abc import Callable
@@ -9,19 +23,18 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 pytest.importorskip('composition_interfaces', reason='composition_interfaces is not installed')
 
-import rclpy  # noqa: E402
-from composition_interfaces.srv import ListNodes, LoadNode, UnloadNode  # noqa: E402
+from composition_interfaces.srv import ListNodes, LoadNode, UnloadNode  # noqa: E402, I100
 from face_affect_msgs.msg import FaceAffectArray  # noqa: E402
-from lifecycle_msgs.msg import Transition  # noqa: E402
-from lifecycle_msgs.srv import ChangeState  # noqa: E402
-from rclpy.node import Node  # noqa: E402
-from rclpy.parameter import Parameter  # noqa: E402
-from support import running_node, spin_until  # noqa: E402
-
 from face_affect_ros.affect.types import AffectError  # noqa: E402
 from face_affect_ros.nodes import container as module  # noqa: E402
 from face_affect_ros.nodes import qos  # noqa: E402
 from face_affect_ros.nodes.container import Container, find_plugin  # noqa: E402
+from lifecycle_msgs.msg import Transition  # noqa: E402
+from lifecycle_msgs.srv import ChangeState  # noqa: E402
+import rclpy  # noqa: E402
+from rclpy.node import Node  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from support import running_node, spin_until  # noqa: E402
 
 OWN = ('face_affect_ros::BagPlayer', 'face_affect_ros::CameraPlayer',
        'face_affect_ros::FaceAffectNode')
@@ -108,7 +121,7 @@ def test_the_packages_own_nodes_are_plugins() -> None:
         assert issubclass(find_plugin('face_affect_ros', name), Node)
     assert find_plugin('face_affect_ros', 'CameraPlayer').__name__ == 'CameraPlayer'
     with pytest.raises(AffectError, match="no plugin 'x::Y' of the package 'face_affect_ros'; "
-                                          f"there are: .*{OWN[0]}, {OWN[1]}"):
+                                          f'there are: .*{OWN[0]}, {OWN[1]}'):
         find_plugin('face_affect_ros', 'x::Y')
     with pytest.raises(AffectError, match='there is no plugin'):
         find_plugin('another', OWN[0])

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """cv_bridge is used where it works, and left alone where it is missing, broken or crashes."""
 
 import logging
@@ -8,9 +22,8 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
-from sensor_msgs.msg import Image
-
-from face_affect_ros.nodes.image_conversion import backend, converters, to_array
+from face_affect_ros.nodes.image_conversion import backend, converters, to_array  # noqa: E402,I100
+from sensor_msgs.msg import Image  # noqa: E402
 
 #: A cv_bridge that knows bgr8 and rgb8 only, and says so of others as the real one does.
 SMALL = """

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The node: every image gets its answer, whatever comes in."""
 
 import time
@@ -8,20 +22,19 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
-from bench import SUCCESS, Bench, stamped  # noqa: E402
+from bench import Bench, stamped, SUCCESS  # noqa: E402, I100
 from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
 from face_affect_msgs.msg import FaceAffect  # noqa: E402
-from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
-from rclpy.parameter import Parameter  # noqa: E402
-from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
-from support import running_node  # noqa: E402
-
 from face_affect_ros.affect.types import AffectError  # noqa: E402
 from face_affect_ros.nodes import parameters, qos  # noqa: E402
 from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
 from face_affect_ros.nodes.image_conversion import to_compressed, to_message  # noqa: E402
 from face_affect_ros.nodes.lifecycle_client import bring_up  # noqa: E402
 from face_affect_ros.nodes.messages import from_message  # noqa: E402
+from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
+from support import running_node  # noqa: E402
 
 
 def test_an_image_becomes_a_message_with_its_own_header(bench: Bench,
@@ -136,7 +149,7 @@ def test_a_pipeline_that_throws_costs_one_image(bench: Bench, portrait: np.ndarr
 
 
 def test_the_newest_image_wins_and_the_others_are_counted(bench: Bench,
-                                                         portrait: np.ndarray) -> None:
+                                                          portrait: np.ndarray) -> None:
     node = bench.start()
     for sec in range(1, 21):
         node._take(to_message(portrait, 'bgr8', stamped(sec)))

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """REP-155: the faces under /humans/faces, in the REP's names and words."""
 
 from typing import Any
@@ -8,11 +22,8 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 hri_msgs = pytest.importorskip('hri_msgs.msg', reason='hri_msgs is not installed')
 
-from bench import SUCCESS, Bench, stamped  # noqa: E402
-from faces import estimate, face  # noqa: E402
-from sensor_msgs.msg import Image  # noqa: E402
-
-from face_affect_ros.affect.types import EMOTIONS, GENDERS, Estimate  # noqa: E402
+from bench import Bench, stamped, SUCCESS  # noqa: E402, I100
+from face_affect_ros.affect.types import EMOTIONS, Estimate, GENDERS  # noqa: E402
 from face_affect_ros.nodes.image_conversion import to_array  # noqa: E402
 from face_affect_ros.nodes.outputs import Result  # noqa: E402
 from face_affect_ros.nodes.outputs.humans import (  # noqa: E402
@@ -22,6 +33,8 @@ from face_affect_ros.nodes.outputs.humans import (  # noqa: E402
     to_landmarks,
     to_roi,
 )
+from faces import estimate, face  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
 
 IMAGE = np.zeros((240, 320, 3), np.uint8)
 

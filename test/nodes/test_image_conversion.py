@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Image messages to pixels and back, by both converters: cv_bridge and our own."""
 
 import cv2
@@ -6,17 +20,16 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
-from sensor_msgs.msg import Image
-from std_msgs.msg import Header
-
-from face_affect_ros.nodes import image_conversion
-from face_affect_ros.nodes.image_conversion import (
+from face_affect_ros.nodes import image_conversion  # noqa: E402, I100
+from face_affect_ros.nodes.image_conversion import (  # noqa: E402
+    converters,
     ENCODINGS,
     ImageConversionError,
-    converters,
     to_array,
     to_message,
 )
+from sensor_msgs.msg import Image  # noqa: E402
+from std_msgs.msg import Header  # noqa: E402
 
 CONVERTERS = {'own': converters.OwnConverter()}
 if converters.converter().name == 'cv_bridge':

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Bringing a node up, with requests and answers lost on the way."""
 
 from typing import Any
@@ -6,12 +20,11 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed', exc_type=ImportError)
 
+from face_affect_ros.affect.types import AffectError  # noqa: E402, I100
+from face_affect_ros.nodes.lifecycle_client import bring_up, failed_transition  # noqa: E402
 from lifecycle_msgs.msg import State, Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
 from support import running_node  # noqa: E402
-
-from face_affect_ros.affect.types import AffectError  # noqa: E402
-from face_affect_ros.nodes.lifecycle_client import bring_up, failed_transition  # noqa: E402
 
 AFTER = {Transition.TRANSITION_CONFIGURE: State.PRIMARY_STATE_INACTIVE,
          Transition.TRANSITION_ACTIVATE: State.PRIMARY_STATE_ACTIVE}
@@ -21,7 +34,8 @@ Calls = frozenset[int]
 
 
 class Target:
-    """A lifecycle node behind a network that loses the calls whose numbers are in `lost`.
+    """
+    A lifecycle node behind a network that loses the calls whose numbers are in `lost`.
 
     lost_answers: these calls arrive, only their answers are lost. refuses: transitions.
     """

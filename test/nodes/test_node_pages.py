@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """docs/nodes: each page says what its node has, no more and no less."""
 
 from importlib import import_module
@@ -9,10 +23,9 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
-from bench import Bench  # noqa: E402
-from rclpy.parameter import Parameter  # noqa: E402
-
+from bench import Bench  # noqa: E402, I100
 from face_affect_ros.nodes.spec import table  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
 
 #: What every node of rclpy has.
 COMMON = ('/parameter_events', '/rosout', '/clock')
@@ -50,7 +63,8 @@ def endpoints(node: Any) -> dict[str, tuple[str, str]]:
 
 
 def quality(node: Any, topic: str) -> str:
-    """Return the quality of a node's endpoint in the words of the pages, without its depth.
+    """
+    Return the quality of a node's endpoint in the words of the pages, without its depth.
 
     The depth is not told to others: DDS keeps it to itself.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """~/observe: as long as asked, for several at once, and never without an end."""
 
 from typing import Any
@@ -6,8 +20,8 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
-from action_msgs.msg import GoalStatus  # noqa: E402
-from bench import SUCCESS, Bench  # noqa: E402
+from action_msgs.msg import GoalStatus  # noqa: E402, I100
+from bench import Bench, SUCCESS  # noqa: E402
 from face_affect_msgs.action import Observe  # noqa: E402
 from rclpy.action import ActionClient  # noqa: E402
 

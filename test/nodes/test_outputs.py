@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """~/detections, ~/markers, ~/events: the same faces in other words."""
 
 from typing import Any
@@ -7,16 +21,15 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
-from bench import SUCCESS, Bench, stamped  # noqa: E402
+from bench import Bench, stamped, SUCCESS  # noqa: E402, I100
 from face_affect_msgs.msg import FaceEvent  # noqa: E402
+from face_affect_ros.nodes import qos  # noqa: E402
+from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
+from face_affect_ros.nodes.outputs import factory, Result  # noqa: E402
+from face_affect_ros.nodes.outputs.markers import to_markers  # noqa: E402
 from faces import face  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
-
-from face_affect_ros.nodes import qos  # noqa: E402
-from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
-from face_affect_ros.nodes.outputs import Result, factory  # noqa: E402
-from face_affect_ros.nodes.outputs.markers import to_markers  # noqa: E402
 
 
 def calibrate(bench: Bench) -> None:

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The table of parameters: complete and consistent."""
 
 from pathlib import Path
@@ -7,9 +21,12 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
+from face_affect_ros.nodes.parameters import (  # noqa: E402, I100
+    PARAMETERS,
+    problem_with,
+    settings_of,
+)
 import yaml  # noqa: E402
-
-from face_affect_ros.nodes.parameters import PARAMETERS, problem_with, settings_of  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 

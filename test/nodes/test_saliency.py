@@ -1,7 +1,21 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """~/saliency: heat maps for whoever asks, and never in the way of the faces."""
 
-import shutil
 from pathlib import Path
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,11 +24,7 @@ import yaml
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
-from bench import SUCCESS, Bench  # noqa: E402
-from rclpy.parameter import Parameter  # noqa: E402
-from std_msgs.msg import Header  # noqa: E402
-from support import wait_until  # noqa: E402
-
+from bench import Bench, SUCCESS  # noqa: E402, I100
 from face_affect_ros.affect.crop import CropSpec  # noqa: E402
 from face_affect_ros.affect.model_store import load_card  # noqa: E402
 from face_affect_ros.affect.types import Estimate, Face, ImageArray  # noqa: E402
@@ -24,6 +34,9 @@ from face_affect_ros.nodes.outputs import Result  # noqa: E402
 from face_affect_ros.nodes.outputs.annotated import AnnotatedOutput  # noqa: E402
 from face_affect_ros.nodes.outputs.saliency import Job, SaliencyOutput  # noqa: E402
 from face_affect_ros.nodes.worker import Worker  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from std_msgs.msg import Header  # noqa: E402
+from support import wait_until  # noqa: E402
 
 
 def saliency_of(node: FaceAffectNode) -> SaliencyOutput | None:

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The frames of REP-155, and positions from depth images."""
 
 import sys
@@ -8,17 +22,16 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 pytest.importorskip('tf2_msgs', reason='tf2_msgs is not installed')
 
-from bench import Bench, stamped  # noqa: E402
+from bench import Bench, stamped  # noqa: E402, I100
 from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
-from faces import face  # noqa: E402
-from scipy.spatial.transform import Rotation  # noqa: E402
-from sensor_msgs.msg import Image  # noqa: E402
-from tf2_msgs.msg import TFMessage  # noqa: E402
-
 from face_affect_ros.nodes import qos  # noqa: E402
 from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
 from face_affect_ros.nodes.image_conversion import ImageConversionError, to_depth  # noqa: E402
 from face_affect_ros.nodes.outputs.transforms import to_transforms  # noqa: E402
+from faces import face  # noqa: E402
+from scipy.spatial.transform import Rotation  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
+from tf2_msgs.msg import TFMessage  # noqa: E402
 
 
 def axes_of(transform: TFMessage) -> np.ndarray:

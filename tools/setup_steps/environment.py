@@ -1,14 +1,28 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The virtual environment, and which requirements go into it."""
 
-import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
+import os
 from pathlib import Path
 
 from setup_steps import packages
 from setup_steps.host import Machine
-from setup_steps.steps import ROOT, VENV, digest, run, step
+from setup_steps.steps import digest, ROOT, run, step, VENV
 
 REQUIREMENTS = ROOT / 'requirements'
 PYTHON = VENV / 'bin' / 'python'

@@ -1,12 +1,26 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What this machine has: a ROS distribution or not, and the tools to build with."""
 
+from dataclasses import dataclass
 import json
 import os
+from pathlib import Path
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 
 from setup_steps.steps import ROOT, SetupError
 
@@ -44,7 +58,8 @@ class Python:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where the set-up starts from.
+    """
+    Where the set-up starts from.
 
     python: what makes the virtual environment. distribution: name of the sourced ROS
     distribution, '' where ROS comes as wheels.
@@ -71,7 +86,8 @@ def inspect() -> Machine:
 
 
 def choose(python: Python, distribution: str) -> Machine:
-    """Return the sourced distribution with a Python that has its rclpy, else the wheels' machine.
+    """
+    Return the sourced distribution with a Python that has its rclpy, else the wheels' machine.
 
     Raises SetupError where there are no wheels for this machine.
     """

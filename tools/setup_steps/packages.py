@@ -1,10 +1,24 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Pinned and hashed Python packages, by pip."""
 
+from collections.abc import Mapping
 import json
+from pathlib import Path
 import re
 import subprocess
-from collections.abc import Mapping
-from pathlib import Path
 
 from setup_steps.steps import run
 
@@ -58,7 +72,8 @@ def _pip(python: Path, env: Mapping[str, str], what: str, *options: str) -> None
 
 
 def install_lacking(python: Path, path: Path, env: Mapping[str, str], chosen: Path) -> None:
-    """Install those pins of a lock whose modules an interpreter does not find.
+    """
+    Install those pins of a lock whose modules an interpreter does not find.
 
     Without dependencies, so that nothing that a ROS distribution has is ever replaced. chosen:
     the file that lists what was lacking.

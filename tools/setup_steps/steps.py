@@ -1,10 +1,24 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Steps that are skipped when their inputs have not changed, one line each on the terminal."""
 
+from collections.abc import Callable, Iterator, Mapping
 import hashlib
+from pathlib import Path
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / '.venv'
@@ -39,7 +53,8 @@ def files_below(*folders: Path) -> Iterator[Path]:
 
 def step(name: str, title: str, key: str, action: Callable[[], None], *,
          product: Path = ROOT, stamps: Path = VENV / 'stamps') -> bool:
-    """Run an action, and tell whether it ran.
+    """
+    Run an action, and tell whether it ran.
 
     It is skipped where it was done with this key before and its product is still there. A failed
     action is run again the next time.
@@ -63,7 +78,8 @@ def step(name: str, title: str, key: str, action: Callable[[], None], *,
 
 def run(command: list[str | Path], *, what: str, env: Mapping[str, str] | None = None,
         cwd: Path = ROOT, log: Path = LOG) -> None:
-    """Run a command with its output in the log.
+    """
+    Run a command with its output in the log.
 
     Raises SetupError with the end of the output where the command fails. what: how the message
     calls the command.

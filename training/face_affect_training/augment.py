@@ -1,4 +1,19 @@
-"""Random views of a face: the robot's own crop matrix, disturbed, then light and occlusion.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Random views of a face: the robot's own crop matrix, disturbed, then light and occlusion.
 
 All draws of an epoch come from one generator seeded with (seed, epoch) and are taken for the whole
 data set at once, so the view of face i depends on nothing but (seed, epoch, i).
@@ -8,24 +23,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
-import numpy as np
-import numpy.typing as npt
-
 from face_affect_ros.affect.crop import (
-    CropSpec,
     box_of_chip,
     crop_matrix,
+    CropSpec,
     to_channels,
     warp,
 )
 from face_affect_ros.affect.types import ImageArray
+import numpy as np
+import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far a view may lie from the plain crop. All zero, and zoom 1 to 1, is the plain crop.
+    """
+    How far a view may lie from the plain crop. All zero, and zoom 1 to 1, is the plain crop.
 
     flip: probability of a mirror image. roll: degrees either way. shift: share of the crop's side
     either way. zoom: smallest and largest, 1 shows the whole chip, 1.5 its middle two thirds.
@@ -58,7 +73,8 @@ PLAIN = Augmentation(flip=0.0, roll=0.0, shift=0.0, zoom=(1.0, 1.0), aspect=0.0,
 
 @dataclass(frozen=True)
 class Draws:
-    """What was drawn for every face of an epoch, (N, ...) each.
+    """
+    What was drawn for every face of an epoch, (N, ...) each.
 
     matrices: (N, 2, 3) float32 from crop to disturbed crop. tables: (N, 256, C) uint8 tone curves.
     blur: (N,) sigma, 0 for none. noise: (N,) sigma. erase: (N, 5) x0, y0, x1, y1, grey level;
@@ -97,7 +113,8 @@ def draw(augmentation: Augmentation, *, count: int, size: int, channels: int, se
 
 def render(images: ImageArray, draws: Draws, rows: range, *, spec: CropSpec,
            seed: int, epoch: int) -> ImageArray:
-    """Return the views of some faces, (len(rows), size, size, channels) uint8.
+    """
+    Return the views of some faces, (len(rows), size, size, channels) uint8.
 
     images: all faces, (N, H, W) grey or (N, H, W, 3) BGR chips. spec: the crop. rows: which faces.
     """

@@ -1,15 +1,29 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Averaged weights (Polyak and Juditsky 1992), made fit to be judged."""
 
 from typing import Any
 
+from face_affect_ros.affect.types import ImageArray
 import keras
 import numpy as np
 
-from face_affect_ros.affect.types import ImageArray
-
 
 class Averaged:
-    """Puts the running average of the weights in their place, and the weights back.
+    """
+    Puts the running average of the weights in their place, and the weights back.
 
     The moving statistics of batch norm belong to the weights of the moment, and a network of
     averaged weights is badly wrong with them. So they are measured anew for the averaged weights,

@@ -1,22 +1,36 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The stream of training batches: shuffled, weighted, mixed, and the same after a resume."""
 
 from collections.abc import Iterator, Sequence
-
-import numpy as np
-import numpy.typing as npt
 
 from face_affect_ros.affect.types import ImageArray
 from face_affect_training.data.targets import Targets
 from face_affect_training.experiment import Training
 from face_affect_training.teachers import Teachers
 from face_affect_training.views import Views
+import numpy as np
+import numpy.typing as npt
 
 Batch = tuple[ImageArray, Targets, npt.NDArray[np.float32]]
 SHUFFLE, MIX = 0xA11, 0xB22
 
 
 class Batches:
-    """Yields (views uint8 (B, S, S, C), targets (B, K), weights (B,)) epoch after epoch.
+    """
+    Yields (views uint8 (B, S, S, C), targets (B, K), weights (B,)) epoch after epoch.
 
     targets: (N, K) float32. weights: (N,) float32. Batches that would not be full are left out;
     the faces in them change with every epoch.
@@ -82,7 +96,8 @@ class Batches:
 
 
 class Together:
-    """Batches of several tasks: each holds faces of all of them, in proportion to their numbers.
+    """
+    Batches of several tasks: each holds faces of all of them, in proportion to their numbers.
 
     parts: of each task. widths: its classes. The targets (B, K) are zero in the columns of the
     tasks that a face has no label of.

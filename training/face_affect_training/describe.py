@@ -1,16 +1,29 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What a network is made of and what it costs."""
 
-import inspect
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
+import inspect
+import math
 from typing import Any
-
-import keras
-from keras import layers
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks
+import keras
+from keras import layers
 
 Shape = tuple[int | None, ...]
 
@@ -28,7 +41,8 @@ class Layer:
 
 @dataclass(frozen=True)
 class Description:
-    """A network's layers and totals.
+    """
+    A network's layers and totals.
 
     trainable: parameters that training changes. macs: multiply-accumulates for one face.
     """
@@ -53,7 +67,8 @@ def describe(network: keras.Model) -> Description:
 
 
 def multiply_accumulates(layer: layers.Layer) -> int:
-    """Return how many products a layer sums up for one face.
+    """
+    Return how many products a layer sums up for one face.
 
     Those of convolutions and dense layers are counted. Additions of biases and maxima are not,
     nor is batch norm, which becomes part of a convolution in the exported model. Raises

@@ -1,25 +1,39 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Experiments: one YAML file says all that a training run depends on."""
 
 import dataclasses
+from dataclasses import dataclass, field
 import os
+from pathlib import Path
 import shlex
 import types
 import typing
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from face_affect_ros.affect.crop import CropSpec
+from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray, LABELS
+from face_affect_training.augment import Augmentation
 import numpy as np
 import yaml
-
-from face_affect_ros.affect.crop import CropSpec
-from face_affect_ros.affect.types import LABELS, AffectError, FloatArray, ImageArray
-from face_affect_training.augment import Augmentation
 
 
 @dataclass(frozen=True)
 class Data:
-    """Where the faces come from.
+    """
+    Where the faces come from.
 
     path may name ${FACE_AFFECT_SHARED}. expect_train, expect_validation: number of faces each
     split must have, 0 for any. zooms: zooms of the chip at which the validation faces are judged;
@@ -81,7 +95,8 @@ class Targets:
 
 @dataclass(frozen=True)
 class Distillation:
-    """Learn from another network's opinion of each very view (Hinton et al. 2015).
+    """
+    Learn from another network's opinion of each very view (Hinton et al. 2015).
 
     teachers: .keras files; their mean opinion counts. They must take the same input as the
     student, or of another size (then views are resized). weight: share of the teachers' opinion in
@@ -95,7 +110,8 @@ class Distillation:
 
 @dataclass(frozen=True)
 class Training:
-    """How to train.
+    """
+    How to train.
 
     optimizer: 'adam' or 'adamw'. learning_rate: its peak, reached after warmup_epochs, followed by
     a cosine down to final_rate times the peak. clip: highest global gradient norm, 0 for none.
@@ -129,7 +145,8 @@ class Training:
 
 @dataclass(frozen=True)
 class Task:
-    """One decision to learn: from which faces, towards what, through which views.
+    """
+    One decision to learn: from which faces, towards what, through which views.
 
     weight: of its loss. The other entries are described by their types.
     """
@@ -143,14 +160,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One training run, see the fields' types.
+    """
+    One training run, see the fields' types.
 
     tasks: by name, 'emotion' or 'gender', in the order of the network's outputs. In a file of one
     task, `task` holds its name and its entries stand beside it.
     """
 
     name: str
-    input: Input
+    input: Input  # noqa: A003
     network: Network
     tasks: dict[str, Task]
     seed: int = 1
@@ -210,7 +228,8 @@ def portable_path(text: str) -> str:
 
 
 def load_experiment(path: Path, changes: list[str] | None = None) -> Experiment:
-    """Read an experiment. changes: 'section.key=value' with a YAML value, applied on top.
+    """
+    Read an experiment. changes: 'section.key=value' with a YAML value, applied on top.
 
     Raises AffectError for a file that cannot be read, and for any entry that does not exist or
     has the wrong type.
@@ -269,7 +288,8 @@ def _number(value: Any) -> Any:
 
 def _build(kind: Any, facts: Any, where: str, *, known: tuple[str, ...] = (),
            **ready: Any) -> Any:
-    """Return a dataclass made of a mapping.
+    """
+    Return a dataclass made of a mapping.
 
     ready: fields that are made already. known: what else may be written beside these fields.
     """

@@ -1,28 +1,41 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """From a training run to models of the robot: a file and a card for each precision."""
 
-import json
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+import json
 from pathlib import Path
+import shutil
+import tempfile
 from typing import Any
 
-import keras
-import numpy as np
-import numpy.typing as npt
-import yaml
-
-from face_affect_ros.affect.types import LABELS, AffectError, ImageArray
+from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
 from face_affect_training import tflite
 from face_affect_training.data.loading import load_split
 from face_affect_training.evaluate import whole_crops
 from face_affect_training.evaluate.checkpoints import experiment_of, load_network
 from face_affect_training.experiment import Experiment
 from face_affect_training.export_card import make_card
-from face_affect_training.export_parity import PARITY_FACES, check_parity
+from face_affect_training.export_parity import check_parity, PARITY_FACES
 from face_affect_training.metrics import calibrate, coverage, fit_temperature, report
 from face_affect_training.tflite import convert
+import keras
+import numpy as np
+import numpy.typing as npt
+import yaml
 
 #: int8 learns its ranges from this many training faces, drawn with this seed.
 SAMPLES, SAMPLE_SEED = 512, 1
@@ -56,7 +69,8 @@ class Exported:
 
 @dataclass(frozen=True)
 class Faces:
-    """Validation faces of one task.
+    """
+    Validation faces of one task.
 
     crops: (N, S, S, C) uint8. inputs: the same as network inputs, float32. labels: (N,). source:
     their origin.
@@ -73,7 +87,8 @@ def export(run: Path, models: Path, *, name: str | None = None,
            unknown_share: float = 0.1, saliency: str = '',
            limits: dict[str, float] | None = None,
            cache_folder: Path | None = None) -> list[Exported]:
-    """Write a model's folder for each precision and return them.
+    """
+    Write a model's folder for each precision and return them.
 
     run: folder of a training run. models: where the folders go: NAME for float32, NAME_float16,
     NAME_int8. margin: of the robot's crop, see framing.py; None for the views' own.

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The card of an exported model: everything that the robot and its users need to know of it."""
 
 import hashlib
@@ -11,7 +25,8 @@ from face_affect_training.experiment import Experiment
 def make_card(name: str, content: bytes, experiment: Experiment, *, parameters: int,
               precision: str, margin: float | None, heads: dict[str, Any], extra: dict[str, Any],
               trained: dict[str, Any]) -> dict[str, Any]:
-    """Return a card as a mapping, in the order in which it is read.
+    """
+    Return a card as a mapping, in the order in which it is read.
 
     content: the TFLite file. margin: of the robot's crop; None for that of the views in training,
     whose boxes are the data set's and not the detector's. heads: output, threshold, temperature,

@@ -1,12 +1,25 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Whether a TFLite file says what its Keras network says."""
 
 from dataclasses import dataclass
 from typing import Any
 
+from face_affect_ros.affect.types import AffectError
 import numpy as np
 import numpy.typing as npt
-
-from face_affect_ros.affect.types import AffectError
 
 #: Validation faces on which the two are compared, at most.
 PARITY_FACES = 1024
@@ -14,7 +27,8 @@ PARITY_FACES = 1024
 
 @dataclass(frozen=True)
 class Limit:
-    """What may be lost.
+    """
+    What may be lost.
 
     difference: largest of any probability. agreement: least share of the faces that get the same
     label.
@@ -32,7 +46,8 @@ LIMITS = {'float32': Limit(1e-4, 0.99), 'float16': Limit(0.05, 0.98), 'int8': Li
 
 def check_parity(ours: npt.NDArray[np.floating[Any]], theirs: npt.NDArray[np.floating[Any]],
                  labels: npt.NDArray[np.int64], precision: str) -> dict[str, Any]:
-    """Return how a file and its network compare on some faces, as plain values for the card.
+    """
+    Return how a file and its network compare on some faces, as plain values for the card.
 
     ours, theirs: (N, K) probabilities of the file and of Keras. labels: (N,), for both accuracies.
     Raises AffectError where the precision does not explain the difference.

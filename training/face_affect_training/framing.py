@@ -1,4 +1,19 @@
-"""Which crop margin suits a model on the robot: accuracy behind the robot's own detector.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Which crop margin suits a model on the robot: accuracy behind the robot's own detector.
 
 Data sets come as chips that somebody else cut. On the robot a detector draws the box, and the
 margin of the card makes a crop of it. The margin should give what the network saw in training.
@@ -8,14 +23,13 @@ import dataclasses
 from typing import Any
 
 import cv2
-import numpy as np
-
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import extract_crops
 from face_affect_ros.affect.detectors import Detector, make_detector
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.types import AffectError, Detections, ImageArray
 from face_affect_training.data.types import FaceData
+import numpy as np
 
 #: Chips are enlarged to this many pixels, so that the detector sees a face of a usual size.
 CHIP_SIZE = 224
@@ -23,7 +37,8 @@ CHIP_SIZE = 224
 
 def accuracy_by_margin(model: str, faces: FaceData, margins: list[float],
                        detector: str) -> dict[str, Any]:
-    """Return the accuracy at each margin, on the faces that the detector finds.
+    """
+    Return the accuracy at each margin, on the faces that the detector finds.
 
     model: name or folder. faces: chips with labels of one of the model's tasks. detector: see
     make_detector. The key 'chosen' holds the margin for the card. Raises AffectError for a model
@@ -55,7 +70,8 @@ def accuracy_by_margin(model: str, faces: FaceData, margins: list[float],
 
 
 def chosen(accuracy: dict[float, float]) -> float:
-    """Return the margin with the best mean over itself and its neighbours, as no box is exact.
+    """
+    Return the margin with the best mean over itself and its neighbours, as no box is exact.
 
     accuracy: by margin, from the smallest to the largest; with fewer than three, the best counts.
     """

@@ -1,4 +1,19 @@
-"""Which faces a model cannot judge: its accuracy on small, blurred and turned ones, measured.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Which faces a model cannot judge: its accuracy on small, blurred and turned ones, measured.
 
 Faces of the validation split are found by the robot's detector in their enlarged chips, degraded
 step by step, and classified in the robot's crops. Out of the curves come the limits of the card.
@@ -9,9 +24,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
-import numpy as np
-import numpy.typing as npt
-
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import extract_crops
 from face_affect_ros.affect.detectors import make_detector
@@ -20,6 +32,8 @@ from face_affect_ros.affect.quality import sharpness_of, turn_of
 from face_affect_ros.affect.types import AffectError, Detections, ImageArray
 from face_affect_training.data.types import FaceData
 from face_affect_training.framing import middle_face, with_border
+import numpy as np
+import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 #: Sides of the face box in pixels, and blur as sigma in shares of that side.
@@ -44,7 +58,8 @@ class Found:
 
 def measure(model: str, faces: FaceData, *, limit: int = 0,
             detector: str = 'blazeface_back') -> dict[str, Any]:
-    """Return curves and limits of a model as plain values.
+    """
+    Return curves and limits of a model as plain values.
 
     model: name or folder. limit: of the number of faces, evenly spread; 0 for all. Raises
     AffectError for a model that does not answer these labels, and where no face is found.

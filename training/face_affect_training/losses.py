@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Loss and accuracy of networks with several tasks, whose faces have the label of some only."""
 
 from collections.abc import Iterator, Sequence
@@ -8,7 +22,8 @@ from keras import ops
 
 
 def loss_of(widths: Sequence[int]) -> keras.losses.Loss:
-    """Return the cross-entropy between targets (N, K) and logits (N, K).
+    """
+    Return the cross-entropy between targets (N, K) and logits (N, K).
 
     widths: classes of each task, K in all. A face without a label of a task has zeros there.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Figures of merit of probability vectors."""
 
 from typing import Any
@@ -42,7 +56,8 @@ def fit_temperature(probabilities: Floats, labels: Labels) -> float:
 
 
 def coverage(probabilities: Floats, labels: Labels, threshold: float) -> dict[str, Any]:
-    """Return which share of the faces is answered at a threshold, and how many of them rightly.
+    """
+    Return which share of the faces is answered at a threshold, and how many of them rightly.
 
     accuracy_where_known is None where no face reaches the threshold.
     """
@@ -60,7 +75,8 @@ def coverage_curve(probabilities: Floats, labels: Labels) -> list[dict[str, Any]
 
 def report(probabilities: Floats, labels: Labels, names: tuple[str, ...],
            groups: dict[str, npt.NDArray[np.str_]] | None = None) -> dict[str, Any]:
-    """Return accuracy, per-class figures, confusion matrix and calibration as plain values.
+    """
+    Return accuracy, per-class figures, confusion matrix and calibration as plain values.
 
     probabilities: (N, K). labels: (N,). names: of the K classes. groups: (N,) names each. The
     confusion matrix has the true classes as rows. A class that no face has gets no recall (None)

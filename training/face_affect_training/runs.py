@@ -1,23 +1,37 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The folder of a training run: experiment, log, best network, state to resume from."""
 
 import json
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
-
-import keras
-import numpy as np
-import yaml
+import zipfile
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks
 from face_affect_training.experiment import Experiment, load_experiment
 from face_affect_training.logs import Log
+import keras
+import numpy as np
+import yaml
 
 
 class Run:
-    """Files of one run. best.keras is the network with the highest validation accuracy so far.
+    """
+    Files of one run. best.keras is the network with the highest validation accuracy so far.
 
     Raises AffectError where the folder belongs to a different experiment.
     """
@@ -38,7 +52,8 @@ class Run:
             own.write_text(text, encoding='utf-8')
 
     def resume(self, model: keras.Model) -> tuple[int, float, float]:
-        """Restore a compiled model; return the next epoch, best accuracy, seconds trained.
+        """
+        Restore a compiled model; return the next epoch, best accuracy, seconds trained.
 
         (0, -1, 0) and an untouched model where there is nothing to resume.
         """

@@ -1,23 +1,37 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Networks whose opinion of each view another network learns from (Hinton et al. 2015)."""
 
 from pathlib import Path
 
 import cv2
-import keras
-import numpy as np
-
 from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_training import networks
 from face_affect_training.data.targets import Targets
 from face_affect_training.experiment import Distillation, Experiment, load_experiment
 from face_affect_training.networks.lowering import lowered
 from face_affect_training.runs import build_network, take_weights
+import keras
+import numpy as np
 
 BATCH = 1024
 
 
 class Teachers:
-    """The mean opinion of some trained networks.
+    """
+    The mean opinion of some trained networks.
 
     Each is a .keras file beside the experiment.yaml of its run. Raises AffectError where one is
     missing or has other classes.

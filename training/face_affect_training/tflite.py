@@ -1,14 +1,27 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Writing TFLite files of a network in three precisions, and running them as the robot does."""
 
-import warnings
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+import warnings
 
 from face_affect_ros.affect.interpreter import Network
 from face_affect_ros.affect.types import AffectError
+import numpy as np
+import numpy.typing as npt
 
 #: float16: weights are stored in half the bytes and computed with in float32. int8: weights and
 #: activations are 8-bit integers from the first layer to the last.
@@ -17,7 +30,8 @@ PRECISIONS = ('float32', 'float16', 'int8')
 
 def convert(network: Any, precision: str = 'float32',
             samples: npt.NDArray[np.float32] | None = None) -> bytes:
-    """Return the TFLite file of a Keras network, batch size free, batch norm folded.
+    """
+    Return the TFLite file of a Keras network, batch size free, batch norm folded.
 
     precision: one of PRECISIONS. Input and output stay float32 in all of them, so that one is as
     good as the other to its caller. samples: (N, S, S, C) float32 network inputs from which int8
@@ -33,7 +47,8 @@ def convert(network: Any, precision: str = 'float32',
 
 def convert_function(function: Any, what: str, precision: str = 'float32',
                      samples: npt.NDArray[np.float32] | None = None) -> bytes:
-    """Return the TFLite file of a tf.function with a signature, builtin operators only.
+    """
+    Return the TFLite file of a tf.function with a signature, builtin operators only.
 
     what: its name in messages. The rest is as in convert.
     """
@@ -75,7 +90,8 @@ def predict(path: Path, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float
 
 def predict_all(path: Path, inputs: npt.NDArray[np.float32], *,
                 batch: int = 64) -> tuple[npt.NDArray[np.float32], ...]:
-    """Return each output for all inputs, (N, K) float32, by the robot's own interpreter.
+    """
+    Return each output for all inputs, (N, K) float32, by the robot's own interpreter.
 
     inputs: (N, S, S, C) float32, scaled already. Raises AffectError for a file that is no TFLite
     network.

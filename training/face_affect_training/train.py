@@ -1,19 +1,28 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Train a network as an experiment says, on whichever backend Keras runs on."""
 
-import os
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
+import os
 from pathlib import Path
+import sys
+import time
 from typing import Any
 
-import keras
-import numpy as np
-import numpy.typing as npt
-from tqdm import tqdm
-
-from face_affect_ros.affect.types import LABELS, AffectError, ImageArray
+from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
 from face_affect_training import networks
 from face_affect_training.averaging import Averaged
 from face_affect_training.batches import Batches, Together
@@ -25,9 +34,13 @@ from face_affect_training.experiment import Experiment, Task
 from face_affect_training.losses import accuracy_of, loss_of
 from face_affect_training.metrics import nll
 from face_affect_training.networks.lowering import lowered
-from face_affect_training.runs import Run, build_network, take_weights
+from face_affect_training.runs import build_network, Run, take_weights
 from face_affect_training.teachers import Teachers
-from face_affect_training.views import Views, plain_views
+from face_affect_training.views import plain_views, Views
+import keras
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
 
 #: The state to resume from is written at most this often, seconds.
 STATE_PERIOD = 20.0
@@ -51,7 +64,8 @@ def load_data(experiment: Experiment,
 def train(experiment: Experiment, folder: Path, *, cache_folder: Path | None = None,
           max_minutes: float = 0.0,
           callbacks: Sequence[keras.callbacks.Callback] = ()) -> dict[str, Any]:
-    """Train, or go on training, and return the figures of the best network.
+    """
+    Train, or go on training, and return the figures of the best network.
 
     folder: of the run. max_minutes: stop cleanly after this time, 0 for no limit. callbacks: of
     Keras, called before an epoch is judged and saved. Raises AffectError where the data or the
@@ -174,7 +188,8 @@ def _compile(model: keras.Model, experiment: Experiment, steps: int) -> None:
 
 
 class Judge(keras.callbacks.Callback):
-    """After each epoch: judge the network, keep the best, log, save the state, watch the clock.
+    """
+    After each epoch: judge the network, keep the best, log, save the state, watch the clock.
 
     network: in training. kept: takes its weights, to be judged and saved in float32.
     """

@@ -1,26 +1,41 @@
-"""All views of an epoch, rendered ahead by worker processes.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+All views of an epoch, rendered ahead by worker processes.
 
 Worker count changes the speed and nothing else.
 """
 
-import multiprocessing
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
+import multiprocessing
 from pathlib import Path
 
 import cv2
-import numpy as np
-
 from face_affect_ros.affect.crop import CropSpec
 from face_affect_ros.affect.types import ImageArray
-from face_affect_training.augment import PLAIN, Augmentation, draw, render
+from face_affect_training.augment import Augmentation, draw, PLAIN, render
+import numpy as np
 
 _images: ImageArray | None = None
 CHUNK = 4096
 
 
 class Views:
-    """Renders whole epochs of one data set, the next ones while the present one is in use.
+    """
+    Renders whole epochs of one data set, the next ones while the present one is in use.
 
     images: (N, H, W) grey or (N, H, W, 3) BGR chips; a picture array that is mapped from a file is
     shared. gentle: number of last epochs without erasing. workers: processes; 0 renders in this
@@ -71,7 +86,8 @@ class Views:
 
 
 def plain_views(images: ImageArray, spec: CropSpec, zoom: float = 1.0) -> ImageArray:
-    """Return the undisturbed crops, (N, size, size, channels) uint8.
+    """
+    Return the undisturbed crops, (N, size, size, channels) uint8.
 
     zoom: 1 shows the whole chip, 1.5 its middle two thirds.
     """

@@ -1,16 +1,29 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Small data sets that look like the real ones, and experiments on them."""
 
 import csv
-import zipfile
 from pathlib import Path
 from typing import Any
+import zipfile
 
 import cv2
+from face_affect_training.data.fer2013_sheets import VOTES
 import numpy as np
 import pytest
 import yaml
-
-from face_affect_training.data.fer2013_sheets import VOTES
 
 VOTE_OF = ('anger', 'disgust', 'fear', 'happiness', 'sadness', 'surprise', 'neutral')
 

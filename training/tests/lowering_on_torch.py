@@ -1,4 +1,19 @@
-"""Compare every lowered network with the plain one, on PyTorch: run by test_lowering.py.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Compare every lowered network with the plain one, on PyTorch: run by test_lowering.py.
 
 In double precision, but for Keras' own batch norm. Prints the name of each network that passed.
 """
@@ -7,14 +22,13 @@ import os
 
 os.environ['KERAS_BACKEND'] = 'torch'
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from test_networks import small_network  # noqa: E402
-
 from face_affect_training import networks  # noqa: E402
 from face_affect_training.networks.lowering import lowered  # noqa: E402
 from face_affect_training.networks.torch_layers import SWAPS  # noqa: E402
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+from test_networks import small_network  # noqa: E402
+import torch  # noqa: E402
 
 
 def twins(name: str, size: int) -> tuple[keras.Model, keras.Model]:

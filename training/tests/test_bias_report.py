@@ -1,20 +1,33 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Where a model looks: parts of a face, shares of saliency, and the figures made of them."""
 
 import json
 from pathlib import Path
 
 import cv2
-import numpy as np
-import pytest
-
 from face_affect_ros.affect.crop import CropSpec
-from face_affect_ros.affect.types import EMOTIONS, AffectError
+from face_affect_ros.affect.types import AffectError, EMOTIONS
 from face_affect_training.__main__ import main
 from face_affect_training.data.types import FaceData
 from face_affect_training.figures import guided, where
 from face_affect_training.figures.guided import portrait_crop
 from face_affect_training.saliency import bias, bias_files
 from face_affect_training.saliency.regions import OUTSIDE, REGIONS, regions
+import numpy as np
+import pytest
 
 HAPPY = EMOTIONS.index('happy')
 #: Right eye, left eye, nose, mouth of a face that fills a crop of 48 pixels.

@@ -1,23 +1,36 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """One trunk, two heads: faces of two data sets, each with the label of one task."""
 
 import csv
 import json
 from pathlib import Path
 
+from face_affect_ros.affect.classifier import Classifier
+from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.saliency import Saliency
+from face_affect_ros.affect.types import AffectError, EMOTIONS, GENDERS
+from face_affect_training.__main__ import main
+from face_affect_training.experiment import load_experiment
 import numpy as np
 import pytest
 import yaml
 
-from face_affect_ros.affect.classifier import Classifier
-from face_affect_ros.affect.model_store import load_card
-from face_affect_ros.affect.saliency import Saliency
-from face_affect_ros.affect.types import EMOTIONS, GENDERS, AffectError
-from face_affect_training.__main__ import main
-from face_affect_training.experiment import load_experiment
-
 keras = pytest.importorskip('keras', reason='Keras is not installed')
 
-from face_affect_training import networks  # noqa: E402
+from face_affect_training import networks  # noqa: E402, I100
 from face_affect_training.losses import accuracy_of, loss_of  # noqa: E402
 
 WIDTHS = (7, 2)

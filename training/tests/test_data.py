@@ -1,16 +1,29 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The readers: right rows, right order, bad rows named."""
 
-import shutil
 from pathlib import Path
-
-import numpy as np
-import pytest
+import shutil
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.data import cache, read
 from face_affect_training.data.protocol import repeats
 from face_affect_training.data.targets import class_weights, make_targets
 from face_affect_training.experiment import data_path, shared_folder
+import numpy as np
+import pytest
 
 
 def test_sheets_are_read(sheets: Path) -> None:
@@ -92,7 +105,8 @@ def test_class_weights() -> None:
 
 
 def test_official_counts() -> None:
-    """The shared FER-2013 has the official number of faces of each class.
+    """
+    The shared FER-2013 has the official number of faces of each class.
 
     Some pictures are in both splits, which is why they are told.
     """

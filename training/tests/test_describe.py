@@ -1,17 +1,30 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Descriptions of networks: sums as done by hand, and the verb that prints them."""
 
 import json
 from pathlib import Path
-
-import keras
-import pytest
-from keras import layers
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks
 from face_affect_training.__main__ import main
 from face_affect_training.describe import describe, multiply_accumulates
 from face_affect_training.networks.fractional_pooling import FractionalMaxPooling2D
+import keras
+from keras import layers
+import pytest
 
 #: A layer, the shape of its input, its multiply-accumulates as counted by hand.
 BY_HAND = [

@@ -1,12 +1,33 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Judging: the figures are right, the files are read or refused, the command prints JSON only."""
 
 import json
-import shutil
-import zipfile
 from pathlib import Path
+import shutil
 from typing import Any
+import zipfile
 
 import cv2
+from face_affect_ros.affect.classifier import Classifier
+from face_affect_ros.affect.model_store import find_model, load_card
+from face_affect_ros.affect.types import AffectError, EMOTIONS, GENDERS
+from face_affect_ros.media.portrait import portrait_path
+from face_affect_training.__main__ import main
+from face_affect_training.evaluate import faces_of_npz, open_contestant, whole_crops
+from face_affect_training.metrics import coverage, coverage_curve, report
 import numpy as np
 import pytest
 from sklearn.metrics import (
@@ -14,14 +35,6 @@ from sklearn.metrics import (
     confusion_matrix,
     precision_recall_fscore_support,
 )
-
-from face_affect_ros.affect.classifier import Classifier
-from face_affect_ros.affect.model_store import find_model, load_card
-from face_affect_ros.affect.types import EMOTIONS, GENDERS, AffectError
-from face_affect_ros.media.portrait import portrait_path
-from face_affect_training.__main__ import main
-from face_affect_training.evaluate import faces_of_npz, open_contestant, whole_crops
-from face_affect_training.metrics import coverage, coverage_curve, report
 
 LABELS_OF = {'emotion_mini_xception': EMOTIONS, 'gender_mini_xception': GENDERS}
 

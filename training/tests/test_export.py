@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Export: three precisions of a small network say what Keras says, and their cards say how."""
 
 import hashlib
@@ -5,20 +19,19 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pytest
-import yaml
-
 from face_affect_ros.affect.classifier import Classifier
-from face_affect_ros.affect.interpreter import Network, load_runtime
+from face_affect_ros.affect.interpreter import load_runtime, Network
 from face_affect_ros.affect.model_store import load_card
-from face_affect_ros.affect.types import EMOTIONS, GENDERS, AffectError
+from face_affect_ros.affect.types import AffectError, EMOTIONS, GENDERS
 from face_affect_training.__main__ import main
 from face_affect_training.data import read
 from face_affect_training.evaluate import evaluate, open_contestant, whole_crops
 from face_affect_training.evaluate.checkpoints import experiment_of, load_network
-from face_affect_training.export_parity import LIMITS, check_parity
+from face_affect_training.export_parity import check_parity, LIMITS
 from face_affect_training.tflite import convert, predict
+import numpy as np
+import pytest
+import yaml
 
 keras = pytest.importorskip('keras', reason='Keras is not installed')
 if keras.backend.backend() != 'tensorflow':
@@ -57,7 +70,8 @@ def models(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope='module')
 def asked(run: Path, sheets: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return network inputs and what Keras says of them.
+    """
+    Return network inputs and what Keras says of them.
 
     70 validation faces, and 70 mixtures of two of them, of which it is less certain.
     """

@@ -1,20 +1,33 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The results page: made of result files alone, complete, and true to them."""
 
 import csv
 import json
-import re
 from pathlib import Path
+import re
 from typing import Any
-
-import numpy as np
-import pytest
-import yaml
-from PIL import Image
 
 from face_affect_ros.affect.types import EMOTIONS, GENDERS
 from face_affect_training.__main__ import main
 from face_affect_training.figures import model_page, page, plans, results, shipped
 from face_affect_training.metrics import coverage_curve, report
+import numpy as np
+from PIL import Image
+import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS, MODELS = ROOT / 'docs' / 'results', ROOT / 'models'

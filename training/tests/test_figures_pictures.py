@@ -1,19 +1,32 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Filters, errors and sheets: pictures that are made of networks and faces."""
 
 import json
 from pathlib import Path
 
-import keras
-import numpy as np
-import pytest
-import yaml
-from PIL import Image
-
-from face_affect_ros.affect.types import EMOTIONS, AffectError
+from face_affect_ros.affect.types import AffectError, EMOTIONS
 from face_affect_training import networks
 from face_affect_training.__main__ import main
-from face_affect_training.figures.ascent import Climb, ascend, slope_of
-from face_affect_training.figures.sheets import Sheet, draw
+from face_affect_training.figures.ascent import ascend, Climb, slope_of
+from face_affect_training.figures.sheets import draw, Sheet
+import keras
+import numpy as np
+from PIL import Image
+import pytest
+import yaml
 
 MODEL = Path(__file__).resolve().parents[2] / 'models' / 'emotion_mini_xception'
 

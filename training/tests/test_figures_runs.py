@@ -1,13 +1,23 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Plans and their cells: small experiments that are trained, judged, kept and gone on with."""
 
 import json
-import shutil
 from pathlib import Path
+import shutil
 from typing import Any
-
-import numpy as np
-import pytest
-import yaml
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.__main__ import main
@@ -16,6 +26,9 @@ from face_affect_training.data.subset import stratified
 from face_affect_training.experiment import load_experiment
 from face_affect_training.figures import measure, plans
 from face_affect_training.networks import NETWORKS
+import numpy as np
+import pytest
+import yaml
 
 
 def write_plan(folder: Path, facts: dict[str, Any]) -> str:

@@ -1,14 +1,27 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Fractional max-pooling: its regions, its values, its gradient, in training and in the model."""
 
 from pathlib import Path
 from typing import Any
 
+from face_affect_training import tflite
+from face_affect_training.networks.fractional_pooling import FractionalMaxPooling2D
 import keras
 import numpy as np
 import pytest
-
-from face_affect_training import tflite
-from face_affect_training.networks.fractional_pooling import FractionalMaxPooling2D
 
 Regions = list[tuple[int, int]]
 WAYS = [(overlapping, regions) for overlapping in (False, True)
@@ -22,7 +35,8 @@ def pooled(images: np.ndarray, training: bool, **options: Any) -> np.ndarray:
 
 
 def regions_of(size: tuple[int, int], training: bool, **options: Any) -> tuple[Regions, Regions]:
-    """Return first and last row of each region, and the same of columns, as a layer takes them.
+    """
+    Return first and last row of each region, and the same of columns, as a layer takes them.
 
     The largest value of a ramp is found at a region's end, of a falling one at its start.
     """
@@ -68,7 +82,8 @@ def test_values(training: bool, overlapping: bool, kind: str) -> None:
 
 @pytest.mark.parametrize('overlapping', [False, True])
 def test_gradient(overlapping: bool) -> None:
-    """Each region hands its gradient to its largest pixel.
+    """
+    Each region hands its gradient to its largest pixel.
 
     The picture is the kernel of a dense layer, so that a step of descent shows its gradient.
     """

@@ -1,18 +1,31 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Limits of a model: curves of accuracy on faces that get smaller and more blurred."""
 
 import json
 from pathlib import Path
 
-import numpy as np
-import pytest
-
 from face_affect_ros.affect.crop import CropSpec
 from face_affect_ros.affect.quality import Limits
-from face_affect_ros.affect.types import EMOTIONS, AffectError
+from face_affect_ros.affect.types import AffectError, EMOTIONS
 from face_affect_training import limits
 from face_affect_training.commands.export import _limits
 from face_affect_training.data.types import FaceData
 from face_affect_training.figures.guided import portrait_crop
+import numpy as np
+import pytest
 
 
 @pytest.fixture(scope='module')

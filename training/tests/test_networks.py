@@ -1,17 +1,30 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Every network builds, counts its parameters, learns, is saved, and runs as TFLite."""
 
 import inspect
 from pathlib import Path
 from typing import Any
 
+from face_affect_ros.affect.types import AffectError
+from face_affect_training import networks, tflite
+from face_affect_training.describe import from_scratch
 import h5py
 import keras
 import numpy as np
 import pytest
-
-from face_affect_ros.affect.types import AffectError
-from face_affect_training import networks, tflite
-from face_affect_training.describe import from_scratch
 
 COUNTS = {
     'baseline': 129_351, 'five_layer_cnn': 684_199, 'five_layer_cnn_fractional': 2_076_839,
@@ -99,7 +112,7 @@ def test_penalty_and_dropout(name: str) -> None:
 
 
 def test_vgg_sees_its_own_pixels() -> None:
-    """VGG's first layer gets blue, green and red of 0 to 255, less the means."""
+    """The first layer of VGG gets blue, green and red of 0 to 255, less the means."""
     pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.float32)
     means = {'vgg16_finetuned': (103.939, 116.779, 123.68),
              'vggface_finetuned': (93.594, 104.7624, 129.1863)}
@@ -113,7 +126,8 @@ def test_vgg_sees_its_own_pixels() -> None:
 
 
 def write_old_file(path: Path, network: keras.Model, hole: int = -1) -> None:
-    """Write convolutions in the form of Keras 2, as VGG-Face's are passed on, marked by order.
+    """
+    Write convolutions in the form of Keras 2, as VGG-Face's are passed on, marked by order.
 
     hole: the one whose values are missing.
     """

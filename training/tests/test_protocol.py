@@ -1,18 +1,31 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """No test row in training or selection; pictures in both splits are told; the cache follows."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
+import shutil
 
 import cv2
-import numpy as np
-import pytest
-
 from face_affect_ros.affect.types import AffectError
-from face_affect_training.data import ORIGINS, READERS, cache, read
+from face_affect_training.data import cache, ORIGINS, read, READERS
 from face_affect_training.data.loading import load_split, load_splits
 from face_affect_training.data.protocol import check_protocol, repeats
 from face_affect_training.experiment import Data, load_experiment
+import numpy as np
+import pytest
 
 
 @pytest.mark.parametrize('reader, train, validation, entry', [

@@ -1,15 +1,28 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Readers of FER-2013 as users have it: the official splits, bad rows named, votes aligned."""
 
 import csv
 from pathlib import Path
 
 import cv2
+from face_affect_ros.affect.types import AffectError, EMOTIONS
+from face_affect_training.data import read
+from face_affect_training.data.ferplus_votes import majority, VOTES
 import numpy as np
 import pytest
-
-from face_affect_ros.affect.types import EMOTIONS, AffectError
-from face_affect_training.data import read
-from face_affect_training.data.ferplus_votes import VOTES, majority
 
 #: emotion, split and FER+ votes of the rows of the small table.
 ROWS = [(3, 'Training', (0, 9, 1, 0, 0, 0, 0, 0, 0, 0)),

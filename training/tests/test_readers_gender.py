@@ -1,22 +1,35 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Readers of FairFace, UTKFace and IMDB-WIKI: right labels and groups, bad rows named."""
 
 import csv
-import shutil
-import zipfile
 from datetime import date
 from pathlib import Path
+import shutil
 from typing import Any
+import zipfile
 
 import cv2
-import numpy as np
-import pytest
-from scipy.io import savemat
-
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.data import read
 from face_affect_training.data.ages import age_group
 from face_affect_training.data.imdb_wiki import cut_out
 from face_affect_training.experiment import data_path, shared_folder
+import numpy as np
+import pytest
+from scipy.io import savemat
 
 
 def write_picture(path: Path, grey: int = 128, size: int = 40) -> None:

@@ -1,11 +1,21 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Saliency: the TFLite graphs say what TensorFlow's gradients say, and what differences say."""
 
 import json
 from pathlib import Path
-
-import numpy as np
-import pytest
-import yaml
 
 from face_affect_ros.affect.interpreter import load_runtime
 from face_affect_ros.affect.model_store import load_card
@@ -17,13 +27,16 @@ from face_affect_training.data import read
 from face_affect_training.evaluate import whole_crops
 from face_affect_training.evaluate.checkpoints import experiment_of, load_network
 from face_affect_training.tflite import convert_function
+import numpy as np
+import pytest
+import yaml
 
 keras = pytest.importorskip('keras', reason='Keras is not installed')
 if keras.backend.backend() != 'tensorflow':
     pytest.skip('only the TensorFlow backend converts', allow_module_level=True)
 tf = pytest.importorskip('tensorflow')
 
-from face_affect_training.saliency.graph import Gradients, convert_gradients  # noqa: E402
+from face_affect_training.saliency.graph import convert_gradients, Gradients  # noqa: E402, I100
 from face_affect_training.saliency.layers import ConvertiblePooling  # noqa: E402
 
 LABEL = 3
@@ -43,7 +56,8 @@ def alive(name: str, size: int) -> 'keras.Model':
 
 
 def faces(count: int, size: int) -> FloatArray:
-    """Return network inputs without flat parts.
+    """
+    Return network inputs without flat parts.
 
     There, two computations that round differently take different pixels for the largest.
     """

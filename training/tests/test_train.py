@@ -1,16 +1,29 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Training: it learns, it resumes exactly, its models agree with their TFLite twins."""
 
 import csv
 import json
 import os
+from pathlib import Path
 import subprocess
 import sys
-from pathlib import Path
-
-import numpy as np
-import pytest
 
 from face_affect_training.__main__ import main
+import numpy as np
+import pytest
 
 
 def arrays(run: Path) -> dict[str, np.ndarray]:

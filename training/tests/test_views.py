@@ -1,12 +1,25 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Views: the robot's crop when nothing is disturbed, reproducible when it is."""
 
+from face_affect_ros.affect.crop import CropSpec
+from face_affect_training.augment import Augmentation, draw, PLAIN
+from face_affect_training.evaluate import whole_crops
+from face_affect_training.views import plain_views, Views
 import numpy as np
 import pytest
-
-from face_affect_ros.affect.crop import CropSpec
-from face_affect_training.augment import PLAIN, Augmentation, draw
-from face_affect_training.evaluate import whole_crops
-from face_affect_training.views import Views, plain_views
 
 WILD = Augmentation(roll=30, shift=0.2, zoom=(0.7, 1.4), aspect=0.1, shear=0.1, brightness=0.2,
                     contrast=0.4, gamma=0.3, tint=0.2, blur=1.5, blur_share=0.5, noise=9.0,

@@ -1,25 +1,39 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """BlazeFace (Bazarevsky et al. 2019): the MediaPipe networks with our own decoding."""
 
 import cv2
-import numpy as np
-
 from face_affect_ros.affect.boxes import letterbox, weighted_nms
 from face_affect_ros.affect.interpreter import Network
 from face_affect_ros.affect.model_store import ModelCard
 from face_affect_ros.affect.types import (
-    LANDMARKS,
     AffectError,
     Detections,
     FloatArray,
     ImageArray,
+    LANDMARKS,
 )
+import numpy as np
 
 #: Logits beyond this are 0 or 1 in float32 anyway, and exp() of more would overflow.
 MAX_LOGIT = 80.0
 
 
 def make_anchors(size: int, layers: list[tuple[int, int]]) -> FloatArray:
-    """Return the anchor centres of an SSD head in pixels, (N, 2).
+    """
+    Return the anchor centres of an SSD head in pixels, (N, 2).
 
     size: side of the network's square input. layers: (stride, anchors per cell), in the order
     of the network's outputs.
@@ -36,7 +50,8 @@ class BlazeFace:
     """Detects faces with one of the BlazeFace networks; which one says the card."""
 
     def __init__(self, card: ModelCard, *, min_score: float, num_threads: int = 1) -> None:
-        """Load the network of a card whose `anchors` lists [stride, anchors per cell].
+        """
+        Load the network of a card whose `anchors` lists [stride, anchors per cell].
 
         min_score: detections below it are dropped, in [0, 1].
         """

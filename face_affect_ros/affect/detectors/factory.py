@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Make a detector by its name."""
 
 from pathlib import Path
@@ -13,7 +27,8 @@ DETECTORS = ('blazeface_back', 'blazeface_full_range', 'blazeface_short_range', 
 
 def make_detector(name: str, *, model: str = '', min_score: float = 0.5,
                   num_threads: int = 1) -> Detector:
-    """Return a loaded detector.
+    """
+    Return a loaded detector.
 
     name: one of DETECTORS. model: path of YuNet's ONNX file; the other detectors have a card.
     min_score: detections below it are dropped, in [0, 1]. Raises AffectError.

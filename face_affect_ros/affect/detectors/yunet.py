@@ -1,11 +1,24 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """YuNet (Wu, Peng, Yu 2023) through OpenCV's FaceDetectorYN."""
 
 from pathlib import Path
 
 import cv2
-import numpy as np
-
 from face_affect_ros.affect.types import AffectError, Detections, FloatArray, ImageArray
+import numpy as np
 
 #: OpenCV 4.8 is the first whose importer reads the 2023 network with a free input size.
 NEEDS_OPENCV = (4, 8)
@@ -17,13 +30,14 @@ class YuNet:
     name = 'yunet'
 
     def __init__(self, path: Path, *, min_score: float, nms_overlap: float = 0.3) -> None:
-        """Load the network; AffectError where the file is missing or OpenCV cannot read it.
+        """
+        Load the network; AffectError where the file is missing or OpenCV cannot read it.
 
         min_score: detections below it are dropped, in [0, 1]. nms_overlap: IoU from which two
         detections are the same face.
         """
         if not path.is_file():
-            raise AffectError(f"{path}: there is no YuNet model; set the parameter "
+            raise AffectError(f'{path}: there is no YuNet model; set the parameter '
                               "'detector_model' to a face_detection_yunet_*.onnx file")
         version = tuple(int(part) for part in cv2.__version__.split('.')[:2])
         if version < NEEDS_OPENCV:

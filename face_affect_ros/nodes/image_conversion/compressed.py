@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """sensor_msgs/CompressedImage to pixels and back."""
 
 import array
@@ -5,21 +19,21 @@ import io
 import warnings
 
 import cv2
+from face_affect_ros.affect.types import ImageArray
+from face_affect_ros.media import MAX_PIXELS
+from face_affect_ros.nodes.image_conversion.layouts import ImageConversionError
 import numpy as np
 from PIL import Image as PillowImage
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
-
-from face_affect_ros.affect.types import ImageArray
-from face_affect_ros.media import MAX_PIXELS
-from face_affect_ros.nodes.image_conversion.layouts import ImageConversionError
 
 #: The file formats that can be read, and the bytes at the end of a complete file.
 _FORMATS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82', 'WEBP': b'', 'TIFF': b'', 'BMP': b''}
 
 
 def decode_compressed(message: CompressedImage) -> ImageArray:
-    """Return the pixels of a compressed image, uint8, (H, W, 3) BGR or (H, W) where it is grey.
+    """
+    Return the pixels of a compressed image, uint8, (H, W, 3) BGR or (H, W) where it is grey.
 
     Colours need no look at the message's format: the file's own are right. 16 bits are scaled by
     255 / 65535, alpha is dropped. The array is read-only, as that of to_array. Raises
@@ -46,9 +60,10 @@ def decode_compressed(message: CompressedImage) -> ImageArray:
     return np.asarray(image, np.uint8)
 
 
-def to_compressed(image: ImageArray, header: Header, *, format: str = 'jpeg',
+def to_compressed(image: ImageArray, header: Header, *, format: str = 'jpeg',  # noqa: A002
                   quality: int = 90) -> CompressedImage:
-    """Return a compressed image message.
+    """
+    Return a compressed image message.
 
     image: uint8, (H, W, 3) BGR or (H, W) grey. format: 'jpeg' or 'png'. quality: of the JPEG, 1
     to 100. The message's format is spelt as compressed_image_transport spells it. Raises

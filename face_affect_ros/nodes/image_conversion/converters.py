@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The two converters: cv_bridge where it works, and our own of the same results."""
 
 import array
@@ -11,12 +25,11 @@ import sys
 from typing import Any, Protocol
 
 import cv2
+from face_affect_ros.affect.types import ImageArray
+from face_affect_ros.nodes.image_conversion.layouts import Layout
 import numpy as np
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
-
-from face_affect_ros.affect.types import ImageArray
-from face_affect_ros.nodes.image_conversion.layouts import Layout
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +77,8 @@ class OwnConverter:
 
 
 class CvBridgeConverter:
-    """Reads and writes image messages with cv_bridge, and with our own converter where it fails.
+    """
+    Reads and writes image messages with cv_bridge, and with our own converter where it fails.
 
     It does not know nv12, nv21, uyvy and yuyv, and shears an image whose rows are padded by a
     part of a pixel (vision_opencv 4.1, core.py: the step is divided by the size of a pixel).
@@ -128,7 +142,8 @@ def converter() -> Converter:
 
 
 def _probe_apart() -> None:
-    """Probe cv_bridge in a process of its own.
+    """
+    Probe cv_bridge in a process of its own.
 
     A cv_bridge that was built for numpy 1 raises nothing under numpy 2: it crashes the process.
     """

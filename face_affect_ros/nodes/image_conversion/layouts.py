@@ -1,12 +1,25 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """How the encodings of sensor_msgs/Image lay out their pixels, and the check of a message."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
-from sensor_msgs.msg import Image
-
 from face_affect_ros.affect.types import AffectError
+from sensor_msgs.msg import Image
 
 
 class ImageConversionError(AffectError):
@@ -15,7 +28,8 @@ class ImageConversionError(AffectError):
 
 @dataclass(frozen=True)
 class Layout:
-    """How an encoding lays out its pixels.
+    """
+    How an encoding lays out its pixels.
 
     channels: values per pixel. size: bytes per value. code: OpenCV's conversion to BGR, None
     where the pixels are grey or BGR already. even: axes along which the number of pixels must be
@@ -64,7 +78,8 @@ DEPTH_LAYOUTS = {'16UC1': Layout(1, 2), 'mono16': Layout(1, 2), '32FC1': Layout(
 
 
 def check(message: Image, layouts: Mapping[str, Layout] = LAYOUTS) -> Layout:
-    """Return the layout of a message's encoding among these. Allocates nothing.
+    """
+    Return the layout of a message's encoding among these. Allocates nothing.
 
     Raises ImageConversionError where the encoding is unknown or the sizes do not fit each other.
     """

@@ -1,14 +1,27 @@
-"""The topic ~/image_annotated: the image with the faces drawn in."""
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
 
-from rclpy.lifecycle import LifecycleNode
-from sensor_msgs.msg import Image
-from std_msgs.msg import Header
+"""The topic ~/image_annotated: the image with the faces drawn in."""
 
 from face_affect_ros.affect.annotate import annotate
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.image_conversion import to_message
 from face_affect_ros.nodes.outputs.base import Output, Result
+from rclpy.lifecycle import LifecycleNode
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
 
 
 class AnnotatedOutput(Output):

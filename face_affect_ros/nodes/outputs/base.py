@@ -1,18 +1,32 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the node makes of each image's faces, beside ~/faces itself."""
 
 from dataclasses import dataclass
 from typing import Any
 
+from face_affect_ros.affect.types import Face, ImageArray
 from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
 from std_msgs.msg import Header
 
-from face_affect_ros.affect.types import Face, ImageArray
-
 
 @dataclass(frozen=True)
 class Result:
-    """The faces of one image.
+    """
+    The faces of one image.
 
     image: (H, W) grey or (H, W, 3) BGR uint8, not to be written to. faces: oldest track first.
     header: the image's own. stamp: its time in seconds.
@@ -35,7 +49,8 @@ class Result:
 
 
 class Output:
-    """One of those things; made when the node is configured, closed when it is cleaned up.
+    """
+    One of those things; made when the node is configured, closed when it is cleaned up.
 
     What nobody subscribes to is not computed.
     """
@@ -55,7 +70,8 @@ class Output:
         """Begin to work: the node is being activated."""
 
     def put(self, result: Result) -> None:
-        """Make what is to be made of one image; runs in the node's worker, must be quick.
+        """
+        Make what is to be made of one image; runs in the node's worker, must be quick.
 
         What it raises is logged, and costs this output of this image only.
         """

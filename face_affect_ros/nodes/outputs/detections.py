@@ -1,9 +1,27 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The topic ~/detections: the faces as standard vision_msgs, and what their class ids mean."""
 
 from collections.abc import Sequence
 
-import numpy as np
+from face_affect_ros.affect.boxes import whole_pixels
+from face_affect_ros.affect.types import Face, LABELS, Position, UNKNOWN
+from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.outputs.base import Output, Result
 from geometry_msgs.msg import Point, PoseWithCovariance
+import numpy as np
 from rclpy.lifecycle import LifecycleNode
 from vision_msgs.msg import (
     Detection2D,
@@ -14,11 +32,6 @@ from vision_msgs.msg import (
     VisionClass,
     VisionInfo,
 )
-
-from face_affect_ros.affect.boxes import whole_pixels
-from face_affect_ros.affect.types import LABELS, UNKNOWN, Face, Position
-from face_affect_ros.nodes import qos
-from face_affect_ros.nodes.outputs.base import Output, Result
 
 #: By class id, which vision_msgs writes as a number in a string.
 CLASSES = ('face', *(label for labels in LABELS.values() for label in labels))

@@ -1,10 +1,22 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The outputs that the parameters ask for and the installed packages allow."""
 
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
-
-from rclpy.lifecycle import LifecycleNode
 
 from face_affect_ros.affect.pipeline import AffectPipeline
 from face_affect_ros.nodes.outputs.annotated import AnnotatedOutput
@@ -13,6 +25,7 @@ from face_affect_ros.nodes.outputs.events import EventsOutput
 from face_affect_ros.nodes.outputs.markers import MarkersOutput
 from face_affect_ros.nodes.outputs.observe import ObserveOutput
 from face_affect_ros.nodes.outputs.saliency import make_saliency
+from rclpy.lifecycle import LifecycleNode
 
 
 def make_outputs(node: LifecycleNode, pipeline: AffectPipeline,

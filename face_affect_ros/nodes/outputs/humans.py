@@ -1,10 +1,36 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The topics of REP-155 (ROS4HRI) under /humans/faces."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import cv2
-import numpy as np
+from face_affect_ros.affect.crop import CropSpec, face_matrix
+from face_affect_ros.affect.types import (
+    Estimate,
+    Face,
+    ImageArray,
+    LEFT_EYE,
+    NOSE,
+    RIGHT_EYE,
+    UNKNOWN,
+)
+from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.image_conversion import to_message
+from face_affect_ros.nodes.outputs.base import Output, Result
 from hri_msgs.msg import (
     Expression,
     FacialLandmarks,
@@ -13,24 +39,11 @@ from hri_msgs.msg import (
     NormalizedRegionOfInterest2D,
     SoftBiometrics,
 )
+import numpy as np
 from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
-
-from face_affect_ros.affect.crop import CropSpec, face_matrix
-from face_affect_ros.affect.types import (
-    LEFT_EYE,
-    NOSE,
-    RIGHT_EYE,
-    UNKNOWN,
-    Estimate,
-    Face,
-    ImageArray,
-)
-from face_affect_ros.nodes import qos
-from face_affect_ros.nodes.image_conversion import to_message
-from face_affect_ros.nodes.outputs.base import Output, Result
 
 try:
     from rclpy.event_handler import PublisherEventCallbacks
@@ -71,7 +84,8 @@ def to_landmarks(face: Face, result: Result) -> FacialLandmarks:
 
 
 def to_expression(estimate: Estimate, header: Header) -> Expression:
-    """Return an expression in the REP's words, '' with confidence 0 where it is unknown.
+    """
+    Return an expression in the REP's words, '' with confidence 0 where it is unknown.
 
     Valence and arousal are not estimated and stay 0.
     """
@@ -90,7 +104,8 @@ def to_biometrics(estimate: Estimate, header: Header) -> SoftBiometrics:
 
 
 def cut(image: ImageArray, face: Face, *, size: int, align: bool) -> ImageArray:
-    """Return a face as the REP wants it, (size, size, 3) BGR uint8.
+    """
+    Return a face as the REP wants it, (size, size, 3) BGR uint8.
 
     Scaled, centred, black where it reaches over the image's edge; align: its eyes level.
     """

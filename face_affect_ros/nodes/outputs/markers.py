@@ -1,18 +1,31 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The topic ~/markers: the faces in space, for rviz2 and Foxglove."""
 
 from collections.abc import Iterable
 
-import numpy as np
 from builtin_interfaces.msg import Duration
-from geometry_msgs.msg import Point, Pose, Vector3
-from rclpy.lifecycle import LifecycleNode
-from std_msgs.msg import ColorRGBA, Header
-from visualization_msgs.msg import Marker, MarkerArray
-
 from face_affect_ros.affect.annotate import caption, colour_of
 from face_affect_ros.affect.types import Face, Position
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.outputs.base import Output, Result
+from geometry_msgs.msg import Point, Pose, Vector3
+import numpy as np
+from rclpy.lifecycle import LifecycleNode
+from std_msgs.msg import ColorRGBA, Header
+from visualization_msgs.msg import Marker, MarkerArray
 
 #: An adult's head is about this wide, deep and high, metres (ANSUR).
 HEAD = 0.16, 0.19, 0.23
@@ -24,7 +37,8 @@ HEAD_SHAPE, UNCERTAINTY, TEXT = 'heads', 'uncertainty', 'labels'
 
 def to_markers(faces: Iterable[Face], header: Header,
                numbers: dict[str, int]) -> list[Marker]:
-    """Return the markers of all faces whose position is known.
+    """
+    Return the markers of all faces whose position is known.
 
     Of each a head, a line of one standard deviation to and fro along the view, and what the
     networks say. numbers: marker ids by track id, one for each of the faces.

@@ -1,27 +1,41 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The action ~/observe: how the people in view look over some time."""
 
-import threading
 from collections.abc import Mapping
+import threading
 from typing import Any
 
 from face_affect_msgs.action import Observe
 from face_affect_msgs.msg import FaceObservation
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
-from rclpy.action.server import ServerGoalHandle
-from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode
-
 from face_affect_ros.affect.model_store import Head
 from face_affect_ros.affect.observation import Observation
 from face_affect_ros.nodes.messages import to_face_message
 from face_affect_ros.nodes.outputs.base import Output, Result
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode
 
 #: Seconds between two looks at the clock: a goal must end without images too.
 PERIOD = 0.1
 
 
 class DeferredServer(ActionServer):
-    """Leaves executing goals to their owner until they have a result.
+    """
+    Leaves executing goals to their owner until they have a result.
 
     A goal that is awaited in a coroutine costs a whole core in rclpy up to Jazzy, whose executors
     poll it; one that is waited for in a callback stops a single-threaded executor.

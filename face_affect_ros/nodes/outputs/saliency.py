@@ -1,23 +1,36 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The topic ~/saliency: why the faces of an image got their labels, when somebody asks."""
 
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
-from rclpy.lifecycle import LifecycleNode
-from sensor_msgs.msg import Image
 
 from face_affect_ros.affect.annotate import annotate, caption
 from face_affect_ros.affect.crop import extract_crop, face_matrix
 from face_affect_ros.affect.pipeline import AffectPipeline
 from face_affect_ros.affect.saliency import Saliency
 from face_affect_ros.affect.saliency_view import grid, heat_on_image, overlay, tile, to_bgr
-from face_affect_ros.affect.types import LABELS, UNKNOWN, FloatArray, ImageArray
+from face_affect_ros.affect.types import FloatArray, ImageArray, LABELS, UNKNOWN
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.image_conversion import to_message
 from face_affect_ros.nodes.outputs.annotated import AnnotatedOutput
 from face_affect_ros.nodes.outputs.base import Output, Result
 from face_affect_ros.nodes.worker import Worker
+import numpy as np
+from rclpy.lifecycle import LifecycleNode
+from sensor_msgs.msg import Image
 
 #: The maps stand back behind the faces of the next image.
 NICENESS = 10
@@ -32,7 +45,8 @@ class Job:
 
 
 class SaliencyOutput(Output):
-    """Draws and publishes heat maps in a thread of its own, so that ~/faces never waits.
+    """
+    Draws and publishes heat maps in a thread of its own, so that ~/faces never waits.
 
     At most one map a face and image. Where a newer image waits, the youngest tracks have got
     theirs, and the others are left out and counted.

@@ -1,23 +1,37 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The frames of the faces on /tf, as REP-155 has them."""
 
+from face_affect_ros.affect.types import Face, LEFT_EYE, RIGHT_EYE
+from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.outputs.base import Output, Result
+from geometry_msgs.msg import Quaternion, TransformStamped, Vector3
 import numpy as np
 import numpy.typing as npt
-from geometry_msgs.msg import Quaternion, TransformStamped, Vector3
 from rclpy.lifecycle import LifecycleNode
 from scipy.spatial.transform import Rotation
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
-
-from face_affect_ros.affect.types import LEFT_EYE, RIGHT_EYE, Face
-from face_affect_ros.nodes import qos
-from face_affect_ros.nodes.outputs.base import Output, Result
 
 #: From the face's frame (x out of the face, z up) to the gaze's (z along the gaze, y down).
 GAZE = Rotation.from_matrix([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])
 
 
 def to_transforms(face: Face, header: Header) -> list[TransformStamped]:
-    """Return the frames face_ID and gaze_ID of a face, none where its position is not known.
+    """
+    Return the frames face_ID and gaze_ID of a face, none where its position is not known.
 
     The origin is the point between the eyes. How far the face is turned away is not estimated:
     x points to the camera, and z up as the line through the eyes says.

@@ -1,15 +1,28 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Show what a network is made of and what it costs."""
 
 import argparse
+from dataclasses import asdict
 import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from face_affect_ros.affect.types import AffectError
+import yaml
 
 
 def register(subparsers: Any) -> None:
@@ -20,7 +33,7 @@ def register(subparsers: Any) -> None:
     what.add_argument('network', nargs='?', metavar='NETWORK',
                       help='a name, see --list, or the YAML file of an experiment')
     what.add_argument('--list', action='store_true', help='list all networks')
-    parser.add_argument('--size', type=int, help="rows and columns of the input (default: the "
+    parser.add_argument('--size', type=int, help='rows and columns of the input (default: the '
                         "experiment's, 48 for a name)")
     parser.add_argument('--channels', type=int, choices=(1, 3), help='of the input (default: '
                         "the experiment's, 1 for a name)")

@@ -1,8 +1,22 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The registry of data readers: a name, and the function that reads one split of a data set."""
 
-import inspect
 from collections.abc import Callable
 from dataclasses import replace
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +57,8 @@ ORIGINS = {
 
 def read(reader: str, path: Path, split: str,
          options: dict[str, Any] | None = None) -> FaceData:
-    """Return one split of a data set.
+    """
+    Return one split of a data set.
 
     path: folder, or file where the reader takes one. options: by name, see the reader. Raises
     AffectError where the data cannot be read, and for an option that the reader does not have.

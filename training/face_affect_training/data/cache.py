@@ -1,33 +1,48 @@
-"""Prepared arrays on disk, so that pictures are decoded once and shared by all processes.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Prepared arrays on disk, so that pictures are decoded once and shared by all processes.
 
 Plain .npy files rather than an .npz archive: they are memory-mapped, and several trainings at a
 time hold one copy.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
 import hashlib
 import json
 import os
+from pathlib import Path
 import shutil
 import tempfile
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
-import numpy.typing as npt
-
 from face_affect_ros.affect.types import ImageArray
 from face_affect_training.data import read
 from face_affect_training.data.types import FaceData
+import numpy as np
+import numpy.typing as npt
 
 FORMAT = 3
 
 
 def load(reader: str, path: Path, split: str, *, channels: int, cache: Path | None,
          options: dict[str, Any] | None = None) -> FaceData:
-    """Return one split of a data set, from the cache where it holds it.
+    """
+    Return one split of a data set, from the cache where it holds it.
 
     channels: 1 turns the pictures grey, 3 keeps what the reader gives. cache: folder, or None to
     read the data set itself. options: of the reader.
@@ -47,7 +62,8 @@ def load(reader: str, path: Path, split: str, *, channels: int, cache: Path | No
 
 
 def _state(path: Path, cache: Path) -> list[tuple[str, int, int]]:
-    """Return name, size and time of all files below a folder: changed data, another cache.
+    """
+    Return name, size and time of all files below a folder: changed data, another cache.
 
     For a file, of itself and of the tables beside it, such as votes. The cache itself may lie in
     the folder.

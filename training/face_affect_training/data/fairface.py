@@ -1,23 +1,38 @@
-"""FairFace (Karkkainen and Joo 2021): a table of file, age, gender and race, and the face chips.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+FairFace (Karkkainen and Joo 2021): a table of file, age, gender and race, and the face chips.
 
 The chips lie in a zip archive or in a folder beside the table.
 """
 
 from pathlib import Path
 
-import numpy as np
-
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.data.ages import age_group
 from face_affect_training.data.pictures import Pictures
 from face_affect_training.data.tables import find_file, read_table
 from face_affect_training.data.types import FaceData, pack
+import numpy as np
 
 GENDER_OF = {'Female': 0, 'Male': 1}
 
 
 def read_fairface(path: Path, split: str, *, size: int = 112) -> FaceData:
-    """Return one split ('train', 'val', or any NAME with NAME.csv there).
+    """
+    Return one split ('train', 'val', or any NAME with NAME.csv there).
 
     path: folder of fairface_label_SPLIT.csv, fairface_SPLIT.csv or SPLIT.csv. The pictures are in
     the zip archive of the same name, else in this folder, in a folder in it, or in a zip archive

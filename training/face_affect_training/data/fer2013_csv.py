@@ -1,22 +1,36 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """FER-2013 as published: fer2013.csv, or the icml_face_data.csv of the challenge's page."""
 
 from pathlib import Path
 
-import numpy as np
-
-from face_affect_ros.affect.types import EMOTIONS, AffectError, ImageArray
+from face_affect_ros.affect.types import AffectError, EMOTIONS, ImageArray
 from face_affect_training.data import ferplus_votes
-from face_affect_training.data.fer2013_sheets import SPLITS, check_split
+from face_affect_training.data.fer2013_sheets import check_split, SPLITS
 from face_affect_training.data.ferplus_votes import FerPlusVotes
 from face_affect_training.data.tables import find_file, iterate_table
 from face_affect_training.data.types import FaceData, pack
+import numpy as np
 
 FILES = ('fer2013.csv', 'icml_face_data.csv')
 SIDE = 48
 
 
 def read_fer2013_csv(path: Path, split: str, *, ferplus: str = '') -> FaceData:
-    """Return one official split ('Training', 'PublicTest', 'PrivateTest').
+    """
+    Return one official split ('Training', 'PublicTest', 'PrivateTest').
 
     path: the table (columns emotion, pixels, Usage), or the folder of fer2013.csv or
     icml_face_data.csv. ferplus: fer2013new.csv; without it, the one beside the table is taken

@@ -1,20 +1,34 @@
-"""FER-2013 as pictures in folders, split/class/picture, as Kaggle's pages offer it.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+FER-2013 as pictures in folders, split/class/picture, as Kaggle's pages offer it.
 
 The best known form has train and test only, and test holds PublicTest and PrivateTest together.
 Where its files are named as PublicTest_123.jpg, the official splits are found again by name.
 """
 
-import re
 from collections import Counter
 from pathlib import Path
+import re
 
-import numpy as np
-
-from face_affect_ros.affect.types import EMOTIONS, AffectError
+from face_affect_ros.affect.types import AffectError, EMOTIONS
 from face_affect_training.data.fer2013_csv import SIDE
 from face_affect_training.data.fer2013_sheets import SPLITS
 from face_affect_training.data.pictures import Pictures
 from face_affect_training.data.types import FaceData
+import numpy as np
 
 #: Names of folders, in any case.
 FOLDERS = {'Training': ('training', 'train', 'fer2013train'),
@@ -30,7 +44,8 @@ LABELS = {word: EMOTIONS.index(name) for name, words in CLASSES.items() for word
 
 
 def read_fer2013_folders(path: Path, split: str) -> FaceData:
-    """Return one split ('Training', 'PublicTest', 'PrivateTest', or 'test' for both tests).
+    """
+    Return one split ('Training', 'PublicTest', 'PrivateTest', or 'test' for both tests).
 
     path: folder of train/angry/*.jpg and the like. Unreadable pictures, and those whose name says
     that they are of another split, are skipped and named; folders that are no class of FER-2013

@@ -1,4 +1,19 @@
-"""FER-2013 as lossless sheets of 64 x 64 tiles beside labels.csv, with the FER+ votes.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+FER-2013 as lossless sheets of 64 x 64 tiles beside labels.csv, with the FER+ votes.
 
 FER-2013: Goodfellow et al. 2013. FER+: Barsoum et al. 2016, ten taggers a face.
 """
@@ -6,12 +21,11 @@ FER-2013: Goodfellow et al. 2013. FER+: Barsoum et al. 2016, ten taggers a face.
 from pathlib import Path
 
 import cv2
-import numpy as np
-
-from face_affect_ros.affect.types import EMOTIONS, AffectError, ImageArray
+from face_affect_ros.affect.types import AffectError, EMOTIONS, ImageArray
 from face_affect_training.data.ferplus_votes import VOTES
 from face_affect_training.data.tables import read_table
 from face_affect_training.data.types import FaceData, pack
+import numpy as np
 
 SPLITS = ('Training', 'PublicTest', 'PrivateTest')
 TILE = 48
@@ -19,7 +33,8 @@ PER_ROW = 64
 
 
 def read_fer2013_sheets(path: Path, split: str) -> FaceData:
-    """Return one official split ('Training', 'PublicTest', 'PrivateTest').
+    """
+    Return one official split ('Training', 'PublicTest', 'PrivateTest').
 
     path: folder of labels.csv and sheet_NN.webp. Rows without a readable tile or with a label
     outside 0 to 6 are skipped and named. Raises AffectError for an unknown split, for a missing

@@ -1,16 +1,29 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """FER-2013 with FER+'s opinion for a label (Barsoum et al. 2016), by the published rule."""
 
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.data.fer2013_csv import read_fer2013_csv
 from face_affect_training.data.fer2013_sheets import read_fer2013_sheets
-from face_affect_training.data.ferplus_votes import FERPLUS_COLUMNS, FILE, VOTES, majority
+from face_affect_training.data.ferplus_votes import FERPLUS_COLUMNS, FILE, majority, VOTES
 from face_affect_training.data.official import differences
 from face_affect_training.data.types import FaceData
+import numpy as np
 
 #: Verdicts that are no class of FER-2013.
 LEFT_OUT = {-1: 'no majority', **{column: VOTES[column] for column in range(len(VOTES))
@@ -18,7 +31,8 @@ LEFT_OUT = {-1: 'no majority', **{column: VOTES[column] for column in range(len(
 
 
 def read_ferplus(path: Path, split: str, *, ferplus: str = '') -> FaceData:
-    """Return one official split with the majority of the FER+ votes for a label.
+    """
+    Return one official split with the majority of the FER+ votes for a label.
 
     path: folder of fer2013.csv or of the sheets (labels.csv), or the file fer2013.csv. ferplus:
     fer2013new.csv, where it does not lie beside fer2013.csv. Faces without a majority, and those

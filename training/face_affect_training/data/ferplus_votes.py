@@ -1,12 +1,25 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """FER+ (Barsoum et al. 2016): fer2013new.csv, the votes of ten taggers on each FER-2013 face."""
 
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.data.tables import iterate_table
+import numpy as np
+import numpy.typing as npt
 
 FILE = 'fer2013new.csv'
 #: Columns of FER+ votes; NF says that there is no face.
@@ -17,7 +30,8 @@ FERPLUS_COLUMNS = (4, 5, 6, 1, 3, 2, 0)
 
 
 class FerPlusVotes:
-    """The votes of a fer2013new.csv, whose rows are those of fer2013.csv in the same order.
+    """
+    The votes of a fer2013new.csv, whose rows are those of fer2013.csv in the same order.
 
     The numbers in its image names do not count the rows of fer2013.csv, so that the order alone
     tells. Raises AffectError for a file that cannot be read, and for votes that are no numbers.
@@ -35,7 +49,8 @@ class FerPlusVotes:
             self._usages.append(row['Usage'].strip())
 
     def check(self, usages: list[str], table: Path) -> None:
-        """Raise AffectError unless the rows of fer2013.csv are of the same splits, one by one.
+        """
+        Raise AffectError unless the rows of fer2013.csv are of the same splits, one by one.
 
         usages: of all its rows, '' where one is corrupt.
         """
@@ -53,7 +68,8 @@ class FerPlusVotes:
 
 
 def majority(votes: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """Return the FER+ column that wins each row, (N,) int64, -1 where none does.
+    """
+    Return the FER+ column that wins each row, (N,) int64, -1 where none does.
 
     votes: (N, 10). The published rule: single votes do not count, and the winner needs more than
     half of the votes that are left.

@@ -1,4 +1,19 @@
-"""IMDB-WIKI (Rothe, Timofte and Van Gool 2015): imdb.mat or wiki.mat, and the pictures.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+IMDB-WIKI (Rothe, Timofte and Van Gool 2015): imdb.mat or wiki.mat, and the pictures.
 
 There are no official splits: 'imdb' and 'wiki' are the two parts.
 """
@@ -9,14 +24,13 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
-import numpy.typing as npt
-
 from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_training.data.ages import age_group
 from face_affect_training.data.pictures import Pictures
 from face_affect_training.data.tables import find_file
 from face_affect_training.data.types import FaceData
+import numpy as np
+import numpy.typing as npt
 
 SPLITS = ('imdb', 'wiki')
 FORMS = ('auto', 'crop', 'full')
@@ -29,7 +43,8 @@ MATLAB_DAYS = 366
 def read_imdb_wiki(path: Path, split: str, *, size: int = 112, pictures: str = 'auto',
                    context: float = 0.25, min_face_score: float = 1.0,
                    max_second_score: float = 0.0) -> FaceData:
-    """Return the faces of one part, 'imdb' or 'wiki', that show one person for certain.
+    """
+    Return the faces of one part, 'imdb' or 'wiki', that show one person for certain.
 
     path: the .mat file, or a folder of imdb.mat, imdb_crop/imdb.mat or imdb/imdb.mat; the
     pictures lie beside it. pictures: 'crop' for the published face crops, 'full' for the full
@@ -111,7 +126,8 @@ def _chosen(meta: dict[str, Any], min_score: float,
 
 def cut_out(picture: ImageArray, box: npt.NDArray[np.float64] | None,
             context: float) -> ImageArray | None:
-    """Return the square around a face, edges repeated; None where the face is outside.
+    """
+    Return the square around a face, edges repeated; None where the face is outside.
 
     box: left, top, right, bottom, counted from 1; None where the picture is a published crop, with
     the face in its middle. context: share of the face's larger side around it, on each side.

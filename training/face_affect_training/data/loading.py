@@ -1,7 +1,21 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The faces of an experiment: read, counted, checked, printed."""
 
-import sys
 from pathlib import Path
+import sys
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.data import cache
@@ -20,7 +34,8 @@ def load_split(data: Data, split: str, *, channels: int, cache_folder: Path | No
 
 def load_splits(data: Data, task: str, *, channels: int,
                 cache_folder: Path | None) -> tuple[FaceData, FaceData]:
-    """Return the training and the validation faces, their counts printed and checked.
+    """
+    Return the training and the validation faces, their counts printed and checked.
 
     Raises AffectError where a split is a test split, where the labels are of another task, and
     where a count is not the expected one.
@@ -49,7 +64,7 @@ def _without_repeats(faces: FaceData, judged: FaceData, *, drop: bool) -> FaceDa
         _print(f'no picture of {judged.source} is in {faces.source} as well')
         return faces
     _print(f'{int(tested.sum())} of {len(judged)} pictures of {judged.source} are in '
-           f"{faces.source} as well, {count} of {len(faces)} there; "
+           f'{faces.source} as well, {count} of {len(faces)} there; '
            f"{'left out of training' if drop else 'data.drop_duplicates: true leaves them out'}")
     if drop and count == len(faces):
         raise AffectError(f'{faces.source}: every picture is in {judged.source} as well')

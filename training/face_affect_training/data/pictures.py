@@ -1,17 +1,30 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Picture files of a data set, in a folder or in a zip archive, decoded side by side."""
 
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
+import zipfile
+import zlib
 
 import cv2
+from face_affect_ros.affect.types import AffectError, ImageArray
 import numpy as np
 import numpy.typing as npt
-
-from face_affect_ros.affect.types import AffectError, ImageArray
 
 DECODERS = 8
 BATCH = 256
@@ -21,7 +34,8 @@ UNREADABLE = (KeyError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zli
 
 
 class Pictures:
-    """The pictures below a folder or inside a zip archive, by their names in it.
+    """
+    The pictures below a folder or inside a zip archive, by their names in it.
 
     Raises AffectError where the archive cannot be read.
     """
@@ -62,7 +76,8 @@ class Pictures:
     def chips(self, names: Sequence[str], size: int, *, grey: bool = False,
               crop: Callable[[ImageArray, int], ImageArray | None] | None = None,
               ) -> tuple[ImageArray, npt.NDArray[np.bool_]]:
-        """Return the readable ones of these pictures, and which ones they are.
+        """
+        Return the readable ones of these pictures, and which ones they are.
 
         (M, size, size) uint8 grey or (M, size, size, 3) BGR, and (N,) bool. crop: takes a picture
         and its index in names and returns the face in it, or None; runs in several threads.
@@ -100,7 +115,8 @@ class Pictures:
 
 
 def decode(encoded: bytes, flags: int = cv2.IMREAD_COLOR) -> ImageArray | None:
-    """Return a picture, None where it is damaged.
+    """
+    Return a picture, None where it is damaged.
 
     OpenCV fills the missing part of a JPEG that ends too early with grey, so that the end is
     looked for here.

@@ -1,19 +1,33 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What keeps an experiment honest: no test face in training or selection, none in both."""
 
 import hashlib
 
-import numpy as np
-import numpy.typing as npt
-
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.data.types import FaceData
+import numpy as np
+import numpy.typing as npt
 
 #: Readers of data that this project tests on and never trains on.
 TEST_ONLY = ('utkface',)
 
 
 def is_test(reader: str, split: str) -> bool:
-    """Return whether a split is for tests only.
+    """
+    Return whether a split is for tests only.
 
     PublicTest is not: it is FER-2013's split to choose on, in spite of its name.
     """
@@ -33,8 +47,9 @@ def check_protocol(reader: str, train: str, validation: str, *, allow_test: bool
 
 
 def repeats(faces: FaceData, judged: FaceData) -> tuple[npt.NDArray[np.bool_],
-                                                       npt.NDArray[np.bool_]]:
-    """Return which of the faces are among the judged ones, pixel by pixel, and the reverse.
+                                                        npt.NDArray[np.bool_]]:
+    """
+    Return which of the faces are among the judged ones, pixel by pixel, and the reverse.
 
     (N,) and (M,) bool, for N faces and M judged ones.
     """

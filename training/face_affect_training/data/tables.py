@@ -1,7 +1,21 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Reading CSV tables with errors that name the file and the remedy."""
 
-import csv
 from collections.abc import Iterator
+import csv
 from pathlib import Path
 
 from face_affect_ros.affect.types import AffectError
@@ -13,7 +27,8 @@ def read_table(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
 
 
 def iterate_table(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, str]]:
-    """Yield the rows of a CSV file with a header line, one at a time.
+    """
+    Yield the rows of a CSV file with a header line, one at a time.
 
     needed: columns that must be there; spaces around a column's name and in front of a value do
     not matter. A row that is too short has '' in the columns that it lacks. Raises AffectError
@@ -33,7 +48,8 @@ def iterate_table(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, str
 
 
 def find_file(path: Path, names: tuple[str, ...]) -> Path:
-    """Return the path itself where it is a file, else the first of these files in the folder.
+    """
+    Return the path itself where it is a file, else the first of these files in the folder.
 
     Raises AffectError where there is none.
     """

@@ -1,18 +1,32 @@
-"""From labels and FER+ votes to the probability vector that each face is trained towards."""
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
 
-import numpy as np
-import numpy.typing as npt
+"""From labels and FER+ votes to the probability vector that each face is trained towards."""
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.data.ferplus_votes import FERPLUS_COLUMNS
 from face_affect_training.data.types import FaceData
+import numpy as np
+import numpy.typing as npt
 
 Targets = npt.NDArray[np.float32]
 
 
 def make_targets(data: FaceData, classes: int, *, smoothing: float = 0.0,
                  ferplus_weight: float = 0.0, ferplus_mapping: str = 'fitted') -> Targets:
-    """Return (N, classes) float32 rows that sum to 1.
+    """
+    Return (N, classes) float32 rows that sum to 1.
 
     smoothing: share given to all classes alike (Szegedy et al. 2016). ferplus_weight: share of
     the FER+ opinion, the rest is the data set's own label. ferplus_mapping: 'votes' renormalises
@@ -51,7 +65,8 @@ def _opinion(votes: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], hard
 
 
 def class_weights(labels: npt.NDArray[np.int64], classes: int, mode: str) -> Targets:
-    """Return the weight of each class, mean 1 over the faces.
+    """
+    Return the weight of each class, mean 1 over the faces.
 
     mode: 'none'; 'balanced' (inverse frequency); 'sqrt' (its square root, milder).
     """

@@ -1,17 +1,32 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+# flake8: noqa: A005
 """What every data reader returns."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from face_affect_ros.affect.types import ImageArray, LABELS
 import numpy as np
 import numpy.typing as npt
-
-from face_affect_ros.affect.types import LABELS, ImageArray
 
 
 @dataclass(frozen=True)
 class FaceData:
-    """The faces of one split of one data set.
+    """
+    The faces of one split of one data set.
 
     source: data set and split, for messages. task: 'emotion' or 'gender'. images: (N, H, W) grey
     or (N, H, W, 3) BGR, uint8, each a face chip. labels: (N,) int64, as types.LABELS[task].

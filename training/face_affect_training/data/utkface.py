@@ -1,12 +1,25 @@
-"""UTKFace (Zhang, Song and Qi 2017): age_gender_race_date.jpg says all of a face.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+UTKFace (Zhang, Song and Qi 2017): age_gender_race_date.jpg says all of a face.
 
 Here it is for tests across data sets only, never for training.
 """
 
-import re
 from pathlib import Path
-
-import numpy as np
+import re
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.data.ages import age_group
@@ -14,6 +27,7 @@ from face_affect_training.data.fairface import read_faces
 from face_affect_training.data.pictures import Pictures
 from face_affect_training.data.tables import find_file
 from face_affect_training.data.types import FaceData, pack
+import numpy as np
 
 RACES = ('White', 'Black', 'Asian', 'Indian', 'Others')
 NAME = re.compile(r'(\d{1,3})_([01])_([0-4])_\d+\.(?:jpe?g|png|webp)(?:\.chip\.jpg)?', re.I)
@@ -21,7 +35,8 @@ OLDEST = 116
 
 
 def read_utkface(path: Path, split: str, *, size: int = 112) -> FaceData:
-    """Return UTKFace; there are no official splits: 'all', or 'test' for utkface_test.csv.
+    """
+    Return UTKFace; there are no official splits: 'all', or 'test' for utkface_test.csv.
 
     path: for 'all' a folder of pictures at any depth, or a zip archive of them; a picture that
     lies there more than once is read once. For 'test' the folder of utkface_test.csv (columns

@@ -1,26 +1,40 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What can be judged: a model of the robot, or a network that Keras has just trained."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+import hashlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import CropSpec
-from face_affect_ros.affect.model_store import CARD, Head, ModelCard, load_card
-from face_affect_ros.affect.types import LABELS, AffectError, FloatArray, ImageArray
+from face_affect_ros.affect.model_store import CARD, Head, load_card, ModelCard
+from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray, LABELS
 from face_affect_training.evaluate.checkpoints import experiment_of, load_network
 from face_affect_training.experiment import Experiment
+import numpy as np
 
 Answer = Callable[[ImageArray], FloatArray]
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """One head of a model, ready to be asked.
+    """
+    One head of a model, ready to be asked.
 
     form: 'tflite' or 'keras'. spec: its crop. answer: from (N, size, size, channels) uint8 to
     calibrated probabilities (N, K). threads: that it runs on, 0 where the framework decides.
@@ -37,7 +51,8 @@ class Contestant:
 
 
 def open_contestant(model: str, *, task: str | None = None, threads: int = 1) -> Contestant:
-    """Return a model to judge.
+    """
+    Return a model to judge.
 
     model: name of one of the robot's models, its folder, its card or the .tflite file beside the
     card; or a run's folder, or a .keras file beside its experiment.yaml. task: which head, where

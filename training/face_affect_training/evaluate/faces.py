@@ -1,16 +1,29 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Labelled faces to judge a model on: an .npz file, or a split of a data set."""
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+import zipfile
+import zlib
 
 from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_training.data import read
 from face_affect_training.data.types import FaceData
+import numpy as np
+import numpy.typing as npt
 
 Arrays = dict[str, npt.NDArray[Any]]
 GROUP = 'group_'
@@ -19,7 +32,8 @@ UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, NotImplementedError, 
 
 
 def faces_of_npz(path: Path) -> FaceData:
-    """Return the faces of an .npz file, with an empty task.
+    """
+    Return the faces of an .npz file, with an empty task.
 
     images: (N, H, W), (N, H, W, 1) or (N, H, W, 3) RGB, uint8. labels: (N,) integers. Groups are
     optional: groups (N,), (N, G) or (N,) with named fields, and any number of arrays group_NAME

@@ -1,11 +1,21 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The judgement: every figure of a model on some labelled faces."""
 
 import sys
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
-from tqdm import tqdm
 
 from face_affect_ros.affect.types import AffectError, FloatArray
 from face_affect_training.data.types import FaceData
@@ -13,6 +23,9 @@ from face_affect_training.evaluate.contestants import Contestant, open_contestan
 from face_affect_training.evaluate.crops import whole_crops
 from face_affect_training.evaluate.speed import milliseconds_per_face
 from face_affect_training.metrics import coverage, coverage_curve, report
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
 
 #: Pictures that are cropped and classified at a time.
 BATCH = 64
@@ -20,7 +33,8 @@ BATCH = 64
 
 def evaluate(model: str, faces: FaceData, *, task: str | None = None,
              threads: int = 1) -> dict[str, Any]:
-    """Return the figures of a model on some faces as plain values, see docs/models.md.
+    """
+    Return the figures of a model on some faces as plain values, see docs/models.md.
 
     model: see open_contestant. faces: each whole picture is taken as the crop. task: which head;
     by default that of the faces. threads: of the TFLite runtime. Raises AffectError for a model
@@ -41,7 +55,8 @@ def evaluate(model: str, faces: FaceData, *, task: str | None = None,
 
 
 def predict(contestant: Contestant, faces: FaceData) -> FloatArray:
-    """Return the calibrated probabilities (N, K) of all faces; a progress bar on a terminal.
+    """
+    Return the calibrated probabilities (N, K) of all faces; a progress bar on a terminal.
 
     Raises AffectError where the network's answer is not a number.
     """

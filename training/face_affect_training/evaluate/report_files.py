@@ -1,12 +1,25 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The report of a judgement as files: report.json, report.md, confusion.png."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from face_affect_ros.affect.types import AffectError
+import numpy as np
 
 
 def make_folder(folder: Path) -> None:
@@ -68,7 +81,7 @@ def as_markdown(result: dict[str, Any]) -> str:
     lines += ['## Classes', '']
     lines += _table(['class', 'faces', 'precision', 'recall', 'F1'],
                     [[name, f"{each['faces']:,}", *(_percent(each[key])
-                                                   for key in ('precision', 'recall', 'f1'))]
+                                                    for key in ('precision', 'recall', 'f1'))]
                      for name, each in result['per_class'].items()])
     lines += ['## Confusion', '', 'Rows are the labelled classes, columns the predicted ones; '
               'faces, and their share of the row.', '']
@@ -106,7 +119,7 @@ def _facts(result: dict[str, Any]) -> list[list[str]]:
     if speed is not None:
         where = f"{speed['cpu']}, threads: {speed['threads']}"
         for name, key in (('alone', 'alone'), (f"in a batch of {speed['batch']}", 'in_batch')):
-            rows.append([f'a face {name} ({where})', f"{speed[key]:.3f} ms, processor "
+            rows.append([f'a face {name} ({where})', f'{speed[key]:.3f} ms, processor '
                          f"{speed['cpu_time'][key]:.3f} ms"])
     return rows
 

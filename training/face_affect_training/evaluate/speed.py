@@ -1,17 +1,30 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """How long the robot's crop and classifier take for a face, on this machine."""
 
 import os
+from pathlib import Path
 import platform
 import time
-from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
-
 from face_affect_ros.affect.types import ImageArray
 from face_affect_training.evaluate.contestants import Contestant
 from face_affect_training.evaluate.crops import whole_crops
+import numpy as np
 
 #: Faces that are timed one by one, and the faces of a batch and its repetitions.
 ALONE, TOGETHER, REPEATED = 200, 16, 25
@@ -20,7 +33,8 @@ WARM_UP = 5
 
 
 def milliseconds_per_face(contestant: Contestant, images: ImageArray) -> dict[str, Any] | None:
-    """Return the medians of a face alone and of a face in a batch, and what they were taken on.
+    """
+    Return the medians of a face alone and of a face in a batch, and what they were taken on.
 
     images: (N, H, W) or (N, H, W, 3), each whole picture is the crop. Pixels in, calibrated
     probabilities out. cpu_time: of all threads, which other programs do not lengthen as they do

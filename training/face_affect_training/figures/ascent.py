@@ -1,4 +1,19 @@
-"""Pictures that excite a filter: gradient ascent on the input of a trained network.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Pictures that excite a filter: gradient ascent on the input of a trained network.
 
 Simonyan, Vedaldi and Zisserman 2014 climb the score of a class; Yosinski et al. 2015 any filter,
 with decay and blur against the noise that excites a filter as well as a form does. A random shift
@@ -10,12 +25,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
+from face_affect_ros.affect.types import AffectError
 import keras
+from keras import ops
 import numpy as np
 import numpy.typing as npt
-from keras import ops
-
-from face_affect_ros.affect.types import AffectError
 
 Pictures = npt.NDArray[np.float32]
 Score = Callable[[Any], Any]
@@ -23,7 +37,8 @@ Score = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Climb:
-    """How to climb. All lengths are shares of the input's range.
+    """
+    How to climb. All lengths are shares of the input's range.
 
     rate: of a step. decay: share of the distance to grey that is lost at each step. blur: sigma
     in pixels, every blur_every steps. shift: largest random shift in pixels, either way.
@@ -43,7 +58,8 @@ CLIMB = Climb()
 
 def ascend(network: keras.Model, layer: str, filters: list[int], *, low: float, high: float,
            climb: Climb = CLIMB) -> tuple[Pictures, list[float], list[float]]:
-    """Return one picture for each filter, and its mean activation before and after.
+    """
+    Return one picture for each filter, and its mean activation before and after.
 
     network: from pictures (N, S, S, C) to anything; batch norm and dropout as at inference.
     layer: one with a (N, H, W, F) output. filters: of 0 to F - 1. low, high: the input's range.
@@ -79,7 +95,8 @@ def ascend(network: keras.Model, layer: str, filters: list[int], *, low: float, 
 
 
 def slope_of(score: Score) -> Callable[[Pictures], Pictures]:
-    """Return the gradient of a scalar score of pictures, on any Keras backend that has one.
+    """
+    Return the gradient of a scalar score of pictures, on any Keras backend that has one.
 
     score: of backend tensors (N, S, S, C). Raises AffectError on a backend without gradients.
     """

@@ -1,13 +1,25 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Training the cells of a plan, one after the other; what its summary holds stays done."""
 
 import csv
 import json
+from pathlib import Path
 import sys
 import time
-from pathlib import Path
 from typing import Any
-
-import keras
 
 from face_affect_training.figures import results
 from face_affect_training.figures.curves import PlainCurve, read_curve
@@ -15,6 +27,7 @@ from face_affect_training.figures.measure import measure
 from face_affect_training.figures.plans import Cell, Plan
 from face_affect_training.train import load_data, train
 from face_affect_training.views import plain_views
+import keras
 
 CURVE = 'train_curve.json'
 #: Only a resume needs these, and they are large.
@@ -23,7 +36,8 @@ PASSING = ('state.npz', 'last.keras')
 
 def run(plan: Plan, folder: Path, summary: Path, *, cache: Path,
         max_minutes: float = 0.0) -> list[str]:
-    """Train what is not yet trained; return the names of the cells that are still missing.
+    """
+    Train what is not yet trained; return the names of the cells that are still missing.
 
     folder: of the runs, one below it for each cell. summary: the JSON file that is written anew
     after each cell; what it holds of the same experiment is not trained again. cache: folder for

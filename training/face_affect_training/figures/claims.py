@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the paper says, beside what was measured here."""
 
 from pathlib import Path
@@ -42,7 +56,7 @@ def section(folder: Path, models: Path) -> str:
 
 
 def _published(entry: dict[str, Any]) -> str:
-    views = [view for view in entry['views']]
+    views = list(entry['views'])
     figures = ' to '.join(dict.fromkeys(markdown.percent(value) for value in (
         min(view['accuracy'] for view in views), max(view['accuracy'] for view in views))))
     return f"{figures} on {entry['data']} ([{published.NAME}.json]({published.NAME}.json))"

@@ -1,4 +1,19 @@
-"""Learning curves on undisturbed training faces.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Learning curves on undisturbed training faces.
 
 A training log's own accuracy is taken under augmentation and dropout, while the weights change;
 it cannot be set beside the validation accuracy.
@@ -8,16 +23,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+from face_affect_ros.affect.types import ImageArray
+from face_affect_training.figures.measure import judged
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from face_affect_ros.affect.types import ImageArray
-from face_affect_training.figures.measure import judged
-
 
 class PlainCurve(keras.callbacks.Callback):
-    """Writes accuracy and loss on some views after every epoch into a JSON file.
+    """
+    Writes accuracy and loss on some views after every epoch into a JSON file.
 
     path: of the file; epochs that are trained again after a resume are overwritten. views:
     (N, S, S, C) uint8. The weights of the moment are judged, never averaged ones.

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Learning curves of the five-layer CNN at several rates of dropout (Srivastava et al. 2014)."""
 
 from pathlib import Path
@@ -47,7 +61,7 @@ def _cells(facts: dict[str, Any]) -> list[dict[str, Any]]:
 def _plot(cells: list[dict[str, Any]], figure: str, unit: str, path: Path) -> Path:
     drawing, axes = pictures.panels(1, 2, sharey=True)
     for axis, split, title in zip(axes[0], ('train', 'val'), ('training faces',
-                                                             'validation faces')):
+                                                              'validation faces')):
         for cell, colour, marker in zip(cells, pictures.COLOURS, pictures.MARKERS):
             curve = [float('nan') if value is None else value
                      for value in cell['curves'][f'{split}_{figure}']]

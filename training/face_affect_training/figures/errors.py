@@ -1,4 +1,19 @@
-"""Which class is taken for which, and how sure the model was.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Which class is taken for which, and how sure the model was.
 
 Sheets of single faces are data: they go where the user says and never into the repository. What
 may be shown are counts, and mean faces over many people.
@@ -8,15 +23,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_training.data.types import FaceData
 from face_affect_training.evaluate import open_contestant
 from face_affect_training.evaluate.judging import predict
 from face_affect_training.figures import markdown, results
-from face_affect_training.figures.sheets import Sheet, draw
+from face_affect_training.figures.sheets import draw, Sheet
+import numpy as np
+import numpy.typing as npt
 
 NAME = 'errors'
 #: A mean face is made of at least so many faces.
@@ -38,7 +52,8 @@ class Confusion:
 
 def make(model: str, faces: FaceData, folder: Path, sheets: Path, *, task: str | None = None,
          pairs: int = 6, count: int = 24, command: str = '') -> list[Path]:
-    """Write errors_MODEL.json, mean_faces_MODEL.png and the sheets; return their paths.
+    """
+    Write errors_MODEL.json, mean_faces_MODEL.png and the sheets; return their paths.
 
     folder: of results. sheets: folder for the sheets of single faces, one for each of the `pairs`
     most frequent confusions, with its `count` most confident errors. Raises AffectError for a
@@ -88,7 +103,7 @@ def section(folder: Path) -> str:
                  ) for entry in facts['confusions'][:12]]
         parts += [
             f"`{facts['model']}` on {facts['data']}: {facts['errors']:,} of {facts['faces']:,} "
-            f"faces are taken for something else, with a mean probability of "
+            f'faces are taken for something else, with a mean probability of '
             f"{markdown.number(facts['mean_probability_wrong'])}; where it is right, of "
             f"{markdown.number(facts['mean_probability_right'])}. The most frequent of "
             f"{len(facts['confusions'])} kinds of error ([{path.name}]({path.name})):",

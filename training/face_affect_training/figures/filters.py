@@ -1,18 +1,31 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Pictures of what the filters of a trained network look for."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.experiment import load_experiment
 from face_affect_training.figures import markdown, results
-from face_affect_training.figures.ascent import CLIMB, Climb, ascend
-from face_affect_training.figures.sheets import Sheet, draw
+from face_affect_training.figures.ascent import ascend, CLIMB, Climb
+from face_affect_training.figures.sheets import draw, Sheet
 from face_affect_training.runs import build_network, take_weights
+import numpy as np
+import numpy.typing as npt
 
 NAME = 'filters'
 #: Layers to show, from the pixels to the classes.
@@ -27,7 +40,8 @@ CLASSES = 'classes'
 
 def make(run: Path, folder: Path, *, layers: list[str] | None = None, count: int = 8,
          climb: Climb = CLIMB) -> list[Path]:
-    """Write filters_NAME.png and filters_NAME.json of a training run, and return their paths.
+    """
+    Write filters_NAME.png and filters_NAME.json of a training run, and return their paths.
 
     run: folder with experiment.yaml and best.keras. layers: by name; None for those chosen in
     LAYERS. count: filters of each layer, spread evenly over it. Raises AffectError where the run

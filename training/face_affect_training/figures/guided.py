@@ -1,4 +1,19 @@
-"""The paper's figure 4: guided back-propagation of each expression, for two networks.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The paper's figure 4: guided back-propagation of each expression, for two networks.
 
 Faces of the data set are not shown: what stands here are means over many people, and the portrait
 that comes with scikit-image, which is in the public domain.
@@ -7,22 +22,21 @@ that comes with scikit-image, which is in the public domain.
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from face_affect_ros.affect.crop import CropSpec, extract_crop
 from face_affect_ros.affect.model_store import load_card
-from face_affect_ros.affect.saliency import Saliency, heat_of_gradient
+from face_affect_ros.affect.saliency import heat_of_gradient, Saliency
 from face_affect_ros.affect.saliency_view import overlay, to_bgr
-from face_affect_ros.affect.settings import PipelineSettings, make_pipeline
+from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
 from face_affect_ros.affect.types import EMOTIONS, ImageArray
 from face_affect_ros.media import open_media
 from face_affect_training.data.types import FaceData
 from face_affect_training.evaluate import whole_crops
 from face_affect_training.figures import markdown, results
-from face_affect_training.figures.sheets import Picture, Sheet, draw
-from face_affect_training.saliency.bias import MANY, Floats
+from face_affect_training.figures.sheets import draw, Picture, Sheet
+from face_affect_training.saliency.bias import Floats, MANY
 from face_affect_training.saliency.bias_files import on_face
+import numpy as np
+import numpy.typing as npt
 
 NAME = 'guided'
 #: A mean map is made of the faces that the model is surest of and right about, at most so many.
@@ -30,7 +44,8 @@ MOST = 200
 
 
 def make(models: list[str], faces: FaceData, folder: Path, command: str) -> list[Path]:
-    """Write guided.json and guided.png; return their paths.
+    """
+    Write guided.json and guided.png; return their paths.
 
     models: names or folders of expression models with gradients. faces: labelled.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Pieces of the results page."""
 
 from collections.abc import Iterable, Sequence
@@ -45,7 +59,8 @@ def not_run(missing: list[str]) -> str:
 
 
 def setting(experiment: dict[str, Any], cell: dict[str, Any]) -> str:
-    """Return a sentence about how the cells of a plan were trained and judged.
+    """
+    Return a sentence about how the cells of a plan were trained and judged.
 
     experiment: what they share, as Experiment.as_mapping(). cell: the result of any of them.
     """

@@ -1,11 +1,21 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Judging any network on undisturbed views, the same way for training and validation faces."""
 
 import math
 from pathlib import Path
-
-import keras
-import numpy as np
-import numpy.typing as npt
 
 from face_affect_ros.affect.types import ImageArray
 from face_affect_training import networks
@@ -15,13 +25,17 @@ from face_affect_training.metrics import nll
 from face_affect_training.networks.lowering import lowered
 from face_affect_training.runs import build_network, take_weights
 from face_affect_training.views import plain_views
+import keras
+import numpy as np
+import numpy.typing as npt
 
 BATCH = 256
 
 
 def measure(weights: Path, experiment: Experiment, *, train: FaceData,
             validation: FaceData) -> dict[str, float | None]:
-    """Return accuracy and loss (mean negative log-likelihood) on plain views of both splits.
+    """
+    Return accuracy and loss (mean negative log-likelihood) on plain views of both splits.
 
     weights: a .keras file of the experiment's network. The keys are train_accuracy, train_loss,
     val_accuracy and val_loss; a loss that is no number is None.

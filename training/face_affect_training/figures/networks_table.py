@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The paper's table: train and validation accuracy of each network, and what it costs."""
 
 from pathlib import Path
@@ -21,7 +35,7 @@ def draw(folder: Path, out: Path) -> list[Path]:
               for split in ('train', 'val')}
     axis.hlines(places, shares['val'], shares['train'], color='0.6')
     for split, name, marker, colour in (('val', 'validation', 'o', 0), ('train', 'training',
-                                                                       '^', 1)):
+                                                                        '^', 1)):
         axis.plot(shares[split], places, marker, markersize=8, label=name,
                   color=pictures.COLOURS[colour])
     axis.set_yticks(places, [f"{cell['name']}\n{sizes[cell['name']]['macs'] / 1e6:.1f} M "

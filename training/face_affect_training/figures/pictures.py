@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """How all pictures look: matplotlib without a screen, colours for everybody, small PNG files."""
 
 import io
@@ -5,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+from matplotlib.figure import Figure
 import numpy as np
 import numpy.typing as npt
-from matplotlib.figure import Figure
 from PIL import Image
 
 #: Okabe and Ito's colours, told apart by people who see fewer colours, too.
@@ -15,9 +29,10 @@ COLOURS = ('#0072B2', '#E69F00', '#009E73', '#D55E00', '#CC79A7', '#56B4E9', '#0
 MARKERS = ('o', 's', '^', 'D', 'v', 'P', 'X')
 #: Dark to bright in every kind of colour vision, and in print.
 MAP = 'cividis'
-STYLE: dict[Any, Any] = {'font.size': 10, 'axes.spines.top': False, 'axes.spines.right': False,
-         'axes.grid': True, 'grid.alpha': 0.3, 'lines.linewidth': 1.6, 'axes.titlesize': 10,
-         'legend.frameon': False, 'axes.axisbelow': True, 'svg.hashsalt': 'face_affect'}
+STYLE: dict[Any, Any] = {
+    'font.size': 10, 'axes.spines.top': False, 'axes.spines.right': False, 'axes.grid': True,
+    'grid.alpha': 0.3, 'lines.linewidth': 1.6, 'axes.titlesize': 10, 'legend.frameon': False,
+    'axes.axisbelow': True, 'svg.hashsalt': 'face_affect'}
 DPI = 100
 
 
@@ -50,7 +65,8 @@ def shrink(path: Path, *, colours: int = 64) -> Path:
 
 def heat_map(axis: Any, values: npt.NDArray[np.float64], *, rows: list[str], columns: list[str],
              low: float, high: float, form: str = '{:.2f}', colours: str = MAP) -> Any:
-    """Draw a table of numbers as colours with the numbers in them; return the drawn map.
+    """
+    Draw a table of numbers as colours with the numbers in them; return the drawn map.
 
     values: (R, C), NaN where nothing was measured. low, high: values of the first and last colour.
     """

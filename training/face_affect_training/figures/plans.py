@@ -1,15 +1,28 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Plans: one YAML file names an experiment and its variations, the cells of a figure or table."""
 
+from dataclasses import dataclass
 import itertools
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.experiment import Experiment, load_experiment
+import yaml
 
 #: Where plans are looked for by their name.
 FOLDER = Path(__file__).resolve().parents[2] / 'experiments' / 'figures'
@@ -26,7 +39,8 @@ class Cell:
 
 @dataclass(frozen=True)
 class Plan:
-    """An experiment and its variations.
+    """
+    An experiment and its variations.
 
     base: the experiment's YAML file. curves: judge the training faces after every epoch, too.
     """
@@ -54,7 +68,8 @@ class Plan:
 
 
 def load_plan(name: str) -> Plan:
-    """Read a plan by its name in experiments/figures, or by its path.
+    """
+    Read a plan by its name in experiments/figures, or by its path.
 
     Its entries: `base`, an experiment beside it; `cells`, a mapping of names to changes, or
     `grid`, a mapping of keys to lists of values that are combined, or both; `curves`. Raises

@@ -1,23 +1,37 @@
-"""What the paper's own published weights reach, on the faces that ours are judged on.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+What the paper's own published weights reach, on the faces that ours are judged on.
 
 The weights are not part of the repository: they are looked for under FACE_AFFECT_SHARED.
 """
 
-import hashlib
 from dataclasses import dataclass
+import hashlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from face_affect_ros.affect.crop import CropSpec
-from face_affect_ros.affect.types import LABELS, AffectError
+from face_affect_ros.affect.types import AffectError, LABELS
 from face_affect_training import tflite
 from face_affect_training.data.types import FaceData
 from face_affect_training.evaluate import faces_of_reader
 from face_affect_training.figures import markdown, results
 from face_affect_training.metrics import report
 from face_affect_training.views import plain_views
+import numpy as np
 
 NAME = 'published_weights'
 COMMAND = 'face_affect figures published'
@@ -25,7 +39,8 @@ COMMAND = 'face_affect figures published'
 
 @dataclass(frozen=True)
 class Published:
-    """A published network: network input = pixel * scale + offset, (size, size) grey.
+    """
+    A published network: network input = pixel * scale + offset, (size, size) grey.
 
     reader, path, split: its faces, path below the shared folder. zooms: of the chip; below 1 it
     takes a part of the input only, and its edge pixels are repeated around it.

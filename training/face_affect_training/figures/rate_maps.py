@@ -1,11 +1,24 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Validation accuracy by learning rate and regularisation, with two kinds of pooling."""
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from face_affect_training.figures import markdown, networks_table, pictures, results
+import numpy as np
 
 NAME = 'rate_maps'
 COMMAND = 'face_affect figures run rate_maps'

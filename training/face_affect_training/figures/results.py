@@ -1,8 +1,22 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Result files: JSON, short enough to be read, and the commands that write them."""
 
 import json
-import re
 from pathlib import Path
+import re
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
@@ -34,7 +48,8 @@ def read(folder: Path, name: str, command: str) -> dict[str, Any]:
 
 
 def evaluations(folder: Path, task: str, data: str) -> dict[str, tuple[Path, dict[str, Any]]]:
-    """Return what `face_affect evaluate` has written, file and content by the model's name.
+    """
+    Return what `face_affect evaluate` has written, file and content by the model's name.
 
     folder: with JSON files in it. task: 'emotion' or 'gender'. data: the source, as
     'FER-2013 PublicTest'.

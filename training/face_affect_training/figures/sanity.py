@@ -1,4 +1,19 @@
-"""Whether saliency maps depend on what was learnt: cascading randomisation (Adebayo et al. 2018).
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Whether saliency maps depend on what was learnt: cascading randomisation (Adebayo et al. 2018).
 
 The layers are given fresh random weights one after the other, from the classes down to the image.
 Maps of a method that shows what was learnt must change.
@@ -7,11 +22,6 @@ Maps of a method that shows what was learnt must change.
 from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
-import numpy.typing as npt
-from scipy.stats import spearmanr
-
 from face_affect_ros.affect.saliency import heat_of_gradient
 from face_affect_training.data.loading import load_split
 from face_affect_training.evaluate import whole_crops
@@ -19,9 +29,13 @@ from face_affect_training.evaluate.checkpoints import experiment_of, load_networ
 from face_affect_training.experiment import Experiment
 from face_affect_training.figures import markdown, pictures, results
 from face_affect_training.figures.guided import portrait_crop
-from face_affect_training.figures.sheets import Picture, Sheet, draw
+from face_affect_training.figures.sheets import draw, Picture, Sheet
 from face_affect_training.runs import build_network
 from face_affect_training.saliency.graph import Gradients
+import keras
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import spearmanr
 
 NAME = 'sanity'
 #: Stages whose maps of the portrait are shown, at most.
@@ -32,7 +46,8 @@ SEED = 11
 
 def make(run: Path, folder: Path, *, faces: int = 40, cache: Path | None = None,
          command: str = '') -> list[Path]:
-    """Write sanity_RUN.json, and as .png the curves and the maps of the portrait.
+    """
+    Write sanity_RUN.json, and as .png the curves and the maps of the portrait.
 
     run: folder of a training run. faces: of the validation split, evenly spread.
     """
@@ -47,7 +62,7 @@ def make(run: Path, folder: Path, *, faces: int = 40, cache: Path | None = None,
     gradients = Gradients(network)
     labels = [int(gradients(image)[0].argmax()) for image in (*inputs, portrait)]
     original = _maps(gradients, [*inputs, portrait], labels)
-    stages = [{'layer': 'trained', **{kind: 1.0 for kind in KINDS}}]
+    stages = [{'layer': 'trained', **dict.fromkeys(KINDS, 1.0)}]
     shown = [{kind: maps[-1] for kind, maps in original.items()}]
     for layer in _randomised(network, experiment):
         maps = _maps(Gradients(network), [*inputs, portrait], labels)
@@ -119,7 +134,7 @@ def section(folder: Path) -> str:
         facts = results.read(folder, path.stem, '')
         first, last = facts['stages'][1], facts['stages'][-1]
         parts += [f"`{facts['run']}`, {facts['faces']} faces of {facts['data']}: with the first "
-                  f"layer from the top randomised, guided maps keep a rank correlation of "
+                  f'layer from the top randomised, guided maps keep a rank correlation of '
                   f"{markdown.number(first['guided'])}, plain ones of "
                   f"{markdown.number(first['gradient'])}; with all of them, "
                   f"{markdown.number(last['guided'])} and {markdown.number(last['gradient'])} "

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Sheets of small pictures with text around them, drawn pixel by pixel so that none is blurred."""
 
 from collections.abc import Sequence
@@ -15,7 +29,8 @@ GAP, LINE = 6, 15
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table of pictures.
+    """
+    A table of pictures.
 
     pictures: (H, W) grey or (H, W, 3) RGB each, values 0 to 1, all of one size; None leaves the
     place empty. captions: beneath each picture. rows, columns: names at the left and the top.
@@ -28,7 +43,8 @@ class Sheet:
 
 
 def draw(sheet: Sheet, path: Path, *, scale: int = 2, colours: int = 12) -> Path:
-    """Write a sheet as a PNG file with a palette, and return its path.
+    """
+    Write a sheet as a PNG file with a palette, and return its path.
 
     scale: of the pictures, a whole number. Raises ValueError for a sheet without any picture.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What each network of a plan costs: parameters, multiply-accumulates, bytes as TFLite."""
 
 from pathlib import Path
@@ -12,7 +26,8 @@ NAME = 'network_sizes'
 
 
 def make(plan: Plan, folder: Path) -> Path:
-    """Write network_sizes.json and return its path.
+    """
+    Write network_sizes.json and return its path.
 
     Raises AffectError where a network cannot be converted, as without TensorFlow.
     """

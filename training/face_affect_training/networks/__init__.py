@@ -1,4 +1,19 @@
-"""The registry of networks: a name, and the function that builds it.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The registry of networks: a name, and the function that builds it.
 
 Every builder takes `input_shape` (S, S, C) and `classes`, and its own keyword options, and returns
 a Keras model whose last two layers are named 'logits' and 'probabilities' (softmax).
@@ -6,8 +21,6 @@ a Keras model whose last two layers are named 'logits' and 'probabilities' (soft
 
 from collections.abc import Callable, Sequence
 from typing import Any
-
-import keras
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.networks.baseline import baseline
@@ -18,6 +31,7 @@ from face_affect_training.networks.mini_xception import mini_xception
 from face_affect_training.networks.residual_cnn import residual_cnn
 from face_affect_training.networks.sequential_fully_cnn import sequential_fully_cnn
 from face_affect_training.networks.vgg import vgg16_finetuned, vggface_finetuned
+import keras
 
 NETWORKS: dict[str, Callable[..., keras.Model]] = {
     'baseline': baseline,
@@ -34,7 +48,8 @@ NETWORKS: dict[str, Callable[..., keras.Model]] = {
 
 def build(name: str, *, input_shape: tuple[int, int, int], classes: int | Sequence[int],
           **options: Any) -> keras.Model:
-    """Return a freshly initialised network of the registry.
+    """
+    Return a freshly initialised network of the registry.
 
     input_shape: (S, S, C). classes: length of the probability vector; several for a network with
     one trunk and an output for each of them. options: the builder's own keyword arguments. Raises
@@ -55,7 +70,8 @@ def build(name: str, *, input_shape: tuple[int, int, int], classes: int | Sequen
 
 
 def from_pixels(network: keras.Model, *, scale: float, offset: float) -> keras.Model:
-    """Return the network (sharing its weights) from uint8 pixels to logits.
+    """
+    Return the network (sharing its weights) from uint8 pixels to logits.
 
     For training: a quarter of the bytes to copy, and a loss that is numerically stable.
     """

@@ -1,18 +1,32 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Eight convolutions and two dense layers: deeper, and as plain as the five-layer CNN."""
 
 from collections.abc import Sequence
 
-import keras
-from keras import layers
-
 from face_affect_training.networks.head import close
 from face_affect_training.networks.plain import convolution, dense_layers
+import keras
+from keras import layers
 
 
 def deeper_cnn(*, input_shape: tuple[int, int, int], classes: int, dropout: float = 0.25,
                regularisation: float = 0.0, filters: Sequence[int] = (32, 64, 128, 256),
                hidden: int = 256) -> keras.Model:
-    """Build four blocks of two convolutions and pooling, and two dense layers; 1,766,439.
+    """
+    Build four blocks of two convolutions and pooling, and two dense layers; 1,766,439.
 
     The paper's table names a deeper CNN; the layers are our choice: VGG's blocks with batch norm.
     dropout: share of feature maps dropped after each block but the last, and of features before

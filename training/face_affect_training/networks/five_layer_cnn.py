@@ -1,4 +1,19 @@
-"""Three convolutions and two dense layers, with usual and with fractional max-pooling.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Three convolutions and two dense layers, with usual and with fractional max-pooling.
 
 The paper's table names a five-layer CNN and the same with fractional max-pooling. Number and
 width of the layers, batch norm and the ratio are our choice.
@@ -6,12 +21,11 @@ width of the layers, batch norm and the ratio are our choice.
 
 from collections.abc import Callable, Sequence
 
-import keras
-from keras import layers
-
 from face_affect_training.networks.fractional_pooling import FractionalMaxPooling2D
 from face_affect_training.networks.head import close
 from face_affect_training.networks.plain import convolution, dense_layers
+import keras
+from keras import layers
 
 FILTERS = (32, 64, 128)
 
@@ -19,7 +33,8 @@ FILTERS = (32, 64, 128)
 def five_layer_cnn(*, input_shape: tuple[int, int, int], classes: int, dropout: float = 0.25,
                    regularisation: float = 0.0, filters: Sequence[int] = FILTERS,
                    hidden: int = 128) -> keras.Model:
-    """Build convolutions, each with 2x2 pooling, and two dense layers; 684,199 parameters.
+    """
+    Build convolutions, each with 2x2 pooling, and two dense layers; 684,199 parameters.
 
     dropout: share of features dropped before each dense layer. regularisation: factor of the L2
     penalty on kernels. filters: of the convolutions. hidden: features of the first dense layer.
@@ -38,7 +53,8 @@ def five_layer_cnn_fractional(*, input_shape: tuple[int, int, int], classes: int
                               filters: Sequence[int] = FILTERS, hidden: int = 128,
                               ratio: float = 1.6, overlapping: bool = True,
                               regions: str = 'pseudo_random') -> keras.Model:
-    """Build five_layer_cnn with fractional max-pooling; 2,076,839 parameters.
+    """
+    Build five_layer_cnn with fractional max-pooling; 2,076,839 parameters.
 
     ratio, overlapping, regions: see FractionalMaxPooling2D. The other options are those of
     five_layer_cnn. The count holds for (48, 48, 1) and seven classes. A ratio of 1.6 then leaves

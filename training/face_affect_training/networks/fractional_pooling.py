@@ -1,4 +1,19 @@
-"""Fractional max-pooling (B. Graham, "Fractional Max-Pooling", 2014), on every backend of Keras.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Fractional max-pooling (B. Graham, "Fractional Max-Pooling", 2014), on every backend of Keras.
 
 Rows and columns are cut into regions of one and two pixels that are drawn anew at each training
 step, so that a picture shrinks by less than two times, and never twice in the same way. At
@@ -9,9 +24,9 @@ import math
 from typing import Any
 
 import keras
+from keras import layers, ops
 import numpy as np
 import numpy.typing as npt
-from keras import layers, ops
 
 REGIONS = ('pseudo_random', 'random')
 Bounds = npt.NDArray[np.int32]
@@ -19,7 +34,8 @@ Bounds = npt.NDArray[np.int32]
 
 @keras.saving.register_keras_serializable(package='face_affect')
 class FractionalMaxPooling2D(layers.Layer):
-    """Max-pooling of (N, H, W, C) to (N, floor(H / ratio), floor(W / ratio), C).
+    """
+    Max-pooling of (N, H, W, C) to (N, floor(H / ratio), floor(W / ratio), C).
 
     ratio: above 1, at most 2. overlapping: let neighbouring regions share a row or column.
     regions: how they are drawn in training, 'pseudo_random' (evenly spread, from a random start)
@@ -77,7 +93,8 @@ class FractionalMaxPooling2D(layers.Layer):
         return ops.pad(ops.cumsum(ops.add(larger, size // count)), [[1, 0]])
 
     def _pooled(self, inputs: Any, bounds: Any, axis: int) -> Any:
-        """Return the maximum over regions along one axis.
+        """
+        Return the maximum over regions along one axis.
 
         A region of one pixel takes it twice, so the indices have a fixed shape.
         """

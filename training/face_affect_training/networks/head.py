@@ -1,15 +1,30 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The end that all networks share."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import layers
+import numpy as np
 
 
 def close(inputs: keras.KerasTensor, logits: keras.KerasTensor, name: str) -> keras.Model:
-    """Return the model from its input to the softmax of its logits, (N, classes) float32.
+    """
+    Return the model from its input to the softmax of its logits, (N, classes) float32.
 
     Both layers are kept in float32 where the rest is trained in a shorter format.
     """
@@ -36,7 +51,8 @@ class Share(layers.Layer):
 
 
 def split(network: keras.Model, widths: Sequence[int]) -> keras.Model:
-    """Return a network with one output for each task, on the logits of all of them.
+    """
+    Return a network with one output for each task, on the logits of all of them.
 
     network: made for the sum of the widths. widths: classes of each task.
     """

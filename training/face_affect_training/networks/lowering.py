@@ -1,4 +1,19 @@
-"""The same network out of layers that the present backend runs faster: for training only.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The same network out of layers that the present backend runs faster: for training only.
 
 Layers are swapped one for one, so weights and their order stay; what is saved and exported is the
 network as its builder made it.
@@ -13,7 +28,8 @@ Swaps = dict[type[layers.Layer], type[layers.Layer]]
 
 
 def lowered(network: keras.Model) -> keras.Model:
-    """Return a copy with the same weights and faster layers, or the network where none is known.
+    """
+    Return a copy with the same weights and faster layers, or the network where none is known.
 
     The copy shares nothing with the network. Only layers of exactly Keras' own classes, with
     channels last and no dilation, are swapped.
@@ -57,7 +73,8 @@ def _usual(layer: layers.Layer) -> bool:
 
 
 class ShiftedDepthwise(layers.DepthwiseConv2D):
-    """A depth-wise convolution as the sum of its shifted products.
+    """
+    A depth-wise convolution as the sum of its shifted products.
 
     XLA runs the gradient of a grouped convolution slowly on GPUs, and this one quickly.
     """

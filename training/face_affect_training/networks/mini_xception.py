@@ -1,14 +1,28 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Mini-Xception, the small network of Arriaga, Valdenegro-Toro and Ploeger 2017 (section III)."""
 
+from face_affect_training.networks.head import close
 import keras
 from keras import layers
-
-from face_affect_training.networks.head import close
 
 
 def mini_xception(*, input_shape: tuple[int, int, int], classes: int,
                   dropout: float = 0.0) -> keras.Model:
-    """Build four residual modules of depth-wise separable convolutions, 58,423 parameters.
+    """
+    Build four residual modules of depth-wise separable convolutions, 58,423 parameters.
 
     dropout: share of features dropped before the last convolution. The count holds for one input
     channel and seven classes.

@@ -1,3 +1,17 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The parts of plain convolutional networks: a convolution with batch norm, two dense layers."""
 
 import keras
@@ -20,7 +34,8 @@ def convolution(x: keras.KerasTensor, filters: int, name: str,
 
 def dense_layers(x: keras.KerasTensor, hidden: int, classes: int, dropout: float,
                  regularisation: float) -> keras.KerasTensor:
-    """Return the logits of flat features: ReLU of a dense layer, then another, (N, classes).
+    """
+    Return the logits of flat features: ReLU of a dense layer, then another, (N, classes).
 
     dropout: share of features dropped before each of the two.
     """

@@ -1,14 +1,28 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A residual network for small faces: too large for the robot, good as a teacher."""
 
+from face_affect_training.networks.head import close
 import keras
 from keras import layers
-
-from face_affect_training.networks.head import close
 
 
 def residual_cnn(*, input_shape: tuple[int, int, int], classes: int, width: int = 64,
                  blocks: int = 2, dropout: float = 0.4) -> keras.Model:
-    """Build a pre-activation ResNet (He et al. 2016) with four stages; 11,177,287 parameters.
+    """
+    Build a pre-activation ResNet (He et al. 2016) with four stages; 11,177,287 parameters.
 
     width: filters of the first stage, doubled at each further one. blocks: residual blocks a
     stage. dropout: share of features dropped before the classes. The count holds for one input

@@ -1,14 +1,28 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The sequential fully convolutional network of Arriaga et al. 2017 (section III)."""
 
+from face_affect_training.networks.head import close
 import keras
 from keras import layers
-
-from face_affect_training.networks.head import close
 
 
 def sequential_fully_cnn(*, input_shape: tuple[int, int, int], classes: int,
                          dropout: float = 0.2) -> keras.Model:
-    """Build nine convolutions with batch norm and ReLU, then global average pooling; 591,783.
+    """
+    Build nine convolutions with batch norm and ReLU, then global average pooling; 591,783.
 
     dropout: share of the feature maps that is dropped after each pooling. No dense layer.
     """

@@ -1,4 +1,19 @@
-"""Keras layers that call PyTorch's own operations without copying the picture.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Keras layers that call PyTorch's own operations without copying the picture.
 
 Keras 3 brings every picture into channels-first memory for a convolution or a pooling and back,
 and computes batch norm from single operations. A channels-last picture, seen through a permuted
@@ -8,9 +23,9 @@ view, is what PyTorch's CPU and GPU kernels like best: a step takes about half t
 from typing import Any
 
 import keras
+from keras import layers, ops
 import torch
 import torch.nn.functional as functional
-from keras import layers, ops
 
 Pair = tuple[int, int]
 

@@ -1,4 +1,19 @@
-"""VGG-16 (Simonyan and Zisserman 2015), to be fine-tuned from weights of objects or of faces.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+VGG-16 (Simonyan and Zisserman 2015), to be fine-tuned from weights of objects or of faces.
 
 The topology is keras.applications' own. Nothing is ever downloaded: the user names a file.
 """
@@ -6,13 +21,12 @@ The topology is keras.applications' own. Nothing is ever downloaded: the user na
 from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
-from keras import layers, ops
-
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.networks.head import close
 from face_affect_training.networks.plain import dense_layers
+import keras
+from keras import layers, ops
+import numpy as np
 
 #: Means of blue, green and red that the published weights expect to be taken off pixels of 0-255.
 IMAGENET_MEANS = (103.939, 116.779, 123.68)
@@ -27,7 +41,8 @@ SMALLEST = 32
 def vgg16_finetuned(*, input_shape: tuple[int, int, int], classes: int, weights: str = '',
                     frozen_blocks: int = 0, dropout: float = 0.5, regularisation: float = 0.0,
                     hidden: int = 256) -> keras.Model:
-    """Build VGG-16 with a new end, from ImageNet's weights; 14,847,815 parameters.
+    """
+    Build VGG-16 with a new end, from ImageNet's weights; 14,847,815 parameters.
 
     The paper's table names a fine-tuned VGG-16; its end, average pooling and two dense layers, is
     our choice. The input is in [-1, 1], grey or RGB, at least 32 pixels wide; VGG's own pixel
@@ -46,7 +61,8 @@ def vgg16_finetuned(*, input_shape: tuple[int, int, int], classes: int, weights:
 def vggface_finetuned(*, input_shape: tuple[int, int, int], classes: int, weights: str = '',
                       frozen_blocks: int = 0, dropout: float = 0.5, regularisation: float = 0.0,
                       hidden: int = 256) -> keras.Model:
-    """Build VGG-16 with a new end, from VGG-Face's weights; 14,847,815 parameters.
+    """
+    Build VGG-16 with a new end, from VGG-Face's weights; 14,847,815 parameters.
 
     VGG-Face (Parkhi et al. 2015) has the same layers. weights: 'random', or a file that Keras
     wrote with its thirteen convolutions, without top, in their order, whatever their names. The
@@ -59,7 +75,8 @@ def vggface_finetuned(*, input_shape: tuple[int, int, int], classes: int, weight
 
 @keras.saving.register_keras_serializable(package='face_affect')
 class VggPixels(layers.Layer):
-    """From (N, H, W, 1 or 3) grey or RGB in [-1, 1] to (N, H, W, 3), BGR of 0-255 less its means.
+    """
+    From (N, H, W, 1 or 3) grey or RGB in [-1, 1] to (N, H, W, 3), BGR of 0-255 less its means.
 
     means: of blue, green and red.
     """

@@ -1,19 +1,32 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Where a model looks: the share of its saliency in each part of the face, by class and group."""
 
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from face_affect_ros.affect.crop import aligned_matrix, to_channels, warp
 from face_affect_ros.affect.detectors import Detector, make_detector
 from face_affect_ros.affect.model_store import load_card
-from face_affect_ros.affect.saliency import MODES, Saliency, heat_of_gradient
+from face_affect_ros.affect.saliency import heat_of_gradient, MODES, Saliency
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
 from face_affect_training.data.types import FaceData
 from face_affect_training.framing import middle_face, with_border
 from face_affect_training.saliency.regions import REGIONS, regions
+import numpy as np
+import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 #: Pictures of fewer faces could show a person.
@@ -22,7 +35,8 @@ MANY = 20
 
 @dataclass(frozen=True)
 class Looked:
-    """What was seen of each face that counts, N in all.
+    """
+    What was seen of each face that counts, N in all.
 
     classes: (N,) name of the class that the model takes for the most probable, and that is
     explained. shares: (N, R) of the absolute gradient in each of REGIONS. areas: (N, R) of the
@@ -39,7 +53,8 @@ class Looked:
 
 def look(model: str, faces: FaceData, *, mode: str = 'guided', limit: int = 0,
          detector: str = 'blazeface_back') -> tuple[dict[str, Any], Looked]:
-    """Explain what a model says of each face; return the report and what it is made of.
+    """
+    Explain what a model says of each face; return the report and what it is made of.
 
     model: name or folder. mode: 'guided' or 'gradient'. limit: this many faces, evenly spread; 0
     for all. The robot's detector finds the face and its landmarks in the enlarged chip, and the

@@ -1,16 +1,29 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The bias report as files: JSON, a page of Markdown, and pictures of mean faces."""
 
 from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
-
 from face_affect_ros.affect.saliency_view import overlay
 from face_affect_training.figures import markdown, results
-from face_affect_training.figures.sheets import Picture, Sheet, draw
-from face_affect_training.saliency.bias import MANY, Floats, Looked, mean_pictures
+from face_affect_training.figures.sheets import draw, Picture, Sheet
+from face_affect_training.saliency.bias import Floats, Looked, MANY, mean_pictures
 from face_affect_training.saliency.regions import REGIONS
+import numpy as np
 
 
 def write(report: dict[str, Any], looked: Looked, folder: Path, name: str,

@@ -1,16 +1,29 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The file of a model's gradients, compared with TensorFlow's own before it is kept."""
 
 import hashlib
 from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
-
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.saliency import Saliency
-from face_affect_ros.affect.types import LABELS, AffectError, ImageArray
-from face_affect_training.saliency.graph import Gradients, convert_gradients
+from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
+from face_affect_training.saliency.graph import convert_gradients, Gradients
+import keras
+import numpy as np
 
 FILE = 'saliency.tflite'
 #: Validation faces on which the two are compared.
@@ -22,7 +35,8 @@ CORRELATION = {'float32': 0.999, 'float16': 0.98}
 
 def add_saliency(folder: Path, card: dict[str, Any], network: keras.Model,
                  crops: dict[str, ImageArray], precision: str) -> None:
-    """Write the gradients' file into a model's folder and its entry into the card.
+    """
+    Write the gradients' file into a model's folder and its entry into the card.
 
     folder: holds the model and its card already. crops: (N, S, S, C) uint8 by task, in the order
     of the tasks. precision: of the weights, float32 or float16. Raises AffectError where the file
@@ -46,7 +60,8 @@ def add_saliency(folder: Path, card: dict[str, Any], network: keras.Model,
 
 def compare(saliency: Saliency, network: keras.Model,
             crops: dict[str, ImageArray]) -> dict[str, float]:
-    """Return the correlation with TensorFlow's own gradients over all pixels of all faces.
+    """
+    Return the correlation with TensorFlow's own gradients over all pixels of all faces.
 
     crops: (N, S, S, C) uint8 by task; of each the most probable class is explained. The keys are
     the modes of the robot's saliency. TensorFlow's gradients of all layers but the ReLUs are its

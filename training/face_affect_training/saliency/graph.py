@@ -1,22 +1,36 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The gradient of a decision with respect to its pixels, as one TFLite graph without Flex."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from face_affect_ros.affect.types import AffectError
+from face_affect_training.saliency.layers import Guide, with_gradients
+from face_affect_training.tflite import convert_function
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from face_affect_ros.affect.types import AffectError
-from face_affect_training.saliency.layers import Guide, with_gradients
-from face_affect_training.tflite import convert_function
-
 Floats = npt.NDArray[np.float32]
 
 
 class Gradients:
-    """A network's logits, their gradient with respect to the image, and its Grad-CAM map.
+    """
+    A network's logits, their gradient with respect to the image, and its Grad-CAM map.
 
     The gradient is guided (Springenberg et al. 2015, as in section V of the paper) or plain
     (Simonyan et al. 2014). The map is that of Selvaraju et al. 2017 on the last convolution.
@@ -24,7 +38,8 @@ class Gradients:
 
     def __init__(self, network: keras.Model, *, widths: Sequence[int] = (),
                  convertible: bool = True) -> None:
-        """Copy a network of the registry.
+        """
+        Copy a network of the registry.
 
         widths: classes of each task, for a network of several. convertible: see
         layers.with_gradients.
@@ -46,7 +61,8 @@ class Gradients:
 
     def __call__(self, image: Floats, label: int = -1, *,
                  guided: bool = True) -> tuple[Floats, Floats, Floats]:
-        """Return probabilities (K,), the gradient (S, S, C) and the map (h, w) of one face.
+        """
+        Return probabilities (K,), the gradient (S, S, C) and the map (h, w) of one face.
 
         image: (S, S, C) float32, scaled as the network wants it. label: the class to explain,
         those of all tasks numbered one after the other; -1 for the most probable one of the first
@@ -74,7 +90,8 @@ class Gradients:
 
 def convert_gradients(network: keras.Model, precision: str = 'float32',
                       widths: Sequence[int] = ()) -> bytes:
-    """Return the TFLite file of a network's Gradients, widths as there.
+    """
+    Return the TFLite file of a network's Gradients, widths as there.
 
     precision: of the weights, float32 or float16. They are in the file twice, for the way there
     and the way back; the computation is in 32 bits all the same. Raises AffectError where a

@@ -1,4 +1,19 @@
-"""Layers whose gradients are written with operators that TFLite has.
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Layers whose gradients are written with operators that TFLite has.
 
 TFLite has no gradients. TensorFlow's own of a convolution becomes a transposed convolution there;
 those of ReLU, of max-pooling and of a depth-wise convolution have no counterpart and are
@@ -8,11 +23,10 @@ written out here.
 from collections.abc import Callable
 from typing import Any
 
-import keras
-import tensorflow as tf
-from keras import layers
-
 from face_affect_ros.affect.types import AffectError
+import keras
+from keras import layers
+import tensorflow as tf
 
 #: Lower than any activation, and finite in 32 bits.
 LOWEST = -3.0e38
@@ -59,7 +73,8 @@ class ConvertiblePooling(layers.MaxPooling2D):
 
 
 def with_gradients(network: keras.Model, guide: Guide, *, convertible: bool = True) -> keras.Model:
-    """Return a copy of a network with guided ReLUs, from its image to its logits.
+    """
+    Return a copy of a network with guided ReLUs, from its image to its logits.
 
     convertible: swap pooling and depth-wise convolutions too; without, TensorFlow's own gradients
     remain, to compare with. Raises AffectError for a layer whose gradient is not written here.
@@ -117,7 +132,8 @@ def _depthwise(x: Any, kernel: Any) -> tuple[Any, Callable[[Any], Any]]:
 
 def _unpooled(x: Any, y: Any, upstream: Any, size: tuple[int, int],
               strides: tuple[int, int]) -> Any:
-    """Return the gradient of max-pooling, (N, H, W, C).
+    """
+    Return the gradient of max-pooling, (N, H, W, C).
 
     Each place of the window is one strided slice of the input. Where the slice holds the maximum,
     the gradient goes there. The slices of one phase (rows and columns modulo the strides) are

@@ -1,9 +1,22 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Parts of a face in its crop, from the four landmarks that every detector gives."""
 
+from face_affect_ros.affect.types import FloatArray, LEFT_EYE, MOUTH, RIGHT_EYE
 import numpy as np
 import numpy.typing as npt
-
-from face_affect_ros.affect.types import LEFT_EYE, MOUTH, RIGHT_EYE, FloatArray
 
 REGIONS = ('eyes and brows', 'nose', 'mouth', 'rest of the face', 'outside')
 EYES, NOSE_REGION, MOUTH_REGION, REST, OUTSIDE = range(5)
@@ -13,7 +26,8 @@ MIN_EYE_DISTANCE = 0.12
 
 
 def regions(landmarks: FloatArray, size: int) -> npt.NDArray[np.int64] | None:
-    """Return the region of each pixel of a crop, (size, size) rows of REGIONS.
+    """
+    Return the region of each pixel of a crop, (size, size) rows of REGIONS.
 
     landmarks: (4, 2) in pixels of the crop, rows as in types.LANDMARKS. None for a profile or
     where eyes or mouth are unknown. All parts are ellipses. Across they are measured by the
