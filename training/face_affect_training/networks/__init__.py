@@ -30,6 +30,7 @@ from face_affect_training.networks.head import split
 from face_affect_training.networks.mini_xception import mini_xception
 from face_affect_training.networks.residual_cnn import residual_cnn
 from face_affect_training.networks.sequential_fully_cnn import sequential_fully_cnn
+from face_affect_training.networks.small_resnet import small_resnet
 from face_affect_training.networks.vgg import vgg16_finetuned, vggface_finetuned
 import keras
 
@@ -43,6 +44,7 @@ NETWORKS: dict[str, Callable[..., keras.Model]] = {
     'sequential_fully_cnn': sequential_fully_cnn,
     'mini_xception': mini_xception,
     'residual_cnn': residual_cnn,
+    'small_resnet': small_resnet,
 }
 
 
