@@ -91,6 +91,16 @@ class Run:
         os.replace(unfinished, path)
 
 
+def is_finished(folder: Path) -> bool:
+    """Return whether a run holds a network and has no epochs left to train."""
+    state = folder / 'state.npz'
+    if not (folder / 'best.keras').is_file() or not state.is_file():
+        return (folder / 'best.keras').is_file()
+    with np.load(state, allow_pickle=False) as arrays:
+        epoch = json.loads(str(arrays['facts']))['epoch']
+    return bool(epoch >= load_experiment(folder / 'experiment.yaml').training.epochs)
+
+
 def build_network(experiment: Experiment, *, precision: str = 'float32') -> keras.Model:
     """Return the experiment's network, freshly initialised. precision: Keras' dtype policy."""
     shape = (experiment.input.size, experiment.input.size, experiment.input.channels)

@@ -92,7 +92,7 @@ def train(experiment: Experiment, folder: Path, *, cache_folder: Path | None = N
         print(f'{folder}: all {epoch} epochs are trained', file=sys.stderr)
         return {'epoch': epoch, 'best': best, 'finished': True}
     judge = Judge(run, experiment, network=network, kept=kept,
-                  measured=_sample(experiment, faces), judged=judged, best=best, seconds=seconds,
+                  measured=sample_views(experiment, faces, MEASURED), judged=judged, best=best, seconds=seconds,
                   deadline=started + 60.0 * max_minutes if max_minutes else 0.0)
     try:
         model.fit(batches.stream(epoch), steps_per_epoch=batches.steps, epochs=settings.epochs,
@@ -147,9 +147,9 @@ def _batches_of(experiment: Experiment, task: str, wanted: Task, faces: FaceData
                    seed=experiment.seed, teachers=teachers, batch=batch)
 
 
-def _sample(experiment: Experiment, faces: dict[str, FaceData]) -> ImageArray:
-    """Return views of training faces from all over the data sets."""
-    count, parts = MEASURED // len(faces), []
+def sample_views(experiment: Experiment, faces: dict[str, FaceData], total: int) -> ImageArray:
+    """Return views (total, S, S, C) uint8 of training faces from all over the data sets."""
+    count, parts = total // len(faces), []
     for task, each in faces.items():
         rows = np.linspace(0, len(each) - 1, min(count, len(each))).astype(np.int64)
         views = Views(each.images[rows], experiment.input.spec(),

@@ -29,7 +29,8 @@ import pytest
 COUNTS = {
     'baseline': 129_351, 'five_layer_cnn': 684_199, 'five_layer_cnn_fractional': 2_076_839,
     'deeper_cnn': 1_766_439, 'vgg16_finetuned': 14_847_815, 'vggface_finetuned': 14_847_815,
-    'sequential_fully_cnn': 591_783, 'mini_xception': 58_423, 'residual_cnn': 11_177_287}
+    'sequential_fully_cnn': 591_783, 'mini_xception': 58_423, 'residual_cnn': 11_177_287,
+    'small_resnet': 670_359}
 VGG = ('vgg16_finetuned', 'vggface_finetuned')
 #: Options that make networks quick. VGG's lower blocks cost the most to train.
 NARROW: dict[str, dict[str, Any]] = {
@@ -37,6 +38,7 @@ NARROW: dict[str, dict[str, Any]] = {
     'five_layer_cnn_fractional': {'filters': (8, 12, 16), 'hidden': 16},
     'deeper_cnn': {'filters': (8, 12, 16, 16), 'hidden': 16},
     'residual_cnn': {'width': 8, 'blocks': 1},
+    'small_resnet': {'widths': [8, 16], 'blocks': [1, 1]},
     **dict.fromkeys(VGG, {'weights': 'random', 'frozen_blocks': 4, 'hidden': 32})}
 
 

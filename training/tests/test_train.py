@@ -24,6 +24,7 @@ import sys
 from face_affect_training.__main__ import main
 import numpy as np
 import pytest
+import yaml
 
 
 def arrays(run: Path) -> dict[str, np.ndarray]:
@@ -96,6 +97,31 @@ def test_distillation(experiment: Path, tmp_path: Path) -> None:
                  f'distillation.teachers=[{teacher}/best.keras]', 'distillation.weight=0.7',
                  'distillation.temperature=2', 'training.epochs=2']) == 0
     assert len(log(student)) == 2
+
+
+def test_what_a_run_needs_is_trained_first(experiment: Path, tmp_path: Path,
+                                           monkeypatch: pytest.MonkeyPatch,
+                                           capsys: pytest.CaptureFixture[str]) -> None:
+    """A teacher and a beginning that have a file beside the experiment; once, and in order."""
+    monkeypatch.chdir(tmp_path)
+    facts = yaml.safe_load(experiment.read_text())
+    facts['training']['epochs'] = 1
+    (tmp_path / 'large.yaml').write_text(yaml.safe_dump({**facts, 'name': 'large'}))
+    facts['training']['start_from'] = 'runs/large/best.keras'
+    (tmp_path / 'early.yaml').write_text(yaml.safe_dump({**facts, 'name': 'early'}))
+    facts['training']['start_from'] = 'runs/early/best.keras'
+    facts['distillation'] = {'teachers': ['runs/large/best.keras']}
+    experiment.write_text(yaml.safe_dump(facts))
+    assert main(['train', str(experiment)]) == 0
+    lines = [line.split(':')[0] for line in capsys.readouterr().out.splitlines()
+             if 'best validation accuracy' in line]
+    assert lines == ['runs/large', 'runs/early', 'runs/small']
+    assert main(['train', str(experiment)]) == 0
+    assert 'trained first' not in capsys.readouterr().err
+    (tmp_path / 'runs/early/best.keras').unlink()
+    (tmp_path / 'early.yaml').unlink()
+    assert main(['train', str(experiment), '--out', 'runs/again']) == 1
+    assert 'runs/early/best.keras: does not exist; train it first' in capsys.readouterr().err
 
 
 def test_export_and_evaluate(experiment: Path, tmp_path: Path) -> None:

@@ -15,11 +15,18 @@
 """Train a network as an experiment file says."""
 
 import argparse
+from collections.abc import Iterator
+from itertools import chain
 import os
 from pathlib import Path
-from typing import Any
+import sys
+import time
+from typing import Any, TYPE_CHECKING
 
 from face_affect_ros.affect.types import AffectError
+
+if TYPE_CHECKING:
+    from face_affect_training.experiment import Experiment
 
 
 def register(subparsers: Any) -> None:
@@ -53,6 +60,33 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or Path('runs') / experiment.name
     if args.fresh and (out / 'state.npz').is_file():
         raise AffectError(f'{out}: there is a run already; remove it, or leave out --fresh')
-    result = train(experiment, out, cache_folder=args.cache, max_minutes=args.max_minutes)
-    print(f"{out}: epoch {result['epoch']}, best validation accuracy {result['best']:.4f}")
+    deadline = time.monotonic() + 60.0 * args.max_minutes
+    for each, folder in chain(needed_first(args.experiment, experiment), [(experiment, out)]):
+        if each is not experiment:
+            print(f'{experiment.name} needs {folder}, which is trained first', file=sys.stderr)
+        left = max((deadline - time.monotonic()) / 60.0, 1e-4) if args.max_minutes else 0.0
+        result = train(each, folder, cache_folder=args.cache, max_minutes=left)
+        print(f"{folder}: epoch {result['epoch']}, best validation accuracy {result['best']:.4f}")
+        if not result['finished']:
+            break
     return 0
+
+
+def needed_first(file: Path, experiment: 'Experiment') -> Iterator[tuple['Experiment', Path]]:
+    """
+    Yield the runs that this one starts from or learns from and that are not there yet, in order.
+
+    Each is looked for only when the one before it has been trained.
+    file: of the experiment. A run runs/NAME/best.keras is made by NAME.yaml beside it; one without
+    such a file is left to the training, which says that it is missing.
+    """
+    from face_affect_training.experiment import load_experiment
+    from face_affect_training.runs import is_finished
+    sources = [experiment.training.start_from,
+               *(path for task in experiment.tasks.values() for path in task.distillation.teachers)]
+    for path in dict.fromkeys(Path(source).expanduser() for source in sources if source):
+        beside = file.with_name(f'{path.parent.name}.yaml')
+        if beside.is_file() and not is_finished(path.parent):
+            other = load_experiment(beside)
+            yield from needed_first(beside, other)
+            yield other, path.parent

@@ -30,7 +30,7 @@ def small_resnet(*, input_shape: tuple[int, int, int], classes: int,
                  widths: Sequence[int] = (16, 48, 96, 128), blocks: Sequence[int] = (1, 1, 1, 1),
                  dropout: float = 0.2) -> keras.Model:
     """
-    Build stages that halve the picture, each with residual blocks (He et al. 2015); 1,047,335.
+    Build stages that halve the picture, each with residual blocks (He et al. 2015); 670,359.
 
     widths: filters of each stage. blocks: residual blocks of each stage, as many as widths.
     dropout: share of the last feature maps that is dropped. The count holds for one input channel
