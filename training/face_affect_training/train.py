@@ -92,7 +92,8 @@ def train(experiment: Experiment, folder: Path, *, cache_folder: Path | None = N
         print(f'{folder}: all {epoch} epochs are trained', file=sys.stderr)
         return {'epoch': epoch, 'best': best, 'finished': True}
     judge = Judge(run, experiment, network=network, kept=kept,
-                  measured=sample_views(experiment, faces, MEASURED), judged=judged, best=best, seconds=seconds,
+                  measured=sample_views(experiment, faces, MEASURED), judged=judged, best=best,
+                  seconds=seconds,
                   deadline=started + 60.0 * max_minutes if max_minutes else 0.0)
     try:
         model.fit(batches.stream(epoch), steps_per_epoch=batches.steps, epochs=settings.epochs,

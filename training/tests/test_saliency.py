@@ -80,7 +80,8 @@ def run(content: bytes, image: FloatArray, label: int, guided: bool) -> dict[int
 
 @pytest.mark.parametrize(('name', 'size'), [
     ('mini_xception', 48), ('mini_xception', 31), ('sequential_fully_cnn', 24),
-    ('residual_cnn', 16), ('small_resnet', 25), ('five_layer_cnn', 24), ('deeper_cnn', 25), ('baseline', 24)])
+    ('residual_cnn', 16), ('small_resnet', 25), ('five_layer_cnn', 24), ('deeper_cnn', 25),
+    ('baseline', 24)])
 def test_tflite_says_what_tensorflow_says(name: str, size: int) -> None:
     network = alive(name, size)
     content = convert_gradients(network)
