@@ -53,12 +53,12 @@ def section(folder: Path) -> str:
     return markdown.paragraphs(
         '## Networks',
         f"{markdown.setting(facts['experiment'], facts['cells'][0])} All networks get the same "
-        'faces and number of epochs, far fewer than they could use: the table compares them, it '
-        'does not show what each can reach. Accuracy is taken on undisturbed views after the '
-        'training, for both splits with the same code.',
+        'faces, and all but those of random weights the same number of epochs, far fewer than '
+        'they could use: the table compares them, it does not show what each can reach. Accuracy '
+        'is taken on undisturbed views after the training, for both splits with the same code.',
         markdown.not_run(facts['missing']),
         markdown.table(('network', 'parameters', 'multiply-accumulates', 'TFLite bytes',
-                        'learning rate', 'train, last epoch', 'validation, last epoch',
+                        'learning rate', 'epochs', 'train, last epoch', 'validation, last epoch',
                         'train, best epoch', 'validation, best epoch', 'best epoch'),
                        [_row(cell, sizes[cell['name']], facts['experiment'])
                         for cell in facts['cells']]),
@@ -72,6 +72,7 @@ def _row(cell: dict[str, Any], size: dict[str, Any], base: dict[str, Any]) -> tu
     rate = cell['changes'].get('training.learning_rate', base['training']['learning_rate'])
     return (f"{cell['name']}{random}", markdown.count(cell['parameters']),
             markdown.count(size['macs']), markdown.count(size['tflite_bytes']), f'{rate:g}',
+            str(cell['epochs']),
             *(markdown.percent(cell[when][f'{split}_accuracy'])
               for when in ('final', 'best') for split in ('train', 'val')),
             str(cell['best']['epoch']))
