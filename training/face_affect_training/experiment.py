@@ -100,12 +100,14 @@ class Distillation:
 
     teachers: .keras files; their mean opinion counts. They must take the same input as the
     student, or of another size (then views are resized). weight: share of the teachers' opinion in
-    the target. temperature: softens it.
+    the target. temperature: softens it. mirror: ask about the mirror image, too, and take the
+    mean: what a flip at inference would gain, without its price.
     """
 
     teachers: tuple[str, ...] = ()
     weight: float = 0.5
     temperature: float = 1.0
+    mirror: bool = False
 
 
 @dataclass(frozen=True)
@@ -245,10 +247,11 @@ def load_experiment(path: Path, changes: list[str] | None = None) -> Experiment:
         if not sign:
             raise AffectError(f'--set {change}: write it as section.key=value')
         _set(facts, key.strip().split('.'), _number(yaml.safe_load(value)))
-    return _experiment(facts, str(path))
+    return make_experiment(facts, str(path))
 
 
-def _experiment(facts: dict[str, Any], where: str) -> Experiment:
+def make_experiment(facts: dict[str, Any], where: str) -> Experiment:
+    """Return the experiment of a mapping, see load_experiment. where: its origin, for errors."""
     entries = {each.name for each in dataclasses.fields(Task)}
     if 'tasks' in facts:
         common, tasks = {key: facts[key] for key in facts if key != 'tasks'}, facts['tasks']

@@ -39,6 +39,7 @@ class Teachers:
 
     def __init__(self, distillation: Distillation, experiment: Experiment, task: str) -> None:
         self._weight, self._temperature = distillation.weight, distillation.temperature
+        self._mirror = distillation.mirror
         self._networks = []
         for entry in distillation.teachers:
             path = Path(entry).expanduser()
@@ -53,11 +54,14 @@ class Teachers:
     def blend(self, views: ImageArray, targets: Targets) -> Targets:
         """Return targets moved towards the teachers' opinion of these views, (N, K) float32."""
         opinion = np.zeros_like(targets)
+        sides = (views, views[:, :, ::-1]) if self._mirror else (views,)
         for network, size in self._networks:
-            seen = views if views.shape[1] == size else _resized(views, size)
-            logits = np.asarray(network.predict(seen, batch_size=BATCH, verbose=0), np.float32)
-            powers = np.exp((logits - logits.max(1, keepdims=True)) / self._temperature)
-            opinion += powers / powers.sum(1, keepdims=True) / len(self._networks)
+            for side in sides:
+                seen = side if side.shape[1] == size else _resized(side, size)
+                logits = np.asarray(network.predict(seen, batch_size=BATCH, verbose=0), np.float32)
+                powers = np.exp((logits - logits.max(1, keepdims=True)) / self._temperature)
+                opinion += powers / powers.sum(1, keepdims=True)
+        opinion /= len(self._networks) * len(sides)
         return np.asarray((1.0 - self._weight) * targets + self._weight * opinion, np.float32)
 
 

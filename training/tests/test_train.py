@@ -15,6 +15,7 @@
 """Training: it learns, it resumes exactly, its models agree with their TFLite twins."""
 
 import csv
+from dataclasses import replace
 import json
 import os
 from pathlib import Path
@@ -22,6 +23,8 @@ import subprocess
 import sys
 
 from face_affect_training.__main__ import main
+from face_affect_training.experiment import load_experiment
+from face_affect_training.teachers import Teachers
 import numpy as np
 import pytest
 import yaml
@@ -97,6 +100,17 @@ def test_distillation(experiment: Path, tmp_path: Path) -> None:
                  f'distillation.teachers=[{teacher}/best.keras]', 'distillation.weight=0.7',
                  'distillation.temperature=2', 'training.epochs=2']) == 0
     assert len(log(student)) == 2
+
+    plan = load_experiment(student / 'experiment.yaml')
+    views = np.random.default_rng(3).integers(0, 256, (9, 32, 32, 1), np.uint8)
+    labels = np.eye(7, dtype=np.float32)[np.arange(9) % 7]
+    blends = []
+    for mirror in (False, True):
+        teachers = Teachers(replace(plan.only.distillation, mirror=mirror), plan, plan.task)
+        blends.append([teachers.blend(side, labels) for side in (views, views[:, :, ::-1])])
+    np.testing.assert_allclose(blends[1][0], blends[1][1], atol=1e-6)
+    np.testing.assert_allclose(blends[1][0], (blends[0][0] + blends[0][1]) / 2.0, atol=1e-5)
+    assert np.abs(blends[0][0] - blends[0][1]).max() > 1e-3
 
 
 def test_what_a_run_needs_is_trained_first(experiment: Path, tmp_path: Path,

@@ -21,6 +21,8 @@ import sys
 import time
 from typing import Any
 
+from face_affect_ros.affect.types import AffectError
+from face_affect_training.experiment import Experiment, make_experiment
 from face_affect_training.figures import results
 from face_affect_training.figures.curves import PlainCurve, read_curve
 from face_affect_training.figures.measure import measure
@@ -64,7 +66,7 @@ def _kept(plan: Plan, summary: Path) -> dict[str, dict[str, Any]]:
     facts = results.read(summary.parent, summary.stem, plan.command)
     wanted = {cell.name: cell.changes for cell in plan.cells}
     kept = {}
-    if facts.get('experiment') == plan.base_experiment().as_mapping():
+    if _same(facts.get('experiment'), plan.base_experiment()):
         kept = {cell['name']: cell for cell in facts['cells']
                 if wanted.get(cell['name']) == cell['changes']}
     others = len(facts.get('cells', [])) - len(kept)
@@ -72,6 +74,14 @@ def _kept(plan: Plan, summary: Path) -> dict[str, dict[str, Any]]:
           + (f'; {others} of other experiments will be replaced' if others else ''),
           file=sys.stderr, flush=True)
     return kept
+
+
+def _same(facts: Any, experiment: Experiment) -> bool:
+    """Return whether a summary is of this experiment; entries that it does not name are usual."""
+    try:
+        return make_experiment(facts, 'the summary') == experiment
+    except AffectError:
+        return False
 
 
 def _train(plan: Plan, cell: Cell, own: Path, *, cache: Path,

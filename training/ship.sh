@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# From a finished run to a shipped model with all its figures: training/ship.sh NAME [--saliency PRECISION].
+# Needs runs/NAME, FACE_AFFECT_SHARED and the environment of `. tools/env.sh`; about ten minutes on two cores.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export KERAS_BACKEND=tensorflow
+
+name=$1
+saliency=${3:-float32}
+run=runs/$name
+results=docs/results
+case $name in
+  emotion_*) reader=fer2013_sheets folder=$FACE_AFFECT_SHARED/data/fer2013 train=Training val=PublicTest ;;
+  gender_*) reader=fairface folder=$FACE_AFFECT_SHARED/data/faces_gender train=train val=val ;;
+  *) echo "ship.sh: '$name' is neither emotion_... nor gender_...; run the verbs one by one" >&2; exit 1 ;;
+esac
+file=$results/${name}_$(echo "$reader" | sed 's/fer2013_sheets/publictest/; s/fairface/fairface_val/').json
+
+# The margin and the limits are measured on the exported file, and written into its card.
+face_affect export "$run" --models runs/models --cache runs/cache
+face_affect framing --model "runs/models/$name" --data "$reader" "$folder" "$val" > "$results/${name}_framing.json"
+margin=$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["chosen"])' "$results/${name}_framing.json")
+face_affect export "$run" --models runs/models --cache runs/cache --margin "$margin"
+face_affect limits --model "runs/models/$name" --data "$reader" "$folder" "$val" > "$results/${name}_limits.json"
+face_affect export "$run" --cache runs/cache --margin "$margin" --limits "$results/${name}_limits.json" --saliency "$saliency"
+face_affect export "$run" --cache runs/cache --margin "$margin" --limits "$results/${name}_limits.json" \
+    --models runs/models --precision float16 int8
+
+mkdir -p "$results/training" "$results/precisions"
+if [ -f "$run/log.csv" ]; then
+  cp "$run/log.csv" "$results/training/$name.csv"
+fi
+face_affect evaluate --model "models/$name" --data "$reader" "$folder" "$val" > "$file"
+face_affect evaluate --model "models/$name" --data "$reader" "$folder" "$train" > "$results/${name}_train.json"
+for precision in float16 int8; do
+  face_affect evaluate --model "runs/models/${name}_$precision" --data "$reader" "$folder" "$val" \
+      > "$results/precisions/${name}_$precision.json"
+done
+face_affect bias-report --model "models/$name" --data "$reader" "$folder" "$val" --out "$results"
+face_affect figures page
