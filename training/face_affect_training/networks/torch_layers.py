@@ -44,9 +44,14 @@ class Convolution(_Shaped, layers.Conv2D):
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Return (N, H', W', F) for (N, H, W, C)."""
-        picture, padding = _padded(_first(inputs), self.kernel_size, self.strides, self.padding)
+        picture, strides = _first(inputs), self.strides
+        if self.kernel_size == (1, 1):
+            # the pixels it skips need not be seen, and the gradient of PyTorch 2.13's own stride
+            # writes past its memory on a CPU
+            picture, strides = picture[:, :, ::strides[0], ::strides[1]], (1, 1)
+        picture, padding = _padded(picture, self.kernel_size, strides, self.padding)
         weights = ops.convert_to_tensor(kernel).to(picture.dtype).permute(3, 2, 0, 1)
-        return _last(functional.conv2d(picture, weights, stride=self.strides, padding=padding))
+        return _last(functional.conv2d(picture, weights, stride=strides, padding=padding))
 
 
 class Depthwise(_Shaped, layers.DepthwiseConv2D):
