@@ -38,9 +38,15 @@ BY_PIP = {'ai_edge_litert': 'ai-edge-litert', 'rosbags': 'rosbags'}
 INSTEAD = {'tflite_runtime', 'tensorflow'}
 #: What a parameter asks for, and the node says where it is missing.
 OPTIONAL = {'hri_msgs'}
-#: Type hashes of messages of other packages, built from the original packages: vision_msgs 4.1.1,
-#: hri_msgs 2.0.0, tf2_msgs of ROS Jazzy.
+#: Type hashes of the interfaces of other packages, built from the original packages:
+#: composition_interfaces 2.0.2, vision_msgs 4.1.1, hri_msgs 2.0.0, tf2_msgs 0.36.4.
 HASHES = {
+    'composition_interfaces/srv/ListNodes':
+        'RIHS01_13f30d73a74c844ee4bacf78f3680f08777cad137f10fbd6a648544cc7b59d2a',
+    'composition_interfaces/srv/LoadNode':
+        'RIHS01_2e521ef6066fba6d7fc3a3b175d486709f01b4d738d9a59188858546fc8e5acd',
+    'composition_interfaces/srv/UnloadNode':
+        'RIHS01_dce562f83adc735ddcfe9dfb927b89293d4dd0fe2b8fc91e772fb83e970a43b0',
     'vision_msgs/msg/Detection2DArray':
         'RIHS01_214274120007f4a683866481336b70310268cfa107aebe9d594a6acf75bda968',
     'vision_msgs/msg/VisionInfo':
@@ -176,10 +182,10 @@ def test_the_environment_can_be_entered_by_a_strict_shell(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize('name', HASHES)
 def test_the_underlay_has_the_wire_format_of_the_original(name: str) -> None:
-    package, _, message = name.split('/')
+    package, kind, file = name.split('/')
     pytest.importorskip(package, reason=f'{package} is not installed')
     prefixes = [Path(prefix) for prefix in os.environ['AMENT_PREFIX_PATH'].split(os.pathsep)]
-    names = [prefix / 'share' / package / 'msg' / f'{message}.json' for prefix in prefixes]
+    names = [prefix / 'share' / package / kind / f'{file}.json' for prefix in prefixes]
     description = json.loads(next(path for path in names if path.is_file()).read_text())
     hashes = {entry['type_name']: entry['hash_string'] for entry in description['type_hashes']}
     assert hashes[name] == HASHES[name]
