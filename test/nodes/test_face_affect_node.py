@@ -31,6 +31,7 @@ from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
 from face_affect_ros.nodes.image_conversion import to_compressed, to_message  # noqa: E402
 from face_affect_ros.nodes.lifecycle_client import bring_up  # noqa: E402
 from face_affect_ros.nodes.messages import from_message  # noqa: E402
+import rclpy  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
@@ -263,10 +264,17 @@ def test_images_of_another_type_or_transport_are_named(bench: Bench) -> None:
     node = bench.start(stale_timeout=0.1)
     assert bench.status(DiagnosticStatus.WARN, "nobody publishes there, but on '/image/compressed'"
                         ': set image_transport to compressed')
-    bench.ros.node.create_publisher(CompressedImage, 'image', qos.results())
-    assert bench.status(DiagnosticStatus.WARN, 'its publishers send '
-                        'sensor_msgs/msg/CompressedImage, not sensor_msgs/msg/Image')
-    assert node.health.counts()['received'] == 0
+    context = rclpy.Context()   # one participant has one type a topic
+    rclpy.init(context=context, args=[])
+    try:
+        other = rclpy.create_node('other', context=context)
+        other.create_publisher(CompressedImage, 'image', qos.results())
+        assert bench.status(DiagnosticStatus.WARN, 'its publishers send '
+                            'sensor_msgs/msg/CompressedImage, not sensor_msgs/msg/Image')
+        assert node.health.counts()['received'] == 0
+        other.destroy_node()
+    finally:
+        rclpy.shutdown(context=context, uninstall_handlers=False)
 
 
 def test_a_mismatch_of_another_quality_is_reported_by_its_parameter(bench: Bench) -> None:
