@@ -95,6 +95,14 @@ def installed_prefix() -> Path:
     pytest.skip('no colcon build of face_affect_ros is sourced: . tools/env.sh')
 
 
+def test_no_two_tests_have_the_same_file_name() -> None:
+    """The pytest plugin of launch_testing, which ROS brings, imports each by its name alone."""
+    names = [path.name for top in ('test', 'training/tests')
+             for path in (ROOT / top).rglob('test_*.py')]
+    assert len(names) > 50
+    assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
 def test_all_say_the_same_version() -> None:
     manifests = [ROOT / 'package.xml', ROOT / 'face_affect_msgs' / 'package.xml']
     versions = {path.parent.name: ET.parse(path).findtext('version') for path in manifests}

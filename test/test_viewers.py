@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The configurations of rviz2 and of Foxglove name topics that the node has, by the right types."""
+"""The configurations of rviz2 and of Foxglove name topics of the node, by the right types."""
 
 from collections.abc import Iterator
 import json
@@ -57,7 +57,7 @@ def leaves(layout: Any) -> Iterator[str]:
         yield layout
     else:
         assert layout['direction'] in ('row', 'column')
-        assert 0 < layout['splitPercentage'] < 100
+        assert 0 < layout.get('splitPercentage', 50) < 100
         yield from leaves(layout['first'])
         yield from leaves(layout['second'])
 
