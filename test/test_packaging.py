@@ -26,6 +26,7 @@ import xml.etree.ElementTree as ET
 import face_affect_ros
 from packaging.requirements import Requirement
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = sorted((ROOT / 'requirements').glob('*.txt'))
@@ -109,6 +110,13 @@ def test_all_say_the_same_version() -> None:
     setup = re.search(r"version='([\d.]+)'", (ROOT / 'setup.py').read_text())
     assert setup is not None
     assert {*versions.values(), setup[1]} == {face_affect_ros.__version__}
+
+
+def test_rosdoc2_finds_the_pages() -> None:
+    configuration = ET.parse(ROOT / 'package.xml').findtext('export/rosdoc2')
+    _, settings = yaml.safe_load_all((ROOT / str(configuration)).read_text())
+    pages = ROOT / settings['builders'][0]['sphinx']['user_doc_dir']
+    assert (pages / 'nodes' / 'face_affect.md').is_file()
 
 
 @pytest.mark.parametrize('folder', ['face_affect_ros', 'launch'])
