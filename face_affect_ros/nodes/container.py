@@ -30,7 +30,7 @@ from typing import Any
 from composition_interfaces.srv import ListNodes, LoadNode, UnloadNode
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes.main import run
-from face_affect_ros.nodes.node_thread import NodeThread
+from face_affect_ros.nodes.node_thread import close, NodeThread
 from face_affect_ros.nodes.spec import declare, refuse_unknown, Spec
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.logging import LoggingSeverity, set_logger_level
@@ -100,7 +100,7 @@ class Container(Node):
         for number in list(self._nodes):
             loaded = self._nodes.pop(number)
             self._let_go(loaded)
-            _destroy(loaded.node)
+            loaded.node.destroy_node()
 
     def _load(self, request: Any, response: Any) -> Any:
         try:
@@ -130,9 +130,10 @@ class Container(Node):
             response.error_message = f'there is no node {request.unique_id}; there are: {known}'
             return response
         self._let_go(loaded)
-        # In a task: only then has an events executor let go of it.
+        # In a task: by then what follows from its end is done, such as results of its actions,
+        # and an events executor has let go of it.
         assert self.executor is not None
-        self.executor.create_task(_destroy, loaded.node)
+        self.executor.create_task(loaded.node.destroy_node)
         response.success = True
         self.get_logger().info(f'unloaded {loaded.name}')
         return response
@@ -168,7 +169,8 @@ class Container(Node):
             if request.log_level:
                 set_logger_level(node.get_logger().name, LoggingSeverity(request.log_level))
         except Exception:
-            _destroy(node)
+            close(node)
+            node.destroy_node()
             raise
         return node
 
@@ -203,13 +205,10 @@ class Container(Node):
     def _let_go(self, loaded: Loaded) -> None:
         if loaded.thread is not None:
             loaded.thread.stop()
-        elif self.executor is not None:
+            return
+        close(loaded.node)
+        if self.executor is not None:
             self.executor.remove_node(loaded.node)
-
-
-def _destroy(node: Node) -> None:
-    getattr(node, 'close', lambda: None)()
-    node.destroy_node()
 
 
 def _throw(error: BaseException) -> None:

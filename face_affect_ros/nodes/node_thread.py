@@ -20,6 +20,9 @@ import threading
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
+#: Tasks one after the other that follow from the end of an action's goal, and one to spare.
+STEPS = 3
+
 
 class NodeThread:
     """
@@ -40,12 +43,20 @@ class NodeThread:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let the callback in hand end, then the thread."""
-        self._stopping = True
-        self._executor.create_task(lambda: None)   # wakes it
+        """Close the node in its thread, let the callbacks that follow from that end, then it."""
+        self._executor.create_task(self._close)
         self._thread.join()
         self._executor.remove_node(self._node)
         self._executor.shutdown()
+
+    def _close(self) -> None:
+        close(self._node)
+        self._stop(after=STEPS)
+
+    def _stop(self, after: int) -> None:
+        if after:
+            self._executor.create_task(self._stop, after - 1)
+        self._stopping = not after
 
     def _run(self) -> None:
         try:
@@ -55,3 +66,8 @@ class NodeThread:
             pass
         except BaseException as error:   # SystemExit too: a node may end the process
             self._failed(error)
+
+
+def close(node: Node) -> None:
+    """End what a node does beside its callbacks, where it has a method for that."""
+    getattr(node, 'close', lambda: None)()

@@ -26,7 +26,9 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 pytest.importorskip('composition_interfaces', reason='composition_interfaces is not installed')
 
-from composition_interfaces.srv import ListNodes, LoadNode, UnloadNode  # noqa: E402, I100
+from action_msgs.msg import GoalStatus  # noqa: E402, I100
+from composition_interfaces.srv import ListNodes, LoadNode, UnloadNode  # noqa: E402
+from face_affect_msgs.action import Observe  # noqa: E402
 from face_affect_msgs.msg import FaceAffectArray  # noqa: E402
 from face_affect_ros.affect.types import AffectError  # noqa: E402
 from face_affect_ros.nodes import container as module  # noqa: E402
@@ -35,6 +37,7 @@ from face_affect_ros.nodes.container import Container, find_plugin  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
 import rclpy  # noqa: E402
+from rclpy.action import ActionClient  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
@@ -198,38 +201,54 @@ def test_bad_parameters_of_a_node_are_said(bench: Bench) -> None:
                       lambda: 'face_affect' not in bench.ros.node.get_node_names())
 
 
-def test_player_and_lifecycle_node_share_a_process(ros: Any) -> None:
+@pytest.fixture(params=['single_threaded', 'multi_threaded', 'events'])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Return each of the executors that this rclpy has."""
+    if request.param == 'events':
+        pytest.importorskip('rclpy.experimental', reason='this rclpy has no events executor')
+    return str(request.param)
+
+
+def test_player_and_lifecycle_node_share_a_process(ros: Any, kind: str) -> None:
     """As `ros2 component load` and `ros2 lifecycle set` would do it, with a real process."""
     faces: list[FaceAffectArray] = []
     ros.node.create_subscription(FaceAffectArray, '/face_affect/faces', faces.append,
                                  qos.results())
-    load = ros.node.create_client(LoadNode, '/face_affect_container/_container/load_node')
-    change = ros.node.create_client(ChangeState, '/face_affect/change_state')
+    clients = {service: ros.node.create_client(service, name) for service, name in (
+        (LoadNode, '/face_affect_container/_container/load_node'),
+        (UnloadNode, '/face_affect_container/_container/unload_node'),
+        (ChangeState, '/face_affect/change_state'))}
+    action = ActionClient(ros.node, Observe, '/face_affect/observe')
 
-    def ask(client: Any, request: Any) -> Any:
-        assert spin_until(ros.executor, client.service_is_ready)
-        future = client.call_async(request)
-        assert spin_until(ros.executor, future.done)
-        return future.result()
+    def until(condition: Callable[[], Any]) -> None:
+        assert spin_until(ros.executor, lambda: bool(condition())), process.output()
 
-    with running_node('face_affect_ros.nodes.container') as process:
+    def ask(service: Any, **fields: Any) -> None:
+        until(clients[service].service_is_ready)
+        future = clients[service].call_async(service.Request(**fields))
+        until(future.done)
+        assert future.result().success, future.result()
+
+    with running_node('face_affect_ros.nodes.container', executor=kind) as process:
         for plugin, rules in (('CameraPlayer', ['image_raw:=image']), ('FaceAffectNode', [])):
-            answer = ask(load, LoadNode.Request(
-                package_name='face_affect_ros', plugin_name=f'face_affect_ros::{plugin}',
-                remap_rules=rules))
-            assert answer.success, answer.error_message
+            ask(LoadNode, package_name='face_affect_ros', remap_rules=rules,
+                plugin_name=f'face_affect_ros::{plugin}')
         for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
-            assert ask(change, ChangeState.Request(
-                transition=Transition(id=transition))).success
-        assert spin_until(ros.executor, lambda: bool(faces and faces[-1].faces))
+            ask(ChangeState, transition=Transition(id=transition))
+        until(lambda: faces and faces[-1].faces)
+        # a goal in hand is aborted when the node is unloaded, and its client hears of it
+        until(action.server_is_ready)
+        sent = action.send_goal_async(Observe.Goal(images=100_000))
+        until(sent.done)
+        result = sent.result().get_result_async()
+        ask(UnloadNode, unique_id=2)
+        until(result.done)
+        assert result.result().status == GoalStatus.STATUS_ABORTED
         assert process.stop() == 0, process.output()
         assert 'Traceback' not in process.output()
 
 
-@pytest.mark.parametrize('kind', ['single_threaded', 'multi_threaded', 'events'])
 def test_nodes_come_and_go_while_others_work(kind: str, ros: Any) -> None:
-    if kind == 'events':
-        pytest.importorskip('rclpy.experimental', reason='this rclpy has no events executor')
     images: list[Image] = []
     ros.node.create_subscription(Image, 'image_raw', images.append, qos.newest_image())
     clients = {kind: ros.node.create_client(kind, f'/face_affect_container/_container/{name}')
