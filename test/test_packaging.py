@@ -26,6 +26,7 @@ import xml.etree.ElementTree as ET
 import face_affect_ros
 from packaging.requirements import Requirement
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = sorted((ROOT / 'requirements').glob('*.txt'))
@@ -38,9 +39,15 @@ BY_PIP = {'ai_edge_litert': 'ai-edge-litert', 'rosbags': 'rosbags'}
 INSTEAD = {'tflite_runtime', 'tensorflow'}
 #: What a parameter asks for, and the node says where it is missing.
 OPTIONAL = {'hri_msgs'}
-#: Type hashes of messages of other packages, built from the original packages: vision_msgs 4.1.1,
-#: hri_msgs 2.0.0, tf2_msgs of ROS Jazzy.
+#: Type hashes of the interfaces of other packages, built from the original packages:
+#: composition_interfaces 2.0.2, vision_msgs 4.1.1, hri_msgs 2.0.0, tf2_msgs 0.36.4.
 HASHES = {
+    'composition_interfaces/srv/ListNodes':
+        'RIHS01_13f30d73a74c844ee4bacf78f3680f08777cad137f10fbd6a648544cc7b59d2a',
+    'composition_interfaces/srv/LoadNode':
+        'RIHS01_2e521ef6066fba6d7fc3a3b175d486709f01b4d738d9a59188858546fc8e5acd',
+    'composition_interfaces/srv/UnloadNode':
+        'RIHS01_dce562f83adc735ddcfe9dfb927b89293d4dd0fe2b8fc91e772fb83e970a43b0',
     'vision_msgs/msg/Detection2DArray':
         'RIHS01_214274120007f4a683866481336b70310268cfa107aebe9d594a6acf75bda968',
     'vision_msgs/msg/VisionInfo':
@@ -89,12 +96,27 @@ def installed_prefix() -> Path:
     pytest.skip('no colcon build of face_affect_ros is sourced: . tools/env.sh')
 
 
+def test_no_two_tests_have_the_same_file_name() -> None:
+    """The pytest plugin of launch_testing, which ROS brings, imports each by its name alone."""
+    names = [path.name for top in ('test', 'training/tests')
+             for path in (ROOT / top).rglob('test_*.py')]
+    assert len(names) > 50
+    assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
 def test_all_say_the_same_version() -> None:
     manifests = [ROOT / 'package.xml', ROOT / 'face_affect_msgs' / 'package.xml']
     versions = {path.parent.name: ET.parse(path).findtext('version') for path in manifests}
     setup = re.search(r"version='([\d.]+)'", (ROOT / 'setup.py').read_text())
     assert setup is not None
     assert {*versions.values(), setup[1]} == {face_affect_ros.__version__}
+
+
+def test_rosdoc2_finds_the_pages() -> None:
+    configuration = ET.parse(ROOT / 'package.xml').findtext('export/rosdoc2')
+    _, settings = yaml.safe_load_all((ROOT / str(configuration)).read_text())
+    pages = ROOT / settings['builders'][0]['sphinx']['user_doc_dir']
+    assert (pages / 'nodes' / 'face_affect.md').is_file()
 
 
 @pytest.mark.parametrize('folder', ['face_affect_ros', 'launch'])
@@ -176,10 +198,10 @@ def test_the_environment_can_be_entered_by_a_strict_shell(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize('name', HASHES)
 def test_the_underlay_has_the_wire_format_of_the_original(name: str) -> None:
-    package, _, message = name.split('/')
+    package, kind, file = name.split('/')
     pytest.importorskip(package, reason=f'{package} is not installed')
     prefixes = [Path(prefix) for prefix in os.environ['AMENT_PREFIX_PATH'].split(os.pathsep)]
-    names = [prefix / 'share' / package / 'msg' / f'{message}.json' for prefix in prefixes]
+    names = [prefix / 'share' / package / kind / f'{file}.json' for prefix in prefixes]
     description = json.loads(next(path for path in names if path.is_file()).read_text())
     hashes = {entry['type_name']: entry['hash_string'] for entry in description['type_hashes']}
     assert hashes[name] == HASHES[name]

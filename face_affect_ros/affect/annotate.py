@@ -16,7 +16,10 @@
 
 from collections.abc import Iterable
 import colorsys
+from dataclasses import dataclass
+import math
 import re
+from typing import TypeAlias
 import zlib
 
 import cv2
@@ -24,6 +27,8 @@ from face_affect_ros.affect.boxes import whole_pixels
 from face_affect_ros.affect.types import Face, ImageArray, LABELS, UNKNOWN, UNSURE
 import numpy as np
 
+#: Left, top, width and height in pixels.
+Box: TypeAlias = tuple[int, int, int, int]
 GOLDEN_RATIO = 0.618034
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 #: Height of the text as a share of the face's width, so that neighbours have room, and its
@@ -45,14 +50,19 @@ def colour_of(track: str) -> tuple[int, int, int]:
 
 def caption(face: Face, tasks: Iterable[str] = tuple(LABELS)) -> list[str]:
     """Return the lines of text of a face: what each task says of it, and its id."""
-    lines = []
+    lines: list[str] = []
     for task in tasks:
         estimate = face.estimates.get(task)
-        if estimate is not None:
-            judged = estimate.label != UNKNOWN or estimate.reason in ('', UNSURE)
-            label = '?' if estimate.label == UNKNOWN else estimate.label
-            lines.append(f'{label} {estimate.confidence:.0%}' if judged
-                         else estimate.reason.replace('_', ' '))
+        if estimate is None:
+            continue
+        if estimate.label != UNKNOWN:
+            line = f'{estimate.label} {estimate.confidence:.0%}'
+        elif estimate.reason in ('', UNSURE):
+            line = f'{task}? {estimate.confidence:.0%}'
+        else:   # once where it is true of all tasks
+            line = estimate.reason.replace('_', ' ')
+        if line not in lines:
+            lines.append(line)
     return [*lines, face.id]
 
 
@@ -61,7 +71,7 @@ def annotate(image: ImageArray, faces: list[Face]) -> ImageArray:
     canvas: ImageArray = np.array(
         cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image, np.uint8)
     thickness = max(1, round(canvas.shape[0] / 300))
-    # The nearest faces last, so that theirs is the text on top.
+    # The nearest faces last, so that theirs is on top.
     faces = sorted(faces, key=lambda face: float(face.box[2]))
     for face in faces:
         colour = colour_of(face.id)
@@ -73,28 +83,72 @@ def annotate(image: ImageArray, faces: list[Face]) -> ImageArray:
                 centre = (round(float(point[0])), round(float(point[1])))
                 radius = max(1, min(thickness + 1, width // 25))
                 cv2.circle(canvas, centre, radius, colour, -1, cv2.LINE_AA)
-    for face in faces:
-        _write(canvas, caption(face), face)
+    taken = [whole_pixels(face.box) for face in faces]
+    plates = []
+    for face in reversed(faces):   # the nearest chooses first
+        plate = Plate.of(face, canvas.shape)
+        place = plate.place(taken, canvas.shape)
+        taken.append(place)
+        plates.append((plate, place, face))
+    for plate, place, face in reversed(plates):
+        plate.write(canvas, place, colour_of(face.id))
     return canvas
 
 
-def _write(canvas: ImageArray, lines: list[str], face: Face) -> None:
-    """Write lines on a dark plate under the box, or above it where there is no room."""
-    x, y, width, box_height = whole_pixels(face.box)
-    bounds = np.array(TEXT_PER_IMAGE) * canvas.shape[0]
-    height = max(MIN_TEXT_HEIGHT, float(np.clip(TEXT_PER_FACE * width, *bounds)))
-    scale, thickness = height / FONT_HEIGHT, max(1, round(height / 10))
-    pad = round(height * 0.4)
-    step = round(height) + pad
-    plate_width = max(cv2.getTextSize(line, FONT, scale, thickness)[0][0] for line in lines)
-    plate_width, plate_height = plate_width + 2 * pad, step * len(lines) + pad
-    top = y + box_height + pad
-    if top + plate_height > canvas.shape[0] and y - pad - plate_height >= 0:
-        top = y - pad - plate_height
-    top = max(0, min(top, canvas.shape[0] - plate_height))
-    left = max(0, min(x + (width - plate_width) // 2, canvas.shape[1] - plate_width))
-    plate = canvas[top:top + plate_height, left:left + plate_width]
-    plate[:] = plate // 4
-    for number, line in enumerate(lines, start=1):
-        cv2.putText(canvas, line, (left + pad, top + number * step), FONT, scale,
-                    colour_of(face.id), thickness, cv2.LINE_AA)
+@dataclass(frozen=True)
+class Plate:
+    """
+    The text of a face, to be written on a dark plate beside it.
+
+    box: of the face. height: of capital letters; pad, step: around and from line to line. All in
+    pixels. scale, thickness: of the font. width: of the plate.
+    """
+
+    lines: list[str]
+    box: Box
+    height: float
+    scale: float
+    thickness: int
+    pad: int
+    step: int
+    width: int
+
+    @classmethod
+    def of(cls, face: Face, shape: tuple[int, ...]) -> 'Plate':
+        """Return a face's plate in an image of this shape."""
+        lines, box = caption(face), whole_pixels(face.box)
+        bounds = np.array(TEXT_PER_IMAGE) * shape[0]
+        height = max(MIN_TEXT_HEIGHT, float(np.clip(TEXT_PER_FACE * box[2], *bounds)))
+        scale, thickness = height / FONT_HEIGHT, max(1, round(height / 10))
+        pad = round(height * 0.4)
+        width = max(cv2.getTextSize(line, FONT, scale, thickness)[0][0] for line in lines)
+        return cls(lines, box, height, scale, thickness, pad, round(height) + pad,
+                   width + 2 * pad)
+
+    def place(self, taken: Iterable[Box], shape: tuple[int, ...]) -> Box:
+        """Return the place below, above or beside the face that hides least of what is taken."""
+        x, y, width, height = self.box
+        tall = self.step * len(self.lines) + self.pad
+        middle = x + (width - self.width) // 2
+        corners = [(middle, y + height + self.pad), (middle, y - self.pad - tall),
+                   (x + width + self.pad, y), (x - self.pad - self.width, y)]
+        places = [(max(0, min(left, shape[1] - self.width)), max(0, min(top, shape[0] - tall)),
+                   self.width, tall) for left, top in corners]
+        taken = list(taken)
+        return min(places, key=lambda place: sum(_overlap(place, other) for other in taken))
+
+    def write(self, canvas: ImageArray, place: Box, colour: tuple[int, int, int]) -> None:
+        """Write the text."""
+        left, top, width, height = place
+        plate = canvas[top:top + height, left:left + width]
+        plate[:] = plate // 4
+        for number, line in enumerate(self.lines, start=1):
+            cv2.putText(canvas, line, (left + self.pad, top + number * self.step), FONT,
+                        self.scale, colour, self.thickness, cv2.LINE_AA)
+
+
+def _overlap(one: Box, other: Box) -> int:
+    """Return the area that two boxes share."""
+    sides = (min(one[axis] + one[axis + 2], other[axis] + other[axis + 2])
+             - max(one[axis], other[axis]) for axis in (0, 1))
+    return math.prod(max(0, side) for side in sides)

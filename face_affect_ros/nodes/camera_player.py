@@ -101,13 +101,18 @@ class CameraPlayer(Node):
         self._timer = None
         ready = None
         if self._media.live:
-            ready = self.create_guard_condition(self._tick).trigger
+            ready = self._tick_soon
         else:  # at the pace of the wall clock, whatever a simulation does
             self._timer = self.create_timer(
                 1.0 / self._rate(self._value('rate')), self._tick,
                 clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._playback = Playback(self._media, prepare=self._prepare, ready=ready,
                                   loop=lambda: bool(self._value('loop')))
+
+    def _tick_soon(self) -> None:
+        """Publish in the executor; from any thread. Events executors know no guard conditions."""
+        if self.executor is not None:
+            self.executor.create_task(self._tick)
 
     def _tick(self) -> None:
         try:

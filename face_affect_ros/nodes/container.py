@@ -23,22 +23,25 @@ rclpy's Node, all of them optional, and returns a node.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+import gc
 from importlib.metadata import entry_points
 from typing import Any
 
 from composition_interfaces.srv import ListNodes, LoadNode, UnloadNode
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes.main import run
+from face_affect_ros.nodes.node_thread import close, NodeThread
 from face_affect_ros.nodes.spec import declare, refuse_unknown, Spec
-from rclpy.executors import Executor, MultiThreadedExecutor, SingleThreadedExecutor
+from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.logging import LoggingSeverity, set_logger_level
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 GROUP = 'rclpy_components'
 PARAMETERS = {
-    'executor': Spec('single_threaded', 'What runs the callbacks of all nodes. events: from '
-                     'Kilted on, the quickest.',
+    'executor': Spec('single_threaded', 'What runs the callbacks. single_threaded: one thread for '
+                     'all nodes. multi_threaded: a thread for each. events: one for all, where '
+                     'rclpy has an events executor.',
                      choices=('single_threaded', 'multi_threaded', 'events')),
 }
 #: Extra arguments of a request that are keyword arguments of rclpy's Node.
@@ -53,14 +56,20 @@ WITHOUT_EFFECT = ('use_intra_process_comms',)
 
 @dataclass(frozen=True)
 class Loaded:
-    """A node in the container."""
+    """A node in the container; thread: its own, where it has one."""
 
     name: str
     node: Node
+    thread: NodeThread | None
 
 
 class Container(Node):
-    """Loads, unloads and lists nodes that share its executor."""
+    """
+    Loads, unloads and lists nodes.
+
+    They share its executor, or have a thread each. rclpy's MultiThreadedExecutor is not used: it
+    ends with InvalidHandle where a node is destroyed while it waits.
+    """
 
     def __init__(self, node_name: str = 'face_affect_container', **kwargs: Any) -> None:
         """Offer the services; AffectError for a parameter that cannot be."""
@@ -76,10 +85,7 @@ class Container(Node):
 
     def make_executor(self) -> Executor:
         """Return the executor that the parameter names; AffectError where rclpy has none."""
-        kind = self.get_parameter('executor').value
-        if kind == 'multi_threaded':
-            return MultiThreadedExecutor(context=self.context)
-        if kind == 'single_threaded':
+        if self.get_parameter('executor').value != 'events':
             return SingleThreadedExecutor(context=self.context)
         try:
             from rclpy.experimental import EventsExecutor
@@ -92,7 +98,9 @@ class Container(Node):
     def close(self) -> None:
         """End all nodes."""
         for number in list(self._nodes):
-            self._end(self._nodes.pop(number).node)
+            loaded = self._nodes.pop(number)
+            self._let_go(loaded)
+            loaded.node.destroy_node()
 
     def _load(self, request: Any, response: Any) -> Any:
         try:
@@ -102,12 +110,14 @@ class Container(Node):
                 f'{request.plugin_name} failed: {type(error).__name__}: {error}')
             response.error_message = reason
             self.get_logger().error(f'not loaded: {reason}')
+            node = None
+        if node is None:
+            # A node that has failed half made is in reference cycles, and its name in the graph.
+            gc.collect()
             return response
         self._last_id += 1
         name = node.get_fully_qualified_name()
-        self._nodes[self._last_id] = Loaded(name, node)
-        assert self.executor is not None
-        self.executor.add_node(node)
+        self._nodes[self._last_id] = Loaded(name, node, self._spin(node))
         response.success, response.full_node_name = True, name
         response.unique_id = self._last_id
         self.get_logger().info(f'loaded {request.plugin_name} as {name}, number {self._last_id}')
@@ -119,7 +129,11 @@ class Container(Node):
             known = ', '.join(map(str, self._nodes)) or 'none'
             response.error_message = f'there is no node {request.unique_id}; there are: {known}'
             return response
-        self._end(loaded.node)
+        self._let_go(loaded)
+        # In a task: by then what follows from its end is done, such as results of its actions,
+        # and an events executor has let go of it.
+        assert self.executor is not None
+        self.executor.create_task(loaded.node.destroy_node)
         response.success = True
         self.get_logger().info(f'unloaded {loaded.name}')
         return response
@@ -155,9 +169,19 @@ class Container(Node):
             if request.log_level:
                 set_logger_level(node.get_logger().name, LoggingSeverity(request.log_level))
         except Exception:
-            self._end(node)
+            close(node)
+            node.destroy_node()
             raise
         return node
+
+    def _spin(self, node: Node) -> NodeThread | None:
+        """Let a node work; return its thread, where it has one of its own."""
+        executor = self.executor
+        assert executor is not None
+        if self.get_parameter('executor').value == 'multi_threaded':
+            return NodeThread(node, failed=lambda error: executor.create_task(_throw, error))
+        executor.add_node(node)
+        return None
 
     def _check_free(self, name: str) -> None:
         taken = {self.get_fully_qualified_name(),
@@ -178,11 +202,17 @@ class Container(Node):
                     f"ones: {', '.join((*NODE_ARGUMENTS, *ALIASES, *WITHOUT_EFFECT))}")
         return found
 
-    def _end(self, node: Node) -> None:
+    def _let_go(self, loaded: Loaded) -> None:
+        if loaded.thread is not None:
+            loaded.thread.stop()
+            return
+        close(loaded.node)
         if self.executor is not None:
-            self.executor.remove_node(node)
-        getattr(node, 'close', lambda: None)()
-        node.destroy_node()
+            self.executor.remove_node(loaded.node)
+
+
+def _throw(error: BaseException) -> None:
+    raise error
 
 
 def find_plugin(package: str, plugin: str) -> Any:

@@ -251,8 +251,8 @@ class FaceAffectNode(LifecycleNode):
         silent = min(self.health.silent_for(now), now - self._activated_at)
         if silent < timeout:
             return ''
-        return (f"no image on '{self._input.topic}' for {np.floor(silent):.0f} s, "
-                f'{self._input.publishers()} publishers')
+        return (f"no image on '{self._input.topic}' for {np.floor(silent):.0f} s: "
+                f'{self._input.why_silent()}')
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -55,20 +55,30 @@ class ImageInput:
         self._health = health
         compressed = transport == 'compressed'
         base = node.resolve_topic_name('image')
-        self.topic = f'{base}/compressed' if compressed else base
+        topics = {'raw': base, 'compressed': f'{base}/compressed'}
+        self.topic = topics.pop(transport)
+        [(self._other_transport, self._other_topic)] = topics.items()
         self.to_array: Callable[[Any], ImageArray] = decode_compressed if compressed else to_array
         self.camera: Camera | None = None
         self._infos = node.create_subscription(CameraInfo, 'camera_info', self._take_info,
                                                qos.newest_image())
+        self._type = f"sensor_msgs/msg/{'CompressedImage' if compressed else 'Image'}"
         self._subscription = node.create_subscription(
             CompressedImage if compressed else Image, self.topic, take, profile,
             qos_overriding_options=qos.overridable(),
             event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._incompatible,
                                                        message_lost=self._lost))
 
-    def publishers(self) -> int:
-        """Return how many publishers the topic has."""
-        return int(self._node.count_publishers(self.topic))
+    def why_silent(self) -> str:
+        """Return what may explain that no image comes: who publishes, and what, and where."""
+        kinds = [info.topic_type for info in self._node.get_publishers_info_by_topic(self.topic)]
+        foreign = sorted(set(kinds) - {self._type})
+        if foreign:
+            return f"its publishers send {', '.join(foreign)}, not {self._type}"
+        if not kinds and self._node.count_publishers(self._other_topic):
+            return (f"nobody publishes there, but on '{self._other_topic}': set image_transport "
+                    f'to {self._other_transport}')
+        return f'{len(kinds)} publishers'
 
     def close(self) -> None:
         """Unsubscribe."""
@@ -80,8 +90,11 @@ class ImageInput:
         self.camera = camera_of(message)
 
     def _incompatible(self, event: Any) -> None:
+        policy = event.last_policy_kind.name.rpartition('_')[2]
+        remedy = ('set image_reliability to best_effort' if policy == 'RELIABILITY' else
+                  f'see qos_overrides.{self.topic}.subscription.{policy.lower()}')
         text = (f"a publisher of '{self.topic}' offers a quality of service that does not match "
-                f'({event.last_policy_kind.name}); set image_reliability to best_effort')
+                f'({policy}); {remedy}')
         self._node.get_logger().error(text)
         self._health.warn('qos', text)
 

@@ -23,8 +23,11 @@ import rclpy
 from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.task import Future
 
 NodeT = TypeVar('NodeT', bound=Node)
+#: Seconds after which an events executor looks whether the process has been told to end.
+SPIN_PERIOD = 0.5
 
 
 def run(make_node: Callable[[], NodeT], argv: Sequence[str] | None = None, *,
@@ -48,7 +51,7 @@ def run(make_node: Callable[[], NodeT], argv: Sequence[str] | None = None, *,
         node = make_node()
         executor = make_executor(node) if make_executor else SingleThreadedExecutor()
         executor.add_node(node)
-        executor.spin()
+        _spin(executor)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except SystemExit as stop:
@@ -65,6 +68,17 @@ def run(make_node: Callable[[], NodeT], argv: Sequence[str] | None = None, *,
             node.destroy_node()
         rclpy.try_shutdown()
     return 0
+
+
+def _spin(executor: Executor) -> None:
+    if isinstance(executor, Executor):
+        executor.spin()
+        return
+    # The events executor is of no Python class. That of rclpy 7.1.6 (Jazzy) hears nothing, signals
+    # neither, where it spins without a timeout.
+    never: Future = Future()
+    while rclpy.ok():
+        executor.spin_until_future_complete(never, SPIN_PERIOD)
 
 
 def _complain(error: Exception) -> int:

@@ -21,7 +21,7 @@ import json
 from pathlib import Path
 
 import cv2
-from face_affect_ros.affect.annotate import annotate, caption, colour_of
+from face_affect_ros.affect.annotate import annotate, caption, colour_of, Plate
 from face_affect_ros.affect.records import to_record
 from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
 from face_affect_ros.affect.types import AffectError, EMOTIONS, Estimate, Face, UNKNOWN
@@ -143,9 +143,26 @@ def test_the_caption_says_what_is_known() -> None:
     unknown = Estimate(UNKNOWN, 0.52, np.array([0.52, 0.48], np.float32))
     face = one_face()
     face.estimates['gender'] = unknown
-    assert caption(face) == ['happy 75%', '? 52%', 'f0001']
+    assert caption(face) == ['happy 75%', 'gender? 52%', 'f0001']
     face.estimates['gender'] = dataclasses.replace(unknown, reason='too_small')
     assert caption(face) == ['happy 75%', 'too small', 'f0001']
+    face.estimates['emotion'] = face.estimates['gender']
+    assert caption(face) == ['too small', 'f0001']
+
+
+def test_the_text_stays_in_the_image_and_hides_neither_faces_nor_text() -> None:
+    shape = (240, 320, 3)
+    boxes = [(10, 20, 40, 40), (10, 80, 40, 40), (120, 195, 40, 40), (270, 20, 45, 45)]
+    taken: list[tuple[int, ...]] = list(boxes)
+    for number, box in enumerate(boxes):
+        plate = Plate.of(one_face(id=f'f{number}', box=np.array(box, np.float32)), shape)
+        left, top, width, height = place = plate.place(taken, shape)
+        assert left >= 0 and top >= 0 and left + width <= 320 and top + height <= 240
+        for other in taken:
+            apart = [place[axis] >= other[axis] + other[axis + 2]
+                     or other[axis] >= place[axis] + place[axis + 2] for axis in (0, 1)]
+            assert any(apart), (box, place, other)
+        taken.append(place)
 
 
 @pytest.mark.parametrize('box', [(10, 20, 30, 40), (0, 0, 64, 48), (60, 44, 4, 4), (0, 0, 0, 0)])

@@ -16,14 +16,19 @@
 
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
+from pathlib import Path
+import sys
 from typing import Any
 
+from PIL import Image as PillowImage
 import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 pytest.importorskip('composition_interfaces', reason='composition_interfaces is not installed')
 
-from composition_interfaces.srv import ListNodes, LoadNode, UnloadNode  # noqa: E402, I100
+from action_msgs.msg import GoalStatus  # noqa: E402, I100
+from composition_interfaces.srv import ListNodes, LoadNode, UnloadNode  # noqa: E402
+from face_affect_msgs.action import Observe  # noqa: E402
 from face_affect_msgs.msg import FaceAffectArray  # noqa: E402
 from face_affect_ros.affect.types import AffectError  # noqa: E402
 from face_affect_ros.nodes import container as module  # noqa: E402
@@ -32,8 +37,10 @@ from face_affect_ros.nodes.container import Container, find_plugin  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
 import rclpy  # noqa: E402
+from rclpy.action import ActionClient  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
 from support import running_node, spin_until  # noqa: E402
 
 OWN = ('face_affect_ros::BagPlayer', 'face_affect_ros::CameraPlayer',
@@ -135,7 +142,7 @@ def test_load_list_unload(bench: Bench) -> None:
     assert bench.names() == {1: '/plain', 2: '/deep/space/other'}
     closed = Plain.closed
     assert bench.ask(UnloadNode.Request(unique_id=1), UnloadNode).success
-    assert Plain.closed == closed + 1
+    assert spin_until(bench.ros.executor, lambda: Plain.closed == closed + 1)
     assert bench.names() == {2: '/deep/space/other'}
     gone = bench.ask(UnloadNode.Request(unique_id=1), UnloadNode)
     assert not gone.success and gone.error_message == 'there is no node 1; there are: 2'
@@ -189,46 +196,107 @@ def test_bad_parameters_of_a_node_are_said(bench: Bench) -> None:
     answer = bench.load(OWN[2], 'face_affect_ros',
                         parameters=[Parameter('detector', value='magic').to_parameter_msg()])
     assert not answer.success and "'magic' is not one of" in answer.error_message
+    # and the half made node has left the graph
+    assert spin_until(bench.ros.executor,
+                      lambda: 'face_affect' not in bench.ros.node.get_node_names())
 
 
-def test_player_and_lifecycle_node_share_a_process(ros: Any) -> None:
+@pytest.fixture(params=['single_threaded', 'multi_threaded', 'events'])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Return each of the executors that this rclpy has."""
+    if request.param == 'events':
+        pytest.importorskip('rclpy.experimental', reason='this rclpy has no events executor')
+    return str(request.param)
+
+
+def test_player_and_lifecycle_node_share_a_process(ros: Any, kind: str) -> None:
     """As `ros2 component load` and `ros2 lifecycle set` would do it, with a real process."""
     faces: list[FaceAffectArray] = []
     ros.node.create_subscription(FaceAffectArray, '/face_affect/faces', faces.append,
                                  qos.results())
-    load = ros.node.create_client(LoadNode, '/face_affect_container/_container/load_node')
-    change = ros.node.create_client(ChangeState, '/face_affect/change_state')
+    clients = {service: ros.node.create_client(service, name) for service, name in (
+        (LoadNode, '/face_affect_container/_container/load_node'),
+        (UnloadNode, '/face_affect_container/_container/unload_node'),
+        (ChangeState, '/face_affect/change_state'))}
+    action = ActionClient(ros.node, Observe, '/face_affect/observe')
 
-    def ask(client: Any, request: Any) -> Any:
-        assert spin_until(ros.executor, client.service_is_ready)
-        future = client.call_async(request)
-        assert spin_until(ros.executor, future.done)
-        return future.result()
+    def until(condition: Callable[[], Any]) -> None:
+        assert spin_until(ros.executor, lambda: bool(condition())), process.output()
 
-    with running_node('face_affect_ros.nodes.container') as process:
+    def ask(service: Any, **fields: Any) -> None:
+        until(clients[service].service_is_ready)
+        future = clients[service].call_async(service.Request(**fields))
+        until(future.done)
+        assert future.result().success, future.result()
+
+    with running_node('face_affect_ros.nodes.container', executor=kind) as process:
         for plugin, rules in (('CameraPlayer', ['image_raw:=image']), ('FaceAffectNode', [])):
-            answer = ask(load, LoadNode.Request(
-                package_name='face_affect_ros', plugin_name=f'face_affect_ros::{plugin}',
-                remap_rules=rules))
-            assert answer.success, answer.error_message
+            ask(LoadNode, package_name='face_affect_ros', remap_rules=rules,
+                plugin_name=f'face_affect_ros::{plugin}')
         for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
-            assert ask(change, ChangeState.Request(
-                transition=Transition(id=transition))).success
-        assert spin_until(ros.executor, lambda: bool(faces and faces[-1].faces))
+            ask(ChangeState, transition=Transition(id=transition))
+        until(lambda: faces and faces[-1].faces)
+        # a goal in hand is aborted when the node is unloaded, and its client hears of it
+        until(action.server_is_ready)
+        sent = action.send_goal_async(Observe.Goal(images=100_000))
+        until(sent.done)
+        result = sent.result().get_result_async()
+        ask(UnloadNode, unique_id=2)
+        until(result.done)
+        assert result.result().status == GoalStatus.STATUS_ABORTED
         assert process.stop() == 0, process.output()
         assert 'Traceback' not in process.output()
 
 
-@pytest.mark.parametrize('kind', ['single_threaded', 'multi_threaded', 'events'])
-def test_the_executor_is_a_parameter(kind: str, ros: Any, make: Callable[..., Container]) -> None:
-    container = make(Parameter('executor', value=kind))
-    try:
-        executor = container.make_executor()
-    except AffectError as error:
-        assert kind == 'events' and 'has no events executor' in str(error)
-        return
-    assert kind.split('_')[0] in type(executor).__name__.lower()
-    executor.shutdown()
+def test_nodes_come_and_go_while_others_work(kind: str, ros: Any) -> None:
+    images: list[Image] = []
+    ros.node.create_subscription(Image, 'image_raw', images.append, qos.newest_image())
+    clients = {kind: ros.node.create_client(kind, f'/face_affect_container/_container/{name}')
+               for kind, name in ((LoadNode, 'load_node'), (UnloadNode, 'unload_node'))}
+
+    def ask(kind: Any, **fields: Any) -> Any:
+        assert spin_until(ros.executor, clients[kind].service_is_ready), process.output()
+        future = clients[kind].call_async(kind.Request(**fields))
+        assert spin_until(ros.executor, future.done), process.output()
+        assert future.result().success, future.result().error_message
+        return future.result()
+
+    def load(name: str) -> int:
+        return ask(LoadNode, package_name='face_affect_ros', node_name=name,
+                   plugin_name='face_affect_ros::CameraPlayer').unique_id
+
+    with running_node('face_affect_ros.nodes.container', executor=kind) as process:
+        load('stays')
+        for name in ('first', 'second', 'third'):
+            number = load(name)
+            images.clear()
+            assert spin_until(ros.executor, lambda: len(images) > 2), process.output()
+            ask(UnloadNode, unique_id=number)
+        assert process.stop() == 0, process.output()
+        assert 'Traceback' not in process.output()
+
+
+def test_what_a_node_raises_in_its_thread_ends_the_process(ros: Any, tmp_path: Path) -> None:
+    frames = [PillowImage.new('L', (64, 48), shade) for shade in (0, 100, 200)]
+    frames[0].save(tmp_path / 'clip.gif', save_all=True, append_images=frames[1:], duration=100)
+    loads = ros.node.create_client(LoadNode, '/face_affect_container/_container/load_node')
+    with running_node('face_affect_ros.nodes.container', executor='multi_threaded') as process:
+        assert spin_until(ros.executor, loads.service_is_ready), process.output()
+        loads.call_async(LoadNode.Request(
+            package_name='face_affect_ros', plugin_name='face_affect_ros::CameraPlayer',
+            parameters=[Parameter('source', value=f'{tmp_path}/clip.gif').to_parameter_msg(),
+                        Parameter('loop', value=False).to_parameter_msg(),
+                        Parameter('exit_at_end', value=True).to_parameter_msg()]))
+        assert spin_until(ros.executor, lambda: not process.running()), process.output()
+        assert process.wait() == 0
+        assert 'Traceback' not in process.output()
+
+
+def test_an_events_executor_that_is_not_there_is_said(
+        make: Callable[..., Container], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, 'rclpy.experimental', None)
+    with pytest.raises(AffectError, match="'executor': .* has no events executor"):
+        make(Parameter('executor', value='events')).make_executor()
 
 
 @pytest.fixture

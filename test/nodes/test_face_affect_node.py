@@ -31,9 +31,10 @@ from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
 from face_affect_ros.nodes.image_conversion import to_compressed, to_message  # noqa: E402
 from face_affect_ros.nodes.lifecycle_client import bring_up  # noqa: E402
 from face_affect_ros.nodes.messages import from_message  # noqa: E402
+import rclpy  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
-from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
 from support import running_node  # noqa: E402
 
 
@@ -258,6 +259,30 @@ def test_a_silent_camera_is_reported_by_its_topic(bench: Bench, portrait: np.nda
     assert bench.status(DiagnosticStatus.WARN, "no image on '/image'")
 
 
+def test_images_of_another_type_or_transport_are_named(bench: Bench) -> None:
+    bench.ros.node.destroy_publisher(bench.images)
+    node = bench.start(stale_timeout=0.1)
+    assert bench.status(DiagnosticStatus.WARN, "nobody publishes there, but on '/image/compressed'"
+                        ': set image_transport to compressed')
+    context = rclpy.Context()   # one participant has one type a topic
+    rclpy.init(context=context, args=[])
+    try:
+        other = rclpy.create_node('other', context=context)
+        other.create_publisher(CompressedImage, 'image', qos.results())
+        assert bench.status(DiagnosticStatus.WARN, 'its publishers send '
+                            'sensor_msgs/msg/CompressedImage, not sensor_msgs/msg/Image')
+        assert node.health.counts()['received'] == 0
+        other.destroy_node()
+    finally:
+        rclpy.shutdown(context=context, uninstall_handlers=False)
+
+
+def test_a_mismatch_of_another_quality_is_reported_by_its_parameter(bench: Bench) -> None:
+    bench.start(**{'qos_overrides./image.subscription.durability': 'transient_local'})
+    assert bench.status(DiagnosticStatus.WARN, '(DURABILITY); see '
+                        'qos_overrides./image.subscription.durability')
+
+
 def test_a_mismatch_of_reliability_is_reported(bench: Bench) -> None:
     bench.ros.node.create_publisher(Image, 'image', qos.newest_image())
     bench.start(image_reliability='reliable')
@@ -300,6 +325,26 @@ def test_what_can_change_live_does_and_the_rest_says_why_not(
         assert name in result.reason or 'range' in result.reason
     elif name == 'smoothing_time_constant':
         assert node._pipeline.smoothing_time_constant == value
+
+
+def test_all_or_nothing_changes_and_the_tracks_live_on(bench: Bench) -> None:
+    node = bench.start()
+    bench.answered()
+    before = node._pipeline.smoothing_time_constant
+    for wrong in (Parameter('start_score', value=7.0), Parameter('start_score', value='high'),
+                  Parameter('detector', value='blazeface_full_range'),
+                  Parameter('saliency_mode', value='magic')):
+        result = node.set_parameters_atomically(
+            [Parameter('smoothing_time_constant', value=9.0), wrong])
+        assert not result.successful and result.reason, wrong.name
+        assert node.get_parameter('smoothing_time_constant').value == before
+        assert node._pipeline.smoothing_time_constant == before
+    assert node.set_parameters_atomically(
+        [Parameter('smoothing_time_constant', value=9.0),
+         Parameter('track_timeout', value=5.0)]).successful
+    bench.answered()
+    assert len({message.faces[0].id for message in bench.faces}) == 1
+    assert bench.faces[-1].faces[0].tracked_for.sec == 1
 
 
 def test_every_parameter_has_a_description_and_every_number_a_range(bench: Bench) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip('rclpy', reason='rclpy is not installed', exc_type=ImportError)
+pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 from face_affect_ros.affect.types import AffectError  # noqa: E402, I100
 from face_affect_ros.nodes.lifecycle_client import bring_up, failed_transition  # noqa: E402

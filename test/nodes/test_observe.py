@@ -130,6 +130,16 @@ def test_deactivation_aborts(bench: Bench) -> None:
     assert again.status() == GoalStatus.STATUS_SUCCEEDED
 
 
+def test_a_goal_of_a_node_that_is_shut_down_does_no_harm(bench: Bench) -> None:
+    node = bench.start()
+    client = Client(bench, images=1000)
+    bench.answered()
+    assert node.trigger_shutdown() == SUCCESS
+    bench.statuses.clear()
+    assert bench.until(lambda: len(bench.statuses) > 3)   # the executor lives
+    assert not client.done or client.status() == GoalStatus.STATUS_ABORTED
+
+
 @pytest.mark.parametrize('wanted', [{}, {'duration': -1.0}, {'duration': float('nan')}])
 def test_a_goal_without_an_end_is_rejected(bench: Bench, wanted: dict[str, float],
                                            capfd: Any) -> None:

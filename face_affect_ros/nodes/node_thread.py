@@ -1,0 +1,73 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""A node that is spun in a thread of its own."""
+
+from collections.abc import Callable
+import threading
+
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+
+#: Tasks one after the other that follow from the end of an action's goal, and one to spare.
+STEPS = 3
+
+
+class NodeThread:
+    """
+    Spins one node, so that no other node holds it up.
+
+    The node can be destroyed once the thread has been stopped: then nothing waits for it.
+    """
+
+    def __init__(self, node: Node, *, failed: Callable[[BaseException], object]) -> None:
+        """Begin; failed: is told what a callback of the node has raised, in this thread."""
+        self._executor = SingleThreadedExecutor(context=node.context)
+        self._executor.add_node(node)
+        self._context = node.context
+        self._node = node
+        self._failed = failed
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name=node.get_name(), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the node in its thread, let the callbacks that follow from that end, then it."""
+        self._executor.create_task(self._close)
+        self._thread.join()
+        self._executor.remove_node(self._node)
+        self._executor.shutdown()
+
+    def _close(self) -> None:
+        close(self._node)
+        self._stop(after=STEPS)
+
+    def _stop(self, after: int) -> None:
+        if after:
+            self._executor.create_task(self._stop, after - 1)
+        self._stopping = not after
+
+    def _run(self) -> None:
+        try:
+            while self._context.ok() and not self._stopping:
+                self._executor.spin_once()
+        except ExternalShutdownException:
+            pass
+        except BaseException as error:   # SystemExit too: a node may end the process
+            self._failed(error)
+
+
+def close(node: Node) -> None:
+    """End what a node does beside its callbacks, where it has a method for that."""
+    getattr(node, 'close', lambda: None)()
