@@ -55,13 +55,17 @@ class Network:
         self._num_threads = num_threads
         self._interpreter = load_runtime()
         self._by_batch: OrderedDict[int, Any] = OrderedDict()
-        interpreter = self._sized(1)
-        details = interpreter.get_input_details()
-        if len(details) != 1:
-            raise AffectError(f'{path}: a network has one input, this one has {len(details)}')
-        self._input = Port.of(details[0], path)
-        self._outputs = [Port.of(each, path) for each in interpreter.get_output_details()]
-        self.input_shape = tuple(int(side) for side in details[0]['shape'])
+        try:
+            interpreter = self._sized(1)
+            details = interpreter.get_input_details()
+            if len(details) != 1:
+                raise AffectError(f'{path}: a network has one input, this one has {len(details)}')
+            self._input = Port.of(details[0], path)
+            self._outputs = [Port.of(each, path) for each in interpreter.get_output_details()]
+            self.input_shape = tuple(int(side) for side in details[0]['shape'])
+        except (LookupError, TypeError, UnicodeError) as error:   # a file that was tampered with
+            raise AffectError(f'{path}: not a TFLite network that this runtime can run: '
+                              f'{first_line(error)}') from error
 
     def __call__(self, batch: FloatArray) -> tuple[FloatArray, ...]:
         """Run the network on (N, ...) float32; return its outputs, each (N, ...) float32."""
