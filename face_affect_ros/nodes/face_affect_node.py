@@ -127,6 +127,7 @@ class FaceAffectNode(LifecycleNode):
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop whatever runs."""
         self._release()
+        self._state = 'finalized'
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -135,7 +136,9 @@ class FaceAffectNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def close(self) -> None:
-        """End the worker before the process ends."""
+        """End in order, as the last transition of the lifecycle, before the process ends."""
+        if self._state != 'finalized' and self.context.ok():
+            self.trigger_shutdown()
         self._stop()
 
     def _stop(self) -> None:
