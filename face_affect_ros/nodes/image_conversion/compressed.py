@@ -21,6 +21,7 @@ import warnings
 import cv2
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.media import MAX_PIXELS
+from face_affect_ros.media.quiet import opencv_silenced
 from face_affect_ros.nodes.image_conversion.layouts import ImageConversionError
 import numpy as np
 from PIL import Image as PillowImage
@@ -48,8 +49,9 @@ def decode_compressed(message: CompressedImage) -> ImageArray:
     data = bytes(message.data)
     _check_file(data, message.format)
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8),
-                             cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+        with opencv_silenced():   # it prints a line for each broken picture
+            image = cv2.imdecode(np.frombuffer(data, np.uint8),
+                                 cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
     except cv2.error as error:
         raise _unreadable(message.format, len(data), f'OpenCV says {error.err}') from error
     if image is not None and image.dtype == np.uint16:
