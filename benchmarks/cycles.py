@@ -13,10 +13,10 @@
 # limitations under the License.
 
 """
-The node through its whole lifecycle again and again: what does it keep each time?
+Lead the node through its lifecycle again and again, and look what it keeps each time.
 
-python benchmarks/cycles.py --cycles 1000 inside tools/env.sh. Each cycle is configure, activate, one image
-and its result, deactivate, cleanup, of one process.
+python benchmarks/cycles.py --cycles 1000 inside tools/env.sh. Each cycle is configure, activate, one
+image and its result, deactivate, cleanup, of one process.
 """
 
 import argparse

@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-The node under load for a long time: does it grow, and does it lose a result without a word?
+Load the node for a long time: does it grow, does it lose a result without a word.
 
 python benchmarks/soak.py --frames 100000 sends images in step with the results, as fast as they
 go; python benchmarks/soak.py --seconds 1800 sends 30 a second, whatever becomes of them. Each

@@ -27,7 +27,6 @@ from face_affect_ros.affect.types import AffectError, Face, ImageArray, UNKNOWN
 from face_affect_ros.demo.table import latency_text
 from face_affect_ros.media import VideoSink, write_image
 
-
 #: The file of the messages, one a line.
 LINES = 'faces.jsonl'
 
