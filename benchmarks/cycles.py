@@ -15,7 +15,7 @@
 """
 Lead the node through its lifecycle again and again, and look what it keeps each time.
 
-python benchmarks/cycles.py --cycles 1000 inside tools/env.sh. Each cycle is configure, activate, one
+python benchmarks/cycles.py --cycles 1000, inside tools/env.sh. A cycle is configure, activate, one
 image and its result, deactivate, cleanup, of one process.
 """
 

@@ -41,7 +41,7 @@ class PipelineSettings:
     start_score: float = 0.5
     emotion_model: str = 'emotion_mini_xception'
     gender_model: str = 'gender_mini_xception'
-    track_timeout: float = 1.0
+    track_timeout: float = 1.5
     track_id_prefix: str = ''
     smoothing_time_constant: float = 0.5
     num_threads: int = 1
