@@ -15,8 +15,8 @@
 """
 Follow the people in the shared clips: do ids stay with them, do their labels flicker.
 
-python benchmarks/tracks.py, inside tools/env.sh. The truth, who is where and looks how, was made by
-hand: test/clips/truth.yaml. People are hidden by painting over them.
+python benchmarks/tracks.py, inside tools/env.sh. The truth, who is where and looks how, was made
+by hand: test/clips/truth.yaml. People are hidden by painting over them.
 """
 
 import argparse
@@ -134,7 +134,7 @@ def hidden(clip: Clip, people: list[Person], start: int, seconds: float) -> list
 
 
 def changes(clip: Clip, found: list[list[Face]]) -> dict[str, Any]:
-    """Return how often the expressions' labels change, by track and minute, and how often wrong."""
+    """Return how often the labels of expressions change, by track and minute, or are wrong."""
     seen: dict[str, list[str]] = {}
     right = unknown = wrong = 0
     for index, faces in enumerate(found):
