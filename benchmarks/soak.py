@@ -191,8 +191,8 @@ def figures(soak: Soak, took: float, complete: bool, frames: int,
             process: 'subprocess.Popen[bytes]') -> dict[str, Any]:
     """Return what is to be told."""
     soak.note()
-    settled = soak.usage[len(soak.usage) // 4]
-    last = soak.usage[-1]
+    memory = [usage.memory for _, usage in soak.usage]
+    quarter = max(1, len(memory) // 4)
     counts = soak.counts()
     return {
         'kind': 'in step' if frames else f'{RATE:g} Hz', 'seconds': round(took, 1),
@@ -200,7 +200,8 @@ def figures(soak: Soak, took: float, complete: bool, frames: int,
         'adds up': complete and (not frames or soak.sent == soak.results),
         'faces per result': {str(key): value for key, value in sorted(soak.faces.items())},
         'usage': [{'results': results, **usage.as_dict()} for results, usage in soak.usage],
-        'growth in MB after the first quarter': round(last[1].memory - settled[1].memory, 1),
+        'growth in MB after the first quarter': round(
+            max(memory[-quarter:]) - memory[quarter], 1),
         'alive': process.poll() is None}
 
 
