@@ -40,5 +40,5 @@ test: lint
 	@$(ENTER) tools/test.sh $(PYTEST_ARGS)
 
 clean:
-	rm -rf .venv build install log out .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage
+	rm -rf .venv build install log out .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage*
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

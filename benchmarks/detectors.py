@@ -28,6 +28,7 @@ import time
 
 import cv2
 from face_affect_ros.affect.detectors import Detector, DETECTORS, make_detector
+from face_affect_ros.affect.model_files import sha256_of
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.media import open_media
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument('--shared', type=Path, default=Path(os.environ.get(
         'FACE_AFFECT_SHARED', Path(__file__).resolve().parents[2] / 'shared')))
     shared = parser.parse_args().shared
+    yunet = shared / 'reference' / 'yunet_n_dynamic.onnx'
     clips = {name: read(shared / 'media' / name) for name in CLIPS}
     print('| detector | ' + ' | '.join(f'{name} ({count * len(clips[name])} faces)'
                                        for name, count in CLIPS.items())
@@ -52,7 +54,7 @@ def main() -> None:
     print('|' + ' --- |' * (len(CLIPS) + 2))
     for name in DETECTORS:
         detector = make_detector(name, min_score=PipelineSettings().min_score,
-                                 model=str(shared / 'reference' / 'yunet_n_dynamic.onnx'))
+                                 model=str(yunet), sha256=sha256_of(yunet))
         cells = [count_faces(detector, frames, CLIPS[clip]) for clip, frames in clips.items()]
         print(f'| {name} | {" | ".join(cells)} | {median_ms(detector, clips):.1f} |', flush=True)
     print(f'\n{processor()}, one thread, OpenCV {cv2.__version__}, Python '

@@ -73,18 +73,18 @@ class ImageBag:
     @contextlib.contextmanager
     def _reader(self) -> Iterator[Any]:
         with _rosbags():
-            from rosbags.highlevel import AnyReader, AnyReaderError
+            from rosbags.highlevel import AnyReader
             from rosbags.typesys import get_typestore, Stores
         try:
             reader = AnyReader([self._path],
                                default_typestore=get_typestore(Stores.ROS2_JAZZY))
-            reader.open()
-        except (AnyReaderError, OSError, ValueError, KeyError) as error:
-            raise AffectError(f'{self._path}: cannot be read as a bag: {error}') from error
-        try:
-            yield reader
-        finally:
-            reader.close()
+            with reader:
+                yield reader
+        except AffectError:
+            raise
+        except Exception as error:   # of a broken file, rosbags raises whatever comes up
+            text = f'{type(error).__name__}: {error}'
+            raise AffectError(f'{self._path}: cannot be read as a bag: {text}') from error
 
 
 def write_bag(path: Path, frames: Iterable[Frame], *, start: int, topic: str = '/image',

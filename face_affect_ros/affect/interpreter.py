@@ -21,12 +21,15 @@ from typing import Any
 
 from face_affect_ros.affect.tensors import Port
 from face_affect_ros.affect.types import AffectError, FloatArray
+import numpy as np
 
 #: Tried in this order: today's name of the runtime, its old name, the whole framework.
 RUNTIMES = ('ai_edge_litert.interpreter', 'tflite_runtime.interpreter',
             'tensorflow.lite.python.interpreter')
 #: A resized interpreter is kept for this many batch sizes: resizing costs more than a face.
 KEPT_BATCHES = 8
+#: Bytes of all tensors that a file declares. The largest of ours has 72 MB, weights included.
+MAX_TENSORS = 200_000_000
 
 
 def load_runtime() -> Any:
@@ -55,13 +58,17 @@ class Network:
         self._num_threads = num_threads
         self._interpreter = load_runtime()
         self._by_batch: OrderedDict[int, Any] = OrderedDict()
-        interpreter = self._sized(1)
-        details = interpreter.get_input_details()
-        if len(details) != 1:
-            raise AffectError(f'{path}: a network has one input, this one has {len(details)}')
-        self._input = Port.of(details[0], path)
-        self._outputs = [Port.of(each, path) for each in interpreter.get_output_details()]
-        self.input_shape = tuple(int(side) for side in details[0]['shape'])
+        try:
+            interpreter = self._sized(1)
+            details = interpreter.get_input_details()
+            if len(details) != 1:
+                raise AffectError(f'{path}: a network has one input, this one has {len(details)}')
+            self._input = Port.of(details[0], path)
+            self._outputs = [Port.of(each, path) for each in interpreter.get_output_details()]
+            self.input_shape = tuple(int(side) for side in details[0]['shape'])
+        except (LookupError, TypeError, UnicodeError) as error:   # a file that was tampered with
+            raise AffectError(f'{path}: not a TFLite network that this runtime can run: '
+                              f'{first_line(error)}') from error
 
     def __call__(self, batch: FloatArray) -> tuple[FloatArray, ...]:
         """Run the network on (N, ...) float32; return its outputs, each (N, ...) float32."""
@@ -78,6 +85,7 @@ class Network:
             interpreter = self._interpreter(model_path=str(self._path),
                                             num_threads=self._num_threads)
             detail = interpreter.get_input_details()[0]
+            self._check_size(interpreter)
             if detail['shape'][0] != batch:
                 interpreter.resize_tensor_input(detail['index'], [batch, *detail['shape'][1:]])
             interpreter.allocate_tensors()
@@ -88,6 +96,14 @@ class Network:
         if len(self._by_batch) > KEPT_BATCHES:
             self._by_batch.popitem(last=False)
         return interpreter
+
+    def _check_size(self, interpreter: Any) -> None:
+        """Refuse a file whose tensors would eat the memory, before they are allocated."""
+        sizes = (np.prod(each['shape'], dtype=np.float64) * np.dtype(each['dtype']).itemsize
+                 for each in interpreter.get_tensor_details())
+        if sum(sizes) > MAX_TENSORS:
+            raise AffectError(f'{self._path}: its tensors need more than {MAX_TENSORS / 1e6:.0f} '
+                              'MB; it is no network for a robot')
 
 
 def first_line(error: Exception) -> str:

@@ -16,20 +16,23 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-import hashlib
 import importlib.metadata
+import math
 import os
 from pathlib import Path
 import sys
 from typing import Any
 
 from face_affect_ros.affect.crop import CropSpec
+from face_affect_ros.affect.model_files import check_network, read_card
 from face_affect_ros.affect.quality import Limits
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray, LABELS
 import numpy as np
-import yaml
 
 CARD = 'card.yaml'
+#: Largest side of a network's input in pixels, and largest margin: what is larger is a mistake.
+MAX_SIZE = 2048
+MAX_MARGIN = 10.0
 
 
 @dataclass(frozen=True)
@@ -100,12 +103,13 @@ def find_model(name: str) -> Path:
     """
     Return the folder of a model, by its name or by the path of its folder or card.
 
-    Raises AffectError with the folders that were searched.
+    A path has a slash: a folder that happens to lie where a program was started is not taken for
+    an installed model. Raises AffectError with the folders that were searched.
     """
-    direct = Path(name).expanduser()
-    if direct.name == CARD:
-        direct = direct.parent
-    if os.sep in name or (direct / CARD).is_file():
+    if os.sep in name:
+        direct = Path(os.path.expanduser(name))
+        if direct.name == CARD:
+            direct = direct.parent
         if not (direct / CARD).is_file():
             raise AffectError(f"model '{name}': there is no {CARD} in {direct}")
         return direct
@@ -120,24 +124,21 @@ def find_model(name: str) -> Path:
         'set FACE_AFFECT_MODEL_PATH')
 
 
-def load_card(name: str, *, verify: bool = True) -> ModelCard:
+def load_card(name: str) -> ModelCard:
     """
-    Read a model's card and check its file.
+    Read a model's card and check its file against the card's sha256.
 
-    name: as find_model takes it. verify: compare the file's sha256 with the card's. Raises
-    AffectError where the card or the file is missing, unreadable or not what it should be.
+    name: as find_model takes it. Raises AffectError where the card or the file is missing,
+    unreadable or not what it should be.
     """
     folder = find_model(name)
     card_file = folder / CARD
+    facts = read_card(card_file)
     try:
-        facts = yaml.safe_load(card_file.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise AffectError(f'{card_file}: cannot be read as YAML: {error}') from error
-    try:
-        return _parse(folder, facts, verify)
+        return _parse(folder, facts)
     except KeyError as error:
         raise AffectError(f'{card_file}: the entry {error} is missing') from error
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise AffectError(f'{card_file}: {error}') from error
 
 
@@ -154,28 +155,32 @@ def saliency_path(card: ModelCard, entry: Mapping[str, Any] | None = None) -> Pa
     except (KeyError, TypeError) as error:
         raise AffectError(f"model '{card.name}': its card names no saliency file with its sha256; "
                           'export the model with --saliency, or explain another model') from error
-    _verify(path, sha256)
+    check_network(path, sha256)
     return path
 
 
-def _parse(folder: Path, facts: dict[str, Any], verify: bool) -> ModelCard:
+def _parse(folder: Path, facts: dict[str, Any]) -> ModelCard:
     crop = facts.get('crop', {})
     network = facts['input']
     spec = CropSpec(size=int(network['size']), channels=int(network['channels']),
                     margin=float(crop.get('margin', 0.0)), align=bool(crop.get('align', False)))
-    if spec.size < 1 or spec.channels not in (1, 3) or spec.margin <= -0.5:
-        raise ValueError('input.size must be positive, input.channels 1 or 3, crop.margin > -0.5')
+    if not (0 < spec.size <= MAX_SIZE and spec.channels in (1, 3)
+            and -0.5 < spec.margin <= MAX_MARGIN):
+        raise ValueError(f'input.size must be positive, at most {MAX_SIZE}, input.channels 1 or '
+                         f'3, crop.margin in (-0.5, {MAX_MARGIN:g}]')
+    scale, offset = float(network['scale']), float(network['offset'])
+    if not (math.isfinite(scale) and math.isfinite(offset)):
+        raise ValueError('input.scale and input.offset must be finite')
     kind = facts['kind']
     if kind not in ('classifier', 'detector'):
         raise ValueError(f"kind is '{kind}', it must be classifier or detector")
     path = _locate(folder, facts['file'])
     sha256 = str(facts['sha256'])
-    if verify:
-        _verify(path, sha256)
+    check_network(path, sha256)
     heads = tuple(_head(head) for head in facts['heads']) if kind == 'classifier' else ()
     return ModelCard(name=str(facts['name']), kind=kind, path=path, sha256=sha256, crop=spec,
-                     scale=float(network['scale']), offset=float(network['offset']),
-                     heads=heads, limits=Limits.from_card(facts.get('limits')), facts=facts)
+                     scale=scale, offset=offset, heads=heads,
+                     limits=Limits.from_card(facts.get('limits')), facts=facts)
 
 
 def _head(facts: dict[str, Any]) -> Head:
@@ -205,12 +210,3 @@ def _locate(folder: Path, entry: Any) -> Path:
                           f'not installed; install it: {remedy}') from error
     return Path(str(distribution.locate_file(entry['path'])))
 
-
-def _verify(path: Path, sha256: str) -> None:
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise AffectError(f'{path}: the model file cannot be read: {error.strerror}') from error
-    if digest != sha256:
-        raise AffectError(f'{path}: sha256 is {digest}, but its card says {sha256}; the file is '
-                          'corrupt or was exchanged, install it again')

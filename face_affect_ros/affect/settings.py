@@ -28,19 +28,20 @@ class PipelineSettings:
     """
     What the node's parameters and the command line's options choose.
 
-    detector, detector_model, min_score: see make_detector. start_score, track_timeout [s],
-    track_id_prefix: see Tracker. emotion_model, gender_model: name or path of a model, '' to
-    switch the attribute off; the same name twice loads one network with two heads.
+    detector, detector_model, detector_sha256, min_score: see make_detector. start_score,
+    track_timeout [s], track_id_prefix: see Tracker. emotion_model, gender_model: name or path of
+    a model, '' to switch the attribute off; the same name twice loads one network with two heads.
     smoothing_time_constant [s]: see Smoother. num_threads: of each network, >= 1.
     """
 
     detector: str = 'blazeface_back'
     detector_model: str = ''
+    detector_sha256: str = ''
     min_score: float = 0.4
     start_score: float = 0.5
     emotion_model: str = 'emotion_mini_xception'
     gender_model: str = 'gender_mini_xception'
-    track_timeout: float = 1.0
+    track_timeout: float = 1.5
     track_id_prefix: str = ''
     smoothing_time_constant: float = 0.5
     num_threads: int = 1
@@ -49,7 +50,8 @@ class PipelineSettings:
 def make_pipeline(settings: PipelineSettings) -> AffectPipeline:
     """Load all models and return the pipeline; AffectError names what is wrong."""
     detector = make_detector(settings.detector, model=settings.detector_model,
-                             min_score=settings.min_score, num_threads=settings.num_threads)
+                             sha256=settings.detector_sha256, min_score=settings.min_score,
+                             num_threads=settings.num_threads)
     return AffectPipeline(
         detector=detector,
         classifiers=_make_classifiers(settings),

@@ -23,6 +23,7 @@ from face_affect_ros.affect.settings import PipelineSettings
 _HELP = {
     'detector': 'face detector',
     'detector_model': "path of the ONNX file of detector 'yunet'",
+    'detector_sha256': 'its checksum, without which it is not loaded',
     'min_score': 'detections with a lower score are dropped, 0.01 to 0.99',
     'start_score': 'score that a detection needs to start a track, 0 to 1',
     'emotion_model': "name or path of the expression model, '' for none",

@@ -15,6 +15,8 @@
 """What the demo writes: faces.jsonl, annotated.mp4, annotated.png, and a summary."""
 
 from collections import Counter
+from collections.abc import Iterator
+import contextlib
 import json
 import math
 from pathlib import Path
@@ -24,6 +26,9 @@ from face_affect_ros.affect.records import to_record
 from face_affect_ros.affect.types import AffectError, Face, ImageArray, UNKNOWN
 from face_affect_ros.demo.table import latency_text
 from face_affect_ros.media import VideoSink, write_image
+
+#: The file of the messages, one a line.
+LINES = 'faces.jsonl'
 
 
 class Recorder:
@@ -35,12 +40,9 @@ class Recorder:
 
         source: named in every line. rate: of the clip, images per second.
         """
-        try:
+        with _named(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            self._lines = (folder / 'faces.jsonl').open('w', encoding='utf-8')
-        except OSError as error:
-            raise AffectError(f'{folder}: cannot be written: {error.strerror}; choose another '
-                              'folder with --out') from error
+            self._lines = (folder / LINES).open('w', encoding='utf-8')
         self._folder, self._source = folder, source
         self._video = VideoSink(folder / 'annotated.mp4', rate=rate)
         self._picture: ImageArray | None = None
@@ -53,10 +55,11 @@ class Recorder:
 
     def faces(self, faces: list[Face], *, stamp: float, width: int, height: int,
               latency: float) -> None:
-        """Take one message: times in seconds, sizes in pixels."""
+        """Take one message: times in seconds, sizes in pixels. AffectError on a full disk."""
         record = to_record(faces, source=self._source, frame=self.messages, stamp=stamp,
                            width=width, height=height)
-        self._lines.write(json.dumps(record) + '\n')
+        with _named(self._folder / LINES):
+            self._lines.write(json.dumps(record) + '\n')
         self.messages += 1
         self.latencies.append(latency)
         self.seen.update(face.id for face in faces)
@@ -73,9 +76,9 @@ class Recorder:
             self._picture, self._picture_worth = image.copy(), worth
 
     def close(self) -> None:
-        """Finish the files."""
-        self._lines.close()
-        self._video.close()
+        """Finish the files; AffectError where one is not complete."""
+        with contextlib.closing(self._video), _named(self._folder / LINES):
+            self._lines.close()
         if self._picture is not None:
             write_image(self._folder / 'annotated.png', self._picture)
 
@@ -88,3 +91,13 @@ class Recorder:
         return (f'{self.messages} messages, {self.seen.total()} faces, {len(self.seen)} tracks'
                 f'{f" ({tracks})" if tracks else ""}, median latency {latency_text(latency)}; '
                 f'results in {self._folder}')
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn the error of a full or locked disk into one that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise AffectError(f'{path}: cannot be written: {error.strerror}; choose another folder '
+                          'with --out') from error

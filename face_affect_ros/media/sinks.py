@@ -26,6 +26,8 @@ import numpy as np
 VIDEO_SUFFIXES = ('.mp4', '.m4v', '.mov', '.mkv', '.avi')
 #: Frames per second of a clip whose source has no rate.
 DEFAULT_RATE = 30.0
+#: Of the images of a complete clip that its container counts; some estimate.
+SHARE = 0.9
 
 
 def write_image(path: str | os.PathLike[str], image: ImageArray) -> None:
@@ -58,6 +60,7 @@ class VideoSink:
         self._rate = rate or DEFAULT_RATE
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
+        self._written = 0
 
     def write(self, image: ImageArray) -> None:
         """Add an image, uint8, (H, W, 3) BGR or (H, W). AffectError where that is impossible."""
@@ -65,7 +68,9 @@ class VideoSink:
             image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
         if self._writer is None:
             self._writer = self._open(image)
-        self._writer.write(_fitted(image, self._size))
+        with opencv_silenced():
+            self._writer.write(_fitted(image, self._size))
+        self._written += 1
 
     def _open(self, image: ImageArray) -> cv2.VideoWriter:
         self._size = (image.shape[1], image.shape[0])
@@ -79,10 +84,22 @@ class VideoSink:
         return writer
 
     def close(self) -> None:
-        """Finish the clip. Closing twice is allowed."""
-        if self._writer is not None:
+        """
+        Finish the clip. Closing twice is allowed.
+
+        Raises AffectError where it lacks images: OpenCV does not tell of a full disk.
+        """
+        if self._writer is None:
+            return
+        with opencv_silenced():
             self._writer.release()
             self._writer = None
+            clip = cv2.VideoCapture(os.fspath(self._path))
+            there = clip.get(cv2.CAP_PROP_FRAME_COUNT) if clip.read()[0] else 0.0
+            clip.release()
+        if there < SHARE * self._written:
+            raise AffectError(f'{self._path}: the video is not complete, {there:.0f} of '
+                              f'{self._written} images; is the disk full?')
 
     def __enter__(self) -> 'VideoSink':
         return self

@@ -127,6 +127,7 @@ class FaceAffectNode(LifecycleNode):
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop whatever runs."""
         self._release()
+        self._state = 'finalized'
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -135,7 +136,9 @@ class FaceAffectNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def close(self) -> None:
-        """End the worker before the process ends."""
+        """End in order, as the last transition of the lifecycle, before the process ends."""
+        if self._state != 'finalized' and self.context.ok():
+            self.trigger_shutdown()
         self._stop()
 
     def _stop(self) -> None:
@@ -181,12 +184,12 @@ class FaceAffectNode(LifecycleNode):
             self._faces.publish(to_message(faces, header=message.header, width=result.width,
                                            height=result.height))
         except AffectError as error:
-            self._refuse(str(error))
+            self._refuse(str(error), kind=getattr(error, 'kind', 'cannot be processed'))
             return
         except Exception as error:  # one bad image must not end the node
             if not self.context.ok():  # told to end while it works
                 return
-            self._refuse(f'{type(error).__name__}: {error}')
+            self._refuse(f'{type(error).__name__}: {error}', kind=type(error).__name__)
             return
         ended = time.monotonic()
         age = self.get_clock().now().nanoseconds * 1e-9 - stamp
@@ -205,9 +208,9 @@ class FaceAffectNode(LifecycleNode):
                     f'{type(output).__name__}: {type(error).__name__}: {error}',
                     throttle_duration_sec=LOG_PERIOD)
 
-    def _refuse(self, reason: str) -> None:
-        count = self.health.refused(reason)
-        self.get_logger().error(f'image refused ({count} times): {reason}',
+    def _refuse(self, reason: str, *, kind: str) -> None:
+        count = self.health.refused(reason, kind=kind)
+        self.get_logger().error(f'image refused ({kind}, {count} times): {reason}',
                                 throttle_duration_sec=LOG_PERIOD)
 
     def _on_set_parameters(self, changed: list[Parameter]) -> SetParametersResult:

@@ -22,9 +22,10 @@ import numpy as np
 
 #: Results over which rates and latencies are reported.
 WINDOW = 100
-#: Reasons of refusal that are told apart; reasons may hold sizes, and those may be anything.
-MAX_REASONS = 10
-OTHER = 'other reasons'
+#: Kinds of refusal that are told apart, and characters of a text that are told.
+MAX_KINDS = 20
+MAX_TEXT = 500
+OTHER = 'other'
 COUNTS = ('received', 'published', 'dropped', 'refused', 'lost')
 
 
@@ -58,13 +59,17 @@ class Health:
         with self._lock:
             self._counts['lost'] += number
 
-    def refused(self, reason: str) -> int:
-        """Count an image that could not be used; return how often this reason has come up."""
+    def refused(self, reason: str, *, kind: str) -> int:
+        """
+        Count an image that could not be used; return how often this kind has come up.
+
+        reason: for people. kind: one of few words, by which refusals are counted.
+        """
         with self._lock:
             self._counts['refused'] += 1
-            self._refusing = reason
-            known = reason in self._refused or len(self._refused) < MAX_REASONS
-            key = reason if known else OTHER
+            self._refusing = reason[:MAX_TEXT]
+            known = kind in self._refused or len(self._refused) < MAX_KINDS
+            key = kind if known else OTHER
             self._refused[key] += 1
             return self._refused[key]
 
@@ -83,7 +88,7 @@ class Health:
     def warn(self, topic: str, warning: str) -> None:
         """Remember a trouble under a key, '' when it is over."""
         with self._lock:
-            self._warnings[topic] = warning
+            self._warnings[topic] = warning[:MAX_TEXT]
 
     def counts(self) -> dict[str, int]:
         """Return the numbers of images by name, those of COUNTS."""
@@ -106,8 +111,8 @@ class Health:
             message = '; '.join([*errors, *warnings]) or state
             status = DiagnosticStatus(level=level, name=name, message=message)
             counts = [(key, str(self._counts[key])) for key in COUNTS]
-            reasons = [(f'refused: {reason}', str(number))
-                       for reason, number in self._refused.most_common()]
+            reasons = [(f'refused: {kind}', str(number))
+                       for kind, number in self._refused.most_common()]
             status.values = [KeyValue(key=key, value=value) for key, value in (
                 ('state', state), *counts, *self._figures(), *reasons)]
             return status

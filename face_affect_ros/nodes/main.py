@@ -19,10 +19,12 @@ import sys
 from typing import TypeVar
 
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.nodes.signals import on_stop_signal
 import rclpy
 from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 NodeT = TypeVar('NodeT', bound=Node)
@@ -37,13 +39,20 @@ def run(make_node: Callable[[], NodeT], argv: Sequence[str] | None = None, *,
 
     make_node: returns the node; what it raises about parameters or as AffectError is printed in
     one line and ends the process with 1. A node may have a method `close`, called at the end,
-    and raise SystemExit with an exit code from a callback. make_executor: of the node; a
+    and raise SystemExit with an exit code from a callback. At SIGINT and SIGTERM ROS still works
+    when `close` is called, so that a node can end in order. make_executor: of the node; a
     single-threaded one by default.
     """
+    stop = Future()
+    with on_stop_signal(lambda: stop.done() or stop.set_result(None)):
+        return _run(make_node, argv, make_executor, stop)
+
+
+def _run(make_node: Callable[[], NodeT], argv: Sequence[str] | None,
+         make_executor: Callable[[NodeT], Executor] | None, stop: Future) -> int:
     try:
-        rclpy.init(args=None if argv is None else [sys.argv[0], *argv])
-    except KeyboardInterrupt:
-        return 0
+        rclpy.init(args=None if argv is None else [sys.argv[0], *argv],
+                   signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:  # rcl's own complaint about an argument, of no public type
         return _complain(error)
     node = None
@@ -51,17 +60,13 @@ def run(make_node: Callable[[], NodeT], argv: Sequence[str] | None = None, *,
         node = make_node()
         executor = make_executor(node) if make_executor else SingleThreadedExecutor()
         executor.add_node(node)
-        _spin(executor)
-    except (KeyboardInterrupt, ExternalShutdownException):
+        _spin(executor, stop)
+    except ExternalShutdownException:
         pass
-    except SystemExit as stop:
-        return int(stop.code or 0)
+    except SystemExit as code:
+        return int(code.code or 0)
     except (AffectError, ParameterException) as error:
         return _complain(error)
-    except Exception:
-        if rclpy.ok():
-            raise
-        # A callback was at work when the process was told to end: rcl refuses what it does then.
     finally:
         if node is not None:
             getattr(node, 'close', lambda: None)()
@@ -70,15 +75,14 @@ def run(make_node: Callable[[], NodeT], argv: Sequence[str] | None = None, *,
     return 0
 
 
-def _spin(executor: Executor) -> None:
+def _spin(executor: Executor, stop: Future) -> None:
     if isinstance(executor, Executor):
-        executor.spin()
+        executor.spin_until_future_complete(stop)
         return
-    # The events executor is of no Python class. That of rclpy 7.1.6 (Jazzy) hears nothing, signals
-    # neither, where it spins without a timeout.
-    never: Future = Future()
-    while rclpy.ok():
-        executor.spin_until_future_complete(never, SPIN_PERIOD)
+    # The events executor is of no Python class. That of rclpy 7.1.6 (Jazzy) hears nothing where it
+    # spins without a timeout.
+    while rclpy.ok() and not stop.done():
+        executor.spin_until_future_complete(stop, SPIN_PERIOD)
 
 
 def _complain(error: Exception) -> int:

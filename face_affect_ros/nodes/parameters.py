@@ -45,6 +45,9 @@ PARAMETERS: dict[str, Spec] = {
     'detector': Spec(_DEFAULTS.detector, 'Face detector.', choices=DETECTORS),
     'detector_model': Spec(
         _DEFAULTS.detector_model, "Path of the ONNX file of detector 'yunet'; others ignore it."),
+    'detector_sha256': Spec(
+        _DEFAULTS.detector_sha256, 'Checksum of detector_model in hexadecimal; another file is '
+        'refused. The other models have theirs in their cards.'),
     'min_score': Spec(
         _DEFAULTS.min_score, 'Detections with a lower score are dropped.', bounds=(0.01, 0.99)),
     'start_score': Spec(
@@ -70,6 +73,9 @@ PARAMETERS: dict[str, Spec] = {
         _DEFAULTS.num_threads, 'Threads of each network.', bounds=(1, 64)),
     'annotate': Spec(
         True, 'Publish ~/image_annotated when somebody subscribes to it.', live=True),
+    'blur_faces': Spec(
+        False, 'Make the faces in ~/image_annotated and ~/saliency unrecognisable; the cropped '
+        'and aligned faces of ros4hri stay as they are.', live=True),
     'annotate_saliency': Spec(
         False, 'Draw the heat of ~/saliency into ~/image_annotated.', live=True),
     'saliency_task': Spec(

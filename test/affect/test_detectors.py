@@ -20,6 +20,7 @@ from pathlib import Path
 import cv2
 from face_affect_ros.affect.detectors import DETECTORS, make_detector
 from face_affect_ros.affect.detectors.blazeface import make_anchors
+from face_affect_ros.affect.model_files import sha256_of
 from face_affect_ros.affect.types import AffectError, LEFT_EYE, MOUTH, NOSE, RIGHT_EYE
 from face_affect_ros.media import open_media
 from face_affect_ros.media.portrait import portrait_path
@@ -105,8 +106,8 @@ def test_the_default_detector_on_real_clips(clip: str, faces: int, at_least: flo
 
 def test_yunet_on_a_real_picture(shared_file: Callable[[str], Path]) -> None:
     skip_without_yunet()
-    detector = make_detector('yunet', model=str(shared_file('reference/yunet_n_dynamic.onnx')),
-                             min_score=0.6)
+    path = shared_file('reference/yunet_n_dynamic.onnx')
+    detector = make_detector('yunet', model=str(path), sha256=sha256_of(path), min_score=0.6)
     picture = cv2.imread(str(shared_file('media/robocup_team.png')))
     found = detector(picture)
     assert len(found) == 6
@@ -131,5 +132,13 @@ def test_a_file_that_is_no_onnx_is_named(tmp_path: Path) -> None:
     skip_without_yunet()
     path = tmp_path / 'broken.onnx'
     path.write_bytes(b'this is no network')
-    with pytest.raises(AffectError, match='broken.onnx'):
-        make_detector('yunet', model=str(path))
+    with pytest.raises(AffectError, match='broken.onnx: OpenCV cannot read'):
+        make_detector('yunet', model=str(path), sha256=sha256_of(path))
+
+
+@pytest.mark.parametrize('sha256', ['', '0' * 64])
+def test_yunet_is_not_loaded_without_its_checksum(sha256: str, tmp_path: Path) -> None:
+    path = tmp_path / 'yunet.onnx'
+    path.write_bytes(b'any')
+    with pytest.raises(AffectError, match=f"sha256 is {sha256_of(path)}, .*'detector_sha256'"):
+        make_detector('yunet', model=str(path), sha256=sha256)

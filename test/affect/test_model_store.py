@@ -20,6 +20,7 @@ import shutil
 from typing import Any
 
 from face_affect_ros.affect.classifier import calibrate, Classifier
+from face_affect_ros.affect.interpreter import Network
 from face_affect_ros.affect.model_store import find_model, load_card
 from face_affect_ros.affect.types import AffectError, EMOTIONS, GENDERS
 import numpy as np
@@ -90,6 +91,10 @@ def test_a_model_is_found_by_path_and_by_the_search_path(
      'input.size must be positive'),
     ({'input': {'size': 48, 'channels': 2, 'scale': 1, 'offset': 0}}, 'input.channels 1 or 3'),
     ({'input': 7}, 'card.yaml: '),
+    ({'input': {'size': 10**9, 'channels': 1, 'scale': 1, 'offset': 0}}, 'at most 2048'),
+    ({'input': {'size': float('inf'), 'channels': 1, 'scale': 1, 'offset': 0}}, 'card.yaml: '),
+    ({'input': {'size': 48, 'channels': 1, 'scale': float('nan'), 'offset': 0}}, 'be finite'),
+    ({'file': '/dev/zero'}, '/dev/zero: the model file cannot be read: it is not a file'),
     ({'heads': [{'task': 'age', 'output': 0, 'labels': [], 'threshold': 0.5}]}, "'age' is not"),
     ({'heads': [{'task': 'gender', 'output': 0, 'labels': ['man', 'woman'], 'threshold': 0.5}]},
      'must be woman, man, in this order'),
@@ -112,6 +117,55 @@ def test_a_card_that_is_no_yaml_is_named(model: Path) -> None:
     (model / 'card.yaml').write_text('just words')
     with pytest.raises(AffectError, match='card.yaml: '):
         load_card(str(model))
+
+
+@pytest.mark.parametrize(('text', 'complaint'), [
+    ('a: &a [x, x]\nb: &b [*a, *a]\nname: [*b, *b]', 'references .* are not allowed'),
+    ('[' * 20_000, 'cannot be read as YAML'),
+    ('name: 2001-99-99', 'cannot be read as YAML'),
+    ('name: ' + 'x' * 300_000, 'more than 262144 bytes'),
+    ('- *nothing', 'cannot be read as YAML'),
+])
+def test_a_card_that_would_eat_the_memory_is_refused(model: Path, text: str,
+                                                     complaint: str) -> None:
+    (model / 'card.yaml').write_text(text)
+    with pytest.raises(AffectError, match=f'card.yaml: .*{complaint}|{complaint}'):
+        load_card(str(model))
+
+
+def test_a_model_that_lies_about_is_not_taken_for_an_installed_one(
+        model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(model.parent)
+    model.rename(model.parent / 'gender_mini_xception')
+    assert find_model('gender_mini_xception').resolve() != model.parent / 'gender_mini_xception'
+    assert find_model('./gender_mini_xception') == Path('gender_mini_xception')
+    with pytest.raises(AffectError, match="'card.yaml' not found"):
+        find_model('card.yaml')
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_a_network_that_was_tampered_with_is_named(seed: int, tmp_path: Path) -> None:
+    """By 60 changes of a few bytes each; the runtime raises a dozen kinds of errors for them."""
+    small = Path(__file__).parents[1] / 'fuzz' / 'corpus' / 'network' / 'seed_small'
+    dice = np.random.default_rng(seed)
+    path = tmp_path / 'network.tflite'
+    for _ in range(20):
+        data = bytearray(small.read_bytes())
+        for place in dice.integers(0, len(data), 4):
+            data[place] = dice.integers(0, 256)
+        path.write_bytes(data)
+        try:
+            network = Network(path)
+            network(np.zeros(network.input_shape, np.float32))
+        except AffectError as error:
+            assert 'network.tflite' in str(error)
+
+
+def test_a_network_of_huge_tensors_is_not_allocated() -> None:
+    """The file is one that the fuzzer found: 2 kB, of which the runtime would make 2 GB."""
+    found = Path(__file__).parents[1] / 'fuzz' / 'corpus' / 'network' / 'found_huge_tensors'
+    with pytest.raises(AffectError, match='its tensors need more than 200 MB'):
+        Network(found)
 
 
 def test_an_unknown_model_is_answered_with_the_known_ones() -> None:

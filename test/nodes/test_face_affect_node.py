@@ -132,7 +132,9 @@ def test_a_bad_image_is_counted_and_the_next_one_answered(bench: Bench,
     assert bench.until(lambda: len(bench.faces) == 2)
     bench.statuses.clear()
     assert bench.status(DiagnosticStatus.OK, 'active')
-    assert any('rgb9' in each.key and each.value == '1' for each in bench.statuses[-1].values)
+    said = {each.key: each.value for each in bench.statuses[-1].values}
+    assert said['refused: unknown encoding'] == '1'
+    assert said['refused: sizes that do not fit'] == '3'
     counts = node.health.counts()
     assert counts['received'] == 6
     assert counts['received'] == counts['published'] + counts['refused'] + counts['dropped']
@@ -407,3 +409,46 @@ def test_stamps_that_cannot_be_are_diagnosed(bench: Bench, ahead: int | None,
         assert complaint in status.message
     else:
         assert status.level == DiagnosticStatus.OK
+
+
+def test_faces_are_hidden_from_those_who_look(bench: Bench, portrait: np.ndarray) -> None:
+    from face_affect_ros.nodes.image_conversion import to_array
+    node = bench.start()
+    annotated = bench.watch('image_annotated', profile=qos.image_output())
+    saliency = bench.watch('saliency', profile=qos.image_output())
+
+    def faces_shown(sec: int) -> list[int]:
+        annotated.clear(), saliency.clear()
+        bench.answered(portrait, sec)
+        assert bench.until(lambda: annotated and saliency)
+        return [len(node._pipeline.detector(to_array(each[0]))) for each in (annotated, saliency)]
+
+    shown = faces_shown(1)
+    assert shown[0] == 1 and shown[1] >= 1
+    for heat in (False, True):
+        node.set_parameters([Parameter('blur_faces', value=True),
+                             Parameter('annotate_saliency', value=heat)])
+        assert faces_shown(2 + heat) == [0, 0]
+    assert len(bench.faces[-1].faces) == 1
+
+
+def test_hostile_images_are_counted_by_few_kinds_and_told_in_few_lines(bench: Bench,
+                                                                       capfd: Any) -> None:
+    node = bench.start(processing='every', queue_depth=1000)
+    sent = 120
+    for number in range(sent):
+        changes = [{'encoding': f'{number}\n' * 100_000}, {'width': 60_000 + number},
+                   {'height': 0}, {'step': number}][number % 4]
+        node._take(Image(**{'encoding': 'bgr8', 'height': 4, 'width': 4, 'step': 12,
+                            'data': bytes(48), **changes}))
+    assert bench.until(lambda: node.health.counts()['refused'] == sent)
+    bench.statuses.clear()
+    assert bench.until(lambda: bench.statuses)
+    said = {each.key: each.value for each in bench.statuses[-1].values}
+    kinds = {key: int(value) for key, value in said.items() if key.startswith('refused: ')}
+    assert kinds == {'refused: unknown encoding': sent // 4,
+                     'refused: sizes that do not fit': sent - sent // 4}
+    assert len(bench.statuses[-1].message) < 1000
+    lines = capfd.readouterr().err.splitlines()
+    assert 1 <= sum('image refused' in line for line in lines) <= 5
+    assert max(map(len, lines)) < 1000

@@ -25,12 +25,13 @@ from face_affect_ros.affect.types import AffectError
 DETECTORS = ('blazeface_back', 'blazeface_full_range', 'blazeface_short_range', 'yunet')
 
 
-def make_detector(name: str, *, model: str = '', min_score: float = 0.5,
+def make_detector(name: str, *, model: str = '', sha256: str = '', min_score: float = 0.5,
                   num_threads: int = 1) -> Detector:
     """
     Return a loaded detector.
 
-    name: one of DETECTORS. model: path of YuNet's ONNX file; the other detectors have a card.
+    name: one of DETECTORS. model: path of YuNet's ONNX file, sha256: its checksum; the other
+    detectors have a card with theirs.
     min_score: detections below it are dropped, in [0, 1]. Raises AffectError.
     """
     if name not in DETECTORS:
@@ -39,5 +40,5 @@ def make_detector(name: str, *, model: str = '', min_score: float = 0.5,
         if not model:
             raise AffectError("detector 'yunet' needs the path of its ONNX file in the parameter "
                               "'detector_model'")
-        return YuNet(Path(model).expanduser(), min_score=min_score)
+        return YuNet(Path(model).expanduser(), sha256=sha256, min_score=min_score)
     return BlazeFace(load_card(name), min_score=min_score, num_threads=num_threads)

@@ -17,6 +17,7 @@
 from pathlib import Path
 
 import cv2
+from face_affect_ros.affect.model_files import sha256_of
 from face_affect_ros.affect.types import AffectError, Detections, FloatArray, ImageArray
 import numpy as np
 
@@ -29,16 +30,23 @@ class YuNet:
 
     name = 'yunet'
 
-    def __init__(self, path: Path, *, min_score: float, nms_overlap: float = 0.3) -> None:
+    def __init__(self, path: Path, *, sha256: str, min_score: float,
+                 nms_overlap: float = 0.3) -> None:
         """
         Load the network; AffectError where the file is missing or OpenCV cannot read it.
 
+        sha256: checksum of the file, in hexadecimal; another file is refused.
         min_score: detections below it are dropped, in [0, 1]. nms_overlap: IoU from which two
         detections are the same face.
         """
         if not path.is_file():
             raise AffectError(f'{path}: there is no YuNet model; set the parameter '
                               "'detector_model' to a face_detection_yunet_*.onnx file")
+        digest = sha256_of(path)
+        if digest != sha256.lower():
+            raise AffectError(f"{path}: sha256 is {digest}, but the parameter 'detector_sha256' "
+                              f"says '{sha256}'; set it to the checksum that the model's "
+                              'publisher names')
         version = tuple(int(part) for part in cv2.__version__.split('.')[:2])
         if version < NEEDS_OPENCV:
             raise AffectError(f'YuNet needs OpenCV 4.8 or newer, this is {cv2.__version__}; '

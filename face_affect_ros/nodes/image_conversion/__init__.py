@@ -70,5 +70,5 @@ def to_message(image: ImageArray, encoding: str, header: Header) -> Image:
             or WRITABLE.get(encoding) != channels):
         raise ImageConversionError(
             f'an array of shape {image.shape} and type {image.dtype} cannot be sent as '
-            f"'{encoding}'; use uint8 pixels and one of {', '.join(WRITABLE)}")
+            f"'{encoding}'; use uint8 pixels and one of {', '.join(WRITABLE)}", kind='not sent')
     return converter().to_message(image, encoding, header)

@@ -21,7 +21,8 @@ import warnings
 import cv2
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.media import MAX_PIXELS
-from face_affect_ros.nodes.image_conversion.layouts import ImageConversionError
+from face_affect_ros.media.quiet import opencv_silenced
+from face_affect_ros.nodes.image_conversion.layouts import ImageConversionError, printable
 import numpy as np
 from PIL import Image as PillowImage
 from sensor_msgs.msg import CompressedImage
@@ -29,6 +30,9 @@ from std_msgs.msg import Header
 
 #: The file formats that can be read, and the bytes at the end of a complete file.
 _FORMATS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82', 'WEBP': b'', 'TIFF': b'', 'BMP': b''}
+#: Pixels that a byte of a file stands for at most: deflate makes 1032 bytes of one (RFC 1951). A
+#: picture of few pixels may come from any number of bytes.
+_DENSEST, _SMALL = 1032, 4_000_000
 
 
 def decode_compressed(message: CompressedImage) -> ImageArray:
@@ -43,13 +47,14 @@ def decode_compressed(message: CompressedImage) -> ImageArray:
     kind = message.format.lower()
     if 'compresseddepth' in kind or 'rvl' in kind:
         raise ImageConversionError(
-            f"compressed image of format '{message.format}' is a depth image, not a picture; "
-            'subscribe to the colour or infrared image of the camera')
+            f"compressed image of format '{printable(message.format)}' is a depth image, not a "
+            'picture; subscribe to the colour or infrared image of the camera', kind='depth image')
     data = bytes(message.data)
     _check_file(data, message.format)
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8),
-                             cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+        with opencv_silenced():   # it prints a line for each broken picture
+            image = cv2.imdecode(np.frombuffer(data, np.uint8),
+                                 cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
     except cv2.error as error:
         raise _unreadable(message.format, len(data), f'OpenCV says {error.err}') from error
     if image is not None and image.dtype == np.uint16:
@@ -70,15 +75,18 @@ def to_compressed(image: ImageArray, header: Header, *, format: str = 'jpeg',  #
     ImageConversionError where OpenCV cannot encode the image.
     """
     if format not in ('jpeg', 'png'):
-        raise ImageConversionError(f"images cannot be compressed as '{format}'; use jpeg or png")
+        raise ImageConversionError(f"images cannot be compressed as '{format}'; use jpeg or png",
+                                   kind='not sent')
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if format == 'jpeg' else []
     try:
         done, encoded = cv2.imencode(f'.{format}', image, options)
     except cv2.error as error:
         raise ImageConversionError(f'an array of shape {image.shape} and type {image.dtype} '
-                                   f'cannot be compressed: {error.err}') from error
+                                   f'cannot be compressed: {error.err}',
+                                   kind='not sent') from error
     if not done:
-        raise ImageConversionError(f'OpenCV cannot compress as {format}; choose the other format')
+        raise ImageConversionError(f'OpenCV cannot compress as {format}; choose the other format',
+                                   kind='not sent')
     data = array.array('B')
     data.frombytes(encoded.data.cast('B'))
     name = 'mono8' if image.ndim == 2 else 'bgr8'
@@ -90,20 +98,26 @@ def _check_file(data: bytes, kind: str) -> None:
     """Read the file's head: nothing is allocated for a picture that claims to be huge."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore', PillowImage.DecompressionBombWarning)
+            warnings.simplefilter('ignore')   # of broken files, one line each
             with PillowImage.open(io.BytesIO(data), formats=tuple(_FORMATS)) as picture:
                 (width, height), name = picture.size, str(picture.format)
     except PillowImage.DecompressionBombError as error:
-        raise _unreadable(kind, len(data), f'the picture is too large: {error}') from error
+        raise _unreadable(kind, len(data), f'the picture is too large: {error}',
+                          'too large') from error
     except (OSError, SyntaxError, ValueError) as error:
         raise _unreadable(kind, len(data), f"they are none of {', '.join(_FORMATS)}") from error
     if width * height > MAX_PIXELS:
         raise _unreadable(kind, len(data), f'{width}x{height} pixels are more than the '
-                          f'{MAX_PIXELS // 1_000_000} megapixels that are read')
+                          f'{MAX_PIXELS // 1_000_000} megapixels that are read', 'too large')
+    if width * height > max(_SMALL, _DENSEST * len(data)):
+        raise _unreadable(kind, len(data), f'{width}x{height} pixels are more than they can hold',
+                          'too large')
     if data.rfind(_FORMATS.get(name, b'')) < 0:
-        raise _unreadable(kind, len(data), f'the {name} is cut off')
+        raise _unreadable(kind, len(data), f'the {name} is cut off', 'cut off')
 
 
-def _unreadable(kind: str, size: int, why: str) -> ImageConversionError:
-    return ImageConversionError(f"compressed image of format '{kind}', {size} bytes of data: "
-                                f'{why}; its publisher or the way from it is at fault')
+def _unreadable(format_: str, size: int, why: str, kind: str = 'not a picture'
+                ) -> ImageConversionError:
+    return ImageConversionError(
+        f"compressed image of format '{printable(format_)}', {size} bytes of data: {why}; its "
+        'publisher or the way from it is at fault', kind=kind)

@@ -21,9 +21,26 @@ import cv2
 from face_affect_ros.affect.types import AffectError
 from sensor_msgs.msg import Image
 
+#: Characters of a message's own text that are shown; its sender may have written a book.
+SHOWN = 60
+
 
 class ImageConversionError(AffectError):
-    """An image message that cannot be read: its encoding is unknown, or its sizes lie."""
+    """
+    An image message that cannot be read: its encoding is unknown, or its sizes lie.
+
+    kind: one of few words for it, by which such images are counted.
+    """
+
+    def __init__(self, text: str, *, kind: str) -> None:
+        """Take a text for people and a word for counting."""
+        super().__init__(text)
+        self.kind = kind
+
+
+def printable(text: str) -> str:
+    """Return the beginning of a text that came from elsewhere, fit for one line of a log."""
+    return ''.join(each if each.isprintable() else '?' for each in text[:SHOWN])
 
 
 @dataclass(frozen=True)
@@ -86,14 +103,14 @@ def check(message: Image, layouts: Mapping[str, Layout] = LAYOUTS) -> Layout:
     layout = layouts.get(message.encoding)
     if layout is None:
         raise ImageConversionError(
-            f"image encoding '{message.encoding}' cannot be read; let the camera driver send one "
-            f"of {', '.join(layouts)}")
+            f"image encoding '{printable(message.encoding)}' cannot be read; let the camera "
+            f"driver send one of {', '.join(layouts)}", kind='unknown encoding')
     problem = _problem(message, layout)
     if problem:
         raise ImageConversionError(
             f"image of encoding '{message.encoding}', {message.width}x{message.height}, step "
             f'{message.step}, {len(message.data)} bytes of data: {problem}; its publisher is at '
-            'fault, look at the settings of the camera driver')
+            'fault, look at the settings of the camera driver', kind='sizes that do not fit')
     return layout
 
 

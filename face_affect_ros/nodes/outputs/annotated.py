@@ -15,6 +15,7 @@
 """The topic ~/image_annotated: the image with the faces drawn in."""
 
 from face_affect_ros.affect.annotate import annotate
+from face_affect_ros.affect.blur import FaceHider
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.image_conversion import to_message
@@ -32,6 +33,7 @@ class AnnotatedOutput(Output):
         super().__init__(node)
         self._publisher = self.publisher(Image, '~/image_annotated', qos.image_output(),
                                          qos_overriding_options=qos.overridable())
+        self._hider = FaceHider()
         #: Whether another output draws the heat of ~/saliency in, and publishes the image.
         self.with_heat = False
 
@@ -45,11 +47,17 @@ class AnnotatedOutput(Output):
         return self.with_heat and self.wanted() and bool(
             self.node.get_parameter('annotate_saliency').value)
 
+    def shown(self, image: ImageArray) -> ImageArray:
+        """Return the image as people may see it: with blur_faces, without faces."""
+        return self._hider(image) if self.node.get_parameter('blur_faces').value else image
+
     def publish(self, picture: ImageArray, header: Header) -> None:
         """Publish a (H, W, 3) BGR uint8 picture under the image's header."""
         self._publisher.publish(to_message(picture, 'bgr8', header))
 
     def put(self, result: Result) -> None:
         """Publish the image with the faces, unless the heat is to be drawn in first."""
+        self._hider.see(result.faces, result.stamp,
+                        hold=self.node.get_parameter('track_timeout').value)
         if self.wanted() and not self.wants_heat():
-            self.publish(annotate(result.image, result.faces), result.header)
+            self.publish(annotate(self.shown(result.image), result.faces), result.header)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from face_affect_ros.affect.annotate import annotate, caption
+from face_affect_ros.affect.blur import hide
 from face_affect_ros.affect.crop import extract_crop, face_matrix
 from face_affect_ros.affect.pipeline import AffectPipeline
 from face_affect_ros.affect.saliency import Saliency
@@ -118,11 +119,14 @@ class SaliencyOutput(Output):
                 if face.id in heats:
                     crop, heat = heats[face.id]
                     picture = to_bgr(crop)
+                    if self.node.get_parameter('blur_faces').value:
+                        whole = np.array([0, 0, *picture.shape[1::-1]], np.float32)
+                        picture = hide(picture, [whole])
                     tiles.append(tile([picture, overlay(picture, heat)],
                                       [face.id, caption(face, (self._task,))[0]]))
             self._publisher.publish(to_message(grid(tiles), 'bgr8', job.result.header))
         if job.annotated:
-            picture = annotate(job.result.image, [])
+            picture = annotate(self._annotated.shown(job.result.image), [])
             for face in job.result.faces:
                 if face.id in heats:
                     heat_on_image(picture, heats[face.id][1],

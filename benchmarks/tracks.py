@@ -1,0 +1,237 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Follow the people in the shared clips: do ids stay with them, do their labels flicker.
+
+python benchmarks/tracks.py, inside tools/env.sh. The truth, who is where and looks how, was made
+by hand: test/clips/truth.yaml. People are hidden by painting over them.
+"""
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+import inspect
+import json
+import os
+from pathlib import Path
+import sys
+from typing import Any
+
+from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+from face_affect_ros.affect.types import Face, ImageArray, UNKNOWN
+from face_affect_ros.media import Frame, open_media
+import numpy as np
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+TRUTH = ROOT / 'test' / 'clips' / 'truth.yaml'
+#: Seconds that somebody is hidden, and frame from which on.
+HIDDEN = (0.25, 0.5, 1.0)
+FROM = 10
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person of a clip: the rows of `at` are frame, x, y; head: width in pixels."""
+
+    name: str
+    at: np.ndarray
+    head: float
+    expression: str = ''
+
+    def place(self, index: int) -> np.ndarray:
+        """Return where the middle of the face is in a frame, x, y."""
+        return np.array([np.interp(index, self.at[:, 0], self.at[:, axis]) for axis in (1, 2)])
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Frames and the people in them."""
+
+    name: str
+    frames: list[Frame]
+    people: list[Person]
+
+
+def clips(shared: Path) -> list[Clip]:
+    """Return the clips of which there is a truth."""
+    found = []
+    for name, people in yaml.safe_load(TRUTH.read_text()).items():
+        with open_media(str(shared / 'media' / name)) as media:
+            found.append(Clip(name, list(media), [
+                Person(who, np.array(facts['at'], np.float64), facts['head'],
+                       facts.get('expression', '')) for who, facts in people.items()]))
+    return found
+
+
+def follow(frames: Iterable[Frame], **settings: Any) -> list[list[Face]]:
+    """Return the faces of each frame."""
+    pipeline = make_pipeline(replace(PipelineSettings(track_id_prefix='f'), **settings))
+    return [pipeline.process(frame.image, frame.stamp) for frame in frames]
+
+
+def nearest(clip: Clip, index: int, face: Face) -> Person | None:
+    """Return the person whose face it is, None where it is nobody's."""
+    middle = face.box[:2] + face.box[2:] / 2
+    apart = [float(np.linalg.norm(each.place(index) - middle)) for each in clip.people]
+    best = int(np.argmin(apart))
+    return clip.people[best] if apart[best] < clip.people[best].head else None
+
+
+def ids_of(clip: Clip, found: list[list[Face]]) -> dict[str, list[str]]:
+    """
+    Return by person the ids that the person's face had, each once, in their order.
+
+    Those of faces where nobody is stand under the name ''.
+    """
+    ids: dict[str, list[str]] = {'': [], **{each.name: [] for each in clip.people}}
+    for index, faces in enumerate(found):
+        for face in faces:
+            person = nearest(clip, index, face)
+            seen = ids[person.name if person else '']
+            if not seen or seen[-1] != face.id:
+                seen.append(face.id)
+    return ids
+
+
+def swaps(ids: dict[str, list[str]]) -> int:
+    """Return how often a track went from one person to another."""
+    return sum(map(len, (set(seen) for seen in ids.values()))) - len(set().union(*ids.values()))
+
+
+def hidden(clip: Clip, people: list[Person], start: int, seconds: float) -> list[Frame]:
+    """
+    Return the clip with some people painted over for some time.
+
+    It goes on for two seconds with its last frame, so that there is an end to watch.
+    """
+    step = clip.frames[1].stamp - clip.frames[0].stamp
+    frames = []
+    last = len(clip.frames) - 1
+    for index in range(len(clip.frames) + round(2.0 / step)):
+        image: ImageArray = clip.frames[min(index, last)].image.copy()
+        stamp = clip.frames[0].stamp + index * step
+        if index >= start and (index - start) * step < seconds - 1e-6:
+            for each in people:
+                x, y = each.place(min(index, last))
+                half, height = 0.75 * each.head, image.shape[0]
+                image[max(0, int(y - 1.2 * half)):min(height, int(y + 1.2 * half)),
+                      max(0, int(x - half)):int(x + half)] = 110
+        frames.append(Frame(index, stamp, image))
+    return frames
+
+
+def changes(clip: Clip, found: list[list[Face]]) -> dict[str, Any]:
+    """Return how often the labels of expressions change, by track and minute, or are wrong."""
+    seen: dict[str, list[str]] = {}
+    right = unknown = wrong = 0
+    for index, faces in enumerate(found):
+        for face in faces:
+            label = face.estimates['emotion'].label
+            seen.setdefault(face.id, []).append(label)
+            person = nearest(clip, index, face)
+            if person and person.expression:
+                truth = person.expression
+                right += label == truth
+                unknown += label == UNKNOWN
+                wrong += label not in (truth, UNKNOWN)
+    step = clip.frames[1].stamp - clip.frames[0].stamp
+    minutes = sum(map(len, seen.values())) * step / 60.0
+    count = sum(one != other for labels in seen.values()
+                for one, other in zip(labels, labels[1:]))
+    return {'changes': count, 'per track and minute': round(count / minutes, 1),
+            'judged': right + unknown + wrong, 'right': right, 'unknown': unknown, 'wrong': wrong}
+
+
+def report(clip: Clip) -> dict[str, Any]:
+    """Return all figures of a clip."""
+    found = follow(clip.frames)
+    ids = ids_of(clip, found)
+    told: dict[str, Any] = {
+        'frames': len(clip.frames), 'people': len(clip.people),
+        'tracks': len(set().union(*ids.values())), 'swaps': swaps(ids),
+        'faces of nobody': len(ids['']),
+        'labels without smoothing': changes(clip, follow(clip.frames,
+                                                         smoothing_time_constant=0.0)),
+        'labels': changes(clip, found), 'occlusions': []}
+    for seconds in HIDDEN:
+        cases = [[each] for each in clip.people] + [clip.people]
+        kept = swapped = nobody = 0
+        for people in cases:
+            seen = ids_of(clip, follow(hidden(clip, people, FROM, seconds)))
+            kept += sum(len(seen[each.name]) == 1 for each in people)
+            swapped += swaps(seen)
+            nobody += len(set(seen['']))
+        told['occlusions'].append({'seconds': seconds, 'people hidden': 2 * len(clip.people),
+                                   'kept their id': kept, 'swaps': swapped,
+                                   'tracks of nobody': nobody})
+    told['left'] = left(clip)
+    return told
+
+
+def left(clip: Clip) -> dict[str, Any]:
+    """Return what becomes of the tracks of people who go and do not come back."""
+    ended, extra = 0, 0
+    for person in clip.people:
+        frames = hidden(clip, [person], FROM, 1000.0)
+        pipeline = make_pipeline(PipelineSettings(track_id_prefix='f'))
+        found = [pipeline.process(frame.image, frame.stamp) for frame in frames]
+        [gone] = {face.id for face in found[FROM - 1]
+                  if nearest(clip, FROM - 1, face) is person}
+        ended += gone not in pipeline.tracker.ids
+        extra += any(face.id == gone for faces in found[FROM + 1:] for face in faces)
+    return {'people': len(clip.people), 'tracks ended': ended, 'tracks that went on': extra}
+
+
+def table(told: dict[str, dict[str, Any]]) -> str:
+    """Return the figures as Markdown tables."""
+    rows = ['| clip | people, tracks, swaps | ' + ' | '.join(
+        f'hidden {seconds:g} s, id kept' for seconds in HIDDEN) + ' | left, track ended |',
+        '| --- | --- |' + ' --- |' * (len(HIDDEN) + 1)]
+    for name, facts in told.items():
+        cells = [f'{each["kept their id"]} of {each["people hidden"]}, {each["swaps"]} swaps, '
+                 f'{each["tracks of nobody"]} false tracks' for each in facts['occlusions']]
+        rows.append(f'| {name} | {facts["people"]}, {facts["tracks"]}, {facts["swaps"]} | '
+                    f'{" | ".join(cells)} | {facts["left"]["tracks ended"]} of '
+                    f'{facts["left"]["people"]} |')
+    rows += ['', '| clip | label changes per track and minute, raw | smoothed | truth '
+             '| faces judged | right | unknown | wrong |', '| --- |' + ' --- |' * 7]
+    for name, facts in told.items():
+        raw, calm = facts['labels without smoothing'], facts['labels']
+        rows.append(f'| {name} | {raw["per track and minute"]} | {calm["per track and minute"]} '
+                    f'| 0 | {calm["judged"]} | {calm["right"]} | {calm["unknown"]} | '
+                    f'{calm["wrong"]} |')
+    return '\n'.join(rows)
+
+
+def main() -> int:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(
+        description=inspect.getdoc(sys.modules[__name__]),
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--shared', type=Path, default=Path(os.environ.get(
+        'FACE_AFFECT_SHARED', ROOT.parent / 'shared')))
+    parser.add_argument('--out', type=Path, help='write the figures into this file, as JSON')
+    arguments = parser.parse_args()
+    told = {clip.name: report(clip) for clip in clips(arguments.shared)}
+    print(table(told))
+    if arguments.out:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        arguments.out.write_text(json.dumps(told, indent=1) + '\n')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

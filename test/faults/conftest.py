@@ -1,0 +1,82 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""A node in a process of its own, and a bench that talks to it from here."""
+
+from collections.abc import Callable, Iterator
+import contextlib
+from typing import Any
+
+from face_affect_ros.media import open_media
+import numpy as np
+import pytest
+from support import Process, running_node
+
+NODE = 'face_affect_ros.nodes.face_affect_node'
+
+
+class Far:
+    """
+    A running face_affect in another process, with a camera and all that it says.
+
+    process: the node's. bench: has the publishers, and the messages that came.
+    """
+
+    def __init__(self, process: Process, bench: Any) -> None:
+        """Take both."""
+        self.process, self.bench = process, bench
+
+    def counts(self) -> dict[str, int]:
+        """Return the counts that the node said last."""
+        values = {each.key: each.value for each in self.bench.statuses[-1].values}
+        return {key: int(value) for key, value in values.items()
+                if key in ('received', 'published', 'dropped', 'refused')}
+
+    def settled(self) -> bool:
+        """Spin until the node's counts agree with what came; return whether they do."""
+        def agree() -> bool:
+            counts = self.counts()
+            return (counts['published'] == len(self.bench.faces) and counts['received']
+                    == counts['published'] + counts['dropped'] + counts['refused'])
+        self.bench.statuses.clear()
+        return self.bench.until(lambda: self.bench.statuses and agree())
+
+
+@pytest.fixture
+def far(ros: Any) -> Iterator[Callable[..., Any]]:
+    """Return a context manager that runs an active node with these parameters."""
+    from bench import Bench
+    from face_affect_ros.nodes.lifecycle_client import bring_up
+    with open_media('') as media:
+        portrait = next(iter(media)).image
+
+    @contextlib.contextmanager
+    def run(*ros_args: str, **parameters: Any) -> Iterator[Far]:
+        bench = Bench(ros, portrait)
+        values = {'diagnostics_period': 0.1, 'processing': 'every', **parameters}
+        with running_node(NODE, *ros_args, **values) as process:
+            bring_up(ros.node, '/face_affect')
+            assert bench.until(bench.images.get_subscription_count), process.output()
+            assert bench.until(lambda: bench.statuses), process.output()
+            yield Far(process, bench)
+            assert 'Traceback' not in process.output(), process.output()
+
+    yield run
+
+
+@pytest.fixture(scope='session')
+def portrait() -> np.ndarray:
+    """Return the first view of the default source, BGR 640x480."""
+    with open_media('') as media:
+        return next(iter(media)).image

@@ -1,0 +1,90 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""A disk that is full while results are recorded: one clear error, and no half file passes."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+import resource
+import subprocess
+import sys
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.bags import write_bag
+from face_affect_ros.demo.recorder import Recorder
+from face_affect_ros.media import Frame, VideoSink, write_image
+from face_affect_ros.media.sinks import VIDEO_SUFFIXES
+from faces import face
+import numpy as np
+import pytest
+
+#: Bytes that a file may have, so that the disk seems full in the middle of it.
+ROOM = 100_000
+NOISE = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+
+
+@pytest.fixture
+def full_disk() -> Iterator[Callable[[], None]]:
+    """Return what fills the disk for all files that this process writes until the test ends."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_bag(full_disk: Callable[[], None], tmp_path: Path) -> None:
+    full_disk()
+    frames = [Frame(number, number / 10, NOISE) for number in range(10)]
+    with pytest.raises(AffectError, match='bag cannot be written: .*File too large'):
+        write_bag(tmp_path / 'bag', frames, start=0)
+
+
+def test_a_picture(full_disk: Callable[[], None], tmp_path: Path) -> None:
+    full_disk()
+    with pytest.raises(AffectError, match='full.png: cannot be written'):
+        write_image(tmp_path / 'full.png', NOISE)
+
+
+@pytest.mark.parametrize('suffix', VIDEO_SUFFIXES)
+def test_a_clip(suffix: str, full_disk: Callable[[], None], tmp_path: Path) -> None:
+    whole = VideoSink(tmp_path / f'whole{suffix}')
+    for _ in range(40):
+        whole.write(NOISE)
+    whole.close()
+    full_disk()
+    sink = VideoSink(tmp_path / f'full{suffix}')
+    with pytest.raises(AffectError, match=f'full{suffix}: the video is not complete, .* disk'):
+        for _ in range(40):
+            sink.write(NOISE)
+        sink.close()
+    sink.close()
+
+
+def test_the_lines_of_the_demo(tmp_path: Path) -> None:
+    (tmp_path / 'faces.jsonl').symlink_to('/dev/full')
+    recorder = Recorder(tmp_path, source='', rate=10.0)
+    with pytest.raises(AffectError, match='faces.jsonl: cannot be written: No space left'):
+        for number in range(200):
+            recorder.faces([face()], stamp=number, width=320, height=240, latency=0.0)
+        recorder.close()
+
+
+def test_the_command_ends_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / 'faces.jsonl').symlink_to('/dev/full')
+    done = subprocess.run(
+        [sys.executable, '-c', 'import sys\nfrom face_affect_ros.cli import main\n'
+         'from face_affect_ros.media.portrait import portrait_path\n'
+         f'sys.exit(main(["analyze", str(portrait_path()), "--json", "{tmp_path}/faces.jsonl"]))'],
+        capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert 'No space left' in done.stderr and 'Traceback' not in done.stderr

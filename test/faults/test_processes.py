@@ -1,0 +1,134 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Processes that die, hang or are told to end: the others go on, and nothing is left behind."""
+
+from collections.abc import Callable
+import signal
+import sys
+import time
+from typing import Any
+
+import cycles
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
+
+from bench import Bench  # noqa: E402, I100
+from face_affect_ros.nodes import qos  # noqa: E402
+from face_affect_ros.nodes.lifecycle_client import bring_up  # noqa: E402
+from lifecycle_msgs.msg import TransitionEvent  # noqa: E402
+import soak  # noqa: E402
+from support import running, running_node, spin_until  # noqa: E402
+
+NODE = 'face_affect_ros.nodes.face_affect_node'
+PLAYER = 'face_affect_ros.nodes.camera_player'
+#: Memory in MB that may come and go from one cycle to the next: the networks' own.
+BREATH = 40.0
+#: A subscriber that takes one message and no more.
+SLOW = """
+import rclpy, time
+from face_affect_msgs.msg import FaceAffectArray
+from face_affect_ros.nodes import qos
+from sensor_msgs.msg import Image
+rclpy.init()
+node = rclpy.create_node('slow')
+def take(message):
+    print('got', flush=True)
+    time.sleep(1000)
+for kind, name in ((FaceAffectArray, 'faces'), (Image, 'image_annotated')):
+    node.create_subscription(kind, f'/face_affect/{name}', take, qos.results())
+rclpy.spin(node)
+"""
+
+
+def test_killed_under_load_and_started_again(ros: Any, portrait: Any,
+                                             record_property: Callable[..., None]) -> None:
+    """As launch does it with respawn:=true, which a test of the launch file shows."""
+    bench = Bench(ros, portrait)
+    ids: list[set[str]] = []
+    with running_node(PLAYER, '-r', 'image_raw:=image', rate=30.0):
+        for _ in range(2):
+            started = time.monotonic()
+            with running_node(NODE) as process:
+                bring_up(ros.node, '/face_affect')
+                bench.faces.clear()
+                assert bench.until(lambda: bench.faces), process.output()
+                record_property('seconds to the first result', time.monotonic() - started)
+                assert bench.until(lambda: len(bench.faces) >= 10), process.output()
+                ids.append({face.id for each in bench.faces for face in each.faces})
+                process.stop(signal.SIGKILL)
+    assert len(set.union(*ids)) == sum(map(len, ids)), 'an id was used again'
+
+
+@pytest.mark.parametrize('number', [signal.SIGSTOP, signal.SIGKILL], ids=['hangs', 'dies'])
+def test_a_subscriber_that_is_slow_or_dies_holds_up_nobody(number: int,
+                                                           far: Callable[..., Any]) -> None:
+    with far() as node, running(sys.executable, '-c', SLOW) as slow:
+        bench = node.bench
+        assert bench.until(lambda: subscribers(bench) == 2), slow.output()
+        sent = 0
+        while 'got' not in slow.output():
+            bench.answered()
+            sent += 1
+        slow.popen.send_signal(number)
+        for _ in range(40):
+            bench.answered()
+        assert len(bench.faces) == sent + 40
+        assert node.settled()
+        assert node.counts()['dropped'] == 0
+
+
+def subscribers(bench: Any) -> int:
+    """Return how many listen to the faces."""
+    return int(bench.ros.node.count_subscribers('/face_affect/faces'))
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_told_to_end_under_load_it_ends_by_its_last_transition(
+        number: int, far: Callable[..., Any], ros: Any,
+        record_property: Callable[..., None]) -> None:
+    events: list[Any] = []
+    ros.node.create_subscription(TransitionEvent, '/face_affect/transition_event', events.append,
+                                 qos.results())
+    with far() as node, running_node(PLAYER, '-r', 'image_raw:=image', rate=30.0):
+        assert node.bench.until(lambda: len(node.bench.faces) >= 10)
+        events.clear()
+        told = time.monotonic()
+        assert node.process.stop(number) == 0
+        record_property('seconds until the process has ended', time.monotonic() - told)
+        assert spin_until(ros.executor, lambda: len(events) >= 2)
+        assert [(each.start_state.label, each.goal_state.label) for each in events] == [
+            ('active', 'shuttingdown'), ('shuttingdown', 'finalized')]
+
+
+def test_up_and_down_again_and_again_without_growth(ros_domain: int) -> None:
+    """1,000 cycles are run by hand: python benchmarks/cycles.py."""
+    used = cycles.run(12, notes=3)
+    assert used[-1]['cycle'] == 12
+    for name in ('threads', 'files'):
+        assert len({each[name] for each in used}) == 1, used
+    assert used[-1]['memory'] - used[0]['memory'] < BREATH, used
+
+
+@pytest.mark.parametrize('load', [{'frames': 120}, {'seconds': 3.0}], ids=['in step', '30 Hz'])
+def test_every_image_ends_in_one_count(load: dict[str, Any], ros_domain: int) -> None:
+    """100,000 images and 30 minutes are run by hand: python benchmarks/soak.py."""
+    told = soak.run(**load)
+    assert told['alive'] and told['adds up'], told
+    assert told['received'] == told['results'] + told['dropped'], told
+    assert told['results'] > 0 and told['refused'] == 0
+    assert set(told['faces per result']) == {'8'}
+    if 'frames' in load:
+        assert told['sent'] == told['results'] == load['frames'] and told['dropped'] == 0

@@ -1,0 +1,109 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Nonsense for the targets: variations of valid inputs, and messages whose sizes lie.
+
+FACE_AFFECT_FUZZ_EXAMPLES says how many of each. The coverage-guided runner goes much further, see
+README.md; what it found stays in the corpus and is fed here each time.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, HealthCheck, settings
+from hypothesis import strategies as st
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
+
+from face_affect_ros.affect.settings import make_pipeline, PipelineSettings  # noqa: E402, I100
+from face_affect_ros.nodes import parameters  # noqa: E402
+from fuzz.targets import IMAGE_ENCODINGS, IMAGE_HEAD, TARGETS  # noqa: E402
+
+CORPUS = Path(__file__).resolve().parent / 'corpus'
+EXAMPLES = int(os.environ.get('FACE_AFFECT_FUZZ_EXAMPLES', '200'))
+#: The same nonsense each time, so that a failure is one of the change and not of the dice.
+BOUNDED = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None,
+                   suppress_health_check=list(HealthCheck))
+#: Targets of which one input takes much longer than of the others.
+SLOW = {'network', 'parameters'}
+
+
+def seeds(target: str) -> list[bytes]:
+    """Return the inputs of a target that are kept."""
+    return [path.read_bytes() for path in sorted((CORPUS / target).iterdir())]
+
+
+@st.composite
+def varied(draw: Any, target: str) -> bytes:
+    """Return a kept input with some bytes changed, put in or cut out, or cut off."""
+    data = bytearray(draw(st.sampled_from(seeds(target))))
+    for _ in range(draw(st.integers(0, 6))):
+        start = draw(st.integers(0, len(data)))
+        end = min(len(data), start + draw(st.sampled_from((0, 0, 1, 1, 1, 2, 4, 64))))
+        data[start:end] = draw(st.one_of(
+            st.binary(max_size=4), st.sampled_from((b'\xff' * 4, b'\x00' * 8, b'\x7f\xff\xff'))))
+    return bytes(data[:draw(st.one_of(st.none(), st.integers(0, len(data))))])
+
+
+@pytest.mark.parametrize('target', TARGETS)
+def test_every_kept_input_is_answered(target: str) -> None:
+    assert seeds(target)
+    for data in seeds(target):
+        TARGETS[target](data)
+
+
+@pytest.mark.parametrize('target', TARGETS)
+def test_variations_are_answered(target: str) -> None:
+    examples = max(1, EXAMPLES // 4) if target in SLOW else EXAMPLES
+
+    @settings(BOUNDED, max_examples=examples)
+    @given(varied(target))
+    def answered(data: bytes) -> None:
+        TARGETS[target](data)
+
+    answered()
+
+
+SIZES = st.one_of(st.integers(0, 12), st.sampled_from((60_000, 2**16, 2**31, 2**32 - 1)))
+
+
+@BOUNDED
+@given(st.integers(0, len(IMAGE_ENCODINGS) - 1), SIZES, SIZES, SIZES, st.integers(0, 1),
+       st.binary(max_size=300))
+def test_images_whose_sizes_lie_are_answered(kind: int, height: int, width: int, step: int,
+                                             big: int, data: bytes) -> None:
+    TARGETS['image'](IMAGE_HEAD.pack(kind, height, width, step, big) + data)
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (1, 1, 3), (1, 60_000, 3), (60_000, 1), (2, 3, 3),
+                                   (33_000, 8, 3), (1, 7), (5000, 2, 3)])
+def test_pictures_of_odd_shapes_hold_no_faces(shape: tuple[int, ...]) -> None:
+    pipeline = make_pipeline(PipelineSettings())
+    noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    assert pipeline.process(noise, 0.0) == []
+
+
+@BOUNDED
+@given(st.dictionaries(
+    st.sampled_from([*parameters.PARAMETERS, 'unknown', '']),
+    st.one_of(st.booleans(), st.integers(-2**63, 2**63 - 1), st.floats(), st.text(max_size=20))))
+def test_values_of_parameters_are_answered_in_words(values: dict[str, Any]) -> None:
+    typed = {name: value for name, value in values.items() if name not in parameters.PARAMETERS
+             or type(value) is type(parameters.PARAMETERS[name].default)}
+    problem = parameters.problem_with(typed)
+    assert problem == '' or problem.startswith("parameter '")

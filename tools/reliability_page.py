@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+
+"""
+Write the tables of figures into docs/results/reliability.md, from docs/results/reliability/*.json.
+
+Run it after one of the benchmarks has written its file with --out; a test compares.
+"""
+
+import json
+from pathlib import Path
+import re
+import sys
+from typing import Any
+
+FOLDER = Path(__file__).resolve().parents[1] / 'docs' / 'results'
+PAGE = FOLDER / 'reliability.md'
+NOT_YET = 'not measured yet'
+
+
+def figures(name: str) -> Any:
+    """Return what a benchmark wrote, None where it has not."""
+    path = FOLDER / 'reliability' / f'{name}.json'
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def restart_table(told: dict[str, Any]) -> list[str]:
+    """Return the rows of benchmarks/restart.py."""
+    names = {'first result': 'started, after kill -9 and others: first result',
+             'SIGINT': 'SIGINT: ended', 'SIGTERM': 'SIGTERM: ended'}
+    return ['| under 30 images a second | times | median [s] | largest [s] |', '| --- ' * 4 + '|',
+            *(f'| {text} | {told[name]["times"]} | {told[name]["median"]} | '
+              f'{told[name]["largest"]} |' for name, text in names.items())]
+
+
+def cycles_table(told: list[dict[str, Any]]) -> list[str]:
+    """Return the rows of benchmarks/cycles.py: first, middle and last."""
+    rows = [told[0], told[len(told) // 2], told[-1]]
+    return ['| after cycle | memory [MB] | threads | files |', '| --- ' * 4 + '|',
+            *(f'| {each["cycle"]} | {each["memory"]} | {each["threads"]} | {each["files"]} |'
+              for each in rows),
+            '', f'Memory between {min(each["memory"] for each in told)} and '
+            f'{max(each["memory"] for each in told)} MB.']
+
+
+def soak_table(told: dict[str, Any]) -> list[str]:
+    """Return the rows of benchmarks/soak.py."""
+    names = ('sent', 'received', 'results', 'dropped', 'refused', 'lost')
+    growth = told['growth in MB after the first quarter']
+    last = told['usage'][-1]
+    return ['| way | seconds | ' + ' | '.join(names) + ' | adds up | growth [MB] | memory [MB] '
+            '| threads | files |', '| --- ' * (len(names) + 7) + '|',
+            f'| {told["kind"]} | {told["seconds"]:.0f} | '
+            + ' | '.join(str(told[name]) for name in names)
+            + f' | {"yes" if told["adds up"] else "NO"} | {growth} | {last["memory"]} | '
+            f'{last["threads"]} | {last["files"]} |']
+
+
+def tracks_table(told: dict[str, Any]) -> list[str]:
+    """Return the rows of benchmarks/tracks.py about ids."""
+    first = next(iter(told.values()))
+    lengths = [each['seconds'] for each in first['occlusions']]
+    return ['| clip | people, tracks, swaps | ' + ' | '.join(
+        f'hidden {each:g} s: ids kept' for each in lengths) + ' | left: tracks ended |',
+        '| --- ' * (len(lengths) + 3) + '|',
+        *(f'| {name} | {each["people"]}, {each["tracks"]}, {each["swaps"]} | ' + ' | '.join(
+            f'{case["kept their id"]} of {case["people hidden"]}, {case["swaps"]} swaps'
+            for case in each['occlusions'])
+          + f' | {each["left"]["tracks ended"]} of {each["left"]["people"]} |'
+          for name, each in told.items())]
+
+
+def labels_table(told: dict[str, Any]) -> list[str]:
+    """Return the rows of benchmarks/tracks.py about labels."""
+    rows = ['| clip | changes per track and minute: raw | smoothed | truth | faces judged | right '
+            '| unknown | wrong |', '| --- ' * 8 + '|']
+    for name, each in told.items():
+        raw, calm = each['labels without smoothing'], each['labels']
+        judged = ' | '.join(str(calm[key]) for key in ('judged', 'right', 'unknown', 'wrong'))
+        rows.append(f'| {name} | {raw["per track and minute"]} | {calm["per track and minute"]} '
+                    f'| 0 | {judged} |')
+    return rows
+
+
+def fuzz_table(told: dict[str, Any]) -> list[str]:
+    """Return the rows of what the fuzzers tried."""
+    rows = ['| target | coverage-guided: minutes | inputs | varied by hypothesis | found |',
+            '| --- ' * 5 + '|']
+    for name, each in told.items():
+        rows.append(f'| {name} | {each["minutes"]} | {each["guided"]} | {each["varied"]} | '
+                    f'{each["found"]} |')
+    total = [sum(each[key] for each in told.values()) for key in ('minutes', 'guided', 'varied')]
+    return [*rows, f'| all | {total[0]} | {total[1]} | {total[2]} | |']
+
+
+#: Tables by their names in the page: file of the figures, and what makes rows of them.
+TABLES = {
+    'restart': ('restart', restart_table), 'cycles': ('cycles', cycles_table),
+    'soak in step': ('soak_frames', soak_table), 'soak at a rate': ('soak_rate', soak_table),
+    'tracks': ('tracks', tracks_table), 'labels': ('tracks', labels_table),
+    'fuzz': ('fuzz', fuzz_table)}
+
+
+def filled(text: str) -> str:
+    """Return the page's text with all tables as they are to be."""
+    for name, (file, rows) in TABLES.items():
+        told = figures(file)
+        table = '\n'.join(rows(told)) if told is not None else NOT_YET
+        text, count = re.subn(rf'(<!-- {name} -->\n).*?(<!-- end -->)',
+                              lambda found, table=table: f'{found[1]}{table}\n{found[2]}',
+                              text, count=1, flags=re.DOTALL)
+        if not count:
+            raise ValueError(f"{PAGE}: there is no place for the table '{name}'")
+    return text
+
+
+def main() -> int:
+    """Write all tables."""
+    PAGE.write_text(filled(PAGE.read_text()))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
