@@ -24,6 +24,8 @@ _HELP = {
     'detector': 'face detector',
     'detector_model': "path of the ONNX file of detector 'yunet'",
     'min_score': 'detections with a lower score are dropped, 0.01 to 0.99',
+    'detection_interval': 'seconds between two runs of the detector, faces are followed in '
+                          'between; 0: every image',
     'start_score': 'score that a detection needs to start a track, 0 to 1',
     'emotion_model': "name or path of the expression model, '' for none",
     'gender_model': "name or path of the gender model, '' for none",
