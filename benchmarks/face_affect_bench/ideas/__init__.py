@@ -16,7 +16,7 @@
 Ideas to be faster, each tried beside what it would replace, interleaved in one run.
 
 The number is the new time by the old one; below 1 is faster. Times are of the processor, all
-threads, unless the idea says wall time. docs/performance.md says which were kept, and why.
+threads, unless the idea says wall time.
 """
 
 from face_affect_bench.context import Context
@@ -29,6 +29,7 @@ def run(context: Context) -> list[Row]:
     """Return a row an idea."""
     rounds = 3 if context.quick else 15
     images = [frame.image for frame in clip(context.shared, HEADS, VGA)]
-    return [{'idea': idea, 'new : old': None if value is None else round(value, 3), 'note': note}
+    return [{'idea': idea, 'new : old': None if value is None else round(value, 3),
+             'kept': kept, 'note': note}
             for part in (searching, networks, pixels, runtime)
-            for idea, value, note in part.ideas(images, rounds)]
+            for idea, value, kept, note in part.ideas(images, rounds)]

@@ -17,5 +17,6 @@
 from collections.abc import Iterator
 from typing import TypeAlias
 
-#: Name, new time by old time (None where it cannot be tried), note.
-Ideas: TypeAlias = Iterator[tuple[str, float | None, str]]
+#: Name, new time by old time (None where it cannot be tried here), whether it is kept and why,
+#: note.
+Ideas: TypeAlias = Iterator[tuple[str, float | None, str, str]]

@@ -41,7 +41,7 @@ def ideas(images: list[ImageArray], rounds: int) -> Ideas:
     for name, some in (('640x480', images), ('1920x1080', large)):
         yield f'{name} halved, then sampled to the size of the detector', ratio(
             lambda image: _averaged(image, size), lambda image: letterbox(image, size), some,
-            rounds=rounds), 'kept; old: averaged to that size'
+            rounds=rounds), 'yes', 'old: averaged to that size'
 
     squares = [np.asarray(cv2.cvtColor(letterbox(image, size)[0], cv2.COLOR_BGR2RGB), np.uint8)
                for image in images]
@@ -50,7 +50,7 @@ def ideas(images: list[ImageArray], rounds: int) -> Ideas:
              / measure(detector, images, times=50).cpu)
     yield 'pixels scaled by a table, not multiplied and added to', ratio(
         card.scaled, lambda square: cv2.LUT(square, table), squares, rounds=rounds), (
-        f'scaling is {share:.1%} of the detector')
+        'no: nothing to gain'), (f'scaling is {share:.1%} of the detector')
     interpreter = load_runtime()(model_path=str(card.path), num_threads=1)
     interpreter.allocate_tensors()
     index = interpreter.get_input_details()[0]['index']
@@ -62,7 +62,7 @@ def ideas(images: list[ImageArray], rounds: int) -> Ideas:
         interpreter.tensor(index)()[:] = values
     yield 'tensor written in place, not by set_tensor', ratio(
         copied, in_place, [card.scaled(square)[np.newaxis] for square in squares],
-        rounds=rounds), ''
+        rounds=rounds), 'no: a view of the tensor must not outlive a call, for nothing', ''
 
     spec = load_card(settings.emotion_model).crop
     cut = [(image, detector(image)) for image in images]
@@ -74,13 +74,15 @@ def ideas(images: list[ImageArray], rounds: int) -> Ideas:
         grey = np.asarray(cv2.cvtColor(item[0], cv2.COLOR_BGR2GRAY), np.uint8)
         return extract_crops(grey, item[1].boxes, item[1].landmarks, spec)
     yield 'two grey crops out of an image converted once', ratio(
-        from_colour, from_grey, cut, rounds=rounds), 'old: each crop converted'
+        from_colour, from_grey, cut, rounds=rounds), (
+        'no: converting the image costs as much whoever is there'), 'old: each crop converted'
     for width, height in (HD, FULL_HD):
         data = [cv2.imencode('.jpg', cv2.resize(image, (width, height)))[1]
                 for image in images[:10]]
         yield f'JPEG of {width}x{height} decoded at half its size', ratio(
             lambda each: cv2.imdecode(each, cv2.IMREAD_COLOR),
-            lambda each: cv2.imdecode(each, cv2.IMREAD_REDUCED_COLOR_2), data, rounds=rounds), ''
+            lambda each: cv2.imdecode(each, cv2.IMREAD_REDUCED_COLOR_2), data, rounds=rounds), (
+            'no: small faces lose their pixels, positions have to be scaled back'), ''
 
 
 def _averaged(image: ImageArray, size: int) -> Any:

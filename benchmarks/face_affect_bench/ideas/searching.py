@@ -33,20 +33,24 @@ def ideas(images: list[ImageArray], rounds: int) -> Ideas:
     settings = PipelineSettings()
     detector = make_detector(settings.detector, min_score=settings.min_score)
     short = make_detector('blazeface_short_range', min_score=settings.min_score)
-    ways: dict[str, Finder] = {
-        f'detector every {interval:g} s, faces followed in between':
-            Search(detector, interval=interval) for interval in (0.1, 0.2)}
-    ways['the short-range network in a region around each face, all of the image at every 5th'] = (
-        Regions(detector, short, every=5))
-    ways['the short-range network for all of the image while the faces are large'] = (
-        by_size(detector, short))
+    ways: dict[str, tuple[Finder, str]] = {
+        'detector every 0.1 s, faces followed in between': (
+            Search(detector, interval=0.1), 'yes, the default of `detection_interval`'),
+        'detector every 0.2 s, faces followed in between': (
+            Search(detector, interval=0.2), 'as a choice: boxes and newcomers come later'),
+        'short-range network in a region around each face, all of the image at every 5th': (
+            Regions(detector, short, every=5), 'no: slower, and the two networks draw their boxes '
+            'differently, so that faces jump'),
+        'short-range network for all of the image while the faces are large': (
+            by_size(detector, short), 'no: somebody far away is not seen meanwhile')}
     frames = [Frame(index, index / 12.0, image) for index, image in enumerate(images)]
     every = track(lambda image, stamp: detector(image), frames)
     stamps = iter(np.arange(1e3, 1e7, 1.0 / 30.0))
-    for name, way in ways.items():
+    for name, (way, kept) in ways.items():
         def timed(image: Any, way: Finder = way) -> Any:
             return way(image, float(next(stamps)))
         value = ratio(detector, timed, images[:30], rounds=rounds)
         agreed = compare(track(way, frames), every)
-        yield name, value, (f'overlap {agreed.overlap:.3f} with the boxes of the detector at '
-                            f'every image, {agreed.missing} faces missing, {agreed.swaps} swaps')
+        yield name, value, kept, (
+            f'overlap {agreed.overlap:.3f} with the boxes of the detector at every image, '
+            f'{agreed.missing} faces missing, {agreed.swaps} swaps')
