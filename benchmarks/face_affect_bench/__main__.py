@@ -57,8 +57,9 @@ SECTIONS: dict[str, tuple[str, str, Any]] = {
               '`found` counts boxes, false ones too.', peers),
     'curves': ('How it grows', 'The whole pipeline; with the detector at every image, and in the '
                'last column as shipped at 30 Hz.', curves),
-    'quality': ('Boxes between two runs of the detector', 'Beside the detector at every image; '
-                'overlap is intersection over union.', quality),
+    'quality': ('Boxes between two runs of the detector', 'Beside the detector at every image. '
+                'Overlap (intersection over union; mean and least) is of the images on which the '
+                'detector did not run.', quality),
     'ideas': ('Ideas', inspect.cleandoc(ideas.__doc__ or '').partition('\n\n')[2], ideas),
     'memory': ('Memory', 'Resident memory of the node while 0, 1, 2 and 8 people come and go.',
                memory),

@@ -14,15 +14,18 @@
 
 """What the boxes lose where the detector does not run on every image."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
-from face_affect_bench.agreement import compare, Finder, moved, track
+from face_affect_bench.agreement import compare, moved, track, Tracks
 from face_affect_bench.context import Context
 from face_affect_bench.frames import clip, CLIPS
 from face_affect_bench.timing import Row
 from face_affect_ros.affect.detectors import Detector, make_detector
 from face_affect_ros.affect.searching import Search
 from face_affect_ros.affect.settings import PipelineSettings
+from face_affect_ros.affect.types import Detections, ImageArray
+from face_affect_ros.media import Frame
 
 INTERVALS = (0.1, 0.2, 0.3)
 
@@ -35,16 +38,33 @@ def run(context: Context) -> list[Row]:
     for name in CLIPS:
         frames = clip(context.shared, name)
         every = track(lambda image, stamp: detector(image), frames)
-        for way, finder in _ways(detector).items():
-            agreement = asdict(compare(track(finder, frames), every))
-            rows.append({'clip': name, 'way': way, **{
-                key: round(value, 3) for key, value in agreement.items()}})
+        shaken = track(moved(detector, 0.5), frames)
+        rows.append({'clip': name, 'way': 'detector at every image, moved by half a pixel',
+                     **_rounded(shaken, every, range(len(frames)))})
+        for interval in INTERVALS:
+            tracks, images = _follow(detector, interval, frames)
+            rows.append({'clip': name, 'way': f'detector every {interval:g} s, followed',
+                         **_rounded(tracks, every, images)})
     return rows
 
 
-def _ways(detector: Detector) -> dict[str, Finder]:
-    ways: dict[str, Finder] = {
-        'detector at every image, moved by half a pixel': moved(detector, 0.5)}
-    for interval in INTERVALS:
-        ways[f'detector every {interval:g} s, followed'] = Search(detector, interval=interval)
-    return ways
+def _follow(detector: Detector, interval: float,
+            frames: Sequence[Frame]) -> tuple[Tracks, list[int]]:
+    """Return the tracks, and the numbers of the images on which the detector did not run."""
+    search = Search(detector, interval=interval)
+    followed: list[int] = []
+    number = iter(range(len(frames)))
+
+    def find(image: ImageArray, stamp: float) -> Detections:
+        found = search(image, stamp)
+        index = next(number)
+        if search.detected != stamp:
+            followed.append(index)
+        return found
+    return track(find, frames), followed
+
+
+def _rounded(result: Tracks, reference: Tracks, images: Sequence[int]) -> Row:
+    agreement = asdict(compare(result, reference, images))
+    return {'images compared': len(images),
+            **{key: round(value, 3) for key, value in agreement.items()}}

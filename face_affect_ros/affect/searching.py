@@ -29,7 +29,7 @@ class Search:
     Finds the faces of each image: detected now and then, followed in between.
 
     A face that cannot be followed is looked for by the detector at once. Somebody new is found at
-    the next detection.
+    the next detection. detected: the time of the last one in seconds.
     """
 
     def __init__(self, detector: Detector, *, interval: float) -> None:
@@ -37,7 +37,7 @@ class Search:
         self.detector = detector
         self.interval = interval
         self._follow = Follower()
-        self._detected = -math.inf
+        self.detected = -math.inf
         self._shape: tuple[int, ...] = ()
 
     def __call__(self, image: ImageArray, stamp: float) -> Detections:
@@ -51,13 +51,13 @@ class Search:
             if found is not None:
                 return found
         found = self.detector(image)
-        self._detected, self._shape = stamp, image.shape
+        self.detected, self._shape = stamp, image.shape
         if self.interval > 0.0:
             self._follow.learn(image, found)
         return found
 
     def _due(self, image: ImageArray, stamp: float) -> bool:
         """Return whether the image is to be searched; always where time or size have jumped."""
-        elapsed = stamp - self._detected
+        elapsed = stamp - self.detected
         return (not 0.0 <= elapsed < (1.0 - TOLERANCE) * self.interval
                 or image.shape != self._shape)
