@@ -50,11 +50,13 @@ SECTIONS: dict[str, tuple[str, str, Any]] = {
     'stages': ('Stage by stage', 'At 640x480, on the clip of two heads that turn and tilt. One '
                'thread.', stages),
     'topics': ('From the camera to ~/faces', 'From the stamp of the image to its faces in another '
-               'process. An image is lost where no result has its stamp. Memory is resident.',
+               'process. An image is lost where no result has its stamp: on the way, or '
+               'because a newer one replaced it. Memory is resident.',
                topics),
     'peers': ('Beside what people would use instead', 'The same frames of 640x480, two faces in '
               'each: a clip of tilting heads, and two portraits from the front. One thread. '
-              '`found` counts boxes, false ones too.', peers),
+              '`found` counts boxes, false ones too; `times ours` is processor time by that of the '
+              'first row.', peers),
     'curves': ('How it grows', 'The whole pipeline; with the detector at every image, and in the '
                'last column as shipped at 30 Hz.', curves),
     'quality': ('Boxes between two runs of the detector', 'Beside the detector at every image. '

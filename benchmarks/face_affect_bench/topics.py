@@ -95,26 +95,27 @@ def measure(form: Any, picture: Path, rates: tuple[float, ...], seconds: float) 
             for rate in rates:
                 watcher.set_rate(rate)
                 watcher.spin(WARM_UP)
-                watcher.results.clear()
+                watcher.clear()
                 before = {name: Cost.of(number) for name, number in processes.items()}
                 watcher.spin(seconds)
                 after = {name: Cost.of(number) for name, number in processes.items()}
-                yield {'Hz': round(rate), **_row(watcher, rate), **_costs(before, after, seconds),
+                yield {'Hz': round(rate), **_row(watcher), **_costs(before, after, seconds),
                        'start s': round(ready, 2)}
         watcher.node.destroy_node()
     finally:
         rclpy.shutdown()
 
 
-def _row(watcher: Watcher, rate: float) -> Row:
-    """Return delays and losses; an image is lost where no result has its stamp."""
+def _row(watcher: Watcher) -> Row:
+    """Return delays and losses between the first and the last result."""
     if not watcher.results:
-        return {'lost %': 100.0}
+        return {'images': len(watcher.sent), 'lost': len(watcher.sent)}
     stamps, arrivals, faces = np.array(watcher.results).T
     median, p99 = np.percentile((arrivals - stamps) * 1e3, [50, 99])
-    sent = round((stamps.max() - stamps.min()) * rate) + 1
-    return {'found': round(float(faces.mean()), 2), 'median ms': round(median, 2),
-            'p99 ms': round(p99, 2), 'lost %': round(max(0.0, 100 * (1 - len(stamps) / sent)), 1)}
+    sent = {stamp for stamp in watcher.sent if stamps[0] <= stamp <= stamps[-1]}
+    return {'images': len(sent), 'lost': len(sent - set(stamps.tolist())),
+            'found': round(float(faces.mean()), 2), 'median ms': round(float(median), 2),
+            'p99 ms': round(float(p99), 2)}
 
 
 def _costs(before: dict[str, Cost], after: dict[str, Cost], seconds: float) -> Row:

@@ -27,6 +27,7 @@ from rcl_interfaces.srv import SetParameters
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
+from sensor_msgs.msg import CameraInfo
 
 PLAYER, NODE, CONTAINER = 'camera_player', 'face_affect', 'face_affect_container'
 #: Seconds that end a run which has failed already.
@@ -34,7 +35,12 @@ PATIENCE = 60.0
 
 
 class Watcher:
-    """A node of its own; results: stamp and arrival in seconds, number of faces."""
+    """
+    A node of its own.
+
+    results: stamp and arrival in seconds, number of faces. sent: stamps of the camera's images, as
+    it says in camera_info.
+    """
 
     def __init__(self) -> None:
         """Join the graph."""
@@ -42,11 +48,19 @@ class Watcher:
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)
         self.results: list[tuple[float, float, int]] = []
+        self.sent: list[float] = []
         self.node.create_subscription(FaceAffectArray, f'/{NODE}/faces', self._take,
                                       qos.results())
+        self.node.create_subscription(CameraInfo, '/camera_info', lambda message:
+                                      self.sent.append(seconds_of(message.header)), qos.results())
 
     def _take(self, message: FaceAffectArray) -> None:
         self.results.append((seconds_of(message.header), time.time(), len(message.faces)))
+
+    def clear(self) -> None:
+        """Forget what has come so far."""
+        self.results.clear()
+        self.sent.clear()
 
     def bring_up(self) -> None:
         """Configure and activate the node."""
