@@ -55,8 +55,8 @@ SECTIONS: dict[str, tuple[str, str, Any]] = {
                topics),
     'peers': ('Beside what people would use instead', 'The same frames of 640x480, two faces in '
               'each: a clip of tilting heads, and two portraits from the front. One thread. '
-              '`found` counts boxes, false ones too; `times ours` is processor time by that of the '
-              'first row.', peers),
+              '`found` counts boxes, false ones too; `times ours` is processor time by the first '
+              "row's.", peers),
     'curves': ('How it grows', 'The whole pipeline; with the detector at every image, and in the '
                'last column as shipped at 30 Hz.', curves),
     'quality': ('Boxes between two runs of the detector', 'Beside the detector at every image. '

@@ -107,7 +107,8 @@ def _rows(context: Context, sets: dict[str, ImageArray], frames: Path) -> Iterat
         try:
             yield _row(each.name, each.part, run_peer(context, each, frames))
         except (OSError, subprocess.SubprocessError, ValueError) as error:
-            yield {'': each.name, 'answers': each.part, 'note': f'does not run here: {_reason(str(error))}'}
+            yield {'': each.name, 'answers': each.part,
+                   'note': f'does not run here: {_reason(str(error))}'}
     yield _row('face_affect_ros, detector at every image', 'expression, gender', ours(sets, 0.0))
     yield _row('face_affect_ros as shipped, once more', 'expression, gender',
                ours(sets, shipped))

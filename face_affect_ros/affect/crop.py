@@ -21,6 +21,7 @@ place and scale in the crop.
 """
 
 from dataclasses import dataclass
+import math
 
 import cv2
 from face_affect_ros.affect.types import Face, FloatArray, ImageArray, LEFT_EYE, RIGHT_EYE
@@ -85,7 +86,8 @@ def warp(image: ImageArray, matrix: FloatArray, size: int) -> ImageArray:
 
     A crop much smaller than its face is averaged down first: sampling alone would alias.
     """
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    (a, b, _), (c, d, _) = matrix.tolist()
+    scale = math.sqrt(abs(a * d - b * c))
     factor = int(1.0 / scale) if scale > 0.0 else 1
     if factor >= 2:
         image, matrix = _reduce(image, matrix, size, factor)
