@@ -20,8 +20,8 @@ from face_affect_ros.affect.detectors import Detector
 from face_affect_ros.affect.following import Follower
 from face_affect_ros.affect.types import Detections, ImageArray
 
-#: An image that comes so much before the next detection is due is searched: cameras are not even.
-TOLERANCE = 0.1
+#: An image that comes this share of the interval too early is searched: cameras are not even.
+TOLERANCE = 0.05
 
 
 class Search:
