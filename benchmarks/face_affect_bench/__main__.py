@@ -78,18 +78,20 @@ def main() -> int:
         results = json.loads(file.read_text())
     context = Context(shared=arguments.shared, venvs=arguments.venvs.resolve(),
                       quick=arguments.quick, memory_frames=arguments.memory_frames)
-    results['command'] = ' '.join(['python -m face_affect_bench', *_public(sys.argv[1:])])
-    results['date'] = date.today().isoformat()
+    command = ' '.join(['python -m face_affect_bench', *_public(sys.argv[1:])])
+    commit = machine.commit()   # before the results change the tree
     results['machine'] = machine.describe(arguments.cores)
     for name, (title, about, module) in SECTIONS.items():
         if name not in (arguments.only or SECTIONS):
             continue
         print(f'{title} ...', end=' ', file=sys.stderr, flush=True)
         started = time.monotonic()
+        measured = f'`{command}`, {date.today()}, commit {commit}, load {machine.load()}'
         rows = module.run(context)
         print(f'{time.monotonic() - started:.0f} s', file=sys.stderr, flush=True)
         if rows:
-            results['sections'][name] = {'title': title, 'about': about, 'rows': rows}
+            results['sections'][name] = {
+                'title': title, 'about': about, 'measured': measured, 'rows': rows}
         results['sections'] = {each: results['sections'][each] for each in SECTIONS
                                if each in results['sections']}
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -38,11 +38,9 @@ def describe(cores: list[int]) -> dict[str, str]:
         'processor': _line('/proc/cpuinfo', 'model name') or platform.processor(),
         'cores': f'{", ".join(map(str, cores))} of {os.cpu_count()}',
         'memory': f'{int(_line("/proc/meminfo", "MemTotal").split()[0]) / 2**20:.1f} GiB',
-        'load when started': ' '.join(f'{each:.2f}' for each in os.getloadavg()),
         'system': f'{platform.system()} {platform.release().split("-")[0]}',
         'Python': platform.python_version(),
         'ROS': os.environ.get('ROS_DISTRO') or 'jazzy, as wheels',
-        'commit': _commit(),
     }
     for package in PACKAGES:
         try:
@@ -59,7 +57,13 @@ def _line(file: str, key: str) -> str:
     return ''
 
 
-def _commit() -> str:
+def load() -> str:
+    """Return how many processes wanted to run over the last minute, on the average."""
+    return f'{os.getloadavg()[0]:.1f}'
+
+
+def commit() -> str:
+    """Return the commit that is measured."""
     answer = subprocess.run(['git', 'describe', '--always', '--dirty'], capture_output=True,
                             text=True, cwd=Path(__file__).parent)
     return answer.stdout.strip() or 'unknown'

@@ -21,11 +21,13 @@ from face_affect_bench.timing import Row
 
 def page(results: dict[str, Any]) -> str:
     """Return the Markdown page of a run, as __main__ writes it to JSON."""
-    parts = ['# What it costs', f'Written by `{results["command"]}` on {results["date"]}. CPU is '
-             'processor time, which a busy machine disturbs less than wall time.',
+    parts = ['# What it costs', 'Written by `make bench`, see [Speed](../performance.md). CPU is '
+             'processor time, which a busy machine disturbs less than wall time. Below each table '
+             'stand its command, date, commit and the load of the machine.',
              table([{'': key, 'value': value} for key, value in results['machine'].items()])]
     for section in results['sections'].values():
-        parts += [f'## {section["title"]}', section['about'], table(section['rows'])]
+        parts += [f'## {section["title"]}', section['about'], table(section['rows']),
+                  f'({section["measured"]})']
     return '\n\n'.join(filter(None, parts)) + '\n'
 
 

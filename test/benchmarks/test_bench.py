@@ -81,9 +81,11 @@ def test_a_page_has_a_table_for_each_section() -> None:
     rows = [{'a': 1, 'b': 0.12345}, {'a': 'x|y', 'c': None}]
     assert table(rows) == ('| a | b | c |\n| --- | --- | --- |\n| 1 | 0.123 |  |\n| x/y |  |  |')
     assert table([]) == ''
-    text = page({'command': 'c', 'date': 'd', 'machine': {'cores': '1'}, 'sections': {
-        's': {'title': 'Title', 'about': 'About.', 'rows': rows}}})
+    text = page({'machine': {'cores': '1'}, 'sections': {
+        's': {'title': 'Title', 'about': 'About.', 'measured': 'today', 'rows': rows}}})
+    assert '| cores | 1 |' in text
     assert '## Title\n\nAbout.\n\n| a | b | c |' in text
+    assert text.endswith('(today)\n')
 
 
 @pytest.mark.parametrize('faces', [0, 1, 2, 8, 16])
