@@ -14,22 +14,8 @@
 
 """The paper's pipeline as its demo calls it: Haar cascade, Keras predict for each face."""
 
-from pathlib import Path
-
-import cv2
-from peer import main, Process
-from published import classify, haar, keras_networks
-
-
-def make(reference: Path) -> Process:
-    """Return the pipeline."""
-    find, networks = haar(), keras_networks(reference)
-
-    def process(image: object) -> int:
-        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        return classify(networks, grey, find(grey))
-    return process
-
+from peer import main
+from published import behind_haar, keras_networks
 
 if __name__ == '__main__':
-    main(make)
+    main(lambda reference: behind_haar(keras_networks(reference)))

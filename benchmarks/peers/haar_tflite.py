@@ -14,22 +14,8 @@
 
 """The paper's cascade and its networks under TFLite."""
 
-from pathlib import Path
-
-import cv2
-from peer import main, Process
-from published import classify, haar, tflite_networks
-
-
-def make(reference: Path) -> Process:
-    """Return the pipeline."""
-    find, networks = haar(), tflite_networks(reference)
-
-    def process(image: object) -> int:
-        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        return classify(networks, grey, find(grey))
-    return process
-
+from peer import main
+from published import behind_haar, tflite_networks
 
 if __name__ == '__main__':
-    main(make)
+    main(lambda reference: behind_haar(tflite_networks(reference)))

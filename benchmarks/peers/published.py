@@ -72,9 +72,13 @@ def classify(networks: Networks, grey: Any, boxes: Any) -> int:
     return len(boxes)
 
 
-def haar() -> Callable[[Any], Any]:
-    """Return the demo's cascade with the demo's settings: grey image to boxes."""
+def behind_haar(networks: Networks) -> Callable[[Any], int]:
+    """Return the demo's pipeline, with its cascade and the cascade's settings."""
     cv2.setNumThreads(1)
     cascade = cv2.CascadeClassifier(
         cv2.data.haarcascades + 'haarcascade_frontalface_default.xml')
-    return lambda grey: cascade.detectMultiScale(grey, 1.3, 5)
+
+    def process(image: Any) -> int:
+        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        return classify(networks, grey, cascade.detectMultiScale(grey, 1.3, 5))
+    return process
