@@ -15,6 +15,7 @@
 """The package hsemotion-onnx behind YuNet: expressions only."""
 
 from pathlib import Path
+import urllib.request  # noqa: F401 - the package downloads its network with it, unimported
 
 import cv2
 from hsemotion_onnx.facial_emotions import HSEmotionRecognizer
