@@ -30,6 +30,7 @@ import inspect
 import json
 import os
 from pathlib import Path
+import signal
 import subprocess
 import sys
 import tempfile
@@ -57,6 +58,7 @@ def main() -> int:
     parser.add_argument('--limit', type=float, default=1.1, help='new : old that is too slow')
     parser.add_argument('--cores', default='', metavar='0', help='cores to run on')
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))   # the merge base goes away all the same
     if arguments.cores:
         os.sched_setaffinity(0, [int(core) for core in arguments.cores.split(',')])
     with tempfile.TemporaryDirectory() as folder:
