@@ -2,6 +2,8 @@
 # make demo       camera player and node. SOURCE= picture, clip, bag or camera; DURATION= seconds
 # make test       lint, then all tests; PYTEST_ARGS= chooses
 # make lint       ruff and mypy
+# make bench      what it costs: docs/results/performance.md; BENCH_ARGS='--quick' and others
+# make bench-compare   this tree beside the merge base with BASE=main, by ratio
 # make training   what training/ needs as well; then: . tools/env.sh; face_affect train
 # make clean      away with all that was made here
 #
@@ -13,13 +15,16 @@ PYTHON ?= python3
 SOURCE ?=
 DURATION ?= 20
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
+BASE ?= main
 # What is published here stays on this machine, unless the caller says otherwise.
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 
 ENTER := . tools/env.sh &&
+BENCH := $(ENTER) PYTHONPATH=benchmarks:benchmarks/peers:$$PYTHONPATH python -m face_affect_bench
 TRAINING := $(if $(wildcard training/tests),--with training)
 
-.PHONY: setup demo test lint training clean setup-test
+.PHONY: setup demo test lint bench bench-compare training clean setup-test
 
 setup:
 	@$(PYTHON) tools/bootstrap.py
@@ -38,6 +43,12 @@ lint: setup-test
 
 test: lint
 	@$(ENTER) tools/test.sh $(PYTEST_ARGS)
+
+bench: setup
+	@$(BENCH) $(BENCH_ARGS)
+
+bench-compare: setup
+	@$(BENCH).compare --base $(BASE) $(BENCH_ARGS)
 
 clean:
 	rm -rf .venv build install log out .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage*

@@ -29,6 +29,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 from face_affect_msgs.msg import FaceAffectArray  # noqa: E402, I100
 from face_affect_ros.affect.records import to_record  # noqa: E402
+from face_affect_ros.affect.settings import PipelineSettings  # noqa: E402
 from face_affect_ros.affect.types import AffectError  # noqa: E402
 from face_affect_ros.bags import header_stamp, ImageBag, is_bag, write_bag  # noqa: E402
 from face_affect_ros.cli import main  # noqa: E402
@@ -71,7 +72,9 @@ def replay(ros: Any, bag: Path, **parameters: Any) -> list[FaceAffectArray]:
 def test_a_clip_replayed_gives_what_analyze_gives(
         storage: str, ros: Any, tmp_path: Path, shared_file: Callable[[str], Path]) -> None:
     clip = shared_file('media/head-pose-face-detection-female-and-male.gif')
-    assert main(['analyze', str(clip), '--json', str(tmp_path / 'faces.jsonl')]) == 0
+    interval = str(PipelineSettings().detection_interval)   # of itself, analyze has none
+    assert main(['analyze', str(clip), '--json', str(tmp_path / 'faces.jsonl'),
+                 '--detection-interval', interval]) == 0
     expected = [json.loads(line) for line in (tmp_path / 'faces.jsonl').open()]
     with open_media(str(clip)) as media:
         frames = list(media)

@@ -90,12 +90,24 @@ def letterbox(image: ImageArray, size: int) -> tuple[ImageArray, Letterbox]:
     height, width = image.shape[:2]
     scale = size / max(width, height)
     inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-    # Averaging is exact but slow; the detector needs it only where sampling would skip pixels.
-    method = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
+    image = halved(image, 2 * max(inner))
     left, top = (size - inner[0]) // 2, (size - inner[1]) // 2
     square = np.zeros((size, size, *image.shape[2:]), np.uint8)
-    square[top:top + inner[1], left:left + inner[0]] = cv2.resize(image, inner,
-                                                                  interpolation=method)
+    square[top:top + inner[1], left:left + inner[0]] = cv2.resize(image, inner)
     # The inner size was rounded, so that the two scales differ a little.
     return square, Letterbox(np.array([inner[0] / width, inner[1] / height], np.float32),
                              np.array([left, top], np.float32))
+
+
+def halved(image: ImageArray, size: int) -> ImageArray:
+    """
+    Return an image averaged down by 2 until its longer side is below a number of pixels.
+
+    Sampling would skip pixels, and OpenCV averages by other factors several times slower. Of an
+    odd number of rows or columns the last is left out.
+    """
+    while max(image.shape[:2]) >= size:
+        height, width = (max(1, side // 2) for side in image.shape[:2])
+        image = np.asarray(cv2.resize(image[:2 * height, :2 * width], (width, height),
+                                      interpolation=cv2.INTER_AREA), np.uint8)
+    return image

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The blended step of the paper: detect, track, crop, classify, smooth."""
+"""The blended step of the paper: search, track, crop, classify, smooth."""
 
 from collections.abc import Sequence
 
@@ -22,6 +22,7 @@ from face_affect_ros.affect.crop import CropSpec, extract_crops
 from face_affect_ros.affect.detectors import Detector
 from face_affect_ros.affect.position import Camera, locate, locate_in_depth
 from face_affect_ros.affect.quality import reasons
+from face_affect_ros.affect.searching import Search
 from face_affect_ros.affect.smoother import Smoother
 from face_affect_ros.affect.tracker import Tracker
 from face_affect_ros.affect.types import (
@@ -37,7 +38,7 @@ import numpy as np
 class AffectPipeline:
     """A frame in, faces out (Arriaga et al. 2017, section IV, as one call)."""
 
-    def __init__(self, *, detector: Detector, classifiers: Sequence[Classifier],
+    def __init__(self, *, search: Search, classifiers: Sequence[Classifier],
                  tracker: Tracker, smoothing_time_constant: float) -> None:
         """
         Put the parts together.
@@ -45,12 +46,17 @@ class AffectPipeline:
         classifiers: any number; of two that answer the same task the later one is heard.
         smoothing_time_constant: seconds, see Smoother.
         """
-        self.detector = detector
+        self.search = search
         self.classifiers = tuple(classifiers)
         self.tracker = tracker
         self.smoothing_time_constant = smoothing_time_constant
         self.heads = {head.task: head for each in self.classifiers for head in each.heads}
         self._smoothers: dict[str, dict[str, Smoother]] = {}
+
+    @property
+    def detector(self) -> Detector:
+        """Return what finds the faces."""
+        return self.search.detector
 
     def process(self, image: ImageArray, stamp: float, camera: Camera | None = None,
                 depth: FloatArray | None = None) -> list[Face]:
@@ -62,7 +68,7 @@ class AffectPipeline:
         the faces' positions. depth: registered to the image, as of locate_in_depth; where it
         does not know a face, the distance of the eyes does.
         """
-        found = self.detector(image)
+        found = self.search(image, stamp)
         tracks = self.tracker.update(found, stamp)
         kept = [index for index, track in enumerate(tracks) if track is not None]
         found = found[kept]
@@ -106,6 +112,8 @@ class AffectPipeline:
             self.tracker.timeout = value
         elif name == 'start_score':
             self.tracker.start_score = value
+        elif name == 'detection_interval':
+            self.search.interval = value
 
     def _classify(self, image: ImageArray,
                   found: Detections) -> tuple[dict[str, FloatArray], dict[str, list[str]]]:

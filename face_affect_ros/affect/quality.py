@@ -105,6 +105,6 @@ def sharpness_of(crop: ImageArray) -> float:
     It is the variance of the Laplacian (Pech-Pacheco et al. 2000) by that of the grey values.
     """
     grey = crop[:, :, 0] if crop.shape[2] == 1 else cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
-    values = np.asarray(grey, np.float32)
-    spread = float(values.var())
-    return float(cv2.Laplacian(values, cv2.CV_32F).var()) / spread if spread > 0.0 else 0.0
+    spread = float(cv2.meanStdDev(grey)[1][0, 0])
+    detail = float(cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))[1][0, 0])
+    return (detail / spread)**2 if spread > 0.0 else 0.0

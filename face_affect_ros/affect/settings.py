@@ -20,6 +20,7 @@ from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.detectors import make_detector
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.pipeline import AffectPipeline
+from face_affect_ros.affect.searching import Search
 from face_affect_ros.affect.tracker import Tracker
 
 
@@ -28,16 +29,18 @@ class PipelineSettings:
     """
     What the node's parameters and the command line's options choose.
 
-    detector, detector_model, detector_sha256, min_score: see make_detector. start_score,
-    track_timeout [s], track_id_prefix: see Tracker. emotion_model, gender_model: name or path of
-    a model, '' to switch the attribute off; the same name twice loads one network with two heads.
-    smoothing_time_constant [s]: see Smoother. num_threads: of each network, >= 1.
+    detector, detector_model, detector_sha256, min_score: see make_detector. detection_interval
+    [s]: see Search. start_score, track_timeout [s], track_id_prefix: see Tracker. emotion_model,
+    gender_model: name or path of a model, '' to switch the attribute off; the same name twice
+    loads one network with two heads. smoothing_time_constant [s]: see Smoother. num_threads: of
+    each network, >= 1.
     """
 
     detector: str = 'blazeface_back'
     detector_model: str = ''
     detector_sha256: str = ''
     min_score: float = 0.4
+    detection_interval: float = 0.1
     start_score: float = 0.5
     emotion_model: str = 'emotion_mini_xception'
     gender_model: str = 'gender_mini_xception'
@@ -53,7 +56,7 @@ def make_pipeline(settings: PipelineSettings) -> AffectPipeline:
                              sha256=settings.detector_sha256, min_score=settings.min_score,
                              num_threads=settings.num_threads)
     return AffectPipeline(
-        detector=detector,
+        search=Search(detector, interval=settings.detection_interval),
         classifiers=_make_classifiers(settings),
         tracker=Tracker(timeout=settings.track_timeout, start_score=settings.start_score,
                         prefix=settings.track_id_prefix),

@@ -45,7 +45,8 @@ def register(subparsers: Any) -> None:
                         help='the class to explain (default: the most probable one)')
     parser.add_argument('--frame', type=int, default=0, metavar='N',
                         help='number of the frame in a clip, from 0 (default: 0)')
-    add_pipeline_options(parser, track_id_prefix='f', smoothing_time_constant=0.0)
+    add_pipeline_options(parser, track_id_prefix='f', detection_interval=0.0,
+                         smoothing_time_constant=0.0)
     parser.set_defaults(run=run)
 
 

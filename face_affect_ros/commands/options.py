@@ -25,6 +25,8 @@ _HELP = {
     'detector_model': "path of the ONNX file of detector 'yunet'",
     'detector_sha256': 'its checksum, without which it is not loaded',
     'min_score': 'detections with a lower score are dropped, 0.01 to 0.99',
+    'detection_interval': 'seconds between two runs of the detector, faces are followed in '
+                          'between; 0: every image',
     'start_score': 'score that a detection needs to start a track, 0 to 1',
     'emotion_model': "name or path of the expression model, '' for none",
     'gender_model': "name or path of the gender model, '' for none",

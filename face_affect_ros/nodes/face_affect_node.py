@@ -16,6 +16,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+import gc
 import time
 from typing import Any
 
@@ -85,6 +86,9 @@ class FaceAffectNode(LifecycleNode):
         self._outputs = make_outputs(self, pipeline, values)
         self._pipeline = pipeline
         self._state = 'inactive'
+        gc.unfreeze()   # what an earlier configuration left behind may go
+        gc.collect()
+        gc.freeze()   # what is loaded by now stays: full collections need not look at it
         models = ', '.join([pipeline.detector.name, *(c.card.name for c in pipeline.classifiers)])
         self.get_logger().info(f'configured with {models}')
         return TransitionCallbackReturn.SUCCESS

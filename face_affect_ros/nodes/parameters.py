@@ -50,6 +50,10 @@ PARAMETERS: dict[str, Spec] = {
         'refused. The other models have theirs in their cards.'),
     'min_score': Spec(
         _DEFAULTS.min_score, 'Detections with a lower score are dropped.', bounds=(0.01, 0.99)),
+    'detection_interval': Spec(
+        _DEFAULTS.detection_interval, 'Seconds between two runs of the detector; in the images '
+        'between, faces are followed by what they look like, and somebody new is not seen yet. 0 '
+        'runs it on every image.', bounds=(0.0, 10.0), live=True),
     'start_score': Spec(
         _DEFAULTS.start_score, 'Score that a detection needs to start a track.',
         bounds=(0.0, 1.0), live=True),

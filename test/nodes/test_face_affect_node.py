@@ -142,10 +142,10 @@ def test_a_bad_image_is_counted_and_the_next_one_answered(bench: Bench,
 
 def test_a_pipeline_that_throws_costs_one_image(bench: Bench, portrait: np.ndarray) -> None:
     node = bench.start()
-    detector, node._pipeline.detector = node._pipeline.detector, None
+    search, node._pipeline.search = node._pipeline.search, None
     bench.send(portrait, 1)
     assert bench.until(lambda: node.health.counts()['refused'] == 1)
-    node._pipeline.detector = detector
+    node._pipeline.search = search
     bench.send(portrait, 2)
     assert bench.until(lambda: bench.faces)
     assert bench.faces[0].header.stamp.sec == 2

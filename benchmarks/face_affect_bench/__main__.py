@@ -1,0 +1,133 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Measure all of it in one run and write docs/results/performance.json and .md.
+
+    make bench
+    make bench BENCH_ARGS='--quick'
+    make bench BENCH_ARGS='--only memory --memory-frames 100000'
+"""
+
+import argparse
+from datetime import date
+import inspect
+import json
+import os
+from pathlib import Path
+import sys
+import tempfile
+import time
+from typing import Any
+
+from face_affect_bench import (
+    curves,
+    ideas,
+    machine,
+    memory,
+    peers,
+    quality,
+    report,
+    stages,
+    topics,
+)
+from face_affect_bench.context import Context
+
+ROOT = Path(__file__).resolve().parents[2]
+#: By name: title, what is measured, and how.
+SECTIONS: dict[str, tuple[str, str, Any]] = {
+    'stages': ('Stage by stage', 'At 640x480, on the clip of two heads that turn and tilt. One '
+               'thread.', stages),
+    'topics': ('From the camera to ~/faces', 'From the stamp of the image to its faces in another '
+               'process. An image is lost where no result has its stamp: on the way, or '
+               'because a newer one replaced it. Memory is resident.',
+               topics),
+    'peers': ('Beside what people would use instead', 'The same frames of 640x480, two faces in '
+              'each: a clip of tilting heads, and two portraits from the front. One thread. '
+              '`found` counts boxes, false ones too; `times ours` is processor time by the first '
+              "row's.", peers),
+    'curves': ('How it grows', 'The whole pipeline; with the detector at every image, and in the '
+               'last column as shipped at 30 Hz.', curves),
+    'quality': ('Boxes between two runs of the detector', 'Beside the detector at every image. '
+                'Overlap (intersection over union; mean and least) is of the images on which the '
+                'detector did not run.', quality),
+    'ideas': ('Ideas', inspect.cleandoc(ideas.__doc__ or '').partition('\n\n')[2], ideas),
+    'memory': ('Memory', 'Resident memory of the node while 0, 1, 2 and 8 people come and go.',
+               memory),
+}
+
+
+def main() -> int:
+    """Run the sections that were asked for; those that were not keep their last results."""
+    arguments = parse()
+    machine.pin(arguments.cores)
+    file = arguments.out.with_suffix('.json')
+    results: dict[str, Any] = {'sections': {}}
+    if arguments.only and file.is_file():
+        results = json.loads(file.read_text())
+    context = Context(shared=arguments.shared, venvs=arguments.venvs.resolve(),
+                      quick=arguments.quick, memory_frames=arguments.memory_frames)
+    command = ' '.join(['python -m face_affect_bench', *_public(sys.argv[1:])])
+    commit = machine.commit()   # before the results change the tree
+    results['machine'] = machine.describe(arguments.cores)
+    for name, (title, about, module) in SECTIONS.items():
+        if name not in (arguments.only or SECTIONS):
+            continue
+        print(f'{title} ...', end=' ', file=sys.stderr, flush=True)
+        started = time.monotonic()
+        measured = f'`{command}`, {date.today()}, commit {commit}, load {machine.load()}'
+        rows = module.run(context)
+        print(f'{time.monotonic() - started:.0f} s', file=sys.stderr, flush=True)
+        if rows:
+            results['sections'][name] = {
+                'title': title, 'about': about, 'measured': measured, 'rows': rows}
+        results['sections'] = {each: results['sections'][each] for each in SECTIONS
+                               if each in results['sections']}
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(results, indent=1) + '\n')
+        file.with_suffix('.md').write_text(report.page(results))
+    print(f'{file} and {file.with_suffix(".md").name} written', file=sys.stderr)
+    return 0
+
+
+def parse() -> argparse.Namespace:
+    """Return the command line's choices."""
+    parser = argparse.ArgumentParser(prog='python -m face_affect_bench',
+                                     description=inspect.cleandoc(__doc__).splitlines()[0])
+    parser.add_argument('--quick', action='store_true', help='about 3 minutes, not 15')
+    parser.add_argument('--only', nargs='+', choices=SECTIONS, help='some sections')
+    parser.add_argument('--cores', type=lambda text: [int(core) for core in text.split(',')],
+                        default=sorted(os.sched_getaffinity(0))[:2], metavar='0,1',
+                        help='cores to run on (default: the first two)')
+    parser.add_argument('--memory-frames', type=int, default=0, metavar='N',
+                        help='images of the memory run (default: 0, none)')
+    parser.add_argument('--out', type=Path, default=ROOT / 'docs' / 'results' / 'performance',
+                        help='file without its ending')
+    parser.add_argument('--shared', type=Path, default=Path(os.environ.get(
+        'FACE_AFFECT_SHARED', ROOT.parent / 'shared')), help='folder of clips and weights')
+    parser.add_argument('--venvs', type=Path, default=Path(tempfile.gettempdir())
+                        / 'face_affect_bench', help="folder of the peers' environments")
+    arguments = parser.parse_args()
+    if not (arguments.shared / 'media').is_dir():
+        parser.error(f'{arguments.shared} holds no media; set FACE_AFFECT_SHARED')
+    return arguments
+
+
+def _public(words: list[str]) -> list[str]:
+    """Return the arguments without folders of this machine."""
+    return [word for word in words if not os.path.isabs(word)]
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

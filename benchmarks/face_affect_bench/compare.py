@@ -1,0 +1,149 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Compare this tree with the one it branched from, interleaved in one run.
+
+    make bench-compare
+    make bench-compare BASE=HEAD~1 BENCH_ARGS='--rounds 30'
+
+The merge base is checked out into a folder that is removed at the end. What counts is the ratio of
+processor times, not the times: a busy or another machine changes both alike. The exit code is 1
+where something takes more than the limit in three quarters of the rounds.
+"""
+
+import argparse
+from collections.abc import Iterator
+import contextlib
+import inspect
+import json
+import os
+from pathlib import Path
+import signal
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+from face_affect_bench.frames import HD, moving, VGA
+from face_affect_bench.report import table
+from face_affect_bench.timing import Row
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+PROBE = Path(__file__).with_name('probe.py')
+#: Images of each block: a second at 30 Hz, so that the detector's pace shows.
+IMAGES = 30
+
+Times = dict[str, float]
+
+
+def main() -> int:
+    """Print a table; return 1 where this tree is slower."""
+    parser = argparse.ArgumentParser(prog='python -m face_affect_bench.compare',
+                                     description=inspect.cleandoc(__doc__).splitlines()[0])
+    parser.add_argument('--base', default='main', help='branch or commit (default: main)')
+    parser.add_argument('--rounds', type=int, default=15, help='blocks of each tree')
+    parser.add_argument('--limit', type=float, default=1.1, help='new : old that is too slow')
+    parser.add_argument('--cores', default='', metavar='0', help='cores to run on')
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))   # the merge base goes away all the same
+    if arguments.cores:
+        os.sched_setaffinity(0, [int(core) for core in arguments.cores.split(',')])
+    with tempfile.TemporaryDirectory() as folder:
+        frames = Path(folder) / 'frames.npz'
+        np.savez(frames, **_sets())
+        with merge_base(arguments.base, Path(folder) / 'base') as tree, \
+                probe(tree, frames) as old, probe(ROOT, frames) as new:
+            rows = ratios(list(rounds(old, new, arguments.rounds)))
+    print(table(rows))
+    slow = [row['work'] for row in rows if row['from'] > arguments.limit]
+    if slow:
+        print(f'\nmore than {arguments.limit:g} times the merge base in three quarters of the '
+              f'rounds: {"; ".join(slow)}')
+    return 1 if slow else 0
+
+
+def rounds(old: Any, new: Any, count: int) -> Iterator[tuple[Times, Times]]:
+    """Yield the times of both trees, a block each in changing order."""
+    for number in range(count):
+        if number % 2:
+            second, first = block(new), block(old)
+        else:
+            first, second = block(old), block(new)
+        yield first, second
+
+
+def ratios(measured: list[tuple[Times, Times]]) -> list[Row]:
+    """Return for each work the times of an image, median and quartiles of the rounds' ratios."""
+    rows: list[Row] = []
+    for work in measured[0][0]:
+        old, new = (np.array([pair[side][work] for pair in measured]) for side in (0, 1))
+        low, middle, high = np.percentile(new / old, [25, 50, 75])
+        rows.append({'work': work, 'old CPU ms': round(float(np.median(old)) * 1e3 / IMAGES, 3),
+                     'new CPU ms': round(float(np.median(new)) * 1e3 / IMAGES, 3),
+                     'new : old': round(float(middle), 3), 'from': round(float(low), 3),
+                     'to': round(float(high), 3)})
+    return rows
+
+
+@contextlib.contextmanager
+def merge_base(branch: str, folder: Path) -> Iterator[Path]:
+    """Check out the commit where this branch left another; SystemExit where there is none."""
+    commit = _git('merge-base', branch, 'HEAD')
+    print(f'merge base with {branch}: {commit[:12]}', file=sys.stderr)
+    _git('worktree', 'add', '--detach', str(folder), commit)
+    try:
+        yield folder
+    finally:
+        _git('worktree', 'remove', '--force', str(folder))
+
+
+@contextlib.contextmanager
+def probe(tree: Path, frames: Path) -> Iterator['subprocess.Popen[str]']:
+    """Run the probe with a tree's package and models."""
+    environment = {**os.environ, 'PYTHONPATH': f'{tree}:{os.environ.get("PYTHONPATH", "")}',
+                   'FACE_AFFECT_MODEL_PATH': str(tree / 'models')}
+    with subprocess.Popen([sys.executable, str(PROBE), str(frames)], env=environment, text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        yield process
+        process.stdin.close()
+
+
+def block(process: Any) -> Times:
+    """Let a probe work; return its times by kind of work."""
+    process.stdin.write('go\n')
+    process.stdin.flush()
+    answer = process.stdout.readline()
+    if not answer:
+        raise SystemExit('a probe has failed; its complaint is above')
+    times: Times = json.loads(answer)
+    return times
+
+
+def _sets() -> dict[str, Any]:
+    return {f'{size[0]}x{size[1]}, {faces} faces':
+            np.array([frame.image for frame in moving(size, faces, IMAGES)])
+            for size, faces in ((VGA, 0), (VGA, 2), (VGA, 8), (HD, 2))}
+
+
+def _git(*words: str) -> str:
+    answer = subprocess.run(['git', *words], cwd=ROOT, capture_output=True, text=True)
+    if answer.returncode:
+        raise SystemExit(f'git {" ".join(words[:2])}: {answer.stderr.strip()}')
+    return answer.stdout.strip()
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,67 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""How the time of the whole pipeline grows: with faces, size of the image, detector."""
+
+from collections.abc import Iterator
+
+from face_affect_bench.context import Context
+from face_affect_bench.frames import moving, VGA
+from face_affect_bench.timing import measure, Row, Timing
+from face_affect_ros.affect.detectors import DETECTORS
+from face_affect_ros.affect.model_files import sha256_of
+from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+from face_affect_ros.affect.types import AffectError, ImageArray
+import numpy as np
+
+FACES = (0, 1, 2, 4, 8, 16)
+SIZES = ((320, 240), (640, 480), (1280, 720), (1920, 1080), (3840, 2160))
+
+
+def run(context: Context) -> list[Row]:
+    """Return a row a point of each curve."""
+    return list(_rows(context))
+
+
+def _rows(context: Context) -> Iterator[Row]:
+    points = [(VGA, faces, PipelineSettings().detector) for faces in FACES]
+    points += [(size, 2, PipelineSettings().detector) for size in SIZES]
+    points += [(VGA, 2, detector) for detector in DETECTORS]
+    for size, faces, detector in points:
+        row: Row = {'image': f'{size[0]}x{size[1]}', 'faces': faces, 'detector': detector}
+        try:
+            every, shipped, found = _point(context, size, faces, detector)
+        except AffectError as error:
+            yield {**row, 'note': str(error)}
+            continue
+        yield {**row, 'found': found, **every.row(), 'as shipped: CPU ms': round(shipped.cpu, 3)}
+
+
+def _point(context: Context, size: tuple[int, int], faces: int,
+           detector: str) -> tuple[Timing, Timing, float]:
+    """Return the times with the detector at every image and as shipped, and the faces found."""
+    model = context.shared / 'reference' / 'yunet_n_dynamic.onnx'
+    pipeline = make_pipeline(PipelineSettings(
+        detector=detector, detector_model=str(model),
+        detector_sha256=sha256_of(model) if model.is_file() else ''))
+    images = [frame.image for frame in moving(size, faces, 10)]
+    stamps = iter(np.arange(0.0, 1e6, 1.0 / 30.0))
+    counts: list[int] = []
+
+    def process(image: ImageArray) -> None:
+        counts.append(len(pipeline.process(image, float(next(stamps)))))
+    shipped = measure(process, images, times=context.times(200))
+    pipeline.search.interval = 0.0
+    every = measure(process, images, times=context.times(200))
+    return every, shipped, round(float(np.mean(counts)), 2)

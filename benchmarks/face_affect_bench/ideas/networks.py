@@ -1,0 +1,81 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""How the networks are run."""
+
+from collections.abc import Callable
+import time
+from typing import Any
+
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from face_affect_bench.ideas.base import Ideas
+from face_affect_bench.timing import ratio
+from face_affect_ros.affect.classifier import Classifier
+from face_affect_ros.affect.crop import extract_crops
+from face_affect_ros.affect.detectors import make_detector
+from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.settings import PipelineSettings
+from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
+import numpy as np
+
+
+def ideas(images: list[ImageArray], rounds: int) -> Ideas:
+    """Try threads, XNNPACK and batches."""
+    settings = PipelineSettings()
+    one, two = (make_detector(settings.detector, num_threads=threads) for threads in (1, 2))
+    yield ('detector in 2 threads, wall time',
+           ratio(one, two, images[:20], rounds=rounds, clock=time.perf_counter),
+           'as a choice, `num_threads`: a robot has other work for its cores', '')
+    yield ('detector in 2 threads, processor time',
+           ratio(one, two, images[:20], rounds=rounds), 'likewise', '')
+    card = load_card(settings.detector)
+    batch = np.zeros((1, card.crop.size, card.crop.size, card.crop.channels), np.float32)
+    yield 'detector without XNNPACK', ratio(
+        _invoke(str(card.path), batch, OpResolverType.AUTO),
+        _invoke(str(card.path), batch, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES),
+        range(10), rounds=rounds), 'no', 'Python cannot set its other options'
+    found = [one(image) for image in images[:20]]
+    for model in (settings.emotion_model, settings.gender_model):
+        first, second = (Classifier(load_card(model), num_threads=threads) for threads in (1, 2))
+        crops = [np.tile(extract_crops(image, each.boxes, each.landmarks, first.crop),
+                         (2, 1, 1, 1)) for image, each in zip(images, found)]
+
+        def singly(batch: Any, classifier: Classifier = first) -> Any:
+            return [classifier(batch[index:index + 1]) for index in range(len(batch))]
+        yield f'{model}: 4 faces in one batch', ratio(
+            singly, first, crops, rounds=rounds), 'yes', 'old: one by one'
+        yield f'{model}: 4 faces in 2 threads, wall time', ratio(
+            first, second, crops, rounds=rounds, clock=time.perf_counter), 'as a choice', ''
+        yield _int8(model, first, crops, rounds)
+    yield ('detector as int8', None, 'no', 'none is published, and to calibrate one the project '
+           'has no images with boxes')
+
+
+def _int8(model: str, classifier: Classifier, crops: list[ImageArray],
+          rounds: int) -> tuple[str, float | None, str, str]:
+    name = f'{model} as int8'
+    try:
+        small = Classifier(load_card(f'{model}_int8'))
+    except AffectError:
+        return name, None, 'as a choice', (
+            'not at hand: export it, and name its folder in FACE_AFFECT_MODEL_PATH')
+    return name, ratio(classifier, small, crops, rounds=rounds), 'as a choice', ''
+
+
+def _invoke(path: str, batch: FloatArray, kind: Any) -> Callable[[Any], None]:
+    interpreter = Interpreter(model_path=path, num_threads=1,
+                              experimental_op_resolver_type=kind)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]['index'], batch)
+    return lambda _: interpreter.invoke()

@@ -1,0 +1,69 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What the numbers were measured on, and with."""
+
+from importlib.metadata import PackageNotFoundError, version
+import os
+from pathlib import Path
+import platform
+import subprocess
+
+import cv2
+
+PACKAGES = ('numpy', 'opencv-python-headless', 'ai-edge-litert', 'ros-jazzy-rclpy',
+            'ros-jazzy-rmw-fastrtps-cpp')
+
+
+def pin(cores: list[int]) -> None:
+    """Let this process and its children run on these cores only, and OpenCV in one thread."""
+    os.sched_setaffinity(0, cores)
+    cv2.setNumThreads(1)
+
+
+def describe(cores: list[int]) -> dict[str, str]:
+    """Return the machine's description by heading."""
+    facts = {
+        'processor': _line('/proc/cpuinfo', 'model name') or platform.processor(),
+        'cores': f'{", ".join(map(str, cores))} of {os.cpu_count()}',
+        'memory': f'{int(_line("/proc/meminfo", "MemTotal").split()[0]) / 2**20:.1f} GiB',
+        'system': f'{platform.system()} {platform.release().split("-")[0]}',
+        'Python': platform.python_version(),
+        'ROS': os.environ.get('ROS_DISTRO') or 'jazzy, as wheels',
+    }
+    for package in PACKAGES:
+        try:
+            facts[package] = version(package)
+        except PackageNotFoundError:
+            continue   # of another distribution, or of apt
+    return facts
+
+
+def _line(file: str, key: str) -> str:
+    for line in Path(file).read_text().splitlines():
+        if line.startswith(key):
+            return line.partition(':')[2].strip()
+    return ''
+
+
+def load() -> str:
+    """Return how many processes wanted to run over the last minute, on the average."""
+    return f'{os.getloadavg()[0]:.1f}'
+
+
+def commit() -> str:
+    """Return the commit that is measured."""
+    answer = subprocess.run(['git', 'describe', '--always', '--dirty'], capture_output=True,
+                            text=True, cwd=Path(__file__).parent)
+    return answer.stdout.strip() or 'unknown'

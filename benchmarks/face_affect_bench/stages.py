@@ -1,0 +1,114 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Each step of the way from message to message, on real faces at 640x480."""
+
+from collections.abc import Iterator
+from functools import partial
+import time
+from typing import Any
+
+from face_affect_bench.context import Context
+from face_affect_bench.frames import clip, HEADS, VGA
+from face_affect_bench.timing import measure, Row
+from face_affect_msgs.msg import FaceAffectArray
+from face_affect_ros.affect.annotate import annotate
+from face_affect_ros.affect.crop import CropSpec, extract_crops
+from face_affect_ros.affect.following import Follower
+from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+from face_affect_ros.affect.smoother import Smoother
+from face_affect_ros.affect.types import ImageArray
+from face_affect_ros.nodes import messages, qos
+from face_affect_ros.nodes.image_conversion import (
+    decode_compressed,
+    to_array,
+    to_compressed,
+    to_message,
+)
+import numpy as np
+import rclpy
+from std_msgs.msg import Header
+
+FACES = (1, 2, 4, 8, 16)
+
+
+def run(context: Context) -> list[Row]:
+    """Return a row a stage."""
+    return list(_rows(context, context.times(400)))
+
+
+def _rows(context: Context, times: int) -> Iterator[Row]:
+    images = [frame.image for frame in clip(context.shared, HEADS, VGA)]
+    header = Header()
+    for encoding in ('bgr8', 'rgb8'):
+        sent = [to_message(image, encoding, header) for image in images]
+        yield {'stage': f'convert {encoding}', **measure(to_array, sent, times=times).row()}
+    sent = [to_compressed(image, header) for image in images]
+    yield {'stage': 'decode JPEG', **measure(decode_compressed, sent, times=times).row()}
+
+    pipeline = make_pipeline(PipelineSettings(detection_interval=0.0))
+    found = [pipeline.detector(image) for image in images]
+    yield {'stage': 'detect', **measure(pipeline.detector, images, times=times).row()}
+    follow = Follower()
+    follow.learn(images[0], found[0])
+    yield {'stage': 'follow, in between', 'faces': len(found[0]),
+           **measure(follow, images[:3], times=times).row()}
+    cut = [(image, each.boxes, each.landmarks) for image, each in zip(images, found)]
+    for classifier in pipeline.classifiers:
+        name, spec = classifier.card.name, classifier.crop
+        yield {'stage': f'crop for {name}', 'faces': 2,
+               **measure(partial(_crop, spec), cut, times=times).row()}
+        crops = np.concatenate([_crop(spec, item) for item in cut[:8]])
+        for faces in FACES:
+            batch = np.resize(crops, (faces, *crops.shape[1:]))
+            yield {'stage': f'classify {name}', 'faces': faces,
+                   **measure(classifier, [batch], times=times).row()}
+
+    stamps = iter(np.arange(0.0, 1e6, 1.0 / 30.0))
+    yield {'stage': 'track', 'faces': 2, **measure(
+        lambda each: pipeline.tracker.update(each, next(stamps)), found, times=times).row()}
+    heads = tuple(pipeline.heads.values())
+    smoothers = [Smoother(head, time_constant=0.5) for head in heads] * 2
+    answers = [np.full(len(head.labels), 1.0 / len(head.labels), np.float32) for head in heads] * 2
+    yield {'stage': 'smooth', 'faces': 2, **measure(
+        lambda stamp: [smooth(answer, stamp) for smooth, answer in zip(smoothers, answers)],
+        np.arange(times + 10.0) / 30.0, times=times).row()}
+
+    faces = [pipeline.process(image, time.monotonic()) for image in images]
+    filled = [messages.to_message(each, header=header, width=640, height=480) for each in faces]
+    yield {'stage': 'fill message', 'faces': 2, **measure(
+        lambda each: messages.to_message(each, header=header, width=640, height=480), faces,
+        times=times).row()}
+    rclpy.init(args=[])
+    try:
+        node = rclpy.create_node('bench_stages')
+        publisher = node.create_publisher(FaceAffectArray, '~/faces', qos.results())
+        node.create_subscription(FaceAffectArray, '~/faces', print, qos.results())
+        yield {'stage': 'publish', 'faces': 2,
+               **measure(publisher.publish, filled, times=times).row()}
+    finally:
+        rclpy.shutdown()
+    yield {'stage': 'annotate', 'faces': 2, **measure(
+        lambda item: annotate(*item), list(zip(images, faces)), times=times).row()}
+    for name, interval in (('whole pipeline, detector at every image', 0.0),
+                           ('whole pipeline, as shipped, 30 Hz',
+                            PipelineSettings().detection_interval)):
+        pipeline.search.interval = interval
+        yield {'stage': name, 'faces': 2, **measure(
+            lambda image: pipeline.process(image, next(stamps)), images, times=times).row()}
+
+
+def _crop(spec: CropSpec, item: Any) -> ImageArray:
+    image, boxes, landmarks = item
+    return extract_crops(image, boxes, landmarks, spec)

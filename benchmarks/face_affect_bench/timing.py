@@ -1,0 +1,83 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Times of pieces of work after a warm-up, and ratios of times from interleaved runs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+import itertools
+import time
+from typing import Any
+
+import numpy as np
+
+#: One line of a table: a number, text or None under each heading.
+Row = dict[str, Any]
+Work = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Median and 99th percentile of wall time, and mean processor time of this thread, in ms."""
+
+    median: float
+    p99: float
+    cpu: float
+
+    def row(self) -> Row:
+        """Return the columns of a table."""
+        return {'median ms': round(self.median, 3), 'p99 ms': round(self.p99, 3),
+                'CPU ms': round(self.cpu, 3)}
+
+
+def measure(work: Work, items: Sequence[Any], *, times: int, warm_up: int = 10) -> Timing:
+    """Do the work so many times, with the items in turn."""
+    turn = itertools.cycle(items)
+    for _ in range(warm_up):
+        work(next(turn))
+    walls = []
+    cpu = time.thread_time()
+    for _ in range(times):
+        item = next(turn)
+        started = time.perf_counter()
+        work(item)
+        walls.append(time.perf_counter() - started)
+    cpu = time.thread_time() - cpu
+    median, p99 = np.percentile(walls, [50, 99])
+    return Timing(median * 1e3, p99 * 1e3, cpu / times * 1e3)
+
+
+def ratio(old: Work, new: Work, items: Sequence[Any], *, rounds: int,
+          clock: Callable[[], float] = time.process_time) -> float:
+    """
+    Return new by old, the median over rounds in which both do all items, in changing order.
+
+    clock: processor time of all threads, which a busy machine disturbs less than wall time.
+    """
+    def once(work: Work) -> float:
+        started = clock()
+        for item in items:
+            work(item)
+        return clock() - started
+
+    once(old)
+    once(new)
+    ratios = []
+    for number in range(rounds):
+        if number % 2:
+            second, first = once(new), once(old)
+        else:
+            first, second = once(old), once(new)
+        ratios.append(second / first)
+    return float(np.median(ratios))

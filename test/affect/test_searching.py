@@ -1,0 +1,151 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The detector runs as often as it must, and what is followed in between is as good."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+from face_affect_bench.agreement import compare, moved, track
+from face_affect_ros.affect.detectors import make_detector
+from face_affect_ros.affect.following import Follower, peak
+from face_affect_ros.affect.searching import Search
+from face_affect_ros.affect.settings import PipelineSettings
+from face_affect_ros.affect.types import Detections, ImageArray
+from face_affect_ros.media import open_media
+import numpy as np
+import pytest
+
+#: How far behind the detector's agreement with itself the followed boxes may be: the clips are
+#: short.
+MARGIN = 0.01
+
+
+class Counting:
+    """A detector that says of each image what it is told, or what another one finds."""
+
+    name = 'counting'
+
+    def __init__(self, answer: Callable[[ImageArray], Detections]) -> None:
+        self.answer = answer
+        self.calls = 0
+
+    def __call__(self, image: ImageArray) -> Detections:
+        self.calls += 1
+        return self.answer(image)
+
+
+def one_at(x: float, y: float, side: float = 60.0) -> Detections:
+    """Return the detection of one face by the corner of its box."""
+    return Detections(np.array([[x, y, side, side]], np.float32), np.array([0.9], np.float32),
+                      np.array([[[x + 15, y + 20]] * 4], np.float32))
+
+
+def picture(x: float = 0.0, y: float = 0.0) -> np.ndarray:
+    """Return a smooth random picture, moved by so many pixels."""
+    noise = np.random.default_rng(1).integers(0, 256, (60, 80, 3), np.uint8)
+    return cv2.warpAffine(noise, np.float32([[4, 0, x], [0, 4, y]]), (320, 240),
+                          flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+
+
+@pytest.mark.parametrize(('interval', 'rate', 'every'), [
+    (0.0, 30, 1), (0.1, 30, 3), (0.1, 60, 6), (0.1, 15, 2), (0.1, 10, 1), (0.1, 2, 1)])
+def test_the_interval_is_in_seconds_whatever_the_rate(interval: float, rate: int,
+                                                      every: int) -> None:
+    jitter = np.random.default_rng(0).uniform(-0.002, 0.002, 60)
+    detector = Counting(lambda image: one_at(100, 80))
+    search = Search(detector, interval=interval)
+    image = picture()
+    for number in range(60):
+        search(image, 1e9 + number / rate + jitter[number])
+    assert detector.calls == 60 // every
+
+
+@pytest.mark.parametrize(('image', 'stamp'), [
+    (picture(), 4.0), (picture(), 5.0), (picture()[:-1], 5.01), (picture()[:, :, 0], 5.01)])
+def test_a_jump_of_time_or_size_is_searched(image: np.ndarray, stamp: float) -> None:
+    detector = Counting(lambda image: one_at(100, 80))
+    search = Search(detector, interval=0.1)
+    search(picture(), 5.0)
+    search(image, stamp)
+    assert detector.calls == 2
+
+
+def test_a_face_that_is_lost_is_looked_for_at_once() -> None:
+    detector = Counting(lambda image: one_at(100, 80))
+    search = Search(detector, interval=0.1)
+    search(picture(), 0.0)
+    search(picture(), 0.03)
+    assert detector.calls == 1
+    search(np.full((240, 320, 3), 90, np.uint8), 0.06)
+    assert detector.calls == 2
+
+
+@pytest.mark.parametrize('grey', [False, True])
+def test_a_face_is_followed_to_a_part_of_a_pixel(grey: bool) -> None:
+    def seen(x: float, y: float) -> np.ndarray:
+        image = picture(x, y)
+        return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if grey else image
+
+    follow = Follower()
+    follow.learn(seen(0, 0), one_at(100, 80))
+    for x, y in ((3.0, -2.0), (10.25, 5.5), (30.0, 20.0), (50.5, 30.0)):
+        found = follow(seen(x, y))
+        assert found is not None
+        np.testing.assert_allclose(found.boxes, [[100 + x, 80 + y, 60, 60]], atol=0.3)
+        np.testing.assert_allclose(found.landmarks[0, 0], [115 + x, 100 + y], atol=0.3)
+        np.testing.assert_array_equal(found.scores, np.float32([0.9]))
+
+
+def test_nobody_is_followed_where_nobody_was_found() -> None:
+    follow = Follower()
+    follow.learn(picture(), Detections.empty())
+    found = follow(picture())
+    assert found is not None
+    assert len(found) == 0
+    assert found.landmarks.shape == (0, 4, 2)
+
+
+def test_the_peak_of_a_parabola() -> None:
+    values = -(np.arange(5) - 2.25)**2
+    assert peak(values, 2) == pytest.approx(0.25)
+    assert peak(values, 0) == 0.0
+    assert peak(np.zeros(3), 1) == 0.0
+
+
+@pytest.mark.parametrize('clip', ['classroom.gif', 'face-demographics-walking-and-pause.gif',
+                                  'head-pose-face-detection-female-and-male.gif'])
+def test_followed_faces_are_as_good_as_detected_ones(clip: str,
+                                                     shared_file: Callable[[str], Path]) -> None:
+    """
+    The clips have 12 and 15 images a second: every other image is followed.
+
+    The measure is the detector itself: how well its boxes agree with those that it gives for the
+    same image moved by half a pixel.
+    """
+    with open_media(str(shared_file(f'media/{clip}'))) as media:
+        frames = list(media)
+    settings = PipelineSettings()
+    detector = Counting(make_detector(settings.detector, min_score=settings.min_score))
+    every = track(lambda image, stamp: detector(image), frames)
+    shaken = compare(track(moved(detector, 0.5), frames), every)
+    detector.calls = 0
+    followed = compare(track(Search(detector, interval=settings.detection_interval), frames),
+                       every, images=range(1, len(frames), 2))
+    assert detector.calls <= len(frames) // 2 + 1
+    assert followed.tracks == followed.wanted
+    assert (followed.missing, followed.extra, followed.swaps) == (0, 0, 0)
+    assert followed.overlap >= shaken.overlap - MARGIN
+    assert followed.least >= 0.5

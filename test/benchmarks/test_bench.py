@@ -1,0 +1,103 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What the benchmark makes of its measurements; these themselves are not tested."""
+
+from pathlib import Path
+import subprocess
+
+from face_affect_bench.agreement import compare
+from face_affect_bench.compare import merge_base, ratios, ROOT
+from face_affect_bench.frames import compose, moving
+from face_affect_bench.peers import PEERS, SCRIPTS
+from face_affect_bench.report import page, table
+from face_affect_bench.timing import measure, ratio
+from face_affect_ros.affect.detectors import make_detector
+import numpy as np
+import pytest
+
+
+def box(x: float) -> np.ndarray:
+    """Return a face of 10 pixels."""
+    return np.array([x, 0, 10, 10], np.float32)
+
+
+def test_agreement_counts_what_is_missing_new_and_swapped() -> None:
+    reference = [{'a': box(0), 'b': box(50)}] * 3
+    result = [{'x': box(1), 'y': box(50)}, {'x': box(50), 'y': box(0)},
+              {'x': box(0), 'z': box(90)}]
+    agreed = compare(result, reference)
+    assert (agreed.missing, agreed.extra, agreed.swaps) == (1, 1, 2)
+    assert (agreed.tracks, agreed.wanted) == (3, 2)
+    assert agreed.least == pytest.approx(9 / 11)
+    assert compare(result, reference, images=[1]).overlap == pytest.approx(1.0)
+
+
+def test_a_ratio_is_new_by_old() -> None:
+    spent = {'old': 4.0, 'new': 1.0}
+    clock = {'now': 0.0}
+
+    def work(name: str) -> None:
+        clock['now'] += spent[name]
+    assert ratio(lambda _: work('old'), lambda _: work('new'), [1, 2, 3], rounds=4,
+                 clock=lambda: clock['now']) == pytest.approx(0.25)
+
+
+def test_items_are_taken_in_turn_after_the_warm_up() -> None:
+    seen: list[int] = []
+    timing = measure(seen.append, [1, 2, 3], times=4, warm_up=2)
+    assert seen == [1, 2, 3, 1, 2, 3]
+    assert 0.0 <= timing.median <= timing.p99
+
+
+def test_the_merge_base_is_compared_round_by_round() -> None:
+    rows = ratios([({'work': 1.0}, {'work': 2.0}), ({'work': 10.0}, {'work': 20.0}),
+                   ({'work': 1.0}, {'work': 1.0})])
+    assert [row['new : old'] for row in rows] == [2.0]
+
+
+def test_the_merge_base_is_checked_out_and_removed(tmp_path: Path) -> None:
+    if subprocess.run(['git', 'rev-parse', 'HEAD'], cwd=ROOT, capture_output=True).returncode:
+        pytest.skip(f'{ROOT} is no git repository')
+    with merge_base('HEAD', tmp_path / 'base') as tree:
+        assert (tree / 'face_affect_ros' / 'affect' / 'pipeline.py').is_file()
+    assert not (tmp_path / 'base').exists()
+    with pytest.raises(SystemExit, match='git merge-base'), merge_base('nowhere', tmp_path / 'x'):
+        pass
+
+
+def test_a_page_has_a_table_for_each_section() -> None:
+    rows = [{'a': 1, 'b': 0.12345}, {'a': 'x|y', 'c': None}]
+    assert table(rows) == ('| a | b | c |\n| --- | --- | --- |\n| 1 | 0.123 |  |\n| x/y |  |  |')
+    assert table([]) == ''
+    text = page({'machine': {'cores': '1'}, 'sections': {
+        's': {'title': 'Title', 'about': 'About.', 'measured': 'today', 'rows': rows}}})
+    assert '| cores | 1 |' in text
+    assert '## Title\n\nAbout.\n\n| a | b | c |' in text
+    assert text.endswith('(today)\n')
+
+
+@pytest.mark.parametrize('faces', [0, 1, 2, 8, 16])
+def test_composed_images_show_so_many_faces(faces: int) -> None:
+    assert len(make_detector('blazeface_back', min_score=0.4)(compose((640, 480), faces))) == faces
+
+
+def test_the_heads_move() -> None:
+    first, second = moving((640, 480), 2, 2)
+    assert first.stamp < second.stamp
+    assert (first.image != second.image).any()
+
+
+def test_every_peer_has_a_script() -> None:
+    assert all((SCRIPTS / peer.script).is_file() for peer in PEERS)
