@@ -14,6 +14,7 @@
 
 """~/observe: as long as asked, for several at once, and never without an end."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -130,14 +131,18 @@ def test_deactivation_aborts(bench: Bench) -> None:
     assert again.status() == GoalStatus.STATUS_SUCCEEDED
 
 
-def test_a_goal_of_a_node_that_is_shut_down_does_no_harm(bench: Bench) -> None:
+@pytest.mark.parametrize('end', [
+    lambda node: node.trigger_shutdown(),
+    lambda node: node.trigger_deactivate() and node.trigger_cleanup()])
+def test_the_client_of_a_node_that_ends_hears_of_it(
+        bench: Bench, end: Callable[[Any], Any]) -> None:
     node = bench.start()
     client = Client(bench, images=1000)
     bench.answered()
-    assert node.trigger_shutdown() == SUCCESS
+    assert end(node) == SUCCESS
+    assert client.status() == GoalStatus.STATUS_ABORTED
     bench.statuses.clear()
     assert bench.until(lambda: len(bench.statuses) > 3)   # the executor lives
-    assert not client.done or client.status() == GoalStatus.STATUS_ABORTED
 
 
 @pytest.mark.parametrize('wanted', [{}, {'duration': -1.0}, {'duration': float('nan')}])

@@ -23,6 +23,7 @@ from face_affect_msgs.msg import FaceObservation
 from face_affect_ros.affect.model_store import Head
 from face_affect_ros.affect.observation import Observation
 from face_affect_ros.nodes.messages import to_face_message
+from face_affect_ros.nodes.node_thread import STEPS
 from face_affect_ros.nodes.outputs.base import Output, Result
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
@@ -84,6 +85,7 @@ class ObserveOutput(Output):
         self._goals: list[Goal] = []
         self._lock = threading.Lock()
         self._active = False
+        self._results_due = False
         self._server = DeferredServer(
             node, Observe, '~/observe', execute_callback=lambda handle: Observe.Result(),
             goal_callback=self._ask, handle_accepted_callback=self._accept,
@@ -94,7 +96,7 @@ class ObserveOutput(Output):
 
     def start(self) -> None:
         """Accept goals."""
-        self._active = True
+        self._active, self._results_due = True, False
 
     def put(self, result: Result) -> None:
         """Add the faces of one image to all goals."""
@@ -111,15 +113,23 @@ class ObserveOutput(Output):
         self._timer.cancel()
         with self._lock:
             goals, self._goals = self._goals, []
+        self._results_due = self._results_due or bool(goals)
         for goal in goals:
             goal.handle.abort()
             self._finish(goal)
 
     def close(self) -> None:
-        """Take the action back."""
+        """Take the action back, after the results of goals that have just been aborted."""
         super().close()
         self.node.destroy_timer(self._timer)
-        self._server.destroy()
+        self._destroy(after=STEPS if self._results_due else 0)
+
+    def _destroy(self, after: int) -> None:
+        executor = self.node.executor
+        if after and executor is not None:
+            executor.create_task(self._destroy, after - 1)
+        else:
+            self._server.destroy()
 
     def counts(self) -> dict[str, int]:
         """Return the number of goals at work."""
