@@ -26,6 +26,7 @@ from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.affect.annotate import annotate
 from face_affect_ros.affect.crop import CropSpec, extract_crops
 from face_affect_ros.affect.following import Follower
+from face_affect_ros.affect.saliency import Saliency
 from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
 from face_affect_ros.affect.smoother import Smoother
 from face_affect_ros.affect.types import ImageArray
@@ -74,6 +75,11 @@ def _rows(context: Context, times: int) -> Iterator[Row]:
             batch = np.resize(crops, (faces, *crops.shape[1:]))
             yield {'stage': f'classify {name}', 'faces': faces,
                    **measure(classifier, [batch], times=times).row()}
+        if 'saliency' in classifier.card.facts:
+            saliency = Saliency(classifier.card)
+            yield {'stage': f'explain {name}, guided', 'faces': 1,
+                   **measure(lambda crop, explain=saliency.heat: explain(crop), crops,
+                             times=times).row()}
 
     stamps = iter(np.arange(0.0, 1e6, 1.0 / 30.0))
     yield {'stage': 'track', 'faces': 2, **measure(
