@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# From a finished run to a shipped model with all its figures: training/ship.sh NAME [--saliency PRECISION].
-# Needs runs/NAME, FACE_AFFECT_SHARED and the environment of `. tools/env.sh`; about ten minutes on two cores.
+# From a finished run to a shipped model with all its figures: training/ship.sh NAME [float16], the precision of the gradients.
+# Needs runs/NAME, FACE_AFFECT_SHARED and the environment of `. tools/env.sh`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export KERAS_BACKEND=tensorflow
 
 name=$1
-saliency=${3:-float32}
+saliency=${2:-float32}
 run=runs/$name
 results=docs/results
 case $name in
-  emotion_*) reader=fer2013_sheets folder=$FACE_AFFECT_SHARED/data/fer2013 train=Training val=PublicTest ;;
-  gender_*) reader=fairface folder=$FACE_AFFECT_SHARED/data/faces_gender train=train val=val ;;
+  emotion_*) reader=fer2013_sheets folder=$FACE_AFFECT_SHARED/data/fer2013 train=Training val=PublicTest judged=publictest ;;
+  gender_*) reader=fairface folder=$FACE_AFFECT_SHARED/data/faces_gender train=train val=val judged=fairface_val ;;
   *) echo "ship.sh: '$name' is neither emotion_... nor gender_...; run the verbs one by one" >&2; exit 1 ;;
 esac
-file=$results/${name}_$(echo "$reader" | sed 's/fer2013_sheets/publictest/; s/fairface/fairface_val/').json
+file=$results/${name}_$judged.json
 
 # The margin and the limits are measured on the exported file, and written into its card.
 face_affect export "$run" --models runs/models --cache runs/cache

@@ -11,6 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+
 """
 From a shipped model back to a training run, to go on from where its training ended.
 
@@ -20,9 +21,8 @@ Unfolded, it is the same network again, ready to be trained on, explained or exp
 
 from pathlib import Path
 import re
-from typing import Any
 
-from face_affect_ros.affect.interpreter import first_line, load_runtime
+from face_affect_ros.affect.interpreter import load_runtime, Network
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.types import AffectError, FloatArray
 from face_affect_training.experiment import Experiment
@@ -54,7 +54,9 @@ def restore(model: str, experiment: Experiment, inputs: FloatArray, folder: Path
     _spread(network, inputs)
     ours = np.concatenate([np.asarray(each) for each in keras.tree.flatten(
         network.predict(inputs, verbose=0))], axis=-1)
-    difference = float(np.abs(ours - _answers(card.path, inputs)).max())
+    answers = Network(card.path)(inputs)
+    theirs = np.concatenate([answers[head.output] for head in card.heads], axis=-1)
+    difference = float(np.abs(ours - theirs).max())
     if not difference <= TOLERANCE:
         raise AffectError(f'{card.path}: restored as {experiment.name}, its probabilities differ '
                           f'by {difference:.2g}; was it trained by this experiment?')
@@ -114,7 +116,8 @@ def _norm_after(layer: layers.Layer) -> layers.BatchNormalization | None:
 
 def _constants(file: Path) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
     """Return the kernels and the biases of a TFLite file by their layers' names."""
-    interpreter = _interpreter(file)
+    interpreter = load_runtime()(model_path=str(file))
+    interpreter.allocate_tensors()
     kernels: dict[str, FloatArray] = {}
     biases: dict[str, FloatArray] = {}
     for detail in interpreter.get_tensor_details():
@@ -128,24 +131,3 @@ def _constants(file: Path) -> tuple[dict[str, FloatArray], dict[str, FloatArray]
         elif len(shape) == 1 and parts:
             biases[parts[0]] = np.array(interpreter.get_tensor(detail['index']))
     return kernels, biases
-
-
-def _answers(file: Path, inputs: FloatArray) -> FloatArray:
-    interpreter = _interpreter(file)
-    [entry] = interpreter.get_input_details()
-    interpreter.resize_tensor_input(entry['index'], inputs.shape)
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(entry['index'], inputs)
-    interpreter.invoke()
-    outputs = sorted(interpreter.get_output_details(), key=lambda each: str(each['name']))
-    return np.concatenate([interpreter.get_tensor(each['index']) for each in outputs], axis=-1)
-
-
-def _interpreter(file: Path) -> Any:
-    try:
-        interpreter = load_runtime()(model_path=str(file))
-        interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        raise AffectError(f'{file}: not a TFLite network that this runtime can run: '
-                          f'{first_line(error)}') from error
-    return interpreter

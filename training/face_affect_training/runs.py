@@ -93,9 +93,11 @@ class Run:
 
 def is_finished(folder: Path) -> bool:
     """Return whether a run holds a network and has no epochs left to train."""
+    if not (folder / 'best.keras').is_file():
+        return False
     state = folder / 'state.npz'
-    if not (folder / 'best.keras').is_file() or not state.is_file():
-        return (folder / 'best.keras').is_file()
+    if not state.is_file():   # of a shipped model, or of a run that was kept without it
+        return True
     with np.load(state, allow_pickle=False) as arrays:
         epoch = json.loads(str(arrays['facts']))['epoch']
     return bool(epoch >= load_experiment(folder / 'experiment.yaml').training.epochs)

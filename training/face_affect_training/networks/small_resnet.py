@@ -15,8 +15,8 @@
 """
 A residual network of ordinary convolutions that a robot's CPU can afford.
 
-Depth-wise convolutions save multiply-accumulates, but a CPU does four to five times fewer of them
-in a second than of ordinary ones: at the same time a face, this network learns more.
+Depth-wise convolutions save multiply-accumulates, but a CPU does fewer of them in a second than of
+ordinary ones.
 """
 
 from collections.abc import Sequence
