@@ -21,23 +21,22 @@ image and its result, deactivate, cleanup, of one process.
 
 import argparse
 from collections.abc import Callable
-import json
 from pathlib import Path
 import sys
 from typing import Any
 
+from driving import joined, wait
+from face_affect_bench.processes import Usage
+from face_affect_bench.report import keep
 from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.image_conversion import to_message
 from face_affect_ros.processes import running_node
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import Image
-from soak import eight_faces, wait
+from soak import eight_faces
 from std_msgs.msg import Header
-from usage import Usage
 
 UP = (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE)
 DOWN = (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP)
@@ -91,27 +90,17 @@ class Rider:
 
 def run(cycles: int, *, notes: int = 20) -> list[dict[str, float]]:
     """Return what the node uses after WARM cycles, and then again and again up to `cycles`."""
-    context = rclpy.Context()
-    rclpy.init(context=context, args=[])
-    node = rclpy.create_node('cycles', context=context)
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(node)
     every = max(1, (cycles - WARM) // notes)
     used = []
-    try:
-        with running_node('face_affect_node', 'face_affect',
-                          {'processing': 'every'}) as process:
-            rider = Rider(node, executor)
-            if not wait(executor, rider.ready):
-                raise RuntimeError('the node did not start')
-            for number in range(1, cycles + 1):
-                rider.cycle()
-                if number >= WARM and (number - WARM) % every == 0 or number == cycles:
-                    used.append({'cycle': number, **Usage.of(process.pid).as_dict()})
-    finally:
-        executor.shutdown()
-        node.destroy_node()
-        context.try_shutdown()
+    with joined('cycles') as (node, executor), running_node(
+            'face_affect_node', 'face_affect', {'processing': 'every'}) as process:
+        rider = Rider(node, executor)
+        if not wait(executor, rider.ready):
+            raise RuntimeError('the node did not start')
+        for number in range(1, cycles + 1):
+            rider.cycle()
+            if number >= WARM and (number - WARM) % every == 0 or number == cycles:
+                used.append({'cycle': number, **Usage.of(process.pid).as_dict()})
     return used
 
 
@@ -122,11 +111,7 @@ def main() -> int:
     parser.add_argument('--out', type=Path, help='write them into this file too')
     arguments = parser.parse_args()
     used = run(arguments.cycles)
-    text = json.dumps(used, indent=1)
-    print(text)
-    if arguments.out:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(text + '\n')
+    print(keep(used, arguments.out))
     return 0 if all(used[-1][name] <= used[0][name] for name in ('threads', 'files')) else 1
 
 

@@ -19,24 +19,19 @@ python benchmarks/restart.py, inside tools/env.sh. Both happen under load: 30 im
 """
 
 import argparse
-from collections.abc import Iterator
-import contextlib
 import inspect
-import json
 from pathlib import Path
 import signal
 import statistics
 import sys
 import time
-from typing import Any
 
+from driving import joined, wait
+from face_affect_bench.report import keep
 from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.lifecycle_client import bring_up
 from face_affect_ros.processes import running_node
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
-from soak import wait
 
 NODE = 'face_affect'
 #: Results after which the node is under load.
@@ -44,29 +39,13 @@ LOADED = 10
 ENDINGS = ('SIGKILL', 'SIGINT', 'SIGTERM')
 
 
-@contextlib.contextmanager
-def watching() -> Iterator[tuple[Any, Any, list[FaceAffectArray]]]:
-    """Return a node, its executor and the results that it receives."""
-    context = rclpy.Context()
-    rclpy.init(context=context, args=[])
-    node = rclpy.create_node('restart', context=context)
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(node)
-    results: list[FaceAffectArray] = []
-    node.create_subscription(FaceAffectArray, f'/{NODE}/faces', results.append, qos.results())
-    try:
-        yield node, executor, results
-    finally:
-        executor.shutdown()
-        node.destroy_node()
-        context.try_shutdown()
-
-
 def run(times: int) -> dict[str, list[float]]:
     """Return the seconds from start to first result, and from each signal to the end."""
     told: dict[str, list[float]] = {'first result': [], **{name: [] for name in ENDINGS}}
-    with watching() as (node, executor, results), running_node(
+    results: list[FaceAffectArray] = []
+    with joined('restart') as (node, executor), running_node(
             'camera_player', 'player', {'rate': 30.0}, {'image_raw': 'image'}):
+        node.create_subscription(FaceAffectArray, f'/{NODE}/faces', results.append, qos.results())
         for number in range(times * len(ENDINGS)):
             started = time.monotonic()
             with running_node('face_affect_node', NODE, {}) as process:
@@ -97,11 +76,7 @@ def main() -> int:
     told = {name: {'times': len(seconds), 'median': round(statistics.median(seconds), 2),
                    'largest': round(max(seconds), 2)}
             for name, seconds in run(arguments.times).items()}
-    text = json.dumps(told, indent=1)
-    print(text)
-    if arguments.out:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(text + '\n')
+    print(keep(told, arguments.out))
     return 0
 
 

@@ -24,7 +24,6 @@ images received = results + dropped + refused, and, in step, images sent = resul
 import argparse
 from collections import Counter
 from dataclasses import dataclass
-import json
 from pathlib import Path
 import subprocess
 import sys
@@ -33,6 +32,9 @@ from typing import Any
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray
+from driving import joined, wait
+from face_affect_bench.processes import Usage
+from face_affect_bench.report import keep
 from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.media import open_media
 from face_affect_ros.nodes import qos
@@ -40,19 +42,14 @@ from face_affect_ros.nodes.image_conversion import to_message
 from face_affect_ros.nodes.lifecycle_client import bring_up
 from face_affect_ros.processes import running_node
 import numpy as np
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
-from usage import Usage
 
 #: Images on their way at most, where they go in step with the results.
 IN_FLIGHT = 20
 #: Faces across and down.
 TILES = (4, 2)
 RATE = 30.0
-#: Seconds that end a run in which nothing comes any more.
-PATIENCE = 30.0
 
 
 def eight_faces() -> np.ndarray:
@@ -128,28 +125,19 @@ def run(*, frames: int = 0, seconds: float = 0.0, notes: int = 20) -> dict[str, 
     """
     parameters = {'processing': 'every' if frames else 'newest', 'diagnostics_period': 0.2,
                   'track_id_prefix': 'f'}
-    context = rclpy.Context()
-    rclpy.init(context=context, args=[])
-    node = rclpy.create_node('soak', context=context)
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(node)
-    try:
-        with running_node('face_affect_node', 'face_affect', parameters) as process:
-            bring_up(node, '/face_affect')
-            soak = Soak(node, process.pid)
-            wait(executor, soak.connected)
-            started = time.monotonic()
-            if frames:
-                in_step(soak, executor, frames, notes)
-            else:
-                at_a_rate(soak, executor, seconds, notes)
-            complete = wait(executor, soak.quiet)
-            took = time.monotonic() - started
-            return figures(soak, took, complete, frames, process)
-    finally:
-        executor.shutdown()
-        node.destroy_node()
-        context.try_shutdown()
+    with joined('soak') as (node, executor), \
+            running_node('face_affect_node', 'face_affect', parameters) as process:
+        bring_up(node, '/face_affect')
+        soak = Soak(node, process.pid)
+        wait(executor, soak.connected)
+        started = time.monotonic()
+        if frames:
+            in_step(soak, executor, frames, notes)
+        else:
+            at_a_rate(soak, executor, seconds, notes)
+        complete = wait(executor, soak.quiet)
+        took = time.monotonic() - started
+        return figures(soak, took, complete, frames, process)
 
 
 def in_step(soak: Soak, executor: Any, frames: int, notes: int) -> None:
@@ -175,16 +163,6 @@ def at_a_rate(soak: Soak, executor: Any, seconds: float, notes: int) -> None:
         soak.send()
         if number % every == 0:
             soak.note()
-
-
-def wait(executor: Any, condition: Any) -> bool:
-    """Spin until the condition holds; return whether it came to that."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        executor.spin_once(timeout_sec=0.05)
-    return True
 
 
 def figures(soak: Soak, took: float, complete: bool, frames: int,
@@ -213,11 +191,7 @@ def main() -> int:
     parser.add_argument('--out', type=Path, help='write them into this file too')
     arguments = parser.parse_args()
     told = run(frames=arguments.frames, seconds=arguments.seconds)
-    text = json.dumps(told, indent=1)
-    print(text)
-    if arguments.out:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(text + '\n')
+    print(keep(told, arguments.out))
     return 0 if told['adds up'] and told['alive'] else 1
 
 

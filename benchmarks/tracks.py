@@ -23,12 +23,12 @@ import argparse
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 import inspect
-import json
 import os
 from pathlib import Path
 import sys
 from typing import Any
 
+from face_affect_bench.report import keep
 from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
 from face_affect_ros.affect.types import Face, ImageArray, UNKNOWN
 from face_affect_ros.media import Frame, open_media
@@ -226,10 +226,8 @@ def main() -> int:
     parser.add_argument('--out', type=Path, help='write the figures into this file, as JSON')
     arguments = parser.parse_args()
     told = {clip.name: report(clip) for clip in clips(arguments.shared)}
+    keep(told, arguments.out)
     print(table(told))
-    if arguments.out:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(json.dumps(told, indent=1) + '\n')
     return 0
 
 

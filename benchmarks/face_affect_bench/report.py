@@ -12,8 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The results as a page that a person reads."""
+"""The results, as a page that a person reads and as files."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 from face_affect_bench.timing import Row
@@ -44,3 +46,12 @@ def _cell(value: Any) -> str:
         return ''
     return f'{value:.3g}' if isinstance(value, float) and abs(value) < 100 else (
         f'{value:.0f}' if isinstance(value, float) else str(value).replace('|', '/'))
+
+
+def keep(told: Any, out: Path | None) -> str:
+    """Return figures as JSON, and write them into a file where one is named."""
+    text = json.dumps(told, indent=1)
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text + '\n')
+    return text

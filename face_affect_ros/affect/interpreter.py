@@ -30,6 +30,8 @@ RUNTIMES = ('ai_edge_litert.interpreter', 'tflite_runtime.interpreter',
 KEPT_BATCHES = 8
 #: Bytes of all tensors that a file declares. The largest of ours has 72 MB, weights included.
 MAX_TENSORS = 200_000_000
+#: What the runtime and numpy raise of a file that is no network, or was tampered with.
+UNREADABLE = (ValueError, RuntimeError, LookupError, TypeError)
 
 
 def load_runtime() -> Any:
@@ -56,7 +58,6 @@ class Network:
         """Load a network; AffectError where the file is missing or no network for this class."""
         self._path = path
         self._num_threads = num_threads
-        self._interpreter = load_runtime()
         self._by_batch: OrderedDict[int, Any] = OrderedDict()
         try:
             interpreter = self._sized(1)
@@ -66,9 +67,8 @@ class Network:
             self._input = Port.of(details[0], path)
             self._outputs = [Port.of(each, path) for each in interpreter.get_output_details()]
             self.input_shape = tuple(int(side) for side in details[0]['shape'])
-        except (LookupError, TypeError, UnicodeError) as error:   # a file that was tampered with
-            raise AffectError(f'{path}: not a TFLite network that this runtime can run: '
-                              f'{first_line(error)}') from error
+        except UNREADABLE as error:
+            raise _unreadable(path, error) from error
 
     def __call__(self, batch: FloatArray) -> tuple[FloatArray, ...]:
         """Run the network on (N, ...) float32; return its outputs, each (N, ...) float32."""
@@ -78,32 +78,46 @@ class Network:
         return tuple(port.decode(interpreter.get_tensor(port.index)) for port in self._outputs)
 
     def _sized(self, batch: int) -> Any:
-        if batch in self._by_batch:
-            self._by_batch.move_to_end(batch)
-            return self._by_batch[batch]
-        try:
-            interpreter = self._interpreter(model_path=str(self._path),
-                                            num_threads=self._num_threads)
-            detail = interpreter.get_input_details()[0]
-            self._check_size(interpreter)
-            if detail['shape'][0] != batch:
-                interpreter.resize_tensor_input(detail['index'], [batch, *detail['shape'][1:]])
-            interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise AffectError(f'{self._path}: not a TFLite network that this runtime can run: '
-                              f'{first_line(error)}') from error
-        self._by_batch[batch] = interpreter
-        if len(self._by_batch) > KEPT_BATCHES:
-            self._by_batch.popitem(last=False)
-        return interpreter
+        if batch not in self._by_batch:
+            self._by_batch[batch] = open_interpreter(self._path, num_threads=self._num_threads,
+                                                     batch=batch)
+            if len(self._by_batch) > KEPT_BATCHES:
+                self._by_batch.popitem(last=False)
+        self._by_batch.move_to_end(batch)
+        return self._by_batch[batch]
 
-    def _check_size(self, interpreter: Any) -> None:
-        """Refuse a file whose tensors would eat the memory, before they are allocated."""
-        sizes = (np.prod(each['shape'], dtype=np.float64) * np.dtype(each['dtype']).itemsize
-                 for each in interpreter.get_tensor_details())
-        if sum(sizes) > MAX_TENSORS:
-            raise AffectError(f'{self._path}: its tensors need more than {MAX_TENSORS / 1e6:.0f} '
-                              'MB; it is no network for a robot')
+
+def open_interpreter(path: Path, *, num_threads: int = 1, batch: int = 0) -> Any:
+    """
+    Return the runtime's interpreter of a TFLite file, its tensors allocated.
+
+    batch: length of the first dimension of the first input, 0 for the file's own. Raises
+    AffectError where the file is no network, or one whose tensors would eat the memory.
+    """
+    try:
+        interpreter = load_runtime()(model_path=str(path), num_threads=num_threads)
+        _check_size(path, interpreter)
+        detail = interpreter.get_input_details()[0] if batch else None
+        if detail is not None and detail['shape'][0] != batch:
+            interpreter.resize_tensor_input(detail['index'], [batch, *detail['shape'][1:]])
+        interpreter.allocate_tensors()
+    except UNREADABLE as error:
+        raise _unreadable(path, error) from error
+    return interpreter
+
+
+def _check_size(path: Path, interpreter: Any) -> None:
+    """Refuse a file whose tensors would eat the memory, before they are allocated."""
+    sizes = (np.prod(each['shape'], dtype=np.float64) * np.dtype(each['dtype']).itemsize
+             for each in interpreter.get_tensor_details())
+    if sum(sizes) > MAX_TENSORS:
+        raise AffectError(f'{path}: its tensors need more than {MAX_TENSORS / 1e6:.0f} MB; it is '
+                          'no network for a robot')
+
+
+def _unreadable(path: Path, error: Exception) -> AffectError:
+    return AffectError(f'{path}: not a TFLite network that this runtime can run: '
+                       f'{first_line(error)}')
 
 
 def first_line(error: Exception) -> str:

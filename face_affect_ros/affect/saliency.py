@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
-from face_affect_ros.affect.interpreter import first_line, load_runtime
+from face_affect_ros.affect.interpreter import open_interpreter
 from face_affect_ros.affect.model_store import ModelCard, saliency_path
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
 import numpy as np
@@ -67,12 +67,7 @@ class Saliency:
         """
         path = saliency_path(card, entry)
         self.card = card
-        try:
-            self._interpreter = load_runtime()(model_path=str(path), num_threads=num_threads)
-            self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise AffectError(f'{path}: not a TFLite network that this runtime can run: '
-                              f'{first_line(error)}') from error
+        self._interpreter = open_interpreter(path, num_threads=num_threads)
         spec = card.crop
         wanted = {'image': (1, spec.size, spec.size, spec.channels), 'label': (1,), 'guided': (1,)}
         inputs = {detail['name']: detail for detail in self._interpreter.get_input_details()}

@@ -19,6 +19,7 @@ import sys
 from typing import TypeVar
 
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.nodes.node_thread import close
 from face_affect_ros.nodes.signals import on_stop_signal
 import rclpy
 from rclpy.exceptions import ParameterException
@@ -69,7 +70,7 @@ def _run(make_node: Callable[[], NodeT], argv: Sequence[str] | None,
         return _complain(error)
     finally:
         if node is not None:
-            getattr(node, 'close', lambda: None)()
+            close(node)
             node.destroy_node()
         rclpy.try_shutdown()
     return 0

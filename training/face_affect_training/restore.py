@@ -22,7 +22,7 @@ Unfolded, it is the same network again, ready to be trained on, explained or exp
 from pathlib import Path
 import re
 
-from face_affect_ros.affect.interpreter import load_runtime, Network
+from face_affect_ros.affect.interpreter import Network, open_interpreter
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.types import AffectError, FloatArray
 from face_affect_training.experiment import Experiment
@@ -116,8 +116,7 @@ def _norm_after(layer: layers.Layer) -> layers.BatchNormalization | None:
 
 def _constants(file: Path) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
     """Return the kernels and the biases of a TFLite file by their layers' names."""
-    interpreter = load_runtime()(model_path=str(file))
-    interpreter.allocate_tensors()
+    interpreter = open_interpreter(file)
     kernels: dict[str, FloatArray] = {}
     biases: dict[str, FloatArray] = {}
     for detail in interpreter.get_tensor_details():

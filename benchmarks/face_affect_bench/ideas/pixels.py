@@ -23,7 +23,7 @@ from face_affect_bench.timing import measure, ratio
 from face_affect_ros.affect.boxes import letterbox
 from face_affect_ros.affect.crop import extract_crops
 from face_affect_ros.affect.detectors import make_detector
-from face_affect_ros.affect.interpreter import load_runtime
+from face_affect_ros.affect.interpreter import open_interpreter
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import FloatArray, ImageArray
@@ -51,8 +51,7 @@ def ideas(images: list[ImageArray], rounds: int) -> Ideas:
     yield 'pixels scaled by a table, not multiplied and added to', ratio(
         card.scaled, lambda square: cv2.LUT(square, table), squares, rounds=rounds), (
         'no: nothing to gain'), (f'scaling is {share:.1%} of the detector')
-    interpreter = load_runtime()(model_path=str(card.path), num_threads=1)
-    interpreter.allocate_tensors()
+    interpreter = open_interpreter(card.path)
     index = interpreter.get_input_details()[0]['index']
 
     def copied(values: FloatArray) -> None:

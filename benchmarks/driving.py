@@ -1,0 +1,52 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What the benchmarks that drive one node share: a node to do it from, and patience."""
+
+from collections.abc import Callable, Iterator
+import contextlib
+import time
+from typing import Any
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+
+#: Seconds that end a run in which nothing comes any more.
+PATIENCE = 30.0
+
+
+@contextlib.contextmanager
+def joined(name: str) -> Iterator[tuple[Any, SingleThreadedExecutor]]:
+    """Join the graph; yield a node of this name and the executor that spins it."""
+    context = rclpy.Context()
+    rclpy.init(context=context, args=[])
+    node = rclpy.create_node(name, context=context)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    try:
+        yield node, executor
+    finally:
+        executor.shutdown()
+        node.destroy_node()
+        context.try_shutdown()
+
+
+def wait(executor: Any, condition: Callable[[], Any]) -> bool:
+    """Spin until the condition holds; return whether it came to that."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        executor.spin_once(timeout_sec=0.05)
+    return True
