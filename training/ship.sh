@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# From a finished run to a shipped model with all its figures: training/ship.sh NAME [float16], the precision of the gradients.
+# From a finished run to a shipped model with all its figures: training/ship.sh NAME [PRECISION [GRADIENTS]], the precision of
+# the model (float32 by default) and that of its gradients (none: they are not shipped).
 # Needs runs/NAME, FACE_AFFECT_SHARED and the environment of `. tools/env.sh`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export KERAS_BACKEND=tensorflow
 
 name=$1
-saliency=${2:-float32}
+main=${2:-float32}
+saliency=${3:+--saliency $3}
 run=runs/$name
 results=docs/results
 case $name in
@@ -17,14 +19,17 @@ esac
 file=$results/${name}_$judged.json
 
 # The margin and the limits are measured on the exported file, and written into its card.
-face_affect export "$run" --models runs/models --cache runs/cache
+face_affect export "$run" --main "$main" --models runs/models --cache runs/cache
 face_affect framing --model "runs/models/$name" --data "$reader" "$folder" "$val" > "$results/${name}_framing.json"
 margin=$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["chosen"])' "$results/${name}_framing.json")
-face_affect export "$run" --models runs/models --cache runs/cache --margin "$margin"
+face_affect export "$run" --main "$main" --models runs/models --cache runs/cache --margin "$margin"
 face_affect limits --model "runs/models/$name" --data "$reader" "$folder" "$val" > "$results/${name}_limits.json"
-face_affect export "$run" --cache runs/cache --margin "$margin" --limits "$results/${name}_limits.json" --saliency "$saliency"
-face_affect export "$run" --cache runs/cache --margin "$margin" --limits "$results/${name}_limits.json" \
-    --models runs/models --precision float16 int8
+# shellcheck disable=SC2086
+face_affect export "$run" --main "$main" --cache runs/cache --margin "$margin" --limits "$results/${name}_limits.json" $saliency
+twins=$(printf '%s\n' float32 float16 dynamic int8 | grep -vx "$main")
+# shellcheck disable=SC2086
+face_affect export "$run" --main "$main" --cache runs/cache --margin "$margin" --limits "$results/${name}_limits.json" \
+    --models runs/models --precision $twins
 
 mkdir -p "$results/training" "$results/precisions"
 if [ -f "$run/log.csv" ]; then
@@ -32,9 +37,11 @@ if [ -f "$run/log.csv" ]; then
 fi
 face_affect evaluate --model "models/$name" --data "$reader" "$folder" "$val" > "$file"
 face_affect evaluate --model "models/$name" --data "$reader" "$folder" "$train" > "$results/${name}_train.json"
-for precision in float16 int8; do
+for precision in $twins; do
   face_affect evaluate --model "runs/models/${name}_$precision" --data "$reader" "$folder" "$val" \
       > "$results/precisions/${name}_$precision.json"
 done
-face_affect bias-report --model "models/$name" --data "$reader" "$folder" "$val" --out "$results"
+if [ -n "$saliency" ]; then
+  face_affect bias-report --model "models/$name" --data "$reader" "$folder" "$val" --out "$results"
+fi
 face_affect figures page

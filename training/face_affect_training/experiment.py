@@ -101,13 +101,16 @@ class Distillation:
     teachers: .keras files; their mean opinion counts. They must take the same input as the
     student, or of another size (then views are resized). weight: share of the teachers' opinion in
     the target. temperature: softens it. mirror: ask about the mirror image, too, and take the
-    mean: what a flip at inference would gain, without its price.
+    mean: what a flip at inference would gain, without its price. once: ask about the undisturbed
+    chip at each of data.zooms, in the teacher's own size, instead of about each view: the way for
+    a teacher that is too slow to be asked in every epoch. The answers are kept beside it.
     """
 
     teachers: tuple[str, ...] = ()
     weight: float = 0.5
     temperature: float = 1.0
     mirror: bool = False
+    once: bool = False
 
 
 @dataclass(frozen=True)

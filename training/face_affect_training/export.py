@@ -83,24 +83,24 @@ class Faces:
 
 
 def export(run: Path, models: Path, *, name: str | None = None,
-           precisions: Sequence[str] = ('float32',), margin: float | None = None,
+           precisions: Sequence[str] = (), main: str = 'float32', margin: float | None = None,
            unknown_share: float = 0.1, saliency: str = '',
            limits: dict[str, float] | None = None,
            cache_folder: Path | None = None) -> list[Exported]:
     """
     Write a model's folder for each precision and return them.
 
-    run: folder of a training run. models: where the folders go: NAME for float32, NAME_float16,
-    NAME_int8. margin: of the robot's crop, see framing.py; None for the views' own.
+    run: folder of a training run. models: where the folders go: NAME for the precision `main`,
+    NAME_float16 and so on for others. precisions: to write, that one by default. margin: of the robot's crop, see framing.py; None for the views' own.
     unknown_share: share of the validation faces, the least certain ones, that the threshold
-    leaves UNKNOWN. saliency: float32 or float16 to write the graph of the gradients as well, with
-    weights of this precision, beside the float32 model. limits: of the faces that the model can
-    judge, see limits.py. Raises AffectError where the run has no
-    network, or where a TFLite file disagrees with Keras; a folder is written only after its files
-    have been checked.
+    leaves UNKNOWN. saliency: float32, float16 or dynamic to write the graph of the gradients in
+    this precision as well, into the folder NAME. limits: of the faces that the model can judge,
+    see limits.py. Raises AffectError where the run has no network, or where a TFLite file
+    disagrees with Keras; a folder is written only after its files have been checked.
     """
-    if saliency and 'float32' not in precisions:
-        raise AffectError('the gradients belong to the float32 model; add this precision')
+    precisions = precisions or (main,)
+    if saliency and main not in precisions:
+        raise AffectError(f'the gradients belong to the {main} model; add this precision')
     experiment = experiment_of(run / 'best.keras')
     network = load_network(run / 'best.keras', experiment)
     faces = {}
@@ -111,15 +111,17 @@ def export(run: Path, models: Path, *, name: str | None = None,
         faces[task] = Faces(crops, experiment.input.scaled(crops), judged.labels, judged.source)
     best = run / 'best.json'
     trained = json.loads(best.read_text(encoding='utf-8')) if best.is_file() else {}
-    return [_export(network, experiment, precision, faces, models=models,
-                    name=name or experiment.name, margin=margin, unknown_share=unknown_share,
-                    saliency=saliency if precision == 'float32' else '', limits=limits,
+    name = name or experiment.name
+    return [_export(network, experiment, precision, faces,
+                    folder=models / (name if precision == main else f'{name}_{precision}'),
+                    margin=margin, unknown_share=unknown_share,
+                    saliency=saliency if precision == main else '', limits=limits,
                     trained=trained, cache_folder=cache_folder)
             for precision in dict.fromkeys(precisions)]
 
 
 def _export(network: keras.Model, experiment: Experiment, precision: str,
-            faces: dict[str, Faces], *, models: Path, name: str, margin: float | None,
+            faces: dict[str, Faces], *, folder: Path, margin: float | None,
             unknown_share: float, saliency: str, limits: dict[str, float] | None,
             trained: dict[str, Any], cache_folder: Path | None) -> Exported:
     samples, extra = None, {'limits': limits} if limits else {}
@@ -127,7 +129,6 @@ def _export(network: keras.Model, experiment: Experiment, precision: str,
         samples, extra['quantisation'] = _samples(experiment, cache_folder)
     content = convert(network, precision, samples)
     heads = _judge(network, content, precision, faces, unknown_share)
-    folder = models / (name if precision == 'float32' else f'{name}_{precision}')
     card = make_card(folder.name, content, experiment, parameters=network.count_params(),
                      precision=precision, margin=margin, heads=heads, extra=extra, trained=trained)
     with tempfile.TemporaryDirectory() as unfinished:

@@ -14,6 +14,8 @@
 
 """Networks whose opinion of each view another network learns from (Hinton et al. 2015)."""
 
+from collections.abc import Sequence
+import hashlib
 from pathlib import Path
 
 import cv2
@@ -23,10 +25,11 @@ from face_affect_training.data.targets import Targets
 from face_affect_training.experiment import Distillation, Experiment, load_experiment
 from face_affect_training.networks.lowering import lowered
 from face_affect_training.runs import build_network, take_weights
-import keras
+from face_affect_training.views import plain_views
 import numpy as np
 
-BATCH = 1024
+#: Views that a teacher is asked about at a time.
+BATCH = 256
 
 
 class Teachers:
@@ -38,36 +41,69 @@ class Teachers:
     """
 
     def __init__(self, distillation: Distillation, experiment: Experiment, task: str) -> None:
-        self._weight, self._temperature = distillation.weight, distillation.temperature
-        self._mirror = distillation.mirror
-        self._networks = []
-        for entry in distillation.teachers:
-            path = Path(entry).expanduser()
-            own = load_experiment(path.with_name('experiment.yaml'))
-            if (own.task, own.input.channels) != (task, experiment.input.channels):
-                raise AffectError(f'{path}: a teacher must have the task and the channels of '
-                                  f'{experiment.name}')
-            network = build_network(own)
-            take_weights(network, path)
-            self._networks.append((_from_pixels(lowered(network), own), own.input.size))
+        self._plan = distillation
+        self._teachers = [_Teacher(Path(entry).expanduser(), experiment, task)
+                          for entry in distillation.teachers]
 
     def blend(self, views: ImageArray, targets: Targets) -> Targets:
         """Return targets moved towards the teachers' opinion of these views, (N, K) float32."""
-        opinion = np.zeros_like(targets)
-        sides = (views, views[:, :, ::-1]) if self._mirror else (views,)
-        for network, size in self._networks:
-            for side in sides:
-                seen = side if side.shape[1] == size else _resized(side, size)
-                logits = np.asarray(network.predict(seen, batch_size=BATCH, verbose=0), np.float32)
-                powers = np.exp((logits - logits.max(1, keepdims=True)) / self._temperature)
-                opinion += powers / powers.sum(1, keepdims=True)
-        opinion /= len(self._networks) * len(sides)
-        return np.asarray((1.0 - self._weight) * targets + self._weight * opinion, np.float32)
+        return self._moved(targets, [teacher.opinion(views, self._plan)
+                                     for teacher in self._teachers])
+
+    def blend_once(self, images: ImageArray, zooms: Sequence[float], targets: Targets) -> Targets:
+        """
+        Return targets moved towards the opinion of the undisturbed chips at these zooms.
+
+        images: (N, H, W) grey or (N, H, W, 3) BGR. Answers of an earlier run are taken.
+        """
+        return self._moved(targets, [teacher.kept_opinion(images, zooms, self._plan)
+                                     for teacher in self._teachers])
+
+    def _moved(self, targets: Targets, opinions: list[Targets]) -> Targets:
+        weight = self._plan.weight
+        mean = np.mean(opinions, axis=0)
+        return np.asarray((1.0 - weight) * targets + weight * mean, np.float32)
 
 
-def _from_pixels(network: keras.Model, experiment: Experiment) -> keras.Model:
-    return networks.from_pixels(network, scale=experiment.input.scale,
-                                offset=experiment.input.offset)
+class _Teacher:
+    """One of them."""
+
+    def __init__(self, path: Path, experiment: Experiment, task: str) -> None:
+        own = load_experiment(path.with_name('experiment.yaml'))
+        if (own.task, own.input.channels) != (task, experiment.input.channels):
+            raise AffectError(f'{path}: a teacher must have the task and the channels of '
+                              f'{experiment.name}')
+        network = build_network(own)
+        take_weights(network, path)
+        self._network = networks.from_pixels(lowered(network), scale=own.input.scale,
+                                             offset=own.input.offset)
+        self._spec, self._path = own.input.spec(), path
+
+    def opinion(self, views: ImageArray, plan: Distillation) -> Targets:
+        """Return probabilities (N, K) float32 of views (N, S, S, C) uint8 of any size."""
+        sides = (views, views[:, :, ::-1]) if plan.mirror else (views,)
+        found = []
+        for side in sides:
+            seen = side if side.shape[1] == self._spec.size else _resized(side, self._spec.size)
+            logits = np.asarray(self._network.predict(seen, batch_size=BATCH, verbose=0))
+            powers = np.exp((logits - logits.max(1, keepdims=True)) / plan.temperature)
+            found.append(powers / powers.sum(1, keepdims=True))
+        return np.asarray(np.mean(found, axis=0), np.float32)
+
+    def kept_opinion(self, images: ImageArray, zooms: Sequence[float],
+                     plan: Distillation) -> Targets:
+        """Return the mean probabilities of the chips, read from beside the teacher if known."""
+        asked = hashlib.sha256(self._path.read_bytes())
+        asked.update(repr((images.shape, tuple(zooms), plan.mirror, plan.temperature)).encode())
+        asked.update(np.ascontiguousarray(images).data)
+        file = self._path.with_name(f'{self._path.stem}.opinion-{asked.hexdigest()[:12]}.npy')
+        if not file.is_file():
+            parts = [self.opinion(plain_views(images, self._spec, zoom), plan) for zoom in zooms]
+            part = file.with_suffix('.part')
+            with part.open('wb') as stream:
+                np.save(stream, np.mean(parts, axis=0))
+            part.replace(file)
+        return np.asarray(np.load(file), np.float32)
 
 
 def _resized(views: ImageArray, size: int) -> ImageArray:

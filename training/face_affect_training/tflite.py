@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Writing TFLite files of a network in three precisions, and running them as the robot does."""
+"""Writing TFLite files of a network in four precisions, and running them as the robot does."""
 
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,10 @@ from face_affect_ros.affect.types import AffectError
 import numpy as np
 import numpy.typing as npt
 
-#: float16: weights are stored in half the bytes and computed with in float32. int8: weights and
-#: activations are 8-bit integers from the first layer to the last.
-PRECISIONS = ('float32', 'float16', 'int8')
+#: float16: weights are stored in half the bytes and computed with in float32. dynamic: weights
+#: are 8-bit integers, and so are the activations that ordinary convolutions take in, whose range
+#: is measured in every run. int8: all is, and the ranges are known beforehand.
+PRECISIONS = ('float32', 'float16', 'dynamic', 'int8')
 
 
 def convert(network: Any, precision: str = 'float32',
@@ -65,6 +66,8 @@ def convert_function(function: Any, what: str, precision: str = 'float32',
     if precision == 'float16':
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
+    elif precision == 'dynamic':
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
     elif precision == 'int8':
         if samples is None or not len(samples):
             raise AffectError('int8 needs faces to learn the range of the activations from')

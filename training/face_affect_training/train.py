@@ -140,6 +140,9 @@ def _batches_of(experiment: Experiment, task: str, wanted: Task, faces: FaceData
     teachers = None
     if wanted.distillation.teachers:
         teachers = Teachers(wanted.distillation, experiment, task)
+        if wanted.distillation.once:
+            targets = teachers.blend_once(faces.images, wanted.data.zooms, targets)
+            teachers = None
     cores = max(1, (os.cpu_count() or 2) - 1)
     views = Views(faces.images, experiment.input.spec(), wanted.augmentation,
                   seed=experiment.seed, epochs=settings.epochs, gentle=settings.plain_epochs,

@@ -37,7 +37,8 @@ keras = pytest.importorskip('keras', reason='Keras is not installed')
 if keras.backend.backend() != 'tensorflow':
     pytest.skip('only the TensorFlow backend converts', allow_module_level=True)
 
-NAMES = {'float32': 'small', 'float16': 'small_float16', 'int8': 'small_int8'}
+NAMES = {'float32': 'small', 'float16': 'small_float16', 'dynamic': 'small_dynamic',
+         'int8': 'small_int8'}
 
 
 @pytest.fixture(scope='module')
@@ -93,7 +94,7 @@ def test_float32_is_keras(models: Path, asked: tuple[np.ndarray, np.ndarray]) ->
     assert np.abs(ours - theirs).max() <= 1e-4
 
 
-@pytest.mark.parametrize('precision', ['float16', 'int8'])
+@pytest.mark.parametrize('precision', ['float16', 'dynamic', 'int8'])
 def test_twins_agree_with_keras_and_are_smaller(
         precision: str, models: Path, asked: tuple[np.ndarray, np.ndarray]) -> None:
     inputs, theirs = asked
@@ -128,6 +129,7 @@ def test_int8_computes_in_integers_only(models: Path) -> None:
     assert set(tensor_types(models / 'small_int8' / 'model.tflite')) <= {'int8', 'int32'}
     assert tensor_types(models / 'small_float16' / 'model.tflite')['float16'] > 10
     assert 'float32' in tensor_types(models / 'small' / 'model.tflite')
+    assert {'int8', 'float32'} <= set(tensor_types(models / 'small_dynamic' / 'model.tflite'))
     learnt = load_card(str(models / 'small_int8')).facts['quantisation']
     assert learnt['faces'] == 280 and 'Training' in learnt['ranges_from']
 
@@ -222,7 +224,7 @@ def test_what_cannot_be_converted_is_said() -> None:
         convert(network)
     with pytest.raises(AffectError, match='int8 needs faces'):
         convert(network, 'int8')
-    with pytest.raises(AffectError, match="'int4' is not one of float32, float16, int8"):
+    with pytest.raises(AffectError, match="'int4' is not one of float32, float16, dynamic, int8"):
         convert(network, 'int4')
 
 

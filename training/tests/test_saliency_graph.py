@@ -212,6 +212,12 @@ def test_export_adds_the_graph_and_its_proof(experiment: Path, tmp_path: Path, s
     assert main([*command, 'float16', '--name', 'half']) == 0
     half = load_card(str(tmp_path / 'half')).facts['saliency']
     assert half['weights'] == 'float16' and half['bytes'] < 0.65 * entry['bytes']
+    assert main([*command, 'dynamic', '--name', 'quarter', '--main', 'dynamic']) == 0
+    card = load_card(str(tmp_path / 'quarter'))
+    quarter = card.facts['saliency']
+    assert card.facts['precision'] == quarter['weights'] == 'dynamic'
+    assert quarter['bytes'] < half['bytes']
+    assert np.isfinite(Saliency(card)(crop).gradient).all()
 
 
 def test_randomised_weights_give_other_maps(experiment: Path, tmp_path: Path,

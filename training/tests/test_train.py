@@ -22,9 +22,11 @@ from pathlib import Path
 import subprocess
 import sys
 
+from face_affect_training import networks
 from face_affect_training.__main__ import main
 from face_affect_training.experiment import load_experiment
 from face_affect_training.teachers import Teachers
+from face_affect_training.views import plain_views
 import numpy as np
 import pytest
 import yaml
@@ -111,6 +113,39 @@ def test_distillation(experiment: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(blends[1][0], blends[1][1], atol=1e-6)
     np.testing.assert_allclose(blends[1][0], (blends[0][0] + blends[0][1]) / 2.0, atol=1e-5)
     assert np.abs(blends[0][0] - blends[0][1]).max() > 1e-3
+
+
+def test_a_teacher_is_asked_once(experiment: Path, tmp_path: Path,
+                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    """About the whole chips, at each zoom, in its own size; another run takes the answers."""
+    teacher, student = tmp_path / 'teacher', tmp_path / 'student'
+    assert main(['train', str(experiment), '--out', str(teacher)]) == 0
+    once = ['train', str(experiment), '--set', 'input.size=32', 'data.zooms=[1.0,1.3]',
+            f'distillation.teachers=[{teacher}/best.keras]', 'distillation.once=true',
+            'training.epochs=1']
+    assert main([*once, '--out', str(student)]) == 0
+    [kept] = teacher.glob('best.opinion-*.npy')
+    assert np.load(kept).shape == (280, 7)
+    np.testing.assert_allclose(np.load(kept).sum(1), 1.0, atol=1e-5)
+
+    plan = load_experiment(student / 'experiment.yaml')
+    own = load_experiment(teacher / 'experiment.yaml')
+    images = np.random.default_rng(3).integers(0, 256, (9, 48, 48), np.uint8)
+    labels = np.eye(7, dtype=np.float32)[np.arange(9) % 7]
+    teachers = Teachers(plan.only.distillation, plan, plan.task)
+    found = teachers.blend_once(images, (1.0, 1.3), labels)
+    expected = np.mean([teachers.blend(plain_views(images, own.input.spec(), zoom), labels)
+                        for zoom in (1.0, 1.3)], axis=0)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+    monkeypatch.setattr(networks, 'from_pixels', unasked)
+    again = Teachers(plan.only.distillation, plan, plan.task)
+    np.testing.assert_array_equal(again.blend_once(images, (1.0, 1.3), labels), found)
+
+
+def unasked(*_: object, **__: object) -> object:
+    """Stand for a network that nobody may ask."""
+    return None
 
 
 def test_what_a_run_needs_is_trained_first(experiment: Path, tmp_path: Path,

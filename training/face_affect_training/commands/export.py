@@ -22,6 +22,7 @@ import sys
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
+from face_affect_training.tflite import PRECISIONS
 
 
 def register(subparsers: Any) -> None:
@@ -29,9 +30,10 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser('export', help='turn a trained network into a model of the '
                                    'robot: model.tflite and card.yaml')
     parser.add_argument('folder', type=Path, help='folder of the training run')
-    parser.add_argument('--precision', nargs='+', default=['float32'],
-                        choices=('float32', 'float16', 'int8'), help='of the files to write: '
-                        'NAME, NAME_float16, NAME_int8 (default: float32)')
+    parser.add_argument('--main', default='float32', choices=PRECISIONS, help='precision of the '
+                        'folder NAME; that of the others is part of their name (default: float32)')
+    parser.add_argument('--precision', nargs='+', default=[], choices=PRECISIONS,
+                        help='of the files to write (default: that of --main)')
     parser.add_argument('--models', type=Path, default=Path('models'), help='folder of models')
     parser.add_argument('--name', help="the model's name (default: the experiment's)")
     parser.add_argument('--margin', type=float, help="of the robot's crop, as share of the box on "
@@ -41,9 +43,9 @@ def register(subparsers: Any) -> None:
     parser.add_argument('--limits', type=Path, metavar='JSON', help='what `limits` has printed of '
                         'the faces that the model cannot judge, for the card')
     parser.add_argument('--saliency', nargs='?', default='', const='float32',
-                        choices=('float32', 'float16'), help='also write saliency.tflite, the '
-                        'gradients by which the robot explains the float32 model; with weights '
-                        'in this precision (default: float32)')
+                        choices=('float32', 'float16', 'dynamic'), help='also write '
+                        'saliency.tflite into the folder NAME, the gradients by which the robot '
+                        'explains the model; in this precision (default: float32)')
     parser.add_argument('--cache', type=Path, help='folder for decoded pictures')
     parser.set_defaults(run=run)
 
@@ -57,10 +59,10 @@ def run(args: argparse.Namespace) -> int:
     os.environ['KERAS_BACKEND'] = 'tensorflow'
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
     from face_affect_training.export import export
-    for exported in export(args.folder, args.models, name=args.name, precisions=args.precision,
-                           margin=args.margin, unknown_share=args.unknown_share,
-                           saliency=args.saliency, limits=_limits(args.limits),
-                           cache_folder=args.cache):
+    for exported in export(args.folder, args.models, name=args.name, main=args.main,
+                           precisions=args.precision, margin=args.margin,
+                           unknown_share=args.unknown_share, saliency=args.saliency,
+                           limits=_limits(args.limits), cache_folder=args.cache):
         print(exported.line())
     return 0
 

@@ -25,7 +25,7 @@ DATA = {'emotion': ('FER-2013 Training', 'FER-2013 PublicTest'),
         'gender': ('FairFace train', 'FairFace val')}
 #: Below the folder of results: evaluations of the models' twins in other precisions.
 PRECISIONS = 'precisions'
-TWINS = ('', '_float16', '_int8')
+TWINS = ('', '_float32', '_float16', '_dynamic', '_int8')
 
 
 def trained(models: Path) -> list[dict[str, Any]]:
@@ -102,11 +102,12 @@ def _precisions(folder: Path, own: list[dict[str, Any]]) -> str:
                              f"{100.0 * facts['accuracy']:.2f} %", markdown.percent(facts['ece'])))
     return '' if len(rows) <= len(own) else markdown.paragraphs(
         '### Precisions',
-        'The same network as float32, with weights in half the bytes, and in 8-bit integers '
-        'throughout. Only float32 is shipped; `export` makes the others and says how far they '
-        'are from Keras.',
+        'The same network with weights in half the bytes (float16), with 8-bit weights and '
+        'activations whose range is measured in every run (dynamic), and in 8-bit integers '
+        'throughout (int8). The file without a suffix is shipped; `export` makes the others and '
+        'says how far they are from Keras.',
         markdown.table(('model', 'bytes', 'accuracy', 'calibration error'), rows),
-        markdown.commands('face_affect export runs/NAME --precision float16 int8 '
+        markdown.commands('face_affect export runs/NAME --precision float16 dynamic int8 '
                           '--models runs/models',
                           'face_affect evaluate --model runs/models/NAME_int8 --data READER '
                           f'FOLDER SPLIT > docs/results/{PRECISIONS}/NAME_int8.json'))

@@ -96,19 +96,24 @@ class FractionalMaxPooling2D(layers.Layer):
         """
         Return the maximum over regions along one axis.
 
-        A region of one pixel takes it twice, so the indices have a fixed shape.
+        All regions are brought to the length of the longest, in which the last pixel is repeated.
         """
         size = inputs.shape[axis]
         count = self._count(size)
-        highest = -(-size // count) + int(self.overlapping)
+        longest = -(-size // count) + int(self.overlapping)
+        steps = np.arange(longest, dtype=np.int32)
         # numpy stays numpy: fixed indices become constants of the exported model
-        smaller = np.minimum if isinstance(bounds, np.ndarray) else ops.minimum
+        smaller, flat = ((np.minimum, np.ravel) if isinstance(bounds, np.ndarray)
+                         else (ops.minimum, ops.ravel))
         last = smaller(bounds[1:], size - 1) if self.overlapping else bounds[1:] - 1
-        result = None
-        for step in range(highest):
-            pixels = ops.take(inputs, smaller(bounds[:-1] + step, last), axis=axis)
-            result = pixels if result is None else ops.maximum(result, pixels)
-        return result
+        places = flat(smaller(bounds[:-1, None] + steps, last[:, None]))
+        return self.largest(ops.take(inputs, places, axis=axis), longest, axis)
+
+    def largest(self, inputs: Any, length: int, axis: int) -> Any:
+        """Return the largest of each `length` neighbours along axis 1 or 2 of (N, H, W, C)."""
+        shape = list(inputs.shape)
+        shape[axis:axis + 1] = [shape[axis] // length, length]
+        return ops.max(ops.reshape(inputs, [-1, *shape[1:]]), axis=axis + 1)
 
 
 def regular_bounds(size: int, count: int) -> Bounds:

@@ -22,6 +22,7 @@ view, is what PyTorch's CPU and GPU kernels like best: a step takes about half t
 
 from typing import Any
 
+from face_affect_training.networks.fractional_pooling import FractionalMaxPooling2D
 import keras
 from keras import layers, ops
 import torch
@@ -95,11 +96,21 @@ class MaxPooling(_Shaped, layers.MaxPooling2D):
         return _last(functional.max_pool2d(picture, self.pool_size, self.strides, padding))
 
 
+class FractionalPooling(_Shaped, FractionalMaxPooling2D):
+    """FractionalMaxPooling2D."""
+
+    def largest(self, inputs: Any, length: int, axis: int) -> Any:
+        """Return the largest of each `length` neighbours along axis 1 or 2 of (N, H, W, C)."""
+        window = (length, 1) if axis == 1 else (1, length)
+        return _last(functional.max_pool2d(_first(inputs), window, window))
+
+
 SWAPS: dict[type[layers.Layer], type[layers.Layer]] = {
     layers.Conv2D: Convolution,
     layers.DepthwiseConv2D: Depthwise,
     layers.BatchNormalization: BatchNorm,
     layers.MaxPooling2D: MaxPooling,
+    FractionalMaxPooling2D: FractionalPooling,
 }
 
 

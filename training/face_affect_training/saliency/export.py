@@ -30,7 +30,7 @@ FILE = 'saliency.tflite'
 FACES = 200
 #: The least correlation of their pixels, by the precision of the weights: rounded ones move some
 #: activations over the edge of a ReLU, which the plain gradient notices most.
-CORRELATION = {'float32': 0.999, 'float16': 0.98}
+CORRELATION = {'float32': 0.999, 'float16': 0.98, 'dynamic': 0.95}
 
 
 def add_saliency(folder: Path, card: dict[str, Any], network: keras.Model,
@@ -39,7 +39,7 @@ def add_saliency(folder: Path, card: dict[str, Any], network: keras.Model,
     Write the gradients' file into a model's folder and its entry into the card.
 
     folder: holds the model and its card already. crops: (N, S, S, C) uint8 by task, in the order
-    of the tasks. precision: of the weights, float32 or float16. Raises AffectError where the file
+    of the tasks. precision: of the weights, a key of CORRELATION. Raises AffectError where the file
     says something else than TensorFlow, or where it cannot be made.
     """
     widths = tuple(len(LABELS[task]) for task in crops)

@@ -93,8 +93,8 @@ def convert_gradients(network: keras.Model, precision: str = 'float32',
     """
     Return the TFLite file of a network's Gradients, widths as there.
 
-    precision: of the weights, float32 or float16. They are in the file twice, for the way there
-    and the way back; the computation is in 32 bits all the same. Raises AffectError where a
+    precision: float32, float16 or dynamic, see tflite.PRECISIONS. The weights are in the file
+    twice, for the way there and the way back. Raises AffectError where a
     gradient has no builtin operators.
     """
     return convert_function(Gradients(network, widths=widths).function,

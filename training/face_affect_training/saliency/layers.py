@@ -17,7 +17,7 @@ Layers whose gradients are written with operators that TFLite has.
 
 TFLite has no gradients. TensorFlow's own of a convolution becomes a transposed convolution there;
 those of ReLU, of max-pooling and of a depth-wise convolution have no counterpart and are
-written out here.
+written out here. Comparisons are written as arithmetic: XNNPACK runs that, and not a comparison.
 """
 
 from collections.abc import Callable
@@ -28,8 +28,10 @@ import keras
 from keras import layers
 import tensorflow as tf
 
-#: Lower than any activation, and finite in 32 bits.
-LOWEST = -3.0e38
+#: Finite in 32 bits; times any normal number it is more than 1.
+HUGE = 3.0e38
+#: Lower than any activation.
+LOWEST = -HUGE
 
 
 class Guide:
@@ -114,12 +116,18 @@ def _check_depthwise(layer: layers.DepthwiseConv2D) -> None:
 
 
 def _relu(x: Any, guided: Any) -> tuple[Any, Callable[[Any], Any]]:
-    def gradient(upstream: Any) -> Any:
-        active = tf.cast(x > 0.0, tf.float32)
-        opposed = tf.cast(upstream < 0.0, tf.float32)
-        return upstream * active * (1.0 - guided * opposed), None
+    y = tf.nn.relu(x)
 
-    return tf.nn.relu(x), gradient
+    def gradient(upstream: Any) -> Any:
+        kept = tf.maximum(upstream, upstream * (1.0 - guided))
+        return kept * _positive(y), None
+
+    return y, gradient
+
+
+def _positive(y: Any) -> Any:
+    """Return 1 where y, which is nowhere below 0, is above it, else 0."""
+    return tf.minimum(y * HUGE, 1.0)
 
 
 def _depthwise(x: Any, kernel: Any) -> tuple[Any, Callable[[Any], Any]]:
@@ -135,41 +143,40 @@ def _unpooled(x: Any, y: Any, upstream: Any, size: tuple[int, int],
     """
     Return the gradient of max-pooling, (N, H, W, C).
 
-    Each place of the window is one strided slice of the input. Where the slice holds the maximum,
-    the gradient goes there. The slices of one phase (rows and columns modulo the strides) are
-    shifted and added, the phases interleaved.
+    The input is taken apart into its phases (rows and columns modulo the stride). Each place of
+    the window is a shifted phase; where it holds the maximum, the gradient goes there. What came
+    to each phase is shifted back and added, and the phases are interleaved.
     """
-    lengths, outputs = x.shape[1:3], y.shape[1:3]
+    if strides[0] != strides[1]:
+        raise AffectError(f'max-pooling with strides {strides}: they must be equal')
+    step, lengths, outputs = strides[0], x.shape[1:3], y.shape[1:3]
     before = [max((out - 1) * step + side - length, 0) // 2
-              for length, out, side, step in zip(lengths, outputs, size, strides)]
-    reach = [out - 1 + -(-side // step) for out, side, step in zip(outputs, size, strides)]
+              for length, out, side in zip(lengths, outputs, size)]
+    reach = [out - 1 + -(-side // step) for out, side in zip(outputs, size)]
     after = [max(rows * step - length - lead, 0)
-             for rows, step, length, lead in zip(reach, strides, lengths, before)]
+             for rows, length, lead in zip(reach, lengths, before)]
     padded = tf.pad(x, [[0, 0], [before[0], after[0]], [before[1], after[1]], [0, 0]],
-                    constant_values=LOWEST)
+                    constant_values=LOWEST)[:, :reach[0] * step, :reach[1] * step]
+    if step > 1:
+        padded = tf.nn.space_to_depth(padded, step)
+    phases = tf.split(padded, step * step, axis=3)
     free = tf.ones_like(upstream)
-    phases: dict[tuple[int, int], Any] = {}
+    sums: dict[int, Any] = {}
     for i in range(size[0]):
         for j in range(size[1]):
-            part = padded[:, i:i + (outputs[0] - 1) * strides[0] + 1:strides[0],
-                          j:j + (outputs[1] - 1) * strides[1] + 1:strides[1]]
-            hit = tf.cast(tf.equal(part, y), tf.float32) * free
+            (down, row), (right, column) = divmod(i, step), divmod(j, step)
+            phase = row * step + column
+            part = phases[phase][:, down:down + outputs[0], right:right + outputs[1]]
+            hit = tf.nn.relu(free - _positive(y - part))
             free = free - hit
-            (down, row), (right, column) = divmod(i, strides[0]), divmod(j, strides[1])
             moved = tf.pad(hit * upstream, [[0, 0], [down, reach[0] - outputs[0] - down],
                                             [right, reach[1] - outputs[1] - right], [0, 0]])
-            phase = (row, column)
-            phases[phase] = phases[phase] + moved if phase in phases else moved
-    zeros = tf.zeros_like(next(iter(phases.values())))
-    ordered = [phases.get((row, column), zeros)
-               for row in range(strides[0]) for column in range(strides[1])]
-    if strides == (1, 1):
-        whole = ordered[0]
-    elif strides[0] == strides[1]:
-        whole = tf.nn.depth_to_space(tf.concat(ordered, 3), strides[0])
-    else:
-        raise AffectError(f'max-pooling with strides {strides}: they must be equal')
+            sums[phase] = sums[phase] + moved if phase in sums else moved
+    zeros = tf.zeros_like(sums[0])
+    whole = tf.concat([sums.get(phase, zeros) for phase in range(step * step)], 3)
+    if step > 1:
+        whole = tf.nn.depth_to_space(whole, step)
     missing = [max(lead + length - rows * step, 0)
-               for lead, length, rows, step in zip(before, lengths, reach, strides)]
+               for lead, length, rows in zip(before, lengths, reach)]
     whole = tf.pad(whole, [[0, 0], [0, missing[0]], [0, missing[1]], [0, 0]])
     return whole[:, before[0]:before[0] + lengths[0], before[1]:before[1] + lengths[1]]
