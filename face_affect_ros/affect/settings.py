@@ -42,8 +42,8 @@ class PipelineSettings:
     min_score: float = 0.4
     detection_interval: float = 0.1
     start_score: float = 0.5
-    emotion_model: str = 'emotion_mini_xception'
-    gender_model: str = 'gender_mini_xception'
+    emotion_model: str = 'emotion_small_resnet'
+    gender_model: str = 'gender_small_resnet'
     track_timeout: float = 1.5
     track_id_prefix: str = ''
     smoothing_time_constant: float = 0.5

@@ -28,7 +28,10 @@ import pytest
 import yaml
 
 SHIPPED = {'emotion_mini_xception': ('emotion', EMOTIONS),
-           'gender_mini_xception': ('gender', GENDERS)}
+           'emotion_sequential_fully_cnn': ('emotion', EMOTIONS),
+           'emotion_small_resnet': ('emotion', EMOTIONS),
+           'gender_mini_xception': ('gender', GENDERS),
+           'gender_small_resnet': ('gender', GENDERS)}
 
 
 @pytest.fixture

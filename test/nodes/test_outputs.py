@@ -50,7 +50,7 @@ def test_detections_say_what_the_faces_say(bench: Bench) -> None:
     assert bench.until(lambda: detections and infos and methods)
     names = {str(each.class_id): each.class_name for each in infos[0].class_map}
     assert len(names) == 10 and names['0'] == 'face'
-    assert methods[0].method == 'blazeface_back, emotion_mini_xception'
+    assert methods[0].method == 'blazeface_back, emotion_small_resnet'
     assert methods[0].database_location == '/face_affect/label_info'
     [message], [seen] = detections[0].detections, bench.faces[-1].faces
     assert detections[0].header == header and message.header == header

@@ -73,7 +73,7 @@ class _Teacher:
         if (own.task, own.input.channels) != (task, experiment.input.channels):
             raise AffectError(f'{path}: a teacher must have the task and the channels of '
                               f'{experiment.name}')
-        network = build_network(own)
+        network = build_network(own, precision=experiment.training.precision)
         take_weights(network, path)
         self._network = networks.from_pixels(lowered(network), scale=own.input.scale,
                                              offset=own.input.offset)
