@@ -91,12 +91,13 @@ def export(run: Path, models: Path, *, name: str | None = None,
     Write a model's folder for each precision and return them.
 
     run: folder of a training run. models: where the folders go: NAME for the precision `main`,
-    NAME_float16 and so on for others. precisions: to write, that one by default. margin: of the robot's crop, see framing.py; None for the views' own.
-    unknown_share: share of the validation faces, the least certain ones, that the threshold
-    leaves UNKNOWN. saliency: float32, float16 or dynamic to write the graph of the gradients in
-    this precision as well, into the folder NAME. limits: of the faces that the model can judge,
-    see limits.py. Raises AffectError where the run has no network, or where a TFLite file
-    disagrees with Keras; a folder is written only after its files have been checked.
+    NAME_float16 and so on for others. precisions: to write, that one by default. margin: of the
+    robot's crop, see framing.py; None for the views' own. unknown_share: share of the validation
+    faces, the least certain ones, that the threshold leaves UNKNOWN. saliency: float32, float16 or
+    dynamic to write the graph of the gradients in this precision as well, into the folder NAME.
+    limits: of the faces that the model can judge, see limits.py. Raises AffectError where the run
+    has no network, or where a TFLite file disagrees with Keras; a folder is written only after its
+    files have been checked.
     """
     precisions = precisions or (main,)
     if saliency and main not in precisions:

@@ -39,8 +39,9 @@ class Limit:
 
 
 #: A float32 file is the same computation in another order. float16 rounds each weight to 11 bits,
-#: dynamic to 8 and the activations as well, but for those that are added or pooled. int8 leaves 1/256 between two probabilities and about as much between two activations; faces
-#: whose two best classes are close change their label. More than this is a fault of the export.
+#: dynamic to 8 and the activations as well, but for those that are added or pooled. int8 leaves
+#: 1/256 between two probabilities and about as much between two activations; faces whose two best
+#: classes are close change their label. More than this is a fault of the export.
 LIMITS = {'float32': Limit(1e-4, 0.99), 'float16': Limit(0.05, 0.98),
           'dynamic': Limit(0.3, 0.95), 'int8': Limit(0.6, 0.9)}
 

@@ -39,8 +39,8 @@ def add_saliency(folder: Path, card: dict[str, Any], network: keras.Model,
     Write the gradients' file into a model's folder and its entry into the card.
 
     folder: holds the model and its card already. crops: (N, S, S, C) uint8 by task, in the order
-    of the tasks. precision: of the weights, a key of CORRELATION. Raises AffectError where the file
-    says something else than TensorFlow, or where it cannot be made.
+    of the tasks. precision: of the weights, a key of CORRELATION. Raises AffectError where the
+    file says something else than TensorFlow, or where it cannot be made.
     """
     widths = tuple(len(LABELS[task]) for task in crops)
     content = convert_gradients(network, precision, widths)
