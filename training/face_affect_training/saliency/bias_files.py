@@ -25,6 +25,9 @@ from face_affect_training.saliency.bias import Floats, Looked, MANY, mean_pictur
 from face_affect_training.saliency.regions import REGIONS
 import numpy as np
 
+#: A mean face is drawn thrice as large as it is, but not wider than this, pixels.
+SIDE = 144
+
 
 def write(report: dict[str, Any], looked: Looked, folder: Path, name: str,
           command: str) -> list[Path]:
@@ -35,8 +38,9 @@ def write(report: dict[str, Any], looked: Looked, folder: Path, name: str,
     for kind, (rows, values) in kinds.items():
         pictures = mean_pictures(looked, values, rows)
         if pictures:
-            drawn.append(draw(_sheet(pictures), folder / f'{name}_{kind}.png', scale=3,
-                              colours=48))
+            side = len(next(iter(pictures.values()))[0])
+            drawn.append(draw(_sheet(pictures), folder / f'{name}_{kind}.png',
+                              scale=max(1, min(3, SIDE // side)), colours=48))
     report = {'command': command, 'page': f'{name}.md', **report,
               'pictures': [path.name for path in drawn]}
     results.write(folder / f'{name}.json', report)
