@@ -81,7 +81,8 @@ def _fill(network: keras.Model, file: Path) -> None:
         kernel = None if kernel is None else np.transpose(kernel, TO_KERAS)
         if kernel is None or kernel.shape != layer.kernel.shape:
             raise AffectError(f"{file}: holds no kernel {tuple(layer.kernel.shape)} of the layer "
-                              f"'{layer.name}' of {network.name}")
+                              f"'{layer.name}' of {network.name} in float32; restore takes the "
+                              'float32 file of the same network only')
         norm = _norm_after(layer)
         bias = biases.get(layer.name, np.zeros(kernel.shape[-1], np.float32))
         layer.set_weights([kernel, bias] if layer.use_bias else [kernel])

@@ -114,6 +114,12 @@ def build_network(experiment: Experiment, *, precision: str = 'float32') -> kera
         keras.config.set_dtype_policy('float32')
 
 
+def from_pixels(network: keras.Model, experiment: Experiment) -> keras.Model:
+    """Return networks.from_pixels of a network that sees what the experiment's does."""
+    return networks.from_pixels(network, scale=experiment.input.scale,
+                                offset=experiment.input.offset)
+
+
 def take_weights(network: keras.Model, file: Path) -> None:
     """Put a .keras file's weights in. Raises AffectError where it is missing or differs."""
     if not file.is_file():

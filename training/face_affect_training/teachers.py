@@ -20,11 +20,10 @@ from pathlib import Path
 
 import cv2
 from face_affect_ros.affect.types import AffectError, ImageArray
-from face_affect_training import networks
 from face_affect_training.data.targets import Targets
 from face_affect_training.experiment import Distillation, Experiment, load_experiment
 from face_affect_training.networks.lowering import lowered
-from face_affect_training.runs import build_network, take_weights
+from face_affect_training.runs import build_network, from_pixels, take_weights
 from face_affect_training.views import plain_views
 import numpy as np
 
@@ -75,8 +74,7 @@ class _Teacher:
                               f'{experiment.name}')
         network = build_network(own, precision=experiment.training.precision)
         take_weights(network, path)
-        self._network = networks.from_pixels(lowered(network), scale=own.input.scale,
-                                             offset=own.input.offset)
+        self._network = from_pixels(lowered(network), own)
         self._spec, self._path = own.input.spec(), path
 
     def opinion(self, views: ImageArray, plan: Distillation) -> Targets:

@@ -23,7 +23,6 @@ import time
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
-from face_affect_training import networks
 from face_affect_training.averaging import Averaged
 from face_affect_training.batches import Batches, Together
 from face_affect_training.data.loading import load_splits
@@ -34,7 +33,7 @@ from face_affect_training.experiment import Experiment, Task
 from face_affect_training.losses import accuracy_of, loss_of
 from face_affect_training.metrics import nll
 from face_affect_training.networks.lowering import lowered
-from face_affect_training.runs import build_network, Run, take_weights
+from face_affect_training.runs import build_network, from_pixels, Run, take_weights
 from face_affect_training.teachers import Teachers
 from face_affect_training.views import plain_views, Views
 import keras
@@ -110,12 +109,7 @@ def _trainable(experiment: Experiment, kept: keras.Model) -> tuple[keras.Model, 
     network.set_weights(kept.get_weights())
     print(f'{experiment.network.name}: {network.count_params():,} parameters, '
           f'backend {keras.backend.backend()}', file=sys.stderr, flush=True)
-    return network, _from_pixels(network, experiment)
-
-
-def _from_pixels(network: keras.Model, experiment: Experiment) -> keras.Model:
-    return networks.from_pixels(network, scale=experiment.input.scale,
-                                offset=experiment.input.offset)
+    return network, from_pixels(network, experiment)
 
 
 def _batches(experiment: Experiment, faces: dict[str, FaceData]) -> Batches | Together:
@@ -205,7 +199,7 @@ class Judge(keras.callbacks.Callback):
         self.best, self.epoch = best, 0
         self._run, self._experiment, self._network, self._kept = run, experiment, network, kept
         self._judged_network = lowered(kept)
-        self._judged_model = _from_pixels(self._judged_network, experiment)
+        self._judged_model = from_pixels(self._judged_network, experiment)
         self._measured = measured
         spec = experiment.input.spec()
         self._views = {task: [plain_views(faces.images, spec, zoom)

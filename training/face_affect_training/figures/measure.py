@@ -18,12 +18,11 @@ import math
 from pathlib import Path
 
 from face_affect_ros.affect.types import ImageArray
-from face_affect_training import networks
 from face_affect_training.data.types import FaceData
 from face_affect_training.experiment import Experiment
 from face_affect_training.metrics import nll
 from face_affect_training.networks.lowering import lowered
-from face_affect_training.runs import build_network, take_weights
+from face_affect_training.runs import build_network, from_pixels, take_weights
 from face_affect_training.views import plain_views
 import keras
 import numpy as np
@@ -42,8 +41,7 @@ def measure(weights: Path, experiment: Experiment, *, train: FaceData,
     """
     network = build_network(experiment)
     take_weights(network, weights)
-    model = networks.from_pixels(lowered(network), scale=experiment.input.scale,
-                                 offset=experiment.input.offset)
+    model = from_pixels(lowered(network), experiment)
     result: dict[str, float | None] = {}
     for split, faces in (('train', train), ('val', validation)):
         views = plain_views(faces.images, experiment.input.spec())

@@ -18,6 +18,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
+from face_affect_training import tflite
 from face_affect_training.figures import markdown, results
 import yaml
 
@@ -25,7 +26,7 @@ DATA = {'emotion': ('FER-2013 Training', 'FER-2013 PublicTest'),
         'gender': ('FairFace train', 'FairFace val')}
 #: Below the folder of results: evaluations of the models' twins in other precisions.
 PRECISIONS = 'precisions'
-TWINS = ('', '_float32', '_float16', '_dynamic', '_int8')
+TWINS = ('', *(f'_{precision}' for precision in tflite.PRECISIONS))
 
 
 def trained(models: Path) -> list[dict[str, Any]]:
