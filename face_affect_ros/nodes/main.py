@@ -29,7 +29,8 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 NodeT = TypeVar('NodeT', bound=Node)
-#: Seconds after which an events executor looks whether the process has been told to end.
+#: Seconds after which an executor looks whether the process has been told to end, at the latest.
+#: The events executor of rclpy 7.1.6 (Jazzy) hears nothing where it spins without a limit.
 SPIN_PERIOD = 0.5
 
 
@@ -61,7 +62,7 @@ def _run(make_node: Callable[[], NodeT], argv: Sequence[str] | None,
         node = make_node()
         executor = make_executor(node) if make_executor else SingleThreadedExecutor()
         executor.add_node(node)
-        _spin(executor, stop)
+        spin(executor, stop)
     except ExternalShutdownException:
         pass
     except SystemExit as code:
@@ -76,14 +77,17 @@ def _run(make_node: Callable[[], NodeT], argv: Sequence[str] | None,
     return 0
 
 
-def _spin(executor: Executor, stop: Future) -> None:
-    if isinstance(executor, Executor):
-        executor.spin_until_future_complete(stop)
-        return
-    # The events executor is of no Python class. That of rclpy 7.1.6 (Jazzy) hears nothing where it
-    # spins without a timeout.
+def spin(executor: Executor, stop: Future) -> None:
+    """
+    Run callbacks until stop is done.
+
+    rclpy's own spin_until_future_complete hangs another callback on the future whenever it has
+    run one, and so grows for as long as a robot is on (rclpy 7.1.6).
+    """
+    # a task ends the wait for the next callback
+    stop.add_done_callback(lambda _: executor.create_task(lambda: None))
     while rclpy.ok() and not stop.done():
-        executor.spin_until_future_complete(stop, SPIN_PERIOD)
+        executor.spin_once(SPIN_PERIOD)
 
 
 def _complain(error: Exception) -> int:
