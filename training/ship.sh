@@ -37,6 +37,9 @@ if [ -f "$run/log.csv" ]; then
 fi
 face_affect evaluate --model "models/$name" --data "$reader" "$folder" "$val" > "$file"
 face_affect evaluate --model "models/$name" --data "$reader" "$folder" "$train" > "$results/${name}_train.json"
+if [ "${name%%_*}" = gender ]; then
+  face_affect evaluate --model "models/$name" --data utkface "$folder" test > "$results/${name}_utkface.json"
+fi
 for precision in $twins; do
   face_affect evaluate --model "runs/models/${name}_$precision" --data "$reader" "$folder" "$val" \
       > "$results/precisions/${name}_$precision.json"

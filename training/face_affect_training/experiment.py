@@ -94,6 +94,22 @@ class Targets:
 
 
 @dataclass(frozen=True)
+class Unlabelled:
+    """
+    Further faces, of whose labels nothing is known: of another data set, or of another task.
+
+    reader, path, split, options: as in Data; no reader, no faces. zoom: of their chips, for faces
+    as large as those that are labelled.
+    """
+
+    reader: str = ''
+    path: str = ''
+    split: str = ''
+    zoom: float = 1.0
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Distillation:
     """
     Learn from another network's opinion of each very view (Hinton et al. 2015).
@@ -104,6 +120,8 @@ class Distillation:
     mean: what a flip at inference would gain, without its price. once: ask about the undisturbed
     chip at each of data.zooms, in the teacher's own size, instead of about each view: the way for
     a teacher that is too slow to be asked in every epoch. The answers are kept beside it.
+    unlabelled: faces that are learned from by the teachers' opinion alone (Xie et al. 2020), asked
+    for once.
     """
 
     teachers: tuple[str, ...] = ()
@@ -111,6 +129,7 @@ class Distillation:
     temperature: float = 1.0
     mirror: bool = False
     once: bool = False
+    unlabelled: Unlabelled = field(default_factory=Unlabelled)
 
 
 @dataclass(frozen=True)
@@ -124,9 +143,9 @@ class Training:
     kept. mixup: alpha of its beta distribution, 0 for none (Zhang et al. 2018). cutmix likewise
     (Yun et al. 2019). blend_share: share of the batches that are mixed. plain_epochs: the last
     epochs are trained on gentle views: no erasing, no mixing. class_weights: none, balanced or
-    sqrt. start_from: a .keras file of the same network whose weights to begin with, '' for random
-    ones. precision: Keras' dtype policy, float32 or mixed_bfloat16. workers: processes that
-    render views, 0 for none, -1 for all cores but one.
+    sqrt. start_from: a .keras file of the same network whose weights to begin with; 'dlib' for
+    those that face_resnet is made for; '' for random ones. precision: Keras' dtype policy, float32
+    or mixed_bfloat16. workers: processes that render views, 0 for none, -1 for all cores but one.
     """
 
     epochs: int = 150
@@ -202,6 +221,12 @@ class Experiment:
         """The number of classes of each task."""
         return tuple(len(LABELS[task]) for task in self.tasks)
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What it starts from and learns from: files of other runs, or 'dlib'."""
+        teachers = [file for task in self.tasks.values() for file in task.distillation.teachers]
+        return tuple(dict.fromkeys(file for file in (self.training.start_from, *teachers) if file))
+
     def as_mapping(self) -> dict[str, Any]:
         """Return the whole experiment as plain lists and mappings, as YAML writes them."""
         facts = dict(_plain(dataclasses.asdict(self)))
@@ -251,6 +276,26 @@ def load_experiment(path: Path, changes: list[str] | None = None) -> Experiment:
             raise AffectError(f'--set {change}: write it as section.key=value')
         _set(facts, key.strip().split('.'), _number(yaml.safe_load(value)))
     return make_experiment(facts, str(path))
+
+
+def ancestry(experiment: Experiment) -> list[str]:
+    """
+    Return the names of all that it has learned from, the nearest first: runs, and 'dlib'.
+
+    A file of a run counts with what that run has learned from, as the experiment.yaml beside it
+    says.
+    """
+    found: dict[str, None] = {}
+    waiting = list(experiment.sources)
+    while waiting:
+        source = waiting.pop(0)
+        beside = Path(source).expanduser().with_name('experiment.yaml')
+        other = load_experiment(beside) if beside.is_file() else None
+        name = other.name if other else source
+        if name not in found:
+            found[name] = None
+            waiting += other.sources if other else ()
+    return list(found)
 
 
 def make_experiment(facts: dict[str, Any], where: str) -> Experiment:

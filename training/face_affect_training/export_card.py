@@ -19,7 +19,7 @@ from typing import Any
 
 from face_affect_ros.affect.types import LABELS
 from face_affect_training.data import ORIGINS
-from face_affect_training.experiment import Experiment
+from face_affect_training.experiment import ancestry, Experiment
 
 
 def make_card(name: str, content: bytes, experiment: Experiment, *, parameters: int,
@@ -49,6 +49,7 @@ def make_card(name: str, content: bytes, experiment: Experiment, *, parameters: 
            for key in ('metrics', 'parity')},
         'training': {'experiment': experiment.name, 'seed': experiment.seed,
                      'chosen_epoch': trained.get('epoch'),
+                     'learned_from': ancestry(experiment),
                      **{key: settings[key] for key in (
                          'augmentation', 'targets', 'distillation', 'tasks', 'training')
                         if key in settings}},

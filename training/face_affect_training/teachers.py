@@ -58,6 +58,11 @@ class Teachers:
         return self._moved(targets, [teacher.kept_opinion(images, zooms, self._plan)
                                      for teacher in self._teachers])
 
+    def alone(self, images: ImageArray) -> Targets:
+        """Return the opinion of the undisturbed chips, (N, K) float32; images as above."""
+        return np.asarray(np.mean([teacher.kept_opinion(images, (1.0,), self._plan)
+                                   for teacher in self._teachers], axis=0), np.float32)
+
     def _moved(self, targets: Targets, opinions: list[Targets]) -> Targets:
         weight = self._plan.weight
         mean = np.mean(opinions, axis=0)

@@ -25,13 +25,14 @@ from typing import Any
 from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
 from face_affect_training.averaging import Averaged
 from face_affect_training.batches import Batches, Together
-from face_affect_training.data.loading import load_splits
+from face_affect_training.data.loading import load_splits, load_unlabelled
 from face_affect_training.data.subset import stratified
 from face_affect_training.data.targets import class_weights, make_targets
 from face_affect_training.data.types import FaceData
 from face_affect_training.experiment import Experiment, Task
 from face_affect_training.losses import accuracy_of, loss_of
 from face_affect_training.metrics import nll
+from face_affect_training.networks.face_resnet import dlib_file, take_dlib_weights
 from face_affect_training.networks.lowering import lowered
 from face_affect_training.runs import build_network, from_pixels, Run, take_weights
 from face_affect_training.teachers import Teachers
@@ -80,11 +81,14 @@ def train(experiment: Experiment, folder: Path, *, cache_folder: Path | None = N
     kept = build_network(experiment)
     if settings.start_from:
         try:
-            take_weights(kept, Path(settings.start_from).expanduser())
+            if settings.start_from == 'dlib':
+                take_dlib_weights(kept, dlib_file())
+            else:
+                take_weights(kept, Path(settings.start_from).expanduser())
         except AffectError as error:
             raise AffectError(f'training.start_from: {error}') from error
     network, model = _trainable(experiment, kept)
-    batches = _batches(experiment, faces)
+    batches = _batches(experiment, faces, cache_folder)
     _compile(model, experiment, batches.steps)
     epoch, best, seconds = run.resume(model)
     if epoch >= settings.epochs:
@@ -112,33 +116,43 @@ def _trainable(experiment: Experiment, kept: keras.Model) -> tuple[keras.Model, 
     return network, from_pixels(network, experiment)
 
 
-def _batches(experiment: Experiment, faces: dict[str, FaceData]) -> Batches | Together:
+def _batches(experiment: Experiment, faces: dict[str, FaceData],
+             cache_folder: Path | None) -> Batches | Together:
     total = sum(len(each) for each in faces.values())
     parts = []
     for task, each in faces.items():
         wanted = experiment.tasks[task]
         batch = max(1, round(experiment.training.batch * len(each) / total))
-        parts.append(_batches_of(experiment, task, wanted, each, batch))
+        parts.append(_batches_of(experiment, task, wanted, each, batch, cache_folder))
     if len(parts) == 1:
         return parts[0]
     return Together(parts, experiment.widths, experiment.training.epochs)
 
 
 def _batches_of(experiment: Experiment, task: str, wanted: Task, faces: FaceData,
-                batch: int) -> Batches:
+                batch: int, cache_folder: Path | None) -> Batches:
     settings, classes = experiment.training, len(LABELS[task])
     targets = make_targets(faces, classes, smoothing=wanted.targets.smoothing,
                            ferplus_weight=wanted.targets.ferplus_weight,
                            ferplus_mapping=wanted.targets.ferplus_mapping)
     weights = class_weights(faces.labels, classes, settings.class_weights)[faces.labels]
-    teachers = None
+    images, teachers = faces.images, None
+    if wanted.distillation.unlabelled.reader and not wanted.distillation.teachers:
+        raise AffectError('distillation.unlabelled: faces without labels need teachers')
     if wanted.distillation.teachers:
         teachers = Teachers(wanted.distillation, experiment, task)
         if wanted.distillation.once:
-            targets = teachers.blend_once(faces.images, wanted.data.zooms, targets)
+            targets = teachers.blend_once(images, wanted.data.zooms, targets)
+        if wanted.distillation.unlabelled.reader:
+            more = load_unlabelled(wanted.distillation.unlabelled, images.shape[1],
+                                   channels=experiment.input.channels, cache_folder=cache_folder)
+            images = np.concatenate([images, more])
+            targets = np.concatenate([targets, teachers.alone(more)])
+            weights = np.append(weights, np.ones(len(more), np.float32))
+        if wanted.distillation.once:
             teachers = None
     cores = max(1, (os.cpu_count() or 2) - 1)
-    views = Views(faces.images, experiment.input.spec(), wanted.augmentation,
+    views = Views(images, experiment.input.spec(), wanted.augmentation,
                   seed=experiment.seed, epochs=settings.epochs, gentle=settings.plain_epochs,
                   workers=cores if settings.workers < 0 else settings.workers)
     return Batches(views, targets, np.asarray(weights * wanted.weight, np.float32), settings,

@@ -99,6 +99,11 @@ def folder(tmp_path: Path) -> Path:
                   evaluation('other', 'gender', 'FairFace val', GENDERS))
     results.write(own / 'some_train.json',
                   evaluation('some', 'emotion', 'FER-2013 Training', EMOTIONS))
+    elsewhere = evaluation('other', 'gender', 'UTKFace test', GENDERS)
+    elsewhere['groups']['age'] = {age: {'faces': faces, 'accuracy': accuracy} for
+                                  age, faces, accuracy in (
+                                      ('3-9', 50, 0.1), ('20-29', 100, 0.9), ('30-39', 50, 0.6))}
+    results.write(own / 'other_utkface.json', elsewhere)
     results.write(own / 'precisions' / 'some_int8.json',
                   evaluation('some_int8', 'emotion', 'FER-2013 PublicTest', EMOTIONS))
     results.write(own / 'some_framing.json', {
@@ -113,7 +118,9 @@ def folder(tmp_path: Path) -> Path:
                                    'balanced_accuracy': 0.7}},
                 'data': {task: {'training': 'some faces', 'chosen_on': 'others',
                                 'origin': 'somewhere'}},
-                'crop': {'margin': 0.05}, 'training': {'experiment': f'{name}_experiment'},
+                'crop': {'margin': 0.05},
+                'training': {'experiment': f'{name}_experiment',
+                             'learned_from': ['emotion_teacher', 'dlib'] * (name == 'some')},
                 'licence': 'Apache-2.0'}
         (tmp_path / 'models' / name).mkdir(parents=True)
         (tmp_path / 'models' / name / 'card.yaml').write_text(yaml.safe_dump(card))
@@ -157,11 +164,14 @@ def test_page_of_result_files(folder: Path) -> None:
                  'chip and 20 % on each side', '50.0 % to 70.0 %', '241 KB', '60,001'):
         assert part in text, part
     judged = json.loads((folder / 'some_publictest.json').read_text())
+    elsewhere = json.loads((folder / 'other_utkface.json').read_text())
     for row in (f"[{100 * judged['accuracy']:.1f} %](some_publictest.json)",
                 f"| recall | {100 * judged['per_class']['angry']['recall']:.1f} % |",
                 f"| south | {judged['groups']['race']['south']['faces']} |",
                 '(some_framing.json) | 199 of 200 | 61.1 % | **62.2 %** |',
-                '[some_int8](precisions/some_int8.json) | 240,999 | '):
+                '[some_int8](precisions/some_int8.json) | 240,999 | ',
+            f"[other](other_utkface.json) | 200 | {100 * elsewhere['accuracy']:.1f} % | 150 | "
+            f"80.0 % | {100 * elsewhere['per_class']['woman']['recall']:.1f} % |"):
         assert row in text, row
     cells = json.loads((folder / 'dropout.json').read_text())['cells']
     for cell in cells:
@@ -241,8 +251,11 @@ def test_the_page_of_a_model_says_what_was_measured(folder: Path) -> None:
     text = written[1].read_text()
     for piece in ('Apparent expression of a face: `mini_xception`, 58,423 parameters',
                   'trained on `some faces`', 'accuracy 75.0 %', '| `too_small` |', '24 |',
-                  'Below 0.35 the answer is `unknown`', 'Regulation 2024/1689'):
+                  'Below 0.35 the answer is `unknown`', 'Regulation 2024/1689',
+                  '[emotion_teacher](../../training/experiments/emotion_teacher.yaml)',
+                  "the weights of dlib's network"):
         assert piece in text, piece
+    assert 'learned' not in written[0].read_text() and 'dlib' not in written[0].read_text()
 
 
 def test_no_single_face_is_in_the_repository() -> None:

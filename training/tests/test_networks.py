@@ -21,6 +21,7 @@ from typing import Any
 from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks, tflite
 from face_affect_training.describe import from_scratch
+from face_affect_training.networks.face_resnet import dlib_file, take_dlib_weights
 import h5py
 import keras
 import numpy as np
@@ -30,8 +31,10 @@ COUNTS = {
     'baseline': 129_351, 'five_layer_cnn': 684_199, 'five_layer_cnn_fractional': 2_076_839,
     'deeper_cnn': 1_766_439, 'vgg16_finetuned': 14_847_815, 'vggface_finetuned': 14_847_815,
     'sequential_fully_cnn': 591_783, 'mini_xception': 58_423, 'residual_cnn': 11_177_287,
-    'small_resnet': 670_359}
+    'small_resnet': 670_359, 'face_resnet': 892_551}
 VGG = ('vgg16_finetuned', 'vggface_finetuned')
+#: Learning rates of networks that want smaller ones than 0.01.
+RATES = {**dict.fromkeys(VGG, 1e-4), 'face_resnet': 1e-3}
 #: Options that make networks quick. VGG's lower blocks cost the most to train.
 NARROW: dict[str, dict[str, Any]] = {
     'five_layer_cnn': {'filters': (8, 12, 16), 'hidden': 16},
@@ -39,6 +42,7 @@ NARROW: dict[str, dict[str, Any]] = {
     'deeper_cnn': {'filters': (8, 12, 16, 16), 'hidden': 16},
     'residual_cnn': {'width': 8, 'blocks': 1},
     'small_resnet': {'widths': [8, 16], 'blocks': [1, 1]},
+    'face_resnet': {'blocks': [1, 1]},
     **dict.fromkeys(VGG, {'weights': 'random', 'frozen_blocks': 4, 'hidden': 32})}
 
 
@@ -74,7 +78,7 @@ def test_learns_and_becomes_a_model(name: str, tmp_path: Path) -> None:
     labels = np.arange(8) % 2
     images = random.integers(0, 128, (8, 32, 32, 3)) + 100 * labels[:, None, None, None]
     images = images.astype(np.uint8)
-    model.compile(keras.optimizers.Adam(1e-4 if name in VGG else 0.01),
+    model.compile(keras.optimizers.Adam(RATES.get(name, 0.01)),
                   keras.losses.CategoricalCrossentropy(from_logits=True),
                   run_eagerly=keras.backend.backend() == 'tensorflow')   # tracing takes longer
     targets = np.eye(2, dtype=np.float32)[labels]
@@ -196,6 +200,93 @@ def test_vgg_without_weights(tmp_path: Path) -> None:
         networks.build('vgg16_finetuned', input_shape=(24, 24, 1), classes=7, weights='random')
     with pytest.raises(AffectError, match='not 2; mend input.channels'):
         networks.build('vgg16_finetuned', input_shape=(48, 48, 2), classes=7, weights='random')
+
+
+class DlibFile:
+    """A file of weights in dlib's form, and the same network computed from them by hand."""
+
+    def __init__(self, path: Path, shapes: list[tuple[int, ...]]) -> None:
+        random = np.random.default_rng(1)
+        self.layers = []
+        content = b'\x01\x0dloss_metric_2'
+        for shape in shapes:                               # filters, channels, rows, columns
+            kernel = random.normal(0, 0.05, shape).astype(np.float32)
+            bias, scale, shift = random.normal(0, 0.5, (3, shape[0])).astype(np.float32)
+            self.layers.append((kernel, bias, scale, shift))
+            content += b'\x01\x05con_4' + self._tensor(np.append(kernel, bias)) + b'\x02\x07'
+            content += b'\x01\x07affine_' + self._tensor(np.append(scale, shift))
+        path.write_bytes(content)
+
+    @staticmethod
+    def _tensor(values: np.ndarray) -> bytes:
+        width = (len(values).bit_length() + 7) // 8
+        size = bytes([width]) + len(values).to_bytes(width, 'little')
+        return b'\x01\x02' + size + 3 * b'\x01\x01' + values.astype('<f4').tobytes()
+
+    def convolve(self, index: int, x: Any, stride: int = 1, padding: str = 'valid') -> Any:
+        """Return what dlib's convolution and its scale make of a picture."""
+        kernel, bias, scale, shift = self.layers[index]
+        y = keras.ops.conv(x, kernel.transpose(2, 3, 1, 0), strides=stride, padding=padding)
+        return (y + bias) * scale + shift
+
+    def answer(self, rgb: np.ndarray) -> np.ndarray:
+        """Return the features of (N, H, W, 3) RGB of 0-255 after a block and a halving one."""
+        relu, picture = keras.ops.relu, (rgb - np.float32([122.782, 117.001, 104.298])) / 256
+        x = keras.ops.max_pool(relu(self.convolve(0, picture, 2)), 3, 2)
+        x = relu(x + self.convolve(2, relu(self.convolve(1, x, 1, 'same')), 1, 'same'))
+        y = self.convolve(4, relu(self.convolve(3, x, 2)), 1, 'same')
+        x = keras.ops.average_pool(x, 2, 2)
+        rows = x.shape[1] - y.shape[1]
+        return keras.ops.convert_to_numpy(relu(
+            keras.ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, 32)))
+            + keras.ops.pad(y, ((0, 0), (0, rows), (0, rows), (0, 0)))))
+
+
+@pytest.mark.parametrize('size', [36, 37, 46])
+def test_face_resnet_takes_dlibs_weights(size: int, tmp_path: Path) -> None:
+    """With dlib's weights it computes what dlib's layers do, also where a picture is odd."""
+    block = (32, 32, 3, 3)
+    file = DlibFile(tmp_path / 'dlib.dat',
+                    [(32, 3, 7, 7), block, block, (64, 32, 3, 3), (64, 64, 3, 3)])
+    network = networks.build('face_resnet', input_shape=(size, size, 3), classes=2, blocks=(1, 1))
+    take_dlib_weights(network, tmp_path / 'dlib.dat')
+    features = keras.Model(network.input, network.get_layer('level2_1_relu').output)
+    rgb = np.random.default_rng(0).integers(0, 256, (2, size, size, 3)).astype(np.float32)
+    expected = file.answer(rgb)
+    assert expected.max() > 0.1
+    np.testing.assert_allclose(answer(features, rgb / 127.5 - 1), expected, atol=1e-4)
+
+    grey = networks.build('face_resnet', input_shape=(size, size, 1), classes=7, blocks=(1, 1))
+    take_dlib_weights(grey, tmp_path / 'dlib.dat')
+    features = keras.Model(grey.input, grey.get_layer('level2_1_relu').output)
+    expected = file.answer(np.repeat(rgb[..., :1], 3, axis=3))
+    np.testing.assert_allclose(answer(features, rgb[..., :1] / 127.5 - 1), expected, atol=1e-4)
+
+
+def test_face_resnet_without_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file or a package that is missing or does not fit is named."""
+    options = {'input_shape': (36, 36, 3), 'classes': 2}
+    network = networks.build('face_resnet', **options, blocks=(1, 1))
+    with pytest.raises(AffectError, match='nowhere.dat: does not exist'):
+        take_dlib_weights(network, tmp_path / 'nowhere.dat')
+    file = tmp_path / 'other.dat'
+    file.write_bytes(b'nothing of the kind')
+    with pytest.raises(AffectError, match='other.dat: does not hold the weights of stem'):
+        take_dlib_weights(network, file)
+    DlibFile(file, [(32, 3, 7, 7)])
+    with pytest.raises(AffectError, match='does not hold the weights of level1_1_a; it must be'):
+        take_dlib_weights(network, file)
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(AffectError, match='does not hold the weights of stem'):
+        take_dlib_weights(network, file)
+    with pytest.raises(AffectError, match='for a face_resnet, not for a mini_xception'):
+        take_dlib_weights(networks.build('mini_xception', **options), file)
+    for blocks in ((), (3, 4, 4), (0, 1), (3, 4, 3, 3, 1, 1)):
+        with pytest.raises(AffectError, match=r'at most \[3, 4, 3, 3, 1\]'):
+            networks.build('face_resnet', **options, blocks=blocks)
+    monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
+    with pytest.raises(AffectError, match='pip install face_recognition_models'):
+        dlib_file()
 
 
 def test_unknown_names() -> None:

@@ -42,7 +42,8 @@ def test_a_test_split_is_refused(reader: str, train: str, validation: str, entry
 
 
 @pytest.mark.parametrize('name', ['emotion_mini_xception', 'emotion_sequential_fully_cnn',
-                                  'gender_mini_xception'])
+                                  'emotion_small_resnet', 'gender_mini_xception',
+                                  'gender_small_resnet'])
 def test_the_shipped_experiments_keep_the_protocol(name: str) -> None:
     path = Path(__file__).parents[1] / 'experiments' / f'{name}.yaml'
     data = load_experiment(path).only.data

@@ -24,7 +24,8 @@ import sys
 
 from face_affect_training import networks
 from face_affect_training.__main__ import main
-from face_affect_training.experiment import load_experiment
+from face_affect_training.data.loading import load_unlabelled
+from face_affect_training.experiment import ancestry, load_experiment
 from face_affect_training.teachers import Teachers
 from face_affect_training.views import plain_views
 import numpy as np
@@ -77,6 +78,9 @@ def test_a_run_goes_on_where_another_one_ended(experiment: Path, tmp_path: Path,
     assert main(['train', str(experiment), '--out', str(tmp_path / 'third'), '--set',
                  'training.start_from=nowhere.keras']) == 1
     assert 'training.start_from: nowhere.keras: does not exist' in capsys.readouterr().err
+    assert main(['train', str(experiment), '--out', str(tmp_path / 'c'), '--set',
+                 'training.start_from=dlib']) == 1
+    assert 'training.start_from: dlib' in capsys.readouterr().err
 
 
 def test_a_run_of_another_experiment_is_refused(experiment: Path, tmp_path: Path,
@@ -143,6 +147,37 @@ def test_a_teacher_is_asked_once(experiment: Path, tmp_path: Path,
     np.testing.assert_array_equal(again.blend_once(images, (1.0, 1.3), labels), found)
 
 
+def test_faces_without_labels(experiment: Path, genders: Path, tmp_path: Path,
+                              capsys: pytest.CaptureFixture[str]) -> None:
+    """They are learned from by the teacher's opinion alone; a test split is refused."""
+    from face_affect_training import train as module
+    teacher = tmp_path / 'teacher'
+    assert main(['train', str(experiment), '--out', str(teacher), '--set',
+                 'training.epochs=1']) == 0
+    more = ('distillation.unlabelled={reader: fairface, zoom: 1.2, split: train, path: '
+            f'{genders}}}')
+    changes = [f'distillation.teachers=[{teacher}/best.keras]', 'distillation.once=true', more,
+               'training.mixup=0', 'training.cutmix=0', 'training.epochs=1']
+    plan = load_experiment(experiment, changes)
+    faces = {task: each for task, (each, _) in module.load_data(plan, None).items()}
+    batches = module._batches(plan, faces, None)
+    views, targets, weights = (np.concatenate(parts) for parts in zip(*batches.epoch(0)))
+    assert views.shape == (280 + 140, 24, 24, 1) and set(weights) == {1.0}
+    images = load_unlabelled(plan.only.distillation.unlabelled, 48, channels=1, cache_folder=None)
+    opinions = Teachers(plan.only.distillation, plan, plan.task).alone(images)
+    found = [np.abs(targets - opinion).max(1).min() for opinion in opinions]
+    assert len(found) == 140 and max(found) == 0.0
+    assert main(['train', str(experiment), '--out', str(tmp_path / 'run'), '--set',
+                 *changes]) == 0
+    assert 'FairFace train: 140 faces without labels' in capsys.readouterr().err
+    test = more.replace('split: train', 'split: utkface_test')
+    for wrong, complaint in (([more], 'faces without labels need teachers'),
+                             ([test, changes[0]], "'utkface_test' of fairface is a test split")):
+        assert main(['train', str(experiment), '--out', str(tmp_path / complaint[-5:]), '--set',
+                     *wrong]) == 1
+        assert complaint in capsys.readouterr().err
+
+
 def unasked(*_: object, **__: object) -> object:
     """Stand for a network that nobody may ask."""
     return None
@@ -165,6 +200,11 @@ def test_what_a_run_needs_is_trained_first(experiment: Path, tmp_path: Path,
     lines = [line.split(':')[0] for line in capsys.readouterr().out.splitlines()
              if 'best validation accuracy' in line]
     assert lines == ['runs/large', 'runs/early', 'runs/small']
+    assert ancestry(load_experiment(experiment)) == ['early', 'large']
+    facts['training']['start_from'] = 'dlib'
+    del facts['distillation']
+    (tmp_path / 'runs/large/experiment.yaml').write_text(yaml.safe_dump({**facts, 'name': 'big'}))
+    assert ancestry(load_experiment(experiment)) == ['early', 'big', 'dlib']
     assert main(['train', str(experiment)]) == 0
     assert 'trained first' not in capsys.readouterr().err
     (tmp_path / 'runs/early/best.keras').unlink()

@@ -82,10 +82,7 @@ def needed_first(file: Path, experiment: 'Experiment') -> Iterator[tuple['Experi
     """
     from face_affect_training.experiment import load_experiment
     from face_affect_training.runs import is_finished
-    sources = [experiment.training.start_from]
-    for task in experiment.tasks.values():
-        sources += task.distillation.teachers
-    for path in dict.fromkeys(Path(source).expanduser() for source in sources if source):
+    for path in (Path(source).expanduser() for source in experiment.sources):
         beside = file.with_name(f'{path.parent.name}.yaml')
         if beside.is_file() and not is_finished(path.parent):
             other = load_experiment(beside)

@@ -34,6 +34,11 @@ EXCLUDED = ('Any decision about a person: access, employment, education, policin
             'where the law forbids to infer emotions, as at work and in schools in the European '
             'Union (Regulation 2024/1689, article 5). Children, who '
             'cannot consent.')
+#: What a network has learned from and this repository has not trained.
+ORIGINS = {
+    'dlib': "At the root of it are the weights of dlib's network that tells faces apart: in the "
+            'public domain, trained by its author on three million faces of FaceScrub, VGG-Face '
+            'and the web.'}
 #: Confusions and groups that are named as failures.
 NAMED = 3
 
@@ -61,7 +66,7 @@ def text(folder: Path, card: dict[str, Any]) -> str:
         '[card.yaml](card.yaml) and the files in [docs/results](../../docs/results/README.md).',
         '## Use', *(MEANING[task] for task in tasks),
         f'**Meant for.** {INTENDED}', f'**Not meant for.** {EXCLUDED}',
-        '## Data', *(_data(card, task) for task in tasks),
+        '## Data', *(_data(card, task) for task in tasks), _learned_from(card),
         *(part for head in card['heads'] for part in _measured(folder, card, head)),
         _limits(folder, card),
         f"Licence: {card['licence']}.")
@@ -72,6 +77,14 @@ def _data(card: dict[str, Any], task: str) -> str:
     return (f"{WHAT[task].capitalize()}: trained on `{data['training']}`, checkpoint, temperature "
             f"and threshold chosen on `{data['chosen_on']}`. {data['origin']}. The pictures are "
             'not part of this repository.')
+
+
+def _learned_from(card: dict[str, Any]) -> str:
+    names = card['training'].get('learned_from', [])
+    runs = ', '.join(f'[{name}](../../training/experiments/{name}.yaml)' for name in names
+                     if name not in ORIGINS)
+    return ' '.join(([f'It began with, or learned the opinion of: {runs}.'] if runs else [])
+                    + [text for name, text in ORIGINS.items() if name in names])
 
 
 def _measured(folder: Path, card: dict[str, Any], head: dict[str, Any]) -> list[str]:

@@ -24,6 +24,10 @@ import yaml
 
 DATA = {'emotion': ('FER-2013 Training', 'FER-2013 PublicTest'),
         'gender': ('FairFace train', 'FairFace val')}
+#: Faces of a data set that no network here has learned from or was chosen on.
+ELSEWHERE = 'UTKFace test'
+#: Age groups that are no adults.
+YOUNG = ('0-2', '3-9', '10-19')
 #: Below the folder of results: evaluations of the models' twins in other precisions.
 PRECISIONS = 'precisions'
 TWINS = ('', *(f'_{precision}' for precision in tflite.PRECISIONS))
@@ -56,6 +60,7 @@ def section(folder: Path, models: Path) -> str:
                           'face_affect export runs/NAME',
                           'face_affect evaluate --model NAME --data READER FOLDER SPLIT'),
         _precisions(folder, own),
+        _elsewhere(folder, own),
         _margins(folder, own),
         _classes(folder, own),
         _groups(folder, own))
@@ -112,6 +117,29 @@ def _precisions(folder: Path, own: list[dict[str, Any]]) -> str:
                           '--models runs/models',
                           'face_affect evaluate --model runs/models/NAME_int8 --data READER '
                           f'FOLDER SPLIT > docs/results/{PRECISIONS}/NAME_int8.json'))
+
+
+def _elsewhere(folder: Path, own: list[dict[str, Any]]) -> str:
+    found = results.evaluations(folder, 'gender', ELSEWHERE)
+    rows = []
+    for path, facts in (found[card['name']] for card in own if card['name'] in found):
+        ages = facts['groups']['age']
+        adults = [entry for age, entry in ages.items() if age not in YOUNG]
+        faces = sum(entry['faces'] for entry in adults)
+        right = sum(entry['accuracy'] * entry['faces'] for entry in adults)
+        rows.append((f"[{facts['model']}]({path})", markdown.count(facts['faces']),
+                     markdown.percent(facts['accuracy']), markdown.count(faces),
+                     markdown.percent(right / faces),
+                     *(markdown.percent(entry['recall'])
+                       for entry in facts['per_class'].values())))
+    return markdown.paragraphs(
+        '### On faces of another data set',
+        'UTKFace, which no network here has learned from or was chosen on. Adults are those of 20 '
+        'years and more.',
+        markdown.table(('model', 'faces', 'accuracy', 'adults', 'accuracy of adults',
+                        'recall of women', 'recall of men'), rows),
+        markdown.commands('face_affect evaluate --model NAME --data utkface '
+                          '$FACE_AFFECT_SHARED/data/faces_gender test')) if rows else ''
 
 
 def _margins(folder: Path, own: list[dict[str, Any]]) -> str:
