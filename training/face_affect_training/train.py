@@ -137,26 +137,25 @@ def _batches_of(experiment: Experiment, task: str, wanted: Task, faces: FaceData
                            ferplus_mapping=wanted.targets.ferplus_mapping)
     weights = class_weights(faces.labels, classes, settings.class_weights)[faces.labels]
     images, teachers = faces.images, None
-    if wanted.distillation.unlabelled.reader and not wanted.distillation.teachers:
+    plan = wanted.distillation
+    if plan.unlabelled.reader and not plan.teachers:
         raise AffectError('distillation.unlabelled: faces without labels need teachers')
-    if wanted.distillation.teachers:
-        teachers = Teachers(wanted.distillation, experiment, task)
-        if wanted.distillation.once:
+    if plan.teachers:
+        teachers = Teachers(plan, experiment, task)
+        if plan.once:
             targets = teachers.blend_once(images, wanted.data.zooms, targets)
-        if wanted.distillation.unlabelled.reader:
-            more = load_unlabelled(wanted.distillation.unlabelled, images.shape[1],
+        if plan.unlabelled.reader:
+            more = load_unlabelled(plan.unlabelled, images.shape[1],
                                    channels=experiment.input.channels, cache_folder=cache_folder)
             images = np.concatenate([images, more])
             targets = np.concatenate([targets, teachers.alone(more)])
             weights = np.append(weights, np.ones(len(more), np.float32))
-        if wanted.distillation.once:
-            teachers = None
     cores = max(1, (os.cpu_count() or 2) - 1)
     views = Views(images, experiment.input.spec(), wanted.augmentation,
                   seed=experiment.seed, epochs=settings.epochs, gentle=settings.plain_epochs,
                   workers=cores if settings.workers < 0 else settings.workers)
     return Batches(views, targets, np.asarray(weights * wanted.weight, np.float32), settings,
-                   seed=experiment.seed, teachers=teachers, batch=batch)
+                   seed=experiment.seed, teachers=None if plan.once else teachers, batch=batch)
 
 
 def sample_views(experiment: Experiment, faces: dict[str, FaceData], total: int) -> ImageArray:

@@ -171,9 +171,10 @@ def test_faces_without_labels(experiment: Path, genders: Path, tmp_path: Path,
                  *changes]) == 0
     assert 'FairFace train: 140 faces without labels' in capsys.readouterr().err
     test = more.replace('split: train', 'split: utkface_test')
-    for wrong, complaint in (([more], 'faces without labels need teachers'),
-                             ([test, changes[0]], "'utkface_test' of fairface is a test split")):
-        assert main(['train', str(experiment), '--out', str(tmp_path / complaint[-5:]), '--set',
+    for name, wrong, complaint in (
+            ('untaught', [more], 'faces without labels need teachers'),
+            ('test', [test, changes[0]], "'utkface_test' of fairface is a test split")):
+        assert main(['train', str(experiment), '--out', str(tmp_path / name), '--set',
                      *wrong]) == 1
         assert complaint in capsys.readouterr().err
 
