@@ -29,7 +29,7 @@ from face_affect_ros.nodes import parameters, qos
 from face_affect_ros.nodes.depth_input import DepthInput
 from face_affect_ros.nodes.health import Health
 from face_affect_ros.nodes.image_input import ImageInput, ImageMessage
-from face_affect_ros.nodes.lifecycle import reporting
+from face_affect_ros.nodes.lifecycle import forget_destroyed, reporting
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.messages import seconds_of, to_message
 from face_affect_ros.nodes.outputs import make_outputs, Output, Result
@@ -159,6 +159,7 @@ class FaceAffectNode(LifecycleNode):
         if self._depth is not None:
             self._depth.close()
             self._depth = None
+        forget_destroyed(self)
 
     def _release(self) -> None:
         self._stop()

@@ -20,6 +20,7 @@ from typing import Any
 
 from face_affect_ros.affect.types import AffectError
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
 
 Transition = Callable[[Any, LifecycleState], TransitionCallbackReturn]
 
@@ -46,6 +47,17 @@ def reporting(transition: Transition) -> Transition:
         return result
 
     return wrapped
+
+
+def forget_destroyed(node: Node) -> None:
+    """
+    Let go of what the callback group keeps of publishers and subscriptions that are gone.
+
+    rclpy puts a weak reference to each into a set, and takes none out (7.1.6): a node that is
+    activated again and again would grow.
+    """
+    entities = node.default_callback_group.entities
+    entities.difference_update([entity for entity in entities if entity() is None])
 
 
 def _report(node: Any, text: str, result: TransitionCallbackReturn) -> TransitionCallbackReturn:

@@ -196,7 +196,7 @@ def test_the_annotated_image_is_drawn_only_for_those_who_look(
 
 
 def test_twenty_times_up_and_down_and_still_working(bench: Bench, portrait: np.ndarray) -> None:
-    node = bench.start(activate=False)
+    node, kept = bench.start(activate=False), set()
     for round_ in range(1, 21):
         assert node.trigger_configure() == SUCCESS
         assert node.trigger_activate() == SUCCESS
@@ -205,6 +205,8 @@ def test_twenty_times_up_and_down_and_still_working(bench: Bench, portrait: np.n
         assert node.trigger_deactivate() == SUCCESS
         assert node.trigger_cleanup() == SUCCESS
         assert bench.until(lambda: not bench.images.get_subscription_count())
+        kept.add(len(node.default_callback_group.entities))
+    assert max(kept) <= min(kept) + 10   # one round makes twenty and more
     ids = {message.faces[0].id for message in bench.faces}
     assert len(ids) == 20
 
