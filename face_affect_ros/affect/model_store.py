@@ -209,4 +209,3 @@ def _locate(folder: Path, entry: Any) -> Path:
         raise AffectError(f"model '{folder.name}' is a data file of the wheel {wheel}, which is "
                           f'not installed; install it: {remedy}') from error
     return Path(str(distribution.locate_file(entry['path'])))
-

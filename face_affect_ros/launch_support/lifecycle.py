@@ -19,7 +19,7 @@ import threading
 import time
 from typing import Any
 
-from face_affect_ros.nodes.lifecycle_client import failed_transition, PATIENCE
+from face_affect_ros.nodes.lifecycle_client import failed_transition
 from launch import Event, EventHandler, LaunchContext
 from launch.actions import EmitEvent, RegisterEventHandler
 from launch.event_handlers import OnProcessExit, OnProcessStart
@@ -81,7 +81,7 @@ class BringUp:
         try:
             failed = failed_transition(
                 get_ros_node(context), self._name,
-                lambda client, request: _ask(client, request, gone, context),
+                lambda client, request, patience: _ask(client, request, patience, gone, context),
                 lambda: not (gone.is_set() or context.is_shutdown))
         except Exception:
             if context.is_shutdown or gone.is_set():
@@ -99,11 +99,12 @@ class BringUp:
                 f'{text}. Mend that, then: ros2 lifecycle set {self._name} {failed}')
 
 
-def _ask(client: Any, request: Any, gone: threading.Event, context: LaunchContext) -> Any:
+def _ask(client: Any, request: Any, patience: float, gone: threading.Event,
+         context: LaunchContext) -> Any:
     """Return the answer of a service, None where it did not come in time."""
 
     def wait_until(done: Callable[[], bool]) -> bool:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         while not done():
             if time.monotonic() > deadline or gone.wait(0.05) or context.is_shutdown:
                 return False

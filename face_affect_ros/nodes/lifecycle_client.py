@@ -25,16 +25,17 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
 
-#: Seconds after which a request is taken for lost and the state is asked for again.
-PATIENCE = 2.0
+#: Seconds after which a request is taken for lost and the state is asked for again. A transition
+#: gets twice the time whenever it is asked for again, so that a slow refusal is heard in the end.
+PATIENCE = 0.5
 #: Starting the process and loading the models may take this long on a slow computer, seconds.
 TIMEOUT = 60.0
 #: What leads towards the state active.
 STEPS = {State.PRIMARY_STATE_UNCONFIGURED: (Transition.TRANSITION_CONFIGURE, 'configure'),
          State.PRIMARY_STATE_INACTIVE: (Transition.TRANSITION_ACTIVATE, 'activate')}
 
-#: Calls a service and returns its answer, None where it did not come within PATIENCE.
-Ask = Callable[[Any, Any], Any]
+#: Calls a service and returns its answer, None where it did not come within so many seconds.
+Ask = Callable[[Any, Any, float], Any]
 
 
 def bring_up(node: Node, target: str, *, timeout: float = TIMEOUT) -> None:
@@ -48,11 +49,11 @@ def bring_up(node: Node, target: str, *, timeout: float = TIMEOUT) -> None:
     deadline = time.monotonic() + timeout
     with _executor_of(node) as executor:
 
-        def ask(client: Any, request: Any) -> Any:
-            if not client.wait_for_service(PATIENCE):
+        def ask(client: Any, request: Any, patience: float) -> Any:
+            if not client.wait_for_service(patience):
                 return None
             future = client.call_async(request)
-            executor.spin_until_future_complete(future, PATIENCE)
+            executor.spin_until_future_complete(future, patience)
             if future.done():
                 return future.result()
             client.remove_pending_request(future)
@@ -78,8 +79,9 @@ def failed_transition(node: Node, target: str, ask: Ask, go_on: Callable[[], boo
     changes = node.create_client(ChangeState, f'{target}/change_state')
     try:
         refused: int | None = None
+        patience = PATIENCE
         while go_on():
-            answer = ask(states, GetState.Request())
+            answer = ask(states, GetState.Request(), PATIENCE)
             if answer is None:
                 continue
             state = answer.current_state.id
@@ -93,7 +95,9 @@ def failed_transition(node: Node, target: str, ask: Ask, go_on: Callable[[], boo
             transition, name = STEPS[state]
             if state == refused:
                 return name
-            answer = ask(changes, ChangeState.Request(transition=Transition(id=transition)))
+            answer = ask(changes, ChangeState.Request(transition=Transition(id=transition)),
+                         patience)
+            patience = PATIENCE if answer is not None else 2.0 * patience
             # The state decides: a refusal may answer our second request for the same transition.
             refused = state if answer is not None and not answer.success else None
         return None

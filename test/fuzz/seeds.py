@@ -43,8 +43,8 @@ def pictures() -> list[bytes]:
     """Return a small file of every format, and one that claims to be a depth image."""
     files = [cv2.imencode(suffix, PICTURE)[1].tobytes()
              for suffix in ('.jpg', '.png', '.webp', '.bmp', '.tiff')]
-    return [b'\0' + data for data in files] + [bytes([FORMATS.index(kind)]) + files[1]
-                                              for kind in FORMATS[1:]]
+    return [b'\0' + data for data in files] + [
+        bytes([FORMATS.index(kind)]) + files[1] for kind in FORMATS[1:]]
 
 
 def cards() -> list[bytes]:

@@ -21,7 +21,7 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 from face_affect_ros.affect.types import AffectError  # noqa: E402, I100
-from face_affect_ros.nodes.lifecycle_client import bring_up, failed_transition  # noqa: E402
+from face_affect_ros.nodes.lifecycle_client import bring_up, failed_transition, PATIENCE  # noqa: E402
 from lifecycle_msgs.msg import State, Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
 from support import running_node  # noqa: E402
@@ -45,6 +45,8 @@ class Target:
         self.state = State.PRIMARY_STATE_UNCONFIGURED
         self.transitions: list[int] = []
         self.calls = 0
+        #: Seconds that the transitions were given, in their order.
+        self.patience: list[float] = []
         self._lost, self._lost_answers, self._refuses = lost, lost_answers, refuses
 
     def create_client(self, service: Any, name: str) -> Any:
@@ -53,8 +55,10 @@ class Target:
     def destroy_client(self, client: Any) -> None:
         pass
 
-    def ask(self, client: Any, request: Any) -> Any:
+    def ask(self, client: Any, request: Any, patience: float) -> Any:
         self.calls += 1
+        if client is ChangeState:
+            self.patience.append(patience)
         if self.calls in self._lost:
             return None
         if client is GetState:
@@ -82,6 +86,17 @@ def test_every_transition_happens_once_whatever_is_lost(losses: dict[str, Calls]
     target = Target(**losses)
     assert target.failed() == ''
     assert target.transitions == [Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE]
+
+
+def test_a_slow_refusal_is_heard_in_the_end() -> None:
+    """Each transition that is not answered is given twice the time when it is asked for again."""
+    target = Target(lost_answers=frozenset({2, 4, 6}),
+                    refuses=frozenset({Transition.TRANSITION_CONFIGURE}))
+    assert target.failed() == 'configure'
+    assert target.patience == [PATIENCE, 2 * PATIENCE, 4 * PATIENCE, 8 * PATIENCE]
+    lucky = Target(lost=frozenset({2}))
+    assert lucky.failed() == ''
+    assert lucky.patience == [PATIENCE, 2 * PATIENCE, PATIENCE]
 
 
 @pytest.mark.parametrize(('transition', 'name'), [

@@ -80,7 +80,7 @@ def _fill(network: keras.Model, file: Path) -> None:
         kernel = kernels.get(layer.name)
         kernel = None if kernel is None else np.transpose(kernel, TO_KERAS)
         if kernel is None or kernel.shape != layer.kernel.shape:
-            raise AffectError(f"{file}: holds no kernel {tuple(layer.kernel.shape)} of the layer "
+            raise AffectError(f'{file}: holds no kernel {tuple(layer.kernel.shape)} of the layer '
                               f"'{layer.name}' of {network.name} in float32; restore takes the "
                               'float32 file of the same network only')
         norm = _norm_after(layer)

@@ -170,8 +170,9 @@ def test_page_of_result_files(folder: Path) -> None:
                 f"| south | {judged['groups']['race']['south']['faces']} |",
                 '(some_framing.json) | 199 of 200 | 61.1 % | **62.2 %** |',
                 '[some_int8](precisions/some_int8.json) | 240,999 | ',
-            f"[other](other_utkface.json) | 200 | {100 * elsewhere['accuracy']:.1f} % | 150 | "
-            f"80.0 % | {100 * elsewhere['per_class']['woman']['recall']:.1f} % |"):
+            ' | '.join(('[other](other_utkface.json) | 200',
+                        f"{100 * elsewhere['accuracy']:.1f} % | 150 | 80.0 %",
+                        f"{100 * elsewhere['per_class']['woman']['recall']:.1f} % |"))):
         assert row in text, row
     cells = json.loads((folder / 'dropout.json').read_text())['cells']
     for cell in cells:
