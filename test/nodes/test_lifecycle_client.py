@@ -21,7 +21,7 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 from face_affect_ros.affect.types import AffectError  # noqa: E402, I100
-from face_affect_ros.nodes.lifecycle_client import bring_up, failed_transition, PATIENCE  # noqa: E402
+from face_affect_ros.nodes import lifecycle_client  # noqa: E402
 from lifecycle_msgs.msg import State, Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
 from support import running_node  # noqa: E402
@@ -75,7 +75,8 @@ class Target:
         return ChangeState.Response(success=True)
 
     def failed(self) -> str | None:
-        return failed_transition(self, 'target', self.ask, lambda: self.calls < 20)
+        return lifecycle_client.failed_transition(self, 'target', self.ask,
+                                                  lambda: self.calls < 20)
 
 
 @pytest.mark.parametrize('losses', [
@@ -90,13 +91,14 @@ def test_every_transition_happens_once_whatever_is_lost(losses: dict[str, Calls]
 
 def test_a_slow_refusal_is_heard_in_the_end() -> None:
     """Each transition that is not answered is given twice the time when it is asked for again."""
+    first = lifecycle_client.PATIENCE
     target = Target(lost_answers=frozenset({2, 4, 6}),
                     refuses=frozenset({Transition.TRANSITION_CONFIGURE}))
     assert target.failed() == 'configure'
-    assert target.patience == [PATIENCE, 2 * PATIENCE, 4 * PATIENCE, 8 * PATIENCE]
+    assert target.patience == [first, 2 * first, 4 * first, 8 * first]
     lucky = Target(lost=frozenset({2}))
     assert lucky.failed() == ''
-    assert lucky.patience == [PATIENCE, 2 * PATIENCE, PATIENCE]
+    assert lucky.patience == [first, 2 * first, first]
 
 
 @pytest.mark.parametrize(('transition', 'name'), [
@@ -121,11 +123,11 @@ def test_a_finalized_node_is_left_alone() -> None:
 
 def test_a_node_that_is_not_there_is_named(ros: Any) -> None:
     with pytest.raises(AffectError, match='/nobody did not come up within 1 s'):
-        bring_up(ros.node, '/nobody', timeout=1.0)
+        lifecycle_client.bring_up(ros.node, '/nobody', timeout=1.0)
 
 
 def test_a_node_that_cannot_configure_is_named(ros: Any) -> None:
     with running_node(MODULE, emotion_model='/nowhere') as process:
         with pytest.raises(AffectError, match='/face_affect could not configure'):
-            bring_up(ros.node, '/face_affect')
+            lifecycle_client.bring_up(ros.node, '/face_affect')
         assert process.running()
