@@ -53,7 +53,7 @@ WORDS = {'greet': 'Hello! Nice to see you smile.',
 
 
 class Say(py_trees.behaviour.Behaviour):
-    """Publishes one text and succeeds."""
+    """Publishes one text and succeeds; fails while nobody listens, so that no word is lost."""
 
     def __init__(self, name: str, text: str) -> None:
         """text: what to say."""
@@ -65,7 +65,10 @@ class Say(py_trees.behaviour.Behaviour):
         self._publisher = kwargs['node'].create_publisher(String, '~/say', qos.results())
 
     def update(self) -> Status:
-        """Say it."""
+        """Say it to whoever listens."""
+        if not self._publisher.get_subscription_count():
+            self.feedback_message = 'nobody listens'
+            return Status.FAILURE
         self._publisher.publish(String(data=self._text))
         return Status.SUCCESS
 

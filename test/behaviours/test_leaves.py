@@ -43,6 +43,7 @@ class StubNode:
     def __init__(self) -> None:
         self.seconds = 100.0
         self.said: list[str] = []
+        self.listeners = 1
         self.deliver: Any = None
 
     def create_subscription(self, kind: Any, topic: str, callback: Any, profile: Any) -> str:
@@ -53,7 +54,8 @@ class StubNode:
         self.deliver = None
 
     def create_publisher(self, kind: Any, topic: str, profile: Any) -> Any:
-        return SimpleNamespace(publish=lambda message: self.said.append(message.data))
+        return SimpleNamespace(publish=lambda message: self.said.append(message.data),
+                               get_subscription_count=lambda: self.listeners)
 
     def get_clock(self) -> Any:
         return SimpleNamespace(now=lambda: SimpleNamespace(nanoseconds=int(self.seconds * 1e9)))
@@ -251,6 +253,16 @@ def test_the_example_greets_comforts_and_asks() -> None:
     assert stage.say(18.0) == []
     assert stage.say(19.0, person('c', 'neutral', tracked=9.0)) == []
     assert stage.tree.root.status == SUCCESS
+
+
+def test_it_is_said_once_somebody_listens() -> None:
+    stage = GreeterStage()
+    stage.node.listeners = 0
+    assert stage.say(10.0, person('a', 'happy')) == []
+    assert stage.say(12.0, person('a', 'happy')) == []
+    stage.node.listeners = 1
+    assert stage.say(13.0, person('a', 'happy')) == ['greet']
+    assert stage.say(14.0, person('a', 'happy')) == []
 
 
 def test_a_smile_goes_before_a_sad_face() -> None:
