@@ -46,8 +46,8 @@ class Teachers:
 
     def blend(self, views: ImageArray, targets: Targets) -> Targets:
         """Return targets moved towards the teachers' opinion of these views, (N, K) float32."""
-        return self._moved(targets, [teacher.opinion(views, self._plan)
-                                     for teacher in self._teachers])
+        return self._moved(targets, _mean([teacher.opinion(views, self._plan)
+                                           for teacher in self._teachers]))
 
     def blend_once(self, images: ImageArray, zooms: Sequence[float], targets: Targets) -> Targets:
         """
@@ -55,18 +55,16 @@ class Teachers:
 
         images: (N, H, W) grey or (N, H, W, 3) BGR. Answers of an earlier run are taken.
         """
-        return self._moved(targets, [teacher.kept_opinion(images, zooms, self._plan)
-                                     for teacher in self._teachers])
+        return self._moved(targets, self.alone(images, zooms))
 
-    def alone(self, images: ImageArray) -> Targets:
-        """Return the opinion of the undisturbed chips, (N, K) float32; images as above."""
-        return np.asarray(np.mean([teacher.kept_opinion(images, (1.0,), self._plan)
-                                   for teacher in self._teachers], axis=0), np.float32)
+    def alone(self, images: ImageArray, zooms: Sequence[float] = (1.0,)) -> Targets:
+        """Return the opinion that blend_once moves towards, (N, K) float32."""
+        return _mean([teacher.kept_opinion(images, zooms, self._plan)
+                      for teacher in self._teachers])
 
-    def _moved(self, targets: Targets, opinions: list[Targets]) -> Targets:
+    def _moved(self, targets: Targets, opinion: Targets) -> Targets:
         weight = self._plan.weight
-        mean = np.mean(opinions, axis=0)
-        return np.asarray((1.0 - weight) * targets + weight * mean, np.float32)
+        return np.asarray((1.0 - weight) * targets + weight * opinion, np.float32)
 
 
 class _Teacher:
@@ -91,7 +89,7 @@ class _Teacher:
             logits = np.asarray(self._network.predict(seen, batch_size=BATCH, verbose=0))
             powers = np.exp((logits - logits.max(1, keepdims=True)) / plan.temperature)
             found.append(powers / powers.sum(1, keepdims=True))
-        return np.asarray(np.mean(found, axis=0), np.float32)
+        return _mean(found)
 
     def kept_opinion(self, images: ImageArray, zooms: Sequence[float],
                      plan: Distillation) -> Targets:
@@ -107,6 +105,10 @@ class _Teacher:
                 np.save(stream, np.mean(parts, axis=0))
             part.replace(file)
         return np.asarray(np.load(file), np.float32)
+
+
+def _mean(opinions: list[Targets]) -> Targets:
+    return np.asarray(np.mean(opinions, axis=0), np.float32)
 
 
 def _resized(views: ImageArray, size: int) -> ImageArray:
