@@ -16,6 +16,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+import itertools
 import os
 from pathlib import Path
 import random
@@ -25,6 +26,9 @@ import pytest
 from support import clean_shared_memory, shared_memory
 
 ROOT = Path(__file__).resolve().parents[1]
+#: The ROS domains in the order in which the tests of this process take them: what one test leaves
+#: behind has gone by the time its domain comes again.
+DOMAINS = itertools.cycle(random.sample(range(1, 101), 100))
 
 
 @pytest.fixture(scope='session')
@@ -53,10 +57,8 @@ def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
     coordinator = pytest.importorskip(
         'domain_coordinator', reason='the package domain_coordinator is not installed')
-    # a random start, so that a late message of the test before does not reach this one
-    numbers = random.sample(range(1, 101), 100)
     before = shared_memory()
-    with coordinator.domain_id(iter(numbers).__next__) as domain:
+    with coordinator.domain_id(DOMAINS.__next__) as domain:
         monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
         monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
         monkeypatch.delenv('ROS_LOCALHOST_ONLY', raising=False)

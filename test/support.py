@@ -135,14 +135,14 @@ def clean_shared_memory(before: set[str], domain: int) -> None:
     """
     Remove what killed processes of a ROS domain left since `before` was listed.
 
-    The living owner of a segment holds a lock on <segment>_el; only segments without one go.
-    Ports carry their number: by the RTPS standard 7400 + 250 * domain and the next 249.
+    The living owner of a segment or port holds a lock on NAME_el: what has one stays. Ports carry
+    their number: by the RTPS standard 7400 + 250 * domain and the next 249.
     """
     ports = range(7400 + 250 * domain, 7400 + 250 * (domain + 1))
     for path in shared_memory() - before:
         port = re.search(r'fastrtps_port(\d+)', path)
         if port is not None:
-            if int(port[1]) in ports:
+            if int(port[1]) in ports and not _locked(f'/dev/shm/{port[0]}_el'):
                 _unlink(path)
         elif path.endswith('_el') and not _locked(path):
             _unlink(path)

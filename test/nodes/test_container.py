@@ -218,6 +218,7 @@ def test_player_and_lifecycle_node_share_a_process(ros: Any, kind: str) -> None:
         (LoadNode, '/face_affect_container/_container/load_node'),
         (UnloadNode, '/face_affect_container/_container/unload_node'),
         (ChangeState, '/face_affect/change_state'))}
+    listing = ros.node.create_client(ListNodes, '/face_affect_container/_container/list_nodes')
     action = ActionClient(ros.node, Observe, '/face_affect/observe')
 
     def until(condition: Callable[[], Any]) -> None:
@@ -241,9 +242,12 @@ def test_player_and_lifecycle_node_share_a_process(ros: Any, kind: str) -> None:
         sent = action.send_goal_async(Observe.Goal(images=100_000))
         until(sent.done)
         result = sent.result().get_result_async()
+        # what is answered after the request for the result shows that it has been taken
+        until(listing.call_async(ListNodes.Request()).done)
         ask(UnloadNode, unique_id=2)
         until(result.done)
         assert result.result().status == GoalStatus.STATUS_ABORTED
+        action.destroy()   # a node does not do it, and its participant would stay
         assert process.stop() == 0, process.output()
         assert 'Traceback' not in process.output()
 

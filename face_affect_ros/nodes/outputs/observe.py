@@ -16,6 +16,7 @@
 
 from collections.abc import Mapping
 import threading
+import time
 from typing import Any
 
 from face_affect_msgs.action import Observe
@@ -32,6 +33,9 @@ from rclpy.lifecycle import LifecycleNode
 
 #: Seconds between two looks at the clock: a goal must end without images too.
 PERIOD = 0.1
+#: Seconds between the last results and the end of the server: a client hears of the two in
+#: different threads of its DDS, and forgets a result whose sender it takes for gone.
+LINGER = 0.1
 
 
 class DeferredServer(ActionServer):
@@ -128,8 +132,10 @@ class ObserveOutput(Output):
         executor = self.node.executor
         if after and executor is not None:
             executor.create_task(self._destroy, after - 1)
-        else:
-            self._server.destroy()
+            return
+        if self._results_due:
+            time.sleep(LINGER)
+        self._server.destroy()
 
     def counts(self) -> dict[str, int]:
         """Return the number of goals at work."""
