@@ -34,7 +34,7 @@ from launch.actions import OpaqueFunction
 from launch_ros.actions import LifecycleNode, Node
 
 #: Seconds between the end of a process and its next start.
-RESPAWN_DELAY = 2.0
+RESPAWN_DELAY = 0.1
 
 
 def start(context: LaunchContext) -> list[Any]:
@@ -64,6 +64,8 @@ def start(context: LaunchContext) -> list[Any]:
                        *([('depth', depth)] if depth else [])],
         'ros_arguments': ['--log-level', f'{logger}:={text(context, "log_level")}']}
     respawn = flag(context, 'respawn')
+    # By itself it is back before the others have found its services.
+    parameters['autostart'] = respawn and flag(context, 'autostart')
     if not flag(context, 'container'):
         node = LifecycleNode(
             package='face_affect_ros', executable='face_affect_node', output='screen',

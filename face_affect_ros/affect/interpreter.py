@@ -71,11 +71,19 @@ class Network:
             raise _unreadable(path, error) from error
 
     def __call__(self, batch: FloatArray) -> tuple[FloatArray, ...]:
-        """Run the network on (N, ...) float32; return its outputs, each (N, ...) float32."""
-        interpreter = self._sized(len(batch))
-        interpreter.set_tensor(self._input.index, self._input.encode(batch))
-        interpreter.invoke()
-        return tuple(port.decode(interpreter.get_tensor(port.index)) for port in self._outputs)
+        """
+        Run the network on (N, ...) float32; return its outputs, each (N, ...) float32.
+
+        AffectError where the runtime cannot, which only a run can show.
+        """
+        try:
+            interpreter = self._sized(len(batch))
+            interpreter.set_tensor(self._input.index, self._input.encode(batch))
+            interpreter.invoke()
+            return tuple(port.decode(interpreter.get_tensor(port.index))
+                         for port in self._outputs)
+        except UNREADABLE as error:
+            raise _unreadable(self._path, error) from error
 
     def _sized(self, batch: int) -> Any:
         if batch not in self._by_batch:
@@ -96,7 +104,7 @@ def open_interpreter(path: Path, *, num_threads: int = 1, batch: int = 0) -> Any
     """
     try:
         interpreter = load_runtime()(model_path=str(path), num_threads=num_threads)
-        _check_size(path, interpreter)
+        _check_tensors(path, interpreter.get_tensor_details())
         detail = interpreter.get_input_details()[0] if batch else None
         if detail is not None and detail['shape'][0] != batch:
             interpreter.resize_tensor_input(detail['index'], [batch, *detail['shape'][1:]])
@@ -106,10 +114,14 @@ def open_interpreter(path: Path, *, num_threads: int = 1, batch: int = 0) -> Any
     return interpreter
 
 
-def _check_size(path: Path, interpreter: Any) -> None:
+def _check_tensors(path: Path, details: list[Any]) -> None:
     """Refuse a file whose tensors would eat the memory, before they are allocated."""
+    # The runtime leaves out of its list a tensor that it cannot describe, and allocates it.
+    if [each['index'] for each in details] != list(range(len(details))):
+        raise AffectError(f'{path}: not all of its tensors can be described; the file is damaged, '
+                          'export or download it again')
     sizes = (np.prod(each['shape'], dtype=np.float64) * np.dtype(each['dtype']).itemsize
-             for each in interpreter.get_tensor_details())
+             for each in details)
     if sum(sizes) > MAX_TENSORS:
         raise AffectError(f'{path}: its tensors need more than {MAX_TENSORS / 1e6:.0f} MB; it is '
                           'no network for a robot')

@@ -86,12 +86,21 @@ def search_path() -> Iterator[Path]:
     """
     Yield the folders in which models are looked for, first hit wins.
 
-    FACE_AFFECT_MODEL_PATH, then the share folders of the sourced ROS workspaces and of this
-    Python environment, then the source tree.
+    FACE_AFFECT_MODEL_PATH, then the installed ones.
     """
     for entry in os.environ.get('FACE_AFFECT_MODEL_PATH', '').split(os.pathsep):
         if entry:
             yield Path(entry)
+    yield from installed_folders()
+
+
+def installed_folders() -> Iterator[Path]:
+    """
+    Yield the folders of the models that come with this package.
+
+    The share folders of the sourced ROS workspaces and of this Python environment, then the
+    source tree.
+    """
     prefixes = os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep) + [sys.prefix]
     for prefix in prefixes:
         if prefix:
@@ -122,6 +131,12 @@ def find_model(name: str) -> Path:
         f"model '{name}' not found; known models: {', '.join(known) or 'none'}; searched: "
         f"{', '.join(map(str, searched))}. Name one of these, the path of a model's folder, or "
         'set FACE_AFFECT_MODEL_PATH')
+
+
+def is_installed(name: str) -> bool:
+    """Return whether a model, named as for find_model, came with this package."""
+    folder = find_model(name).resolve().parent
+    return any(folder == each.resolve() for each in installed_folders())
 
 
 def load_card(name: str) -> ModelCard:

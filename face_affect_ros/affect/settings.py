@@ -18,10 +18,10 @@ from dataclasses import dataclass
 
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.detectors import make_detector
-from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.pipeline import AffectPipeline
 from face_affect_ros.affect.searching import Search
 from face_affect_ros.affect.tracker import Tracker
+from face_affect_ros.affect.trial import load_tried_card
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,6 @@ def make_pipeline(settings: PipelineSettings) -> AffectPipeline:
 def _make_classifiers(settings: PipelineSettings) -> list[Classifier]:
     wanted = {'emotion': settings.emotion_model, 'gender': settings.gender_model}
     models = dict.fromkeys(name for name in wanted.values() if name)
-    return [Classifier(load_card(model), num_threads=settings.num_threads,
+    return [Classifier(load_tried_card(model), num_threads=settings.num_threads,
                        tasks=[task for task, name in wanted.items() if name == model])
             for model in models]

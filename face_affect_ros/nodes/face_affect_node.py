@@ -25,11 +25,10 @@ from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.affect.pipeline import AffectPipeline
 from face_affect_ros.affect.settings import make_pipeline
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.nodes import parameters, qos
+from face_affect_ros.nodes import lifecycle, parameters, qos
 from face_affect_ros.nodes.depth_input import DepthInput
 from face_affect_ros.nodes.health import Health
 from face_affect_ros.nodes.image_input import ImageInput, ImageMessage
-from face_affect_ros.nodes.lifecycle import forget_destroyed, reporting
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.messages import seconds_of, to_message
 from face_affect_ros.nodes.outputs import make_outputs, Output, Result
@@ -74,8 +73,11 @@ class FaceAffectNode(LifecycleNode):
         self._timer = self.create_timer(self.get_parameter('diagnostics_period').value,
                                         self._publish_diagnostics,
                                         clock=Clock(clock_type=ClockType.STEADY_TIME))
+        lifecycle.refuse_impossible(self)
+        if self.get_parameter('autostart').value:
+            lifecycle.start_itself(self)
 
-    @reporting
+    @lifecycle.reporting
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the models, so that the first image need not wait for them."""
         values = parameters.values_of(self)
@@ -93,7 +95,7 @@ class FaceAffectNode(LifecycleNode):
         self.get_logger().info(f'configured with {models}')
         return TransitionCallbackReturn.SUCCESS
 
-    @reporting
+    @lifecycle.reporting
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begin to listen."""
         result = super().on_activate(state)
@@ -114,20 +116,20 @@ class FaceAffectNode(LifecycleNode):
         self.get_logger().info(f"waiting for images on '{self._input.topic}'")
         return result
 
-    @reporting
+    @lifecycle.reporting
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop listening; the models stay loaded and the tracks alive."""
         self._stop()
         self._state = 'inactive'
         return super().on_deactivate(state)
 
-    @reporting
+    @lifecycle.reporting
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Give back the models."""
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
-    @reporting
+    @lifecycle.reporting
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop whatever runs."""
         self._release()
@@ -159,7 +161,7 @@ class FaceAffectNode(LifecycleNode):
         if self._depth is not None:
             self._depth.close()
             self._depth = None
-        forget_destroyed(self)
+        lifecycle.forget_destroyed(self)
 
     def _release(self) -> None:
         self._stop()

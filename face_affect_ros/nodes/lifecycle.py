@@ -19,7 +19,9 @@ import functools
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
-from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+from lifecycle_msgs.srv import ChangeState
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 
 Transition = Callable[[Any, LifecycleState], TransitionCallbackReturn]
@@ -47,6 +49,40 @@ def reporting(transition: Transition) -> Transition:
         return result
 
     return wrapped
+
+
+def refuse_impossible(node: LifecycleNode) -> None:
+    """
+    Let a node refuse a request for a transition that its state does not have.
+
+    rclpy (7.1.6) raises it into the executor, and the process ends: a lifecycle manager that is
+    started again, and asks for what has been done, would take the node down.
+    """
+    def refusing(change: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        def answer(request: Any, response: Any) -> Any:
+            try:
+                return change(request, response)
+            except RuntimeError:   # rclpy's RCLError, which has no public name
+                node.get_logger().warning(
+                    f'transition {request.transition.label or request.transition.id} refused: '
+                    'the state of this node does not have it')
+                response.success = False
+                return response
+        return answer
+
+    for service in node.services:
+        if service.srv_type is ChangeState:
+            service.callback = refusing(service.callback)
+
+
+def start_itself(node: LifecycleNode) -> None:
+    """Configure and activate a node as soon as it is spun, without anybody's request."""
+    def start() -> None:
+        node.destroy_timer(timer)
+        if node.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            node.trigger_activate()
+
+    timer = node.create_timer(0.0, start, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
 
 def forget_destroyed(node: Node) -> None:

@@ -30,6 +30,9 @@ _DEFAULTS = PipelineSettings()
 
 
 PARAMETERS: dict[str, Spec] = {
+    'autostart': Spec(
+        False, 'Configure and activate the node as soon as it runs, without a lifecycle manager. '
+        'Read once.'),
     'image_transport': Spec(
         'raw', "Subscribe to sensor_msgs/Image on 'image', or to sensor_msgs/CompressedImage on "
         "'image/compressed'.", choices=('raw', 'compressed')),

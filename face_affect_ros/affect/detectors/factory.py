@@ -19,7 +19,7 @@ from pathlib import Path
 from face_affect_ros.affect.detectors.base import Detector
 from face_affect_ros.affect.detectors.blazeface import BlazeFace
 from face_affect_ros.affect.detectors.yunet import YuNet
-from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.trial import load_tried_card
 from face_affect_ros.affect.types import AffectError
 
 DETECTORS = ('blazeface_back', 'blazeface_full_range', 'blazeface_short_range', 'yunet')
@@ -41,4 +41,4 @@ def make_detector(name: str, *, model: str = '', sha256: str = '', min_score: fl
             raise AffectError("detector 'yunet' needs the path of its ONNX file in the parameter "
                               "'detector_model'")
         return YuNet(Path(model).expanduser(), sha256=sha256, min_score=min_score)
-    return BlazeFace(load_card(name), min_score=min_score, num_threads=num_threads)
+    return BlazeFace(load_tried_card(name), min_score=min_score, num_threads=num_threads)

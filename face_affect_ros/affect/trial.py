@@ -1,0 +1,110 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Try a TFLite file in a process of its own.
+
+The runtime checks a file's form, not its sense: over some damaged files it ends the process or
+takes gigabytes, and nothing in Python can hinder it. A child process can be lost.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+import signal
+import subprocess
+import sys
+
+from face_affect_ros.affect.interpreter import first_line, open_interpreter, UNREADABLE
+from face_affect_ros.affect.model_store import is_installed, load_card, ModelCard, saliency_path
+from face_affect_ros.affect.types import AffectError
+import numpy as np
+
+#: Bytes that loading and one run may take. Our largest network takes a fifth of that.
+MEMORY = 500_000_000
+#: Seconds for all of it, Python's start and the imports included, on a slow computer.
+TIMEOUT = 60.0
+
+
+def load_tried_card(name: str) -> ModelCard:
+    """
+    Read a model's card as load_card does, and try its networks.
+
+    Those of the installed folders are the ones that were tested with this package, and not tried
+    again. Raises AffectError as load_card and try_network do.
+    """
+    card = load_card(name)
+    if not is_installed(name):
+        try_network(card.path)
+        try:
+            gradients = saliency_path(card)
+        except AffectError:   # there are none, which those are told who ask for maps
+            return card
+        try_network(gradients)
+    return card
+
+
+def try_network(path: Path, *, memory: int = MEMORY, timeout: float = TIMEOUT) -> None:
+    """
+    Load a network and run it once on zeros, in a process of its own.
+
+    memory: bytes. timeout: seconds. Raises AffectError where the network does not run, or not
+    within these limits.
+    """
+    # One thread: the stacks of many would count as memory of the network.
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path)),
+                   'OPENBLAS_NUM_THREADS': '1', 'OMP_NUM_THREADS': '1'}
+    try:
+        child = subprocess.run([sys.executable, '-m', __name__, str(path), str(memory)],
+                               env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+                               timeout=timeout, check=False)
+    except subprocess.TimeoutExpired:
+        raise _unfit(path, f'it did not end within {timeout:g} s') from None
+    if child.returncode < 0:
+        name = signal.Signals(-child.returncode).name
+        raise _unfit(path, f'the TFLite runtime was ended by {name}')
+    if child.returncode:
+        said = child.stdout.decode('utf-8', 'replace').strip()
+        raise _unfit(path, said or f'exit code {child.returncode}')
+
+
+def _unfit(path: Path, why: str) -> AffectError:
+    return AffectError(f'{path}: tried in a process of its own, this network is not fit to run: '
+                       f'{why}; export or download it again')
+
+
+def _run(path: Path, memory: int) -> str:
+    """Return why a network does not run, '' where it does."""
+    with contextlib.suppress(ImportError, OSError):   # elsewhere than on Linux
+        import resource
+        pages = int(Path('/proc/self/statm').read_text('ascii').split()[0])
+        limit = pages * resource.getpagesize() + memory
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        interpreter = open_interpreter(path)
+        for each in interpreter.get_input_details():
+            interpreter.set_tensor(each['index'], np.zeros(each['shape'], each['dtype']))
+        interpreter.invoke()
+    except MemoryError:
+        return f'it takes more than {memory / 1e6:g} MB'
+    except (AffectError, *UNREADABLE) as error:
+        return first_line(error)
+    return ''
+
+
+if __name__ == '__main__':
+    reason = _run(Path(sys.argv[1]), int(sys.argv[2]))
+    print(reason)
+    sys.exit(bool(reason))

@@ -1,0 +1,94 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Networks are tried where they can do no harm."""
+
+from pathlib import Path
+import shutil
+import sys
+
+from face_affect_ros.affect import trial
+from face_affect_ros.affect.model_files import sha256_of
+from face_affect_ros.affect.model_store import find_model, is_installed, load_card
+from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+from face_affect_ros.affect.trial import load_tried_card, try_network
+from face_affect_ros.affect.types import AffectError
+import pytest
+
+MODEL = 'gender_mini_xception'
+FATAL = Path(__file__).parents[1] / 'fuzz' / 'fatal'
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Path:
+    """Return a model's folder that did not come with the package."""
+    return Path(shutil.copytree(find_model(MODEL), tmp_path / 'foreign'))
+
+
+def exchange(folder: Path, network: Path) -> None:
+    """Put another network into a model's folder, with its checksum in the card."""
+    old = load_card(str(folder)).sha256
+    shutil.copy(network, folder / 'model.tflite')
+    card = folder / 'card.yaml'
+    card.write_text(card.read_text('utf-8').replace(old, sha256_of(network)), 'utf-8')
+
+
+def test_what_came_with_the_package_is_not_tried(monkeypatch: pytest.MonkeyPatch,
+                                                 foreign: Path) -> None:
+    tried: list[Path] = []
+    monkeypatch.setattr(trial, 'try_network', tried.append)
+    assert is_installed(MODEL) and is_installed(str(find_model(MODEL)))
+    assert not is_installed(str(foreign))
+    load_tried_card(MODEL)
+    assert tried == []
+    load_tried_card(str(foreign))
+    assert tried == [foreign / 'model.tflite']
+    with_gradients = Path(shutil.copytree(find_model('emotion_mini_xception'),
+                                          foreign.parent / 'another'))
+    load_tried_card(str(with_gradients))
+    assert tried[1:] == [with_gradients / 'model.tflite', with_gradients / 'saliency.tflite']
+
+
+@pytest.mark.parametrize('file', ['model.tflite', 'saliency.tflite'])
+def test_a_sound_network_is_fit(file: str) -> None:
+    try_network(find_model('emotion_mini_xception') / file)
+
+
+@pytest.mark.parametrize('name', ['found_segfault', 'found_memory'])
+def test_a_network_that_would_end_the_process_is_refused(name: str, foreign: Path) -> None:
+    """The files are some that the fuzzer found: over one LiteRT 2.3 dies, of one it makes 2 GB."""
+    exchange(foreign, FATAL / name)
+    with pytest.raises(AffectError, match='model.tflite: tried in a process of its own, this '
+                                          'network is not fit to run: .*; export or download'):
+        make_pipeline(PipelineSettings(gender_model=str(foreign)))
+
+
+def test_too_much_memory() -> None:
+    with pytest.raises(AffectError, match='not fit to run'):
+        try_network(find_model('emotion_sequential_fully_cnn') / 'model.tflite', memory=100_000)
+
+
+@pytest.mark.parametrize(('script', 'complaint'), [
+    ('kill -SEGV $$', 'the TFLite runtime was ended by SIGSEGV'),
+    ('exec sleep 100', 'it did not end within 0.5 s'),
+    ('exit 3', 'exit code 3'),
+    ('echo why; exit 1', 'not fit to run: why; export')])
+def test_how_the_process_ends(script: str, complaint: str, tmp_path: Path,
+                              monkeypatch: pytest.MonkeyPatch) -> None:
+    python = tmp_path / 'python'
+    python.write_text(f'#!/bin/sh\n{script}\n', 'ascii')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, 'executable', str(python))
+    with pytest.raises(AffectError, match=complaint):
+        try_network(tmp_path / 'model.tflite', timeout=0.5)

@@ -1,0 +1,100 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What a lifecycle node does with requests that cannot be, and without any."""
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
+
+from face_affect_ros.nodes.face_affect_node import FaceAffectNode  # noqa: E402, I100
+from lifecycle_msgs.msg import State, Transition  # noqa: E402
+from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from support import spin_until  # noqa: E402
+
+
+class Client:
+    """Asks the node of this test."""
+
+    def __init__(self, ros: Any) -> None:
+        self._ros = ros
+        self._clients = {kind: ros.node.create_client(kind, f'/face_affect/{name}')
+                         for kind, name in ((ChangeState, 'change_state'),
+                                            (GetState, 'get_state'))}
+
+    def ask(self, kind: Any, **fields: Any) -> Any:
+        """Return the answer of a service."""
+        assert spin_until(self._ros.executor, self._clients[kind].service_is_ready)
+        future = self._clients[kind].call_async(kind.Request(**fields))
+        assert spin_until(self._ros.executor, future.done)
+        return future.result()
+
+    def change(self, transition: int, label: str = '') -> bool:
+        """Ask for a transition and return whether it happened."""
+        return bool(self.ask(ChangeState,
+                             transition=Transition(id=transition, label=label)).success)
+
+    def state(self) -> int:
+        """Return the primary state of the node."""
+        return int(self.ask(GetState).current_state.id)
+
+
+def node(ros: Any, **parameters: Any) -> Any:
+    """Return a spun node with these parameters."""
+    return ros.add(FaceAffectNode(context=ros.context, parameter_overrides=[
+        Parameter(name, value=value) for name, value in parameters.items()]))
+
+
+def test_a_transition_that_cannot_be_is_refused(ros: Any,
+                                                capfd: pytest.CaptureFixture[str]) -> None:
+    """As a lifecycle manager asks that was started again; rclpy alone would end the process."""
+    node(ros)
+    client = Client(ros)
+    assert not client.change(Transition.TRANSITION_ACTIVATE)
+    assert client.state() == State.PRIMARY_STATE_UNCONFIGURED
+    assert client.change(Transition.TRANSITION_CONFIGURE)
+    assert not client.change(Transition.TRANSITION_CONFIGURE)
+    assert not client.change(99)
+    assert not client.change(0, 'fly')
+    assert client.change(Transition.TRANSITION_ACTIVATE)
+    assert not client.change(Transition.TRANSITION_ACTIVATE)
+    assert client.state() == State.PRIMARY_STATE_ACTIVE
+    said = capfd.readouterr().err
+    assert 'transition 99 refused: the state of this node does not have it' in said
+
+
+def test_autostart(ros: Any) -> None:
+    node(ros, autostart=True)
+    client = Client(ros)
+    assert spin_until(ros.executor, lambda: client.state() == State.PRIMARY_STATE_ACTIVE)
+    assert client.change(Transition.TRANSITION_DEACTIVATE)
+    assert client.change(Transition.TRANSITION_ACTIVATE)
+
+
+def test_autostart_of_what_cannot_be_configured(ros: Any,
+                                                capfd: pytest.CaptureFixture[str]) -> None:
+    node(ros, autostart=True, emotion_model='emotoin')
+    client = Client(ros)
+    said = ''
+
+    def complained() -> bool:
+        nonlocal said
+        said += capfd.readouterr().err
+        return "model 'emotoin' not found" in said
+
+    assert spin_until(ros.executor, complained)
+    assert client.state() == State.PRIMARY_STATE_UNCONFIGURED
