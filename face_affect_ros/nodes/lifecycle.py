@@ -79,8 +79,11 @@ def start_itself(node: LifecycleNode) -> None:
     """Configure and activate a node as soon as it is spun, without anybody's request."""
     def start() -> None:
         node.destroy_timer(timer)
-        if node.trigger_configure() == TransitionCallbackReturn.SUCCESS:
-            node.trigger_activate()
+        try:
+            if node.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+                node.trigger_activate()
+        except RuntimeError:   # rclpy's RCLError: the state does not have the transition
+            node.get_logger().info('autostart: somebody else was faster')
 
     timer = node.create_timer(0.0, start, clock=Clock(clock_type=ClockType.STEADY_TIME))
 

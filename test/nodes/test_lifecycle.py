@@ -85,6 +85,14 @@ def test_autostart(ros: Any) -> None:
     assert client.change(Transition.TRANSITION_ACTIVATE)
 
 
+def test_autostart_after_somebody_else(ros: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    hurried = node(ros, autostart=True)
+    hurried.trigger_configure()
+    client = Client(ros)
+    assert spin_until(ros.executor, lambda: client.state() == State.PRIMARY_STATE_INACTIVE)
+    assert 'autostart: somebody else was faster' in capfd.readouterr().err
+
+
 def test_autostart_of_what_cannot_be_configured(ros: Any,
                                                 capfd: pytest.CaptureFixture[str]) -> None:
     node(ros, autostart=True, emotion_model='emotoin')
