@@ -17,6 +17,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 import itertools
+import logging
 import os
 from pathlib import Path
 import random
@@ -49,6 +50,16 @@ def shared_file(shared_dir: Path) -> Callable[[str], Path]:
             pytest.skip(f'the shared file {path} is not there')
         return path
     return find
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture,
+           monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+    """Return pytest's own; launch, where it is installed, makes loggers that it does not hear."""
+    for name in logging.root.manager.loggerDict:
+        if name.startswith('face_affect'):
+            monkeypatch.setattr(logging.getLogger(name), 'propagate', True)
+    return caplog
 
 
 @pytest.fixture

@@ -72,9 +72,11 @@ def check_network(name: str, size: int) -> None:
 
 def check_layer(what: str, theirs: keras.Layer, ours: keras.Layer, inputs: torch.Tensor) -> None:
     """Compare two layers in training: output, all gradients, moving statistics."""
+    # of equal inputs, as ReLU's zeros are, one pooling takes the first and another all of them
+    unequal = torch.from_numpy(np.random.default_rng(3).uniform(0.0, 1e-3, inputs.shape)).float()
     results = []
     for layer in (theirs, ours):
-        given = inputs.clone().requires_grad_()
+        given = (inputs + unequal).requires_grad_()
         learning = isinstance(layer, keras.layers.BatchNormalization)
         output = layer(given, training=True) if learning else layer(given)
         pull = torch.from_numpy(np.random.default_rng(2).normal(size=output.shape))
