@@ -49,8 +49,7 @@ def run(times: int) -> dict[str, list[float]]:
         node.create_subscription(FaceAffectArray, f'/{NODE}/faces', results.append, qos.results())
         for number in range(times * len(ENDINGS)):
             started, born = time.monotonic(), time.time()
-            with running_node(
-                    'face_affect_node', NODE, {'autostart': True}) as process:
+            with running_node('face_affect_node', NODE, {'autostart': True}) as process:
                 # of images from before its start, results are the last ones of the one before
                 results.clear()
                 if not wait(executor, lambda since=born: any(

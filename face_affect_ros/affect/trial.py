@@ -20,21 +20,18 @@ takes gigabytes, and nothing in Python can hinder it. A child process can be los
 """
 
 import contextlib
-import os
 from pathlib import Path
-import signal
 import subprocess
 import sys
 
+from face_affect_ros.affect.apart import run_apart, signal_of, TIMEOUT
 from face_affect_ros.affect.interpreter import first_line, open_interpreter, UNREADABLE
 from face_affect_ros.affect.model_store import is_installed, load_card, ModelCard, saliency_path
 from face_affect_ros.affect.types import AffectError
 import numpy as np
 
-#: Bytes that loading and one run may take. Our largest network takes a fifth of that.
+#: Bytes that loading and one run may take, more than the tensors that a file may declare.
 MEMORY = 500_000_000
-#: Seconds for all of it, Python's start and the imports included, on a slow computer.
-TIMEOUT = 60.0
 
 
 def load_tried_card(name: str) -> ModelCard:
@@ -62,18 +59,14 @@ def try_network(path: Path, *, memory: int = MEMORY, timeout: float = TIMEOUT) -
     memory: bytes. timeout: seconds. Raises AffectError where the network does not run, or not
     within these limits.
     """
-    # One thread: the stacks of many would count as memory of the network.
-    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path)),
-                   'OPENBLAS_NUM_THREADS': '1', 'OMP_NUM_THREADS': '1'}
     try:
-        child = subprocess.run([sys.executable, '-m', __name__, str(path), str(memory)],
-                               env=environment, stdin=subprocess.DEVNULL, capture_output=True,
-                               timeout=timeout, check=False)
+        # One thread: the stacks of many would count as memory of the network.
+        child = run_apart('-m', __name__, str(path), str(memory), timeout=timeout,
+                          OPENBLAS_NUM_THREADS='1', OMP_NUM_THREADS='1')
     except subprocess.TimeoutExpired:
         raise _unfit(path, f'it did not end within {timeout:g} s') from None
-    if child.returncode < 0:
-        name = signal.Signals(-child.returncode).name
-        raise _unfit(path, f'the TFLite runtime was ended by {name}')
+    if ended_by := signal_of(child.returncode):
+        raise _unfit(path, f'the TFLite runtime was ended by {ended_by}')
     if child.returncode:
         said = child.stdout.decode('utf-8', 'replace').strip()
         raise _unfit(path, said or f'exit code {child.returncode}')

@@ -18,13 +18,10 @@ import array
 import functools
 import importlib.util
 import logging
-import os
-import signal
-import subprocess
-import sys
 from typing import Any, Protocol
 
 import cv2
+from face_affect_ros.affect.apart import run_apart, signal_of
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.nodes.image_conversion.layouts import Layout
 import numpy as np
@@ -147,10 +144,8 @@ def _probe_apart() -> None:
 
     A cv_bridge that was built for numpy 1 raises nothing under numpy 2: it crashes the process.
     """
-    code = subprocess.run(
-        [sys.executable, '-c', f'import {__name__} as us; us.probe()'], timeout=60.0,
-        env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}, stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+    code = run_apart('-c', f'import {__name__} as us; us.probe()').returncode
     if code != 0:
-        how = f'signal {signal.Signals(-code).name}' if code < 0 else f'exit code {code}'
+        name = signal_of(code)
+        how = f'signal {name}' if name else f'exit code {code}'
         raise RuntimeError(f'a trial with numpy {np.__version__} ended with {how}')
