@@ -72,9 +72,10 @@ def replay(ros: Any, bag: Path, **parameters: Any) -> list[FaceAffectArray]:
 def test_a_clip_replayed_gives_what_analyze_gives(
         storage: str, ros: Any, tmp_path: Path, shared_file: Callable[[str], Path]) -> None:
     clip = shared_file('media/head-pose-face-detection-female-and-male.gif')
-    interval = str(PipelineSettings().detection_interval)   # of itself, analyze has none
+    shipped = PipelineSettings()   # of itself, analyze has no intervals
     assert main(['analyze', str(clip), '--json', str(tmp_path / 'faces.jsonl'),
-                 '--detection-interval', interval]) == 0
+                 '--detection-interval', str(shipped.detection_interval),
+                 '--gender-interval', str(shipped.gender_interval)]) == 0
     expected = [json.loads(line) for line in (tmp_path / 'faces.jsonl').open()]
     with open_media(str(clip)) as media:
         frames = list(media)

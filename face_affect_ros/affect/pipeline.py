@@ -15,6 +15,7 @@
 """The blended step of the paper: search, track, crop, classify, smooth."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from face_affect_ros.affect.boxes import clip
 from face_affect_ros.affect.classifier import Classifier
@@ -25,6 +26,7 @@ from face_affect_ros.affect.quality import reasons
 from face_affect_ros.affect.searching import Search
 from face_affect_ros.affect.smoother import Smoother
 from face_affect_ros.affect.tracker import Tracker
+from face_affect_ros.affect.turns import Turns
 from face_affect_ros.affect.types import (
     Detections,
     Estimate,
@@ -34,17 +36,23 @@ from face_affect_ros.affect.types import (
 )
 import numpy as np
 
+#: Probabilities (K,) of one task for one face, and why the face cannot be judged, '' if it can.
+Answer: TypeAlias = tuple[FloatArray, str]
+
 
 class AffectPipeline:
     """A frame in, faces out (Arriaga et al. 2017, section IV, as one call)."""
 
     def __init__(self, *, search: Search, classifiers: Sequence[Classifier],
-                 tracker: Tracker, smoothing_time_constant: float) -> None:
+                 tracker: Tracker, smoothing_time_constant: float,
+                 gender_interval: float = 0.0) -> None:
         """
         Put the parts together.
 
         classifiers: any number; of two that answer the same task the later one is heard.
-        smoothing_time_constant: seconds, see Smoother.
+        smoothing_time_constant: seconds, see Smoother. gender_interval: seconds between two
+        looks at a face by a classifier that answers gender only, which does not change; in the
+        images between, its last estimate stays. 0 for a look in every image.
         """
         self.search = search
         self.classifiers = tuple(classifiers)
@@ -52,6 +60,8 @@ class AffectPipeline:
         self.smoothing_time_constant = smoothing_time_constant
         self.heads = {head.task: head for each in self.classifiers for head in each.heads}
         self._smoothers: dict[str, dict[str, Smoother]] = {}
+        self._turns = [Turns(0.0) for _ in self.classifiers]
+        self._set_gender_interval(gender_interval)
 
     @property
     def detector(self) -> Detector:
@@ -72,15 +82,15 @@ class AffectPipeline:
         tracks = self.tracker.update(found, stamp)
         kept = [index for index, track in enumerate(tracks) if track is not None]
         found = found[kept]
-        answers, why = self._classify(image, found)
+        ids = [track.id for track in tracks if track is not None]
+        answers = self._classify(image, found, ids, stamp)
         height, width = image.shape[:2]
         boxes = clip(found.boxes, width, height)
         faces = []
         for row, index in enumerate(kept):
             track = tracks[index]
             assert track is not None
-            estimates = self._smooth(track.id, {task: (rows[row], why[task][row])
-                                                for task, rows in answers.items()}, stamp)
+            estimates = self._smooth(track.id, answers[row], stamp)
             position = None
             if camera and depth is not None:
                 position = locate_in_depth(boxes[row], found.landmarks[row], depth, camera,
@@ -114,35 +124,45 @@ class AffectPipeline:
             self.tracker.start_score = value
         elif name == 'detection_interval':
             self.search.interval = value
+        elif name == 'gender_interval':
+            self._set_gender_interval(value)
 
-    def _classify(self, image: ImageArray,
-                  found: Detections) -> tuple[dict[str, FloatArray], dict[str, list[str]]]:
-        """Return probabilities (N, K) and the reasons why a face cannot be judged, by task."""
-        if not len(found):
-            return {}, {}
-        crops: dict[CropSpec, ImageArray] = {}
-        answers: dict[str, FloatArray] = {}
-        why: dict[str, list[str]] = {}
-        for classifier in self.classifiers:
-            spec = classifier.crop
-            if spec not in crops:
-                crops[spec] = extract_crops(image, found.boxes, found.landmarks, spec)
-            said = classifier(crops[spec])
-            answers.update(said)
-            why.update(dict.fromkeys(said, reasons(found, crops[spec], classifier.card.limits)))
-        return answers, why
+    def _set_gender_interval(self, seconds: float) -> None:
+        for classifier, turns in zip(self.classifiers, self._turns):
+            if [head.task for head in classifier.heads] == ['gender']:
+                turns.interval = seconds
 
-    def _smooth(self, track: str, answers: dict[str, tuple[FloatArray, str]],
-                stamp: float) -> dict[str, Estimate]:
+    def _classify(self, image: ImageArray, found: Detections, tracks: Sequence[str],
+                  stamp: float) -> list[dict[str, Answer]]:
+        """Return the answers about each face, by task; only of the tasks that had their turn."""
+        answers: list[dict[str, Answer]] = [{} for _ in tracks]
+        crops: dict[tuple[CropSpec, tuple[int, ...]], ImageArray] = {}
+        for classifier, turns in zip(self.classifiers, self._turns):
+            rows = turns(tracks, stamp)
+            if not rows:
+                continue
+            asked, key = found[rows], (classifier.crop, tuple(rows))
+            if key not in crops:
+                crops[key] = extract_crops(image, asked.boxes, asked.landmarks, classifier.crop)
+            why = reasons(asked, crops[key], classifier.card.limits)
+            for task, probabilities in classifier(crops[key]).items():
+                for row, shares, reason in zip(rows, probabilities, why):
+                    answers[row][task] = shares, reason
+        return answers
+
+    def _smooth(self, track: str, answers: dict[str, Answer], stamp: float) -> dict[str, Estimate]:
+        """Return the estimates of a track by task, with those of earlier images among them."""
         smoothers = self._smoothers.setdefault(track, {
             task: Smoother(head, time_constant=self.smoothing_time_constant)
             for task, head in self.heads.items()})
-        estimates = {}
         for task, (probabilities, reason) in answers.items():
             smoothers[task].time_constant = self.smoothing_time_constant
-            estimates[task] = smoothers[task](probabilities, stamp, reason)
-        return estimates
+            smoothers[task](probabilities, stamp, reason)
+        return {task: each.estimate for task, each in smoothers.items()
+                if each.estimate is not None}
 
     def _forget(self) -> None:
         for track in self._smoothers.keys() - self.tracker.ids:
             del self._smoothers[track]
+        for turns in self._turns:
+            turns.forget(self.tracker.ids)

@@ -18,10 +18,8 @@ import math
 
 from face_affect_ros.affect.detectors import Detector
 from face_affect_ros.affect.following import Follower
+from face_affect_ros.affect.turns import is_due
 from face_affect_ros.affect.types import Detections, ImageArray
-
-#: An image that comes this share of the interval too early is searched: cameras are not even.
-TOLERANCE = 0.05
 
 
 class Search:
@@ -57,7 +55,5 @@ class Search:
         return found
 
     def _due(self, image: ImageArray, stamp: float) -> bool:
-        """Return whether the image is to be searched; always where time stands or jumps."""
-        elapsed = stamp - self.detected
-        return (not 0.0 < elapsed < (1.0 - TOLERANCE) * self.interval
-                or image.shape != self._shape)
+        """Return whether the image is to be searched; always where its size changes."""
+        return is_due(stamp - self.detected, self.interval) or image.shape != self._shape

@@ -32,8 +32,8 @@ class PipelineSettings:
     detector, detector_model, detector_sha256, min_score: see make_detector. detection_interval
     [s]: see Search. start_score, track_timeout [s], track_id_prefix: see Tracker. emotion_model,
     gender_model: name or path of a model, '' to switch the attribute off; the same name twice
-    loads one network with two heads. smoothing_time_constant [s]: see Smoother. num_threads: of
-    each network, >= 1.
+    loads one network with two heads. gender_interval [s]: see AffectPipeline.
+    smoothing_time_constant [s]: see Smoother. num_threads: of each network, >= 1.
     """
 
     detector: str = 'blazeface_back'
@@ -44,6 +44,7 @@ class PipelineSettings:
     start_score: float = 0.5
     emotion_model: str = 'emotion_small_resnet'
     gender_model: str = 'gender_small_resnet'
+    gender_interval: float = 0.2
     track_timeout: float = 1.5
     track_id_prefix: str = ''
     smoothing_time_constant: float = 0.5
@@ -60,7 +61,8 @@ def make_pipeline(settings: PipelineSettings) -> AffectPipeline:
         classifiers=_make_classifiers(settings),
         tracker=Tracker(timeout=settings.track_timeout, start_score=settings.start_score,
                         prefix=settings.track_id_prefix),
-        smoothing_time_constant=settings.smoothing_time_constant)
+        smoothing_time_constant=settings.smoothing_time_constant,
+        gender_interval=settings.gender_interval)
 
 
 def _make_classifiers(settings: PipelineSettings) -> list[Classifier]:

@@ -26,6 +26,7 @@ class Smoother:
     Exponential average of one head's probabilities over one track.
 
     The time constant is in seconds, so that the behaviour does not depend on the frame rate.
+    estimate: the last one, None before the first.
     """
 
     def __init__(self, head: Head, *, time_constant: float, hysteresis: float = 0.05) -> None:
@@ -44,6 +45,7 @@ class Smoother:
         self._good = -math.inf
         self._best = -1
         self._known = False
+        self.estimate: Estimate | None = None
 
     def __call__(self, probabilities: FloatArray, stamp: float, reason: str = '') -> Estimate:
         """
@@ -52,6 +54,10 @@ class Smoother:
         reason: why the face cannot be judged at this time, '' where it can. Such a face does not
         count beside better ones of the past, whose label is kept for one time constant.
         """
+        self.estimate = self._estimate(probabilities, stamp, reason)
+        return self.estimate
+
+    def _estimate(self, probabilities: FloatArray, stamp: float, reason: str) -> Estimate:
         if self._mean is None or (not reason and self._good == -math.inf):
             self._mean = probabilities.copy()
         elif not reason:

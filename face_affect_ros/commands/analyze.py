@@ -43,7 +43,8 @@ def register(subparsers: Any) -> None:
                         help='file for the JSON lines (default: standard output)')
     parser.add_argument('--annotate', metavar='OUT', type=Path,
                         help='annotated copy: a picture or .mp4, a folder for several FILEs')
-    add_pipeline_options(parser, track_id_prefix='f', detection_interval=0.0)
+    add_pipeline_options(parser, track_id_prefix='f', detection_interval=0.0,
+                         gender_interval=0.0)
     parser.set_defaults(run=run)
 
 

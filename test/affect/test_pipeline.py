@@ -19,12 +19,30 @@ from collections.abc import Callable
 import dataclasses
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import cv2
 from face_affect_ros.affect.annotate import annotate, caption, colour_of, Plate
+from face_affect_ros.affect.classifier import Classifier
+from face_affect_ros.affect.crop import CropSpec
+from face_affect_ros.affect.detectors import make_detector
+from face_affect_ros.affect.model_store import Head
+from face_affect_ros.affect.pipeline import AffectPipeline
+from face_affect_ros.affect.quality import Limits
 from face_affect_ros.affect.records import to_record
+from face_affect_ros.affect.searching import Search
 from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
-from face_affect_ros.affect.types import AffectError, EMOTIONS, Estimate, Face, UNKNOWN
+from face_affect_ros.affect.tracker import Tracker
+from face_affect_ros.affect.types import (
+    AffectError,
+    EMOTIONS,
+    Estimate,
+    Face,
+    FloatArray,
+    ImageArray,
+    LABELS,
+    UNKNOWN,
+)
 from face_affect_ros.media import open_media
 import numpy as np
 import pytest
@@ -92,6 +110,63 @@ def test_the_same_frames_give_the_same_faces(shared_file: Callable[[str], Path])
             np.testing.assert_array_equal(a.box, b.box)
             np.testing.assert_array_equal(a.estimates['emotion'].probabilities,
                                           b.estimates['emotion'].probabilities)
+
+
+def watch(pipeline: AffectPipeline) -> dict[str, list[int]]:
+    """Return how many faces each model is asked about, image by image, from now on."""
+    asked: dict[str, list[int]] = {}
+
+    def asking(classifier: Classifier) -> Classifier:
+        def ask(crops: ImageArray) -> dict[str, FloatArray]:
+            asked.setdefault(classifier.card.name, []).append(len(crops))
+            return classifier(crops)
+        return Mock(wraps=classifier, side_effect=ask, card=classifier.card,
+                    crop=classifier.crop, heads=classifier.heads)
+    pipeline.classifiers = tuple(map(asking, pipeline.classifiers))
+    return asked
+
+
+def test_gender_is_asked_now_and_then_and_stays_in_between(
+        shared_file: Callable[[str], Path]) -> None:
+    """Two heads, 12 images a second: each is asked about in every third or fourth image."""
+    clip = shared_file('media/head-pose-face-detection-female-and-male.gif')
+    with open_media(str(clip)) as media:
+        frames = list(media)
+    pipeline = make_pipeline(PipelineSettings(track_id_prefix='f', gender_interval=0.2))
+    asked = watch(pipeline)
+    now_and_then = [pipeline.process(frame.image, frame.stamp) for frame in frames]
+    emotion, gender = (sum(asked[name]) for name in ('emotion_small_resnet',
+                                                     'gender_small_resnet'))
+    assert emotion == sum(map(len, now_and_then))
+    assert 0.2 * emotion <= gender <= 0.45 * emotion
+    every = follow(clip, gender_interval=0.0)
+    for faces, others in zip(now_and_then, every, strict=True):
+        for face, other in zip(faces, others, strict=True):
+            assert face.estimates['gender'].label == other.estimates['gender'].label != UNKNOWN
+    pipeline.adjust('gender_interval', 0.0)
+    asked.clear()
+    pipeline.process(frames[-1].image, frames[-1].stamp + 0.05)
+    assert asked == {'emotion_small_resnet': [2], 'gender_small_resnet': [2]}
+
+
+def test_a_model_of_both_attributes_is_asked_in_every_image() -> None:
+    """It costs no more to hear the second answer."""
+    heads = tuple(Head(task, number, LABELS[task], 0.5)
+                  for number, task in enumerate(('emotion', 'gender')))
+    both = Mock(heads=heads, crop=CropSpec(48, 1, 0.1, True), card=Mock(limits=Limits()),
+                side_effect=lambda crops: {head.task: np.full(
+                    (len(crops), len(head.labels)), 1.0 / len(head.labels), np.float32)
+                    for head in heads})
+    settings = PipelineSettings()
+    pipeline = AffectPipeline(search=Search(make_detector(settings.detector), interval=0.1),
+                              classifiers=[both], tracker=Tracker(timeout=1.0, start_score=0.5),
+                              smoothing_time_constant=0.5, gender_interval=60.0)
+    with open_media('') as media:
+        image = next(iter(media)).image
+    for step in range(3):
+        [face] = pipeline.process(image, 0.1 * step)
+        assert set(face.estimates) == {'emotion', 'gender'}
+    assert both.call_count == 3
 
 
 def test_boxes_lie_inside_the_image_and_the_image_is_not_written_to() -> None:

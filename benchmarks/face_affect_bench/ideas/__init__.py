@@ -21,7 +21,7 @@ threads, unless the idea says wall time.
 
 from face_affect_bench.context import Context
 from face_affect_bench.frames import clip, HEADS, VGA
-from face_affect_bench.ideas import networks, pixels, runtime, searching
+from face_affect_bench.ideas import asking, networks, pixels, runtime, searching
 from face_affect_bench.timing import Row
 
 
@@ -31,5 +31,5 @@ def run(context: Context) -> list[Row]:
     images = [frame.image for frame in clip(context.shared, HEADS, VGA)]
     return [{'idea': idea, 'new : old': None if value is None else round(value, 3),
              'kept': kept, 'note': note}
-            for part in (searching, networks, pixels, runtime)
+            for part in (searching, asking, networks, pixels, runtime)
             for idea, value, kept, note in part.ideas(images, rounds)]
