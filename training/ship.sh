@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From a finished run to a shipped model with all its figures: training/ship.sh NAME [PRECISION [GRADIENTS]], the precision of
-# the model (float32 by default) and that of its gradients (none: they are not shipped).
+# From a finished run to a shipped model with all its figures: training/ship.sh NAME [PRECISION [GRADIENTS [MIRROR]]], the precision
+# of the model (float32 by default), that of its gradients ('': they are not shipped), and `mirror` for export's --mirror.
 # Needs runs/NAME, FACE_AFFECT_SHARED and the environment of `. tools/env.sh`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,6 +9,7 @@ export KERAS_BACKEND=tensorflow
 name=$1
 main=${2:-float32}
 saliency=${3:+--saliency $3}
+mirror=${4:+--mirror}
 run=runs/$name
 results=docs/results
 case $name in
@@ -19,17 +20,19 @@ esac
 file=$results/${name}_$judged.json
 
 # The margin and the limits are measured on the exported file, and written into its card.
-face_affect export "$run" --main "$main" --models runs/models --cache runs/cache
+# shellcheck disable=SC2086
+face_affect export "$run" --main "$main" --models runs/models --cache runs/cache $mirror
 face_affect framing --model "runs/models/$name" --data "$reader" "$folder" "$val" > "$results/${name}_framing.json"
 margin=$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["chosen"])' "$results/${name}_framing.json")
-face_affect export "$run" --main "$main" --models runs/models --cache runs/cache --margin "$margin"
+# shellcheck disable=SC2086
+face_affect export "$run" --main "$main" --models runs/models --cache runs/cache --margin "$margin" $mirror
 face_affect limits --model "runs/models/$name" --data "$reader" "$folder" "$val" > "$results/${name}_limits.json"
 # shellcheck disable=SC2086
-face_affect export "$run" --main "$main" --cache runs/cache --margin "$margin" --limits "$results/${name}_limits.json" $saliency
+face_affect export "$run" --main "$main" --cache runs/cache --margin "$margin" --limits "$results/${name}_limits.json" $saliency $mirror
 twins=$(printf '%s\n' float32 float16 dynamic int8 | grep -vx "$main")
 # shellcheck disable=SC2086
 face_affect export "$run" --main "$main" --cache runs/cache --margin "$margin" --limits "$results/${name}_limits.json" \
-    --models runs/models --precision $twins
+    --models runs/models --precision $twins $mirror
 
 mkdir -p "$results/training" "$results/precisions"
 if [ -f "$run/log.csv" ]; then

@@ -114,8 +114,9 @@ class Distillation:
     """
     Learn from another network's opinion of each very view (Hinton et al. 2015).
 
-    teachers: .keras files; their mean opinion counts. They must take the same input as the
-    student, or of another size (then views are resized). weight: share of the teachers' opinion in
+    teachers: .keras files of runs, or models that robots run, by name or folder; their mean
+    opinion counts. They must take the same input as the student, or of another size (then views
+    are resized). weight: share of the teachers' opinion in
     the target. temperature: softens it. mirror: ask about the mirror image, too, and take the
     mean: what a flip at inference would gain, without its price. once: ask about the undisturbed
     chip at each of data.zooms, in the teacher's own size, instead of about each view: the way for
@@ -223,7 +224,7 @@ class Experiment:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """What it starts from and learns from: files of other runs, or 'dlib'."""
+        """What it starts from and learns from: files of other runs, models, or 'dlib'."""
         teachers = [file for task in self.tasks.values() for file in task.distillation.teachers]
         return tuple(dict.fromkeys(file for file in (self.training.start_from, *teachers) if file))
 
@@ -278,6 +279,11 @@ def load_experiment(path: Path, changes: list[str] | None = None) -> Experiment:
     return make_experiment(facts, str(path))
 
 
+def is_file_of_run(source: str) -> bool:
+    """Return whether a source of an experiment is a network of a run, not a model by its name."""
+    return source.endswith('.keras')
+
+
 def ancestry(experiment: Experiment) -> list[str]:
     """
     Return the names of all that it has learned from, the nearest first: runs, and 'dlib'.
@@ -290,7 +296,7 @@ def ancestry(experiment: Experiment) -> list[str]:
     while waiting:
         source = waiting.pop(0)
         beside = Path(source).expanduser().with_name('experiment.yaml')
-        other = load_experiment(beside) if beside.is_file() else None
+        other = (load_experiment(beside) if is_file_of_run(source) and beside.is_file() else None)
         name = other.name if other else source
         if name not in found:
             found[name] = None

@@ -31,6 +31,7 @@ from face_affect_training.experiment import Experiment
 from face_affect_training.export_card import make_card
 from face_affect_training.export_parity import check_parity, PARITY_FACES
 from face_affect_training.metrics import calibrate, coverage, fit_temperature, report
+from face_affect_training.networks.double_look import double_look
 from face_affect_training.tflite import convert
 import keras
 import numpy as np
@@ -85,7 +86,7 @@ class Faces:
 def export(run: Path, models: Path, *, name: str | None = None,
            precisions: Sequence[str] = (), main: str = 'float32', margin: float | None = None,
            unknown_share: float = 0.1, saliency: str = '',
-           limits: dict[str, float] | None = None,
+           limits: dict[str, float] | None = None, mirror: bool = False,
            cache_folder: Path | None = None) -> list[Exported]:
     """
     Write a model's folder for each precision and return them.
@@ -95,9 +96,10 @@ def export(run: Path, models: Path, *, name: str | None = None,
     robot's crop, see framing.py; None for the views' own. unknown_share: share of the validation
     faces, the least certain ones, that the threshold leaves UNKNOWN. saliency: float32, float16 or
     dynamic to write the graph of the gradients in this precision as well, into the folder NAME.
-    limits: of the faces that the model can judge, see limits.py. Raises AffectError where the run
-    has no network, or where a TFLite file disagrees with Keras; a folder is written only after its
-    files have been checked.
+    limits: of the faces that the model can judge, see limits.py. mirror: the model looks at each
+    face in the mirror as well, see networks.double_look. Raises AffectError where the run has no
+    network, or where a TFLite file disagrees with Keras; a folder is written only after its files
+    have been checked.
     """
     precisions = precisions or (main,)
     if saliency and main not in precisions:
@@ -117,19 +119,22 @@ def export(run: Path, models: Path, *, name: str | None = None,
                     folder=models / (name if precision == main else f'{name}_{precision}'),
                     margin=margin, unknown_share=unknown_share,
                     saliency=saliency if precision == main else '', limits=limits,
-                    trained=trained, cache_folder=cache_folder)
+                    mirror=mirror, trained=trained, cache_folder=cache_folder)
             for precision in dict.fromkeys(precisions)]
 
 
 def _export(network: keras.Model, experiment: Experiment, precision: str,
             faces: dict[str, Faces], *, folder: Path, margin: float | None,
-            unknown_share: float, saliency: str, limits: dict[str, float] | None,
+            unknown_share: float, saliency: str, limits: dict[str, float] | None, mirror: bool,
             trained: dict[str, Any], cache_folder: Path | None) -> Exported:
-    samples, extra = None, {'limits': limits} if limits else {}
+    samples, extra = None, dict[str, Any]({'mirror': True} if mirror else {})
+    if limits:
+        extra['limits'] = limits
     if precision == 'int8':
         samples, extra['quantisation'] = _samples(experiment, cache_folder)
-    content = convert(network, precision, samples)
-    heads = _judge(network, content, precision, faces, unknown_share)
+    asked = double_look(network) if mirror else network
+    content = convert(asked, precision, samples)
+    heads = _judge(asked, content, precision, faces, unknown_share)
     card = make_card(folder.name, content, experiment, parameters=network.count_params(),
                      precision=precision, margin=margin, heads=heads, extra=extra, trained=trained)
     with tempfile.TemporaryDirectory() as unfinished:
@@ -137,7 +142,8 @@ def _export(network: keras.Model, experiment: Experiment, precision: str,
         if saliency:
             from face_affect_training.saliency.export import add_saliency
             add_saliency(Path(unfinished), card, network,
-                         {task: each.crops for task, each in faces.items()}, saliency)
+                         {task: each.crops for task, each in faces.items()}, saliency,
+                         mirror=mirror)
             _write(Path(unfinished), content, card)
         folder.mkdir(parents=True, exist_ok=True)
         for file in Path(unfinished).iterdir():

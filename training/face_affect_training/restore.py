@@ -21,11 +21,14 @@ Unfolded, it is the same network again, ready to be trained on, explained or exp
 
 from pathlib import Path
 import re
+from typing import Any
 
 from face_affect_ros.affect.interpreter import Network, open_interpreter
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.types import AffectError, FloatArray
 from face_affect_training.experiment import Experiment
+from face_affect_training.export_parity import LIMITS
+from face_affect_training.networks.double_look import double_look
 from face_affect_training.runs import build_network, Run
 import keras
 from keras import layers
@@ -36,28 +39,32 @@ KERNEL = re.compile(r'(?:^|/)([^/;]+?)(?:_\d+)?/(?:convolution|depthwise)$')
 #: Shapes in the file are (filters, rows, columns, channels), in Keras (rows, columns, channels,
 #: filters); a depth-wise kernel is (1, rows, columns, channels), in Keras (..., channels, 1).
 TO_KERAS = (1, 2, 3, 0)
-#: The most that a probability may differ from the file's.
-TOLERANCE = 1e-3
+#: The most that a probability may differ from the file's; a dynamic file rounds activations, too.
+TOLERANCE = {'float32': 1e-3, 'dynamic': LIMITS['dynamic'].difference}
 
 
 def restore(model: str, experiment: Experiment, inputs: FloatArray, folder: Path) -> float:
     """
     Write a run whose best.keras is a shipped model; return the largest difference between both.
 
-    model: name or folder of a float32 model. experiment: what it was trained by. inputs: (N, S, S,
-    C) float32 network inputs, on which the statistics of the batch norms are measured and both are
-    compared. Raises AffectError where the file does not hold this network.
+    model: name or folder of a float32 or dynamic model. experiment: what it was trained by.
+    inputs: (N, S, S, C) float32 network inputs, on which the statistics of the batch norms are
+    measured and both are compared. Raises AffectError where the file does not hold this network.
     """
     card = load_card(model)
+    tolerance = TOLERANCE.get(str(card.facts.get('precision')))
+    if tolerance is None:
+        raise AffectError(f'{card.path}: restore takes float32 and dynamic files only')
     network = build_network(experiment)
     _fill(network, card.path)
     _spread(network, inputs)
+    asked = double_look(network) if card.facts.get('mirror') else network
     ours = np.concatenate([np.asarray(each) for each in keras.tree.flatten(
-        network.predict(inputs, verbose=0))], axis=-1)
+        asked.predict(inputs, verbose=0))], axis=-1)
     answers = Network(card.path)(inputs)
     theirs = np.concatenate([answers[head.output] for head in card.heads], axis=-1)
     difference = float(np.abs(ours - theirs).max())
-    if not difference <= TOLERANCE:
+    if not difference <= tolerance:
         raise AffectError(f'{card.path}: restored as {experiment.name}, its probabilities differ '
                           f'by {difference:.2g}; was it trained by this experiment?')
     run = Run(folder, experiment)
@@ -81,8 +88,8 @@ def _fill(network: keras.Model, file: Path) -> None:
         kernel = None if kernel is None else np.transpose(kernel, TO_KERAS)
         if kernel is None or kernel.shape != layer.kernel.shape:
             raise AffectError(f'{file}: holds no kernel {tuple(layer.kernel.shape)} of the layer '
-                              f"'{layer.name}' of {network.name} in float32; restore takes the "
-                              'float32 file of the same network only')
+                              f"'{layer.name}' of {network.name}; was it trained by another "
+                              'experiment?')
         norm = _norm_after(layer)
         bias = biases.get(layer.name, np.zeros(kernel.shape[-1], np.float32))
         layer.set_weights([kernel, bias] if layer.use_bias else [kernel])
@@ -121,13 +128,24 @@ def _constants(file: Path) -> tuple[dict[str, FloatArray], dict[str, FloatArray]
     kernels: dict[str, FloatArray] = {}
     biases: dict[str, FloatArray] = {}
     for detail in interpreter.get_tensor_details():
-        if detail['dtype'] is not np.float32:
+        if detail['dtype'] not in (np.float32, np.int8):
             continue
         parts = [found.group(1) for part in detail['name'].split(';')
                  if (found := KERNEL.search(part))]
         shape = detail['shape']
         if len(shape) == 4 and len(parts) == 1 and KERNEL.search(detail['name']):
-            kernels[parts[0]] = np.array(interpreter.get_tensor(detail['index']))
+            kernels[parts[0]] = _real(interpreter.get_tensor(detail['index']), detail)
         elif len(shape) == 1 and parts:
-            biases[parts[0]] = np.array(interpreter.get_tensor(detail['index']))
+            biases[parts[0]] = _real(interpreter.get_tensor(detail['index']), detail)
     return kernels, biases
+
+
+def _real(tensor: Any, detail: dict[str, Any]) -> FloatArray:
+    """Return the numbers that a tensor stands for; 8-bit kernels have a scale a filter."""
+    if tensor.dtype == np.float32:
+        return np.array(tensor)
+    facts = detail['quantization_parameters']
+    shape = [1] * tensor.ndim
+    shape[facts['quantized_dimension']] = -1
+    scales, zeros = (np.reshape(facts[key], shape) for key in ('scales', 'zero_points'))
+    return np.asarray((tensor.astype(np.float32) - zeros) * scales, np.float32)

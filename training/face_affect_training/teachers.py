@@ -14,14 +14,22 @@
 
 """Networks whose opinion of each view another network learns from (Hinton et al. 2015)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import hashlib
 from pathlib import Path
 
 import cv2
-from face_affect_ros.affect.types import AffectError, ImageArray
+from face_affect_ros.affect.classifier import Classifier
+from face_affect_ros.affect.crop import CropSpec
+from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
 from face_affect_training.data.targets import Targets
-from face_affect_training.experiment import Distillation, Experiment, load_experiment
+from face_affect_training.experiment import (
+    Distillation,
+    Experiment,
+    is_file_of_run,
+    load_experiment,
+)
 from face_affect_training.networks.lowering import lowered
 from face_affect_training.runs import build_network, from_pixels, take_weights
 from face_affect_training.views import plain_views
@@ -35,14 +43,13 @@ class Teachers:
     """
     The mean opinion of some trained networks.
 
-    Each is a .keras file beside the experiment.yaml of its run. Raises AffectError where one is
-    missing or has other classes.
+    Each is a .keras file beside the experiment.yaml of its run, or a model as the robot names it.
+    Raises AffectError where one is missing or has other classes.
     """
 
     def __init__(self, distillation: Distillation, experiment: Experiment, task: str) -> None:
         self._plan = distillation
-        self._teachers = [_Teacher(Path(entry).expanduser(), experiment, task)
-                          for entry in distillation.teachers]
+        self._teachers = [_teacher(entry, experiment, task) for entry in distillation.teachers]
 
     def blend(self, views: ImageArray, targets: Targets) -> Targets:
         """Return targets moved towards the teachers' opinion of these views, (N, K) float32."""
@@ -68,17 +75,16 @@ class Teachers:
 
 
 class _Teacher:
-    """One of them."""
+    """
+    One of them.
 
-    def __init__(self, path: Path, experiment: Experiment, task: str) -> None:
-        own = load_experiment(path.with_name('experiment.yaml'))
-        if (own.task, own.input.channels) != (task, experiment.input.channels):
-            raise AffectError(f'{path}: a teacher must have the task and the channels of '
-                              f'{experiment.name}')
-        network = build_network(own, precision=experiment.training.precision)
-        take_weights(network, path)
-        self._network = from_pixels(lowered(network), own)
-        self._spec, self._path = own.input.spec(), path
+    answer: gives logits (N, K) of views (N, S, S, C) uint8 of its own size; what is the same for
+    all classes of a view does not count. file: beside which its answers are kept, if at all.
+    """
+
+    def __init__(self, answer: Callable[[ImageArray], FloatArray], spec: CropSpec,
+                 file: Path | None) -> None:
+        self._answer, self._spec, self._file = answer, spec, file
 
     def opinion(self, views: ImageArray, plan: Distillation) -> Targets:
         """Return probabilities (N, K) float32 of views (N, S, S, C) uint8 of any size."""
@@ -86,7 +92,7 @@ class _Teacher:
         found = []
         for side in sides:
             seen = side if side.shape[1] == self._spec.size else _resized(side, self._spec.size)
-            logits = np.asarray(self._network.predict(seen, batch_size=BATCH, verbose=0))
+            logits = self._answer(seen)
             powers = np.exp((logits - logits.max(1, keepdims=True)) / plan.temperature)
             found.append(powers / powers.sum(1, keepdims=True))
         return _mean(found)
@@ -94,17 +100,60 @@ class _Teacher:
     def kept_opinion(self, images: ImageArray, zooms: Sequence[float],
                      plan: Distillation) -> Targets:
         """Return the mean probabilities of the chips, read from beside the teacher if known."""
-        asked = hashlib.sha256(self._path.read_bytes())
+        if self._file is None:
+            return self._plain_opinion(images, zooms, plan)
+        asked = hashlib.sha256(self._file.read_bytes())
         asked.update(repr((images.shape, tuple(zooms), plan.mirror, plan.temperature)).encode())
         asked.update(np.ascontiguousarray(images).data)
-        file = self._path.with_name(f'{self._path.stem}.opinion-{asked.hexdigest()[:12]}.npy')
+        file = self._file.with_name(f'{self._file.stem}.opinion-{asked.hexdigest()[:12]}.npy')
         if not file.is_file():
-            parts = [self.opinion(plain_views(images, self._spec, zoom), plan) for zoom in zooms]
             part = file.with_suffix('.part')
             with part.open('wb') as stream:
-                np.save(stream, np.mean(parts, axis=0))
+                np.save(stream, self._plain_opinion(images, zooms, plan))
             part.replace(file)
         return np.asarray(np.load(file), np.float32)
+
+    def _plain_opinion(self, images: ImageArray, zooms: Sequence[float],
+                       plan: Distillation) -> Targets:
+        return _mean([self.opinion(plain_views(images, self._spec, zoom), plan)
+                      for zoom in zooms])
+
+
+def _teacher(entry: str, experiment: Experiment, task: str) -> _Teacher:
+    if is_file_of_run(entry):
+        return _trained(Path(entry).expanduser(), experiment, task)
+    return _shipped(entry, experiment, task)
+
+
+def _trained(path: Path, experiment: Experiment, task: str) -> _Teacher:
+    """Return a network of a training run."""
+    own = load_experiment(path.with_name('experiment.yaml'))
+    _check(path, (own.task, own.input.channels), experiment, task)
+    network = build_network(own, precision=experiment.training.precision)
+    take_weights(network, path)
+    model = from_pixels(lowered(network), own)
+    return _Teacher(lambda views: np.asarray(model.predict(views, batch_size=BATCH, verbose=0)),
+                    own.input.spec(), path)
+
+
+def _shipped(name: str, experiment: Experiment, task: str) -> _Teacher:
+    """Return a model that robots run, with its calibration."""
+    card = load_card(name)
+    answers = {head.task for head in card.heads}
+    _check(card.path, (task if task in answers else '', card.crop.channels), experiment, task)
+    network = Classifier(card, tasks=[task])
+
+    def answer(views: ImageArray) -> FloatArray:
+        parts = [network(views[start:start + BATCH])[task]
+                 for start in range(0, len(views), BATCH)]
+        return np.log(np.maximum(np.concatenate(parts), 1e-9))
+    return _Teacher(answer, card.crop, None)
+
+
+def _check(path: Path, found: tuple[str, int], experiment: Experiment, task: str) -> None:
+    if found != (task, experiment.input.channels):
+        raise AffectError(f'{path}: a teacher must have the task and the channels of '
+                          f'{experiment.name}')
 
 
 def _mean(opinions: list[Targets]) -> Targets:

@@ -125,6 +125,30 @@ def tensor_types(path: Path) -> dict[str, int]:
     return counts
 
 
+@pytest.mark.parametrize('precision', ['float32', 'dynamic'])
+def test_a_double_look_is_the_mean_of_both_sides(
+        precision: str, run: Path, models: Path, asked: tuple[np.ndarray, np.ndarray],
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever the number of faces; the card says so, and the run can be restored from it."""
+    assert main(['export', str(run), '--models', str(tmp_path), '--main', precision,
+                 '--mirror']) == 0
+    card = load_card(str(tmp_path / 'small'))
+    assert card.facts['mirror'] is True
+    inputs, theirs = (each[70:103] for each in asked)   # of which it is less certain
+    plain, twice = Network(models / NAMES[precision] / 'model.tflite'), Network(card.path)
+    sides = [plain(each)[0] for each in (inputs, np.ascontiguousarray(inputs[:, :, ::-1]))]
+    tolerance = 1e-5 if precision == 'float32' else 0.01
+    assert np.abs(sides[0] - sides[1]).max() > 3.0 * tolerance
+    for count in (33, 1, 2):
+        np.testing.assert_allclose(twice(inputs[:count])[0], np.mean(sides, 0)[:count],
+                                   atol=tolerance)
+    assert main(['restore', str(tmp_path / 'small'), str(run.with_suffix('.yaml')), '--out',
+                 str(tmp_path / 'again')]) == 0
+    again = load_network(tmp_path / 'again' / 'best.keras', experiment_of(run / 'best.keras'))
+    np.testing.assert_allclose(again.predict(inputs, verbose=0), theirs,
+                               atol=1e-4 if precision == 'float32' else 0.1)
+
+
 def test_int8_computes_in_integers_only(models: Path) -> None:
     assert set(tensor_types(models / 'small_int8' / 'model.tflite')) <= {'int8', 'int32'}
     assert tensor_types(models / 'small_float16' / 'model.tflite')['float16'] > 10

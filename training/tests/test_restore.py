@@ -31,8 +31,11 @@ if keras.backend.backend() != 'tensorflow':
     pytest.skip('only the TensorFlow backend exports', allow_module_level=True)
 
 
-@pytest.mark.parametrize('name', ['mini_xception', 'small_resnet', 'sequential_fully_cnn'])
-def test_restored_is_the_same_network(name: str, experiment: Path, sheets: Path, tmp_path: Path,
+@pytest.mark.parametrize(('name', 'precision', 'tolerance'), [
+    ('mini_xception', 'float32', 1e-4), ('small_resnet', 'float32', 1e-4),
+    ('sequential_fully_cnn', 'float32', 1e-4), ('small_resnet', 'dynamic', 0.1)])
+def test_restored_is_the_same_network(name: str, precision: str, tolerance: float,
+                                      experiment: Path, sheets: Path, tmp_path: Path,
                                       capsys: pytest.CaptureFixture[str]) -> None:
     facts = yaml.safe_load(experiment.read_text())
     facts['network'] = {'name': name}
@@ -40,7 +43,7 @@ def test_restored_is_the_same_network(name: str, experiment: Path, sheets: Path,
     experiment.write_text(yaml.safe_dump(facts))
     run, again = tmp_path / 'run', tmp_path / 'again'
     assert main(['train', str(experiment), '--out', str(run)]) == 0
-    assert main(['export', str(run), '--models', str(tmp_path)]) == 0
+    assert main(['export', str(run), '--models', str(tmp_path), '--main', precision]) == 0
     assert main(['restore', str(tmp_path / 'small'), str(experiment), '--out', str(again)]) == 0
     assert 'within' in capsys.readouterr().out
 
@@ -49,7 +52,7 @@ def test_restored_is_the_same_network(name: str, experiment: Path, sheets: Path,
                                            plan.input.spec()))
     ours, theirs = (load_network(folder / 'best.keras', plan) for folder in (again, run))
     np.testing.assert_allclose(ours.predict(inputs, verbose=0), theirs.predict(inputs, verbose=0),
-                               atol=1e-4)
+                               atol=tolerance)
     # batch norm takes the batch's own statistics in training, and finds what it expects
     to_logits = keras.Model(ours.input, ours.get_layer('average').output)
     training = np.asarray(to_logits(inputs, training=True))
@@ -58,9 +61,20 @@ def test_restored_is_the_same_network(name: str, experiment: Path, sheets: Path,
     norms = [layer for layer in ours.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert norms and all(np.ptp(layer.moving_variance) > 0.0 for layer in norms)
 
-    assert main(['export', str(again), '--models', str(tmp_path), '--name', 'twin']) == 0
+    assert main(['export', str(again), '--models', str(tmp_path), '--name', 'twin', '--main',
+                 precision]) == 0
     twin = load_card(str(tmp_path / 'twin')).facts['metrics']['emotion']['accuracy']
     assert twin == load_card(str(tmp_path / 'small')).facts['metrics']['emotion']['accuracy']
+
+
+def test_integers_are_no_network_to_train_on(experiment: Path, tmp_path: Path,
+                                             capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / 'run'
+    assert main(['train', str(experiment), '--out', str(run), '--set', 'training.epochs=1']) == 0
+    assert main(['export', str(run), '--models', str(tmp_path), '--main', 'int8']) == 0
+    assert main(['restore', str(tmp_path / 'small'), str(experiment), '--out',
+                 str(tmp_path / 'again')]) == 1
+    assert 'restore takes float32 and dynamic files only' in capsys.readouterr().err
 
 
 def test_another_network_is_refused(experiment: Path, tmp_path: Path,

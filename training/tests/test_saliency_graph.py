@@ -96,6 +96,26 @@ def test_tflite_says_what_tensorflow_says(name: str, size: int) -> None:
             assert np.corrcoef(ours[3].ravel(), heat.ravel())[0, 1] > 0.999
 
 
+@pytest.mark.parametrize(('name', 'size'), [('mini_xception', 31), ('small_resnet', 25)])
+def test_a_double_look_is_explained_by_both_sides(name: str, size: int) -> None:
+    """Gradient and map are those of the two sides together, the mirrored one turned back."""
+    network = alive(name, size)
+    content = convert_gradients(network, mirror=True)
+    reference = Gradients(network, convertible=False)
+    for image, guided in zip(faces(4, size), (True, False, True, False)):
+        sides = [reference(side, LABEL, guided=guided) for side in (image, image[:, ::-1])]
+        probabilities, gradient, heat = (
+            (one + (other[:, ::-1] if other.ndim > 1 else other)) / 2.0
+            for one, other in zip(*sides))
+        ours = run(content, image, LABEL, guided)
+        np.testing.assert_allclose(ours[2], probabilities, atol=1e-4)
+        assert np.corrcoef(ours[4].ravel(), gradient.ravel())[0, 1] > 0.999
+        if heat.std() > 0.0:
+            assert np.corrcoef(ours[3].ravel(), heat.ravel())[0, 1] > 0.999
+        top = run(content, image, -1, guided)
+        assert np.array_equal(top[4], run(content, image, int(probabilities.argmax()), guided)[4])
+
+
 def test_guiding_takes_away_what_speaks_against() -> None:
     network = alive('mini_xception', 48)
     gradients = Gradients(network)

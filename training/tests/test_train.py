@@ -22,6 +22,8 @@ from pathlib import Path
 import subprocess
 import sys
 
+from face_affect_ros.affect.classifier import Classifier
+from face_affect_ros.affect.model_store import load_card
 from face_affect_training import networks
 from face_affect_training.__main__ import main
 from face_affect_training.data.loading import load_unlabelled
@@ -145,6 +147,28 @@ def test_a_teacher_is_asked_once(experiment: Path, tmp_path: Path,
     monkeypatch.setattr(networks, 'from_pixels', unasked)
     again = Teachers(plan.only.distillation, plan, plan.task)
     np.testing.assert_array_equal(again.blend_once(images, (1.0, 1.3), labels), found)
+
+
+def test_a_shipped_model_teaches(experiment: Path, tmp_path: Path,
+                                 capsys: pytest.CaptureFixture[str]) -> None:
+    """By its name, in its own size and with its calibration; the card will say so."""
+    run = tmp_path / 'run'
+    taught = ['train', str(experiment), '--set', 'training.epochs=1', 'distillation.weight=1.0']
+    assert main([*taught, 'distillation.teachers=[emotion_small_resnet]', '--out', str(run)]) == 0
+    plan = load_experiment(run / 'experiment.yaml')
+    assert ancestry(plan) == ['emotion_small_resnet']
+    teachers = Teachers(plan.only.distillation, plan, plan.task)
+    views = np.random.default_rng(3).integers(0, 256, (300, 48, 48, 1), np.uint8)
+    labels = np.eye(7, dtype=np.float32)[np.zeros(300, int)]
+    expected = Classifier(load_card('emotion_small_resnet'))(views)['emotion']
+    np.testing.assert_allclose(teachers.blend(views, labels), expected, atol=1e-5)
+    np.testing.assert_allclose(teachers.blend_once(views[..., 0], (1.0,), labels), expected,
+                               atol=1e-5)
+    assert main([*taught, 'distillation.teachers=[gender_small_resnet]', '--out',
+                 str(tmp_path / 'a')]) == 1
+    assert 'must have the task and the channels of small' in capsys.readouterr().err
+    assert main([*taught, 'distillation.teachers=[nobody]', '--out', str(tmp_path / 'b')]) == 1
+    assert "model 'nobody' not found" in capsys.readouterr().err
 
 
 def test_faces_without_labels(experiment: Path, genders: Path, tmp_path: Path,

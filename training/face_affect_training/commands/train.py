@@ -80,9 +80,10 @@ def needed_first(file: Path, experiment: 'Experiment') -> Iterator[tuple['Experi
     file: of the experiment. A run runs/NAME/best.keras is made by NAME.yaml beside it; one without
     such a file is left to the training, which says that it is missing.
     """
-    from face_affect_training.experiment import load_experiment
+    from face_affect_training.experiment import is_file_of_run, load_experiment
     from face_affect_training.runs import is_finished
-    for path in (Path(source).expanduser() for source in experiment.sources):
+    for path in (Path(source).expanduser() for source in experiment.sources
+                 if is_file_of_run(source)):
         beside = file.with_name(f'{path.parent.name}.yaml')
         if beside.is_file() and not is_finished(path.parent):
             other = load_experiment(beside)

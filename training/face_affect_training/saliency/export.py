@@ -34,21 +34,22 @@ CORRELATION = {'float32': 0.999, 'float16': 0.98, 'dynamic': 0.95}
 
 
 def add_saliency(folder: Path, card: dict[str, Any], network: keras.Model,
-                 crops: dict[str, ImageArray], precision: str) -> None:
+                 crops: dict[str, ImageArray], precision: str, *, mirror: bool = False) -> None:
     """
     Write the gradients' file into a model's folder and its entry into the card.
 
     folder: holds the model and its card already. crops: (N, S, S, C) uint8 by task, in the order
-    of the tasks. precision: of the weights, a key of CORRELATION. Raises AffectError where the
-    file says something else than TensorFlow, or where it cannot be made.
+    of the tasks. precision: of the weights, a key of CORRELATION. mirror: see Gradients. Raises
+    AffectError where the file says something else than TensorFlow, or where it cannot be made.
     """
     widths = tuple(len(LABELS[task]) for task in crops)
-    content = convert_gradients(network, precision, widths)
+    content = convert_gradients(network, precision, widths, mirror=mirror)
     (folder / FILE).write_bytes(content)
     entry = {'file': FILE, 'sha256': hashlib.sha256(content).hexdigest(), 'bytes': len(content)}
     chosen = {task: each[np.linspace(0, len(each) - 1, min(FACES // len(crops), len(each))
                                      ).astype(np.int64)] for task, each in crops.items()}
-    found = compare(Saliency(load_card(str(folder)), entry=entry), network, chosen)
+    found = compare(Saliency(load_card(str(folder)), entry=entry), network, chosen,
+                    mirror=mirror)
     # written so that NaN fails as well
     if not min(found.values()) >= CORRELATION[precision]:
         raise AffectError(f'the gradients of {network.name} in TFLite correlate with those of '
@@ -59,7 +60,7 @@ def add_saliency(folder: Path, card: dict[str, Any], network: keras.Model,
 
 
 def compare(saliency: Saliency, network: keras.Model,
-            crops: dict[str, ImageArray]) -> dict[str, float]:
+            crops: dict[str, ImageArray], *, mirror: bool = False) -> dict[str, float]:
     """
     Return the correlation with TensorFlow's own gradients over all pixels of all faces.
 
@@ -67,7 +68,8 @@ def compare(saliency: Saliency, network: keras.Model,
     the modes of the robot's saliency. TensorFlow's gradients of all layers but the ReLUs are its
     own.
     """
-    reference = Gradients(network, widths=[len(LABELS[task]) for task in crops], convertible=False)
+    reference = Gradients(network, widths=[len(LABELS[task]) for task in crops], mirror=mirror,
+                          convertible=False)
     pairs: dict[str, list[Any]] = {'guided': [], 'gradient': [], 'gradcam': []}
     start = 0
     for task, each in crops.items():

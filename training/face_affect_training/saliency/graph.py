@@ -36,13 +36,14 @@ class Gradients:
     (Simonyan et al. 2014). The map is that of Selvaraju et al. 2017 on the last convolution.
     """
 
-    def __init__(self, network: keras.Model, *, widths: Sequence[int] = (),
+    def __init__(self, network: keras.Model, *, widths: Sequence[int] = (), mirror: bool = False,
                  convertible: bool = True) -> None:
         """
         Copy a network of the registry.
 
-        widths: classes of each task, for a network of several. convertible: see
-        layers.with_gradients.
+        widths: classes of each task, for a network of several. mirror: of the mean of the answers
+        about the image and its mirror image, as networks.double_look has it; of logits here.
+        convertible: see layers.with_gradients.
         """
         self._guide = Guide()
         copy = with_gradients(network, self._guide, convertible=convertible)
@@ -52,6 +53,7 @@ class Gradients:
         self._model = keras.Model(copy.input, [convolutions[-1].output, copy.output])
         self._classes = int(copy.output.shape[-1])
         self._widths = tuple(widths) or (self._classes,)
+        self._mirror = mirror
         #: What is converted. Always compiled: run eagerly, TensorFlow 2.21's oneDNN gradients of
         #: some convolutions corrupt the memory.
         self.function = tf.function(self._compute, input_signature=[
@@ -77,25 +79,30 @@ class Gradients:
         self._guide.share = guided
         with tf.GradientTape() as tape:
             tape.watch(image)
-            features, logits = self._model(image, training=False)
-            first = tf.argmax(logits[:, :self._widths[0]], 1, tf.int32)
+            seen = tf.concat([image, tf.reverse(image, [2])], 0) if self._mirror else image
+            features, logits = self._model(seen, training=False)
+            probabilities = tf.reduce_mean(tf.concat([
+                tf.nn.softmax(part) for part in tf.split(logits, self._widths, axis=1)], 1), 0,
+                keepdims=True)
+            first = tf.argmax(probabilities[:, :self._widths[0]], 1, tf.int32)
             chosen = tf.where(label < 0, first, label)
-            score = tf.reduce_sum(logits * tf.one_hot(chosen, self._classes))
+            score = tf.reduce_sum(tf.reduce_mean(logits, 0) * tf.one_hot(chosen, self._classes))
         to_features, to_image = tape.gradient(score, [features, image])
         shares = tf.reduce_mean(to_features, [1, 2], keepdims=True)
         heat = tf.nn.relu(tf.reduce_sum(shares * features, 3))
-        parts = tf.split(logits, self._widths, axis=1)
-        return tf.concat([tf.nn.softmax(part) for part in parts], 1), to_image, heat
+        if self._mirror:
+            heat = heat[:1] + tf.reverse(heat[1:], [2])
+        return probabilities, to_image, heat
 
 
 def convert_gradients(network: keras.Model, precision: str = 'float32',
-                      widths: Sequence[int] = ()) -> bytes:
+                      widths: Sequence[int] = (), *, mirror: bool = False) -> bytes:
     """
-    Return the TFLite file of a network's Gradients, widths as there.
+    Return the TFLite file of a network's Gradients, widths and mirror as there.
 
     precision: float32, float16 or dynamic, see tflite.PRECISIONS. The weights are in the file
     twice, for the way there and the way back. Raises AffectError where a
     gradient has no builtin operators.
     """
-    return convert_function(Gradients(network, widths=widths).function,
+    return convert_function(Gradients(network, widths=widths, mirror=mirror).function,
                             f'the gradient of {network.name}', precision)
