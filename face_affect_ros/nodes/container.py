@@ -29,10 +29,10 @@ from typing import Any
 
 from composition_interfaces.srv import ListNodes, LoadNode, UnloadNode
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.nodes.executors import make_executor
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.node_thread import close, NodeThread
 from face_affect_ros.nodes.spec import declare, refuse_unknown, Spec
-from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.logging import LoggingSeverity, set_logger_level
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -82,18 +82,6 @@ class Container(Node):
                                    (UnloadNode, 'unload_node', self._unload),
                                    (ListNodes, 'list_nodes', self._list)):
             self.create_service(kind, f'~/_container/{name}', answer)
-
-    def make_executor(self) -> Executor:
-        """Return the executor that the parameter names; AffectError where rclpy has none."""
-        if self.get_parameter('executor').value != 'events':
-            return SingleThreadedExecutor(context=self.context)
-        try:
-            from rclpy.experimental import EventsExecutor
-        except ImportError as error:
-            raise AffectError("parameter 'executor': the rclpy of this distribution has no events "
-                              'executor, take single_threaded') from error
-        executor: Executor = EventsExecutor(context=self.context)
-        return executor
 
     def close(self) -> None:
         """End all nodes."""
@@ -233,7 +221,7 @@ def find_plugin(package: str, plugin: str) -> Any:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the container until it is told to stop; return the exit code."""
-    return run(Container, argv, make_executor=Container.make_executor)
+    return run(Container, argv, make_executor=make_executor)
 
 
 if __name__ == '__main__':

@@ -27,6 +27,7 @@ from face_affect_ros.affect.settings import make_pipeline
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes import lifecycle, parameters, qos
 from face_affect_ros.nodes.depth_input import DepthInput
+from face_affect_ros.nodes.executors import make_executor
 from face_affect_ros.nodes.health import Health
 from face_affect_ros.nodes.image_input import ImageInput, ImageMessage
 from face_affect_ros.nodes.main import run
@@ -267,7 +268,7 @@ class FaceAffectNode(LifecycleNode):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the node until it is told to stop; return the exit code."""
-    return run(FaceAffectNode, argv)
+    return run(FaceAffectNode, argv, make_executor=make_executor)
 
 
 if __name__ == '__main__':

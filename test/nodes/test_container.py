@@ -34,6 +34,7 @@ from face_affect_ros.affect.types import AffectError  # noqa: E402
 from face_affect_ros.nodes import container as module  # noqa: E402
 from face_affect_ros.nodes import qos  # noqa: E402
 from face_affect_ros.nodes.container import Container, find_plugin  # noqa: E402
+from face_affect_ros.nodes.executors import make_executor  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
 import rclpy  # noqa: E402
@@ -300,7 +301,7 @@ def test_an_events_executor_that_is_not_there_is_said(
         make: Callable[..., Container], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, 'rclpy.experimental', None)
     with pytest.raises(AffectError, match="'executor': .* has no events executor"):
-        make(Parameter('executor', value='events')).make_executor()
+        make_executor(make(Parameter('executor', value='events')))
 
 
 @pytest.fixture

@@ -360,15 +360,21 @@ def test_every_parameter_has_a_description_and_every_number_a_range(bench: Bench
             assert descriptor.floating_point_range or descriptor.integer_range, name
 
 
-def test_two_processes_talk_over_dds(ros: Any, portrait: np.ndarray) -> None:
+@pytest.mark.parametrize('executor', ['single_threaded', 'events'])
+def test_two_processes_talk_over_dds(executor: str, ros: Any, portrait: np.ndarray) -> None:
+    if executor == 'events':
+        pytest.importorskip('rclpy.experimental', reason='this rclpy has no events executor')
     # Every image, because best effort may lose one before the two have found each other.
     bench = Bench(ros, portrait)
-    with running_node('face_affect_ros.nodes.face_affect_node', processing='every') as process:
+    with running_node('face_affect_ros.nodes.face_affect_node', processing='every',
+                      executor=executor) as process:
         bring_up(ros.node, '/face_affect')
         for sec in range(1, 6):
             header = bench.send(portrait, sec)
             assert bench.until(lambda: len(bench.faces) == sec), process.output()
             assert bench.faces[-1].header == header
+        bench.statuses.clear()   # the timers run as well
+        assert bench.until(lambda: bench.statuses), process.output()
         assert process.stop() == 0
         assert 'Traceback' not in process.output()
 

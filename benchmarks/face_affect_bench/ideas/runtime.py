@@ -62,8 +62,9 @@ def ideas(images: list[ImageArray], rounds: int) -> Ideas:
     yield 'full garbage collection after gc.freeze, wall time', after / before, 'yes', (
         f'{before * 1e3:.0f} ms before')
     try:
-        from rclpy.experimental import EventsExecutor  # noqa: F401 - Kilted and newer
-        yield 'events executor', None, 'as a choice', 'parameter `executor` of the container'
+        from rclpy.experimental import EventsExecutor  # noqa: F401 - rclpy 7.1.4 and newer
+        yield 'events executor', None, 'as a choice: rclpy calls it experimental', (
+            'parameter `executor`; in the lines "frugal" from the camera to ~/faces')
     except ImportError:
         yield 'events executor', None, 'as a choice', 'this rclpy has none'
 
