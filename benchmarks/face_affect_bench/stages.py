@@ -16,19 +16,23 @@
 
 from collections.abc import Iterator
 from functools import partial
+import itertools
 import time
 from typing import Any
 
 from face_affect_bench.context import Context
 from face_affect_bench.frames import clip, HEADS, VGA
-from face_affect_bench.timing import measure, Row
+from face_affect_bench.timing import measure, Row, Work
 from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.affect.annotate import annotate
+from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import CropSpec, extract_crops
 from face_affect_ros.affect.following import Follower
+from face_affect_ros.affect.pipeline import AffectPipeline
 from face_affect_ros.affect.saliency import Saliency
 from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
 from face_affect_ros.affect.smoother import Smoother
+from face_affect_ros.affect.turns import Turns
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.nodes import messages, qos
 from face_affect_ros.nodes.image_conversion import (
@@ -66,11 +70,13 @@ def _rows(context: Context, times: int) -> Iterator[Row]:
     yield {'stage': 'follow, in between', 'faces': len(found[0]),
            **measure(follow, images[:3], times=times).row()}
     cut = [(image, each.boxes, each.landmarks) for image, each in zip(images, found)]
+    batches = {}
     for classifier in pipeline.classifiers:
         name, spec = classifier.card.name, classifier.crop
         yield {'stage': f'crop for {name}', 'faces': 2,
                **measure(partial(_crop, spec), cut, times=times).row()}
         crops = np.concatenate([_crop(spec, item) for item in cut[:8]])
+        batches[classifier] = np.resize(crops, (max(FACES), *crops.shape[1:]))
         for faces in FACES:
             batch = np.resize(crops, (faces, *crops.shape[1:]))
             yield {'stage': f'classify {name}', 'faces': faces,
@@ -82,6 +88,10 @@ def _rows(context: Context, times: int) -> Iterator[Row]:
                              times=times).row()}
 
     stamps = iter(np.arange(0.0, 1e6, 1.0 / 30.0))
+    for faces in FACES:
+        yield {'stage': 'classify both, as shipped, 30 Hz', 'faces': faces, **measure(
+            _both(pipeline, batches, faces), list(itertools.islice(stamps, times)),
+            times=times).row()}
     yield {'stage': 'track', 'faces': 2, **measure(
         lambda each: pipeline.tracker.update(each, next(stamps)), found, times=times).row()}
     heads = tuple(pipeline.heads.values())
@@ -113,6 +123,20 @@ def _rows(context: Context, times: int) -> Iterator[Row]:
         pipeline.search.interval = interval
         yield {'stage': name, 'faces': 2, **measure(
             lambda image: pipeline.process(image, next(stamps)), images, times=times).row()}
+
+
+def _both(pipeline: AffectPipeline, batches: dict[Classifier, ImageArray], count: int) -> Work:
+    """Return what asks for both attributes of so many faces, each when it has its turn."""
+    tracks = [str(number) for number in range(count)]
+    asked = [(classifier, Turns(interval), batches[classifier])
+             for classifier, interval in pipeline.intervals.items()]
+
+    def ask(stamp: float) -> None:
+        for classifier, turns, batch in asked:
+            rows = turns(tracks, stamp)
+            if rows:
+                classifier(batch[rows])
+    return ask
 
 
 def _crop(spec: CropSpec, item: Any) -> ImageArray:

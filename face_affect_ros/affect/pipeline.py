@@ -64,6 +64,12 @@ class AffectPipeline:
         self._set_gender_interval(gender_interval)
 
     @property
+    def intervals(self) -> dict[Classifier, float]:
+        """Return how many seconds lie between two looks at a face, by classifier."""
+        return {classifier: turns.interval
+                for classifier, turns in zip(self.classifiers, self._turns)}
+
+    @property
     def detector(self) -> Detector:
         """Return what finds the faces."""
         return self.search.detector
