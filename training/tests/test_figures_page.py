@@ -118,7 +118,7 @@ def folder(tmp_path: Path) -> Path:
                                    'balanced_accuracy': 0.7}},
                 'data': {task: {'training': 'some faces', 'chosen_on': 'others',
                                 'origin': 'somewhere'}},
-                'crop': {'margin': 0.05},
+                'crop': {'margin': 0.05}, 'mirror': name == 'some',
                 'training': {'experiment': f'{name}_experiment',
                              'learned_from': ['emotion_teacher', 'dlib'] * (name == 'some')},
                 'licence': 'Apache-2.0'}
@@ -251,12 +251,14 @@ def test_the_page_of_a_model_says_what_was_measured(folder: Path) -> None:
     assert [path.parent.name for path in written] == ['other', 'some']
     text = written[1].read_text()
     for piece in ('Apparent expression of a face: `mini_xception`, 58,423 parameters',
+                  'sees 48x48 grey pixels, in the mirror as well',
                   'trained on `some faces`', 'accuracy 75.0 %', '| `too_small` |', '24 |',
                   'Below 0.35 the answer is `unknown`', 'Regulation 2024/1689',
                   '[emotion_teacher](../../training/experiments/emotion_teacher.yaml)',
                   "the weights of dlib's network"):
         assert piece in text, piece
-    assert 'learned' not in written[0].read_text() and 'dlib' not in written[0].read_text()
+    other = written[0].read_text()
+    assert not any(piece in other for piece in ('learned', 'dlib', 'mirror'))
 
 
 def test_no_single_face_is_in_the_repository() -> None:

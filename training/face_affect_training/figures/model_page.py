@@ -58,12 +58,14 @@ def text(folder: Path, card: dict[str, Any]) -> str:
     tasks = [head['task'] for head in card['heads']]
     size = card['input']['size']
     seen = 'colour' if card['input']['channels'] == 3 else 'grey'
+    twice = ', in the mirror as well, and takes the mean' if card.get('mirror') else ''
     return markdown.paragraphs(
         f"# {card['name']}",
         f"{' and '.join(WHAT[task] for task in tasks).capitalize()} of a face: "
         f"`{card['network']}`, {card['parameters']:,} parameters, {card['bytes']:,} bytes, sees "
-        f'{size}x{size} {seen} pixels. This page is written by `face_affect figures page` from '
-        '[card.yaml](card.yaml) and the files in [docs/results](../../docs/results/README.md).',
+        f'{size}x{size} {seen} pixels{twice}. This page is written by `face_affect figures page` '
+        'from [card.yaml](card.yaml) and the files in '
+        '[docs/results](../../docs/results/README.md).',
         '## Use', *(MEANING[task] for task in tasks),
         f'**Meant for.** {INTENDED}', f'**Not meant for.** {EXCLUDED}',
         '## Data', *(_data(card, task) for task in tasks), _learned_from(card),
