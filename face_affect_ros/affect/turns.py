@@ -45,12 +45,13 @@ class Turns:
 
     def __call__(self, tracks: Sequence[str], stamp: float) -> list[int]:
         """Return the indices of the tracks that have their turn; stamp: of the image, seconds."""
-        share = len(tracks) * self._part_of_interval(stamp)
-        self._stamp = stamp
+        interval = self.interval   # another thread may change it
+        elapsed, self._stamp = stamp - self._stamp, stamp
+        share = len(tracks) * (1.0 if is_due(elapsed, interval) else elapsed / interval)
         waiting = [stamp - self._last.get(track, -math.inf) for track in tracks]
-        new = [index for index, elapsed in enumerate(waiting) if elapsed == math.inf]
-        due = sorted((index for index, elapsed in enumerate(waiting)
-                      if elapsed < math.inf and is_due(elapsed, self.interval)),
+        new = [index for index, waited in enumerate(waiting) if waited == math.inf]
+        due = sorted((index for index, waited in enumerate(waiting)
+                      if waited < math.inf and is_due(waited, interval)),
                      key=lambda index: -waiting[index])
         chosen = sorted(new + due[:math.ceil(share)])
         self._last.update({tracks[index]: stamp for index in chosen})
@@ -59,8 +60,3 @@ class Turns:
     def forget(self, alive: Container[str]) -> None:
         """Forget the tracks that are not alive any more."""
         self._last = {track: stamp for track, stamp in self._last.items() if track in alive}
-
-    def _part_of_interval(self, stamp: float) -> float:
-        """Return how much of an interval has passed since the last image, 1 at most."""
-        elapsed = stamp - self._stamp
-        return 1.0 if is_due(elapsed, self.interval) else elapsed / self.interval
