@@ -34,7 +34,7 @@ PARAMETERS: dict[str, Spec] = {
         False, 'Configure and activate the node as soon as it runs, without a lifecycle manager. '
         'Read once.'),
     'executor': Spec(
-        'single_threaded', "What runs the callbacks of a node in a process of its own. events: "
+        'single_threaded', 'What runs the callbacks of a node in a process of its own. events: '
         "rclpy's events executor, where it has one, which costs less. Read once; in a container, "
         'that of the container counts.', choices=('single_threaded', 'events')),
     'image_transport': Spec(
