@@ -78,7 +78,7 @@ def _rows(context: Context, times: int) -> Iterator[Row]:
         crops = np.concatenate([_crop(spec, item) for item in cut[:8]])
         batches[classifier] = np.resize(crops, (max(FACES), *crops.shape[1:]))
         for faces in FACES:
-            batch = np.resize(crops, (faces, *crops.shape[1:]))
+            batch = batches[classifier][:faces]
             yield {'stage': f'classify {name}', 'faces': faces,
                    **measure(classifier, [batch], times=times).row()}
         if 'saliency' in classifier.card.facts:
