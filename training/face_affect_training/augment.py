@@ -74,7 +74,7 @@ PLAIN = Augmentation(flip=0.0, roll=0.0, shift=0.0, zoom=(1.0, 1.0), aspect=0.0,
 @dataclass(frozen=True)
 class Draws:
     """
-    What was drawn for every face of an epoch, (N, ...) each.
+    What was drawn for faces of an epoch, (N, ...) each.
 
     matrices: (N, 2, 3) float32 from crop to disturbed crop. tables: (N, 256, C) uint8 tone curves.
     blur: (N,) sigma, 0 for none. noise: (N,) sigma. erase: (N, 5) x0, y0, x1, y1, grey level;
@@ -89,26 +89,32 @@ class Draws:
 
 
 def draw(augmentation: Augmentation, *, count: int, size: int, channels: int, seed: int,
-         epoch: int) -> Draws:
-    """Draw the views of one epoch. Same arguments, same draws, on every machine."""
+         epoch: int, rows: slice = slice(None)) -> Draws:
+    """
+    Draw the views of one epoch. Same arguments, same draws, on every machine.
+
+    count: of all faces. rows: those whose draws are returned; they are the same as among all.
+    """
     a = augmentation
     random = np.random.Generator(np.random.Philox(key=[seed, epoch]))
-    u = random.uniform(-1.0, 1.0, (count, 16))
+    u = random.uniform(-1.0, 1.0, (count, 16))[rows]
+    tint = random.uniform(-1.0, 1.0, (count, channels))[rows]
+    erased = (random.uniform(0.0, 1.0, count) < a.erase)[rows, np.newaxis]
+    grey = random.integers(0, 256, (count, 1))[rows]
+    noise = a.noise * random.uniform(0.0, 1.0, count)[rows]
     zoom = np.exp(_between(u[:, 0], np.log(a.zoom[0]), np.log(a.zoom[1])))
     matrices = _matrices(size, angle=np.deg2rad(a.roll) * u[:, 1], zoom=zoom,
                          aspect=np.exp(a.aspect * u[:, 2]), shear=a.shear * u[:, 3],
                          shift=a.shift * size * u[:, 4:6], mirror=(u[:, 6] + 1) / 2 < a.flip)
-    tables = _tables(a, u[:, 7], u[:, 8], u[:, 9], random.uniform(-1.0, 1.0, (count, channels)))
+    tables = _tables(a, u[:, 7], u[:, 8], u[:, 9], tint)
     blurred = (u[:, 10] + 1) / 2 < a.blur_share
     area = size * size * a.erase_area * (0.2 + 0.8 * (u[:, 11] + 1) / 2)
     ratio = np.exp(0.7 * u[:, 12])
     sides = np.sqrt(np.stack([area * ratio, area / ratio], 1)).clip(1, size).astype(np.int64)
     place = np.floor((u[:, 13:15] + 1) / 2 * (size + 1 - sides)).astype(np.int64)
-    erased = (random.uniform(0.0, 1.0, count) < a.erase)[:, np.newaxis]
-    grey = random.integers(0, 256, (count, 1))
     erase = np.concatenate([place, np.where(erased, place + sides, place), grey], 1)
     return Draws(matrices, tables, np.where(blurred, a.blur * (u[:, 15] + 1) / 2, 0.0),
-                 a.noise * random.uniform(0.0, 1.0, count), erase)
+                 noise, erase)
 
 
 def render(images: ImageArray, draws: Draws, rows: range, *, spec: CropSpec,
@@ -116,24 +122,25 @@ def render(images: ImageArray, draws: Draws, rows: range, *, spec: CropSpec,
     """
     Return the views of some faces, (len(rows), size, size, channels) uint8.
 
-    images: all faces, (N, H, W) grey or (N, H, W, 3) BGR chips. spec: the crop. rows: which faces.
+    images: all faces, (N, H, W) grey or (N, H, W, 3) BGR chips. draws: of these rows. spec: the
+    crop. rows: which faces.
     """
     height, width = images.shape[1:3]
     base = np.vstack([crop_matrix(box_of_chip(width, height, spec.margin), spec), [0, 0, 1]])
-    matrices = (draws.matrices[rows.start:rows.stop] @ base).astype(np.float32)
+    matrices = (draws.matrices @ base).astype(np.float32)
     views = np.empty((len(rows), spec.size, spec.size, spec.channels), np.uint8)
     curved = bool((draws.tables[:, :, 0] != np.arange(256, dtype=np.uint8)).any())
-    for view, row, matrix in zip(views, rows, matrices):
+    for index, (view, row, matrix) in enumerate(zip(views, rows, matrices)):
         crop: npt.NDArray[Any] = to_channels(warp(images[row], matrix, spec.size), spec.channels)
-        if draws.blur[row] > 0.0:
-            crop = np.reshape(cv2.GaussianBlur(crop, (0, 0), draws.blur[row]), view.shape)
+        if draws.blur[index] > 0.0:
+            crop = np.reshape(cv2.GaussianBlur(crop, (0, 0), draws.blur[index]), view.shape)
         if curved:
-            crop = np.reshape(cv2.LUT(crop, draws.tables[row][:, np.newaxis]), view.shape)
-        if draws.noise[row] > 0.5:
+            crop = np.reshape(cv2.LUT(crop, draws.tables[index][:, np.newaxis]), view.shape)
+        if draws.noise[index] > 0.5:
             own = np.random.Generator(np.random.Philox(key=[seed ^ 0x5EED, epoch], counter=row))
-            crop = np.clip(crop + own.normal(0.0, draws.noise[row], view.shape), 0, 255)
+            crop = np.clip(crop + own.normal(0.0, draws.noise[index], view.shape), 0, 255)
         view[:] = crop
-        x0, y0, x1, y1, level = draws.erase[row].tolist()
+        x0, y0, x1, y1, level = draws.erase[index].tolist()
         if x1 > x0:
             view[y0:y1, x0:x1] = level
     return views

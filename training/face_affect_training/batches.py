@@ -43,6 +43,7 @@ class Batches:
         self._views, self._targets, self._weights = views, targets, weights
         self._training, self._seed, self._teachers = training, seed, teachers
         self._batch = batch or training.batch
+        self._opinions: dict[int, Targets] = {}
 
     @property
     def steps(self) -> int:
@@ -60,9 +61,8 @@ class Batches:
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Yield the batches of one epoch."""
-        views, targets = self._views.epoch(epoch), self._targets
-        if self._teachers is not None:
-            targets = self._teachers.blend(views, targets)
+        views = self._views.epoch(epoch)
+        targets = self._taught(views, epoch)
         order = _generator(self._seed ^ SHUFFLE, epoch).permutation(len(targets))
         random = _generator(self._seed ^ MIX, epoch)
         gentle = epoch >= self._training.epochs - self._training.plain_epochs
@@ -71,6 +71,15 @@ class Batches:
             rows = order[start:start + size]
             batch = views[rows], targets[rows], self._weights[rows]
             yield batch if gentle else self._mixed(batch, random)
+
+    def _taught(self, views: ImageArray, epoch: int) -> Targets:
+        """Return the targets of an epoch; views that come again are not asked about again."""
+        if self._teachers is None:
+            return self._targets
+        first = self._views.first_shown(epoch)
+        if first not in self._opinions:
+            self._opinions[first] = self._teachers.opinion(views)
+        return self._teachers.moved(self._targets, self._opinions[first])
 
     def _mixed(self, batch: Batch, random: np.random.Generator) -> Batch:
         """Return the batch mixed with itself in reverse, or as it is."""

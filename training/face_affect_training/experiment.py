@@ -115,14 +115,15 @@ class Distillation:
     Learn from another network's opinion of each very view (Hinton et al. 2015).
 
     teachers: .keras files of runs, or models that robots run, by name or folder; their mean
-    opinion counts. They must take the same input as the student, or of another size (then views
-    are resized). weight: share of the teachers' opinion in
+    opinion counts. Views are resized, and made grey or coloured, to what each of them takes in.
+    weight: share of the teachers' opinion in
     the target. temperature: softens it. mirror: ask about the mirror image, too, and take the
     mean: what a flip at inference would gain, without its price. once: ask about the undisturbed
     chip at each of data.zooms, in the teacher's own size, instead of about each view: the way for
     a teacher that is too slow to be asked in every epoch. The answers are kept beside it.
     unlabelled: faces that are learned from by the teachers' opinion alone (Xie et al. 2020), asked
-    for once.
+    for once. rounds: after this many epochs the same views come again, in another order and mixed
+    otherwise, and the teachers' opinion of them is remembered; 0 asks about new views each time.
     """
 
     teachers: tuple[str, ...] = ()
@@ -130,6 +131,7 @@ class Distillation:
     temperature: float = 1.0
     mirror: bool = False
     once: bool = False
+    rounds: int = 0
     unlabelled: Unlabelled = field(default_factory=Unlabelled)
 
 
@@ -144,8 +146,8 @@ class Training:
     kept. mixup: alpha of its beta distribution, 0 for none (Zhang et al. 2018). cutmix likewise
     (Yun et al. 2019). blend_share: share of the batches that are mixed. plain_epochs: the last
     epochs are trained on gentle views: no erasing, no mixing. class_weights: none, balanced or
-    sqrt. start_from: a .keras file of the same network whose weights to begin with; 'dlib' for
-    those that face_resnet is made for; '' for random ones. precision: Keras' dtype policy, float32
+    sqrt. start_from: a .keras file of the same network whose weights to begin with; 'dlib' or
+    'imagenet' for those that face_resnet or efficientnet_lite is made for; '' for random ones. precision: Keras' dtype policy, float32
     or mixed_bfloat16. workers: processes that render views, 0 for none, -1 for all cores but one.
     """
 
@@ -224,7 +226,7 @@ class Experiment:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """What it starts from and learns from: files of other runs, models, or 'dlib'."""
+        """What it starts from and learns from: files of other runs, models, 'dlib', 'imagenet'."""
         teachers = [file for task in self.tasks.values() for file in task.distillation.teachers]
         return tuple(dict.fromkeys(file for file in (self.training.start_from, *teachers) if file))
 
@@ -286,7 +288,7 @@ def is_file_of_run(source: str) -> bool:
 
 def ancestry(experiment: Experiment) -> list[str]:
     """
-    Return the names of all that it has learned from, the nearest first: runs, and 'dlib'.
+    Return the names of all that it has learned from, the nearest first: runs, 'dlib', 'imagenet'.
 
     A file of a run counts with what that run has learned from, as the experiment.yaml beside it
     says.

@@ -15,6 +15,7 @@
 """Networks whose opinion of each view another network learns from (Hinton et al. 2015)."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 import hashlib
 from pathlib import Path
 
@@ -51,10 +52,9 @@ class Teachers:
         self._plan = distillation
         self._teachers = [_teacher(entry, experiment, task) for entry in distillation.teachers]
 
-    def blend(self, views: ImageArray, targets: Targets) -> Targets:
-        """Return targets moved towards the teachers' opinion of these views, (N, K) float32."""
-        return self._moved(targets, _mean([teacher.opinion(views, self._plan)
-                                           for teacher in self._teachers]))
+    def opinion(self, views: ImageArray) -> Targets:
+        """Return the teachers' opinion of these views, (N, K) float32."""
+        return _mean([teacher.opinion(views, self._plan) for teacher in self._teachers])
 
     def blend_once(self, images: ImageArray, zooms: Sequence[float], targets: Targets) -> Targets:
         """
@@ -62,14 +62,15 @@ class Teachers:
 
         images: (N, H, W) grey or (N, H, W, 3) BGR. Answers of an earlier run are taken.
         """
-        return self._moved(targets, self.alone(images, zooms))
+        return self.moved(targets, self.alone(images, zooms))
 
     def alone(self, images: ImageArray, zooms: Sequence[float] = (1.0,)) -> Targets:
         """Return the opinion that blend_once moves towards, (N, K) float32."""
         return _mean([teacher.kept_opinion(images, zooms, self._plan)
                       for teacher in self._teachers])
 
-    def _moved(self, targets: Targets, opinion: Targets) -> Targets:
+    def moved(self, targets: Targets, opinion: Targets) -> Targets:
+        """Return targets moved towards an opinion, (N, K) float32."""
         weight = self._plan.weight
         return np.asarray((1.0 - weight) * targets + weight * opinion, np.float32)
 
@@ -87,12 +88,15 @@ class _Teacher:
         self._answer, self._spec, self._file = answer, spec, file
 
     def opinion(self, views: ImageArray, plan: Distillation) -> Targets:
-        """Return probabilities (N, K) float32 of views (N, S, S, C) uint8 of any size."""
+        """Return probabilities (N, K) float32 of views (N, S, S, 1 or 3) uint8 of any size."""
+        if views.shape[3] != self._spec.channels:
+            views = _grey(views) if self._spec.channels == 1 else np.repeat(views, 3, axis=3)
+        if views.shape[1] != self._spec.size:
+            views = _resized(views, self._spec.size)
         sides = (views, views[:, :, ::-1]) if plan.mirror else (views,)
         found = []
         for side in sides:
-            seen = side if side.shape[1] == self._spec.size else _resized(side, self._spec.size)
-            logits = self._answer(seen)
+            logits = self._answer(side)
             powers = np.exp((logits - logits.max(1, keepdims=True)) / plan.temperature)
             found.append(powers / powers.sum(1, keepdims=True))
         return _mean(found)
@@ -128,7 +132,7 @@ def _teacher(entry: str, experiment: Experiment, task: str) -> _Teacher:
 def _trained(path: Path, experiment: Experiment, task: str) -> _Teacher:
     """Return a network of a training run."""
     own = load_experiment(path.with_name('experiment.yaml'))
-    _check(path, (own.task, own.input.channels), experiment, task)
+    _check(path, own.task, experiment, task)
     network = build_network(own, precision=experiment.training.precision)
     take_weights(network, path)
     model = from_pixels(lowered(network), own)
@@ -140,7 +144,7 @@ def _shipped(name: str, experiment: Experiment, task: str) -> _Teacher:
     """Return a model that robots run, with its calibration."""
     card = load_card(name)
     answers = {head.task for head in card.heads}
-    _check(card.path, (task if task in answers else '', card.crop.channels), experiment, task)
+    _check(card.path, task if task in answers else '', experiment, task)
     network = Classifier(card, tasks=[task])
 
     def answer(views: ImageArray) -> FloatArray:
@@ -150,16 +154,21 @@ def _shipped(name: str, experiment: Experiment, task: str) -> _Teacher:
     return _Teacher(answer, card.crop, None)
 
 
-def _check(path: Path, found: tuple[str, int], experiment: Experiment, task: str) -> None:
-    if found != (task, experiment.input.channels):
-        raise AffectError(f'{path}: a teacher must have the task and the channels of '
-                          f'{experiment.name}')
+def _check(path: Path, found: str, experiment: Experiment, task: str) -> None:
+    if found != task:
+        raise AffectError(f'{path}: a teacher of {experiment.name} must know {task}')
 
 
 def _mean(opinions: list[Targets]) -> Targets:
     return np.asarray(np.mean(opinions, axis=0), np.float32)
 
 
+def _grey(views: ImageArray) -> ImageArray:
+    return np.stack([cv2.cvtColor(view, cv2.COLOR_RGB2GRAY) for view in views])[..., np.newaxis]
+
+
 def _resized(views: ImageArray, size: int) -> ImageArray:
     shape = (len(views), size, size, views.shape[3])
-    return np.stack([cv2.resize(view, (size, size)) for view in views]).reshape(shape)
+    with ThreadPoolExecutor() as pool:
+        return np.stack(list(pool.map(lambda view: cv2.resize(view, (size, size)),
+                                      views))).reshape(shape)

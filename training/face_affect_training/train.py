@@ -32,6 +32,10 @@ from face_affect_training.data.types import FaceData
 from face_affect_training.experiment import Experiment, Task
 from face_affect_training.losses import accuracy_of, loss_of
 from face_affect_training.metrics import nll
+from face_affect_training.networks.efficientnet_lite import (
+    imagenet_file,
+    take_imagenet_weights,
+)
 from face_affect_training.networks.face_resnet import dlib_file, take_dlib_weights
 from face_affect_training.networks.lowering import lowered
 from face_affect_training.runs import build_network, from_pixels, Run, take_weights
@@ -83,6 +87,8 @@ def train(experiment: Experiment, folder: Path, *, cache_folder: Path | None = N
         try:
             if settings.start_from == 'dlib':
                 take_dlib_weights(kept, dlib_file())
+            elif settings.start_from == 'imagenet':
+                take_imagenet_weights(kept, imagenet_file(kept))
             else:
                 take_weights(kept, Path(settings.start_from).expanduser())
         except AffectError as error:
@@ -147,12 +153,15 @@ def _batches_of(experiment: Experiment, task: str, wanted: Task, faces: FaceData
         if plan.unlabelled.reader:
             more = load_unlabelled(plan.unlabelled, images.shape[1],
                                    channels=experiment.input.channels, cache_folder=cache_folder)
+            if images.ndim < more.ndim:   # grey chips among coloured ones
+                images = np.repeat(images[..., np.newaxis], 3, axis=3)
             images = np.concatenate([images, more])
             targets = np.concatenate([targets, teachers.alone(more)])
             weights = np.append(weights, np.ones(len(more), np.float32))
     cores = max(1, (os.cpu_count() or 2) - 1)
     views = Views(images, experiment.input.spec(), wanted.augmentation,
                   seed=experiment.seed, epochs=settings.epochs, gentle=settings.plain_epochs,
+                  rounds=plan.rounds,
                   workers=cores if settings.workers < 0 else settings.workers)
     return Batches(views, targets, np.asarray(weights * wanted.weight, np.float32), settings,
                    seed=experiment.seed, teachers=None if plan.once else teachers, batch=batch)
@@ -214,6 +223,7 @@ class Judge(keras.callbacks.Callback):
         self._judged_network = lowered(kept)
         self._judged_model = from_pixels(self._judged_network, experiment)
         self._measured = measured
+        self._averages: Averaged | None = None
         spec = experiment.input.spec()
         self._views = {task: [plain_views(faces.images, spec, zoom)
                               for zoom in experiment.tasks[task].data.zooms]
@@ -235,7 +245,9 @@ class Judge(keras.callbacks.Callback):
         """Do it all."""
         logs = logs or {}
         self.epoch = epoch + 1
-        with Averaged(self.model, self._network, self._measured) as averaged:
+        if self._averages is None:
+            self._averages = Averaged(self.model, self._network, self._measured)
+        with self._averages as averaged:
             self._kept.set_weights(self._network.get_weights())
             found, loss = self._judge()
             accuracy = float(np.mean([np.mean(each) for each in found.values()]))

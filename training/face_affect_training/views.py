@@ -38,16 +38,17 @@ class Views:
     Renders whole epochs of one data set, the next ones while the present one is in use.
 
     images: (N, H, W) grey or (N, H, W, 3) BGR chips; a picture array that is mapped from a file is
-    shared. gentle: number of last epochs without erasing. workers: processes; 0 renders in this
-    one. ahead: epochs under way at a time beside the present one.
+    shared. gentle: number of last epochs without erasing. rounds: after this many epochs the same
+    views come again, 0 for never. workers: processes; 0 renders in this one. ahead: epochs under
+    way at a time beside the present one.
     """
 
     def __init__(self, images: ImageArray, spec: CropSpec, augmentation: Augmentation, *,
-                 seed: int, epochs: int, gentle: int = 0, workers: int = 0,
-                 ahead: int = 2) -> None:
+                 seed: int, epochs: int, gentle: int = 0, rounds: int = 0,
+                 workers: int = 0, ahead: int = 2) -> None:
         self._images, self._spec, self._augmentation = images, spec, augmentation
         self._seed, self._epochs, self._ahead = seed, epochs, ahead
-        self._gentle_from = epochs - gentle
+        self._gentle_from, self._rounds = epochs - gentle, rounds
         self._pending: dict[int, list[Future[ImageArray]]] = {}
         self._pool: ProcessPoolExecutor | None = None
         if workers > 0:
@@ -66,21 +67,28 @@ class Views:
         parts = [future.result() for future in self._pending.pop(number)]
         return np.concatenate(parts)
 
+    def first_shown(self, number: int) -> int:
+        """Return the first epoch with the views of this one."""
+        if self._rounds == 0 or number >= self._gentle_from:
+            return number
+        return number % self._rounds
+
     def close(self) -> None:
         """Stop the workers."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
     def _render_here(self, number: int) -> ImageArray:
-        return _chunk(self._images, self._spec, self._of(number), self._seed, number,
-                      0, len(self._images))
+        return _chunk(self._images, self._spec, self._of(number), self._seed,
+                      self.first_shown(number), 0, len(self._images))
 
     def _of(self, number: int) -> Augmentation:
         gentle = number >= self._gentle_from
         return replace(self._augmentation, erase=0.0) if gentle else self._augmentation
 
     def _submit(self, pool: ProcessPoolExecutor, number: int) -> list[Future[ImageArray]]:
-        return [pool.submit(_remote, self._spec, self._of(number), self._seed, number, start,
+        return [pool.submit(_remote, self._spec, self._of(number), self._seed,
+                            self.first_shown(number), start,
                             min(start + CHUNK, len(self._images)))
                 for start in range(0, len(self._images), CHUNK)]
 
@@ -98,7 +106,7 @@ def plain_views(images: ImageArray, spec: CropSpec, zoom: float = 1.0) -> ImageA
 def _chunk(images: ImageArray, spec: CropSpec, augmentation: Augmentation, seed: int, epoch: int,
            start: int, stop: int) -> ImageArray:
     draws = draw(augmentation, count=len(images), size=spec.size, channels=spec.channels,
-                 seed=seed, epoch=epoch)
+                 seed=seed, epoch=epoch, rows=slice(start, stop))
     return render(images, draws, range(start, stop), spec=spec, seed=seed, epoch=epoch)
 
 

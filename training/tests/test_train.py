@@ -115,7 +115,7 @@ def test_distillation(experiment: Path, tmp_path: Path) -> None:
     blends = []
     for mirror in (False, True):
         teachers = Teachers(replace(plan.only.distillation, mirror=mirror), plan, plan.task)
-        blends.append([teachers.blend(side, labels) for side in (views, views[:, :, ::-1])])
+        blends.append([teachers.moved(labels, teachers.opinion(side)) for side in (views, views[:, :, ::-1])])
     np.testing.assert_allclose(blends[1][0], blends[1][1], atol=1e-6)
     np.testing.assert_allclose(blends[1][0], (blends[0][0] + blends[0][1]) / 2.0, atol=1e-5)
     assert np.abs(blends[0][0] - blends[0][1]).max() > 1e-3
@@ -140,8 +140,8 @@ def test_a_teacher_is_asked_once(experiment: Path, tmp_path: Path,
     labels = np.eye(7, dtype=np.float32)[np.arange(9) % 7]
     teachers = Teachers(plan.only.distillation, plan, plan.task)
     found = teachers.blend_once(images, (1.0, 1.3), labels)
-    expected = np.mean([teachers.blend(plain_views(images, own.input.spec(), zoom), labels)
-                        for zoom in (1.0, 1.3)], axis=0)
+    views = [plain_views(images, own.input.spec(), zoom) for zoom in (1.0, 1.3)]
+    expected = np.mean([teachers.moved(labels, teachers.opinion(each)) for each in views], axis=0)
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
     monkeypatch.setattr(networks, 'from_pixels', unasked)
@@ -161,12 +161,12 @@ def test_a_shipped_model_teaches(experiment: Path, tmp_path: Path,
     views = np.random.default_rng(3).integers(0, 256, (300, 48, 48, 1), np.uint8)
     labels = np.eye(7, dtype=np.float32)[np.zeros(300, int)]
     expected = Classifier(load_card('emotion_small_resnet'))(views)['emotion']
-    np.testing.assert_allclose(teachers.blend(views, labels), expected, atol=1e-5)
+    np.testing.assert_allclose(teachers.opinion(views), expected, atol=1e-5)
     np.testing.assert_allclose(teachers.blend_once(views[..., 0], (1.0,), labels), expected,
                                atol=1e-5)
     assert main([*taught, 'distillation.teachers=[gender_small_resnet]', '--out',
                  str(tmp_path / 'a')]) == 1
-    assert 'must have the task and the channels of small' in capsys.readouterr().err
+    assert 'a teacher of small must know emotion' in capsys.readouterr().err
     assert main([*taught, 'distillation.teachers=[nobody]', '--out', str(tmp_path / 'b')]) == 1
     assert "model 'nobody' not found" in capsys.readouterr().err
 

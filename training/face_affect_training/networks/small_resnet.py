@@ -28,11 +28,12 @@ from keras import layers
 
 def small_resnet(*, input_shape: tuple[int, int, int], classes: int,
                  widths: Sequence[int] = (16, 48, 96, 128), blocks: Sequence[int] = (1, 1, 1, 1),
-                 dropout: float = 0.2) -> keras.Model:
+                 first_stride: int = 2, dropout: float = 0.2) -> keras.Model:
     """
     Build stages that halve the picture, each with residual blocks (He et al. 2015); 670,359.
 
     widths: filters of each stage. blocks: residual blocks of each stage, as many as widths.
+    first_stride: 1 for a first stage that sees the picture in full, at four times the price.
     dropout: share of the last feature maps that is dropped. The count holds for one input channel
     and seven classes. Batch norm follows every convolution, so that it is folded into it on
     export. Raises ValueError where widths and blocks differ in length.
@@ -42,7 +43,7 @@ def small_resnet(*, input_shape: tuple[int, int, int], classes: int,
     inputs = keras.Input(input_shape, name='image')
     x = inputs
     for stage, (width, count) in enumerate(zip(widths, blocks), start=1):
-        x = _convolution(x, width, 2, f'stage{stage}')
+        x = _convolution(x, width, first_stride if stage == 1 else 2, f'stage{stage}')
         x = layers.Activation('relu', name=f'stage{stage}_relu')(x)
         for block in range(1, count + 1):
             x = _block(x, width, f'stage{stage}_block{block}')
