@@ -75,6 +75,7 @@ def test_a_clip_replayed_gives_what_analyze_gives(
     shipped = PipelineSettings()   # of itself, analyze has no intervals
     assert main(['analyze', str(clip), '--json', str(tmp_path / 'faces.jsonl'),
                  '--detection-interval', str(shipped.detection_interval),
+                 '--emotion-interval', str(shipped.emotion_interval),
                  '--gender-interval', str(shipped.gender_interval)]) == 0
     expected = [json.loads(line) for line in (tmp_path / 'faces.jsonl').open()]
     with open_media(str(clip)) as media:

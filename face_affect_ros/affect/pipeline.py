@@ -45,14 +45,14 @@ class AffectPipeline:
 
     def __init__(self, *, search: Search, classifiers: Sequence[Classifier],
                  tracker: Tracker, smoothing_time_constant: float,
-                 gender_interval: float = 0.0) -> None:
+                 emotion_interval: float = 0.0, gender_interval: float = 0.0) -> None:
         """
         Put the parts together.
 
         classifiers: any number; of two that answer the same task the later one is heard.
-        smoothing_time_constant: seconds, see Smoother. gender_interval: seconds between two
-        looks at a face by a classifier that answers gender only, which does not change; in the
-        images between, its last estimate stays. 0 for a look in every image.
+        smoothing_time_constant: seconds, see Smoother. emotion_interval, gender_interval: seconds
+        between two looks at a face by the classifier of that attribute, the shorter ones where it
+        answers both; in the images between, its last estimate stays. 0 for a look in every image.
         """
         self.search = search
         self.classifiers = tuple(classifiers)
@@ -61,7 +61,8 @@ class AffectPipeline:
         self.heads = {head.task: head for each in self.classifiers for head in each.heads}
         self._smoothers: dict[str, dict[str, Smoother]] = {}
         self._turns = [Turns(0.0) for _ in self.classifiers]
-        self._set_gender_interval(gender_interval)
+        self._intervals = {'emotion': emotion_interval, 'gender': gender_interval}
+        self._share_out_intervals()
 
     @property
     def intervals(self) -> dict[Classifier, float]:
@@ -130,13 +131,13 @@ class AffectPipeline:
             self.tracker.start_score = value
         elif name == 'detection_interval':
             self.search.interval = value
-        elif name == 'gender_interval':
-            self._set_gender_interval(value)
+        elif name in ('emotion_interval', 'gender_interval'):
+            self._intervals[name.removesuffix('_interval')] = value
+            self._share_out_intervals()
 
-    def _set_gender_interval(self, seconds: float) -> None:
+    def _share_out_intervals(self) -> None:
         for classifier, turns in zip(self.classifiers, self._turns):
-            if [head.task for head in classifier.heads] == ['gender']:
-                turns.interval = seconds
+            turns.interval = min(self._intervals[head.task] for head in classifier.heads)
 
     def _classify(self, image: ImageArray, found: Detections, tracks: Sequence[str],
                   stamp: float) -> list[dict[str, Answer]]:

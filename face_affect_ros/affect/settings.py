@@ -32,7 +32,7 @@ class PipelineSettings:
     detector, detector_model, detector_sha256, min_score: see make_detector. detection_interval
     [s]: see Search. start_score, track_timeout [s], track_id_prefix: see Tracker. emotion_model,
     gender_model: name or path of a model, '' to switch the attribute off; the same name twice
-    loads one network with two heads. gender_interval [s]: see AffectPipeline.
+    loads one network with two heads. emotion_interval, gender_interval [s]: see AffectPipeline.
     smoothing_time_constant [s]: see Smoother. num_threads: of each network, >= 1.
     """
 
@@ -44,6 +44,7 @@ class PipelineSettings:
     start_score: float = 0.5
     emotion_model: str = 'emotion_small_resnet'
     gender_model: str = 'gender_small_resnet'
+    emotion_interval: float = 0.1
     gender_interval: float = 0.2
     track_timeout: float = 1.5
     track_id_prefix: str = ''
@@ -62,6 +63,7 @@ def make_pipeline(settings: PipelineSettings) -> AffectPipeline:
         tracker=Tracker(timeout=settings.track_timeout, start_score=settings.start_score,
                         prefix=settings.track_id_prefix),
         smoothing_time_constant=settings.smoothing_time_constant,
+        emotion_interval=settings.emotion_interval,
         gender_interval=settings.gender_interval)
 
 

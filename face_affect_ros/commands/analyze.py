@@ -44,7 +44,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument('--annotate', metavar='OUT', type=Path,
                         help='annotated copy: a picture or .mp4, a folder for several FILEs')
     add_pipeline_options(parser, track_id_prefix='f', detection_interval=0.0,
-                         gender_interval=0.0)
+                         emotion_interval=0.0, gender_interval=0.0)
     parser.set_defaults(run=run)
 
 

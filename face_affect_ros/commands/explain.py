@@ -46,7 +46,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument('--frame', type=int, default=0, metavar='N',
                         help='number of the frame in a clip, from 0 (default: 0)')
     add_pipeline_options(parser, track_id_prefix='f', detection_interval=0.0,
-                         gender_interval=0.0, smoothing_time_constant=0.0)
+                         emotion_interval=0.0, gender_interval=0.0, smoothing_time_constant=0.0)
     parser.set_defaults(run=run)
 
 

@@ -30,6 +30,7 @@ _HELP = {
     'start_score': 'score that a detection needs to start a track, 0 to 1',
     'emotion_model': "name or path of the expression model, '' for none",
     'gender_model': "name or path of the gender model, '' for none",
+    'emotion_interval': 'seconds between two looks at the expression of a face; 0: every image',
     'gender_interval': 'seconds between two looks at the gender of a face; 0: every image',
     'track_timeout': 'seconds without a detection after which a track ends',
     'track_id_prefix': 'first part of all track ids',

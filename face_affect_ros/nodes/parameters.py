@@ -68,10 +68,13 @@ PARAMETERS: dict[str, Spec] = {
         _DEFAULTS.emotion_model, "Name or path of the expression model; '' switches it off."),
     'gender_model': Spec(
         _DEFAULTS.gender_model, "Name or path of the gender model; '' switches it off."),
+    'emotion_interval': Spec(
+        _DEFAULTS.emotion_interval, 'Seconds between two looks at the expression of a face; its '
+        'last estimate stays in between. 0 looks at every image.', bounds=(0.0, 60.0), live=True),
     'gender_interval': Spec(
         _DEFAULTS.gender_interval, 'Seconds between two looks at the gender of a face, which does '
         'not change; its last estimate stays in between. 0 looks at every image. A model that '
-        'answers expression as well looks at every image.', bounds=(0.0, 60.0), live=True),
+        'answers both attributes keeps to the shorter interval.', bounds=(0.0, 60.0), live=True),
     'track_timeout': Spec(
         _DEFAULTS.track_timeout, 'Seconds without a detection after which a track ends.',
         bounds=(0.0, 60.0), live=True),

@@ -132,14 +132,15 @@ def test_gender_is_asked_now_and_then_and_stays_in_between(
     clip = shared_file('media/head-pose-face-detection-female-and-male.gif')
     with open_media(str(clip)) as media:
         frames = list(media)
-    pipeline = make_pipeline(PipelineSettings(track_id_prefix='f', gender_interval=0.2))
+    pipeline = make_pipeline(PipelineSettings(track_id_prefix='f', emotion_interval=0.0,
+                                              gender_interval=0.2))
     asked = watch(pipeline)
     now_and_then = [pipeline.process(frame.image, frame.stamp) for frame in frames]
     emotion, gender = (sum(asked[name]) for name in ('emotion_small_resnet',
                                                      'gender_small_resnet'))
     assert emotion == sum(map(len, now_and_then))
     assert 0.2 * emotion <= gender <= 0.45 * emotion
-    every = follow(clip, gender_interval=0.0)
+    every = follow(clip, emotion_interval=0.0, gender_interval=0.0)
     for faces, others in zip(now_and_then, every, strict=True):
         for face, other in zip(faces, others, strict=True):
             assert face.estimates['gender'].label == other.estimates['gender'].label != UNKNOWN
@@ -149,7 +150,23 @@ def test_gender_is_asked_now_and_then_and_stays_in_between(
     assert asked == {'emotion_small_resnet': [2], 'gender_small_resnet': [2]}
 
 
-def test_a_model_of_both_attributes_is_asked_in_every_image() -> None:
+def test_expression_is_asked_at_most_ten_times_a_second(
+        shared_file: Callable[[str], Path]) -> None:
+    """That is every image of a slow camera, and every third one at 30 Hz."""
+    with open_media(str(shared_file('media/head-pose-face-detection-female-and-male.gif'))
+                    ) as media:
+        image = next(iter(media)).image
+    for rate, share in ((8.0, 1.0), (30.0, 1.0 / 3.0)):
+        pipeline = make_pipeline(PipelineSettings(gender_model=''))
+        asked = watch(pipeline)
+        faces = [pipeline.process(image, step / rate) for step in range(30)]
+        assert all('emotion' in face.estimates for each in faces for face in each)
+        assert sum(asked['emotion_small_resnet']) == share * sum(map(len, faces))
+
+
+@pytest.mark.parametrize(('emotion', 'gender', 'calls'), [(0.0, 60.0, 3), (60.0, 0.15, 2)])
+def test_a_model_of_both_attributes_keeps_to_the_shorter_interval(
+        emotion: float, gender: float, calls: int) -> None:
     """It costs no more to hear the second answer."""
     heads = tuple(Head(task, number, LABELS[task], 0.5)
                   for number, task in enumerate(('emotion', 'gender')))
@@ -160,13 +177,14 @@ def test_a_model_of_both_attributes_is_asked_in_every_image() -> None:
     settings = PipelineSettings()
     pipeline = AffectPipeline(search=Search(make_detector(settings.detector), interval=0.1),
                               classifiers=[both], tracker=Tracker(timeout=1.0, start_score=0.5),
-                              smoothing_time_constant=0.5, gender_interval=60.0)
+                              smoothing_time_constant=0.5, emotion_interval=emotion,
+                              gender_interval=gender)
     with open_media('') as media:
         image = next(iter(media)).image
     for step in range(3):
         [face] = pipeline.process(image, 0.1 * step)
         assert set(face.estimates) == {'emotion', 'gender'}
-    assert both.call_count == 3
+    assert both.call_count == calls
 
 
 def test_boxes_lie_inside_the_image_and_the_image_is_not_written_to() -> None:

@@ -14,6 +14,8 @@
 
 """How often the attributes of a face are asked for."""
 
+from dataclasses import replace
+
 from face_affect_bench.ideas.base import Ideas
 from face_affect_bench.timing import ratio, Work
 from face_affect_ros.affect.pipeline import AffectPipeline
@@ -21,32 +23,37 @@ from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
 from face_affect_ros.affect.types import Face, ImageArray
 import numpy as np
 
-SHIPPED = PipelineSettings().gender_interval
+#: Intervals to try beside the default, seconds.
+TRIED = {'emotion': 0.2, 'gender': 1.0}
 
 
 def ideas(images: list[ImageArray], rounds: int) -> Ideas:
-    """Try intervals of the gender network on two faces; times at 30 Hz, labels at 12 Hz."""
-    every = _faces(images, 0.0)
-    for interval in sorted({SHIPPED, 1.0}):
-        value = ratio(_at_30_hz(0.0), _at_30_hz(interval), images[:30], rounds=rounds)
-        pairs = [(face.estimates['gender'].label, other.estimates['gender'].label)
-                 for faces, others in zip(_faces(images, interval), every, strict=True)
-                 for face, other in zip(faces, others, strict=True)]
-        same = sum(label == other for label, other in pairs)
-        yield (f'gender asked every {interval:g} s, the whole pipeline', value,
-               'yes, the default of `gender_interval`' if interval == SHIPPED else
-               'as a choice', f'{same} of {len(pairs)} labels as when asked in every image')
+    """Try intervals of both networks on two faces; times at 30 Hz, labels at 12 Hz."""
+    every = _faces(images, {})
+    for task, tried in TRIED.items():
+        name = f'{task}_interval'
+        shipped = getattr(PipelineSettings(), name)
+        for interval in (shipped, tried):
+            value = ratio(_at_30_hz({}), _at_30_hz({name: interval}), images[:30], rounds=rounds)
+            pairs = [(face.estimates[task].label, other.estimates[task].label)
+                     for faces, others in zip(_faces(images, {name: interval}), every, strict=True)
+                     for face, other in zip(faces, others, strict=True)]
+            same = sum(label == other for label, other in pairs)
+            yield (f'{task} asked every {interval:g} s, the whole pipeline', value,
+                   f'yes, the default of `{name}`' if interval == shipped else 'as a choice',
+                   f'{same} of {len(pairs)} labels as when asked in every image')
 
 
-def _pipeline(interval: float) -> AffectPipeline:
-    return make_pipeline(PipelineSettings(gender_interval=interval))
+def _pipeline(intervals: dict[str, float]) -> AffectPipeline:
+    always = {f'{task}_interval': 0.0 for task in TRIED}
+    return make_pipeline(replace(PipelineSettings(), **(always | intervals)))
 
 
-def _faces(images: list[ImageArray], interval: float) -> list[list[Face]]:
-    pipeline = _pipeline(interval)
+def _faces(images: list[ImageArray], intervals: dict[str, float]) -> list[list[Face]]:
+    pipeline = _pipeline(intervals)
     return [pipeline.process(image, index / 12.0) for index, image in enumerate(images)]
 
 
-def _at_30_hz(interval: float) -> Work:
-    pipeline, stamps = _pipeline(interval), iter(np.arange(1e3, 1e7, 1.0 / 30.0))
+def _at_30_hz(intervals: dict[str, float]) -> Work:
+    pipeline, stamps = _pipeline(intervals), iter(np.arange(1e3, 1e7, 1.0 / 30.0))
     return lambda image: pipeline.process(image, float(next(stamps)))
