@@ -80,14 +80,13 @@ def _compiled(model: keras.Model) -> Callable[[ImageArray], None]:
         return measure_eagerly
     import jax
 
-    @jax.jit
-    def call(trained: list[Any], others: list[Any], views: Any) -> list[Any]:
-        _, after = model.stateless_call(trained, others, views, training=True)
-        return list(after)
+    def after(trained: list[Any], others: list[Any], views: Any) -> list[Any]:
+        return list(model.stateless_call(trained, others, views, training=True)[1])
+    compiled = jax.jit(after)
 
-    def measure(views: ImageArray) -> None:
-        found = call([variable.value for variable in model.trainable_variables],
-                     [variable.value for variable in model.non_trainable_variables], views)
+    def measure_compiled(views: ImageArray) -> None:
+        found = compiled([variable.value for variable in model.trainable_variables],
+                         [variable.value for variable in model.non_trainable_variables], views)
         for variable, value in zip(model.non_trainable_variables, found):
             variable.assign(value)
-    return measure
+    return measure_compiled

@@ -146,8 +146,8 @@ class Training:
     kept. mixup: alpha of its beta distribution, 0 for none (Zhang et al. 2018). cutmix likewise
     (Yun et al. 2019). blend_share: share of the batches that are mixed. plain_epochs: the last
     epochs are trained on gentle views: no erasing, no mixing. class_weights: none, balanced or
-    sqrt. start_from: a .keras file of the same network whose weights to begin with; 'dlib' or
-    'imagenet' for those that face_resnet or efficientnet_lite is made for; '' for random ones. precision: Keras' dtype policy, float32
+    sqrt. start_from: a .keras file of the same network whose weights to begin with; 'dlib' for
+    those that face_resnet is made for; '' for random ones. precision: Keras' dtype policy, float32
     or mixed_bfloat16. workers: processes that render views, 0 for none, -1 for all cores but one.
     """
 
@@ -226,7 +226,7 @@ class Experiment:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """What it starts from and learns from: files of other runs, models, 'dlib', 'imagenet'."""
+        """What it starts from and learns from: files of other runs, models, or 'dlib'."""
         teachers = [file for task in self.tasks.values() for file in task.distillation.teachers]
         return tuple(dict.fromkeys(file for file in (self.training.start_from, *teachers) if file))
 
@@ -288,7 +288,7 @@ def is_file_of_run(source: str) -> bool:
 
 def ancestry(experiment: Experiment) -> list[str]:
     """
-    Return the names of all that it has learned from, the nearest first: runs, 'dlib', 'imagenet'.
+    Return the names of all that it has learned from, the nearest first: runs, and 'dlib'.
 
     A file of a run counts with what that run has learned from, as the experiment.yaml beside it
     says.

@@ -14,9 +14,11 @@
 
 """Networks whose opinion of each view another network learns from (Hinton et al. 2015)."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 import hashlib
+import os
 from pathlib import Path
 
 import cv2
@@ -111,7 +113,7 @@ class _Teacher:
         asked.update(np.ascontiguousarray(images).data)
         file = self._file.with_name(f'{self._file.stem}.opinion-{asked.hexdigest()[:12]}.npy')
         if not file.is_file():
-            part = file.with_suffix('.part')
+            part = file.with_suffix(f'.{os.getpid()}.part')   # others may ask the same
             with part.open('wb') as stream:
                 np.save(stream, self._plain_opinion(images, zooms, plan))
             part.replace(file)
@@ -168,7 +170,10 @@ def _grey(views: ImageArray) -> ImageArray:
 
 
 def _resized(views: ImageArray, size: int) -> ImageArray:
-    shape = (len(views), size, size, views.shape[3])
+    resized = np.empty((len(views), size, size, views.shape[3]), np.uint8)
+
+    def resize(index: int) -> None:
+        resized[index] = cv2.resize(views[index], (size, size)).reshape(resized.shape[1:])
     with ThreadPoolExecutor() as pool:
-        return np.stack(list(pool.map(lambda view: cv2.resize(view, (size, size)),
-                                      views))).reshape(shape)
+        deque(pool.map(resize, range(len(views))), maxlen=0)
+    return resized

@@ -32,10 +32,6 @@ from face_affect_training.data.types import FaceData
 from face_affect_training.experiment import Experiment, Task
 from face_affect_training.losses import accuracy_of, loss_of
 from face_affect_training.metrics import nll
-from face_affect_training.networks.efficientnet_lite import (
-    imagenet_file,
-    take_imagenet_weights,
-)
 from face_affect_training.networks.face_resnet import dlib_file, take_dlib_weights
 from face_affect_training.networks.lowering import lowered
 from face_affect_training.runs import build_network, from_pixels, Run, take_weights
@@ -87,8 +83,6 @@ def train(experiment: Experiment, folder: Path, *, cache_folder: Path | None = N
         try:
             if settings.start_from == 'dlib':
                 take_dlib_weights(kept, dlib_file())
-            elif settings.start_from == 'imagenet':
-                take_imagenet_weights(kept, imagenet_file(kept))
             else:
                 take_weights(kept, Path(settings.start_from).expanduser())
         except AffectError as error:

@@ -289,6 +289,17 @@ def test_face_resnet_without_weights(tmp_path: Path, monkeypatch: pytest.MonkeyP
         dlib_file()
 
 
+def test_small_resnet_may_see_the_whole_picture() -> None:
+    """With a first stride of 1 all feature maps have twice the size, and no weight is added."""
+    usual, fine = (networks.build('small_resnet', input_shape=(48, 48, 1), classes=7,
+                                  first_stride=stride) for stride in (2, 1))
+    assert usual.count_params() == fine.count_params()
+    for stage, size in enumerate((24, 12, 6, 3), start=1):
+        name = f'stage{stage}_relu'
+        assert usual.get_layer(name).output.shape[1] == size
+        assert fine.get_layer(name).output.shape[1] == 2 * size
+
+
 def test_unknown_names() -> None:
     """An unknown network or option, and a value that cannot be, are named in one line."""
     with pytest.raises(AffectError, match='nosuch'):

@@ -22,6 +22,7 @@ from pathlib import Path
 import subprocess
 import sys
 
+import cv2
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.model_store import load_card
 from face_affect_training import networks
@@ -115,7 +116,8 @@ def test_distillation(experiment: Path, tmp_path: Path) -> None:
     blends = []
     for mirror in (False, True):
         teachers = Teachers(replace(plan.only.distillation, mirror=mirror), plan, plan.task)
-        blends.append([teachers.moved(labels, teachers.opinion(side)) for side in (views, views[:, :, ::-1])])
+        blends.append([teachers.moved(labels, teachers.opinion(side))
+                       for side in (views, views[:, :, ::-1])])
     np.testing.assert_allclose(blends[1][0], blends[1][1], atol=1e-6)
     np.testing.assert_allclose(blends[1][0], (blends[0][0] + blends[0][1]) / 2.0, atol=1e-5)
     assert np.abs(blends[0][0] - blends[0][1]).max() > 1e-3
@@ -147,6 +149,41 @@ def test_a_teacher_is_asked_once(experiment: Path, tmp_path: Path,
     monkeypatch.setattr(networks, 'from_pixels', unasked)
     again = Teachers(plan.only.distillation, plan, plan.task)
     np.testing.assert_array_equal(again.blend_once(images, (1.0, 1.3), labels), found)
+
+
+def test_views_that_come_again_are_asked_about_once(experiment: Path, tmp_path: Path,
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each round of views is, and so are the gentle ones at the end."""
+    asked = []
+    own = Teachers.opinion
+
+    def opinion(self: Teachers, views: np.ndarray) -> np.ndarray:
+        asked.append(views.copy())
+        return own(self, views)
+    monkeypatch.setattr(Teachers, 'opinion', opinion)
+    assert main(['train', str(experiment), '--out', str(tmp_path / 'run'), '--set',
+                 'distillation.teachers=[emotion_mini_xception]', 'distillation.rounds=2',
+                 'training.epochs=5', 'training.plain_epochs=1']) == 0
+    assert len(asked) == 3
+    assert (asked[0] != asked[1]).any() and (asked[0] != asked[2]).any()
+
+
+def test_a_teacher_of_other_channels(experiment: Path, tmp_path: Path, genders: Path) -> None:
+    """A grey teacher sees colours as grey; the student learns from grey and coloured chips."""
+    from face_affect_training import train as module
+    changes = ['distillation.teachers=[emotion_mini_xception]', 'distillation.weight=1.0',
+               'distillation.unlabelled={reader: fairface, split: train, path: '
+               f'{genders}}}', 'training.mixup=0', 'training.cutmix=0', 'training.epochs=1',
+               'augmentation.tint=0.3']
+    plan = load_experiment(experiment, [*changes, 'input.channels=3'])
+    faces = {task: each for task, (each, _) in module.load_data(plan, None).items()}
+    batches = module._batches(plan, faces, None).epoch(0)
+    views, targets, _ = (np.concatenate(parts) for parts in zip(*batches))
+    assert views.shape == (280 + 140, 24, 24, 3)
+    assert (views[..., 0] != views[..., 1]).any((1, 2)).all()
+    grey = Teachers(plan.only.distillation, load_experiment(experiment, changes), plan.task)
+    seen = np.stack([cv2.cvtColor(view, cv2.COLOR_RGB2GRAY) for view in views])[..., np.newaxis]
+    np.testing.assert_allclose(targets, grey.opinion(seen), atol=1e-6)
 
 
 def test_a_shipped_model_teaches(experiment: Path, tmp_path: Path,

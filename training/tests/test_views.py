@@ -14,6 +14,8 @@
 
 """Views: the robot's crop when nothing is disturbed, reproducible when it is."""
 
+import dataclasses
+
 from face_affect_ros.affect.crop import CropSpec
 from face_affect_training.augment import Augmentation, draw, PLAIN
 from face_affect_training.evaluate import whole_crops
@@ -78,9 +80,27 @@ def test_workers_do_not_matter(shape: tuple[int, ...], channels: int,
     assert (here.epoch(0) != here.epoch(1)).mean() > 0.5
 
 
+@pytest.mark.parametrize('workers', [0, 2])
+def test_the_same_views_come_again(workers: int) -> None:
+    """After so many rounds, but the last and gentle epochs have views of their own."""
+    views = Views(faces(50, 48, 48), CropSpec(32), WILD, seed=4, epochs=6, gentle=1, rounds=2,
+                  workers=workers)
+    try:
+        first, second, third, fourth, _, last = (views.epoch(number) for number in range(6))
+    finally:
+        views.close()
+    assert (first == third).all() and (second == fourth).all()
+    assert (first != second).mean() > 0.5 and (second != last).mean() > 0.5
+    assert [views.first_shown(number) for number in range(6)] == [0, 1, 0, 1, 0, 5]
+
+
 def test_a_view_depends_on_its_own_row_only() -> None:
     """The draws of an epoch do not depend on which rows are rendered."""
     first = draw(WILD, count=10, size=32, channels=1, seed=1, epoch=7)
+    some = draw(WILD, count=10, size=32, channels=1, seed=1, epoch=7, rows=slice(3, 7))
+    for field in dataclasses.fields(first):
+        np.testing.assert_array_equal(getattr(some, field.name),
+                                      getattr(first, field.name)[3:7], field.name)
     again = draw(WILD, count=10, size=32, channels=1, seed=1, epoch=7)
     other = draw(WILD, count=10, size=32, channels=1, seed=2, epoch=7)
     assert (first.matrices == again.matrices).all() and (first.erase == again.erase).all()

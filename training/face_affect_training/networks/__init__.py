@@ -25,7 +25,6 @@ from typing import Any
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.networks.baseline import baseline
 from face_affect_training.networks.deeper_cnn import deeper_cnn
-from face_affect_training.networks.efficientnet_lite import efficientnet_lite
 from face_affect_training.networks.face_resnet import face_resnet
 from face_affect_training.networks.five_layer_cnn import five_layer_cnn, five_layer_cnn_fractional
 from face_affect_training.networks.head import split
@@ -48,7 +47,6 @@ NETWORKS: dict[str, Callable[..., keras.Model]] = {
     'residual_cnn': residual_cnn,
     'small_resnet': small_resnet,
     'face_resnet': face_resnet,
-    'efficientnet_lite': efficientnet_lite,
 }
 
 

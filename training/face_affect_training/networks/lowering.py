@@ -66,7 +66,8 @@ def _usual(layer: layers.Layer) -> bool:
     plain = all(getattr(layer, name, value) == value for name, value in (
         ('data_format', 'channels_last'), ('dilation_rate', (1, 1)), ('groups', 1)))
     if isinstance(layer, layers.DepthwiseConv2D):
-        return (plain and layer.depth_multiplier == 1 and layer.padding == 'same' and not layer.use_bias
+        return (plain and layer.depth_multiplier == 1 and layer.strides == (1, 1)
+                and layer.padding == 'same' and not layer.use_bias
                 and layer.activation is keras.activations.linear)
     return plain
 
@@ -79,23 +80,17 @@ class ShiftedDepthwise(layers.DepthwiseConv2D):
     """
 
     def call(self, inputs: Any) -> Any:
-        """Return (N, H', W', C) for (N, H, W, C), smaller by the strides."""
+        """Return (N, H, W, C) for (N, H, W, C)."""
         rows, columns = self.kernel_size
-        down, right = self.strides
         height, width = inputs.shape[1:3]
-        padded = ops.pad(inputs, [[0, 0], _margins(height, rows, down),
-                                  _margins(width, columns, right), [0, 0]])
-        # the last pixel of each shift is where its last product begins
-        below, beside = (height - 1) // down * down + 1, (width - 1) // right * right + 1
+        padded = ops.pad(inputs, [[0, 0], _margins(rows), _margins(columns), [0, 0]])
         total = 0.0
         for i in range(rows):
             for j in range(columns):
-                part = padded[:, i:i + below:down, j:j + beside:right, :]
+                part = padded[:, i:i + height, j:j + width, :]
                 total = total + part * self.kernel[i, j, :, 0]
         return total
 
 
-def _margins(length: int, kernel: int, stride: int) -> list[int]:
-    """Return the zeros before and behind, as many as padding 'same' adds."""
-    total = max(0, (length - 1) // stride * stride + kernel - length)
-    return [total // 2, total - total // 2]
+def _margins(size: int) -> list[int]:
+    return [(size - 1) // 2, size // 2]
