@@ -32,7 +32,7 @@ HAPPY, SAD = EMOTIONS.index('happy'), EMOTIONS.index('sad')
 @pytest.fixture(scope='module')
 def saliency() -> Saliency:
     """Return the gradients of the shipped expression model."""
-    return Saliency(load_card('emotion_mini_xception'))
+    return Saliency(load_card('emotion_small_resnet'))
 
 
 @pytest.fixture(scope='module')
