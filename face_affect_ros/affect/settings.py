@@ -44,7 +44,7 @@ class PipelineSettings:
     start_score: float = 0.5
     emotion_model: str = 'emotion_small_resnet'
     gender_model: str = 'gender_small_resnet'
-    emotion_interval: float = 0.1
+    emotion_interval: float = 0.05
     gender_interval: float = 0.2
     track_timeout: float = 1.5
     track_id_prefix: str = ''

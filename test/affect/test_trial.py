@@ -54,7 +54,7 @@ def test_what_came_with_the_package_is_not_tried(monkeypatch: pytest.MonkeyPatch
     assert tried == []
     load_tried_card(str(foreign))
     assert tried == [foreign / 'model.tflite']
-    with_gradients = Path(shutil.copytree(find_model('emotion_mini_xception'),
+    with_gradients = Path(shutil.copytree(find_model('emotion_small_resnet'),
                                           foreign.parent / 'another'))
     load_tried_card(str(with_gradients))
     assert tried[1:] == [with_gradients / 'model.tflite', with_gradients / 'saliency.tflite']
@@ -62,7 +62,7 @@ def test_what_came_with_the_package_is_not_tried(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize('file', ['model.tflite', 'saliency.tflite'])
 def test_a_sound_network_is_fit(file: str) -> None:
-    try_network(find_model('emotion_mini_xception') / file)
+    try_network(find_model('emotion_small_resnet') / file)
 
 
 @pytest.mark.parametrize('name', ['found_segfault', 'found_memory'])

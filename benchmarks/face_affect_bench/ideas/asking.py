@@ -24,7 +24,7 @@ from face_affect_ros.affect.types import Face, ImageArray
 import numpy as np
 
 #: Intervals to try beside the default, seconds.
-TRIED = {'emotion': 0.2, 'gender': 1.0}
+TRIED = {'emotion': 0.1, 'gender': 1.0}
 
 
 def ideas(images: list[ImageArray], rounds: int) -> Ideas:
