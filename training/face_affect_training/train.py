@@ -238,6 +238,10 @@ class Judge(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Do it all."""
         logs = logs or {}
+        if not np.isfinite(logs['loss']):
+            raise AffectError(f"the loss of epoch {epoch + 1} is {logs['loss']}: lower "
+                              'training.learning_rate, set training.clip, or set '
+                              'training.precision to float32')
         self.epoch = epoch + 1
         if self._averages is None:
             self._averages = Averaged(self.model, self._network, self._measured)

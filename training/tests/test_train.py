@@ -151,6 +151,16 @@ def test_a_teacher_is_asked_once(experiment: Path, tmp_path: Path,
     np.testing.assert_array_equal(again.blend_once(images, (1.0, 1.3), labels), found)
 
 
+def test_a_training_that_diverges_is_stopped(experiment: Path, tmp_path: Path,
+                                            capsys: pytest.CaptureFixture[str]) -> None:
+    """The first epoch without a finite loss is named, with what to do, and no network is kept."""
+    run = tmp_path / 'run'
+    assert main(['train', str(experiment), '--out', str(run), '--set',
+                 'training.learning_rate=1e30', 'training.warmup_epochs=0']) == 1
+    assert 'the loss of epoch 1 is nan: lower training.learning_rate' in capsys.readouterr().err
+    assert not (run / 'best.keras').exists()
+
+
 def test_views_that_come_again_are_asked_about_once(experiment: Path, tmp_path: Path,
                                                     monkeypatch: pytest.MonkeyPatch) -> None:
     """Each round of views is, and so are the gentle ones at the end."""
