@@ -291,7 +291,7 @@ def ancestry(experiment: Experiment) -> list[str]:
     Return the names of all that it has learned from, the nearest first: runs, and 'dlib'.
 
     A file of a run counts with what that run has learned from, as the experiment.yaml beside it
-    says.
+    says; where there is none, the folder's name is its own.
     """
     found: dict[str, None] = {}
     waiting = list(experiment.sources)
@@ -299,7 +299,7 @@ def ancestry(experiment: Experiment) -> list[str]:
         source = waiting.pop(0)
         beside = Path(source).expanduser().with_name('experiment.yaml')
         other = (load_experiment(beside) if is_file_of_run(source) and beside.is_file() else None)
-        name = other.name if other else source
+        name = other.name if other else beside.parent.name if is_file_of_run(source) else source
         if name not in found:
             found[name] = None
             waiting += other.sources if other else ()

@@ -283,6 +283,10 @@ def test_what_a_run_needs_is_trained_first(experiment: Path, tmp_path: Path,
     (tmp_path / 'early.yaml').unlink()
     assert main(['train', str(experiment), '--out', 'runs/again']) == 1
     assert 'runs/early/best.keras: does not exist; train it first' in capsys.readouterr().err
+    facts['training']['start_from'] = 'runs/large/best.keras'
+    experiment.write_text(yaml.safe_dump(facts))
+    (tmp_path / 'runs/large/experiment.yaml').unlink()
+    assert ancestry(load_experiment(experiment)) == ['large']
 
 
 def test_export_and_evaluate(experiment: Path, tmp_path: Path) -> None:
