@@ -71,7 +71,7 @@ def test_profiles_and_unknown_landmarks_have_no_parts(points: np.ndarray) -> Non
 
 @pytest.mark.parametrize('mode', ['guided', 'gradient'])
 def test_shares_of_saliency(mode: str, faces: FaceData) -> None:
-    report, looked = bias.look('emotion_mini_xception', faces, mode=mode)
+    report, looked = bias.look('emotion_small_resnet', faces, mode=mode)
     assert (report['faces'], report['left_out']) == (25, 1)
     assert looked.shares.shape == (24, len(REGIONS))
     np.testing.assert_allclose(looked.shares.sum(1), 1.0, atol=1e-6)
@@ -85,7 +85,7 @@ def test_shares_of_saliency(mode: str, faces: FaceData) -> None:
 
 
 def test_the_report_as_files(faces: FaceData, tmp_path: Path) -> None:
-    report, looked = bias.look('emotion_mini_xception', faces)
+    report, looked = bias.look('emotion_small_resnet', faces)
     written = bias_files.write(report, looked, tmp_path, 'bias_x', 'the command')
     assert {path.name for path in written} >= {'bias_x.json', 'bias_x.md'}
     facts = json.loads((tmp_path / 'bias_x.json').read_text())
@@ -96,7 +96,7 @@ def test_the_report_as_files(faces: FaceData, tmp_path: Path) -> None:
     assert facts['pictures'] == ['bias_x_classes.png']
     assert cv2.imread(str(tmp_path / 'bias_x_classes.png')).shape[0] > 2 * 3 * 48
     section = where.section(tmp_path)
-    assert '`emotion_mini_xception` on portraits' in section and 'bias_x.md' in section
+    assert '`emotion_small_resnet` on portraits' in section and 'bias_x.md' in section
     assert where.section(tmp_path / 'none') == ''
 
 
@@ -105,31 +105,31 @@ def test_the_command_names_its_data_so_that_others_can_type_it(
         capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv('FACE_AFFECT_SHARED', str(sheets.parent))
     # the detector takes some of these shapes for faces
-    assert main(['bias-report', '--model', 'emotion_mini_xception', '--data', 'fer2013_sheets',
+    assert main(['bias-report', '--model', 'emotion_small_resnet', '--data', 'fer2013_sheets',
                  str(sheets), 'PublicTest', '--out', str(tmp_path), '--limit', '12']) == 0
-    name = 'bias_emotion_mini_xception_fer2013_sheets.json'
+    name = 'bias_emotion_small_resnet_fer2013_sheets.json'
     assert f'{tmp_path}/{name}' in capsys.readouterr().out
     assert json.loads((tmp_path / name).read_text())['command'] == (
-        'face_affect bias-report --model emotion_mini_xception --data fer2013_sheets '
+        'face_affect bias-report --model emotion_small_resnet --data fer2013_sheets '
         f'$FACE_AFFECT_SHARED/{sheets.name} PublicTest')
 
 
 def test_what_cannot_be_explained_is_named(faces: FaceData) -> None:
     with pytest.raises(AffectError, match="mode 'gradcam' is not one of guided, gradient"):
-        bias.look('emotion_mini_xception', faces, mode='gradcam')
+        bias.look('emotion_small_resnet', faces, mode='gradcam')
     nobody = faces.select(np.array([24]))
     with pytest.raises(AffectError, match='portraits: blazeface_back finds no face, seen from'):
-        bias.look('emotion_mini_xception', nobody)
+        bias.look('emotion_small_resnet', nobody)
 
 
 def test_guided_maps_of_each_expression(faces: FaceData, tmp_path: Path) -> None:
     known = faces.select(np.arange(24))
-    models = ['emotion_mini_xception'] * 2
+    models = ['emotion_small_resnet'] * 2
     written = guided.make(models[:1], known, tmp_path, 'the command')
     assert [path.name for path in written] == ['guided.json', 'guided.png']
     facts = json.loads(written[0].read_text())
-    counts = facts['models']['emotion_mini_xception']['faces']
+    counts = facts['models']['emotion_small_resnet']['faces']
     assert counts['happy'] >= 20 and sum(counts.values()) == counts['happy']
-    assert facts['models']['emotion_mini_xception']['likeness_of_classes'] is None
+    assert facts['models']['emotion_small_resnet']['likeness_of_classes'] is None
     assert '![Guided back-propagation of each expression](guided.png)' in guided.section(tmp_path)
     assert guided.section(tmp_path / 'none') == ''
