@@ -77,9 +77,12 @@ class Batches:
         if self._teachers is None:
             return self._targets
         first = self._views.first_shown(epoch)
-        if first not in self._opinions:
-            self._opinions[first] = self._teachers.opinion(views)
-        return self._teachers.moved(self._targets, self._opinions[first])
+        opinion = self._opinions.get(first)
+        if opinion is None:
+            opinion = self._teachers.opinion(views)
+            if self._views.rounds:
+                self._opinions[first] = opinion
+        return self._teachers.moved(self._targets, opinion)
 
     def _mixed(self, batch: Batch, random: np.random.Generator) -> Batch:
         """Return the batch mixed with itself in reverse, or as it is."""

@@ -116,11 +116,11 @@ class Distillation:
 
     teachers: .keras files of runs, or models that robots run, by name or folder; their mean
     opinion counts. Views are resized, and made grey or coloured, to what each of them takes in.
-    weight: share of the teachers' opinion in
-    the target. temperature: softens it. mirror: ask about the mirror image, too, and take the
-    mean: what a flip at inference would gain, without its price. once: ask about the undisturbed
-    chip at each of data.zooms, in the teacher's own size, instead of about each view: the way for
-    a teacher that is too slow to be asked in every epoch. The answers are kept beside it.
+    weight: share of the teachers' opinion in the target. temperature: softens it. mirror: ask
+    about the mirror image, too, and take the mean: what a flip at inference would gain, without
+    its price. once: ask about the undisturbed chip at each of data.zooms, in the teacher's own
+    size, instead of about each view: the way for a teacher that is too slow to be asked in every
+    epoch. The answers are kept beside it.
     unlabelled: faces that are learned from by the teachers' opinion alone (Xie et al. 2020), asked
     for once. rounds: after this many epochs the same views come again, in another order and mixed
     otherwise, and the teachers' opinion of them is remembered; 0 asks about new views each time.
@@ -297,12 +297,17 @@ def ancestry(experiment: Experiment) -> list[str]:
     waiting = list(experiment.sources)
     while waiting:
         source = waiting.pop(0)
-        beside = Path(source).expanduser().with_name('experiment.yaml')
-        other = (load_experiment(beside) if is_file_of_run(source) and beside.is_file() else None)
-        name = other.name if other else beside.parent.name if is_file_of_run(source) else source
+        name = source
+        further: tuple[str, ...] = ()
+        if is_file_of_run(source):
+            beside = Path(source).expanduser().with_name('experiment.yaml')
+            name = beside.parent.name
+            if beside.is_file():
+                other = load_experiment(beside)
+                name, further = other.name, other.sources
         if name not in found:
             found[name] = None
-            waiting += other.sources if other else ()
+            waiting += further
     return list(found)
 
 

@@ -14,7 +14,6 @@
 
 """Networks whose opinion of each view another network learns from (Hinton et al. 2015)."""
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 import hashlib
@@ -175,5 +174,5 @@ def _resized(views: ImageArray, size: int) -> ImageArray:
     def resize(index: int) -> None:
         resized[index] = cv2.resize(views[index], (size, size)).reshape(resized.shape[1:])
     with ThreadPoolExecutor() as pool:
-        deque(pool.map(resize, range(len(views))), maxlen=0)
+        list(pool.map(resize, range(len(views))))   # also raises what went wrong in a thread
     return resized

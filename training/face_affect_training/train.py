@@ -16,6 +16,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 import os
 from pathlib import Path
 import sys
@@ -217,7 +218,6 @@ class Judge(keras.callbacks.Callback):
         self._judged_network = lowered(kept)
         self._judged_model = from_pixels(self._judged_network, experiment)
         self._measured = measured
-        self._averages: Averaged | None = None
         spec = experiment.input.spec()
         self._views = {task: [plain_views(faces.images, spec, zoom)
                               for zoom in experiment.tasks[task].data.zooms]
@@ -243,8 +243,6 @@ class Judge(keras.callbacks.Callback):
                               'training.learning_rate, set training.clip, or set '
                               'training.precision to float32')
         self.epoch = epoch + 1
-        if self._averages is None:
-            self._averages = Averaged(self.model, self._network, self._measured)
         with self._averages as averaged:
             self._kept.set_weights(self._network.get_weights())
             found, loss = self._judge()
@@ -264,6 +262,11 @@ class Judge(keras.callbacks.Callback):
         self._show(self._run.log.write(row, [value for each in found.values()
                                              for value in each]), now)
         self._finish_epoch(now)
+
+    @cached_property
+    def _averages(self) -> Averaged:
+        """The averages of the model, which Keras names when the training begins."""
+        return Averaged(self.model, self._network, self._measured)
 
     def close(self) -> None:
         """Close the progress bar and the log."""

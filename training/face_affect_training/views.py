@@ -48,7 +48,7 @@ class Views:
                  workers: int = 0, ahead: int = 2) -> None:
         self._images, self._spec, self._augmentation = images, spec, augmentation
         self._seed, self._epochs, self._ahead = seed, epochs, ahead
-        self._gentle_from, self._rounds = epochs - gentle, rounds
+        self._gentle_from, self.rounds = epochs - gentle, rounds
         self._pending: dict[int, list[Future[ImageArray]]] = {}
         self._pool: ProcessPoolExecutor | None = None
         if workers > 0:
@@ -69,9 +69,9 @@ class Views:
 
     def first_shown(self, number: int) -> int:
         """Return the first epoch with the views of this one."""
-        if self._rounds == 0 or number >= self._gentle_from:
+        if self.rounds == 0 or number >= self._gentle_from:
             return number
-        return number % self._rounds
+        return number % self.rounds
 
     def close(self) -> None:
         """Stop the workers."""

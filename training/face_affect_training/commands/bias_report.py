@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     report, looked = bias.look(args.model, faces, mode=args.mode, limit=args.limit,
                                detector=args.detector)
     name = f"bias_{report['model']}_{reader}"
-    command = (f"face_affect bias-report --model {report['model']} --data {reader} "
+    command = (f'face_affect bias-report --model {portable_path(args.model)} --data {reader} '
                f'{portable_path(path)} {split}')
     for written in bias_files.write(report, looked, args.out, name, command):
         print(written)
