@@ -64,6 +64,6 @@ def start(context: LaunchContext) -> list[Any]:
 def generate_launch_description() -> LaunchDescription:
     """Return the description that `ros2 launch` asks for."""
     return LaunchDescription([
-        *declare('source', 'rate', 'loop', 'compressed', 'params_file', 'namespace', 'node_name',
-                 'log_level', 'rviz', 'dds_profile', 'container'),
+        *declare('source', 'rate', 'loop', 'compressed', 'params_file', 'frugal', 'namespace',
+                 'node_name', 'log_level', 'rviz', 'dds_profile', 'container'),
         OpaqueFunction(function=start)])

@@ -42,7 +42,7 @@ def start(context: LaunchContext) -> list[Any]:
 def generate_launch_description() -> LaunchDescription:
     """Return the description that `ros2 launch` asks for."""
     return LaunchDescription([
-        *declare('camera', 'image', 'camera_info', 'transport', 'params_file', 'namespace',
-                 'node_name', 'use_sim_time', 'log_level', 'rviz', 'dds_profile',
+        *declare('camera', 'image', 'camera_info', 'transport', 'params_file', 'frugal',
+                 'namespace', 'node_name', 'use_sim_time', 'log_level', 'rviz', 'dds_profile',
                  'max_distance'),
         OpaqueFunction(function=start)])

@@ -18,6 +18,7 @@ The node face_affect for a camera that is there already.
 ros2 launch face_affect_ros perception.launch.py camera:=realsense
 """
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,9 @@ def start(context: LaunchContext) -> list[Any]:
     for argument, parameter in (('ros4hri', 'ros4hri'), ('tf', 'publish_tf')):
         if text(context, argument):
             parameters[parameter] = flag(context, argument)
+    frugal = [str(share('config', 'frugal.yaml'))] if flag(context, 'frugal') else []
+    if frugal and importlib.util.find_spec('rclpy.experimental'):
+        parameters['executor'] = 'events'
     depth = text(context, 'depth')
     if depth:
         parameters['use_depth'] = True
@@ -58,7 +62,7 @@ def start(context: LaunchContext) -> list[Any]:
     logger = name.strip('/').replace('/', '.')
     settings: dict[str, Any] = {
         'name': text(context, 'node_name'), 'namespace': text(context, 'namespace'),
-        'parameters': [str(file), parameters],
+        'parameters': [str(file), *frugal, parameters],
         'remappings': [('image', text(context, 'image') or camera.image),
                        ('camera_info', text(context, 'camera_info') or camera.camera_info),
                        *([('depth', depth)] if depth else [])],
@@ -98,7 +102,7 @@ def generate_launch_description() -> LaunchDescription:
     """Return the description that `ros2 launch` asks for."""
     return LaunchDescription([
         *declare('camera', 'image', 'camera_info', 'depth', 'transport', 'processing', 'ros4hri',
-                 'tf', 'params_file',
+                 'tf', 'params_file', 'frugal',
                  'namespace', 'node_name', 'autostart', 'required', 'respawn', 'use_sim_time',
                  'log_level', 'rviz', 'dds_profile', 'container'),
         OpaqueFunction(function=start)])

@@ -17,7 +17,7 @@ From the camera's stamp to ~/faces in another process, and what the node costs m
 
 A camera_player publishes a picture with so many faces; player and node run in a process each, with
 the repository's DDS profile where the environment names it, or both in one container. Frugal means
-with the choices that save most.
+what `frugal:=true` means to the launch files.
 """
 
 from collections.abc import Iterator
@@ -35,14 +35,14 @@ from face_affect_bench.frames import compose, HD, VGA
 from face_affect_bench.processes import Cost
 from face_affect_bench.timing import Row
 from face_affect_bench.watcher import CONTAINER, NODE, PLAYER, Watcher
+from face_affect_ros.launch_support.cameras import share
 from face_affect_ros.processes import running_node
 import numpy as np
 import rclpy
+import yaml
 
 RATES = (15.0, 30.0, 60.0)
 FACES = (0, 1, 2, 8)
-#: What saves processor time, for a little less promptness.
-FRUGAL = {'executor': 'events', 'detection_interval': 0.2}
 #: Seconds before each measurement, and until a run that has failed is ended.
 WARM_UP, PATIENCE = 1.0, 60.0
 
@@ -81,8 +81,9 @@ def two_processes(watcher: Watcher, player: dict[str, Any],
 
 
 def two_processes_frugal(watcher: Watcher, player: dict[str, Any]) -> Any:
-    """Run them so, the node with the choices that save most."""
-    return two_processes(watcher, player, FRUGAL)
+    """Run them so, the node with what the launch argument `frugal` changes."""
+    file = yaml.safe_load(share('config', 'frugal.yaml').read_text(encoding='utf-8'))
+    return two_processes(watcher, player, {'executor': 'events', **file['/**']['ros__parameters']})
 
 
 @contextlib.contextmanager

@@ -63,6 +63,9 @@ ARGUMENTS = {
         '', "Publish the faces' frames on /tf; '' as the parameter file says.",
         ('', 'true', 'false')),
     'params_file': Argument('', "Parameter file of the node; '' is the camera's in config/."),
+    'frugal': Argument(
+        'false', 'Save processor time as config/frugal.yaml says, which then counts more than the '
+        'parameter file: fewer looks, and none at distant people.'),
     'namespace': Argument('', 'Namespace of all nodes and of the topics without a leading slash.'),
     'node_name': Argument('face_affect', 'Name of the node, and so of its topics.'),
     'autostart': Argument(

@@ -14,6 +14,7 @@
 
 """perception.launch.py: the node becomes active, also after a crash, with what it was given."""
 
+import importlib.util
 import os
 import signal
 
@@ -30,6 +31,7 @@ import launch_testing.actions  # noqa: E402
 from lifecycle_msgs.msg import State  # noqa: E402
 from lifecycle_msgs.srv import GetState  # noqa: E402
 from rcl_interfaces.srv import GetParameters  # noqa: E402
+from rclpy.parameter import parameter_value_to_python  # noqa: E402
 
 NODE = '/robot/watcher'
 #: Of the node's processes, in the order of their starts.
@@ -43,7 +45,7 @@ def generate_test_description():
         RegisterEventHandler(OnProcessStart(
             on_start=lambda event, _: PIDS.append(event.pid))),
         include('perception', namespace='robot', node_name='watcher', respawn='true',
-                camera='realsense', transport='compressed'),
+                camera='realsense', transport='compressed', frugal='true'),
         launch_testing.actions.ReadyToTest()])
 
 
@@ -61,10 +63,13 @@ class TestPerception(RosCase):
                 self.assertTrue(self.wait(lambda: len(PIDS) == 2))
 
     def test_parameters_of_the_file_and_of_the_arguments(self):
-        request = GetParameters.Request(names=['stale_timeout', 'image_transport'])
+        events = importlib.util.find_spec('rclpy.experimental') is not None
+        wanted = {'stale_timeout': 5.0, 'image_transport': 'compressed', 'emotion_interval': 0.2,
+                  'detector': 'blazeface_full_range',
+                  'executor': 'events' if events else 'single_threaded'}
+        request = GetParameters.Request(names=list(wanted))
         values = self.ask(GetParameters, f'{NODE}/get_parameters', request).values
-        self.assertEqual(values[0].double_value, 5.0)
-        self.assertEqual(values[1].string_value, 'compressed')
+        self.assertEqual(dict(zip(wanted, map(parameter_value_to_python, values))), wanted)
 
     def test_listens_to_the_topic_of_the_camera(self):
         topic = '/camera/camera/color/image_raw/compressed'
