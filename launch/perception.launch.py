@@ -51,9 +51,11 @@ def start(context: LaunchContext) -> list[Any]:
     for argument, parameter in (('ros4hri', 'ros4hri'), ('tf', 'publish_tf')):
         if text(context, argument):
             parameters[parameter] = flag(context, argument)
-    frugal = [str(share('config', 'frugal.yaml'))] if flag(context, 'frugal') else []
-    if frugal and importlib.util.find_spec('rclpy.experimental'):
-        parameters['executor'] = 'events'
+    files = [str(file)]
+    if flag(context, 'frugal'):
+        files.append(str(share('config', 'frugal.yaml')))
+        if importlib.util.find_spec('rclpy.experimental'):
+            parameters['executor'] = 'events'
     depth = text(context, 'depth')
     if depth:
         parameters['use_depth'] = True
@@ -62,7 +64,7 @@ def start(context: LaunchContext) -> list[Any]:
     logger = name.strip('/').replace('/', '.')
     settings: dict[str, Any] = {
         'name': text(context, 'node_name'), 'namespace': text(context, 'namespace'),
-        'parameters': [str(file), *frugal, parameters],
+        'parameters': [*files, parameters],
         'remappings': [('image', text(context, 'image') or camera.image),
                        ('camera_info', text(context, 'camera_info') or camera.camera_info),
                        *([('depth', depth)] if depth else [])],
@@ -78,7 +80,8 @@ def start(context: LaunchContext) -> list[Any]:
         raise AffectError("launch argument 'respawn': a container that is started again is empty; "
                           "leave out 'container', or 'respawn'")
     else:
-        node = container('FaceAffectNode', **settings)
+        node = container('FaceAffectNode', executor=parameters.get('executor', 'single_threaded'),
+                         **settings)
     bring_up = BringUp(node, name, autostart=flag(context, 'autostart'),
                        required=flag(context, 'required'), respawn=respawn)
     viewer = rviz(name) if flag(context, 'rviz') else []

@@ -24,15 +24,16 @@ NAME = 'face_affect_container'
 
 
 def container(plugin: str, *, namespace: str, ros_arguments: list[str],
-              **settings: Any) -> ComposableNodeContainer:
+              executor: str = 'single_threaded', **settings: Any) -> ComposableNodeContainer:
     """
     Return the container with a first node.
 
-    plugin: of this package. settings: name, parameters and remappings of the node.
+    plugin: of this package. executor: of the container, as its parameter names it. settings:
+    name, parameters and remappings of the node.
     """
     return ComposableNodeContainer(
         package='face_affect_ros', executable=NAME, name=NAME, namespace=namespace,
-        output='screen', ros_arguments=ros_arguments,
+        output='screen', ros_arguments=ros_arguments, parameters=[{'executor': executor}],
         composable_node_descriptions=[_node(plugin, namespace=namespace, **settings)])
 
 

@@ -12,8 +12,9 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""demo.launch.py container:=true: player and node in one process, and faces come out."""
+"""demo.launch.py container:=true frugal:=true: player and node in a process, and faces come."""
 
+import importlib.util
 import unittest
 
 import pytest
@@ -28,11 +29,12 @@ from launch_case import include, RosCase  # noqa: E402
 import launch_testing  # noqa: E402
 import launch_testing.actions  # noqa: E402
 import launch_testing.asserts  # noqa: E402
+from rcl_interfaces.srv import GetParameters  # noqa: E402
 
 
 @pytest.mark.launch_test
 def generate_test_description():
-    return LaunchDescription([include('demo', container='true', namespace='robot'),
+    return LaunchDescription([include('demo', container='true', frugal='true', namespace='robot'),
                               launch_testing.actions.ReadyToTest()])
 
 
@@ -47,6 +49,13 @@ class TestContainer(RosCase):
         answer = self.ask(ListNodes, '/robot/face_affect_container/_container/list_nodes',
                           ListNodes.Request())
         self.assertEqual(answer.full_node_names, ['/robot/face_affect', '/robot/camera_player'])
+
+    def test_its_executor_is_the_one_that_costs_least(self):
+        events = importlib.util.find_spec('rclpy.experimental') is not None
+        answer = self.ask(GetParameters, '/robot/face_affect_container/get_parameters',
+                          GetParameters.Request(names=['executor']))
+        self.assertEqual(answer.values[0].string_value,
+                         'events' if events else 'single_threaded')
 
 
 @launch_testing.post_shutdown_test()
