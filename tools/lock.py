@@ -15,24 +15,28 @@
 # limitations under the License.
 
 """
-Turn requirements/*.in into pinned and hashed requirements/*.txt (needs the command `uv`).
+Turn requirements/*.in into pinned and hashed requirements/*.txt (needs `uv` and Python 3.11).
 
-Run it after editing an *.in file, then commit both. Two families are resolved, each as a whole so
-that its files fit together in one environment:
+Run it after editing an *.in file, then commit both. Pins stay as they are where they still fit;
+--upgrade takes the newest versions instead. Two families are resolved, each as a whole so that its
+files fit together in one environment:
 
 - the wheels' machine: build, ros, runtime, test, training (Python 3.10 to 3.13,
   x86-64, the only platform that the ROS wheels exist for);
 - a machine with a ROS distribution: distro and distro-test (what a sourced distribution may lack)
   and robot (what has no rosdep key, and comes from a package index on every robot).
 
-`uv pip compile` prints why, where there is no solution.
+Only files that such a machine can install have their hash in a lock: wheels of its Pythons for
+glibc and the sources. `uv pip compile` prints why, where there is no solution.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 import re
 import subprocess
 import sys
 import tempfile
+from typing import Any
 
 REQUIREMENTS = Path(__file__).resolve().parents[1] / 'requirements'
 PYTHONS = "python_full_version >= '3.10' and python_full_version < '3.14'"
@@ -42,51 +46,95 @@ DISTRO = f"sys_platform == 'linux' and {PYTHONS}"
 #: LiteRT names protobuf, and runs without it.
 FROM_APT = ('numpy', 'tqdm', 'typing-extensions', 'protobuf')
 #: Conditions that hold wherever a file is used. They would only lengthen each of its lines.
-GIVEN = re.compile(r"( and)? (python_full_version (>= '3\.10'|< '3\.14')|sys_platform == 'linux'"
-                   r"|platform_machine == 'x86_64'|platform_python_implementation != 'PyPy')"
-                   r'(?= and | \\|$)')
+GIVEN = ("python_full_version >= '3.10'", "python_full_version < '3.14'",
+         "sys_platform == 'linux'", "platform_machine == 'x86_64'",
+         "platform_python_implementation != 'PyPy'")
+#: Wheels of Python 3.10 to 3.13 for any machine, or for glibc on a robot's processor.
+FITTING = re.compile(r'-(py3|py2\.py3)-none-any\.whl|'
+                     r'-(py3-none|py2\.py3-none|[\w.]+-abi3|(cp31[0-3])-(none|\3))'
+                     r'-(many)?linux[\w.]*_(x86_64|aarch64|armv7l)\.whl')
 
 
-def compile_lock(names: list[str], environment: str, *options: str) -> str:
-    """Return the lock of some *.in files for one environment, without header or comments."""
+def compiled(names: list[str], environment: str, output: str, *options: str,
+             present: str = '') -> str:
+    """
+    Return what uv makes of some *.in files for one environment.
+
+    output: a name of a file, which chooses the form of the result. present: pins that stay where
+    they can.
+    """
     with tempfile.TemporaryDirectory() as folder:
         # uv takes the environments from a project file only.
         Path(folder, 'pyproject.toml').write_text(f'[tool.uv]\nenvironments = ["{environment}"]\n')
-        sources = [str(REQUIREMENTS / f'{name}.in') for name in names]
-        command = ['uv', 'pip', 'compile', '--quiet', '--universal', '--python-version', '3.10',
-                   '--no-header', '--no-annotate', *options, *sources]
-        return subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE,
-                              text=True).stdout
+        path = Path(folder, output)
+        if present:
+            path.write_text(present)
+        subprocess.run(['uv', 'pip', 'compile', '--quiet', '--universal', '--python-version',
+                        '3.10', '--no-header', '--no-annotate', '--output-file', output, *options,
+                        *(str(REQUIREMENTS / f'{name}.in') for name in names)],
+                       cwd=folder, check=True)
+        return path.read_text()
 
 
-def tidy(lock: str) -> str:
-    """Return a lock without the conditions that always hold."""
-    return re.sub(r' ;(?= \\|$)', '', GIVEN.sub('', lock), flags=re.MULTILINE)
+def present_pins(names: list[str]) -> str:
+    """Return the pins of some locks, without their hashes."""
+    found = [re.findall(r'^\w[^\n\\]*', path.read_text(), re.MULTILINE)
+             for path in (REQUIREMENTS / f'{name}.txt' for name in names) if path.is_file()]
+    return '\n'.join(sorted({pin.strip() for each in found for pin in each})) + '\n'
 
 
-def write_family(together: list[str], environment: str, parts: dict[str, list[str]]) -> None:
+def packages_of(lock: str) -> list[dict[str, Any]]:
+    """Return the packages of a pylock.toml. Raises OSError where Python cannot read it."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+        return list(tomllib.loads(lock)['packages'])
+    raise OSError('needs Python 3.11 or newer, which reads TOML')
+
+
+def lines(package: dict[str, Any]) -> Iterator[str]:
+    """Return the lines of a package of a pylock.toml in a requirements file."""
+    marker = package.get('marker', '')
+    if ' or ' not in marker:
+        marker = ' and '.join(each for each in marker.split(' and ') if each not in GIVEN)
+    yield f"{package['name']}=={package['version']}{f' ; {marker}' if marker else ''} \\"
+    files = [*(wheel for wheel in package.get('wheels', []) if FITTING.search(name_of(wheel))),
+             *([package['sdist']] if 'sdist' in package else [])]
+    hashes = sorted(file['hashes']['sha256'] for file in files)
+    for each in hashes:
+        yield f'    --hash=sha256:{each}' + (' \\' if each != hashes[-1] else '')
+
+
+def name_of(file: dict[str, Any]) -> str:
+    """Return the name of a file of a pylock.toml."""
+    return str(file.get('name') or file['url'].rpartition('/')[2])
+
+
+def write_family(together: list[str], environment: str, parts: dict[str, list[str]], *,
+                 upgrade: bool) -> None:
     """Resolve some *.in files together, then write each part's lock with these versions."""
     with tempfile.NamedTemporaryFile('w', suffix='.txt') as constraints:
-        constraints.write(compile_lock(together, environment))
+        constraints.write(compiled(together, environment, 'together.txt',
+                                   present='' if upgrade else present_pins(together)))
         constraints.flush()
         for name, options in parts.items():
-            lock = compile_lock([name], environment, '--generate-hashes',
-                                '--constraints', constraints.name, *options)
-            path = REQUIREMENTS / f'{name}.txt'
-            path.write_text(f'# Written by tools/lock.py from {name}.in: edit that one.\n'
-                            + tidy(lock))
-            print(f'{path.name}: {len(re.findall("^[a-z]", lock, re.MULTILINE))} pins')
+            packages = packages_of(compiled([name], environment, 'pylock.toml',
+                                            '--constraints', constraints.name, *options))
+            text = [f'# Written by tools/lock.py from {name}.in: edit that one.',
+                    *(line for package in packages for line in lines(package))]
+            (REQUIREMENTS / f'{name}.txt').write_text('\n'.join(text) + '\n')
+            print(f'{name}.txt: {len(packages)} pins')
 
 
 def main() -> int:
     """Write all locks."""
+    upgrade = '--upgrade' in sys.argv[1:]
     wheels = ['build', 'ros', 'runtime', 'test', 'training']
     left_out = [f'--no-emit-package={name}' for name in FROM_APT]
     try:
-        write_family(wheels, WHEELS, {name: [] for name in wheels})
+        write_family(wheels, WHEELS, {name: [] for name in wheels}, upgrade=upgrade)
         write_family(['distro', 'distro-test'], DISTRO,
-                     {'distro': [], 'distro-test': [], 'robot': left_out})
-        write_family(['detector'], DISTRO, {'detector': ['--no-deps']})
+                     {'distro': [], 'distro-test': [], 'robot': left_out}, upgrade=upgrade)
+        write_family(['detector'], DISTRO, {'detector': ['--no-deps']}, upgrade=upgrade)
     except (OSError, subprocess.CalledProcessError) as error:
         print(f'lock: {error}', file=sys.stderr)
         return 1
