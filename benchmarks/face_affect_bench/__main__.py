@@ -95,7 +95,7 @@ def main() -> int:
         results['sections'] = {each: results['sections'][each] for each in SECTIONS
                                if each in results['sections']}
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(results, indent=1) + '\n')
+        file.write_text(json.dumps(results, separators=(',', ':')) + '\n')
         file.with_suffix('.md').write_text(report.page(results))
     print(f'{file} and {file.with_suffix(".md").name} written', file=sys.stderr)
     return 0

@@ -24,6 +24,7 @@ from typing import Any
 
 from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
 from face_affect_training import tflite
+from face_affect_training.balance import balance
 from face_affect_training.data.loading import load_split
 from face_affect_training.evaluate import whole_crops
 from face_affect_training.evaluate.checkpoints import experiment_of, load_network
@@ -87,7 +88,7 @@ def export(run: Path, models: Path, *, name: str | None = None,
            precisions: Sequence[str] = (), main: str = 'float32', margin: float | None = None,
            unknown_share: float = 0.1, saliency: str = '',
            limits: dict[str, float] | None = None, mirror: bool = False,
-           cache_folder: Path | None = None) -> list[Exported]:
+           balanced: bool = False, cache_folder: Path | None = None) -> list[Exported]:
     """
     Write a model's folder for each precision and return them.
 
@@ -97,9 +98,10 @@ def export(run: Path, models: Path, *, name: str | None = None,
     faces, the least certain ones, that the threshold leaves UNKNOWN. saliency: float32, float16 or
     dynamic to write the graph of the gradients in this precision as well, into the folder NAME.
     limits: of the faces that the model can judge, see limits.py. mirror: the model looks at each
-    face in the mirror as well, see networks.double_look. Raises AffectError where the run has no
-    network, or where a TFLite file disagrees with Keras; a folder is written only after its files
-    have been checked.
+    face in the mirror as well, see networks.double_look. balanced: shift the bias so that two
+    classes have the same recall on the validation faces, see balance.py. Raises AffectError where
+    the run has no network, or where a TFLite file disagrees with Keras; a folder is written only
+    after its files have been checked.
     """
     precisions = precisions or (main,)
     if saliency and main not in precisions:
@@ -115,23 +117,30 @@ def export(run: Path, models: Path, *, name: str | None = None,
     best = run / 'best.json'
     trained = json.loads(best.read_text(encoding='utf-8')) if best.is_file() else {}
     name = name or experiment.name
+    extra: dict[str, Any] = {}
+    if mirror:
+        extra['mirror'] = True
+    if balanced:
+        only, *_ = faces.values()
+        extra['balance'] = round(balance(network, only.inputs, only.labels, mirror=mirror), 4)
+    if limits:
+        extra['limits'] = limits
     return [_export(network, experiment, precision, faces,
                     folder=models / (name if precision == main else f'{name}_{precision}'),
                     margin=margin, unknown_share=unknown_share,
-                    saliency=saliency if precision == main else '', limits=limits,
-                    mirror=mirror, trained=trained, cache_folder=cache_folder)
+                    saliency=saliency if precision == main else '', extra=extra,
+                    trained=trained, cache_folder=cache_folder)
             for precision in dict.fromkeys(precisions)]
 
 
 def _export(network: keras.Model, experiment: Experiment, precision: str,
             faces: dict[str, Faces], *, folder: Path, margin: float | None,
-            unknown_share: float, saliency: str, limits: dict[str, float] | None, mirror: bool,
+            unknown_share: float, saliency: str, extra: dict[str, Any],
             trained: dict[str, Any], cache_folder: Path | None) -> Exported:
-    samples, extra = None, dict[str, Any]({'mirror': True} if mirror else {})
-    if limits:
-        extra['limits'] = limits
+    samples, mirror = None, 'mirror' in extra
     if precision == 'int8':
-        samples, extra['quantisation'] = _samples(experiment, cache_folder)
+        samples, quantisation = _samples(experiment, cache_folder)
+        extra = {**extra, 'quantisation': quantisation}
     asked = double_look(network) if mirror else network
     content = convert(asked, precision, samples)
     heads = _judge(asked, content, precision, faces, unknown_share)

@@ -24,10 +24,12 @@ from face_affect_ros.affect.interpreter import load_runtime, Network
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.types import AffectError, EMOTIONS, GENDERS
 from face_affect_training.__main__ import main
+from face_affect_training.balance import balance
 from face_affect_training.data import read
 from face_affect_training.evaluate import evaluate, open_contestant, whole_crops
 from face_affect_training.evaluate.checkpoints import experiment_of, load_network
 from face_affect_training.export_parity import check_parity, LIMITS
+from face_affect_training.networks import build
 from face_affect_training.tflite import convert, predict
 import numpy as np
 import pytest
@@ -297,3 +299,31 @@ def test_the_shipped_emotion_model_is_as_small_as_the_papers() -> None:
     card = load_card('emotion_mini_xception')
     assert card.path.stat().st_size == card.facts['bytes'] <= 855_000
     assert card.facts['parameters'] == 58_423
+
+
+@pytest.mark.parametrize('mirror', [False, True])
+def test_balanced_classes_are_found_equally_often(mirror: bool) -> None:
+    """The second class gets just the shift in its logit that the function returns."""
+    network = build('baseline', input_shape=(16, 16, 1), classes=2)
+    random = np.random.default_rng(5)
+    faces = random.normal(size=(400, 16, 16, 1)).astype(np.float32)
+    bias = network.get_layer('classes').bias
+    bias.assign(np.array([1.5, 0.0], np.float32))
+    before = network.predict(faces, verbose=0)
+    labels = (before[:, 1] + random.normal(scale=0.3, size=400) > before[:, 1].mean()).astype(int)
+    shift = balance(network, faces, labels, mirror=mirror)
+    after = network.predict(faces, verbose=0)
+    np.testing.assert_allclose(np.log(after[:, 1] / after[:, 0]),
+                               np.log(before[:, 1] / before[:, 0]) + shift, atol=1e-4)
+    if mirror:
+        after = (after + network.predict(faces[:, :, ::-1], verbose=0)) / 2.0
+    right = after.argmax(1) == labels
+    assert shift > 0.5
+    assert abs(right[labels == 0].mean() - right[labels == 1].mean()) < 0.02
+
+
+def test_only_two_classes_can_be_balanced(run: Path, tmp_path: Path,
+                                          capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(['export', str(run), '--models', str(tmp_path), '--balanced']) == 1
+    assert 'balance: the network must have one task of two classes' in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

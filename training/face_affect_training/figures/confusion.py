@@ -52,4 +52,4 @@ def _plot(path: Path, facts: dict[str, Any], picture: Path) -> Path:
         raise AffectError(f'{path}: was written by an older version; make it again with: '
                           f"{COMMAND.format(facts['model'], path)}")
     draw_confusion(facts, picture)
-    return pictures.shrink(picture, colours=256)
+    return pictures.shrink(picture, colours=128)

@@ -76,9 +76,10 @@ def text(folder: Path, card: dict[str, Any]) -> str:
 
 def _data(card: dict[str, Any], task: str) -> str:
     data = card['data'][task]
-    return (f"{WHAT[task].capitalize()}: trained on `{data['training']}`, checkpoint, temperature "
-            f"and threshold chosen on `{data['chosen_on']}`. {data['origin']}. The pictures are "
-            'not part of this repository.')
+    balance = ' balance of the classes,' if 'balance' in card else ''
+    return (f"{WHAT[task].capitalize()}: trained on `{data['training']}`, checkpoint,{balance} "
+            f"temperature and threshold chosen on `{data['chosen_on']}`. {data['origin']}. The "
+            'pictures are not part of this repository.')
 
 
 def _learned_from(card: dict[str, Any]) -> str:
