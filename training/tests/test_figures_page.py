@@ -111,7 +111,7 @@ def folder(tmp_path: Path) -> Path:
         'accuracy': {'0': 0.611, '0.05': 0.622}})
     for name, task in (('some', 'emotion'), ('other', 'gender')):
         card = {'kind': 'classifier', 'name': name, 'bytes': 240_999, 'network': 'mini_xception',
-                'parameters': 58_423, 'input': {'size': 48, 'channels': 1},
+                'precision': 'float32', 'parameters': 58_423, 'input': {'size': 48, 'channels': 1},
                 'heads': [{'task': task, 'threshold': 0.35, 'temperature': 1.1}],
                 'limits': {'min_side': 24.0, 'max_turn': 0.8},
                 'metrics': {task: {'data': 'some data', 'faces': 2000, 'accuracy': 0.75,
@@ -276,3 +276,13 @@ def test_result_files_are_short(tmp_path: Path) -> None:
     assert '[1, 2.5]' in text
     with pytest.raises(ValueError, match='not JSON compliant'):
         results.write(tmp_path / 'some.json', {'a': float('nan')})
+
+
+@pytest.mark.parametrize(('facts', 'command'), [
+    ({'precision': 'float32'}, 'training/ship.sh some float32'),
+    ({'precision': 'float32', 'mirror': True}, "training/ship.sh some float32 '' mirror"),
+    ({'precision': 'dynamic', 'saliency': {'weights': 'float16'}},
+     'training/ship.sh some dynamic float16'),
+])
+def test_the_page_says_how_each_model_was_shipped(facts: dict, command: str) -> None:
+    assert shipped.ship({'name': 'some', **facts}) == command

@@ -16,6 +16,7 @@
 
 import csv
 from pathlib import Path
+import shlex
 from typing import Any
 
 from face_affect_training import tflite
@@ -56,9 +57,8 @@ def section(folder: Path, models: Path) -> str:
         markdown.table(('model', 'network', 'parameters', 'TFLite bytes', 'train', 'validation',
                         'mean recall', 'calibration error', 'UNKNOWN below', 'epochs',
                         'best in the log'), [_row(folder, card) for card in own]),
-        markdown.commands('face_affect train training/experiments/NAME.yaml',
-                          'face_affect export runs/NAME',
-                          'face_affect evaluate --model NAME --data READER FOLDER SPLIT'),
+        markdown.commands('face_affect train training/experiments/NAME.yaml --out runs/NAME',
+                          *(ship(card) for card in own)),
         _precisions(folder, own),
         _elsewhere(folder, own),
         _margins(folder, own),
@@ -90,6 +90,15 @@ def _row(folder: Path, card: dict[str, Any]) -> tuple[str, ...]:
             f"{card['heads'][0]['threshold']:g}", epochs, best)
 
 
+def ship(card: dict[str, Any]) -> str:
+    """Return the command that makes a shipped model and all its figures from its run."""
+    words = [card['name'], card['precision'], card.get('saliency', {}).get('weights', ''),
+             'mirror' if card.get('mirror') else '']
+    while not words[-1]:
+        words.pop()
+    return shlex.join(['training/ship.sh', *words])
+
+
 def _accuracy(path: Path, facts: dict[str, Any]) -> str:
     return f"[{markdown.percent(facts['accuracy'])}]({path})" if facts else markdown.UNKNOWN
 
@@ -110,13 +119,9 @@ def _precisions(folder: Path, own: list[dict[str, Any]]) -> str:
         '### Precisions',
         'The same network with weights in half the bytes (float16), with 8-bit weights and '
         'activations whose range is measured in every run (dynamic), and in 8-bit integers '
-        'throughout (int8). The file without a suffix is shipped; `export` makes the others and '
-        'says how far they are from Keras.',
-        markdown.table(('model', 'bytes', 'accuracy', 'calibration error'), rows),
-        markdown.commands('face_affect export runs/NAME --precision float16 dynamic int8 '
-                          '--models runs/models',
-                          'face_affect evaluate --model runs/models/NAME_int8 --data READER '
-                          f'FOLDER SPLIT > docs/results/{PRECISIONS}/NAME_int8.json'))
+        'throughout (int8). The file without a suffix is shipped; `training/ship.sh` exports and '
+        'judges the others as well, and says how far they are from Keras.',
+        markdown.table(('model', 'bytes', 'accuracy', 'calibration error'), rows))
 
 
 def _elsewhere(folder: Path, own: list[dict[str, Any]]) -> str:
