@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a finished run to a shipped model with all its figures: training/ship.sh NAME [PRECISION [GRADIENTS [MIRROR]]], the precision
 # of the model (float32 by default), that of its gradients ('': they are not shipped), and `mirror` for export's --mirror.
-# A gender model finds women and men equally often: --balanced.
+# A model of gender finds women and men equally often: --balanced. affect_... answers expression and gender.
 # Needs runs/NAME, FACE_AFFECT_SHARED and the environment of `. tools/env.sh`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,42 +14,66 @@ options=${4:+--mirror}
 run=runs/$name
 results=docs/results
 case $name in
-  emotion_*) reader=fer2013_sheets folder=$FACE_AFFECT_SHARED/data/fer2013 train=Training val=PublicTest judged=publictest ;;
-  gender_*) reader=fairface folder=$FACE_AFFECT_SHARED/data/faces_gender train=train val=val judged=fairface_val
-            options="$options --balanced" ;;
-  *) echo "ship.sh: '$name' is neither emotion_... nor gender_...; run the verbs one by one" >&2; exit 1 ;;
+  emotion_*) tasks=emotion ;;
+  gender_*) tasks=gender options="$options --balanced" ;;
+  affect_*) tasks='emotion gender' options="$options --balanced" ;;
+  *) echo "ship.sh: '$name' is none of emotion_..., gender_..., affect_...; run the verbs one by one" >&2; exit 1 ;;
 esac
-file=$results/${name}_$judged.json
+
+# Of a task: reader, folder, training and validation split, what the latter is called in file names.
+use() {
+  case $1 in
+    emotion) reader=fer2013_sheets folder=$FACE_AFFECT_SHARED/data/fer2013 train=Training val=PublicTest judged=publictest ;;
+    gender) reader=fairface folder=$FACE_AFFECT_SHARED/data/faces_gender train=train val=val judged=fairface_val ;;
+  esac
+  own=$name
+  if [ "$tasks" != "$1" ]; then own=${name}_$1; fi
+}
+
+export_as() {
+  # shellcheck disable=SC2086
+  face_affect export "$run" --main "$main" --cache runs/cache $options "$@"
+}
 
 # The margin and the limits are measured on the exported file, and written into its card.
+export_as --models runs/models
+framings=()
+for task in $tasks; do
+  use "$task"
+  face_affect framing --model "runs/models/$name" --data "$reader" "$folder" "$val" > "$results/${own}_framing.json"
+  framings+=("$results/${own}_framing.json")
+done
+margin=$(python -c 'import sys; from face_affect_training.framing import chosen_for_all; print(chosen_for_all(sys.argv[1:]))' "${framings[@]}")
+export_as --models runs/models --margin "$margin"
+limits=()
+for task in $tasks; do
+  use "$task"
+  face_affect limits --model "runs/models/$name" --data "$reader" "$folder" "$val" > "$results/${own}_limits.json"
+  limits+=("$results/${own}_limits.json")
+done
 # shellcheck disable=SC2086
-face_affect export "$run" --main "$main" --models runs/models --cache runs/cache $options
-face_affect framing --model "runs/models/$name" --data "$reader" "$folder" "$val" > "$results/${name}_framing.json"
-margin=$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["chosen"])' "$results/${name}_framing.json")
-# shellcheck disable=SC2086
-face_affect export "$run" --main "$main" --models runs/models --cache runs/cache --margin "$margin" $options
-face_affect limits --model "runs/models/$name" --data "$reader" "$folder" "$val" > "$results/${name}_limits.json"
-# shellcheck disable=SC2086
-face_affect export "$run" --main "$main" --cache runs/cache --margin "$margin" --limits "$results/${name}_limits.json" $saliency $options
+export_as --margin "$margin" --limits "${limits[@]}" $saliency
 twins=$(printf '%s\n' float32 float16 dynamic int8 | grep -vx "$main")
 # shellcheck disable=SC2086
-face_affect export "$run" --main "$main" --cache runs/cache --margin "$margin" --limits "$results/${name}_limits.json" \
-    --models runs/models --precision $twins $options
+export_as --margin "$margin" --limits "${limits[@]}" --models runs/models --precision $twins
 
 mkdir -p "$results/training" "$results/precisions"
 if [ -f "$run/log.csv" ]; then
   cp "$run/log.csv" "$results/training/$name.csv"
 fi
-face_affect evaluate --model "models/$name" --data "$reader" "$folder" "$val" > "$file"
-face_affect evaluate --model "models/$name" --data "$reader" "$folder" "$train" > "$results/${name}_train.json"
-if [ "${name%%_*}" = gender ]; then
-  face_affect evaluate --model "models/$name" --data utkface "$folder" test > "$results/${name}_utkface.json"
-fi
-for precision in $twins; do
-  face_affect evaluate --model "runs/models/${name}_$precision" --data "$reader" "$folder" "$val" \
-      > "$results/precisions/${name}_$precision.json"
+for task in $tasks; do
+  use "$task"
+  face_affect evaluate --model "models/$name" --data "$reader" "$folder" "$val" > "$results/${name}_$judged.json"
+  face_affect evaluate --model "models/$name" --data "$reader" "$folder" "$train" > "$results/${own}_train.json"
+  if [ "$task" = gender ]; then
+    face_affect evaluate --model "models/$name" --data utkface "$folder" test > "$results/${name}_utkface.json"
+  fi
+  for precision in $twins; do
+    face_affect evaluate --model "runs/models/${name}_$precision" --data "$reader" "$folder" "$val" \
+        > "$results/precisions/${own}_$precision.json"
+  done
+  if [ -n "$saliency" ]; then
+    face_affect bias-report --model "models/$name" --data "$reader" "$folder" "$val" --out "$results"
+  fi
 done
-if [ -n "$saliency" ]; then
-  face_affect bias-report --model "models/$name" --data "$reader" "$folder" "$val" --out "$results"
-fi
 face_affect figures page

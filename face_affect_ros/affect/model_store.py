@@ -42,7 +42,8 @@ class Head:
 
     task: 'emotion' or 'gender'. output: index of the network's output tensor, which holds
     probabilities. labels: those of types.LABELS, in that order. threshold: probability below which
-    the answer is UNKNOWN. temperature: > 0, divides the logits (Guo et al. 2017).
+    the answer is UNKNOWN. temperature: > 0, divides the logits (Guo et al. 2017). limits: of the
+    faces that it can judge, its own or the card's.
     """
 
     task: str
@@ -50,6 +51,7 @@ class Head:
     labels: tuple[str, ...]
     threshold: float
     temperature: float = 1.0
+    limits: Limits = Limits()
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,7 @@ class ModelCard:
 
     kind: 'classifier' or 'detector'. path: the checked network file. crop: what a classifier
     wants to see. scale, offset: network input = pixel * scale + offset, pixels 0 to 255.
-    heads: a classifier's outputs. limits: faces that it cannot judge. facts: the whole card as a
-    mapping.
+    heads: a classifier's outputs. facts: the whole card as a mapping.
     """
 
     name: str
@@ -71,7 +72,6 @@ class ModelCard:
     scale: float
     offset: float
     heads: tuple[Head, ...] = ()
-    limits: Limits = Limits()
     facts: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def scaled(self, crops: ImageArray) -> FloatArray:
@@ -192,16 +192,18 @@ def _parse(folder: Path, facts: dict[str, Any]) -> ModelCard:
     path = _locate(folder, facts['file'])
     sha256 = str(facts['sha256'])
     check_network(path, sha256)
-    heads = tuple(_head(head) for head in facts['heads']) if kind == 'classifier' else ()
+    heads = (tuple(_head(head, facts.get('limits')) for head in facts['heads'])
+             if kind == 'classifier' else ())
     return ModelCard(name=str(facts['name']), kind=kind, path=path, sha256=sha256, crop=spec,
-                     scale=scale, offset=offset, heads=heads,
-                     limits=Limits.from_card(facts.get('limits')), facts=facts)
+                     scale=scale, offset=offset, heads=heads, facts=facts)
 
 
-def _head(facts: dict[str, Any]) -> Head:
+def _head(facts: dict[str, Any], limits: Any) -> Head:
+    """Return a head of a card. limits: those of the card, for a head that has none."""
     head = Head(task=str(facts['task']), output=int(facts['output']),
                 labels=tuple(facts['labels']), threshold=float(facts['threshold']),
-                temperature=float(facts.get('temperature', 1.0)))
+                temperature=float(facts.get('temperature', 1.0)),
+                limits=Limits.from_card(facts.get('limits', limits)))
     if head.task not in LABELS:
         raise ValueError(f"head task '{head.task}' is not one of {', '.join(LABELS)}")
     if head.labels != LABELS[head.task]:

@@ -151,10 +151,12 @@ class AffectPipeline:
             asked, key = found[rows], (classifier.crop, tuple(rows))
             if key not in crops:
                 crops[key] = extract_crops(image, asked.boxes, asked.landmarks, classifier.crop)
-            why = reasons(asked, crops[key], classifier.card.limits)
-            for task, probabilities in classifier(crops[key]).items():
-                for row, shares, reason in zip(rows, probabilities, why):
-                    answers[row][task] = shares, reason
+            why = {limits: reasons(asked, crops[key], limits)
+                   for limits in {head.limits for head in classifier.heads}}
+            probabilities = classifier(crops[key])
+            for head in classifier.heads:
+                for row, shares, reason in zip(rows, probabilities[head.task], why[head.limits]):
+                    answers[row][head.task] = shares, reason
         return answers
 
     def _smooth(self, track: str, answers: dict[str, Answer], stamp: float) -> dict[str, Estimate]:

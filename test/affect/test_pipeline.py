@@ -28,7 +28,6 @@ from face_affect_ros.affect.crop import CropSpec
 from face_affect_ros.affect.detectors import make_detector
 from face_affect_ros.affect.model_store import Head
 from face_affect_ros.affect.pipeline import AffectPipeline
-from face_affect_ros.affect.quality import Limits
 from face_affect_ros.affect.records import to_record
 from face_affect_ros.affect.searching import Search
 from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
@@ -170,7 +169,7 @@ def test_a_model_of_both_attributes_keeps_to_the_shorter_interval(
     """It costs no more to hear the second answer."""
     heads = tuple(Head(task, number, LABELS[task], 0.5)
                   for number, task in enumerate(('emotion', 'gender')))
-    both = Mock(heads=heads, crop=CropSpec(48, 1, 0.1, True), card=Mock(limits=Limits()),
+    both = Mock(heads=heads, crop=CropSpec(48, 1, 0.1, True),
                 side_effect=lambda crops: {head.task: np.full(
                     (len(crops), len(head.labels)), 1.0 / len(head.labels), np.float32)
                     for head in heads})

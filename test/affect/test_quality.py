@@ -14,6 +14,8 @@
 
 """Faces that cannot be judged are named: too small, turned, blurred, or no face."""
 
+from pathlib import Path
+
 import cv2
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.quality import Limits, reasons, sharpness_of, turn_of
@@ -102,6 +104,18 @@ def test_the_pipeline_says_why(limits, reason, limited) -> None:
     assert estimate.reason == reason
     assert estimate.label == (UNKNOWN if reason else 'happy')
     assert face.estimates['gender'].reason in ('', 'unsure')   # each model has its own limits
+
+
+def test_a_head_may_have_limits_of_its_own(limited) -> None:
+    folder = limited(min_side=12.0)
+    card = Path(folder, 'card.yaml')
+    facts = yaml.safe_load(card.read_text())
+    [head] = load_card(folder).heads
+    assert head.limits == Limits(min_side=12.0)
+    facts['heads'][0]['limits'] = {'max_turn': 0.7}
+    card.write_text(yaml.safe_dump(facts))
+    [head] = load_card(folder).heads
+    assert head.limits == Limits(max_turn=0.7)
 
 
 def test_a_card_with_odd_limits_is_refused(limited) -> None:

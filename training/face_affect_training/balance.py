@@ -20,34 +20,58 @@ import numpy as np
 import numpy.typing as npt
 
 #: Shifts are looked for in [-REACH, REACH].
-REACH = 5.0
+REACH = 30.0
 
 
 def balance(network: keras.Model, inputs: npt.NDArray[np.float32], labels: npt.NDArray[np.int64],
-            *, mirror: bool) -> float:
+            *, mirror: bool, task: int = 0) -> float:
     """
-    Shift the bias of a network until both its classes have the same recall; return the shift.
+    Shift a network's bias until both classes of a task have the same recall; return the shift.
 
-    It is added to the logit of the second class, in the layer 'classes'. inputs: (N, S, S, C), as
-    the network takes them. labels: (N,), both classes among them. mirror: the mean of the answers
-    about each face and its mirror image counts. Raises AffectError for other than two classes.
+    It is added to the logit of the second class. inputs: (N, S, S, C), as the network takes them.
+    labels: (N,), both classes among them. mirror: the mean of the answers about each face and its
+    mirror image counts. task: the output to balance. Raises AffectError for other than two
+    classes.
     """
-    if isinstance(network.output, list) or network.output_shape[-1] != 2:
-        raise AffectError('balance: the network must have one task of two classes')
+    widths = [shape[-1] for shape in (network.output_shape if isinstance(network.output, list)
+                                      else [network.output_shape])]
+    if widths[task] != 2:
+        raise AffectError(f'balance: the task must have two classes, it has {widths[task]}')
     views = (inputs, inputs[:, :, ::-1]) if mirror else (inputs,)
-    shares = np.stack([np.asarray(network.predict(each, batch_size=64, verbose=0), np.float64)
-                       for each in views])
+    answers = [network.predict(each, batch_size=64, verbose=0) for each in views]
+    shares = np.stack([np.asarray(each[task] if isinstance(each, list) else each, np.float64)
+                       for each in answers])
     odds = np.log(np.maximum(shares[..., 1], 1e-12)) - np.log(np.maximum(shares[..., 0], 1e-12))
 
-    def lead(shift: float) -> float:
-        """Return by how much the recall of the second class is the larger one."""
-        second = (1.0 / (1.0 + np.exp(-odds - shift))).mean(0) > 0.5
-        return float(second[labels == 1].mean() - (~second[labels == 0]).mean())
+    turning = _turning_points(odds)
+    order = np.argsort(turning)
+    second = labels[order] == 1
+    # after the first n turning points n faces have the second class
+    lead = (np.cumsum(second) / second.sum()
+            - 1.0 + np.cumsum(~second) / (~second).sum())[:-1]
+    best = int(np.abs(lead).argmin())
+    shift = float(turning[order[best:best + 2]].mean())   # far from any face's tie
+    bias, place = _bias(network, widths, task)
+    values = np.array(bias)
+    values[place] += shift
+    bias.assign(values)
+    return shift
 
-    low, high = -REACH, REACH
+
+def _turning_points(odds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return where each face gets the second class (N,), of the odds of its views (V, N)."""
+    low, high = np.full(odds.shape[1], -REACH), np.full(odds.shape[1], REACH)
     for _ in range(40):
         middle = (low + high) / 2.0
-        low, high = (low, middle) if lead(middle) > 0.0 else (middle, high)
-    bias = network.get_layer('classes').bias
-    bias.assign(np.asarray(bias) + np.array([0.0, low], np.float32))
+        second = (1.0 / (1.0 + np.exp(-odds - middle))).mean(0) > 0.5
+        low, high = np.where(second, low, middle), np.where(second, middle, high)
     return low
+
+
+def _bias(network: keras.Model, widths: list[int], task: int) -> tuple[keras.Variable, int]:
+    """Return the bias of the last layer, and where the second class of a task is in it."""
+    bias = network.get_layer('classes').bias
+    if bias.shape[0] == sum(widths):   # one layer for all tasks
+        return bias, sum(widths[:task]) + 1
+    own = f'_task{task + 1}' if task else ''
+    return network.get_layer(f'classes{own}').bias, 1

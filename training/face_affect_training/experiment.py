@@ -147,8 +147,10 @@ class Training:
     (Yun et al. 2019). blend_share: share of the batches that are mixed. plain_epochs: the last
     epochs are trained on gentle views: no erasing, no mixing. class_weights: none, balanced or
     sqrt. start_from: a .keras file of the same network whose weights to begin with; 'dlib' for
-    those that face_resnet is made for; '' for random ones. precision: Keras' dtype policy, float32
-    or mixed_bfloat16. workers: processes that render views, 0 for none, -1 for all cores but one.
+    those that face_resnet is made for; '' for random ones. trunk_from: a .keras file of another
+    network whose weights to begin with in the layers that fit, see runs.take_trunk. precision:
+    Keras' dtype policy, float32 or mixed_bfloat16. workers: processes that render views, 0 for
+    none, -1 for all cores but one.
     """
 
     epochs: int = 150
@@ -166,6 +168,7 @@ class Training:
     plain_epochs: int = 0
     class_weights: str = 'none'
     start_from: str = ''
+    trunk_from: str = ''
     precision: str = 'float32'
     workers: int = 1
 
@@ -228,7 +231,8 @@ class Experiment:
     def sources(self) -> tuple[str, ...]:
         """What it starts from and learns from: files of other runs, models, or 'dlib'."""
         teachers = [file for task in self.tasks.values() for file in task.distillation.teachers]
-        return tuple(dict.fromkeys(file for file in (self.training.start_from, *teachers) if file))
+        return tuple(dict.fromkeys(file for file in (self.training.start_from,
+                                               self.training.trunk_from, *teachers) if file))
 
     def as_mapping(self) -> dict[str, Any]:
         """Return the whole experiment as plain lists and mappings, as YAML writes them."""

@@ -14,7 +14,7 @@
 
 """From a training run to models of the robot: a file and a card for each precision."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 import json
 from pathlib import Path
@@ -87,7 +87,7 @@ class Faces:
 def export(run: Path, models: Path, *, name: str | None = None,
            precisions: Sequence[str] = (), main: str = 'float32', margin: float | None = None,
            unknown_share: float = 0.1, saliency: str = '',
-           limits: dict[str, float] | None = None, mirror: bool = False,
+           limits: Mapping[str, dict[str, float]] | None = None, mirror: bool = False,
            balanced: bool = False, cache_folder: Path | None = None) -> list[Exported]:
     """
     Write a model's folder for each precision and return them.
@@ -97,11 +97,11 @@ def export(run: Path, models: Path, *, name: str | None = None,
     robot's crop, see framing.py; None for the views' own. unknown_share: share of the validation
     faces, the least certain ones, that the threshold leaves UNKNOWN. saliency: float32, float16 or
     dynamic to write the graph of the gradients in this precision as well, into the folder NAME.
-    limits: of the faces that the model can judge, see limits.py. mirror: the model looks at each
-    face in the mirror as well, see networks.double_look. balanced: shift the bias so that two
-    classes have the same recall on the validation faces, see balance.py. Raises AffectError where
-    the run has no network, or where a TFLite file disagrees with Keras; a folder is written only
-    after its files have been checked.
+    limits: of the faces that the model can judge, by task, see limits.py. mirror: the model looks
+    at each face in the mirror as well, see networks.double_look. balanced: shift the bias so that
+    two classes have the same recall on the validation faces, see balance.py. Raises AffectError
+    where the run has no network, or where a TFLite file disagrees with Keras; a folder is written
+    only after its files have been checked.
     """
     precisions = precisions or (main,)
     if saliency and main not in precisions:
@@ -121,22 +121,34 @@ def export(run: Path, models: Path, *, name: str | None = None,
     if mirror:
         extra['mirror'] = True
     if balanced:
-        only, *_ = faces.values()
-        extra['balance'] = round(balance(network, only.inputs, only.labels, mirror=mirror), 4)
-    if limits:
-        extra['limits'] = limits
+        extra['balance'] = _balance(network, faces, mirror=mirror)
+    if limits and set(limits) != set(experiment.tasks):
+        raise AffectError(f"--limits: of {', '.join(limits)}, but the model answers "
+                          f"{', '.join(experiment.tasks)}; give a file for each of these")
     return [_export(network, experiment, precision, faces,
                     folder=models / (name if precision == main else f'{name}_{precision}'),
                     margin=margin, unknown_share=unknown_share,
                     saliency=saliency if precision == main else '', extra=extra,
-                    trained=trained, cache_folder=cache_folder)
+                    limits=limits or {}, trained=trained, cache_folder=cache_folder)
             for precision in dict.fromkeys(precisions)]
+
+
+def _balance(network: keras.Model, faces: dict[str, Faces], *, mirror: bool) -> float:
+    """Balance the only task of two classes, see balance.py."""
+    found = [(index, each) for index, (task, each) in enumerate(faces.items())
+             if len(LABELS[task]) == 2]
+    if len(found) != 1:
+        raise AffectError(f"--balanced: one task must have two classes; {', '.join(faces)}: "
+                          f'{len(found)} of these have')
+    [(index, each)] = found
+    return round(balance(network, each.inputs, each.labels, mirror=mirror, task=index), 4)
 
 
 def _export(network: keras.Model, experiment: Experiment, precision: str,
             faces: dict[str, Faces], *, folder: Path, margin: float | None,
             unknown_share: float, saliency: str, extra: dict[str, Any],
-            trained: dict[str, Any], cache_folder: Path | None) -> Exported:
+            limits: Mapping[str, dict[str, float]], trained: dict[str, Any],
+            cache_folder: Path | None) -> Exported:
     samples, mirror = None, 'mirror' in extra
     if precision == 'int8':
         samples, quantisation = _samples(experiment, cache_folder)
@@ -145,7 +157,8 @@ def _export(network: keras.Model, experiment: Experiment, precision: str,
     content = convert(asked, precision, samples)
     heads = _judge(asked, content, precision, faces, unknown_share)
     card = make_card(folder.name, content, experiment, parameters=network.count_params(),
-                     precision=precision, margin=margin, heads=heads, extra=extra, trained=trained)
+                     precision=precision, margin=margin, heads=heads, limits=limits, extra=extra,
+                     trained=trained)
     with tempfile.TemporaryDirectory() as unfinished:
         _write(Path(unfinished), content, card)
         if saliency:

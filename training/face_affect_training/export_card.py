@@ -14,6 +14,7 @@
 
 """The card of an exported model: everything that the robot and its users need to know of it."""
 
+from collections.abc import Mapping
 import hashlib
 from typing import Any
 
@@ -23,17 +24,18 @@ from face_affect_training.experiment import ancestry, Experiment
 
 
 def make_card(name: str, content: bytes, experiment: Experiment, *, parameters: int,
-              precision: str, margin: float | None, heads: dict[str, Any], extra: dict[str, Any],
+              precision: str, margin: float | None, heads: dict[str, Any],
+              limits: Mapping[str, dict[str, float]], extra: dict[str, Any],
               trained: dict[str, Any]) -> dict[str, Any]:
     """
     Return a card as a mapping, in the order in which it is read.
 
     content: the TFLite file. margin: of the robot's crop; None for that of the views in training,
     whose boxes are the data set's and not the detector's. heads: output, threshold, temperature,
-    metrics and parity by task. extra: further entries, such as quantisation. trained: the run's
-    best.json.
+    metrics and parity by task. limits: of the faces that it can judge, by task. extra: further
+    entries, such as quantisation. trained: the run's best.json.
     """
-    wanted, settings = experiment.input, experiment.as_mapping()
+    wanted, settings, alone = experiment.input, experiment.as_mapping(), len(heads) == 1
     return {
         'name': name, 'kind': 'classifier', 'file': 'model.tflite',
         'sha256': hashlib.sha256(content).hexdigest(), 'bytes': len(content),
@@ -41,10 +43,12 @@ def make_card(name: str, content: bytes, experiment: Experiment, *, parameters: 
                   'offset': wanted.offset},
         'crop': {'margin': wanted.margin if margin is None else margin, 'align': wanted.align},
         'heads': [{'task': task, 'output': head['output'], 'labels': list(LABELS[task]),
-                   'threshold': head['threshold'], 'temperature': head['temperature']}
+                   'threshold': head['threshold'], 'temperature': head['temperature'],
+                   **({'limits': limits[task]} if task in limits and not alone else {})}
                   for task, head in heads.items()],
         'network': experiment.network.name, 'parameters': parameters,
         'precision': precision, **extra,
+        **({'limits': next(iter(limits.values()))} if limits and alone else {}),
         **{key: {task: head[key] for task, head in heads.items()}
            for key in ('metrics', 'parity')},
         'training': {'experiment': experiment.name, 'seed': experiment.seed,

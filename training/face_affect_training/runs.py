@@ -26,7 +26,11 @@ from face_affect_training.experiment import Experiment, load_experiment
 from face_affect_training.logs import Log
 import keras
 import numpy as np
+import numpy.typing as npt
 import yaml
+
+#: Shares of red, green and blue in grey (ITU-R BT.601).
+GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class Run:
@@ -129,6 +133,45 @@ def take_weights(network: keras.Model, file: Path) -> None:
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise AffectError(f'{file}: does not hold the weights of a {network.name} of this form: '
                           f'{str(error).splitlines()[0]}') from error
+
+
+def take_trunk(network: keras.Model, file: Path) -> int:
+    """
+    Put in what fits of another run's network; return the number of layers that took weights.
+
+    A layer takes the weights of the one of its name if their shapes agree. The first filters may
+    be for coloured and for folded pictures where the other's are for grey ones: they answer as
+    those do about the grey picture made smaller. Raises AffectError where nothing fits.
+    """
+    experiment = load_experiment(file.with_name('experiment.yaml'))
+    other = build_network(experiment)
+    take_weights(other, file)
+    theirs = {layer.name: layer.get_weights() for layer in other.layers}
+    taken, first = 0, True
+    for layer in network.layers:
+        own, given = layer.get_weights(), theirs.get(layer.name, [])
+        if not own:
+            continue
+        if first and given:
+            given = [_spread(given[0], own[0].shape), *given[1:]]
+        first = False
+        if [each.shape for each in own] == [each.shape for each in given]:
+            layer.set_weights(given)
+            taken += 1
+    if not taken:
+        raise AffectError(f'{file}: no layer of {experiment.network.name} fits a layer of '
+                          f'{network.name}')
+    return taken
+
+
+def _spread(kernel: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """Return a kernel (h, w, 1, F) for pictures in RGB or folded ones, if the shape is of one."""
+    grey = kernel.ndim == len(shape) == 4 and kernel.shape[2] == 1
+    if not grey or (*kernel.shape[:2], kernel.shape[3]) != (*shape[:2], shape[3]):
+        return kernel
+    channels = GREY if shape[2] % 3 == 0 else np.ones(1, np.float32)
+    shares = np.resize(channels, shape[2])
+    return np.asarray(kernel * (shares / shares.sum())[:, np.newaxis], np.float32)
 
 
 def _identity(experiment: Experiment) -> dict[str, Any]:

@@ -30,12 +30,18 @@ from face_affect_training.data.loading import load_splits, load_unlabelled
 from face_affect_training.data.subset import stratified
 from face_affect_training.data.targets import class_weights, make_targets
 from face_affect_training.data.types import FaceData
-from face_affect_training.experiment import Experiment, Task
+from face_affect_training.experiment import Experiment, Task, Training
 from face_affect_training.losses import accuracy_of, loss_of
 from face_affect_training.metrics import nll
 from face_affect_training.networks.face_resnet import dlib_file, take_dlib_weights
 from face_affect_training.networks.lowering import lowered
-from face_affect_training.runs import build_network, from_pixels, Run, take_weights
+from face_affect_training.runs import (
+    build_network,
+    from_pixels,
+    Run,
+    take_trunk,
+    take_weights,
+)
 from face_affect_training.teachers import Teachers
 from face_affect_training.views import plain_views, Views
 import keras
@@ -80,14 +86,7 @@ def train(experiment: Experiment, folder: Path, *, cache_folder: Path | None = N
     faces = {task: trained for task, (trained, _) in data.items()}
     judged = {task: validation for task, (_, validation) in data.items()}
     kept = build_network(experiment)
-    if settings.start_from:
-        try:
-            if settings.start_from == 'dlib':
-                take_dlib_weights(kept, dlib_file())
-            else:
-                take_weights(kept, Path(settings.start_from).expanduser())
-        except AffectError as error:
-            raise AffectError(f'training.start_from: {error}') from error
+    _begin(kept, settings)
     network, model = _trainable(experiment, kept)
     batches = _batches(experiment, faces, cache_folder)
     _compile(model, experiment, batches.steps)
@@ -106,6 +105,22 @@ def train(experiment: Experiment, folder: Path, *, cache_folder: Path | None = N
         batches.close()
         judge.close()
     return {'epoch': judge.epoch, 'best': judge.best, 'finished': judge.epoch >= settings.epochs}
+
+
+def _begin(network: keras.Model, settings: Training) -> None:
+    """Put in the weights to begin with. Raises AffectError where they do not fit."""
+    key = 'start_from'
+    try:
+        if settings.start_from == 'dlib':
+            take_dlib_weights(network, dlib_file())
+        elif settings.start_from:
+            take_weights(network, Path(settings.start_from).expanduser())
+        if settings.trunk_from:
+            key = 'trunk_from'
+            taken = take_trunk(network, Path(settings.trunk_from).expanduser())
+            print(f'{settings.trunk_from}: {taken} layers took its weights', file=sys.stderr)
+    except AffectError as error:
+        raise AffectError(f'training.{key}: {error}') from error
 
 
 def _trainable(experiment: Experiment, kept: keras.Model) -> tuple[keras.Model, keras.Model]:

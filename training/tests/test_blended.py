@@ -20,6 +20,7 @@ from pathlib import Path
 
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.quality import Limits
 from face_affect_ros.affect.saliency import Saliency
 from face_affect_ros.affect.types import AffectError, EMOTIONS, GENDERS
 from face_affect_training.__main__ import main
@@ -113,9 +114,20 @@ def test_it_learns_both_and_becomes_one_model(
         pytest.skip('only the TensorFlow backend converts')
 
     models = tmp_path / 'models'
-    assert main(['export', str(run), '--models', str(models), '--precision', 'float32', 'int8',
-                 '--saliency']) == 0
+    wanted = {'emotion': {'min_side': 24.0}, 'gender': {'min_side': 16.0, 'max_turn': 3.0}}
+    files = [tmp_path / f'{task}.json' for task in wanted]
+    for file, (task, limits) in zip(files, wanted.items()):
+        file.write_text(json.dumps({'task': task, 'limits': limits}))
+    export = ['export', str(run), '--models', str(models), '--precision', 'float32', 'int8',
+              '--saliency', '--balanced', '--limits']
+    assert main([*export, str(files[0])]) == 1
+    assert 'of emotion, but the model answers emotion, gender' in capsys.readouterr().err
+    assert main([*export, *map(str, files)]) == 0
     card = load_card(str(models / 'both'))
+    assert [head.limits for head in card.heads] == [
+        Limits.from_card(limits) for limits in wanted.values()]
+    women, men = card.facts['metrics']['gender']['recall'].values()
+    assert women == pytest.approx(men, abs=0.1)
     assert [head.task for head in card.heads] == ['emotion', 'gender']
     assert sorted(head.output for head in card.heads) == [0, 1]
     assert card.facts['metrics']['gender']['data'] == 'FairFace val'
@@ -131,7 +143,9 @@ def test_it_learns_both_and_becomes_one_model(
             assert found['accuracy'] == pytest.approx(metrics['accuracy'], abs=1e-3)
             assert main(['evaluate', '--model', str(run), '--task', task, *data]) == 0
             keras_says = json.loads(capsys.readouterr().out)['accuracy']
-            assert found['accuracy'] == pytest.approx(keras_says, abs=0.1)
+            # the run's own bias of gender is another one
+            assert found['accuracy'] == pytest.approx(keras_says,
+                                                      abs=0.1 if task == 'emotion' else 0.3)
     assert main(['evaluate', '--model', str(run), '--npz', 'none.npz']) == 1
 
     crops = np.random.default_rng(3).integers(0, 256, (4, 24, 24, 1), np.uint8)

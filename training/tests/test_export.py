@@ -325,5 +325,5 @@ def test_balanced_classes_are_found_equally_often(mirror: bool) -> None:
 def test_only_two_classes_can_be_balanced(run: Path, tmp_path: Path,
                                           capsys: pytest.CaptureFixture[str]) -> None:
     assert main(['export', str(run), '--models', str(tmp_path), '--balanced']) == 1
-    assert 'balance: the network must have one task of two classes' in capsys.readouterr().err
+    assert '--balanced: one task must have two classes; emotion: 0' in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

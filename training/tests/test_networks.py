@@ -21,11 +21,15 @@ from typing import Any
 from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks, tflite
 from face_affect_training.describe import from_scratch
+from face_affect_training.experiment import load_experiment
 from face_affect_training.networks.face_resnet import dlib_file, take_dlib_weights
+from face_affect_training.networks.small_resnet import Fold
+from face_affect_training.runs import build_network, GREY, take_trunk
 import h5py
 import keras
 import numpy as np
 import pytest
+import yaml
 
 COUNTS = {
     'baseline': 129_351, 'five_layer_cnn': 684_199, 'five_layer_cnn_fractional': 2_076_839,
@@ -298,6 +302,65 @@ def test_small_resnet_may_see_the_whole_picture() -> None:
         name = f'stage{stage}_relu'
         assert usual.get_layer(name).output.shape[1] == size
         assert fine.get_layer(name).output.shape[1] == 2 * size
+
+
+def test_a_folded_convolution_is_a_larger_one() -> None:
+    random = np.random.default_rng(4)
+    image = random.normal(size=(2, 12, 12, 3)).astype(np.float32)
+    kernel = random.normal(size=(6, 6, 3, 5)).astype(np.float32)
+    large = keras.layers.Conv2D(5, 6, strides=2, padding='same', use_bias=False)
+    small = keras.layers.Conv2D(5, 3, padding='same', use_bias=False)
+    folded = Fold(2)(image)
+    large.build(image.shape), small.build(folded.shape)
+    large.set_weights([kernel])
+    blocks = kernel.reshape(3, 2, 3, 2, 3, 5).transpose(0, 2, 1, 3, 4, 5)
+    small.set_weights([blocks.reshape(3, 3, 12, 5)])
+    np.testing.assert_allclose(*(keras.ops.convert_to_numpy(each)
+                                 for each in (large(image), small(folded))), atol=1e-4)
+
+
+def test_small_resnet_may_have_a_last_stage_for_each_task() -> None:
+    """What belongs to one task does not change the answers of the other one."""
+    options: dict[str, Any] = {'widths': [8, 12], 'blocks': [1, 1], 'branches': [7, 2],
+                               'branch_widths': [16, 6], 'dropout': 0.0}
+    network = networks.build('small_resnet', input_shape=(24, 24, 1), classes=(7, 2), **options)
+    image = np.random.default_rng(1).normal(size=(3, 24, 24, 1)).astype(np.float32)
+    before = [np.asarray(each) for each in network.predict(image, verbose=0)]
+    assert [each.shape for each in before] == [(3, 7), (3, 2)]
+    assert network.get_layer('stage2_task2').output.shape[-1] == 6
+    own = network.get_layer('stage2_task2')
+    own.set_weights([-2.0 * each for each in own.get_weights()])
+    emotion, gender = network.predict(image, verbose=0)
+    np.testing.assert_array_equal(emotion, before[0])
+    assert not np.allclose(gender, before[1])
+    for wrong, complaint in (({'branches': [7, 3]}, r'\[7, 3\] do not add up to 9 classes'),
+                             ({'branch_widths': [16]}, 'differ in length')):
+        with pytest.raises(AffectError, match=complaint):
+            networks.build('small_resnet', input_shape=(24, 24, 1), classes=(7, 2),
+                           **{**options, **wrong})
+
+
+def test_a_trunk_goes_on_in_colour_and_at_twice_the_size(tmp_path: Path) -> None:
+    """The task that it knew gets the answers that it had of the grey picture of half the size."""
+    facts: dict[str, Any] = {
+        'name': 'small', 'task': 'emotion',
+        'data': {'reader': 'fer2013_sheets', 'path': '', 'train': '', 'validation': ''},
+        'input': {'size': 24, 'channels': 1}, 'network': {'name': 'small_resnet', 'options': {
+            'widths': [8, 12], 'blocks': [1, 1], 'first_stride': 1, 'dropout': 0.0}}}
+    (tmp_path / 'experiment.yaml').write_text(yaml.safe_dump(facts))
+    options = {**facts['network']['options'], 'fold': 2,
+               'branches': [7, 2]}
+    known = build_network(load_experiment(tmp_path / 'experiment.yaml'))
+    file = tmp_path / 'best.keras'
+    known.save(file)
+    network = networks.build('small_resnet', input_shape=(48, 48, 3), classes=(7, 2), **options)
+    assert take_trunk(network, file) == len([each for each in known.layers if each.weights])
+    large = np.random.default_rng(2).normal(size=(2, 48, 48, 3)).astype(np.float32)
+    grey = (large @ GREY).reshape(2, 24, 2, 24, 2).mean((2, 4))[..., np.newaxis]
+    np.testing.assert_allclose(network.predict(large, verbose=0)[0],
+                               known.predict(grey, verbose=0), rtol=1e-4)
+    with pytest.raises(AffectError, match='no layer of small_resnet fits a layer of mini_xc'):
+        take_trunk(networks.build('mini_xception', input_shape=(24, 24, 1), classes=7), file)
 
 
 def test_unknown_names() -> None:

@@ -81,6 +81,14 @@ def test_a_run_goes_on_where_another_one_ended(experiment: Path, tmp_path: Path,
     assert main(['train', str(experiment), '--out', str(tmp_path / 'third'), '--set',
                  'training.start_from=nowhere.keras']) == 1
     assert 'training.start_from: nowhere.keras: does not exist' in capsys.readouterr().err
+    fourth = tmp_path / 'fourth'
+    trunk = f'training.trunk_from={first}/best.keras'
+    assert main(['train', str(experiment), '--out', str(fourth), '--set', trunk]) == 0
+    assert 'layers took its weights' in capsys.readouterr().err
+    assert float(log(fourth)[0]['loss']) < float(log(first)[0]['loss'])
+    assert main(['train', str(experiment), '--out', str(tmp_path / 'fifth'), '--set',
+                 'training.trunk_from=nowhere.keras']) == 1
+    assert 'training.trunk_from: nowhere.keras: ' in capsys.readouterr().err
     assert main(['train', str(experiment), '--out', str(tmp_path / 'c'), '--set',
                  'training.start_from=dlib']) == 1
     assert 'training.start_from: dlib' in capsys.readouterr().err

@@ -40,8 +40,9 @@ def register(subparsers: Any) -> None:
                         "each side; framing finds it (default: the experiment's)")
     parser.add_argument('--unknown-share', type=float, default=0.1, help='share of the validation '
                         'faces that the threshold leaves UNKNOWN (default: 0.1)')
-    parser.add_argument('--limits', type=Path, metavar='JSON', help='what `limits` has printed of '
-                        'the faces that the model cannot judge, for the card')
+    parser.add_argument('--limits', type=Path, nargs='+', default=[], metavar='JSON',
+                        help='what `limits` has printed of the faces that the model cannot judge, '
+                        'for the card; a file for each of its tasks')
     parser.add_argument('--saliency', nargs='?', default='', const='float32',
                         choices=('float32', 'float16', 'dynamic'), help='also write '
                         'saliency.tflite into the folder NAME, the gradients by which the robot '
@@ -73,12 +74,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _limits(file: Path | None) -> dict[str, float] | None:
-    """Return the limits in a file that `limits` has written."""
-    if file is None:
-        return None
-    try:
-        return dict(json.loads(file.read_text(encoding='utf-8'))['limits'])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AffectError(f'--limits {file}: is not what `face_affect limits` prints: {error}'
-                          ) from error
+def _limits(files: list[Path]) -> dict[str, dict[str, float]]:
+    """Return the limits in files that `limits` has written, by task."""
+    found = {}
+    for file in files:
+        try:
+            facts = json.loads(file.read_text(encoding='utf-8'))
+            found[str(facts['task'])] = dict(facts['limits'])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise AffectError(f'--limits {file}: is not what `face_affect limits` prints: {error}'
+                              ) from error
+    return found

@@ -70,7 +70,7 @@ def text(folder: Path, card: dict[str, Any]) -> str:
         f'**Meant for.** {INTENDED}', f'**Not meant for.** {EXCLUDED}',
         '## Data', *(_data(card, task) for task in tasks), _learned_from(card),
         *(part for head in card['heads'] for part in _measured(folder, card, head)),
-        _limits(folder, card),
+        *_limits(folder, card),
         f"Licence: {card['licence']}.")
 
 
@@ -143,10 +143,19 @@ def _failures(folder: Path, card: dict[str, Any], facts: dict[str, Any]) -> str:
     return markdown.paragraphs('### Known failures', '\n'.join(lines)) if lines else ''
 
 
-def _limits(folder: Path, card: dict[str, Any]) -> str:
-    limits = card.get('limits')
-    if not limits:
-        return ''
+def _limits(folder: Path, card: dict[str, Any]) -> list[str]:
+    """Return the section about limits, empty for a card that has none."""
+    own = {head['task']: head.get('limits', card.get('limits')) for head in card['heads']}
+    if not any(own.values()):
+        return []
+    return ['## Faces that it cannot judge',
+            'They are `unknown`, and the message says why:',
+            *(part for task, limits in own.items() if limits
+              for part in _limits_of(folder, card['name'], task if len(own) > 1 else '', limits))]
+
+
+def _limits_of(folder: Path, name: str, task: str, limits: dict[str, float]) -> list[str]:
+    """Return the paragraphs of one task. task: '' for the only one."""
     names = {'min_score': ('not_a_face', "the detector's score below"),
              'min_side': ('too_small', "the face box's longer side in pixels below"),
              'max_turn': ('too_turned', "the nose's way from the middle between the eyes, by "
@@ -155,7 +164,7 @@ def _limits(folder: Path, card: dict[str, Any]) -> str:
                                'values below')}
     rows = [(f'`{reason}`', f'{what} {limits[key]:g}') for key, (reason, what) in names.items()
             if key in limits]
-    path = folder / f"{card['name']}_limits.json"
+    path = folder / f"{'_'.join(filter(None, (name, task)))}_limits.json"
     curve = ''
     if path.is_file():
         facts = results.read(folder, path.stem, '')
@@ -169,9 +178,7 @@ def _limits(folder: Path, card: dict[str, Any]) -> str:
             markdown.table(('sigma', *facts['by_blur']),
                            [('accuracy', *(markdown.percent(value)
                                            for value in facts['by_blur'].values()))]))
-    return markdown.paragraphs(
-        '## Faces that it cannot judge',
-        'They are `unknown`, and the message says why:',
-        markdown.table(('reason', 'when'), rows).replace('---:', '---'), curve,
-        markdown.commands(f"face_affect limits --model {card['name']} --data READER FOLDER SPLIT "
-                          f'> docs/results/{path.name}'))
+    return [f'{WHAT[task].capitalize()}:' if task else '',
+            markdown.table(('reason', 'when'), rows).replace('---:', '---'), curve,
+            markdown.commands(f'face_affect limits --model {name} --data READER FOLDER SPLIT '
+                              f'> docs/results/{path.name}')]

@@ -20,38 +20,101 @@ ordinary ones.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from face_affect_training.networks.head import close
 import keras
 from keras import layers
 
 
+@keras.saving.register_keras_serializable('face_affect')
+class Fold(layers.Layer):
+    """
+    Blocks of pixels as channels, (N, H / b, W / b, b * b * C) for (N, H, W, C).
+
+    A convolution behind it is one of b times the size and of stride b before it, which costs a CPU
+    half the time where the picture has few channels. The order is that of tf.nn.space_to_depth:
+    rows of the block, then columns, then channels.
+    """
+
+    def __init__(self, block: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._block = block
+
+    def call(self, inputs: Any) -> Any:
+        """Return the folded pictures."""
+        if keras.backend.backend() == 'tensorflow':   # one operator of TFLite
+            import tensorflow as tf
+            return tf.nn.space_to_depth(inputs, self._block)
+        parts = [inputs[:, row::self._block, column::self._block]
+                 for row in range(self._block) for column in range(self._block)]
+        return keras.ops.concatenate(parts, axis=-1)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape."""
+        count, height, width, channels = input_shape
+        return (count, height // self._block, width // self._block, channels * self._block ** 2)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what from_config needs."""
+        return {**super().get_config(), 'block': self._block}
+
+
 def small_resnet(*, input_shape: tuple[int, int, int], classes: int,
                  widths: Sequence[int] = (16, 48, 96, 128), blocks: Sequence[int] = (1, 1, 1, 1),
-                 first_stride: int = 2, dropout: float = 0.2) -> keras.Model:
+                 first_stride: int = 2, fold: int = 1, dropout: float = 0.2,
+                 branches: Sequence[int] = (),
+                 branch_widths: Sequence[int] = ()) -> keras.Model:
     """
     Build stages that halve the picture, each with residual blocks (He et al. 2015); 670,359.
 
     widths: filters of each stage. blocks: residual blocks of each stage, as many as widths.
     first_stride: 1 for a first stage that sees the picture in full, at four times the price.
-    dropout: share of the last feature maps that is dropped. The count holds for one input channel
-    and seven classes. Batch norm follows every convolution, so that it is folded into it on
-    export. Raises ValueError where widths and blocks differ in length.
+    fold: blocks of so many pixels along a side become the channels of one, see Fold. dropout:
+    share of the last feature maps that is dropped. branches: classes of each task, where each has
+    a last stage of its own behind the trunk that all share. branch_widths: filters of these
+    stages, widths[-1] for all by default. The count holds for one input channel and seven classes.
+    Batch norm follows every convolution, so that it is folded into it on export. Raises ValueError
+    where widths and blocks, or branches and branch_widths, differ in length, or where branches do
+    not add up to classes.
     """
     if len(widths) != len(blocks):
         raise ValueError(f'widths {list(widths)} and blocks {list(blocks)} differ in length')
+    if branches and sum(branches) != classes:
+        raise ValueError(f'branches {list(branches)} do not add up to {classes} classes')
+    heads = tuple(branches) or (classes,)
+    filters = tuple(branch_widths) or (widths[-1],) * len(heads)
+    if len(filters) != len(heads):
+        raise ValueError(f'branches {list(heads)} and branch_widths {list(filters)} differ in '
+                         'length')
     inputs = keras.Input(input_shape, name='image')
-    x = inputs
-    for stage, (width, count) in enumerate(zip(widths, blocks), start=1):
-        x = _convolution(x, width, first_stride if stage == 1 else 2, f'stage{stage}')
-        x = layers.Activation('relu', name=f'stage{stage}_relu')(x)
-        for block in range(1, count + 1):
-            x = _block(x, width, f'stage{stage}_block{block}')
-    if dropout > 0.0:
-        x = layers.SpatialDropout2D(dropout, name='dropout')(x)
-    x = layers.Conv2D(classes, 1, name='classes')(x)
-    x = layers.GlobalAveragePooling2D(name='average')(x)
-    return close(inputs, x, 'small_resnet')
+    x = Fold(fold, name='fold')(inputs) if fold > 1 else inputs
+    x = _convolution(x, widths[0], first_stride, 'stage1')
+    x = _blocks(x, widths[0], blocks[0], 'stage1')
+    last = len(widths)
+    for stage in range(2, last):
+        x = _stage(x, widths[stage - 1], blocks[stage - 1], f'stage{stage}')
+    logits = []
+    for index, (count, width) in enumerate(zip(heads, filters), start=1):
+        own = '' if index == 1 else f'_task{index}'
+        y = _stage(x, width, blocks[-1], f'stage{last}{own}') if last > 1 else x
+        if dropout > 0.0:
+            y = layers.SpatialDropout2D(dropout, name=f'dropout{own}')(y)
+        y = layers.Conv2D(count, 1, name=f'classes{own}')(y)
+        logits.append(layers.GlobalAveragePooling2D(name=f'average{own}')(y))
+    joined = layers.Concatenate(name='tasks')(logits) if branches else logits[0]
+    return close(inputs, joined, 'small_resnet')
+
+
+def _stage(x: keras.KerasTensor, width: int, count: int, name: str) -> keras.KerasTensor:
+    return _blocks(_convolution(x, width, 2, name), width, count, name)
+
+
+def _blocks(x: keras.KerasTensor, width: int, count: int, name: str) -> keras.KerasTensor:
+    x = layers.Activation('relu', name=f'{name}_relu')(x)
+    for block in range(1, count + 1):
+        x = _block(x, width, f'{name}_block{block}')
+    return x
 
 
 def _block(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
