@@ -95,15 +95,18 @@ class Network:
         return self._by_batch[batch]
 
 
-def open_interpreter(path: Path, *, num_threads: int = 1, batch: int = 0) -> Any:
+def open_interpreter(path: Path, *, num_threads: int = 1, batch: int = 0,
+                     content: bytes | None = None) -> Any:
     """
     Return the runtime's interpreter of a TFLite file, its tensors allocated.
 
-    batch: length of the first dimension of the first input, 0 for the file's own. Raises
-    AffectError where the file is no network, or one whose tensors would eat the memory.
+    batch: length of the first dimension of the first input, 0 for the file's own. content: what
+    stands for the file, for one that is no network by itself. Raises AffectError where the file
+    is no network, or one whose tensors would eat the memory.
     """
     try:
-        interpreter = load_runtime()(model_path=str(path), num_threads=num_threads)
+        file = {'model_path': str(path)} if content is None else {'model_content': content}
+        interpreter = load_runtime()(**file, num_threads=num_threads)
         _check_tensors(path, interpreter.get_tensor_details())
         detail = interpreter.get_input_details()[0] if batch else None
         if detail is not None and detail['shape'][0] != batch:

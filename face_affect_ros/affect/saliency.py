@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
+from face_affect_ros.affect import shared_weights
 from face_affect_ros.affect.interpreter import open_interpreter
 from face_affect_ros.affect.model_store import ModelCard, saliency_path
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
@@ -67,7 +68,8 @@ class Saliency:
         """
         path = saliency_path(card, entry)
         self.card = card
-        self._interpreter = open_interpreter(path, num_threads=num_threads)
+        self._interpreter = open_interpreter(path, num_threads=num_threads,
+                                             content=shared_weights.read(path, card.path))
         spec = card.crop
         wanted = {'image': (1, spec.size, spec.size, spec.channels), 'label': (1,), 'guided': (1,)}
         inputs = {detail['name']: detail for detail in self._interpreter.get_input_details()}

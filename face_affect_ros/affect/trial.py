@@ -24,6 +24,7 @@ from pathlib import Path
 import subprocess
 import sys
 
+from face_affect_ros.affect import shared_weights
 from face_affect_ros.affect.apart import run_apart, signal_of, TIMEOUT
 from face_affect_ros.affect.interpreter import first_line, open_interpreter, UNREADABLE
 from face_affect_ros.affect.model_store import is_installed, load_card, ModelCard, saliency_path
@@ -48,20 +49,22 @@ def load_tried_card(name: str) -> ModelCard:
             gradients = saliency_path(card)
         except AffectError:   # there are none, which those are told who ask for maps
             return card
-        try_network(gradients)
+        try_network(gradients, source=card.path)
     return card
 
 
-def try_network(path: Path, *, memory: int = MEMORY, timeout: float = TIMEOUT) -> None:
+def try_network(path: Path, *, source: Path | None = None, memory: int = MEMORY,
+                timeout: float = TIMEOUT) -> None:
     """
     Load a network and run it once on zeros, in a process of its own.
 
-    memory: bytes. timeout: seconds. Raises AffectError where the network does not run, or not
-    within these limits.
+    source: the file that it shares its weights with, if it does. memory: bytes. timeout: seconds.
+    Raises AffectError where the network does not run, or not within these limits.
     """
     try:
         # One thread: the stacks of many would count as memory of the network.
-        child = run_apart('-m', __name__, str(path), str(memory), timeout=timeout,
+        child = run_apart('-m', __name__, str(path), str(memory),
+                          *([str(source)] if source else []), timeout=timeout,
                           OPENBLAS_NUM_THREADS='1', OMP_NUM_THREADS='1')
     except subprocess.TimeoutExpired:
         raise _unfit(path, f'it did not end within {timeout:g} s') from None
@@ -77,7 +80,7 @@ def _unfit(path: Path, why: str) -> AffectError:
                        f'{why}; export or download it again')
 
 
-def _run(path: Path, memory: int) -> str:
+def _run(path: Path, memory: int, source: Path | None = None) -> str:
     """Return why a network does not run, '' where it does."""
     with contextlib.suppress(ImportError, OSError):   # elsewhere than on Linux
         import resource
@@ -86,7 +89,8 @@ def _run(path: Path, memory: int) -> str:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        interpreter = open_interpreter(path)
+        interpreter = open_interpreter(
+            path, content=shared_weights.read(path, source) if source else None)
         for each in interpreter.get_input_details():
             interpreter.set_tensor(each['index'], np.zeros(each['shape'], each['dtype']))
         interpreter.invoke()
@@ -98,6 +102,6 @@ def _run(path: Path, memory: int) -> str:
 
 
 if __name__ == '__main__':
-    reason = _run(Path(sys.argv[1]), int(sys.argv[2]))
+    reason = _run(Path(sys.argv[1]), int(sys.argv[2]), *map(Path, sys.argv[3:]))
     print(reason)
     sys.exit(bool(reason))

@@ -47,7 +47,7 @@ def exchange(folder: Path, network: Path) -> None:
 def test_what_came_with_the_package_is_not_tried(monkeypatch: pytest.MonkeyPatch,
                                                  foreign: Path) -> None:
     tried: list[Path] = []
-    monkeypatch.setattr(trial, 'try_network', tried.append)
+    monkeypatch.setattr(trial, 'try_network', lambda path, **_: tried.append(path))
     assert is_installed(MODEL) and is_installed(str(find_model(MODEL)))
     assert not is_installed(str(foreign))
     load_tried_card(MODEL)
@@ -57,12 +57,15 @@ def test_what_came_with_the_package_is_not_tried(monkeypatch: pytest.MonkeyPatch
     with_gradients = Path(shutil.copytree(find_model('emotion_small_resnet'),
                                           foreign.parent / 'another'))
     load_tried_card(str(with_gradients))
-    assert tried[1:] == [with_gradients / 'model.tflite', with_gradients / 'saliency.tflite']
+    assert tried[1:] == [with_gradients / 'model.tflite', with_gradients / 'saliency.npz']
 
 
-@pytest.mark.parametrize('file', ['model.tflite', 'saliency.tflite'])
-def test_a_sound_network_is_fit(file: str) -> None:
-    try_network(find_model('emotion_small_resnet') / file)
+def test_a_sound_network_is_fit() -> None:
+    model = find_model('emotion_small_resnet')
+    try_network(model / 'model.tflite')
+    try_network(model / 'saliency.npz', source=model / 'model.tflite')
+    with pytest.raises(AffectError, match='cannot be put together with card.yaml'):
+        try_network(model / 'saliency.npz', source=model / 'card.yaml')
 
 
 @pytest.mark.parametrize('name', ['found_segfault', 'found_memory'])

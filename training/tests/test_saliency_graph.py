@@ -14,9 +14,12 @@
 
 """Saliency: the TFLite graphs say what TensorFlow's gradients say, and what differences say."""
 
+import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
+from face_affect_ros.affect import shared_weights
 from face_affect_ros.affect.interpreter import load_runtime
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.saliency import MODES, Saliency
@@ -42,11 +45,11 @@ from face_affect_training.saliency.layers import ConvertiblePooling  # noqa: E40
 LABEL = 3
 
 
-def alive(name: str, size: int) -> 'keras.Model':
+def alive(name: str, size: int, classes: int = 7, **options: Any) -> 'keras.Model':
     """Return a network as if trained: its batch norms do something."""
     keras.utils.set_random_seed(4)
     random = np.random.default_rng(4)
-    network = networks.build(name, input_shape=(size, size, 1), classes=7)
+    network = networks.build(name, input_shape=(size, size, 1), classes=classes, **options)
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             shape = layer.gamma.shape
@@ -114,6 +117,23 @@ def test_a_double_look_is_explained_by_both_sides(name: str, size: int) -> None:
             assert np.corrcoef(ours[3].ravel(), heat.ravel())[0, 1] > 0.999
         top = run(content, image, -1, guided)
         assert np.array_equal(top[4], run(content, image, int(probabilities.argmax()), guided)[4])
+
+
+def test_a_task_with_a_last_stage_of_its_own_has_its_own_map() -> None:
+    """The map is that of the task's last convolution: the other's has no gradient."""
+    network = alive('small_resnet', 24, 9, widths=(8, 12), blocks=(1, 1), branches=(7, 2))
+    content = convert_gradients(network, widths=(7, 2))
+    reference = Gradients(network, widths=(7, 2), convertible=False)
+    for label, layer in ((LABEL, 'classes'), (8, 'classes_task2')):
+        number = label if label < 7 else label - 7
+        for image in faces(3, 24):
+            ours = run(content, image, label, False)
+            _, _, heat = reference(image, label, guided=False)
+            np.testing.assert_allclose(ours[3], heat, atol=1e-4)
+            maps = keras.Model(network.input, network.get_layer(layer).output)(image[np.newaxis])
+            # the logit is the mean of its map, so that each of its pixels counts the same
+            np.testing.assert_allclose(
+                heat, np.maximum(maps[0, ..., number], 0.0) / heat.size, atol=1e-5)
 
 
 def test_guiding_takes_away_what_speaks_against() -> None:
@@ -195,12 +215,16 @@ def test_export_adds_the_graph_and_its_proof(experiment: Path, tmp_path: Path, s
     assert 'gradients: ' in capsys.readouterr().out
     model = tmp_path / 'small'
     assert sorted(file.name for file in model.iterdir()) == [
-        'card.yaml', 'model.tflite', 'saliency.tflite']
+        'card.yaml', 'model.tflite', 'saliency.npz']
     card = load_card(str(model))
     entry = card.facts['saliency']
-    assert entry['bytes'] == (model / 'saliency.tflite').stat().st_size
+    assert entry['bytes'] == (model / 'saliency.npz').stat().st_size
     assert entry['faces'] == 70 and set(entry['correlation']) == set(MODES)
     assert min(entry['correlation'].values()) > 0.999
+
+    def whole(name: str) -> int:
+        model = tmp_path / name
+        return len(shared_weights.read(model / 'saliency.npz', model / 'model.tflite'))
 
     saliency = Saliency(card)
     plan = experiment_of(folder / 'best.keras')
@@ -217,26 +241,31 @@ def test_export_adds_the_graph_and_its_proof(experiment: Path, tmp_path: Path, s
             assert heat.shape == (24, 24) and heat.min() >= 0.0 and heat.max() <= 1.0
 
     facts = yaml.safe_load((model / 'card.yaml').read_text())
-    (model / 'saliency.tflite').write_bytes(b'something else')
-    with pytest.raises(AffectError, match='saliency.tflite: sha256 is'):
+    stored = model / 'saliency.npz'
+    gradients = shared_weights.read(stored, model / 'model.tflite')
+    stored.write_bytes(b'something else')
+    with pytest.raises(AffectError, match='saliency.npz: sha256 is'):
         Saliency(card)
-    (model / 'saliency.tflite').write_bytes((model / 'model.tflite').read_bytes())
-    facts['saliency']['sha256'] = facts['sha256']
+    network = (model / 'model.tflite').read_bytes()
+    shared_weights.write(stored, network, network)
+    facts['saliency']['sha256'] = hashlib.sha256(stored.read_bytes()).hexdigest()
     (model / 'card.yaml').write_text(yaml.safe_dump(facts))
     with pytest.raises(AffectError, match='is no saliency graph of this model'):
         Saliency(load_card(str(model)))
+    shared_weights.write(stored, gradients, network)
     del facts['saliency']
     (model / 'card.yaml').write_text(yaml.safe_dump(facts))
     with pytest.raises(AffectError, match="'small': its card names no saliency file"):
         Saliency(load_card(str(model)))
     assert main([*command, 'float16', '--name', 'half']) == 0
     half = load_card(str(tmp_path / 'half')).facts['saliency']
-    assert half['weights'] == 'float16' and half['bytes'] < 0.65 * entry['bytes']
+    assert half['weights'] == 'float16' and whole('half') < 0.65 * whole('small')
     assert main([*command, 'dynamic', '--name', 'quarter', '--main', 'dynamic']) == 0
     card = load_card(str(tmp_path / 'quarter'))
     quarter = card.facts['saliency']
     assert card.facts['precision'] == quarter['weights'] == 'dynamic'
-    assert quarter['bytes'] < half['bytes']
+    assert whole('quarter') < whole('half')
+    assert quarter['bytes'] < 0.8 * whole('quarter')   # the other weights are the model's own
     assert np.isfinite(Saliency(card)(crop).gradient).all()
 
 

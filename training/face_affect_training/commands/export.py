@@ -45,7 +45,7 @@ def register(subparsers: Any) -> None:
                         'for the card; a file for each of its tasks')
     parser.add_argument('--saliency', nargs='?', default='', const='float32',
                         choices=('float32', 'float16', 'dynamic'), help='also write '
-                        'saliency.tflite into the folder NAME, the gradients by which the robot '
+                        'saliency.npz into the folder NAME, the gradients by which the robot '
                         'explains the model; in this precision (default: float32)')
     parser.add_argument('--mirror', action='store_true', help='a model that looks at each face in '
                         'the mirror as well, and takes the mean: more often right, at twice the '

@@ -58,7 +58,7 @@ def section(folder: Path, models: Path) -> str:
                         'mean recall', 'calibration error', 'UNKNOWN below', 'epochs',
                         'best in the log'), [_row(folder, card) for card in own]),
         markdown.commands('face_affect train training/experiments/NAME.yaml --out runs/NAME',
-                          *(ship(card) for card in own)),
+                          *dict.fromkeys(ship(card) for card in own)),
         _precisions(folder, own),
         _elsewhere(folder, own),
         _margins(folder, own),

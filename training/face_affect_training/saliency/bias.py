@@ -65,11 +65,12 @@ def look(model: str, faces: FaceData, *, mode: str = 'guided', limit: int = 0,
         raise AffectError(f"mode '{mode}' is not one of {', '.join(MODES[:2])}")
     card = load_card(model)
     saliency, finder = Saliency(card), make_detector(detector)
+    head = next((each for each in card.heads if each.task == faces.task), card.heads[0])
     count = min(limit, len(faces)) if limit else len(faces)
     chosen = np.linspace(0, len(faces) - 1, count).astype(np.int64)
     rows, parts = [], []
     for row in chosen:
-        found = _look(faces.images[row], finder, saliency, mode)
+        found = _look(faces.images[row], finder, saliency, head.task, mode)
         if found is not None:
             rows.append(row)
             parts.append(found)
@@ -77,7 +78,7 @@ def look(model: str, faces: FaceData, *, mode: str = 'guided', limit: int = 0,
         raise AffectError(f'{faces.source}: {detector} finds no face, seen from the front, in any '
                           f'of the {count} pictures')
     classes, shares, areas, crops, heats = (np.stack(each) for each in zip(*parts))
-    labels = card.heads[0].labels
+    labels = head.labels
     looked = Looked(np.array(labels)[classes], shares, areas, crops, heats,
                     {name: values[rows] for name, values in faces.groups.items()})
     report = {'model': card.name, 'sha256': card.sha256, 'data': faces.source, 'mode': mode,
@@ -89,7 +90,7 @@ def look(model: str, faces: FaceData, *, mode: str = 'guided', limit: int = 0,
     return report, looked
 
 
-def _look(chip: ImageArray, finder: Detector, saliency: Saliency, mode: str) -> Any:
+def _look(chip: ImageArray, finder: Detector, saliency: Saliency, task: str, mode: str) -> Any:
     image = with_border(chip)
     face = middle_face(finder, image)
     if face is None:
@@ -100,7 +101,7 @@ def _look(chip: ImageArray, finder: Detector, saliency: Saliency, mode: str) -> 
     if parts is None:
         return None
     crop = to_channels(warp(image, matrix, spec.size), spec.channels)
-    explanation = saliency(crop, guided=mode == 'guided')
+    explanation = saliency(crop, task=task, guided=mode == 'guided')
     strength = np.abs(explanation.gradient).max(axis=2).astype(np.float64)
     total = float(strength.sum())
     if total <= 0.0:

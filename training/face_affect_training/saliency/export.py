@@ -18,6 +18,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from face_affect_ros.affect import shared_weights
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.saliency import Saliency
 from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
@@ -25,7 +26,7 @@ from face_affect_training.saliency.graph import convert_gradients, Gradients
 import keras
 import numpy as np
 
-FILE = 'saliency.tflite'
+FILE = 'saliency.npz'
 #: Validation faces on which the two are compared.
 FACES = 200
 #: The least correlation of their pixels, by the precision of the weights: rounded ones move some
@@ -44,8 +45,9 @@ def add_saliency(folder: Path, card: dict[str, Any], network: keras.Model,
     """
     widths = tuple(len(LABELS[task]) for task in crops)
     content = convert_gradients(network, precision, widths, mirror=mirror)
-    (folder / FILE).write_bytes(content)
-    entry = {'file': FILE, 'sha256': hashlib.sha256(content).hexdigest(), 'bytes': len(content)}
+    shared_weights.write(folder / FILE, content, (folder / 'model.tflite').read_bytes())
+    stored = (folder / FILE).read_bytes()
+    entry = {'file': FILE, 'sha256': hashlib.sha256(stored).hexdigest(), 'bytes': len(stored)}
     chosen = {task: each[np.linspace(0, len(each) - 1, min(FACES // len(crops), len(each))
                                      ).astype(np.int64)] for task, each in crops.items()}
     found = compare(Saliency(load_card(str(folder)), entry=entry), network, chosen,

@@ -26,6 +26,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 Floats = npt.NDArray[np.float32]
+#: What the names of the convolutions begin with that give the classes.
+LAST = 'classes'
 
 
 class Gradients:
@@ -50,7 +52,10 @@ class Gradients:
         convolutions = [layer for layer in copy.layers if type(layer) is keras.layers.Conv2D]
         if not convolutions:
             raise AffectError(f"network '{network.name}' has no convolution for Grad-CAM")
-        self._model = keras.Model(copy.input, [convolutions[-1].output, copy.output])
+        # where each task has a last stage of its own, that of the other one has no gradient
+        last = ([layer for layer in convolutions if layer.name.startswith(LAST)]
+                or convolutions[-1:])
+        self._model = keras.Model(copy.input, [[layer.output for layer in last], copy.output])
         self._classes = int(copy.output.shape[-1])
         self._widths = tuple(widths) or (self._classes,)
         self._mirror = mirror
@@ -88,8 +93,9 @@ class Gradients:
             chosen = tf.where(label < 0, first, label)
             score = tf.reduce_sum(tf.reduce_mean(logits, 0) * tf.one_hot(chosen, self._classes))
         to_features, to_image = tape.gradient(score, [features, image])
-        shares = tf.reduce_mean(to_features, [1, 2], keepdims=True)
-        heat = tf.nn.relu(tf.reduce_sum(shares * features, 3))
+        heat = tf.nn.relu(tf.add_n([
+            tf.reduce_sum(tf.reduce_mean(gradient, [1, 2], keepdims=True) * maps, 3)
+            for gradient, maps in zip(to_features, features)]))
         if self._mirror:
             heat = heat[:1] + tf.reverse(heat[1:], [2])
         return probabilities, to_image, heat

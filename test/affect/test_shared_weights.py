@@ -1,0 +1,98 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""A network's file without what it shares with another one, put together again."""
+
+from pathlib import Path
+import zipfile
+
+from face_affect_ros.affect import shared_weights
+from face_affect_ros.affect.types import AffectError
+import numpy as np
+import pytest
+
+
+def noise(seed: int, length: int) -> bytes:
+    return np.random.default_rng(seed).integers(0, 256, length, np.uint8).tobytes()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Return a file that others share something with."""
+    path = tmp_path / 'model.tflite'
+    path.write_bytes(noise(1, 50_000))
+    return path
+
+
+@pytest.fixture
+def stored(tmp_path: Path, source: Path) -> Path:
+    """Return the stored form of a network of 70,000 bytes, of which 33,000 are the source's."""
+    path, theirs = tmp_path / 'saliency.npz', source.read_bytes()
+    whole = (noise(2, 10_007) + theirs[16_000:40_000] + noise(3, 20_000) + theirs[1_600:10_600]
+             + noise(4, 6_993))
+    shared_weights.write(path, whole, theirs)
+    return path
+
+
+def test_what_is_shared_is_stored_once(stored: Path, source: Path) -> None:
+    theirs = source.read_bytes()
+    whole = shared_weights.read(stored, source)
+    assert len(whole) == 70_000 and whole[10_007:34_007] == theirs[16_000:40_000]
+    assert whole[-6_993:] == noise(4, 6_993)
+    assert 37_000 <= stored.stat().st_size < 38_500
+    again = stored.with_name('again.npz')
+    shared_weights.write(again, whole, theirs)
+    assert again.read_bytes() == stored.read_bytes()   # its checksum is that of its content
+
+
+@pytest.mark.parametrize('content', [b'', b'short', noise(5, 1_000), bytes(500)])
+@pytest.mark.parametrize('other', [b'', b'short', noise(6, 1_000), bytes(500)])
+def test_any_two_files(content: bytes, other: bytes, tmp_path: Path) -> None:
+    path, source = tmp_path / 'a.npz', tmp_path / 'b'
+    source.write_bytes(other)
+    shared_weights.write(path, content, other)
+    assert shared_weights.read(path, source) == content
+
+
+def test_what_does_not_fit_is_refused(stored: Path, source: Path,
+                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    good = stored.read_bytes()
+    source.write_bytes(source.read_bytes()[:20_000])
+    with pytest.raises(AffectError, match='saliency.npz: cannot be put together with '
+                                          'model.tflite: a piece lies outside; export the model'):
+        shared_weights.read(stored, source)
+    for damage in (b'', b'no archive', good[:-30], good[:200]):
+        stored.write_bytes(damage)
+        with pytest.raises(AffectError, match='cannot be put together with model.tflite'):
+            shared_weights.read(stored, source)
+    numbers = np.zeros((1, 3), np.int64)
+    rest = np.zeros(9, np.uint8)
+    for arrays in ({'copies': numbers}, {'copies': numbers[0], 'rest': rest},
+                   {'copies': numbers.astype(float), 'rest': rest},
+                   {'copies': numbers + [[-1, 0, 4]], 'rest': rest},
+                   {'copies': numbers + [[0, -4, 4]], 'rest': rest},
+                   {'copies': numbers, 'rest': rest},
+                   {'copies': numbers + [[20, 0, 4]], 'rest': rest},
+                   {'copies': np.array([['x'] * 3], object), 'rest': rest}):
+        np.savez(stored, **arrays)
+        with pytest.raises(AffectError, match='cannot be put together with model.tflite'):
+            shared_weights.read(stored, source)
+    monkeypatch.setattr(shared_weights, 'MAX_NETWORK', 10_000)
+    np.savez(stored, copies=np.array([[0, 0, 9_000], [9_000, 0, 9_000]]), rest=rest)
+    with pytest.raises(AffectError, match='it has more than 10000 bytes'):
+        shared_weights.read(stored, source)
+    with zipfile.ZipFile(stored, 'w', zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr('rest.npy', bytes(20_000))
+    with pytest.raises(AffectError, match='it unpacks to more than 10000 bytes'):
+        shared_weights.read(stored, source)
