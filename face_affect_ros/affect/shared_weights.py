@@ -22,11 +22,13 @@ these pieces.
 """
 
 from pathlib import Path
+from typing import Any
 import zipfile
 
 from face_affect_ros.affect.model_files import MAX_NETWORK
 from face_affect_ros.affect.types import AffectError
 import numpy as np
+import numpy.typing as npt
 
 #: Pieces are found by blocks of this many bytes that begin at a multiple of STEP in the other
 #: file; weights are aligned to 16 bytes in TFLite files.
@@ -40,13 +42,13 @@ def write(path: Path, content: bytes, source: bytes) -> None:
         places.setdefault(source[start:start + BLOCK], start)
     copies, rest, position, kept = [], bytearray(), 0, 0
     while position <= len(content) - BLOCK:
-        start = places.get(content[position:position + BLOCK])
-        if start is None:
+        found = places.get(content[position:position + BLOCK])
+        if found is None:
             position += 1
             continue
-        length = _common(content, position, source, start)
+        length = _common(content, position, source, found)
         rest += content[kept:position]
-        copies.append((position, start, length))
+        copies.append((position, found, length))
         position = kept = position + length
     rest += content[kept:]
     with path.open('wb') as file:
@@ -82,8 +84,10 @@ def read(path: Path, source: Path) -> bytes:
                           'the model again') from error
 
 
-def _joined(copies: np.ndarray, rest: np.ndarray, source: np.ndarray) -> bytes:
-    if (copies.ndim, copies.dtype, rest.ndim, rest.dtype) != (2, np.int64, 1, np.uint8):
+def _joined(copies: npt.NDArray[Any], rest: npt.NDArray[Any],
+            source: npt.NDArray[np.uint8]) -> bytes:
+    kinds = [(each.ndim, each.dtype.name) for each in (copies, rest)]
+    if kinds != [(2, 'int64'), (1, 'uint8')]:
         raise ValueError('its arrays are not copies (N, 3) int64 and rest (M,) uint8')
     parts, position, used = [], 0, 0
     for place, start, length in copies.tolist():
