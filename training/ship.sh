@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# From a finished run to a shipped model with all its figures: training/ship.sh NAME [PRECISION [GRADIENTS [MIRROR]]], the precision
-# of the model (float32 by default), that of its gradients ('': they are not shipped), and `mirror` for export's --mirror.
+# From a finished run to a shipped model with all its figures: training/ship.sh NAME [PRECISION [GRADIENTS [OPTION...]]], the precision
+# of the model (float32 by default), that of its gradients ('': they are not shipped), and options for `export`, such as --mirror.
 # A model of gender finds women and men equally often: --balanced. affect_... answers expression and gender.
-# Needs runs/NAME, FACE_AFFECT_SHARED and the environment of `. tools/env.sh`.
+# Needs runs/NAME, or the run that RUN names, FACE_AFFECT_SHARED and the environment of `. tools/env.sh`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export KERAS_BACKEND=tensorflow
@@ -10,8 +10,8 @@ export KERAS_BACKEND=tensorflow
 name=$1
 main=${2:-float32}
 saliency=${3:+--saliency $3}
-options=${4:+--mirror}
-run=runs/$name
+options=${*:4}
+run=${RUN:-runs/$name}
 results=docs/results
 case $name in
   emotion_*) tasks=emotion ;;
@@ -32,7 +32,7 @@ use() {
 
 export_as() {
   # shellcheck disable=SC2086
-  face_affect export "$run" --main "$main" --cache runs/cache $options "$@"
+  face_affect export "$run" --name "$name" --main "$main" --cache runs/cache $options "$@"
 }
 
 # The margin and the limits are measured on the exported file, and written into its card.
@@ -59,7 +59,7 @@ export_as --margin "$margin" --limits "${limits[@]}" --models runs/models --prec
 
 mkdir -p "$results/training" "$results/precisions"
 if [ -f "$run/log.csv" ]; then
-  cp "$run/log.csv" "$results/training/$name.csv"
+  cp "$run/log.csv" "$results/training/$(basename "$run").csv"
 fi
 for task in $tasks; do
   use "$task"

@@ -27,11 +27,13 @@ import numpy as np
 import pytest
 import yaml
 
-SHIPPED = {'emotion_mini_xception': ('emotion', EMOTIONS),
-           'emotion_sequential_fully_cnn': ('emotion', EMOTIONS),
-           'emotion_small_resnet': ('emotion', EMOTIONS),
-           'gender_mini_xception': ('gender', GENDERS),
-           'gender_small_resnet': ('gender', GENDERS)}
+SHIPPED = {'affect_small_resnet': [('emotion', EMOTIONS), ('gender', GENDERS)],
+           'emotion_mini_xception': [('emotion', EMOTIONS)],
+           'emotion_mini_xception_four_looks': [('emotion', EMOTIONS)],
+           'emotion_sequential_fully_cnn': [('emotion', EMOTIONS)],
+           'emotion_small_resnet': [('emotion', EMOTIONS)],
+           'gender_mini_xception': [('gender', GENDERS)],
+           'gender_small_resnet': [('gender', GENDERS)]}
 
 
 @pytest.fixture
@@ -53,16 +55,16 @@ def change(folder: Path, **entries: Any) -> str:
 @pytest.mark.parametrize('name', SHIPPED)
 def test_the_shipped_models_load_and_answer(name: str) -> None:
     card = load_card(name)
-    task, labels = SHIPPED[name]
-    assert [(head.task, head.labels) for head in card.heads] == [(task, labels)]
+    assert [(head.task, head.labels) for head in card.heads] == SHIPPED[name]
     classifier = Classifier(card)
     for count in (1, 3, 1):
         spec = classifier.crop
         crops = np.random.default_rng(0).integers(
             0, 256, (count, spec.size, spec.size, spec.channels), np.uint8)
-        answer = classifier(crops)[task]
-        assert answer.shape == (count, len(labels))
-        np.testing.assert_allclose(answer.sum(axis=1), 1.0, atol=1e-4)
+        answers = classifier(crops)
+        for task, labels in SHIPPED[name]:
+            assert answers[task].shape == (count, len(labels))
+            np.testing.assert_allclose(answers[task].sum(axis=1), 1.0, atol=1e-4)
 
 
 @pytest.mark.parametrize('name', SHIPPED)
@@ -71,9 +73,10 @@ def test_a_face_gets_the_same_answer_alone_and_in_a_batch(name: str) -> None:
     spec = classifier.crop
     crops = np.random.default_rng(1).integers(
         0, 256, (9, spec.size, spec.size, spec.channels), np.uint8)
-    together = classifier(crops)[SHIPPED[name][0]]
-    alone = np.concatenate([classifier(crop[np.newaxis])[SHIPPED[name][0]] for crop in crops])
-    np.testing.assert_allclose(together, alone, atol=1e-4)
+    together, alone = classifier(crops), [classifier(crop[np.newaxis]) for crop in crops]
+    for task, _ in SHIPPED[name]:
+        np.testing.assert_allclose(together[task], np.concatenate([each[task] for each in alone]),
+                                   atol=1e-4)
 
 
 def test_a_model_is_found_by_path_and_by_the_search_path(

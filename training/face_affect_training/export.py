@@ -32,7 +32,7 @@ from face_affect_training.experiment import Experiment
 from face_affect_training.export_card import make_card
 from face_affect_training.export_parity import check_parity, PARITY_FACES
 from face_affect_training.metrics import calibrate, coverage, fit_temperature, report
-from face_affect_training.networks.double_look import double_look
+from face_affect_training.networks.looks import with_looks
 from face_affect_training.tflite import convert
 import keras
 import numpy as np
@@ -88,7 +88,8 @@ def export(run: Path, models: Path, *, name: str | None = None,
            precisions: Sequence[str] = (), main: str = 'float32', margin: float | None = None,
            unknown_share: float = 0.1, saliency: str = '',
            limits: Mapping[str, dict[str, float]] | None = None, mirror: bool = False,
-           balanced: bool = False, cache_folder: Path | None = None) -> list[Exported]:
+           zooms: Sequence[float] = (1.0,), balanced: bool = False,
+           cache_folder: Path | None = None) -> list[Exported]:
     """
     Write a model's folder for each precision and return them.
 
@@ -97,13 +98,20 @@ def export(run: Path, models: Path, *, name: str | None = None,
     robot's crop, see framing.py; None for the views' own. unknown_share: share of the validation
     faces, the least certain ones, that the threshold leaves UNKNOWN. saliency: float32, float16 or
     dynamic to write the graph of the gradients in this precision as well, into the folder NAME.
-    limits: of the faces that the model can judge, by task, see limits.py. mirror: the model looks
-    at each face in the mirror as well, see networks.double_look. balanced: shift the bias so that
+    limits: of the faces that the model can judge, by task, see limits.py. mirror, zooms: the
+    model looks at each face in the mirror as well, and at these zooms, see networks.looks; no
+    gradients are made of a model that zooms. balanced: shift the bias so that
     two classes have the same recall on the validation faces, see balance.py. Raises AffectError
     where the run has no network, or where a TFLite file disagrees with Keras; a folder is written
     only after its files have been checked.
     """
     precisions = precisions or (main,)
+    zooms = tuple(zooms)
+    if saliency and zooms != (1.0,):
+        raise AffectError('--saliency: no gradients are made of a model with --zooms; leave one '
+                          'of them out')
+    if min(zooms) < 1.0 or balanced and zooms != (1.0,):
+        raise AffectError('--zooms: must be 1 or more, and go without --balanced')
     if saliency and main not in precisions:
         raise AffectError(f'the gradients belong to the {main} model; add this precision')
     experiment = experiment_of(run / 'best.keras')
@@ -120,6 +128,8 @@ def export(run: Path, models: Path, *, name: str | None = None,
     extra: dict[str, Any] = {}
     if mirror:
         extra['mirror'] = True
+    if zooms != (1.0,):
+        extra['zooms'] = list(zooms)
     if balanced:
         extra['balance'] = _balance(network, faces, mirror=mirror)
     if limits and set(limits) != set(experiment.tasks):
@@ -153,7 +163,7 @@ def _export(network: keras.Model, experiment: Experiment, precision: str,
     if precision == 'int8':
         samples, quantisation = _samples(experiment, cache_folder)
         extra = {**extra, 'quantisation': quantisation}
-    asked = double_look(network) if mirror else network
+    asked = with_looks(network, mirror=mirror, zooms=extra.get('zooms', (1.0,)))
     content = convert(asked, precision, samples)
     heads = _judge(asked, content, precision, faces, unknown_share)
     card = make_card(folder.name, content, experiment, parameters=network.count_params(),

@@ -28,7 +28,7 @@ from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.types import AffectError, FloatArray
 from face_affect_training.experiment import Experiment
 from face_affect_training.export_parity import LIMITS
-from face_affect_training.networks.double_look import double_look
+from face_affect_training.networks.looks import with_looks
 from face_affect_training.runs import build_network, Run
 import keras
 from keras import layers
@@ -58,7 +58,8 @@ def restore(model: str, experiment: Experiment, inputs: FloatArray, folder: Path
     network = build_network(experiment)
     _fill(network, card.path)
     _spread(network, inputs)
-    asked = double_look(network) if card.facts.get('mirror') else network
+    asked = with_looks(network, mirror=bool(card.facts.get('mirror')),
+                       zooms=card.facts.get('zooms', (1.0,)))
     ours = np.concatenate([np.asarray(each) for each in keras.tree.flatten(
         asked.predict(inputs, verbose=0))], axis=-1)
     answers = Network(card.path)(inputs)

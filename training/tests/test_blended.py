@@ -19,12 +19,15 @@ import json
 from pathlib import Path
 
 from face_affect_ros.affect.classifier import Classifier
+from face_affect_ros.affect.crop import CropSpec
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.quality import Limits
 from face_affect_ros.affect.saliency import Saliency
 from face_affect_ros.affect.types import AffectError, EMOTIONS, GENDERS
 from face_affect_training.__main__ import main
+from face_affect_training.data.types import FaceData
 from face_affect_training.experiment import load_experiment
+from face_affect_training.figures.guided import portrait_crop
 import numpy as np
 import pytest
 import yaml
@@ -33,6 +36,7 @@ keras = pytest.importorskip('keras', reason='Keras is not installed')
 
 from face_affect_training import networks  # noqa: E402, I100
 from face_affect_training.losses import accuracy_of, loss_of  # noqa: E402
+from face_affect_training.saliency.bias import look  # noqa: E402
 
 WIDTHS = (7, 2)
 
@@ -159,6 +163,13 @@ def test_it_learns_both_and_becomes_one_model(
         assert second.probabilities.shape == (len(GENDERS),)
         other = saliency(crop, 1 - second.label, task='gender')
         assert not np.array_equal(other.gradient, second.gradient)
+
+    chips = np.stack([portrait_crop(CropSpec(size=96, margin=0.25))[..., 0]] * 2)
+    for task, labels in (('emotion', EMOTIONS), ('gender', GENDERS)):
+        faces = FaceData(source='portraits', task=task, images=chips, labels=np.zeros(2, int),
+                         names=np.arange(2).astype(str))
+        report, _ = look(str(models / 'both'), faces)
+        assert report['left_out'] == 0 and set(report['classes']) <= set(labels)
 
 
 def test_wrong_tasks_are_named(blended: Path, tmp_path: Path,

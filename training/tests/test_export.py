@@ -19,6 +19,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.interpreter import load_runtime, Network
 from face_affect_ros.affect.model_store import load_card
@@ -127,28 +128,45 @@ def tensor_types(path: Path) -> dict[str, int]:
     return counts
 
 
-@pytest.mark.parametrize('precision', ['float32', 'dynamic'])
-def test_a_double_look_is_the_mean_of_both_sides(
-        precision: str, run: Path, models: Path, asked: tuple[np.ndarray, np.ndarray],
-        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(('precision', 'zooms'), [
+    ('float32', [1.0]), ('float32', [1.0, 1.2]), ('dynamic', [1.0])])
+def test_several_looks_give_the_mean_of_their_answers(
+        precision: str, zooms: list[float], run: Path, models: Path,
+        asked: tuple[np.ndarray, np.ndarray], tmp_path: Path,
+        capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever the number of faces; the card says so, and the run can be restored from it."""
     assert main(['export', str(run), '--models', str(tmp_path), '--main', precision,
-                 '--mirror']) == 0
+                 '--mirror', '--zooms', *map(str, zooms)]) == 0
     card = load_card(str(tmp_path / 'small'))
-    assert card.facts['mirror'] is True
+    assert card.facts['mirror'] is True and card.facts.get('zooms', [1.0]) == zooms
     inputs, theirs = (each[70:103] for each in asked)   # of which it is less certain
-    plain, twice = Network(models / NAMES[precision] / 'model.tflite'), Network(card.path)
-    sides = [plain(each)[0] for each in (inputs, np.ascontiguousarray(inputs[:, :, ::-1]))]
+    plain, often = Network(models / NAMES[precision] / 'model.tflite'), Network(card.path)
+    views = [inputs]
+    if len(zooms) > 1:   # two of 24 pixels are cut off at each side
+        views.append(np.stack([cv2.resize(each[2:22, 2:22], (24, 24))[..., np.newaxis]
+                               for each in inputs]))
+    views += [np.ascontiguousarray(each[:, :, ::-1]) for each in views]
+    sides = [plain(each)[0] for each in views]
     tolerance = 1e-5 if precision == 'float32' else 0.01
     assert np.abs(sides[0] - sides[1]).max() > 3.0 * tolerance
     for count in (33, 1, 2):
-        np.testing.assert_allclose(twice(inputs[:count])[0], np.mean(sides, 0)[:count],
+        np.testing.assert_allclose(often(inputs[:count])[0], np.mean(sides, 0)[:count],
                                    atol=tolerance)
     assert main(['restore', str(tmp_path / 'small'), str(run.with_suffix('.yaml')), '--out',
                  str(tmp_path / 'again')]) == 0
     again = load_network(tmp_path / 'again' / 'best.keras', experiment_of(run / 'best.keras'))
     np.testing.assert_allclose(again.predict(inputs, verbose=0), theirs,
                                atol=1e-4 if precision == 'float32' else 0.1)
+
+
+def test_zooms_that_cannot_be_are_named(run: Path, tmp_path: Path,
+                                        capsys: pytest.CaptureFixture[str]) -> None:
+    export = ['export', str(run), '--models', str(tmp_path), '--zooms', '1']
+    assert main([*export, '0.9']) == 1
+    assert '--zooms: must be 1 or more' in capsys.readouterr().err
+    assert main([*export, '1.2', '--saliency']) == 1
+    assert 'no gradients are made of a model with --zooms' in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_int8_computes_in_integers_only(models: Path) -> None:

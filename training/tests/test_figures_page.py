@@ -280,9 +280,13 @@ def test_result_files_are_short(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(('facts', 'command'), [
     ({'precision': 'float32'}, 'training/ship.sh some float32'),
-    ({'precision': 'float32', 'mirror': True}, "training/ship.sh some float32 '' mirror"),
+    ({'precision': 'float32', 'mirror': True}, "training/ship.sh some float32 '' --mirror"),
+    ({'precision': 'int8', 'mirror': True, 'zooms': [1.0, 1.15], 'run': 'other'},
+     "RUN=runs/other training/ship.sh some int8 '' --mirror --zooms 1 1.15"),
     ({'precision': 'dynamic', 'saliency': {'weights': 'float16'}},
      'training/ship.sh some dynamic float16'),
 ])
 def test_the_page_says_how_each_model_was_shipped(facts: dict, command: str) -> None:
-    assert shipped.ship({'name': 'some', **facts}) == command
+    run = facts.pop('run', 'some')
+    card = {'name': 'some', 'training': {'experiment': run}, **facts}
+    assert shipped.ship(card) == command

@@ -50,6 +50,9 @@ def register(subparsers: Any) -> None:
     parser.add_argument('--mirror', action='store_true', help='a model that looks at each face in '
                         'the mirror as well, and takes the mean: more often right, at twice the '
                         'time')
+    parser.add_argument('--zooms', nargs='+', type=float, default=[1.0], help='zooms, 1 or '
+                        'more, at each of which the model looks at each face, likewise '
+                        '(default: 1)')
     parser.add_argument('--balanced', action='store_true', help='shift the bias so that both of '
                         'two classes are found equally often on the validation faces')
     parser.add_argument('--cache', type=Path, help='folder for decoded pictures')
@@ -69,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
                            precisions=args.precision, margin=args.margin,
                            unknown_share=args.unknown_share, saliency=args.saliency,
                            limits=_limits(args.limits), mirror=args.mirror,
-                           balanced=args.balanced, cache_folder=args.cache):
+                           zooms=args.zooms, balanced=args.balanced, cache_folder=args.cache):
         print(exported.line())
     return 0
 

@@ -58,12 +58,15 @@ def text(folder: Path, card: dict[str, Any]) -> str:
     tasks = [head['task'] for head in card['heads']]
     size = card['input']['size']
     seen = 'colour' if card['input']['channels'] == 3 else 'grey'
-    twice = ', in the mirror as well, and takes the mean' if card.get('mirror') else ''
+    zooms = ' and '.join(f'{zoom:g}' for zoom in card.get('zooms', ()))
+    ways = [f'at the zooms {zooms}'] if zooms else []
+    ways += ['in the mirror as well'] if card.get('mirror') else []
+    looks = f", {', '.join(ways)}, and takes the mean" if ways else ''
     return markdown.paragraphs(
         f"# {card['name']}",
         f"{' and '.join(WHAT[task] for task in tasks).capitalize()} of a face: "
         f"`{card['network']}`, {card['parameters']:,} parameters, {card['bytes']:,} bytes, sees "
-        f'{size}x{size} {seen} pixels{twice}. This page is written by `face_affect figures page` '
+        f'{size}x{size} {seen} pixels{looks}. This page is written by `face_affect figures page` '
         'from [card.yaml](card.yaml) and the files in '
         '[docs/results](../../docs/results/README.md).',
         '## Use', *(MEANING[task] for task in tasks),

@@ -92,11 +92,14 @@ def _row(folder: Path, card: dict[str, Any]) -> tuple[str, ...]:
 
 def ship(card: dict[str, Any]) -> str:
     """Return the command that makes a shipped model and all its figures from its run."""
+    run = card['training']['experiment']
     words = [card['name'], card['precision'], card.get('saliency', {}).get('weights', ''),
-             'mirror' if card.get('mirror') else '']
+             *(['--mirror'] if card.get('mirror') else []),
+             *(['--zooms', *(f'{zoom:g}' for zoom in card['zooms'])] if 'zooms' in card else [])]
     while not words[-1]:
         words.pop()
-    return shlex.join(['training/ship.sh', *words])
+    return (f'RUN=runs/{run} ' if run != card['name'] else '') + shlex.join(
+        ['training/ship.sh', *words])
 
 
 def _accuracy(path: Path, facts: dict[str, Any]) -> str:

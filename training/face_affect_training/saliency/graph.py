@@ -44,7 +44,7 @@ class Gradients:
         Copy a network of the registry.
 
         widths: classes of each task, for a network of several. mirror: of the mean of the answers
-        about the image and its mirror image, as networks.double_look has it; of logits here.
+        about the image and its mirror image, as networks.looks has it; of logits here.
         convertible: see layers.with_gradients.
         """
         self._guide = Guide()
