@@ -17,6 +17,7 @@
 from pathlib import Path
 from typing import Any
 
+from face_affect_ros.affect.types import LABELS
 from face_affect_training.figures import markdown, results, shipped
 
 PAGE = 'README.md'
@@ -79,7 +80,8 @@ def text(folder: Path, card: dict[str, Any]) -> str:
 
 def _data(card: dict[str, Any], task: str) -> str:
     data = card['data'][task]
-    balance = ' balance of the classes,' if 'balance' in card else ''
+    balanced = 'balance' in card and len(LABELS[task]) == 2
+    balance = ' balance of the classes,' if balanced else ''
     return (f"{WHAT[task].capitalize()}: trained on `{data['training']}`, checkpoint,{balance} "
             f"temperature and threshold chosen on `{data['chosen_on']}`. {data['origin']}. The "
             'pictures are not part of this repository.')
