@@ -126,13 +126,17 @@ def from_pixels(network: keras.Model, experiment: Experiment) -> keras.Model:
 
 def take_weights(network: keras.Model, file: Path) -> None:
     """Put a .keras file's weights in. Raises AffectError where it is missing or differs."""
-    if not file.is_file():
-        raise AffectError(f'{file}: does not exist; train it first')
+    _check_exists(file)
     try:
         network.load_weights(file)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise AffectError(f'{file}: does not hold the weights of a {network.name} of this form: '
                           f'{str(error).splitlines()[0]}') from error
+
+
+def _check_exists(file: Path) -> None:
+    if not file.is_file():
+        raise AffectError(f'{file}: does not exist; train it first')
 
 
 def take_trunk(network: keras.Model, file: Path) -> int:
@@ -143,6 +147,7 @@ def take_trunk(network: keras.Model, file: Path) -> int:
     be for coloured and for folded pictures where the other's are for grey ones: they answer as
     those do about the grey picture made smaller. Raises AffectError where nothing fits.
     """
+    _check_exists(file)
     experiment = load_experiment(file.with_name('experiment.yaml'))
     other = build_network(experiment)
     take_weights(other, file)

@@ -88,7 +88,7 @@ def test_a_run_goes_on_where_another_one_ended(experiment: Path, tmp_path: Path,
     assert float(log(fourth)[0]['loss']) < float(log(first)[0]['loss'])
     assert main(['train', str(experiment), '--out', str(tmp_path / 'fifth'), '--set',
                  'training.trunk_from=nowhere.keras']) == 1
-    assert 'training.trunk_from: nowhere.keras: ' in capsys.readouterr().err
+    assert 'training.trunk_from: nowhere.keras: does not exist' in capsys.readouterr().err
     assert main(['train', str(experiment), '--out', str(tmp_path / 'c'), '--set',
                  'training.start_from=dlib']) == 1
     assert 'training.start_from: dlib' in capsys.readouterr().err
