@@ -35,27 +35,27 @@ export_as() {
   face_affect export "$run" --name "$name" --main "$main" --cache runs/cache $options "$@"
 }
 
+# measure VERB: asks framing or limits about each task; the files that it writes are in `measured`.
+measure() {
+  measured=()
+  for task in $tasks; do
+    use "$task"
+    face_affect "$1" --model "runs/models/$name" --data "$reader" "$folder" "$val" > "$results/${own}_$1.json"
+    measured+=("$results/${own}_$1.json")
+  done
+}
+
 # The margin and the limits are measured on the exported file, and written into its card.
 export_as --models runs/models
-framings=()
-for task in $tasks; do
-  use "$task"
-  face_affect framing --model "runs/models/$name" --data "$reader" "$folder" "$val" > "$results/${own}_framing.json"
-  framings+=("$results/${own}_framing.json")
-done
-margin=$(python -c 'import sys; from face_affect_training.framing import chosen_for_all; print(chosen_for_all(sys.argv[1:]))' "${framings[@]}")
+measure framing
+margin=$(python -c 'import sys; from face_affect_training.framing import chosen_for_all; print(chosen_for_all(sys.argv[1:]))' "${measured[@]}")
 export_as --models runs/models --margin "$margin"
-limits=()
-for task in $tasks; do
-  use "$task"
-  face_affect limits --model "runs/models/$name" --data "$reader" "$folder" "$val" > "$results/${own}_limits.json"
-  limits+=("$results/${own}_limits.json")
-done
+measure limits
 # shellcheck disable=SC2086
-export_as --margin "$margin" --limits "${limits[@]}" $saliency
+export_as --margin "$margin" --limits "${measured[@]}" $saliency
 twins=$(printf '%s\n' float32 float16 dynamic int8 | grep -vx "$main")
 # shellcheck disable=SC2086
-export_as --margin "$margin" --limits "${limits[@]}" --models runs/models --precision $twins
+export_as --margin "$margin" --limits "${measured[@]}" --models runs/models --precision $twins
 
 mkdir -p "$results/training" "$results/precisions"
 if [ -f "$run/log.csv" ]; then

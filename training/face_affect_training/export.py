@@ -100,10 +100,10 @@ def export(run: Path, models: Path, *, name: str | None = None,
     dynamic to write the graph of the gradients in this precision as well, into the folder NAME.
     limits: of the faces that the model can judge, by task, see limits.py. mirror, zooms: the
     model looks at each face in the mirror as well, and at these zooms, see networks.looks; no
-    gradients are made of a model that zooms. balanced: shift the bias so that
-    two classes have the same recall on the validation faces, see balance.py. Raises AffectError
-    where the run has no network, or where a TFLite file disagrees with Keras; a folder is written
-    only after its files have been checked.
+    gradients are made of a model that zooms. balanced: shift the bias so that two classes have
+    the same recall on the validation faces, see balance.py. Raises AffectError where the run has
+    no network, or where a TFLite file disagrees with Keras; a folder is written only after its
+    files have been checked.
     """
     precisions = precisions or (main,)
     zooms = tuple(zooms)
@@ -115,6 +115,9 @@ def export(run: Path, models: Path, *, name: str | None = None,
     if saliency and main not in precisions:
         raise AffectError(f'the gradients belong to the {main} model; add this precision')
     experiment = experiment_of(run / 'best.keras')
+    if limits and set(limits) != set(experiment.tasks):
+        raise AffectError(f"--limits: of {', '.join(limits)}, but the model answers "
+                          f"{', '.join(experiment.tasks)}; give a file for each of these")
     network = load_network(run / 'best.keras', experiment)
     faces = {}
     for task, each in experiment.tasks.items():
@@ -132,9 +135,6 @@ def export(run: Path, models: Path, *, name: str | None = None,
         extra['zooms'] = list(zooms)
     if balanced:
         extra['balance'] = _balance(network, faces, mirror=mirror)
-    if limits and set(limits) != set(experiment.tasks):
-        raise AffectError(f"--limits: of {', '.join(limits)}, but the model answers "
-                          f"{', '.join(experiment.tasks)}; give a file for each of these")
     return [_export(network, experiment, precision, faces,
                     folder=models / (name if precision == main else f'{name}_{precision}'),
                     margin=margin, unknown_share=unknown_share,
