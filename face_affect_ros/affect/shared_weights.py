@@ -24,6 +24,7 @@ these pieces.
 from pathlib import Path
 from typing import Any
 import zipfile
+import zlib
 
 from face_affect_ros.affect.model_files import MAX_NETWORK
 from face_affect_ros.affect.types import AffectError
@@ -33,6 +34,9 @@ import numpy.typing as npt
 #: Pieces are found by blocks of this many bytes that begin at a multiple of STEP in the other
 #: file; weights are aligned to 16 bytes in TFLite files.
 BLOCK, STEP = 64, 16
+#: What is raised of an archive that is none, or was damaged.
+DAMAGED = (OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, zlib.error,
+           zipfile.BadZipFile)
 
 
 def write(path: Path, content: bytes, source: bytes) -> None:
@@ -79,7 +83,7 @@ def read(path: Path, source: Path) -> bytes:
         with np.load(path, allow_pickle=False) as parts:
             copies, rest = parts['copies'], parts['rest']
         return _joined(copies, rest, np.frombuffer(source.read_bytes(), np.uint8))
-    except (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise AffectError(f'{path}: cannot be put together with {source.name}: {error}; export '
                           'the model again') from error
 

@@ -96,3 +96,20 @@ def test_what_does_not_fit_is_refused(stored: Path, source: Path,
         archive.writestr('rest.npy', bytes(20_000))
     with pytest.raises(AffectError, match='it unpacks to more than 10000 bytes'):
         shared_weights.read(stored, source)
+
+
+def test_no_damaged_byte_raises_anything_else(tmp_path: Path) -> None:
+    """Each byte in turn gets other values: the content is the same, or an AffectError says so."""
+    path, source = tmp_path / 'saliency.npz', tmp_path / 'model.tflite'
+    source.write_bytes(bytes(range(256)) * 8)
+    whole = b'abc' * 300 + source.read_bytes()
+    shared_weights.write(path, whole, source.read_bytes())
+    good, refused = path.read_bytes(), 0
+    for index, value in enumerate(good):
+        for other in {0, 1, 255, value ^ 8} - {value}:
+            path.write_bytes(good[:index] + bytes([other]) + good[index + 1:])
+            try:
+                assert shared_weights.read(path, source) == whole
+            except AffectError:
+                refused += 1
+    assert refused > 2 * len(good)
