@@ -14,7 +14,7 @@
 
 """The stream of training batches: shuffled, weighted, mixed, and the same after a resume."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from face_affect_ros.affect.types import ImageArray
 from face_affect_training.data.targets import Targets
@@ -111,12 +111,15 @@ class Together:
     """
     Batches of several tasks: each holds faces of all of them, in proportion to their numbers.
 
-    parts: of each task. widths: its classes. The targets (B, K) are zero in the columns of the
-    tasks that a face has no label of.
+    parts: by the number of the task, of those that are learned. widths: classes of all tasks. The
+    targets (B, K) are zero in the columns of the tasks that a face has no label of.
     """
 
-    def __init__(self, parts: Sequence[Batches], widths: Sequence[int], epochs: int) -> None:
-        self._parts, self._widths, self._epochs = parts, widths, epochs
+    def __init__(self, parts: Mapping[int, Batches], widths: Sequence[int], epochs: int) -> None:
+        self._parts, self._epochs = list(parts.values()), epochs
+        stops = np.cumsum(widths)
+        self._columns = [slice(stops[task] - widths[task], stops[task]) for task in parts]
+        self._width = int(stops[-1])
 
     @property
     def steps(self) -> int:
@@ -137,11 +140,11 @@ class Together:
 
     def _joined(self, batches: Sequence[Batch]) -> Batch:
         counts = [len(weights) for _, _, weights in batches]
-        targets = np.zeros((sum(counts), sum(self._widths)), np.float32)
-        row = column = 0
-        for (_, own, _), count, width in zip(batches, counts, self._widths):
-            targets[row:row + count, column:column + width] = own
-            row, column = row + count, column + width
+        targets = np.zeros((sum(counts), self._width), np.float32)
+        row = 0
+        for (_, own, _), count, columns in zip(batches, counts, self._columns):
+            targets[row:row + count, columns] = own
+            row += count
         views, _, weights = zip(*batches)
         return np.concatenate(views), targets, np.concatenate(weights)
 

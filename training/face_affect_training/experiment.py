@@ -148,9 +148,9 @@ class Training:
     epochs are trained on gentle views: no erasing, no mixing. class_weights: none, balanced or
     sqrt. start_from: a .keras file of the same network whose weights to begin with; 'dlib' for
     those that face_resnet is made for; '' for random ones. trunk_from: a .keras file of another
-    network whose weights to begin with in the layers that fit, see runs.take_trunk. precision:
-    Keras' dtype policy, float32 or mixed_bfloat16. workers: processes that render views, 0 for
-    none, -1 for all cores but one.
+    network whose weights to begin with in the layers that fit, see runs.take_trunk. trunk_stays:
+    whether these layers stay as they are. precision: Keras' dtype policy, float32 or
+    mixed_bfloat16. workers: processes that render views, 0 for none, -1 for all cores but one.
     """
 
     epochs: int = 150
@@ -169,6 +169,7 @@ class Training:
     class_weights: str = 'none'
     start_from: str = ''
     trunk_from: str = ''
+    trunk_stays: bool = False
     precision: str = 'float32'
     workers: int = 1
 
@@ -178,7 +179,8 @@ class Task:
     """
     One decision to learn: from which faces, towards what, through which views.
 
-    weight: of its loss. The other entries are described by their types.
+    weight: of its loss; 0 for a task that is known already, with a trunk that stays. The other
+    entries are described by their types.
     """
 
     data: Data

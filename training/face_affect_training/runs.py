@@ -139,9 +139,9 @@ def _check_exists(file: Path) -> None:
         raise AffectError(f'{file}: does not exist; train it first')
 
 
-def take_trunk(network: keras.Model, file: Path) -> int:
+def take_trunk(network: keras.Model, file: Path) -> list[keras.layers.Layer]:
     """
-    Put in what fits of another run's network; return the number of layers that took weights.
+    Put in what fits of another run's network; return the layers that took weights.
 
     A layer takes the weights of the one of its name if their shapes agree. The first filters may
     be for coloured and for folded pictures where the other's are for grey ones: they answer as
@@ -152,7 +152,7 @@ def take_trunk(network: keras.Model, file: Path) -> int:
     other = build_network(experiment)
     take_weights(other, file)
     theirs = {layer.name: layer.get_weights() for layer in other.layers}
-    taken, first = 0, True
+    taken, first = [], True
     for layer in network.layers:
         own, given = layer.get_weights(), theirs.get(layer.name, [])
         if not own:
@@ -162,7 +162,7 @@ def take_trunk(network: keras.Model, file: Path) -> int:
         first = False
         if [each.shape for each in own] == [each.shape for each in given]:
             layer.set_weights(given)
-            taken += 1
+            taken.append(layer)
     if not taken:
         raise AffectError(f'{file}: no layer of {experiment.network.name} fits a layer of '
                           f'{network.name}')

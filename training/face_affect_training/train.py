@@ -80,10 +80,12 @@ def train(experiment: Experiment, folder: Path, *, cache_folder: Path | None = N
     """
     started = time.monotonic()
     settings = experiment.training
+    _check_weights(experiment)
     keras.utils.set_random_seed(experiment.seed)
     run = Run(folder, experiment)
     data = load_data(experiment, cache_folder)
-    faces = {task: trained for task, (trained, _) in data.items()}
+    faces = {task: trained for task, (trained, _) in data.items()
+             if experiment.tasks[task].weight > 0.0}
     judged = {task: validation for task, (_, validation) in data.items()}
     kept = build_network(experiment)
     _begin(kept, settings)
@@ -107,6 +109,16 @@ def train(experiment: Experiment, folder: Path, *, cache_folder: Path | None = N
     return {'epoch': judge.epoch, 'best': judge.best, 'finished': judge.epoch >= settings.epochs}
 
 
+def _check_weights(experiment: Experiment) -> None:
+    idle = [task for task, wanted in experiment.tasks.items() if wanted.weight == 0.0]
+    settings = experiment.training
+    if idle and not (settings.trunk_stays and settings.trunk_from):
+        raise AffectError(f'tasks.{idle[0]}.weight is 0, so that nothing is learned of it: set '
+                          'training.trunk_stays, with a training.trunk_from that knows it')
+    if len(idle) == len(experiment.tasks):
+        raise AffectError(f'tasks.{idle[0]}.weight is 0, and there is nothing else to learn')
+
+
 def _begin(network: keras.Model, settings: Training) -> None:
     """Put in the weights to begin with. Raises AffectError where they do not fit."""
     key = 'start_from'
@@ -118,7 +130,9 @@ def _begin(network: keras.Model, settings: Training) -> None:
         if settings.trunk_from:
             key = 'trunk_from'
             taken = take_trunk(network, Path(settings.trunk_from).expanduser())
-            print(f'{settings.trunk_from}: {taken} layers took its weights', file=sys.stderr)
+            for layer in taken:
+                layer.trainable = not settings.trunk_stays
+            print(f'{settings.trunk_from}: {len(taken)} layers took its weights', file=sys.stderr)
     except AffectError as error:
         raise AffectError(f'training.{key}: {error}') from error
 
@@ -127,6 +141,8 @@ def _trainable(experiment: Experiment, kept: keras.Model) -> tuple[keras.Model, 
     """Return the network in the precision and layers of training, and the model around it."""
     network = lowered(build_network(experiment, precision=experiment.training.precision))
     network.set_weights(kept.get_weights())
+    for layer, same in zip(network.layers, kept.layers):
+        layer.trainable = same.trainable
     print(f'{experiment.network.name}: {network.count_params():,} parameters, '
           f'backend {keras.backend.backend()}', file=sys.stderr, flush=True)
     return network, from_pixels(network, experiment)
@@ -135,12 +151,12 @@ def _trainable(experiment: Experiment, kept: keras.Model) -> tuple[keras.Model, 
 def _batches(experiment: Experiment, faces: dict[str, FaceData],
              cache_folder: Path | None) -> Batches | Together:
     total = sum(len(each) for each in faces.values())
-    parts = []
-    for task, each in faces.items():
-        wanted = experiment.tasks[task]
-        batch = max(1, round(experiment.training.batch * len(each) / total))
-        parts.append(_batches_of(experiment, task, wanted, each, batch, cache_folder))
-    if len(parts) == 1:
+    parts = {}
+    for index, (task, wanted) in enumerate(experiment.tasks.items()):
+        if task in faces:
+            batch = max(1, round(experiment.training.batch * len(faces[task]) / total))
+            parts[index] = _batches_of(experiment, task, wanted, faces[task], batch, cache_folder)
+    if len(experiment.tasks) == 1:
         return parts[0]
     return Together(parts, experiment.widths, experiment.training.epochs)
 

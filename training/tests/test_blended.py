@@ -17,6 +17,7 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import CropSpec
@@ -36,6 +37,7 @@ keras = pytest.importorskip('keras', reason='Keras is not installed')
 
 from face_affect_training import networks  # noqa: E402, I100
 from face_affect_training.losses import accuracy_of, loss_of  # noqa: E402
+from face_affect_training.runs import build_network, take_weights  # noqa: E402
 from face_affect_training.saliency.bias import look  # noqa: E402
 
 WIDTHS = (7, 2)
@@ -170,6 +172,46 @@ def test_it_learns_both_and_becomes_one_model(
                          names=np.arange(2).astype(str))
         report, _ = look(str(models / 'both'), faces)
         assert report['left_out'] == 0 and set(report['classes']) <= set(labels)
+
+
+def test_a_task_is_added_to_a_trunk_that_stays(blended: Path, tmp_path: Path,
+                                               capsys: pytest.CaptureFixture[str]) -> None:
+    """The task that the trunk knows keeps its answers, averages and moving statistics included."""
+    facts = yaml.safe_load(blended.read_text())
+    emotion, gender = facts['tasks']['emotion'], facts['tasks']['gender']
+    trunk: dict[str, Any] = {'widths': [8], 'blocks': [1], 'dropout': 0.0}
+    known = {**facts, 'tasks': {'emotion': emotion}, 'network': {
+        'name': 'small_resnet', 'options': {**trunk, 'widths': [8, 12], 'blocks': [1, 1]}}}
+    more = {**facts, 'tasks': {'emotion': {**emotion, 'weight': 0.0}, 'gender': gender}, 'network': {
+        'name': 'small_resnet', 'options': {**trunk, 'branches': [
+            {'classes': 7, 'widths': [12], 'blocks': [1]},
+            {'classes': 2, 'widths': [8], 'blocks': [1], 'look': 4}]}}}
+    before, after = tmp_path / 'before', tmp_path / 'after'
+    (tmp_path / 'known.yaml').write_text(yaml.safe_dump(known))
+    (tmp_path / 'more.yaml').write_text(yaml.safe_dump(more))
+    assert main(['train', str(tmp_path / 'known.yaml'), '--out', str(before)]) == 0
+    begin = ['train', str(tmp_path / 'more.yaml'), '--out', str(after), '--set']
+    assert main([*begin, f'training.trunk_from={before}/best.keras',
+                 'training.trunk_stays=true']) == 0
+    found = []
+    for run in (before, after):
+        network = build_network(load_experiment(run / 'experiment.yaml'))
+        take_weights(network, run / 'best.keras')
+        found.append(network)
+    image = np.random.default_rng(2).normal(size=(2, 24, 24, 1)).astype(np.float32)
+    np.testing.assert_allclose(found[1].predict(image, verbose=0)[0],
+                               found[0].predict(image, verbose=0), atol=1e-5)
+    with (after / 'log.csv').open(newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert len({row['val_accuracy_each'].split()[0] for row in rows}) == 1
+    assert float(rows[-1]['loss']) < float(rows[0]['loss'])
+    for changes, complaint in (
+            ([f'training.trunk_from={before}/best.keras'], 'tasks.emotion.weight is 0'),
+            (['training.trunk_stays=true', f'training.trunk_from={before}/best.keras',
+              'tasks.gender.weight=0'], 'nothing else to learn')):
+        assert main(['train', str(tmp_path / 'more.yaml'), '--out', str(tmp_path / 'x'), '--set',
+                     *changes]) == 1
+        assert complaint in capsys.readouterr().err
 
 
 def test_wrong_tasks_are_named(blended: Path, tmp_path: Path,

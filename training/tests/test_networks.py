@@ -319,25 +319,47 @@ def test_a_folded_convolution_is_a_larger_one() -> None:
                                  for each in (large(image), small(folded))), atol=1e-4)
 
 
-def test_small_resnet_may_have_a_last_stage_for_each_task() -> None:
+def test_small_resnet_may_have_stages_for_each_task() -> None:
     """What belongs to one task does not change the answers of the other one."""
-    options: dict[str, Any] = {'widths': [8, 12], 'blocks': [1, 1], 'branches': [7, 2],
-                               'branch_widths': [16, 6], 'dropout': 0.0}
-    network = networks.build('small_resnet', input_shape=(24, 24, 1), classes=(7, 2), **options)
-    image = np.random.default_rng(1).normal(size=(3, 24, 24, 1)).astype(np.float32)
+    first = {'classes': 7, 'widths': [16], 'blocks': [1]}
+    second = {'classes': 2, 'widths': [6, 10], 'blocks': [1, 2], 'look': 4}
+    options: dict[str, Any] = {'widths': [8, 12], 'blocks': [1, 1], 'dropout': 0.0}
+    network = networks.build('small_resnet', input_shape=(48, 48, 1), classes=(7, 2), **options,
+                             branches=[first, second])
+    image = np.random.default_rng(1).normal(size=(3, 48, 48, 1)).astype(np.float32)
     before = [np.asarray(each) for each in network.predict(image, verbose=0)]
     assert [each.shape for each in before] == [(3, 7), (3, 2)]
-    assert network.get_layer('stage2_task2').output.shape[-1] == 6
-    own = network.get_layer('stage2_task2')
-    own.set_weights([-2.0 * each for each in own.get_weights()])
-    emotion, gender = network.predict(image, verbose=0)
-    np.testing.assert_array_equal(emotion, before[0])
-    assert not np.allclose(gender, before[1])
-    for wrong, complaint in (({'branches': [7, 3]}, r'\[7, 3\] do not add up to 9 classes'),
-                             ({'branch_widths': [16]}, 'differ in length')):
+    assert network.get_layer('stage3').output.shape[1:] == (6, 6, 16)
+    assert network.get_layer('stage3_task2').output.shape[1:] == (6, 6, 6)
+    assert network.get_layer('stage4_task2').output.shape[1:] == (3, 3, 10)
+    # the second task sees 16 pixels of the picture as one beside the twelve filters of all
+    assert network.get_layer('look_task2').kernel.shape == (3, 3, 16, 4)
+    assert network.get_layer('stage3_task2').kernel.shape[2] == 12 + 4
+    for name in ('look_task2', 'stage4_task2_block2_a'):
+        own = network.get_layer(name)
+        own.set_weights([-2.0 * each for each in own.get_weights()])
+        emotion, gender = network.predict(image, verbose=0)
+        np.testing.assert_array_equal(emotion, before[0])
+        assert not np.allclose(gender, before[1])
+        before[1] = gender
+    for wrong, complaint in (([first, {**second, 'classes': 3}], r'\[7, 3\] .* add up to 9'),
+                             ([first, {**second, 'blocks': [1]}], r'\[1\] differ in length'),
+                             ([first, {**second, 'colour': 1}], 'colour')):
         with pytest.raises(AffectError, match=complaint):
-            networks.build('small_resnet', input_shape=(24, 24, 1), classes=(7, 2),
-                           **{**options, **wrong})
+            networks.build('small_resnet', input_shape=(24, 24, 1), classes=(7, 2), **options,
+                           branches=wrong)
+
+
+def test_stages_are_named_by_what_they_see() -> None:
+    """So that a trunk of another fold goes on in them."""
+    sizes = {}
+    for fold, widths in ((2, [8, 12, 16]), (4, [12, 16])):
+        network = networks.build('small_resnet', input_shape=(48, 48, 3), classes=2, fold=fold,
+                                 first_stride=1, widths=widths, blocks=[1] * len(widths))
+        sizes[fold] = {layer.name: layer.output.shape[1:] for layer in network.layers
+                       if layer.name.startswith('stage')}
+    assert sizes[4].items() <= sizes[2].items()
+    assert {name[:6] for name in sizes[4]} == {'stage2', 'stage3'}
 
 
 def test_a_trunk_goes_on_in_colour_and_at_twice_the_size(tmp_path: Path) -> None:
@@ -348,13 +370,15 @@ def test_a_trunk_goes_on_in_colour_and_at_twice_the_size(tmp_path: Path) -> None
         'input': {'size': 24, 'channels': 1}, 'network': {'name': 'small_resnet', 'options': {
             'widths': [8, 12], 'blocks': [1, 1], 'first_stride': 1, 'dropout': 0.0}}}
     (tmp_path / 'experiment.yaml').write_text(yaml.safe_dump(facts))
-    options = {**facts['network']['options'], 'fold': 2,
-               'branches': [7, 2]}
+    options = {**facts['network']['options'], 'widths': [8], 'blocks': [1], 'fold': 2, 'branches': [
+        {'classes': 7, 'widths': [12], 'blocks': [1]},
+        {'classes': 2, 'widths': [6], 'blocks': [1]}]}
     known = build_network(load_experiment(tmp_path / 'experiment.yaml'))
     file = tmp_path / 'best.keras'
     known.save(file)
     network = networks.build('small_resnet', input_shape=(48, 48, 3), classes=(7, 2), **options)
-    assert take_trunk(network, file) == len([each for each in known.layers if each.weights])
+    taken = take_trunk(network, file)
+    assert {each.name for each in taken} == {each.name for each in known.layers if each.weights}
     large = np.random.default_rng(2).normal(size=(2, 48, 48, 3)).astype(np.float32)
     grey = (large @ GREY).reshape(2, 24, 2, 24, 2).mean((2, 4))[..., np.newaxis]
     np.testing.assert_allclose(network.predict(large, verbose=0)[0],

@@ -121,7 +121,9 @@ def test_a_double_look_is_explained_by_both_sides(name: str, size: int) -> None:
 
 def test_a_task_with_a_last_stage_of_its_own_has_its_own_map() -> None:
     """The map is that of the task's last convolution: the other's has no gradient."""
-    network = alive('small_resnet', 24, 9, widths=(8, 12), blocks=(1, 1), branches=(7, 2))
+    network = alive('small_resnet', 24, 9, widths=(8,), blocks=(1,), branches=[
+        {'classes': 7, 'widths': [12], 'blocks': [1]},
+        {'classes': 2, 'widths': [12], 'blocks': [1], 'look': 4}])
     content = convert_gradients(network, widths=(7, 2))
     reference = Gradients(network, widths=(7, 2), convertible=False)
     for label, layer in ((LABEL, 'classes'), (8, 'classes_task2')):

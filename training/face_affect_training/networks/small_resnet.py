@@ -19,7 +19,8 @@ Depth-wise convolutions save multiply-accumulates, but a CPU does fewer of them 
 ordinary ones.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from face_affect_training.networks.head import close
@@ -63,51 +64,74 @@ class Fold(layers.Layer):
 def small_resnet(*, input_shape: tuple[int, int, int], classes: int,
                  widths: Sequence[int] = (16, 48, 96, 128), blocks: Sequence[int] = (1, 1, 1, 1),
                  first_stride: int = 2, fold: int = 1, dropout: float = 0.2,
-                 branches: Sequence[int] = (),
-                 branch_widths: Sequence[int] = ()) -> keras.Model:
+                 branches: Sequence[Mapping[str, Any]] = ()) -> keras.Model:
     """
     Build stages that halve the picture, each with residual blocks (He et al. 2015); 670,359.
 
     widths: filters of each stage. blocks: residual blocks of each stage, as many as widths.
     first_stride: 1 for a first stage that sees the picture in full, at four times the price.
-    fold: blocks of so many pixels along a side become the channels of one, see Fold. dropout:
-    share of the last feature maps that is dropped. branches: classes of each task, where each has
-    a last stage of its own behind the trunk that all share. branch_widths: filters of these
-    stages, widths[-1] for all by default. The count holds for one input channel and seven classes.
-    Batch norm follows every convolution, so that it is folded into it on export. Raises ValueError
-    where widths and blocks, or branches and branch_widths, differ in length, or where branches do
-    not add up to classes.
+    fold: blocks of so many pixels along a side become the channels of one, see Fold; with 4 or
+    more the stages are named as those that see as much detail without it. dropout: share of the
+    last feature maps that is dropped. branches: of each task, where each has stages of its own
+    behind those that all share: {classes: of the task, widths: and blocks: of these stages, look:
+    filters of a convolution that sees the picture itself beside what the others found in it, 0 for
+    none}. The count holds for one input channel and seven classes. Batch norm follows every
+    convolution, so that it is folded into it on export. Raises ValueError where widths and blocks
+    differ in length, or where branches do not add up to classes.
     """
-    if len(widths) != len(blocks):
-        raise ValueError(f'widths {list(widths)} and blocks {list(blocks)} differ in length')
-    if branches and sum(branches) != classes:
-        raise ValueError(f'branches {list(branches)} do not add up to {classes} classes')
-    heads = tuple(branches) or (classes,)
-    filters = tuple(branch_widths) or (widths[-1],) * len(heads)
-    if len(filters) != len(heads):
-        raise ValueError(f'branches {list(heads)} and branch_widths {list(filters)} differ in '
-                         'length')
+    heads = [_Branch(**branch) for branch in branches] or [_Branch(classes)]
+    if sum(head.classes for head in heads) != classes:
+        raise ValueError(f'branches for {[head.classes for head in heads]} classes do not add up '
+                         f'to {classes}')
+    first = max(1, fold.bit_length() - 1)
     inputs = keras.Input(input_shape, name='image')
     x = Fold(fold, name='fold')(inputs) if fold > 1 else inputs
-    x = _convolution(x, widths[0], first_stride, 'stage1')
-    x = _blocks(x, widths[0], blocks[0], 'stage1')
-    last = len(widths)
-    for stage in range(2, last):
-        x = _stage(x, widths[stage - 1], blocks[stage - 1], f'stage{stage}')
+    trunk = _Branch(classes, widths, blocks)
+    x = trunk.stages(x, first, stride=first_stride)
     logits = []
-    for index, (count, width) in enumerate(zip(heads, filters), start=1):
+    for index, head in enumerate(heads, start=1):
         own = '' if index == 1 else f'_task{index}'
-        y = _stage(x, width, blocks[-1], f'stage{last}{own}') if last > 1 else x
+        y = _looked_again(x, inputs, head.look, own) if head.look else x
+        y = head.stages(y, first + len(widths), own=own)
         if dropout > 0.0:
             y = layers.SpatialDropout2D(dropout, name=f'dropout{own}')(y)
-        y = layers.Conv2D(count, 1, name=f'classes{own}')(y)
+        y = layers.Conv2D(head.classes, 1, name=f'classes{own}')(y)
         logits.append(layers.GlobalAveragePooling2D(name=f'average{own}')(y))
     joined = layers.Concatenate(name='tasks')(logits) if branches else logits[0]
     return close(inputs, joined, 'small_resnet')
 
 
-def _stage(x: keras.KerasTensor, width: int, count: int, name: str) -> keras.KerasTensor:
-    return _blocks(_convolution(x, width, 2, name), width, count, name)
+@dataclass(frozen=True)
+class _Branch:
+    """Stages one after the other. classes: that are told apart behind them. look: see there."""
+
+    classes: int
+    widths: Sequence[int] = ()
+    blocks: Sequence[int] = ()
+    look: int = 0
+
+    def __post_init__(self) -> None:
+        if len(self.widths) != len(self.blocks):
+            raise ValueError(f'widths {list(self.widths)} and blocks {list(self.blocks)} differ '
+                             'in length')
+
+    def stages(self, x: keras.KerasTensor, number: int, *, stride: int = 2,
+               own: str = '') -> keras.KerasTensor:
+        """Build them. number: of the first one. stride: of the first one. own: ends the names."""
+        for index, (width, count) in enumerate(zip(self.widths, self.blocks)):
+            name = f'stage{number + index}{own}'
+            x = _convolution(x, width, 2 if index else stride, name)
+            x = _blocks(x, width, count, name)
+        return x
+
+
+def _looked_again(x: keras.KerasTensor, image: keras.KerasTensor, filters: int,
+                  own: str) -> keras.KerasTensor:
+    """Return x with some filters more, of the picture as large blocks as x has pixels."""
+    y = Fold(image.shape[1] // x.shape[1], name=f'fold{own}')(image)
+    y = _convolution(y, filters, 1, f'look{own}')
+    y = layers.Activation('relu', name=f'look{own}_relu')(y)
+    return layers.Concatenate(name=f'look{own}_joined')([x, y])
 
 
 def _blocks(x: keras.KerasTensor, width: int, count: int, name: str) -> keras.KerasTensor:
