@@ -179,8 +179,9 @@ class Task:
     """
     One decision to learn: from which faces, towards what, through which views.
 
-    weight: of its loss; 0 for a task that is known already, with a trunk that stays. The other
-    entries are described by their types.
+    weight: of its loss; 0 for a task that is known already, with a trunk that stays.
+    group_weights: how much the faces of a group count, such as {race: {Black: 2.0}}; 1 for those
+    that are not named. The other entries are described by their types.
     """
 
     data: Data
@@ -188,6 +189,7 @@ class Task:
     targets: Targets = field(default_factory=Targets)
     distillation: Distillation = field(default_factory=Distillation)
     weight: float = 1.0
+    group_weights: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -241,8 +243,10 @@ class Experiment:
         facts = dict(_plain(dataclasses.asdict(self)))
         if len(self.tasks) == 1:
             [(task, entries)] = facts.pop('tasks').items()
-            weight = entries.pop('weight')
-            facts |= {'task': task, **entries} | ({} if weight == 1.0 else {'weight': weight})
+            for key in ('weight', 'group_weights'):
+                if entries[key] in (1.0, {}):
+                    del entries[key]
+            facts |= {'task': task, **entries}
         return facts
 
 
@@ -390,7 +394,9 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return value
     origin = typing.get_origin(hint)
     if origin is dict and isinstance(value, dict):
-        return value
+        item = typing.get_args(hint)[1]
+        return {key: entry if item is Any else _convert(item, entry, f'{where}.{key}')
+                for key, entry in value.items()}
     if origin is tuple and isinstance(value, list):
         item = typing.get_args(hint)[0]
         return tuple(_convert(item, entry, where) for entry in value)

@@ -15,7 +15,7 @@
 """From a training run to models of the robot: a file and a card for each precision."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import json
 from pathlib import Path
 import shutil
@@ -119,11 +119,14 @@ def export(run: Path, models: Path, *, name: str | None = None,
         raise AffectError(f"--limits: of {', '.join(limits)}, but the model answers "
                           f"{', '.join(experiment.tasks)}; give a file for each of these")
     network = load_network(run / 'best.keras', experiment)
+    spec = experiment.input.spec()
+    if margin is not None:   # judged as the robot sees them
+        spec = replace(spec, margin=margin)
     faces = {}
     for task, each in experiment.tasks.items():
         judged = load_split(each.data, each.data.validation, channels=experiment.input.channels,
                             cache_folder=cache_folder)
-        crops = whole_crops(judged.images, experiment.input.spec())
+        crops = whole_crops(judged.images, spec)
         faces[task] = Faces(crops, experiment.input.scaled(crops), judged.labels, judged.source)
     best = run / 'best.json'
     trained = json.loads(best.read_text(encoding='utf-8')) if best.is_file() else {}

@@ -28,7 +28,7 @@ from face_affect_training.averaging import Averaged
 from face_affect_training.batches import Batches, Together
 from face_affect_training.data.loading import load_splits, load_unlabelled
 from face_affect_training.data.subset import stratified
-from face_affect_training.data.targets import class_weights, make_targets
+from face_affect_training.data.targets import class_weights, group_weights, make_targets
 from face_affect_training.data.types import FaceData
 from face_affect_training.experiment import Experiment, Task, Training
 from face_affect_training.losses import accuracy_of, loss_of
@@ -167,7 +167,8 @@ def _batches_of(experiment: Experiment, task: str, wanted: Task, faces: FaceData
     targets = make_targets(faces, classes, smoothing=wanted.targets.smoothing,
                            ferplus_weight=wanted.targets.ferplus_weight,
                            ferplus_mapping=wanted.targets.ferplus_mapping)
-    weights = class_weights(faces.labels, classes, settings.class_weights)[faces.labels]
+    weights = (class_weights(faces.labels, classes, settings.class_weights)[faces.labels]
+               * group_weights(faces, wanted.group_weights))
     images, teachers = faces.images, None
     plan = wanted.distillation
     if plan.unlabelled.reader and not plan.teachers:

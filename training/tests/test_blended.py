@@ -55,7 +55,8 @@ def blended(sheets: Path, genders: Path, tmp_path: Path) -> Path:
                         'augmentation': views, 'targets': {'ferplus_weight': 0.3}},
             'gender': {'data': {'reader': 'fairface', 'path': str(genders), 'train': 'train',
                                 'validation': 'val', 'zooms': [1.0, 1.2]},
-                       'augmentation': {**views, 'zoom': [1.0, 1.2]}, 'weight': 0.5}},
+                       'augmentation': {**views, 'zoom': [1.0, 1.2]}, 'weight': 0.5,
+                       'group_weights': {'race': {'Black': 2.0}}}},
         'input': {'size': 24}, 'network': {'name': 'mini_xception'},
         'training': {'epochs': 4, 'batch': 42, 'learning_rate': 0.01, 'warmup_epochs': 1,
                      'ema': 0.8, 'workers': 0}}
@@ -182,10 +183,10 @@ def test_a_task_is_added_to_a_trunk_that_stays(blended: Path, tmp_path: Path,
     trunk: dict[str, Any] = {'widths': [8], 'blocks': [1], 'dropout': 0.0}
     known = {**facts, 'tasks': {'emotion': emotion}, 'network': {
         'name': 'small_resnet', 'options': {**trunk, 'widths': [8, 12], 'blocks': [1, 1]}}}
-    more = {**facts, 'tasks': {'emotion': {**emotion, 'weight': 0.0}, 'gender': gender}, 'network': {
-        'name': 'small_resnet', 'options': {**trunk, 'branches': [
-            {'classes': 7, 'widths': [12], 'blocks': [1]},
-            {'classes': 2, 'widths': [8], 'blocks': [1], 'look': 4}]}}}
+    branches = [{'classes': 7, 'widths': [12], 'blocks': [1]},
+                {'classes': 2, 'widths': [8], 'blocks': [1], 'look': 4}]
+    more = {**facts, 'tasks': {'emotion': {**emotion, 'weight': 0.0}, 'gender': gender},
+            'network': {'name': 'small_resnet', 'options': {**trunk, 'branches': branches}}}
     before, after = tmp_path / 'before', tmp_path / 'after'
     (tmp_path / 'known.yaml').write_text(yaml.safe_dump(known))
     (tmp_path / 'more.yaml').write_text(yaml.safe_dump(more))

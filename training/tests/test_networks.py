@@ -370,9 +370,10 @@ def test_a_trunk_goes_on_in_colour_and_at_twice_the_size(tmp_path: Path) -> None
         'input': {'size': 24, 'channels': 1}, 'network': {'name': 'small_resnet', 'options': {
             'widths': [8, 12], 'blocks': [1, 1], 'first_stride': 1, 'dropout': 0.0}}}
     (tmp_path / 'experiment.yaml').write_text(yaml.safe_dump(facts))
-    options = {**facts['network']['options'], 'widths': [8], 'blocks': [1], 'fold': 2, 'branches': [
-        {'classes': 7, 'widths': [12], 'blocks': [1]},
-        {'classes': 2, 'widths': [6], 'blocks': [1]}]}
+    branches = [{'classes': count, 'widths': [width], 'blocks': [1]}
+                for count, width in ((7, 12), (2, 6))]
+    options = {**facts['network']['options'], 'widths': [8], 'blocks': [1], 'fold': 2,
+               'branches': branches}
     known = build_network(load_experiment(tmp_path / 'experiment.yaml'))
     file = tmp_path / 'best.keras'
     known.save(file)

@@ -14,6 +14,8 @@
 
 """From labels and FER+ votes to the probability vector that each face is trained towards."""
 
+from collections.abc import Mapping
+
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.data.ferplus_votes import FERPLUS_COLUMNS
 from face_affect_training.data.types import FaceData
@@ -76,3 +78,25 @@ def class_weights(labels: npt.NDArray[np.int64], classes: int, mode: str) -> Tar
     power = {'none': 0.0, 'sqrt': 0.5, 'balanced': 1.0}[mode]
     weights = np.maximum(counts, 1.0) ** -power
     return np.asarray(weights * counts.sum() / (weights * counts).sum(), np.float32)
+
+
+def group_weights(data: FaceData, wanted: Mapping[str, Mapping[str, float]]) -> Targets:
+    """
+    Return the weight of each face (N,), mean 1 over the faces.
+
+    wanted: by the name of a grouping ('race', 'age'), the weight of some of its groups; the others
+    have 1. Where several name a face, their weights are multiplied. Raises AffectError for a
+    grouping or a group that the data do not have.
+    """
+    weights = np.ones(len(data), np.float64)
+    for name, groups in wanted.items():
+        if name not in data.groups:
+            raise AffectError(f"group_weights: {data.source} has no groups '{name}'; there are: "
+                              f"{', '.join(data.groups) or 'none'}")
+        for group, weight in groups.items():
+            found = data.groups[name] == group
+            if not found.any():
+                raise AffectError(f"group_weights.{name}: nobody in {data.source} is '{group}'; "
+                                  f"there are: {', '.join(np.unique(data.groups[name]))}")
+            weights[found] *= weight
+    return np.asarray(weights / weights.mean(), np.float32)
