@@ -14,6 +14,7 @@
 
 """Export: three precisions of a small network say what Keras says, and their cards say how."""
 
+from dataclasses import replace
 import hashlib
 import json
 from pathlib import Path
@@ -42,6 +43,8 @@ if keras.backend.backend() != 'tensorflow':
 
 NAMES = {'float32': 'small', 'float16': 'small_float16', 'dynamic': 'small_dynamic',
          'int8': 'small_int8'}
+#: Of the robot's crop: another one than in training.
+MARGIN = 0.07
 
 
 @pytest.fixture(scope='module')
@@ -68,7 +71,7 @@ def models(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of its three models."""
     folder = tmp_path_factory.mktemp('models')
     assert main(['export', str(run), '--models', str(folder), '--precision', *NAMES,
-                 '--margin', '0.07']) == 0
+                 '--margin', str(MARGIN)]) == 0
     return folder
 
 
@@ -81,7 +84,7 @@ def asked(run: Path, sheets: Path) -> tuple[np.ndarray, np.ndarray]:
     """
     experiment = experiment_of(run / 'best.keras')
     crops = whole_crops(read('fer2013_sheets', sheets, 'PublicTest').images,
-                        experiment.input.spec())
+                        replace(experiment.input.spec(), margin=MARGIN))
     plain = crops.astype(np.float32) * np.float32(2 / 255) - np.float32(1)
     mixed = np.linspace(0.3, 0.7, len(plain), dtype=np.float32)[:, np.newaxis, np.newaxis,
                                                                 np.newaxis]
@@ -109,7 +112,7 @@ def test_twins_agree_with_keras_and_are_smaller(
     card = load_card(str(path.parent))
     parity = card.facts['parity']['emotion']
     assert parity['faces'] == 70 and card.facts['precision'] == precision
-    assert card.crop.margin == 0.07
+    assert card.crop.margin == MARGIN
     ours, theirs = ours[:70], theirs[:70]
     assert parity['max_difference'] == pytest.approx(np.abs(ours - theirs).max(), abs=1e-6)
     assert parity['label_agreement'] == (ours.argmax(1) == theirs.argmax(1)).mean()
