@@ -86,13 +86,12 @@ def small_resnet(*, input_shape: tuple[int, int, int], classes: int,
     first = max(1, fold.bit_length() - 1)
     inputs = keras.Input(input_shape, name='image')
     x = Fold(fold, name='fold')(inputs) if fold > 1 else inputs
-    trunk = _Branch(classes, widths, blocks)
-    x = trunk.stages(x, first, stride=first_stride)
+    x = _stages(x, widths, blocks, first, stride=first_stride)
     logits = []
     for index, head in enumerate(heads, start=1):
         own = '' if index == 1 else f'_task{index}'
         y = _looked_again(x, inputs, head.look, own) if head.look else x
-        y = head.stages(y, first + len(widths), own=own)
+        y = _stages(y, head.widths, head.blocks, first + len(widths), own=own)
         if dropout > 0.0:
             y = layers.SpatialDropout2D(dropout, name=f'dropout{own}')(y)
         y = layers.Conv2D(head.classes, 1, name=f'classes{own}')(y)
@@ -103,26 +102,24 @@ def small_resnet(*, input_shape: tuple[int, int, int], classes: int,
 
 @dataclass(frozen=True)
 class _Branch:
-    """Stages one after the other. classes: that are told apart behind them. look: see there."""
+    """What belongs to one task, see small_resnet."""
 
     classes: int
     widths: Sequence[int] = ()
     blocks: Sequence[int] = ()
     look: int = 0
 
-    def __post_init__(self) -> None:
-        if len(self.widths) != len(self.blocks):
-            raise ValueError(f'widths {list(self.widths)} and blocks {list(self.blocks)} differ '
-                             'in length')
 
-    def stages(self, x: keras.KerasTensor, number: int, *, stride: int = 2,
-               own: str = '') -> keras.KerasTensor:
-        """Build them. number: of the first one. stride: of the first one. own: ends the names."""
-        for index, (width, count) in enumerate(zip(self.widths, self.blocks)):
-            name = f'stage{number + index}{own}'
-            x = _convolution(x, width, 2 if index else stride, name)
-            x = _blocks(x, width, count, name)
-        return x
+def _stages(x: keras.KerasTensor, widths: Sequence[int], blocks: Sequence[int], number: int, *,
+            stride: int = 2, own: str = '') -> keras.KerasTensor:
+    """Build stages. number, stride: of the first one. own: what their names end with."""
+    if len(widths) != len(blocks):
+        raise ValueError(f'widths {list(widths)} and blocks {list(blocks)} differ in length')
+    for index, (width, count) in enumerate(zip(widths, blocks)):
+        name = f'stage{number + index}{own}'
+        x = _convolution(x, width, 2 if index else stride, name)
+        x = _blocks(x, width, count, name)
+    return x
 
 
 def _looked_again(x: keras.KerasTensor, image: keras.KerasTensor, filters: int,
