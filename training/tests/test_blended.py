@@ -56,7 +56,7 @@ def blended(sheets: Path, genders: Path, tmp_path: Path) -> Path:
             'gender': {'data': {'reader': 'fairface', 'path': str(genders), 'train': 'train',
                                 'validation': 'val', 'zooms': [1.0, 1.2]},
                        'augmentation': {**views, 'zoom': [1.0, 1.2]}, 'weight': 0.5,
-                       'group_weights': {'race': {'Black': 2.0}}}},
+                       'group_weights': {'race': {'Indian': 2.0}}}},
         'input': {'size': 24}, 'network': {'name': 'mini_xception'},
         'training': {'epochs': 4, 'batch': 42, 'learning_rate': 0.01, 'warmup_epochs': 1,
                      'ema': 0.8, 'workers': 0}}
