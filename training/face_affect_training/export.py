@@ -33,6 +33,7 @@ from face_affect_training.export_card import make_card
 from face_affect_training.export_parity import check_parity, PARITY_FACES
 from face_affect_training.metrics import calibrate, coverage, fit_temperature, report
 from face_affect_training.networks.looks import with_looks
+from face_affect_training.networks.mirroring import settle
 from face_affect_training.tflite import convert
 import keras
 import numpy as np
@@ -119,6 +120,7 @@ def export(run: Path, models: Path, *, name: str | None = None,
         raise AffectError(f"--limits: of {', '.join(limits)}, but the model answers "
                           f"{', '.join(experiment.tasks)}; give a file for each of these")
     network = load_network(run / 'best.keras', experiment)
+    settle(network)
     spec = experiment.input.spec()
     if margin is not None:   # judged as the robot sees them
         spec = replace(spec, margin=margin)

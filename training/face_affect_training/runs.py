@@ -24,6 +24,7 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks
 from face_affect_training.experiment import Experiment, load_experiment
 from face_affect_training.logs import Log
+from face_affect_training.networks.mirroring import has_pairs, pair
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -132,6 +133,28 @@ def take_weights(network: keras.Model, file: Path) -> None:
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise AffectError(f'{file}: does not hold the weights of a {network.name} of this form: '
                           f'{str(error).splitlines()[0]}') from error
+
+
+def take_start(network: keras.Model, file: Path) -> None:
+    """
+    Put in the weights of another run's network, of the same form or one without mirror_pairs.
+
+    Raises AffectError where the file is missing or differs.
+    """
+    paired = has_pairs(network)
+    if paired:
+        _check_exists(file)
+        other = build_network(load_experiment(file.with_name('experiment.yaml')))
+        paired = not has_pairs(other)
+    if not paired:
+        take_weights(network, file)
+        return
+    take_weights(other, file)
+    try:
+        pair(network, other)
+    except ValueError as error:
+        raise AffectError(f'{file}: its {other.name} and this one differ in more than '
+                          f'mirror_pairs: {str(error).splitlines()[0]}') from error
 
 
 def _check_exists(file: Path) -> None:

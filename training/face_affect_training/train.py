@@ -39,8 +39,8 @@ from face_affect_training.runs import (
     build_network,
     from_pixels,
     Run,
+    take_start,
     take_trunk,
-    take_weights,
 )
 from face_affect_training.teachers import Teachers
 from face_affect_training.views import plain_views, Views
@@ -126,7 +126,7 @@ def _begin(network: keras.Model, settings: Training) -> None:
         if settings.start_from == 'dlib':
             take_dlib_weights(network, dlib_file())
         elif settings.start_from:
-            take_weights(network, Path(settings.start_from).expanduser())
+            take_start(network, Path(settings.start_from).expanduser())
         if settings.trunk_from:
             key = 'trunk_from'
             taken = take_trunk(network, Path(settings.trunk_from).expanduser())

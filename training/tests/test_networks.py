@@ -350,18 +350,6 @@ def test_small_resnet_may_have_stages_for_each_task() -> None:
                            branches=wrong)
 
 
-def test_stages_are_named_by_what_they_see() -> None:
-    """So that a trunk of another fold goes on in them."""
-    sizes = {}
-    for fold, widths in ((2, [8, 12, 16]), (4, [12, 16])):
-        network = networks.build('small_resnet', input_shape=(48, 48, 3), classes=2, fold=fold,
-                                 first_stride=1, widths=widths, blocks=[1] * len(widths))
-        sizes[fold] = {layer.name: layer.output.shape[1:] for layer in network.layers
-                       if layer.name.startswith('stage')}
-    assert sizes[4].items() <= sizes[2].items()
-    assert {name[:6] for name in sizes[4]} == {'stage2', 'stage3'}
-
-
 def test_a_trunk_goes_on_in_colour_and_at_twice_the_size(tmp_path: Path) -> None:
     """The task that it knew gets the answers that it had of the grey picture of half the size."""
     facts: dict[str, Any] = {

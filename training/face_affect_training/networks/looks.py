@@ -17,6 +17,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from face_affect_training.networks.mirroring import AndMirrored, MirrorHere
 import keras
 from keras import layers, ops
 
@@ -81,7 +82,8 @@ def with_looks(network: keras.Model, *, mirror: bool = False,
 
     network: (N, S, S, C) to probabilities (N, K), or to a list of them. It is asked about each
     image at each zoom, 1 or more, to the nearest whole pixel, and with mirror about the mirror
-    images of these, at so many times the price. With neither it is returned itself.
+    images of these, at so many times the price; what comes before the layer MirrorHere, where
+    there is one, is asked about the images alone. With neither it is returned itself.
     """
     size = network.input_shape[1]
     cuts = [round(size * (1.0 - 1.0 / zoom) / 2.0) for zoom in zooms]
@@ -89,7 +91,14 @@ def with_looks(network: keras.Model, *, mirror: bool = False,
     if not mirror and cuts == [0]:
         return network
     inputs = keras.Input(network.input_shape[1:], name='image')
-    found = network(Views(cuts, mirror, name='views')(inputs))
+    shared = next((layer for layer in network.layers if isinstance(layer, MirrorHere)), None)
+    if mirror and shared is not None:
+        maps = keras.Model(network.input, shared.output)(
+            Views(cuts, False, name='views')(inputs))
+        found = keras.Model(shared.output, network.output)(
+            AndMirrored(shared.pairs, name='and_mirrored')(maps))
+    else:
+        found = network(Views(cuts, mirror, name='views')(inputs))
     answers = found if isinstance(found, list) else [found]
     means = [MeanOfViews(count, name=f'mean{index}')(each) for index, each in enumerate(answers)]
     return keras.Model(inputs, means if isinstance(found, list) else means[0], name=network.name)

@@ -21,9 +21,11 @@ ordinary ones.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+import itertools
 from typing import Any
 
 from face_affect_training.networks.head import close
+from face_affect_training.networks.mirroring import MirrorHere, MirrorPairs
 import keras
 from keras import layers
 
@@ -63,35 +65,41 @@ class Fold(layers.Layer):
 
 def small_resnet(*, input_shape: tuple[int, int, int], classes: int,
                  widths: Sequence[int] = (16, 48, 96, 128), blocks: Sequence[int] = (1, 1, 1, 1),
-                 first_stride: int = 2, fold: int = 1, dropout: float = 0.2,
+                 first_stride: int = 2, fold: int = 1, mirror_pairs: Sequence[int] = (),
+                 dropout: float = 0.2,
                  branches: Sequence[Mapping[str, Any]] = ()) -> keras.Model:
     """
     Build stages that halve the picture, each with residual blocks (He et al. 2015); 670,359.
 
     widths: filters of each stage. blocks: residual blocks of each stage, as many as widths.
     first_stride: 1 for a first stage that sees the picture in full, at four times the price.
-    fold: blocks of so many pixels along a side become the channels of one, see Fold; with 4 or
-    more the stages are named as those that see as much detail without it. dropout: share of the
-    last feature maps that is dropped. branches: of each task, where each has stages of its own
-    behind those that all share: {classes: of the task, widths: and blocks: of these stages, look:
-    filters of a convolution that sees the picture itself beside what the others found in it, 0 for
-    none}. The count holds for one input channel and seven classes. Batch norm follows every
-    convolution, so that it is folded into it on export. Raises ValueError where widths and blocks
-    differ in length, or where branches do not add up to classes.
+    fold: blocks of so many pixels along a side become the channels of one, see Fold. mirror_pairs:
+    of each of the first stages; so many pairs of filters of each of its convolutions are each
+    other's mirror images, and the others their own, which makes a look at the mirror image
+    cheaper, see mirroring. dropout: share of the last feature maps that is dropped. branches: of
+    each task, where each has stages of its own behind those that all share: {classes: of the task,
+    widths: and blocks: of these stages, look: filters of a convolution that sees the picture
+    itself beside what the others found in it, 0 for none}. The count holds for one input channel
+    and seven classes. Batch norm follows every convolution, so that it is folded into it on
+    export. Raises ValueError where widths and blocks differ in length, where branches do not add
+    up to classes, or where there cannot be so many mirror_pairs.
     """
     heads = [_Branch(**branch) for branch in branches] or [_Branch(classes)]
     if sum(head.classes for head in heads) != classes:
         raise ValueError(f'branches for {[head.classes for head in heads]} classes do not add up '
                          f'to {classes}')
-    first = max(1, fold.bit_length() - 1)
+    if mirror_pairs and (fold > 1 or len(mirror_pairs) > len(widths) or any(
+            not 0 < 2 * pairs <= width for pairs, width in zip(mirror_pairs, widths))):
+        raise ValueError(f'mirror_pairs {list(mirror_pairs)}: 1 or more of each of the first '
+                         f'stages, of {list(widths)} filters, without fold')
     inputs = keras.Input(input_shape, name='image')
     x = Fold(fold, name='fold')(inputs) if fold > 1 else inputs
-    x = _stages(x, widths, blocks, first, stride=first_stride)
+    x = _stages(x, widths, blocks, 1, stride=first_stride, mirror_pairs=mirror_pairs)
     logits = []
     for index, head in enumerate(heads, start=1):
         own = '' if index == 1 else f'_task{index}'
         y = _looked_again(x, inputs, head.look, own) if head.look else x
-        y = _stages(y, head.widths, head.blocks, first + len(widths), own=own)
+        y = _stages(y, head.widths, head.blocks, 1 + len(widths), own=own)
         if dropout > 0.0:
             y = layers.SpatialDropout2D(dropout, name=f'dropout{own}')(y)
         y = layers.Conv2D(head.classes, 1, name=f'classes{own}')(y)
@@ -111,14 +119,21 @@ class _Branch:
 
 
 def _stages(x: keras.KerasTensor, widths: Sequence[int], blocks: Sequence[int], number: int, *,
-            stride: int = 2, own: str = '') -> keras.KerasTensor:
+            stride: int = 2, own: str = '', mirror_pairs: Sequence[int] = ()) -> keras.KerasTensor:
     """Build stages. number, stride: of the first one. own: what their names end with."""
     if len(widths) != len(blocks):
         raise ValueError(f'widths {list(widths)} and blocks {list(blocks)} differ in length')
-    for index, (width, count) in enumerate(zip(widths, blocks)):
+    before = 0
+    for index, (width, count, pairs) in enumerate(itertools.zip_longest(
+            widths, blocks, mirror_pairs, fillvalue=0)):
         name = f'stage{number + index}{own}'
-        x = _convolution(x, width, 2 if index else stride, name)
-        x = _blocks(x, width, count, name)
+        x = _convolution(x, width, 2 if index else stride, name, (before, pairs))
+        x = layers.Activation('relu', name=f'{name}_relu')(x)
+        for block in range(1, count + 1):
+            x = _block(x, width, f'{name}_block{block}', pairs)
+        if index == len(mirror_pairs) - 1:
+            x = MirrorHere(pairs, name='mirror_here')(x)
+        before = pairs
     return x
 
 
@@ -131,21 +146,23 @@ def _looked_again(x: keras.KerasTensor, image: keras.KerasTensor, filters: int,
     return layers.Concatenate(name=f'look{own}_joined')([x, y])
 
 
-def _blocks(x: keras.KerasTensor, width: int, count: int, name: str) -> keras.KerasTensor:
-    x = layers.Activation('relu', name=f'{name}_relu')(x)
-    for block in range(1, count + 1):
-        x = _block(x, width, f'{name}_block{block}')
-    return x
-
-
-def _block(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
-    y = _convolution(x, width, 1, f'{name}_a')
+def _block(x: keras.KerasTensor, width: int, name: str, pairs: int) -> keras.KerasTensor:
+    y = _convolution(x, width, 1, f'{name}_a', (pairs, pairs))
     y = layers.Activation('relu', name=f'{name}_a_relu')(y)
-    y = _convolution(y, width, 1, f'{name}_b')
+    y = _convolution(y, width, 1, f'{name}_b', (pairs, pairs))
     y = layers.Add(name=f'{name}_add')([x, y])
     return layers.Activation('relu', name=f'{name}_relu')(y)
 
 
-def _convolution(x: keras.KerasTensor, width: int, stride: int, name: str) -> keras.KerasTensor:
-    x = layers.Conv2D(width, 3, strides=stride, padding='same', use_bias=False, name=name)(x)
-    return layers.BatchNormalization(name=f'{name}_bn')(x)
+def _convolution(x: keras.KerasTensor, width: int, stride: int, name: str,
+                 pairs: tuple[int, int] = (0, 0)) -> keras.KerasTensor:
+    """Build a convolution and its norm. pairs: mirror pairs that come in and go out."""
+    incoming, outgoing = pairs
+    filters = MirrorPairs(outgoing, incoming) if outgoing else None
+    norms = MirrorPairs(outgoing) if outgoing else None
+    # a filter of the mirror's own is as wide as to have its middle where that of its stride is
+    size = (3, 4) if outgoing and stride == 2 else 3
+    x = layers.Conv2D(width, size, strides=stride, padding='same', use_bias=False, name=name,
+                      kernel_constraint=filters)(x)
+    return layers.BatchNormalization(name=f'{name}_bn', beta_constraint=norms,
+                                     gamma_constraint=norms)(x)
