@@ -100,17 +100,13 @@ def export(run: Path, models: Path, *, name: str | None = None,
     faces, the least certain ones, that the threshold leaves UNKNOWN. saliency: float32, float16 or
     dynamic to write the graph of the gradients in this precision as well, into the folder NAME.
     limits: of the faces that the model can judge, by task, see limits.py. mirror, zooms: the
-    model looks at each face in the mirror as well, and at these zooms, see networks.looks; no
-    gradients are made of a model that zooms. balanced: shift the bias so that two classes have
-    the same recall on the validation faces, see balance.py. Raises AffectError where the run has
-    no network, or where a TFLite file disagrees with Keras; a folder is written only after its
-    files have been checked.
+    model looks at each face in the mirror as well, and at these zooms, see networks.looks.
+    balanced: shift the bias so that two classes have the same recall on the validation faces, see
+    balance.py. Raises AffectError where the run has no network, or where a TFLite file disagrees
+    with Keras; a folder is written only after its files have been checked.
     """
     precisions = precisions or (main,)
     zooms = tuple(zooms)
-    if saliency and zooms != (1.0,):
-        raise AffectError('--saliency: no gradients are made of a model with --zooms; leave one '
-                          'of them out')
     if min(zooms) < 1.0 or balanced and zooms != (1.0,):
         raise AffectError('--zooms: must be 1 or more, and go without --balanced')
     if saliency and main not in precisions:
@@ -180,7 +176,7 @@ def _export(network: keras.Model, experiment: Experiment, precision: str,
             from face_affect_training.saliency.export import add_saliency
             add_saliency(Path(unfinished), card, network,
                          {task: each.crops for task, each in faces.items()}, saliency,
-                         mirror=mirror)
+                         mirror=mirror, zooms=extra.get('zooms', (1.0,)))
             _write(Path(unfinished), content, card)
         folder.mkdir(parents=True, exist_ok=True)
         for file in Path(unfinished).iterdir():

@@ -19,6 +19,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 from face_affect_ros.affect import shared_weights
 from face_affect_ros.affect.interpreter import load_runtime
 from face_affect_ros.affect.model_store import load_card
@@ -97,6 +98,40 @@ def test_tflite_says_what_tensorflow_says(name: str, size: int) -> None:
         assert np.corrcoef(ours[4].ravel(), gradient.ravel())[0, 1] > 0.999
         if heat.std() > 0.0:
             assert np.corrcoef(ours[3].ravel(), heat.ravel())[0, 1] > 0.999
+
+
+@pytest.mark.parametrize(('zoom', 'cut'), [(1.1, 2), (1.3, 6)])
+def test_a_look_at_a_part_is_explained_in_its_place(zoom: float, cut: int) -> None:
+    """The gradient is that of the pixels that it saw, and the map lies where they are."""
+    size = 48
+    network = alive('small_resnet', size)
+    content = convert_gradients(network, zooms=[zoom])
+    reference = Gradients(network, convertible=False)
+    inner = size - 2 * cut
+
+    def seen(images: np.ndarray) -> np.ndarray:
+        return np.stack([cv2.resize(each[cut:size - cut, cut:size - cut], (size, size))
+                         for each in images])
+
+    for image, guided in zip(faces(2, size), (True, False)):
+        image = image.reshape(size, size)
+        probabilities, gradient, heat = reference(seen(image[np.newaxis])[0][..., np.newaxis],
+                                                  LABEL, guided=guided)
+        ours = run(content, image[..., np.newaxis], LABEL, guided)
+        np.testing.assert_allclose(ours[2], probabilities, atol=1e-4)
+        # a pixel's share in the score is its share in what was seen
+        pixels = np.eye(size * size, dtype=np.float32).reshape(-1, size, size)
+        expected = seen(pixels).reshape(size * size, -1) @ gradient.ravel()
+        assert np.corrcoef(ours[4].ravel(), expected)[0, 1] > 0.999
+        assert heat.std() > 0.0
+        cells = len(heat)
+        places = ((np.arange(cells) + 0.5) / cells * size - cut) / inner * cells - 0.5
+        grid = np.meshgrid(np.clip(places, 0.0, cells - 1.0), np.clip(places, 0.0, cells - 1.0))
+        expected = cv2.remap(heat, *(each.astype(np.float32) for each in grid), cv2.INTER_LINEAR)
+        beyond = (places < -0.5) | (places > cells - 0.5)
+        expected[beyond], expected[:, beyond] = 0.0, 0.0
+        np.testing.assert_allclose(ours[3].reshape(heat.shape), expected,
+                                   atol=0.02 * expected.max())
 
 
 @pytest.mark.parametrize(('name', 'size'), [('mini_xception', 31), ('small_resnet', 25)])

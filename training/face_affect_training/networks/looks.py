@@ -75,6 +75,11 @@ class MeanOfViews(layers.Layer):
         return {**super().get_config(), 'views': self._views}
 
 
+def cut_at(zooms: Sequence[float], size: int) -> list[int]:
+    """Return the pixels to cut off at each side of (S, S) for zooms of 1 or more."""
+    return [round(size * (1.0 - 1.0 / zoom) / 2.0) for zoom in zooms]
+
+
 def with_looks(network: keras.Model, *, mirror: bool = False,
                zooms: Sequence[float] = (1.0,)) -> keras.Model:
     """
@@ -85,8 +90,7 @@ def with_looks(network: keras.Model, *, mirror: bool = False,
     images of these, at so many times the price; what comes before the layer MirrorHere, where
     there is one, is asked about the images alone. With neither it is returned itself.
     """
-    size = network.input_shape[1]
-    cuts = [round(size * (1.0 - 1.0 / zoom) / 2.0) for zoom in zooms]
+    cuts = cut_at(zooms, network.input_shape[1])
     count = len(cuts) * (2 if mirror else 1)
     if not mirror and cuts == [0]:
         return network
