@@ -171,7 +171,7 @@ def test_a_free_network_goes_on_in_pairs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('options', [{'mirror_pairs': [5]}, {'mirror_pairs': [0]},
-                                     {'mirror_pairs': [2] * 4},
+                                     {'mirror_pairs': [2] * 3},
                                      {'mirror_pairs': [2], 'fold': 2}])
 def test_pairs_that_cannot_be(options: dict[str, Any]) -> None:
     with pytest.raises(AffectError, match='mirror_pairs .* 1 or more of each of the first stages'):

@@ -88,10 +88,10 @@ def small_resnet(*, input_shape: tuple[int, int, int], classes: int,
     if sum(head.classes for head in heads) != classes:
         raise ValueError(f'branches for {[head.classes for head in heads]} classes do not add up '
                          f'to {classes}')
-    if mirror_pairs and (fold > 1 or len(mirror_pairs) > len(widths) or any(
+    if mirror_pairs and (fold > 1 or len(mirror_pairs) >= len(widths) or any(
             not 0 < 2 * pairs <= width for pairs, width in zip(mirror_pairs, widths))):
         raise ValueError(f'mirror_pairs {list(mirror_pairs)}: 1 or more of each of the first '
-                         f'stages, of {list(widths)} filters, without fold')
+                         f'stages, of {list(widths)} filters, not of the last, without fold')
     inputs = keras.Input(input_shape, name='image')
     x = Fold(fold, name='fold')(inputs) if fold > 1 else inputs
     x = _stages(x, widths, blocks, 1, stride=first_stride, mirror_pairs=mirror_pairs)
