@@ -58,8 +58,9 @@ def fit_temperature(probabilities: Floats, labels: Labels) -> float:
 
     def loss(log: float) -> float:
         return nll(calibrate(probabilities, float(np.exp(log))), labels)
-    found = minimize_scalar(loss, bounds=(np.log(0.2), np.log(5.0)), method='bounded')
-    near = found.x + np.linspace(-0.1, 0.1, 41)
+    bounds = np.log([0.2, 5.0])
+    found = minimize_scalar(loss, bounds=bounds, method='bounded')
+    near = np.clip(found.x + np.linspace(-0.1, 0.1, 41), *bounds)
     alike = [float(log) for log in near if loss(log) <= 1.001 * found.fun]
     best = min(alike, key=lambda log: expected_calibration_error(
         calibrate(probabilities, float(np.exp(log))), labels))
