@@ -24,7 +24,7 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks
 from face_affect_training.experiment import Experiment, load_experiment
 from face_affect_training.logs import Log
-from face_affect_training.networks.mirroring import has_pairs, pair
+from face_affect_training.networks.mirroring import mirror_here, pair
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -141,20 +141,23 @@ def take_start(network: keras.Model, file: Path) -> None:
 
     Raises AffectError where the file is missing or differs.
     """
-    paired = has_pairs(network)
-    if paired:
-        _check_exists(file)
-        other = build_network(load_experiment(file.with_name('experiment.yaml')))
-        paired = not has_pairs(other)
-    if not paired:
+    other = _network_of(file) if mirror_here(network) else None
+    if other is None or mirror_here(other):
         take_weights(network, file)
         return
-    take_weights(other, file)
     try:
         pair(network, other)
     except ValueError as error:
         raise AffectError(f'{file}: its {other.name} and this one differ in more than '
                           f'mirror_pairs: {str(error).splitlines()[0]}') from error
+
+
+def _network_of(file: Path) -> keras.Model:
+    """Return the network of a .keras file. Raises AffectError where it is missing or differs."""
+    _check_exists(file)
+    network = build_network(load_experiment(file.with_name('experiment.yaml')))
+    take_weights(network, file)
+    return network
 
 
 def _check_exists(file: Path) -> None:
@@ -170,10 +173,7 @@ def take_trunk(network: keras.Model, file: Path) -> list[keras.layers.Layer]:
     be for coloured and for folded pictures where the other's are for grey ones: they answer as
     those do about the grey picture made smaller. Raises AffectError where nothing fits.
     """
-    _check_exists(file)
-    experiment = load_experiment(file.with_name('experiment.yaml'))
-    other = build_network(experiment)
-    take_weights(other, file)
+    other = _network_of(file)
     theirs = {layer.name: layer.get_weights() for layer in other.layers}
     taken, first = [], True
     for layer in network.layers:
@@ -187,7 +187,7 @@ def take_trunk(network: keras.Model, file: Path) -> list[keras.layers.Layer]:
             layer.set_weights(given)
             taken.append(layer)
     if not taken:
-        raise AffectError(f'{file}: no layer of {experiment.network.name} fits a layer of '
+        raise AffectError(f'{file}: no layer of {other.name} fits a layer of '
                           f'{network.name}')
     return taken
 

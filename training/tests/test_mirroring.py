@@ -21,7 +21,7 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks
 from face_affect_training.experiment import load_experiment
 from face_affect_training.networks.looks import with_looks
-from face_affect_training.networks.mirroring import has_pairs, MirrorPairs, pair, settle
+from face_affect_training.networks.mirroring import mirror_here, MirrorPairs, pair, settle
 from face_affect_training.runs import build_network, take_start
 import keras
 import numpy as np
@@ -141,7 +141,7 @@ def test_a_free_network_goes_on_in_pairs(tmp_path: Path) -> None:
     free = build()
     file = tmp_path / 'best.keras'
     free.save(file)
-    assert not has_pairs(build_network(load_experiment(tmp_path / 'experiment.yaml')))
+    assert mirror_here(build_network(load_experiment(tmp_path / 'experiment.yaml'))) is None
     network = build(1, 1, seed=7)
     take_start(network, file)
     for layer in network.layers:

@@ -17,7 +17,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from face_affect_training.networks.mirroring import AndMirrored, MirrorHere
+from face_affect_training.networks.mirroring import AndMirrored, mirror_here
 import keras
 from keras import layers, ops
 
@@ -28,12 +28,12 @@ class Views(layers.Layer):
     Views of images (N, S, S, C), one after the other: (V N, S, S, C).
 
     cuts: pixels that are cut off at each side for each view, which is enlarged to S again, 0 for
-    the image as it is. mirror: each of them in the mirror as well.
+    the image as it is.
     """
 
-    def __init__(self, cuts: Sequence[int], mirror: bool, **kwargs: Any) -> None:
+    def __init__(self, cuts: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._cuts, self._mirror = tuple(cuts), mirror
+        self._cuts = tuple(cuts)
 
     def call(self, inputs: Any) -> Any:
         """Return the views."""
@@ -41,8 +41,6 @@ class Views(layers.Layer):
         views = [inputs if cut == 0 else ops.image.resize(
             inputs[:, cut:size - cut, cut:size - cut], (size, size), data_format='channels_last')
                  for cut in self._cuts]
-        if self._mirror:
-            views += [ops.flip(view, axis=2) for view in views]
         return ops.concatenate(views, axis=0)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -51,7 +49,7 @@ class Views(layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return what from_config needs."""
-        return {**super().get_config(), 'cuts': self._cuts, 'mirror': self._mirror}
+        return {**super().get_config(), 'cuts': self._cuts}
 
 
 @keras.saving.register_keras_serializable('face_affect')
@@ -95,14 +93,14 @@ def with_looks(network: keras.Model, *, mirror: bool = False,
     if not mirror and cuts == [0]:
         return network
     inputs = keras.Input(network.input_shape[1:], name='image')
-    shared = next((layer for layer in network.layers if isinstance(layer, MirrorHere)), None)
-    if mirror and shared is not None:
-        maps = keras.Model(network.input, shared.output)(
-            Views(cuts, False, name='views')(inputs))
-        found = keras.Model(shared.output, network.output)(
-            AndMirrored(shared.pairs, name='and_mirrored')(maps))
-    else:
-        found = network(Views(cuts, mirror, name='views')(inputs))
+    x = Views(cuts, name='views')(inputs)
+    if mirror:
+        pairs = 0
+        if shared := mirror_here(network):
+            x, pairs = keras.Model(network.input, shared.output)(x), shared.pairs
+            network = keras.Model(shared.output, network.output, name=network.name)
+        x = AndMirrored(pairs, name='and_mirrored')(x)
+    found = network(x)
     answers = found if isinstance(found, list) else [found]
     means = [MeanOfViews(count, name=f'mean{index}')(each) for index, each in enumerate(answers)]
     return keras.Model(inputs, means if isinstance(found, list) else means[0], name=network.name)

@@ -21,6 +21,7 @@ mirror). The first P filters of a layer are the mirror images of the next P, in 
 of the others is its own.
 """
 
+import itertools
 from typing import Any
 
 import keras
@@ -48,8 +49,8 @@ class MirrorPairs(keras.constraints.Constraint):
         w = ops.convert_to_tensor(w)
         mirrored = w
         if len(w.shape) == 4:
-            mirrored = ops.take(ops.flip(w, axis=1), _order(w.shape[2], self._inputs), axis=2)
-        return (w + ops.take(mirrored, _order(w.shape[-1], self.pairs), axis=-1)) / 2.0
+            mirrored = _exchanged(ops.flip(w, axis=1), self._inputs, axis=2)
+        return (w + _exchanged(mirrored, self.pairs)) / 2.0
 
     def get_config(self) -> dict[str, Any]:
         """Return what from_config needs."""
@@ -75,7 +76,11 @@ class MirrorHere(layers.Layer):
 
 @keras.saving.register_keras_serializable('face_affect')
 class AndMirrored(layers.Layer):
-    """Feature maps (N, H, W, C), then those of the mirror images: (2 N, H, W, C)."""
+    """
+    Feature maps (N, H, W, C), then those of the mirror images: (2 N, H, W, C).
+
+    pairs: among the maps, 0 for an image.
+    """
 
     def __init__(self, pairs: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -83,24 +88,17 @@ class AndMirrored(layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return both."""
-        flipped, pairs = ops.flip(inputs, axis=2), self._pairs
-        if pairs:
-            flipped = ops.concatenate([flipped[..., pairs:2 * pairs], flipped[..., :pairs],
-                                       flipped[..., 2 * pairs:]], axis=-1)
+        flipped = _exchanged(ops.flip(inputs, axis=2), self._pairs)
         return ops.concatenate([inputs, flipped], axis=0)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return the shape, whose first side is not known."""
-        return (None, *input_shape[1:])
 
     def get_config(self) -> dict[str, Any]:
         """Return what from_config needs."""
         return {**super().get_config(), 'pairs': self._pairs}
 
 
-def has_pairs(network: keras.Model) -> bool:
-    """Return whether some of a network's filters are paired."""
-    return any(isinstance(layer, MirrorHere) for layer in network.layers)
+def mirror_here(network: keras.Model) -> MirrorHere | None:
+    """Return the layer behind which a network's filters are free, None where all are."""
+    return next((layer for layer in network.layers if isinstance(layer, MirrorHere)), None)
 
 
 def settle(network: keras.Model) -> None:
@@ -130,8 +128,12 @@ def pair(network: keras.Model, other: keras.Model) -> None:
         return _paired(np.concatenate(found), np.concatenate(mirrored)[:, :, ::-1], pairs)
 
     orders: dict[str, tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int64] | None]] = {}
-    stream, number = None, 0
-    while (first := network.get_layer(f'stage{(number := number + 1)}')).kernel_constraint:
+    stream = None
+    for number in itertools.count(1):
+        first = network.get_layer(f'stage{number}')
+        if first.kernel_constraint is None:
+            orders[first.name] = (stream, None)
+            break
         pairs = first.kernel_constraint.pairs
         blocks = [layer.name.removesuffix('_add') for layer in network.layers
                   if layer.name.startswith(f'{first.name}_') and layer.name.endswith('_add')]
@@ -141,7 +143,6 @@ def pair(network: keras.Model, other: keras.Model) -> None:
         for block in blocks:
             middle = order(pairs, f'{block}_a_relu')
             orders |= {f'{block}_a': (stream, middle), f'{block}_b': (middle, stream)}
-    orders[first.name] = (stream, None)
     for layer in network.layers:
         name = layer.name.removesuffix('_bn')
         if name not in orders and layer.weights:
@@ -205,8 +206,9 @@ def _paired(found: npt.NDArray[np.float32], mirrored: npt.NDArray[np.float32],
     return np.array([*firsts, *seconds, *alone])
 
 
-def _order(channels: int, pairs: int) -> npt.NDArray[np.int64]:
-    """Return the channels in the order of the mirror image."""
-    order = np.arange(channels)
-    order[:pairs], order[pairs:2 * pairs] = order[pairs:2 * pairs].copy(), order[:pairs].copy()
-    return order
+def _exchanged(x: Any, pairs: int, axis: int = -1) -> Any:
+    """Return x with the two of each pair exchanged: in parts, as TFLite gathers more slowly."""
+    if pairs == 0:
+        return x
+    first, second, alone = ops.split(x, [pairs, 2 * pairs], axis=axis)
+    return ops.concatenate([second, first, alone], axis=axis)
