@@ -16,13 +16,16 @@
 A network's file without what it shares with another one.
 
 The gradients of a model hold its weights, which stand in the model's own file as well. They are
-stored as an .npz of two arrays: `copies` (N, 3) int64, where a piece goes, where it begins in the
-other file, and its length, in the order of the first; and `rest` (M,) uint8, what lies between
-these pieces.
+stored as an .npz of these arrays: `copies` (N, 3) int64, where a piece goes, where it begins in
+the other file, and its length, in the order of the first; and `rest` (M,) uint8, what lies between
+these pieces. The way back needs 8-bit kernels that are turned round: in their places the pieces
+have the difference to what `turned` (K, 5) int64 and `factors` (F,) float32 say, see Turned.
 """
 
+from collections.abc import Sequence
+import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 import zipfile
 import zlib
 
@@ -34,13 +37,45 @@ import numpy.typing as npt
 #: Pieces are found by blocks of this many bytes that begin at a multiple of STEP in the other
 #: file; weights are aligned to 16 bytes in TFLite files.
 BLOCK, STEP = 64, 16
+#: Shape behind the first dimension, and kind, of each array.
+ARRAYS = {'copies': ((3,), 'int64'), 'rest': ((), 'uint8'), 'turned': ((5,), 'int64'),
+          'factors': ((), 'float32')}
 #: What is raised of an archive that is none, or was damaged.
 DAMAGED = (OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, zlib.error,
            zipfile.BadZipFile)
 
 
-def write(path: Path, content: bytes, source: bytes) -> None:
-    """Write a network's content without what source has."""
+class Turned(NamedTuple):
+    """
+    A kernel (I, P, O) int8 that is nearly another one, (O, P, I) int8, turned round.
+
+    place: of the first in its file. start: of the other in its own. shape: O, P, I, where P
+    counts the places of a kernel. factors: (O,) float32, of the outputs of the other. Multiplied
+    by them, it has been made such that the largest number of each I is 127.
+    """
+
+    place: int
+    start: int
+    shape: tuple[int, int, int]
+    factors: npt.NDArray[np.float32]
+
+    def expected(self, source: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:
+        """Return the first kernel as the other file suggests it, (I, P, O)."""
+        count = math.prod(self.shape)
+        if not (min(self.place, self.start, *self.shape) >= 0
+                and 0 < count <= len(source) - self.start
+                and len(self.factors) == self.shape[0] and np.isfinite(self.factors).all()):
+            raise ValueError('a kernel lies outside, or its factors are no numbers')
+        other = source[self.start:self.start + count].view(np.int8)
+        scaled = other.reshape(self.shape).transpose(2, 1, 0) * self.factors.astype(np.float64)
+        largest = np.abs(scaled).max(axis=(1, 2), keepdims=True)
+        shares = np.divide(scaled, largest, out=np.zeros(scaled.shape), where=largest > 0.0)
+        return np.asarray(np.rint(127.0 * shares), np.int8)
+
+
+def write(path: Path, content: bytes, source: bytes, turned: Sequence[Turned] = ()) -> None:
+    """Write a network's content without what source has. turned: by their places in content."""
+    content = _moved(content, np.frombuffer(source, np.uint8), turned, np.subtract)
     places: dict[bytes, int] = {}
     for start in range(0, len(source) - BLOCK + 1, STEP):
         places.setdefault(source[start:start + BLOCK], start)
@@ -55,9 +90,27 @@ def write(path: Path, content: bytes, source: bytes) -> None:
         copies.append((position, found, length))
         position = kept = position + length
     rest += content[kept:]
+    factors = [np.empty(0, np.float32), *(each.factors for each in turned)]
+    numbers = np.array([(each.place, each.start, *each.shape) for each in turned], np.int64)
     with path.open('wb') as file:
         np.savez_compressed(file, copies=np.array(copies, np.int64).reshape(-1, 3),
-                            rest=np.frombuffer(bytes(rest), np.uint8))
+                            rest=np.frombuffer(bytes(rest), np.uint8),
+                            turned=numbers.reshape(-1, 5), factors=np.concatenate(factors))
+
+
+def _moved(content: bytes, source: npt.NDArray[np.uint8], turned: Sequence[Turned],
+           move: np.ufunc) -> bytes:
+    """Return a content whose turned kernels are moved by what source suggests, modulo 256."""
+    moved = np.frombuffer(content, np.uint8).copy()
+    position = 0
+    for each in turned:
+        expected = each.expected(source).view(np.uint8).ravel()
+        place = moved[each.place:each.place + len(expected)]
+        if each.place < position or len(place) != len(expected):
+            raise ValueError('a kernel lies outside or before another one')
+        place[:] = move(place, expected)
+        position = each.place + len(expected)
+    return moved.tobytes()
 
 
 def _common(content: bytes, position: int, source: bytes, start: int) -> int:
@@ -81,18 +134,29 @@ def read(path: Path, source: Path) -> bytes:
             if sum(each.file_size for each in archive.infolist()) > MAX_NETWORK:
                 raise ValueError(f'it unpacks to more than {MAX_NETWORK} bytes')
         with np.load(path, allow_pickle=False) as parts:
-            copies, rest = parts['copies'], parts['rest']
-        return _joined(copies, rest, np.frombuffer(source.read_bytes(), np.uint8))
+            copies, rest, turned, factors = (
+                _array(parts[name], shape, kind) for name, (shape, kind) in ARRAYS.items())
+        ends = np.cumsum(turned[:, 2])
+        if len(factors) != turned[:, 2].sum():
+            raise ValueError('its kernels have other factors than their outputs')
+        theirs = np.frombuffer(source.read_bytes(), np.uint8)
+        return _moved(_joined(copies, rest, theirs), theirs, [
+            Turned(place, start, (outputs, places, inputs), factors[end - outputs:end])
+            for (place, start, outputs, places, inputs), end in zip(turned.tolist(), ends.tolist())
+        ], np.add)
     except DAMAGED as error:
         raise AffectError(f'{path}: cannot be put together with {source.name}: {error}; export '
                           'the model again') from error
 
 
+def _array(array: npt.NDArray[Any], shape: tuple[int, ...], kind: str) -> npt.NDArray[Any]:
+    if array.shape[1:] != shape or array.ndim != 1 + len(shape) or array.dtype != kind:
+        raise ValueError(f'an array is {array.shape} {array.dtype}, not {(..., *shape)} {kind}')
+    return array
+
+
 def _joined(copies: npt.NDArray[Any], rest: npt.NDArray[Any],
             source: npt.NDArray[np.uint8]) -> bytes:
-    kinds = [(each.ndim, each.dtype.name) for each in (copies, rest)]
-    if kinds != [(2, 'int64'), (1, 'uint8')]:
-        raise ValueError('its arrays are not copies (N, 3) int64 and rest (M,) uint8')
     parts, position, used = [], 0, 0
     for place, start, length in copies.tolist():
         gap = place - position

@@ -65,6 +65,64 @@ def test_any_two_files(content: bytes, other: bytes, tmp_path: Path) -> None:
     assert shared_weights.read(path, source) == content
 
 
+@pytest.fixture
+def turned(tmp_path: Path, source: Path) -> tuple[Path, bytes]:
+    """Return the stored form of a network with a kernel of the source, turned, and its content."""
+    random = np.random.default_rng(7)
+    kernel = np.frombuffer(source.read_bytes(), np.int8, 32 * 9 * 16, 1_000)
+    kernel = kernel.reshape(32, 9, 16)
+    factors = random.uniform(0.01, 3.0, 32).astype(np.float32)
+    factors[3] = 0.0
+    other = (kernel * factors[:, np.newaxis, np.newaxis]).transpose(2, 1, 0)
+    other *= 127.0 / np.abs(other).max((1, 2), keepdims=True)
+    other += random.normal(0.0, 0.4, other.shape)   # rounded on another way
+    rounded = np.clip(np.rint(other), -127, 127).astype(np.int8)
+    whole = noise(2, 5_000) + rounded.tobytes() + noise(3, 3_000)
+    path = tmp_path / 'turned.npz'
+    shared_weights.write(path, whole, source.read_bytes(),
+                         [shared_weights.Turned(5_000, 1_000, (32, 9, 16), factors)])
+    return path, whole
+
+
+def test_kernels_that_are_turned_round_cost_little(turned: tuple[Path, bytes], source: Path,
+                                                   tmp_path: Path) -> None:
+    path, whole = turned
+    assert shared_weights.read(path, source) == whole
+    without = tmp_path / 'without.npz'
+    shared_weights.write(without, whole, source.read_bytes())
+    assert shared_weights.read(without, source) == whole
+    assert path.stat().st_size < without.stat().st_size - 2_500
+
+
+@pytest.mark.parametrize('column, value', [
+    (0, -1), (0, 2**62), (0, 8_001), (1, -1), (1, 49_500), (1, 2**62), (2, -1), (2, 31),
+    (2, 33), (2, 2**62), (3, 0), (3, -9), (3, 2**62), (4, 0), (4, 2**62)])
+def test_turned_kernels_that_lie_outside_are_refused(
+        turned: tuple[Path, bytes], source: Path, column: int, value: int) -> None:
+    arrays = dict(np.load(turned[0]))
+    arrays['turned'][0, column] = value
+    np.savez(turned[0], **arrays)
+    with pytest.raises(AffectError, match='turned.npz: cannot be put together .* kernel'):
+        shared_weights.read(turned[0], source)
+
+
+def test_turned_kernels_without_numbers_or_twice_are_refused(turned: tuple[Path, bytes],
+                                                             source: Path) -> None:
+    path, _ = turned
+    good = dict(np.load(path))
+    for changed in ({'factors': good['factors'] * np.float32(np.nan)},
+                    {'factors': good['factors'][:-1]},
+                    {'turned': np.repeat(good['turned'], 2, axis=0),
+                     'factors': np.tile(good['factors'], 2)},
+                    {'factors': good['factors'].astype(float)},
+                    {'turned': good['turned'][:, :4]},
+                    {'turned': good['turned'].astype(np.int32)},
+                    {'turned': good['turned'][0]}):
+        np.savez(path, **{**good, **changed})
+        with pytest.raises(AffectError, match='turned.npz: .* (a kernel|an array|its kernels) '):
+            shared_weights.read(path, source)
+
+
 def test_what_does_not_fit_is_refused(stored: Path, source: Path,
                                       monkeypatch: pytest.MonkeyPatch) -> None:
     good = stored.read_bytes()
@@ -78,6 +136,10 @@ def test_what_does_not_fit_is_refused(stored: Path, source: Path,
             shared_weights.read(stored, source)
     numbers = np.zeros((1, 3), np.int64)
     rest = np.zeros(9, np.uint8)
+    none = {'turned': np.empty((0, 5), np.int64), 'factors': np.empty(0, np.float32)}
+    np.savez(stored, copies=numbers, rest=rest)
+    with pytest.raises(AffectError, match='turned is not a file in the archive'):
+        shared_weights.read(stored, source)
     for arrays in ({'copies': numbers}, {'copies': numbers[0], 'rest': rest},
                    {'copies': numbers.astype(float), 'rest': rest},
                    {'copies': numbers + [[-1, 0, 4]], 'rest': rest},
@@ -85,11 +147,11 @@ def test_what_does_not_fit_is_refused(stored: Path, source: Path,
                    {'copies': numbers, 'rest': rest},
                    {'copies': numbers + [[20, 0, 4]], 'rest': rest},
                    {'copies': np.array([['x'] * 3], object), 'rest': rest}):
-        np.savez(stored, **arrays)
+        np.savez(stored, **none, **arrays)
         with pytest.raises(AffectError, match='cannot be put together with model.tflite'):
             shared_weights.read(stored, source)
     monkeypatch.setattr(shared_weights, 'MAX_NETWORK', 10_000)
-    np.savez(stored, copies=np.array([[0, 0, 9_000], [9_000, 0, 9_000]]), rest=rest)
+    np.savez(stored, copies=np.array([[0, 0, 9_000], [9_000, 0, 9_000]]), rest=rest, **none)
     with pytest.raises(AffectError, match='it has more than 10000 bytes'):
         shared_weights.read(stored, source)
     with zipfile.ZipFile(stored, 'w', zipfile.ZIP_DEFLATED) as archive:
@@ -103,7 +165,8 @@ def test_no_damaged_byte_raises_anything_else(tmp_path: Path) -> None:
     path, source = tmp_path / 'saliency.npz', tmp_path / 'model.tflite'
     source.write_bytes(bytes(range(256)) * 8)
     whole = b'abc' * 300 + source.read_bytes()
-    shared_weights.write(path, whole, source.read_bytes())
+    kernel = shared_weights.Turned(3, 40, (4, 2, 3), np.float32([0.5, 1.0, 2.0, 0.1]))
+    shared_weights.write(path, whole, source.read_bytes(), [kernel])
     good, refused = path.read_bytes(), 0
     for index, value in enumerate(good):
         for other in {0, 1, 255, value ^ 8} - {value}:

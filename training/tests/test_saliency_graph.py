@@ -16,6 +16,7 @@
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ from face_affect_training.__main__ import main
 from face_affect_training.data import read
 from face_affect_training.evaluate import whole_crops
 from face_affect_training.evaluate.checkpoints import experiment_of, load_network
-from face_affect_training.tflite import convert_function
+from face_affect_training.networks.small_resnet import small_resnet
+from face_affect_training.tflite import convert, convert_function
 import numpy as np
 import pytest
 import yaml
@@ -42,6 +44,7 @@ tf = pytest.importorskip('tensorflow')
 
 from face_affect_training.saliency.graph import convert_gradients, Gradients  # noqa: E402, I100
 from face_affect_training.saliency.layers import ConvertiblePooling  # noqa: E402
+from face_affect_training.saliency.turned import turned_kernels  # noqa: E402
 
 LABEL = 3
 
@@ -304,6 +307,29 @@ def test_export_adds_the_graph_and_its_proof(experiment: Path, tmp_path: Path, s
     assert whole('quarter') < whole('half')
     assert quarter['bytes'] < 0.8 * whole('quarter')   # the other weights are the model's own
     assert np.isfinite(Saliency(card)(crop).gradient).all()
+
+
+def test_the_way_back_has_the_kernels_of_the_way_forth(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(2)
+    network = small_resnet(input_shape=(24, 24, 1), classes=7, widths=[16, 24], blocks=[1, 1])
+    for layer in network.layers:   # as after training: each filter has a scale of its own
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.gamma.assign(np.random.default_rng(1).uniform(0.2, 2.0, layer.gamma.shape))
+    own, gradients = convert(network, 'dynamic'), convert_gradients(network, 'dynamic')
+    turned = turned_kernels(gradients, own)
+    assert sorted(each.shape for each in turned) == [
+        (16, 9, 16), (16, 9, 16), (24, 9, 16), (24, 9, 24), (24, 9, 24)]
+    stored, model = tmp_path / 'saliency.npz', tmp_path / 'model.tflite'
+    model.write_bytes(own)
+    shared_weights.write(stored, gradients, own)
+    without = stored.stat().st_size
+    shared_weights.write(stored, gradients, own, turned)
+    assert shared_weights.read(stored, model) == gradients
+    kernels = sum(math.prod(each.shape) for each in turned)
+    assert stored.stat().st_size < without - 0.6 * kernels
+    other = convert(small_resnet(input_shape=(24, 24, 1), classes=7, widths=[16, 24],
+                                 blocks=[1, 1]), 'dynamic')
+    assert turned_kernels(gradients, other) == []
 
 
 def test_randomised_weights_give_other_maps(experiment: Path, tmp_path: Path,

@@ -24,6 +24,7 @@ from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.saliency import Saliency
 from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
 from face_affect_training.saliency.graph import convert_gradients, Gradients
+from face_affect_training.saliency.turned import turned_kernels
 import keras
 import numpy as np
 
@@ -48,7 +49,8 @@ def add_saliency(folder: Path, card: dict[str, Any], network: keras.Model,
     """
     widths = tuple(len(LABELS[task]) for task in crops)
     content = convert_gradients(network, precision, widths, mirror=mirror, zooms=zooms)
-    shared_weights.write(folder / FILE, content, (folder / 'model.tflite').read_bytes())
+    own = (folder / 'model.tflite').read_bytes()
+    shared_weights.write(folder / FILE, content, own, turned_kernels(content, own))
     stored = (folder / FILE).read_bytes()
     entry = {'file': FILE, 'sha256': hashlib.sha256(stored).hexdigest(), 'bytes': len(stored)}
     chosen = {task: each[np.linspace(0, len(each) - 1, min(FACES // len(crops), len(each))
