@@ -28,6 +28,7 @@ from face_affect_ros.affect.annotate import annotate
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import CropSpec, extract_crops
 from face_affect_ros.affect.following import Follower
+from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.pipeline import AffectPipeline
 from face_affect_ros.affect.saliency import Saliency
 from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
@@ -46,6 +47,8 @@ import rclpy
 from std_msgs.msg import Header
 
 FACES = (1, 2, 4, 8, 16)
+#: The shipped models that answer both attributes at once.
+BLENDED = ('affect_small_resnet', 'affect_small_resnet_fast')
 
 
 def run(context: Context) -> list[Row]:
@@ -71,7 +74,7 @@ def _rows(context: Context, times: int) -> Iterator[Row]:
            **measure(follow, images[:3], times=times).row()}
     cut = [(image, each.boxes, each.landmarks) for image, each in zip(images, found)]
     batches = {}
-    for classifier in pipeline.classifiers:
+    for classifier in (*pipeline.classifiers, *(Classifier(load_card(name)) for name in BLENDED)):
         name, spec = classifier.card.name, classifier.crop
         yield {'stage': f'crop for {name}', 'faces': 2,
                **measure(partial(_crop, spec), cut, times=times).row()}

@@ -41,7 +41,7 @@ def as_shares(probabilities: FloatArray) -> FloatArray:
 
 
 class Classifier:
-    """One network with one or more heads; all faces of a frame go through it in one batch."""
+    """One network with one or more heads, for all faces of a frame."""
 
     def __init__(self, card: ModelCard, *, tasks: Sequence[str] | None = None,
                  num_threads: int = 1) -> None:

@@ -14,7 +14,6 @@
 
 """Run a TFLite network with whichever runtime is installed."""
 
-from collections import OrderedDict
 import importlib
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,9 @@ import numpy as np
 #: Tried in this order: today's name of the runtime, its old name, the whole framework.
 RUNTIMES = ('ai_edge_litert.interpreter', 'tflite_runtime.interpreter',
             'tensorflow.lite.python.interpreter')
-#: A resized interpreter is kept for this many batch sizes: resizing costs more than a face.
-KEPT_BATCHES = 8
+#: Faces that a network is asked about at a time: the feature maps of more leave the processor's
+#: cache, and each number of faces needs an interpreter of its own.
+TOGETHER = 2
 #: Bytes of all tensors that a file declares. The largest of ours has 72 MB, weights included.
 MAX_TENSORS = 200_000_000
 #: What the runtime and numpy raise of a file that is no network, or was tampered with.
@@ -58,7 +58,7 @@ class Network:
         """Load a network; AffectError where the file is missing or no network for this class."""
         self._path = path
         self._num_threads = num_threads
-        self._by_batch: OrderedDict[int, Any] = OrderedDict()
+        self._by_batch: dict[int, Any] = {}
         try:
             interpreter = self._sized(1)
             details = interpreter.get_input_details()
@@ -77,21 +77,22 @@ class Network:
         AffectError where the runtime cannot, which only a run can show.
         """
         try:
-            interpreter = self._sized(len(batch))
-            interpreter.set_tensor(self._input.index, self._input.encode(batch))
-            interpreter.invoke()
-            return tuple(port.decode(interpreter.get_tensor(port.index))
-                         for port in self._outputs)
+            parts = [self._run(batch[start:start + TOGETHER])
+                     for start in range(0, max(len(batch), 1), TOGETHER)]
         except UNREADABLE as error:
             raise _unreadable(self._path, error) from error
+        return parts[0] if len(parts) == 1 else tuple(map(np.concatenate, zip(*parts)))
+
+    def _run(self, batch: FloatArray) -> tuple[FloatArray, ...]:
+        interpreter = self._sized(len(batch))
+        interpreter.set_tensor(self._input.index, self._input.encode(batch))
+        interpreter.invoke()
+        return tuple(port.decode(interpreter.get_tensor(port.index)) for port in self._outputs)
 
     def _sized(self, batch: int) -> Any:
         if batch not in self._by_batch:
             self._by_batch[batch] = open_interpreter(self._path, num_threads=self._num_threads,
                                                      batch=batch)
-            if len(self._by_batch) > KEPT_BATCHES:
-                self._by_batch.popitem(last=False)
-        self._by_batch.move_to_end(batch)
         return self._by_batch[batch]
 
 
