@@ -57,8 +57,7 @@ def roll_of(landmarks: FloatArray, side: float) -> float:
     landmarks: (4, 2) in pixels, rows as in types.LANDMARKS. side: the face box's side in pixels.
     """
     dx, dy = (landmarks[LEFT_EYE] - landmarks[RIGHT_EYE]).tolist()
-    angle = float(np.arctan2(dy, dx))
-    distance = float(np.hypot(dx, dy))
+    angle, distance = math.atan2(dy, dx), math.hypot(dx, dy)
     trusted = distance >= MIN_EYE_DISTANCE * side and abs(angle) <= MAX_ROLL
     return angle if trusted else 0.0
 
@@ -70,14 +69,13 @@ def crop_matrix(box: FloatArray, spec: CropSpec, roll: float = 0.0) -> FloatArra
     box: x, y, width, height in pixels. roll: angle to turn away, radians. Pixel centres lie at
     whole numbers, as OpenCV has it.
     """
-    x, y, width, height = (float(value) for value in box)
+    x, y, width, height = box.tolist()
     side = max(width, height, 1.0) * (1.0 + 2.0 * spec.margin)
-    scale = spec.size / side
-    cos, sin = scale * np.cos(roll), scale * np.sin(roll)
-    centre = np.array([x + width / 2.0 - 0.5, y + height / 2.0 - 0.5])
-    turn = np.array([[cos, sin], [-sin, cos]])
-    shift = (spec.size - 1) / 2.0 - turn @ centre
-    return np.column_stack([turn, shift]).astype(np.float32)
+    scale, middle = spec.size / side, (spec.size - 1) / 2.0
+    cos, sin = scale * math.cos(roll), scale * math.sin(roll)
+    across, down = x + width / 2.0 - 0.5, y + height / 2.0 - 0.5
+    return np.array([[cos, sin, middle - cos * across - sin * down],
+                     [-sin, cos, middle + sin * across - cos * down]], np.float32)
 
 
 def warp(image: ImageArray, matrix: FloatArray, size: int) -> ImageArray:
@@ -156,20 +154,30 @@ def _cut(image: ImageArray, matrix: FloatArray, spec: CropSpec) -> ImageArray:
 def _reduce(image: ImageArray, matrix: FloatArray, size: int,
             factor: int) -> tuple[ImageArray, FloatArray]:
     """Shrink the part of the image under the crop by a whole factor, and the matrix with it."""
-    inverse = cv2.invertAffineTransform(matrix)
-    corners = np.array([[-1, -1], [size, -1], [-1, size], [size, size]], np.float32)
-    corners = corners @ inverse[:, :2].T + inverse[:, 2]
-    limit = np.array(image.shape[1::-1])
-    start = np.clip(np.floor(corners.min(0)).astype(int), 0, limit - 1)
-    end = np.clip(np.ceil(corners.max(0)).astype(int) + 1, start + 1, limit)
-    # Whole blocks of pixels, where the image has them: OpenCV averages these several times faster.
-    target = -(-(end - start) // factor)
-    left, top = start = np.clip(start, 0, np.maximum(limit - target * factor, 0))
-    right, bottom = np.minimum(start + target * factor, limit)
-    part = image[top:bottom, left:right]
-    small = np.asarray(cv2.resize(part, target.tolist(), interpolation=cv2.INTER_AREA), np.uint8)
-    fx, fy = (right - left) / target[0], (bottom - top) / target[1]
-    # image = small * f + (f - 1) / 2 + origin, for pixel centres at whole numbers
-    to_image = np.array([[fx, 0.0, (fx - 1) / 2 + left], [0.0, fy, (fy - 1) / 2 + top],
-                         [0.0, 0.0, 1.0]])
-    return small, (matrix @ to_image).astype(np.float32)
+    (a, b, c), (d, e, f) = matrix.tolist()   # numpy would take longer over so few numbers
+    corners = [(x - c, y - f) for x in (-1, size) for y in (-1, size)]
+    area = a * e - b * d
+    left, right, columns = _blocks([(e * x - b * y) / area for x, y in corners],
+                                   image.shape[1], factor)
+    top, bottom, rows = _blocks([(a * y - d * x) / area for x, y in corners],
+                                image.shape[0], factor)
+    small = np.asarray(cv2.resize(image[top:bottom, left:right], (columns, rows),
+                                  interpolation=cv2.INTER_AREA), np.uint8)
+    # image = small * wide + (wide - 1) / 2 + left, for pixel centres at whole numbers
+    wide, high = (right - left) / columns, (bottom - top) / rows
+    x, y = (wide - 1) / 2 + left, (high - 1) / 2 + top
+    return small, np.array([[a * wide, b * high, a * x + b * y + c],
+                            [d * wide, e * high, d * x + e * y + f]], np.float32)
+
+
+def _blocks(places: list[float], length: int, factor: int) -> tuple[int, int, int]:
+    """
+    Return start, end and number of the blocks of pixels that cover places along one side.
+
+    Whole blocks, where the image has them: OpenCV averages these several times faster.
+    """
+    start = min(max(math.floor(min(places)), 0), length - 1)
+    end = min(max(math.ceil(max(places)) + 1, start + 1), length)
+    count = -(-(end - start) // factor)
+    start = min(start, max(length - count * factor, 0))
+    return start, min(start + count * factor, length), count
