@@ -35,14 +35,15 @@ def turned_kernels(content: bytes, source: bytes) -> list[Turned]:
     content, source: of the files. A transposed convolution has the kernel of its convolution with
     outputs and inputs exchanged, rounded for each input instead of for each output.
     """
+    theirs = np.frombuffer(source, np.uint8)
     others = list(_kernels(source))
     found = []
     for kernel in _kernels(content):
-        fits = [_fit(kernel, other) for other in others
+        fits = [_fit(kernel, other, theirs) for other in others
                 if other.values.shape == kernel.values.shape[::-1]]
-        difference, best = min(fits, key=lambda fit: fit[0], default=(ALIKE, None))
-        if best is not None and difference < ALIKE:
-            found.append(best)
+        best = min(fits, key=lambda fit: fit[0], default=None)
+        if best and best[0] < ALIKE:
+            found.append(best[1])
     return sorted(found, key=lambda each: each.place)
 
 
@@ -55,20 +56,21 @@ class _Kernel:
     scales: npt.NDArray[np.float32]
 
 
-def _fit(kernel: _Kernel, other: _Kernel) -> tuple[float, Turned]:
-    """Return how far a kernel is from another one, turned round, at the best factors of these."""
+def _fit(kernel: _Kernel, other: _Kernel,
+         theirs: npt.NDArray[np.uint8]) -> tuple[float, Turned]:
+    """
+    Return how far a kernel is from another one, turned round, at the best factors of these.
+
+    theirs: the bytes of the other's file.
+    """
     wanted = (kernel.values * kernel.scales[:, np.newaxis, np.newaxis]).transpose(2, 1, 0)
     factors = (wanted * other.values).sum((1, 2)) / np.maximum(
         np.square(other.values.astype(np.float64)).sum((1, 2)), 1.0)
-    turned = Turned(kernel.place, other.place, _shape(other), factors.astype(np.float32))
-    theirs = np.frombuffer(other.values.tobytes(), np.uint8)
-    expected = turned._replace(start=0).expected(theirs)
-    return float(np.abs(expected.astype(np.int64) - kernel.values).mean()), turned
-
-
-def _shape(kernel: _Kernel) -> tuple[int, int, int]:
-    outputs, places, inputs = kernel.values.shape
-    return outputs, places, inputs
+    outputs, places, inputs = other.values.shape
+    turned = Turned(kernel.place, other.place, (outputs, places, inputs),
+                    factors.astype(np.float32))
+    difference = turned.expected(theirs).astype(np.int64) - kernel.values
+    return float(np.abs(difference).mean()), turned
 
 
 def _kernels(content: bytes) -> Iterator[_Kernel]:
