@@ -34,6 +34,7 @@ from face_affect_training.export_parity import check_parity, PARITY_FACES
 from face_affect_training.metrics import calibrate, coverage, fit_temperature, report
 from face_affect_training.networks.looks import with_looks
 from face_affect_training.networks.mirroring import settle
+from face_affect_training.runs import with_column_pairs
 from face_affect_training.tflite import convert
 import keras
 import numpy as np
@@ -89,7 +90,7 @@ def export(run: Path, models: Path, *, name: str | None = None,
            precisions: Sequence[str] = (), main: str = 'float32', margin: float | None = None,
            unknown_share: float = 0.1, saliency: str = '',
            limits: Mapping[str, dict[str, float]] | None = None, mirror: bool = False,
-           zooms: Sequence[float] = (1.0,), balanced: bool = False,
+           zooms: Sequence[float] = (1.0,), balanced: bool = False, pair_columns: bool = False,
            cache_folder: Path | None = None) -> list[Exported]:
     """
     Write a model's folder for each precision and return them.
@@ -102,8 +103,9 @@ def export(run: Path, models: Path, *, name: str | None = None,
     limits: of the faces that the model can judge, by task, see limits.py. mirror, zooms: the
     model looks at each face in the mirror as well, and at these zooms, see networks.looks.
     balanced: shift the bias so that two classes have the same recall on the validation faces, see
-    balance.py. Raises AffectError where the run has no network, or where a TFLite file disagrees
-    with Keras; a folder is written only after its files have been checked.
+    balance.py. pair_columns: the first stage takes two columns for one, see
+    networks.column_pairs. Raises AffectError where the run has no network, or where a TFLite file
+    disagrees with Keras; a folder is written only after its files have been checked.
     """
     precisions = precisions or (main,)
     zooms = tuple(zooms)
@@ -136,7 +138,11 @@ def export(run: Path, models: Path, *, name: str | None = None,
         extra['zooms'] = list(zooms)
     if balanced:
         extra['balance'] = _balance(network, faces, mirror=mirror)
-    return [_export(network, experiment, precision, faces,
+    parameters = network.count_params()
+    if pair_columns:
+        extra['pair_columns'] = True
+        network = with_column_pairs(network, experiment)
+    return [_export(network, experiment, precision, faces, parameters=parameters,
                     folder=models / (name if precision == main else f'{name}_{precision}'),
                     margin=margin, unknown_share=unknown_share,
                     saliency=saliency if precision == main else '', extra=extra,
@@ -156,7 +162,7 @@ def _balance(network: keras.Model, faces: dict[str, Faces], *, mirror: bool) -> 
 
 
 def _export(network: keras.Model, experiment: Experiment, precision: str,
-            faces: dict[str, Faces], *, folder: Path, margin: float | None,
+            faces: dict[str, Faces], *, parameters: int, folder: Path, margin: float | None,
             unknown_share: float, saliency: str, extra: dict[str, Any],
             limits: Mapping[str, dict[str, float]], trained: dict[str, Any],
             cache_folder: Path | None) -> Exported:
@@ -167,8 +173,8 @@ def _export(network: keras.Model, experiment: Experiment, precision: str,
     asked = with_looks(network, mirror=mirror, zooms=extra.get('zooms', (1.0,)))
     content = convert(asked, precision, samples)
     heads = _judge(asked, content, precision, faces, unknown_share)
-    card = make_card(folder.name, content, experiment, parameters=network.count_params(),
-                     precision=precision, margin=margin, heads=heads, limits=limits, extra=extra,
+    card = make_card(folder.name, content, experiment, parameters=parameters, precision=precision,
+                      margin=margin, heads=heads, limits=limits, extra=extra,
                      trained=trained)
     with tempfile.TemporaryDirectory() as unfinished:
         _write(Path(unfinished), content, card)

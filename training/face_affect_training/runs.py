@@ -14,6 +14,7 @@
 
 """The folder of a training run: experiment, log, best network, state to resume from."""
 
+from dataclasses import replace
 import json
 import os
 from pathlib import Path
@@ -24,6 +25,7 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks
 from face_affect_training.experiment import Experiment, load_experiment
 from face_affect_training.logs import Log
+from face_affect_training.networks.column_pairs import take_plain_weights
 from face_affect_training.networks.mirroring import mirror_here, pair
 import keras
 import numpy as np
@@ -117,6 +119,19 @@ def build_network(experiment: Experiment, *, precision: str = 'float32') -> kera
                               classes=experiment.widths, **experiment.network.options)
     finally:
         keras.config.set_dtype_policy('float32')
+
+
+def with_column_pairs(network: keras.Model, experiment: Experiment) -> keras.Model:
+    """
+    Return an experiment's network as one that answers the same, see networks.column_pairs.
+
+    Raises AffectError where there is none.
+    """
+    options = {**experiment.network.options, 'pair_columns': True}
+    paired = build_network(replace(experiment, network=replace(experiment.network,
+                                                               options=options)))
+    take_plain_weights(paired, network)
+    return paired
 
 
 def from_pixels(network: keras.Model, experiment: Experiment) -> keras.Model:

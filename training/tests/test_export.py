@@ -170,6 +170,14 @@ def test_zooms_that_cannot_be_are_named(run: Path, tmp_path: Path,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_columns_are_paired_of_a_small_resnet_only(run: Path, tmp_path: Path,
+                                                   capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(['export', str(run), '--models', str(tmp_path), '--pair-columns']) == 1
+    message = capsys.readouterr().err
+    assert "network 'mini_xception'" in message and 'pair_columns' in message
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_int8_computes_in_integers_only(models: Path) -> None:
     assert set(tensor_types(models / 'small_int8' / 'model.tflite')) <= {'int8', 'int32'}
     assert tensor_types(models / 'small_float16' / 'model.tflite')['float16'] > 10

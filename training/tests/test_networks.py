@@ -22,6 +22,7 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks, tflite
 from face_affect_training.describe import from_scratch
 from face_affect_training.experiment import load_experiment
+from face_affect_training.networks.column_pairs import is_paired, take_plain_weights, unpaired
 from face_affect_training.networks.face_resnet import dlib_file, take_dlib_weights
 from face_affect_training.networks.small_resnet import Fold
 from face_affect_training.runs import build_network, GREY, take_trunk
@@ -317,6 +318,44 @@ def test_a_folded_convolution_is_a_larger_one() -> None:
     small.set_weights([blocks.reshape(3, 3, 12, 5)])
     np.testing.assert_allclose(*(keras.ops.convert_to_numpy(each)
                                  for each in (large(image), small(folded))), atol=1e-4)
+
+
+@pytest.mark.parametrize(('shape', 'options'), [
+    ((16, 24, 1), {'widths': [4, 6, 8], 'blocks': [2, 1, 1], 'first_stride': 1}),
+    ((16, 24, 3), {'widths': [4, 6], 'blocks': [1, 0]}),
+    ((16, 16, 3), {'widths': [4, 6], 'blocks': [1, 1], 'first_stride': 1, 'fold': 2, 'branches': [
+        {'classes': 4, 'widths': [6], 'blocks': [1]}, {'classes': 3, 'look': 2}]})])
+def test_pairs_of_columns_answer_the_same(shape: tuple[int, int, int],
+                                          options: dict[str, Any]) -> None:
+    random = np.random.default_rng(5)
+    plain, paired = (networks.build('small_resnet', input_shape=shape, classes=7, **options,
+                                    pair_columns=pairs) for pairs in (False, True))
+    for layer in plain.layers:   # as after training: no statistic at rest
+        layer.set_weights([random.uniform(0.5, 1.5, each.shape) if each.ndim == 1
+                           else random.normal(scale=0.2, size=each.shape)
+                           for each in layer.get_weights()])
+    take_plain_weights(paired, plain)
+    image = random.normal(size=(3, *shape)).astype(np.float32)
+    logits = [keras.Model(each.input, each.get_layer('logits').output).predict(image, verbose=0)
+              for each in (plain, paired)]
+    assert np.ptp(logits[0], axis=0).min() > 0.01
+    np.testing.assert_allclose(logits[1], logits[0], rtol=1e-4, atol=1e-4)
+    wider = paired.get_layer('stage1_block1_a').kernel
+    assert wider.shape == (3, 3, 8, 8)
+    for name in ('stage1', 'stage1_block1_a', 'stage2'):
+        kernel, theirs = (keras.ops.convert_to_numpy(each.get_layer(name).kernel)
+                          for each in (plain, paired))
+        assert is_paired(theirs, kernel.shape) and not is_paired(kernel, kernel.shape)
+        np.testing.assert_array_equal(unpaired(theirs, kernel.shape), kernel)
+
+
+@pytest.mark.parametrize('options', [
+    {'widths': [4], 'blocks': [1]}, {'widths': [4, 6], 'blocks': [1, 1], 'mirror_pairs': [2]},
+    {'widths': [4, 6], 'blocks': [1, 1], 'first_stride': 1, 'fold': 8}])
+def test_columns_that_cannot_be_paired_are_named(options: dict[str, Any]) -> None:
+    with pytest.raises(AffectError, match='pair_columns: two stages or more'):
+        networks.build('small_resnet', input_shape=(24, 24, 1), classes=7, pair_columns=True,
+                       **options)
 
 
 def test_small_resnet_may_have_stages_for_each_task() -> None:

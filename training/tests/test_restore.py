@@ -31,10 +31,13 @@ if keras.backend.backend() != 'tensorflow':
     pytest.skip('only the TensorFlow backend exports', allow_module_level=True)
 
 
-@pytest.mark.parametrize(('name', 'precision', 'tolerance'), [
-    ('mini_xception', 'float32', 1e-4), ('small_resnet', 'float32', 1e-4),
-    ('sequential_fully_cnn', 'float32', 1e-4), ('small_resnet', 'dynamic', 0.1)])
+@pytest.mark.parametrize(('name', 'precision', 'tolerance', 'options'), [
+    ('mini_xception', 'float32', 1e-4, []), ('small_resnet', 'float32', 1e-4, []),
+    ('sequential_fully_cnn', 'float32', 1e-4, []), ('small_resnet', 'dynamic', 0.1, []),
+    ('small_resnet', 'float32', 1e-4, ['--pair-columns']),
+    ('small_resnet', 'dynamic', 0.1, ['--pair-columns', '--mirror'])])
 def test_restored_is_the_same_network(name: str, precision: str, tolerance: float,
+                                      options: list[str],
                                       experiment: Path, sheets: Path, tmp_path: Path,
                                       capsys: pytest.CaptureFixture[str]) -> None:
     facts = yaml.safe_load(experiment.read_text())
@@ -43,7 +46,8 @@ def test_restored_is_the_same_network(name: str, precision: str, tolerance: floa
     experiment.write_text(yaml.safe_dump(facts))
     run, again = tmp_path / 'run', tmp_path / 'again'
     assert main(['train', str(experiment), '--out', str(run)]) == 0
-    assert main(['export', str(run), '--models', str(tmp_path), '--main', precision]) == 0
+    assert main(['export', str(run), '--models', str(tmp_path), '--main', precision,
+                 *options]) == 0
     assert main(['restore', str(tmp_path / 'small'), str(experiment), '--out', str(again)]) == 0
     assert 'within' in capsys.readouterr().out
 
@@ -62,7 +66,7 @@ def test_restored_is_the_same_network(name: str, precision: str, tolerance: floa
     assert norms and all(np.ptp(layer.moving_variance) > 0.0 for layer in norms)
 
     assert main(['export', str(again), '--models', str(tmp_path), '--name', 'twin', '--main',
-                 precision]) == 0
+                 precision, *options]) == 0
     twin = load_card(str(tmp_path / 'twin')).facts['metrics']['emotion']['accuracy']
     assert twin == load_card(str(tmp_path / 'small')).facts['metrics']['emotion']['accuracy']
 

@@ -55,6 +55,9 @@ def register(subparsers: Any) -> None:
                         '(default: 1)')
     parser.add_argument('--balanced', action='store_true', help='shift the bias so that both of '
                         'two classes are found equally often on the validation faces')
+    parser.add_argument('--pair-columns', action='store_true', help='the first stage of a '
+                        'small_resnet takes two columns for one: the same answers, sooner on '
+                        'processors with 8-bit matrix units, later on others')
     parser.add_argument('--cache', type=Path, help='folder for decoded pictures')
     parser.set_defaults(run=run)
 
@@ -72,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
                            precisions=args.precision, margin=args.margin,
                            unknown_share=args.unknown_share, saliency=args.saliency,
                            limits=_limits(args.limits), mirror=args.mirror,
-                           zooms=args.zooms, balanced=args.balanced, cache_folder=args.cache):
+                           zooms=args.zooms, balanced=args.balanced,
+                           pair_columns=args.pair_columns, cache_folder=args.cache):
         print(exported.line())
     return 0
 
