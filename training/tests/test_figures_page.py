@@ -285,6 +285,8 @@ def test_result_files_are_short(tmp_path: Path) -> None:
      "RUN=runs/other training/ship.sh some int8 '' --mirror --zooms 1 1.15"),
     ({'precision': 'dynamic', 'saliency': {'weights': 'float16'}},
      'training/ship.sh some dynamic float16'),
+    ({'precision': 'dynamic', 'pair_columns': True},
+     "training/ship.sh some dynamic '' --pair-columns"),
 ])
 def test_the_page_says_how_each_model_was_shipped(facts: dict, command: str) -> None:
     run = facts.pop('run', 'some')

@@ -58,7 +58,9 @@ def ideas(images: list[ImageArray], rounds: int) -> Ideas:
                 rounds=rounds), 'yes', f'old: {old}'
         yield f'{model}: 8 faces in 2 threads, wall time', ratio(
             first, second, crops, rounds=rounds, clock=time.perf_counter), 'as a choice', ''
-        yield _int8(model, first, crops, rounds)
+        yield _beside(model, 'as int8', 'int8', 'as a choice', crops, rounds)
+        yield _beside(model, 'two columns as one in the first stage', 'plain_columns', 'yes',
+                      crops, rounds, shipped=True)
     yield ('detector as int8', None, 'no', 'none is published, and to calibrate one the project '
            'has no images with boxes')
 
@@ -74,15 +76,22 @@ def _asked(classifier: Classifier, together: int) -> Callable[[Any], None]:
     return ask
 
 
-def _int8(model: str, classifier: Classifier, crops: list[ImageArray],
-          rounds: int) -> tuple[str, float | None, str, str]:
-    name = f'{model} as int8'
+def _beside(model: str, idea: str, twin: str, kept: str, crops: list[ImageArray],
+            rounds: int, *, shipped: bool = False) -> tuple[str, float | None, str, str]:
+    """
+    Compare the shipped model with a twin that an export makes.
+
+    shipped: whether the idea is what is shipped, and the twin goes without.
+    """
+    name = f'{model}: {idea}'
     try:
-        small = Classifier(load_card(f'{model}_int8'))
+        sides = [Classifier(load_card(each)) for each in (model, f'{model}_{twin}')]
     except AffectError:
-        return name, None, 'as a choice', (
-            'not at hand: export it, and name its folder in FACE_AFFECT_MODEL_PATH')
-    return name, ratio(classifier, small, crops, rounds=rounds), 'as a choice', ''
+        return name, None, kept, (f'not at hand: export {model}_{twin}, and name its folder in '
+                                  'FACE_AFFECT_MODEL_PATH')
+    old, new = reversed(sides) if shipped else sides
+    return name, ratio(old, new, crops, rounds=rounds), kept, (
+        'the same answers; how it goes depends on the processor' if shipped else '')
 
 
 def _invoke(path: str, batch: FloatArray, kind: Any) -> Callable[[Any], None]:

@@ -95,6 +95,7 @@ def ship(card: dict[str, Any]) -> str:
     run = card['training']['experiment']
     words = [card['name'], card['precision'], card.get('saliency', {}).get('weights', ''),
              *(['--mirror'] if card.get('mirror') else []),
+             *(['--pair-columns'] if card.get('pair_columns') else []),
              *(['--zooms', *(f'{zoom:g}' for zoom in card['zooms'])] if 'zooms' in card else [])]
     while not words[-1]:
         words.pop()
