@@ -69,12 +69,12 @@ SECTIONS: dict[str, tuple[str, str, Any]] = {
 
 
 def main() -> int:
-    """Run the sections that were asked for; those that were not keep their last results."""
+    """Run the sections that were asked for; those without new results keep their last ones."""
     arguments = parse()
     machine.pin(arguments.cores)
     file = arguments.out.with_suffix('.json')
     results: dict[str, Any] = {'sections': {}}
-    if arguments.only and file.is_file():
+    if file.is_file():
         results = json.loads(file.read_text())
     context = Context(shared=arguments.shared, venvs=arguments.venvs.resolve(),
                       quick=arguments.quick, memory_frames=arguments.memory_frames)

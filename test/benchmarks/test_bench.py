@@ -14,9 +14,12 @@
 
 """What the benchmark makes of its measurements; these themselves are not tested."""
 
+import json
 from pathlib import Path
 import subprocess
+from types import SimpleNamespace
 
+from face_affect_bench import __main__ as bench
 from face_affect_bench.agreement import compare
 from face_affect_bench.compare import merge_base, ratios, ROOT
 from face_affect_bench.frames import compose, moving
@@ -86,6 +89,24 @@ def test_a_page_has_a_table_for_each_section() -> None:
     assert '| cores | 1 |' in text
     assert '## Title\n\nAbout.\n\n| a | b | c |' in text
     assert text.endswith('(today)\n')
+
+
+def test_what_is_not_measured_keeps_its_last_results(tmp_path: Path,
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of a section that has nothing to say this time, as memory without its option."""
+    answers: dict[str, list] = {'stages': [{'stage': 'first'}], 'memory': [{'MiB': 1}]}
+    monkeypatch.setattr(bench, 'SECTIONS', {
+        name: (name, '', SimpleNamespace(run=lambda context, name=name: answers[name]))
+        for name in answers})
+    monkeypatch.setattr('sys.argv', ['bench', '--out', str(tmp_path / 'found.md')])
+    monkeypatch.setattr(bench.machine, 'pin', lambda cores: None)
+    assert bench.main() == 0
+    answers.update(stages=[{'stage': 'second'}], memory=[])
+    assert bench.main() == 0
+    found = json.loads((tmp_path / 'found.json').read_text())['sections']
+    assert {name: section['rows'] for name, section in found.items()} == {
+        'stages': [{'stage': 'second'}], 'memory': [{'MiB': 1}]}
+    assert 'second' in (tmp_path / 'found.md').read_text()
 
 
 @pytest.mark.parametrize('faces', [0, 1, 2, 8, 16])
