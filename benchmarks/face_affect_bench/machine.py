@@ -36,12 +36,11 @@ def pin(cores: list[int]) -> None:
 
 def describe(cores: list[int]) -> dict[str, str]:
     """Return the machine's description by heading."""
+    able = (_line('/proc/cpuinfo', 'flags') or _line('/proc/cpuinfo', 'Features')).split()
     facts = {
         'processor': _line('/proc/cpuinfo', 'model name') or platform.processor(),
         'of it, for 8-bit networks': ', '.join(
-            each for each in EXTENSIONS
-            if each in (_line('/proc/cpuinfo', 'flags') or _line('/proc/cpuinfo', 'Features'))
-            .split()) or 'nothing',
+            each for each in EXTENSIONS if each in able) or 'nothing',
         'cores': f'{", ".join(map(str, cores))} of {os.cpu_count()}',
         'memory': f'{int(_line("/proc/meminfo", "MemTotal").split()[0]) / 2**20:.1f} GiB',
         'system': f'{platform.system()} {platform.release().split("-")[0]}',

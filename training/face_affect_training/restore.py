@@ -28,7 +28,7 @@ from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.types import AffectError, FloatArray
 from face_affect_training.experiment import Experiment
 from face_affect_training.export_parity import LIMITS
-from face_affect_training.networks.column_pairs import is_paired, unpaired
+from face_affect_training.networks.column_pairs import unpair_weights
 from face_affect_training.networks.looks import with_looks
 from face_affect_training.runs import build_network, Run
 import keras
@@ -57,7 +57,12 @@ def restore(model: str, experiment: Experiment, inputs: FloatArray, folder: Path
     if tolerance is None:
         raise AffectError(f'{card.path}: restore takes float32 and dynamic files only')
     network = build_network(experiment)
-    _fill(network, card.path, pair_columns=bool(card.facts.get('pair_columns')))
+    if card.facts.get('pair_columns'):
+        paired = build_network(experiment, pair_columns=True)
+        _fill(paired, card.path)
+        unpair_weights(network, paired)
+    else:
+        _fill(network, card.path)
     _spread(network, inputs)
     asked = with_looks(network, mirror=bool(card.facts.get('mirror')),
                        zooms=card.facts.get('zooms', (1.0,)))
@@ -75,7 +80,7 @@ def restore(model: str, experiment: Experiment, inputs: FloatArray, folder: Path
     return difference
 
 
-def _fill(network: keras.Model, file: Path, *, pair_columns: bool) -> None:
+def _fill(network: keras.Model, file: Path) -> None:
     """Put the file's kernels and biases in, the batch norms doing nothing but add a bias."""
     convolutions = [layer for layer in network.layers
                     if isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D))]
@@ -88,15 +93,12 @@ def _fill(network: keras.Model, file: Path, *, pair_columns: bool) -> None:
     for layer in convolutions:
         kernel = kernels.get(layer.name)
         kernel = None if kernel is None else np.transpose(kernel, TO_KERAS)
-        wanted = tuple(layer.kernel.shape)
-        if kernel is not None and pair_columns and is_paired(kernel, wanted):
-            kernel = unpaired(kernel, wanted)
-        if kernel is None or kernel.shape != wanted:
-            raise AffectError(f'{file}: holds no kernel {wanted} of the layer '
+        if kernel is None or kernel.shape != layer.kernel.shape:
+            raise AffectError(f'{file}: holds no kernel {tuple(layer.kernel.shape)} of the layer '
                               f"'{layer.name}' of {network.name}; was it trained by another "
                               'experiment?')
         norm = _norm_after(layer)
-        bias = biases.get(layer.name, np.zeros(wanted[-1], np.float32))[:wanted[-1]]
+        bias = biases.get(layer.name, np.zeros(kernel.shape[-1], np.float32))
         layer.set_weights([kernel, bias] if layer.use_bias else [kernel])
         if norm is not None:
             ones = np.ones_like(bias)

@@ -14,7 +14,6 @@
 
 """The folder of a training run: experiment, log, best network, state to resume from."""
 
-from dataclasses import replace
 import json
 import os
 from pathlib import Path
@@ -25,7 +24,7 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks
 from face_affect_training.experiment import Experiment, load_experiment
 from face_affect_training.logs import Log
-from face_affect_training.networks.column_pairs import take_plain_weights
+from face_affect_training.networks.column_pairs import pair_weights
 from face_affect_training.networks.mirroring import mirror_here, pair
 import keras
 import numpy as np
@@ -110,13 +109,19 @@ def is_finished(folder: Path) -> bool:
     return bool(epoch >= load_experiment(folder / 'experiment.yaml').training.epochs)
 
 
-def build_network(experiment: Experiment, *, precision: str = 'float32') -> keras.Model:
-    """Return the experiment's network, freshly initialised. precision: Keras' dtype policy."""
+def build_network(experiment: Experiment, *, precision: str = 'float32',
+                  **options: Any) -> keras.Model:
+    """
+    Return the experiment's network, freshly initialised.
+
+    precision: Keras' dtype policy. options: of the builder, beside those of the experiment.
+    """
     shape = (experiment.input.size, experiment.input.size, experiment.input.channels)
     keras.config.set_dtype_policy(precision)
     try:
         return networks.build(experiment.network.name, input_shape=shape,
-                              classes=experiment.widths, **experiment.network.options)
+                              classes=experiment.widths,
+                              **{**experiment.network.options, **options})
     finally:
         keras.config.set_dtype_policy('float32')
 
@@ -127,10 +132,8 @@ def with_column_pairs(network: keras.Model, experiment: Experiment) -> keras.Mod
 
     Raises AffectError where there is none.
     """
-    options = {**experiment.network.options, 'pair_columns': True}
-    paired = build_network(replace(experiment, network=replace(experiment.network,
-                                                               options=options)))
-    take_plain_weights(paired, network)
+    paired = build_network(experiment, pair_columns=True)
+    pair_weights(paired, network)
     return paired
 
 

@@ -58,9 +58,11 @@ def ideas(images: list[ImageArray], rounds: int) -> Ideas:
                 rounds=rounds), 'yes', f'old: {old}'
         yield f'{model}: 8 faces in 2 threads, wall time', ratio(
             first, second, crops, rounds=rounds, clock=time.perf_counter), 'as a choice', ''
-        yield _beside(model, 'as int8', 'int8', 'as a choice', crops, rounds)
-        yield _beside(model, 'two columns as one in the first stage', 'plain_columns', 'yes',
-                      crops, rounds, shipped=True)
+        share, missing = _beside(model, f'{model}_int8', crops, rounds)
+        yield f'{model}: as int8', share, 'as a choice', missing
+        share, missing = _beside(f'{model}_plain_columns', model, crops, rounds)
+        yield (f'{model}: two columns as one in the first stage', share, 'yes',
+               missing or 'the same answers; how it goes depends on the processor')
     yield ('detector as int8', None, 'no', 'none is published, and to calibrate one the project '
            'has no images with boxes')
 
@@ -76,22 +78,15 @@ def _asked(classifier: Classifier, together: int) -> Callable[[Any], None]:
     return ask
 
 
-def _beside(model: str, idea: str, twin: str, kept: str, crops: list[ImageArray],
-            rounds: int, *, shipped: bool = False) -> tuple[str, float | None, str, str]:
-    """
-    Compare the shipped model with a twin that an export makes.
-
-    shipped: whether the idea is what is shipped, and the twin goes without.
-    """
-    name = f'{model}: {idea}'
+def _beside(old: str, new: str, crops: list[ImageArray],
+            rounds: int) -> tuple[float | None, str]:
+    """Return the time of one model by that of another, and what is missing where one is."""
     try:
-        sides = [Classifier(load_card(each)) for each in (model, f'{model}_{twin}')]
+        sides = [Classifier(load_card(model)) for model in (old, new)]
     except AffectError:
-        return name, None, kept, (f'not at hand: export {model}_{twin}, and name its folder in '
-                                  'FACE_AFFECT_MODEL_PATH')
-    old, new = reversed(sides) if shipped else sides
-    return name, ratio(old, new, crops, rounds=rounds), kept, (
-        'the same answers; how it goes depends on the processor' if shipped else '')
+        return None, (f'not at hand: export {max(old, new, key=len)}, and name its folder in '
+                      'FACE_AFFECT_MODEL_PATH')
+    return ratio(*sides, crops, rounds=rounds), ''
 
 
 def _invoke(path: str, batch: FloatArray, kind: Any) -> Callable[[Any], None]:

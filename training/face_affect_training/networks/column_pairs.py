@@ -15,11 +15,11 @@
 """
 A first stage that takes two neighbouring columns for one with twice the channels.
 
-It answers the same. Half of its new weights are zeros, but 8-bit matrix units (Intel's AMX) take
-64 channels at a time and as long over 16 of them, and there are half as many pixels left.
+It answers the same. About half of its new weights are zeros, but 8-bit matrix units (Intel's AMX)
+take 64 channels at a time and as long over 16 of them, and there are half as many pixels left.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from face_affect_ros.affect.types import FloatArray
@@ -52,30 +52,22 @@ class FoldColumns(layers.Layer):
         return {**super().get_config(), 'count': self._count}
 
 
-def take_plain_weights(network: keras.Model, plain: keras.Model) -> None:
+def pair_weights(network: keras.Model, plain: keras.Model) -> None:
     """Give a network with pair_columns the weights of the one that differs in having none."""
+    _take(network, plain, _paired)
+
+
+def unpair_weights(network: keras.Model, paired: keras.Model) -> None:
+    """Give a network without pair_columns the weights of the one that differs in having them."""
+    _take(network, paired, _unpaired)
+
+
+def _take(network: keras.Model, other: keras.Model,
+          change: Callable[[FloatArray, Shape], FloatArray]) -> None:
     for layer in network.layers:
         if layer.weights:
-            theirs = plain.get_layer(layer.name).get_weights()
-            layer.set_weights([_paired(weights, tuple(wanted.shape))
-                               for weights, wanted in zip(theirs, layer.weights)])
-
-
-def is_paired(kernel: FloatArray, shape: Shape) -> bool:
-    """Return whether a kernel can be one of this shape for column pairs."""
-    rows, _, channels, filters = kernel.shape
-    return (kernel.shape != shape and rows == shape[0] and filters % shape[3] == 0
-            and channels % shape[2] == 0 and kernel.shape[1] in (2, 3))
-
-
-def unpaired(kernel: FloatArray, shape: Shape) -> FloatArray:
-    """Return the kernel (3, 3, C, F) of this shape that stands in one of column pairs."""
-    _, _, channels, filters = shape
-    plain = np.zeros(shape, np.float32)
-    for tap, column, part, place in _taps(shape, kernel.shape):
-        if place == 0:
-            plain[:, tap] = kernel[:, column, part * channels:(part + 1) * channels, :filters]
-    return plain
+            layer.set_weights([change(theirs, tuple(own.shape)) for theirs, own in zip(
+                other.get_layer(layer.name).get_weights(), layer.weights)])
 
 
 def _paired(weights: FloatArray, shape: Shape) -> FloatArray:
@@ -90,6 +82,20 @@ def _paired(weights: FloatArray, shape: Shape) -> FloatArray:
         paired[:, column, part * channels:(part + 1) * channels,
                place * filters:(place + 1) * filters] = weights[:, tap]
     return paired
+
+
+def _unpaired(weights: FloatArray, shape: Shape) -> FloatArray:
+    """Return the weights of this shape that stand in those for column pairs."""
+    if weights.shape == shape:
+        return weights
+    if weights.ndim == 1:
+        return weights[:shape[0]]
+    _, _, channels, filters = shape
+    plain = np.zeros(shape, np.float32)
+    for tap, column, part, place in _taps(shape, weights.shape):
+        if place == 0:
+            plain[:, tap] = weights[:, column, part * channels:(part + 1) * channels, :filters]
+    return plain
 
 
 def _taps(plain: Shape, paired: Shape) -> Iterator[tuple[int, int, int, int]]:
