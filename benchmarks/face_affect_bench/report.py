@@ -25,11 +25,14 @@ def page(results: dict[str, Any]) -> str:
     """Return the Markdown page of a run, as __main__ writes it to JSON."""
     parts = ['# What it costs', 'Written by `make bench`, see [Speed](../performance.md). CPU is '
              'processor time, which a busy machine disturbs less than wall time. Below each table '
-             'stand its command, date, commit and the load of the machine.',
+             'stand its command, date, commit and the load of the machine, and what differs from the '
+             'machine below where it was another one.',
              table([{'': key, 'value': value} for key, value in results['machine'].items()])]
     for section in results['sections'].values():
+        others = [f'{key}: {value}' for key, value in section['machine'].items()
+                  if value != results['machine'].get(key)]
         parts += [f'## {section["title"]}', section['about'], table(section['rows']),
-                  f'({section["measured"]})']
+                  f'({"; ".join([section["measured"], *others])})']
     return '\n\n'.join(filter(None, parts)) + '\n'
 
 

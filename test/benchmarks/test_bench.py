@@ -84,10 +84,13 @@ def test_a_page_has_a_table_for_each_section() -> None:
     rows = [{'a': 1, 'b': 0.12345}, {'a': 'x|y', 'c': None}]
     assert table(rows) == ('| a | b | c |\n| --- | --- | --- |\n| 1 | 0.123 |  |\n| x/y |  |  |')
     assert table([]) == ''
-    text = page({'machine': {'cores': '1'}, 'sections': {
-        's': {'title': 'Title', 'about': 'About.', 'measured': 'today', 'rows': rows}}})
+    section = {'title': 'Title', 'about': 'About.', 'measured': 'today', 'rows': rows,
+               'machine': {'cores': '1'}}
+    other = {**section, 'measured': 'yesterday', 'machine': {'cores': '8', 'memory': '1 GiB'}}
+    text = page({'machine': {'cores': '1'}, 'sections': {'o': other, 's': section}})
     assert '| cores | 1 |' in text
     assert '## Title\n\nAbout.\n\n| a | b | c |' in text
+    assert '(yesterday; cores: 8; memory: 1 GiB)' in text
     assert text.endswith('(today)\n')
 
 
@@ -100,10 +103,13 @@ def test_what_is_not_measured_keeps_its_last_results(tmp_path: Path,
         for name in answers})
     monkeypatch.setattr('sys.argv', ['bench', '--out', str(tmp_path / 'found.md')])
     monkeypatch.setattr(bench.machine, 'pin', lambda cores: None)
+    monkeypatch.setattr(bench.machine, 'describe', lambda cores: {'processor': 'old'})
     assert bench.main() == 0
     answers.update(stages=[{'stage': 'second'}], memory=[])
+    monkeypatch.setattr(bench.machine, 'describe', lambda cores: {'processor': 'new'})
     assert bench.main() == 0
     found = json.loads((tmp_path / 'found.json').read_text())['sections']
+    assert [section['machine']['processor'] for section in found.values()] == ['new', 'old']
     assert {name: section['rows'] for name, section in found.items()} == {
         'stages': [{'stage': 'second'}], 'memory': [{'MiB': 1}]}
     assert 'second' in (tmp_path / 'found.md').read_text()
