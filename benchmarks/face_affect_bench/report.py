@@ -25,8 +25,8 @@ def page(results: dict[str, Any]) -> str:
     """Return the Markdown page of a run, as __main__ writes it to JSON."""
     parts = ['# What it costs', 'Written by `make bench`, see [Speed](../performance.md). CPU is '
              'processor time, which a busy machine disturbs less than wall time. Below each table '
-             'stand its command, date, commit and the load of the machine, and what differs from the '
-             'machine below where it was another one.',
+             'stand its command, date, commit and the load of the machine, and what differs from '
+             'the machine below where it was another one.',
              table([{'': key, 'value': value} for key, value in results['machine'].items()])]
     for section in results['sections'].values():
         others = [f'{key}: {value}' for key, value in section['machine'].items()

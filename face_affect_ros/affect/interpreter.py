@@ -25,8 +25,8 @@ import numpy as np
 #: Tried in this order: today's name of the runtime, its old name, the whole framework.
 RUNTIMES = ('ai_edge_litert.interpreter', 'tflite_runtime.interpreter',
             'tensorflow.lite.python.interpreter')
-#: Faces that a network is asked about at a time: the feature maps of more leave the processor's
-#: cache, and each number of faces needs an interpreter of its own.
+#: Faces that a network is asked about at a time, unless it is told otherwise: the feature maps of
+#: more leave the processor's cache, and each number of faces needs an interpreter of its own.
 TOGETHER = 2
 #: Bytes of all tensors that a file declares. The largest of ours has 72 MB, weights included.
 MAX_TENSORS = 200_000_000
@@ -54,10 +54,15 @@ class Network:
     point.
     """
 
-    def __init__(self, path: Path, *, num_threads: int = 1) -> None:
-        """Load a network; AffectError where the file is missing or no network for this class."""
+    def __init__(self, path: Path, *, num_threads: int = 1, together: int = TOGETHER) -> None:
+        """
+        Load a network; AffectError where the file is missing or no network for this class.
+
+        together: inputs that it is run on at a time, at most.
+        """
         self._path = path
         self._num_threads = num_threads
+        self._together = together
         self._by_batch: dict[int, Any] = {}
         try:
             interpreter = self._sized(1)
@@ -77,8 +82,8 @@ class Network:
         AffectError where the runtime cannot, which only a run can show.
         """
         try:
-            parts = [self._run(batch[start:start + TOGETHER])
-                     for start in range(0, max(len(batch), 1), TOGETHER)]
+            parts = [self._run(batch[start:start + self._together])
+                     for start in range(0, max(len(batch), 1), self._together)]
         except UNREADABLE as error:
             raise _unreadable(self._path, error) from error
         return parts[0] if len(parts) == 1 else tuple(map(np.concatenate, zip(*parts)))

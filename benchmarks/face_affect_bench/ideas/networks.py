@@ -21,11 +21,9 @@ from typing import Any
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from face_affect_bench.ideas.base import Ideas
 from face_affect_bench.timing import ratio
-from face_affect_ros.affect import interpreter
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import extract_crops
 from face_affect_ros.affect.detectors import make_detector
-from face_affect_ros.affect.interpreter import TOGETHER
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
@@ -53,9 +51,9 @@ def ideas(images: list[ImageArray], rounds: int) -> Ideas:
         crops = [np.tile(extract_crops(image, each.boxes, each.landmarks, first.crop),
                          (4, 1, 1, 1)) for image, each in zip(images, found)]
         for old, together in (('one by one', 1), ('in one batch', len(crops[0]))):
-            yield f'{model}: {len(crops[0])} faces two at a time', ratio(
-                _asked(first, together), _asked(first, TOGETHER), crops,
-                rounds=rounds), 'yes', f'old: {old}'
+            asked = Classifier(load_card(model), together=together)
+            yield (f'{model}: {len(crops[0])} faces two at a time',
+                   ratio(asked, first, crops, rounds=rounds), 'yes', f'old: {old}')
         yield f'{model}: 8 faces in 2 threads, wall time', ratio(
             first, second, crops, rounds=rounds, clock=time.perf_counter), 'as a choice', ''
         share, missing = _beside(model, f'{model}_int8', crops, rounds)
@@ -65,17 +63,6 @@ def ideas(images: list[ImageArray], rounds: int) -> Ideas:
                missing or 'the same answers; how it goes depends on the processor')
     yield ('detector as int8', None, 'no', 'none is published, and to calibrate one the project '
            'has no images with boxes')
-
-
-def _asked(classifier: Classifier, together: int) -> Callable[[Any], None]:
-    """Return what asks about so many faces at a time."""
-    def ask(batch: Any) -> None:
-        interpreter.TOGETHER = together
-        try:
-            classifier(batch)
-        finally:
-            interpreter.TOGETHER = TOGETHER
-    return ask
 
 
 def _beside(old: str, new: str, crops: list[ImageArray],
