@@ -147,7 +147,8 @@ class Training:
     (Yun et al. 2019). blend_share: share of the batches that are mixed. plain_epochs: the last
     epochs are trained on gentle views: no erasing, no mixing. class_weights: none, balanced or
     sqrt. start_from: a .keras file of the same network whose weights to begin with; 'dlib' for
-    those that face_resnet is made for; '' for random ones. trunk_from: a .keras file of another
+    those that face_resnet is made for, 'imagenet' for those of efficientnet_lite; '' for random
+    ones. trunk_from: a .keras file of another
     network whose weights to begin with in the layers that fit, see runs.take_trunk. trunk_stays:
     whether these layers stay as they are. precision: Keras' dtype policy, float32 or
     mixed_bfloat16. workers: processes that render views, 0 for none, -1 for all cores but one.
@@ -233,7 +234,7 @@ class Experiment:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """What it starts from and learns from: files of other runs, models, or 'dlib'."""
+        """What it starts from and learns from: files of runs, models, 'dlib' or 'imagenet'."""
         teachers = [file for task in self.tasks.values() for file in task.distillation.teachers]
         return tuple(dict.fromkeys(file for file in (self.training.start_from,
                                                self.training.trunk_from, *teachers) if file))
@@ -298,7 +299,7 @@ def is_file_of_run(source: str) -> bool:
 
 def ancestry(experiment: Experiment) -> list[str]:
     """
-    Return the names of all that it has learned from, the nearest first: runs, and 'dlib'.
+    Return the names of all that it has learned from, the nearest first: runs, 'dlib', 'imagenet'.
 
     A file of a run counts with what that run has learned from, as the experiment.yaml beside it
     says; where there is none, the folder's name is its own.

@@ -33,6 +33,11 @@ from face_affect_training.data.types import FaceData
 from face_affect_training.experiment import Experiment, Task, Training
 from face_affect_training.losses import accuracy_of, loss_of
 from face_affect_training.metrics import nll
+from face_affect_training.networks.efficientnet_lite import (
+    imagenet_file,
+    read_weights,
+    take_imagenet_weights,
+)
 from face_affect_training.networks.face_resnet import dlib_file, take_dlib_weights
 from face_affect_training.networks.lowering import lowered
 from face_affect_training.runs import (
@@ -125,6 +130,8 @@ def _begin(network: keras.Model, settings: Training) -> None:
     try:
         if settings.start_from == 'dlib':
             take_dlib_weights(network, dlib_file())
+        elif settings.start_from == 'imagenet':
+            take_imagenet_weights(network, read_weights(imagenet_file()))
         elif settings.start_from:
             take_start(network, Path(settings.start_from).expanduser())
         if settings.trunk_from:

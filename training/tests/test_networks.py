@@ -36,10 +36,10 @@ COUNTS = {
     'baseline': 129_351, 'five_layer_cnn': 684_199, 'five_layer_cnn_fractional': 2_076_839,
     'deeper_cnn': 1_766_439, 'vgg16_finetuned': 14_847_815, 'vggface_finetuned': 14_847_815,
     'sequential_fully_cnn': 591_783, 'mini_xception': 58_423, 'residual_cnn': 11_177_287,
-    'small_resnet': 670_359, 'face_resnet': 892_551}
+    'small_resnet': 670_359, 'face_resnet': 892_551, 'efficientnet_lite': 3_358_391}
 VGG = ('vgg16_finetuned', 'vggface_finetuned')
 #: Learning rates of networks that want smaller ones than 0.01.
-RATES = {**dict.fromkeys(VGG, 1e-4), 'face_resnet': 1e-3}
+RATES = {**dict.fromkeys(VGG, 1e-4), 'face_resnet': 1e-3, 'efficientnet_lite': 1e-3}
 #: Options that make networks quick. VGG's lower blocks cost the most to train.
 NARROW: dict[str, dict[str, Any]] = {
     'five_layer_cnn': {'filters': (8, 12, 16), 'hidden': 16},

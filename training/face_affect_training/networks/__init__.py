@@ -25,6 +25,7 @@ from typing import Any
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.networks.baseline import baseline
 from face_affect_training.networks.deeper_cnn import deeper_cnn
+from face_affect_training.networks.efficientnet_lite import efficientnet_lite
 from face_affect_training.networks.face_resnet import face_resnet
 from face_affect_training.networks.five_layer_cnn import five_layer_cnn, five_layer_cnn_fractional
 from face_affect_training.networks.head import split
@@ -47,6 +48,7 @@ NETWORKS: dict[str, Callable[..., keras.Model]] = {
     'residual_cnn': residual_cnn,
     'small_resnet': small_resnet,
     'face_resnet': face_resnet,
+    'efficientnet_lite': efficientnet_lite,
 }
 
 

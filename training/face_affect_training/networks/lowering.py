@@ -39,7 +39,9 @@ def lowered(network: keras.Model) -> keras.Model:
         return network
 
     def clone(layer: layers.Layer) -> layers.Layer:
-        kind = swaps.get(type(layer)) if _usual(layer) else None
+        kind = swaps.get(type(layer))
+        if not _usual(layer) or kind is ShiftedDepthwise and not _simple(layer):
+            kind = None
         return (kind or type(layer)).from_config(layer.get_config())
 
     copy = keras.models.clone_model(network, clone_function=clone)
@@ -66,10 +68,14 @@ def _usual(layer: layers.Layer) -> bool:
     plain = all(getattr(layer, name, value) == value for name, value in (
         ('data_format', 'channels_last'), ('dilation_rate', (1, 1)), ('groups', 1)))
     if isinstance(layer, layers.DepthwiseConv2D):
-        return (plain and layer.depth_multiplier == 1 and layer.strides == (1, 1)
-                and layer.padding == 'same' and not layer.use_bias
+        return (plain and layer.depth_multiplier == 1
                 and layer.activation is keras.activations.linear)
     return plain
+
+
+def _simple(layer: layers.DepthwiseConv2D) -> bool:
+    """Return whether each output pixel is a sum over the pixels around it, and nothing else."""
+    return layer.strides == (1, 1) and layer.padding == 'same' and not layer.use_bias
 
 
 class ShiftedDepthwise(layers.DepthwiseConv2D):

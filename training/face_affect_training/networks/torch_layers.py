@@ -62,8 +62,9 @@ class Depthwise(_Shaped, layers.DepthwiseConv2D):
         """Return (N, H, W, C) for (N, H, W, C)."""
         picture, padding = _padded(_first(inputs), self.kernel_size, self.strides, self.padding)
         weights = ops.convert_to_tensor(self.kernel).to(picture.dtype).permute(2, 3, 0, 1)
-        return _last(functional.conv2d(picture, weights, stride=self.strides, padding=padding,
-                                       groups=picture.shape[1]))
+        bias = ops.convert_to_tensor(self.bias).to(picture.dtype) if self.use_bias else None
+        return _last(functional.conv2d(picture, weights, bias, stride=self.strides,
+                                       padding=padding, groups=picture.shape[1]))
 
 
 class BatchNorm(_Shaped, layers.BatchNormalization):

