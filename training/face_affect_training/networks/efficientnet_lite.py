@@ -145,8 +145,9 @@ def _folded(weights: dict[str, FloatArray]) -> Iterator[tuple[FloatArray, FloatA
 
 def _convolution(x: Any, width: int, name: str, *, kernel: int = 1, stride: int = 1,
                  relu: bool = True, trained: bool = True) -> Any:
+    # without batch norm, random weights have to keep the spread of the features (He et al. 2015)
     x = layers.Conv2D(width, kernel, strides=stride, padding='same', name=name,
-                      trainable=trained)(x)
+                      kernel_initializer='he_normal', trainable=trained)(x)
     return layers.Activation('relu6', name=f'{name}_relu')(x) if relu else x
 
 
@@ -154,8 +155,10 @@ def _block(x: Any, stage: Stage, *, stride: int, name: str, trained: bool) -> An
     before, channels = x, x.shape[-1]
     if stage.expansion > 1:
         x = _convolution(x, channels * stage.expansion, f'{name}_expand', trained=trained)
+    spread = keras.initializers.RandomNormal(stddev=np.sqrt(2.0) / stage.kernel)
     x = layers.DepthwiseConv2D(stage.kernel, strides=stride, padding='same',
-                               name=f'{name}_depthwise', trainable=trained)(x)
+                               name=f'{name}_depthwise', depthwise_initializer=spread,
+                               trainable=trained)(x)
     x = layers.Activation('relu6', name=f'{name}_depthwise_relu')(x)
     x = _convolution(x, stage.width, f'{name}_project', relu=False, trained=trained)
     if stride == 1 and channels == stage.width:
