@@ -145,7 +145,7 @@ class AffectPipeline:
         answers: list[dict[str, Answer]] = [{} for _ in tracks]
         crops: dict[tuple[CropSpec, tuple[int, ...]], ImageArray] = {}
         for classifier, turns in zip(self.classifiers, self._turns):
-            rows = turns(tracks, stamp)
+            rows = turns(tracks, stamp, busy=self.search.busy)
             if not rows:
                 continue
             asked, key = found[rows], (classifier.crop, tuple(rows))

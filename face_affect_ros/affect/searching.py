@@ -27,7 +27,8 @@ class Search:
     Finds the faces of each image: detected now and then, followed in between.
 
     A face that cannot be followed is looked for by the detector at once. Somebody new is found at
-    the next detection. detected: the time of the last one in seconds.
+    the next detection. detected: the time of the last one in seconds. busy: whether the detector
+    ran for the last image, and will rest in the next one if that follows as soon as this did.
     """
 
     def __init__(self, detector: Detector, *, interval: float) -> None:
@@ -35,7 +36,8 @@ class Search:
         self.detector = detector
         self.interval = interval
         self._follow = Follower()
-        self.detected = -math.inf
+        self.detected = self._stamp = -math.inf
+        self.busy = False
         self._shape: tuple[int, ...] = ()
 
     def __call__(self, image: ImageArray, stamp: float) -> Detections:
@@ -44,13 +46,17 @@ class Search:
 
         stamp: time of the image in seconds.
         """
+        interval = self.interval   # another thread may change it
+        elapsed, self._stamp = stamp - self._stamp, stamp
         if not self._due(image, stamp):
             found = self._follow(image)
             if found is not None:
+                self.busy = False
                 return found
+        self.busy = not is_due(elapsed, interval)
         found = self.detector(image)
         self.detected, self._shape = stamp, image.shape
-        if self.interval > 0.0:
+        if interval > 0.0:
             self._follow.learn(image, found)
         return found
 

@@ -19,6 +19,8 @@ import math
 
 #: What comes this share of the interval too early has its turn: cameras are not even.
 TOLERANCE = 0.05
+#: For how many intervals a turn may wait for an image with less other work.
+PATIENCE = 1.5
 
 
 def is_due(elapsed: float, interval: float) -> bool:
@@ -42,18 +44,30 @@ class Turns:
         self.interval = interval
         self._last: dict[str, float] = {}
         self._stamp = -math.inf
+        self._saved = 0.0   # turns that nobody has taken
 
-    def __call__(self, tracks: Sequence[str], stamp: float) -> list[int]:
-        """Return the indices of the tracks that have their turn; stamp: of the image, seconds."""
+    def __call__(self, tracks: Sequence[str], stamp: float, *, busy: bool = False) -> list[int]:
+        """
+        Return the indices of the tracks that have their turn.
+
+        stamp: of the image, seconds. busy: whether there is other work with this image and less
+        with the next; tracks wait for that one, unless PATIENCE intervals would be over by then.
+        """
         interval = self.interval   # another thread may change it
         elapsed, self._stamp = stamp - self._stamp, stamp
         share = len(tracks) * (1.0 if is_due(elapsed, interval) else elapsed / interval)
-        waiting = [stamp - self._last.get(track, -math.inf) for track in tracks]
-        new = [index for index, waited in enumerate(waiting) if waited == math.inf]
-        due = sorted((index for index, waited in enumerate(waiting)
-                      if waited < math.inf and is_due(waited, interval)),
-                     key=lambda index: -waiting[index])
-        chosen = sorted(new + due[:math.ceil(share)])
+        waited = [stamp - self._last.get(track, -math.inf) for track in tracks]
+        new = [index for index, time in enumerate(waited) if time == math.inf]
+        due = sorted((index for index, time in enumerate(waited)
+                      if time < math.inf and is_due(time, interval)
+                      and not (busy and time + elapsed < (PATIENCE + TOLERANCE) * interval)),
+                     key=lambda index: -waited[index])
+        self._saved += share
+        chosen = due[:math.floor(self._saved + TOLERANCE)]
+        self._saved = max(0.0, self._saved - len(chosen))
+        if not busy:   # more than one turn saved up, and who is due together would stay so
+            self._saved = min(self._saved, 1.0) if share < 1.0 else self._saved % 1.0
+        chosen = sorted(new + chosen)
         self._last.update({tracks[index]: stamp for index in chosen})
         return chosen
 

@@ -163,6 +163,27 @@ def test_expression_is_asked_at_most_twenty_times_a_second(
         assert sum(asked['emotion_small_resnet']) == share * sum(map(len, faces))
 
 
+def test_gender_waits_for_images_without_the_detector() -> None:
+    """At 30 Hz, with the default intervals, so that no image waits for all of them."""
+    with open_media('') as media:
+        image = next(iter(media)).image
+    pipeline = make_pipeline(PipelineSettings())
+    asked = watch(pipeline)
+    work = []
+    for step in range(31):
+        before = pipeline.search.detected
+        asked.clear()
+        pipeline.process(image, step / 30.0)
+        work.append((pipeline.search.detected > before, sorted(asked)))
+    detecting, others = ([names for detected, names in work[4:] if detected is which]
+                         for which in (True, False))
+    assert len(detecting) == 9
+    assert not any('gender_small_resnet' in names for names in detecting)
+    assert sum('gender_small_resnet' in names for names in others) >= 4
+    for names in (detecting, others):
+        assert sum('emotion_small_resnet' in each for each in names) >= 0.4 * len(names)
+
+
 @pytest.mark.parametrize(('emotion', 'gender', 'calls'), [(0.0, 60.0, 3), (60.0, 0.15, 2)])
 def test_a_model_of_both_attributes_keeps_to_the_shorter_interval(
         emotion: float, gender: float, calls: int) -> None:

@@ -73,6 +73,21 @@ def test_the_interval_is_in_seconds_whatever_the_rate(interval: float, rate: int
     assert detector.calls == 60 // every
 
 
+@pytest.mark.parametrize(('interval', 'rate', 'busy'), [
+    (0.1, 30, [False, False, False, True, False, False, True]),
+    (0.1, 15, [False, False, True, False, True, False, True]), (0.1, 10, 7 * [False]),
+    (0.0, 30, 7 * [False])])
+def test_it_is_busy_where_the_next_image_will_be_less_work(interval: float, rate: int,
+                                                           busy: list[bool]) -> None:
+    """Of the first image it cannot know."""
+    search = Search(Counting(lambda image: one_at(100, 80)), interval=interval)
+    found = []
+    for number in range(7):
+        search(picture(), 100.0 + number / rate)
+        found.append(search.busy)
+    assert found == busy
+
+
 @pytest.mark.parametrize(('image', 'stamp'), [
     (picture(), 4.0), (picture(), 5.0), (picture()[:-1], 5.01), (picture()[:, :, 0], 5.01)])
 def test_a_jump_of_time_or_size_is_searched(image: np.ndarray, stamp: float) -> None:

@@ -17,6 +17,7 @@
 from collections import Counter
 
 from face_affect_ros.affect.turns import is_due, Turns
+import numpy as np
 import pytest
 
 
@@ -57,6 +58,38 @@ def test_the_turns_of_many_are_spread(count: int, rate: float) -> None:
         assert max(b - a for a, b in zip(images, images[1:])) <= 2.0 * max(0.2 * rate, 1.0)
     counts = Counter(track for had in later for track in had)
     assert min(counts.values()) >= 0.75 * max(counts.values())
+
+
+def test_who_is_due_together_soon_takes_turns() -> None:
+    """Two that are new at the same time are not asked about in the same images for ever."""
+    first, *later = take_turns(Turns(0.05), ['a', 'b'], 30.0, 40)
+    assert first == ['a', 'b']
+    assert {len(had) for had in later[4:]} == {1}
+
+
+@pytest.mark.parametrize(('interval', 'rate'), [(0.05, 60.0), (0.2, 15.0), (0.2, 30.0)])
+@pytest.mark.parametrize('count', [1, 2, 3, 8])
+def test_turns_wait_for_an_image_with_less_to_do(interval: float, rate: float,
+                                                 count: int) -> None:
+    """One or two are never asked about meanwhile; nobody waits for long."""
+    turns, tracks = Turns(interval), [f'f{number}' for number in range(count)]
+    every = round(0.1 * rate)
+    had = [[tracks[row] for row in turns(tracks, 100.0 + image / rate, busy=image % every == 0)]
+           for image in range(120)]
+    assert had[0] == tracks
+    assert count > 2 or not any(had[every::every])
+    for track in tracks:
+        images = [image for image, those in enumerate(had) if track in those]
+        assert np.diff(images).max() / rate <= (1.5 if count <= 2 else 2.0) * interval
+
+
+def test_turns_that_would_come_too_late_do_not_wait() -> None:
+    """As at 30 Hz those of an interval that is hardly longer, or if all images have much to do."""
+    short = Turns(0.05)
+    assert [bool(short(['a'], image / 30.0, busy=True)) for image in range(6)] == 3 * [True, False]
+    turns = Turns(0.2)
+    asked = [image for image in range(60) if turns(['a'], image / 30.0, busy=True)]
+    assert set(np.diff(asked)) == {9}
 
 
 def test_somebody_new_has_a_turn_at_once() -> None:
