@@ -43,23 +43,30 @@ class Guide:
 
 
 class GuidedReLU(layers.Layer):
-    """ReLU that hands back the positive part of a gradient only (Springenberg et al. 2015)."""
+    """
+    ReLU that hands back the positive part of a gradient only (Springenberg et al. 2015).
 
-    def __init__(self, guide: Guide, **kwargs: Any) -> None:
+    top: what it lets through at most, 0 for all.
+    """
+
+    def __init__(self, guide: Guide, *, top: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._guide = guide
+        self._guide, self._top = guide, top
 
     def call(self, inputs: Any) -> Any:
-        """Return max(inputs, 0)."""
-        return tf.custom_gradient(_relu)(inputs, self._guide.share)
+        """Return max(inputs, 0), and the smaller one of this and the top."""
+        return tf.custom_gradient(lambda x, guided: _relu(x, guided, top=self._top))(
+            inputs, self._guide.share)
 
 
 class ConvertibleDepthwise(layers.DepthwiseConv2D):
-    """A depth-wise convolution of stride 1; its gradient is one with the kernel turned round."""
+    """A depth-wise convolution; its gradient is one with the kernel turned round."""
 
     def call(self, inputs: Any) -> Any:
-        """Return (N, H, W, C) for (N, H, W, C)."""
-        return tf.custom_gradient(_depthwise)(inputs, tf.convert_to_tensor(self.kernel))
+        """Return (N, H', W', C) for (N, H, W, C)."""
+        found = tf.custom_gradient(lambda x, kernel: _depthwise(x, kernel, step=self.strides[0]))(
+            inputs, tf.convert_to_tensor(self.kernel))
+        return found + self.bias if self.use_bias else found
 
 
 class ConvertiblePooling(layers.MaxPooling2D):
@@ -83,8 +90,8 @@ def with_gradients(network: keras.Model, guide: Guide, *, convertible: bool = Tr
     """
     def clone(layer: layers.Layer) -> layers.Layer:
         settings = layer.get_config()
-        if _is_relu(layer):
-            return GuidedReLU(guide, name=layer.name)
+        if (top := _top_of_relu(layer)) is not None:
+            return GuidedReLU(guide, top=top, name=layer.name)
         if convertible and isinstance(layer, layers.DepthwiseConv2D):
             _check_depthwise(layer)
             return ConvertibleDepthwise.from_config(settings)
@@ -101,26 +108,30 @@ def with_gradients(network: keras.Model, guide: Guide, *, convertible: bool = Tr
     return copy
 
 
-def _is_relu(layer: layers.Layer) -> bool:
-    return (isinstance(layer, layers.Activation) and layer.activation is keras.activations.relu
-            or isinstance(layer, layers.ReLU))
+def _top_of_relu(layer: layers.Layer) -> float | None:
+    """Return the top of a ReLU, 0 where there is none; None for another layer."""
+    if isinstance(layer, layers.ReLU):
+        return float(layer.max_value or 0.0)
+    if isinstance(layer, layers.Activation):
+        return {keras.activations.relu: 0.0, keras.activations.relu6: 6.0}.get(layer.activation)
+    return None
 
 
 def _check_depthwise(layer: layers.DepthwiseConv2D) -> None:
-    odd = all(side % 2 for side in layer.kernel_size)
-    if not (odd and layer.padding == 'same' and layer.depth_multiplier == 1
-            and layer.strides == (1, 1) and layer.dilation_rate == (1, 1) and not layer.use_bias):
+    if not (layer.padding == 'same' and layer.depth_multiplier == 1
+            and len(set(layer.strides)) == 1 and layer.dilation_rate == (1, 1)):
         raise AffectError(f"layer '{layer.name}': a gradient that TFLite can run is written for "
-                          'depth-wise convolutions of an odd size, with stride 1, padding same '
-                          'and no bias only')
+                          'depth-wise convolutions with equal strides and padding same only')
 
 
-def _relu(x: Any, guided: Any) -> tuple[Any, Callable[[Any], Any]]:
+def _relu(x: Any, guided: Any, *, top: float) -> tuple[Any, Callable[[Any], Any]]:
     y = tf.nn.relu(x)
+    if top:
+        y = tf.minimum(y, top)
 
     def gradient(upstream: Any) -> Any:
-        kept = tf.maximum(upstream, upstream * (1.0 - guided))
-        return kept * _positive(y), None
+        kept = tf.maximum(upstream, upstream * (1.0 - guided)) * _positive(y)
+        return kept * _positive(top - y) if top else kept, None
 
     return y, gradient
 
@@ -130,12 +141,26 @@ def _positive(y: Any) -> Any:
     return tf.minimum(y * HUGE, 1.0)
 
 
-def _depthwise(x: Any, kernel: Any) -> tuple[Any, Callable[[Any], Any]]:
-    def gradient(upstream: Any) -> Any:
-        turned = kernel[::-1, ::-1]
-        return tf.nn.depthwise_conv2d(upstream, turned, [1, 1, 1, 1], 'SAME'), None
+def _depthwise(x: Any, kernel: Any, *, step: int) -> tuple[Any, Callable[[Any], Any]]:
+    y = tf.nn.depthwise_conv2d(x, kernel, [1, step, step, 1], 'SAME')
+    lengths, outputs, sides = x.shape[1:3], y.shape[1:3], kernel.shape[:2]
 
-    return tf.nn.depthwise_conv2d(x, kernel, [1, 1, 1, 1], 'SAME'), gradient
+    def gradient(upstream: Any) -> Any:
+        margins = []
+        for length, out, side in zip(lengths, outputs, sides):
+            before = max((out - 1) * step + side - length, 0) // 2
+            margins.append([side - 1 - before, max(length + before - out * step, 0)])
+        # what lies between the outputs of a stride has no gradient, and comes as zeros
+        apart = upstream
+        if step > 1:
+            zeros = tf.zeros_like(upstream)
+            apart = tf.nn.depth_to_space(
+                tf.concat([upstream, *[zeros] * (step * step - 1)], 3), step)
+        height, width = (length + side - 1 for length, side in zip(lengths, sides))
+        padded = tf.pad(apart, [[0, 0], *margins, [0, 0]])[:, :height, :width]
+        return tf.nn.depthwise_conv2d(padded, kernel[::-1, ::-1], [1, 1, 1, 1], 'VALID'), None
+
+    return y, gradient
 
 
 def _unpooled(x: Any, y: Any, upstream: Any, size: tuple[int, int],
