@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 import hashlib
 import os
 from pathlib import Path
+from typing import TypeAlias
 
 import cv2
 from face_affect_ros.affect.classifier import Classifier
@@ -37,8 +38,10 @@ from face_affect_training.runs import build_network, from_pixels, take_weights
 from face_affect_training.views import plain_views
 import numpy as np
 
-#: Views that a teacher is asked about at a time.
-BATCH = 256
+#: Views that a teacher is asked about at a time, and that are handed to Keras at a time.
+BATCH, PART = 256, 4096
+#: Gives (N, K) of views (N, S, S, C) uint8.
+Answer: TypeAlias = Callable[[ImageArray], FloatArray]
 
 
 class Teachers:
@@ -84,8 +87,7 @@ class _Teacher:
     all classes of a view does not count. file: beside which its answers are kept, if at all.
     """
 
-    def __init__(self, answer: Callable[[ImageArray], FloatArray], spec: CropSpec,
-                 file: Path | None) -> None:
+    def __init__(self, answer: Answer, spec: CropSpec, file: Path | None) -> None:
         self._answer, self._spec, self._file = answer, spec, file
 
     def opinion(self, views: ImageArray, plan: Distillation) -> Targets:
@@ -137,8 +139,9 @@ def _trained(path: Path, experiment: Experiment, task: str) -> _Teacher:
     network = build_network(own, precision=experiment.training.precision)
     take_weights(network, path)
     model = from_pixels(lowered(network), own)
-    return _Teacher(lambda views: np.asarray(model.predict(views, batch_size=BATCH, verbose=0)),
-                    own.input.spec(), path)
+    # not of all at once, which Keras would turn into as many 32-bit numbers
+    return _Teacher(_in_parts(lambda part: np.asarray(model.predict(
+        part, batch_size=BATCH, verbose=0)), PART), own.input.spec(), path)
 
 
 def _shipped(name: str, experiment: Experiment, task: str) -> _Teacher:
@@ -148,11 +151,14 @@ def _shipped(name: str, experiment: Experiment, task: str) -> _Teacher:
     _check(card.path, task if task in answers else '', experiment, task)
     network = Classifier(card, tasks=[task])
 
-    def answer(views: ImageArray) -> FloatArray:
-        parts = [network(views[start:start + BATCH])[task]
-                 for start in range(0, len(views), BATCH)]
-        return np.log(np.maximum(np.concatenate(parts), 1e-9))
-    return _Teacher(answer, card.crop, None)
+    answer = _in_parts(lambda part: network(part)[task], BATCH)
+    return _Teacher(lambda views: np.log(np.maximum(answer(views), 1e-9)), card.crop, None)
+
+
+def _in_parts(answer: Answer, size: int) -> Answer:
+    """Return what asks about so many views at a time."""
+    return lambda views: np.concatenate([answer(views[start:start + size])
+                                         for start in range(0, len(views), size)])
 
 
 def _check(path: Path, found: str, experiment: Experiment, task: str) -> None:
