@@ -15,7 +15,7 @@
 """
 From a shipped model back to a training run, to go on from where its training ended.
 
-A TFLite file holds each convolution with its batch norm folded into it, under the layer's name.
+A TFLite file holds each layer with its batch norm folded into it, under the layer's name.
 Unfolded, it is the same network again, ready to be trained on, explained or exported anew.
 """
 
@@ -36,26 +36,29 @@ from keras import layers
 import numpy as np
 
 #: A kernel's name in the file: that of the layer, as Keras or TensorFlow may have numbered it.
-KERNEL = re.compile(r'(?:^|/)([^/;]+?)(?:_\d+)?/(?:convolution|depthwise)$')
-#: Shapes in the file are (filters, rows, columns, channels), in Keras (rows, columns, channels,
-#: filters); a depth-wise kernel is (1, rows, columns, channels), in Keras (..., channels, 1).
-TO_KERAS = (1, 2, 3, 0)
-#: The most that a probability may differ from the file's; a dynamic file rounds activations, too.
-TOLERANCE = {'float32': 1e-3, 'dynamic': LIMITS['dynamic'].difference}
+KERNEL = re.compile(r'(?:^|/)([^/;]+?)(?:_\d+)?/(?:convolution|depthwise|MatMul)\d*$')
+#: The operators that have kernels.
+OPERATORS = ('CONV_2D', 'DEPTHWISE_CONV_2D', 'FULLY_CONNECTED')
+#: The layers that can be restored. Shapes in the file are (filters, rows, columns, channels), in
+#: Keras (rows, columns, channels, filters); a depth-wise kernel is (1, rows, columns, channels),
+#: in Keras (..., channels, 1); a dense one is (outputs, inputs), in Keras the other way round.
+LAYERS = (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)
+#: The most that a probability may differ from the file's; others than float32 round activations.
+TOLERANCE = {'float32': 1e-3, **{name: LIMITS[name].difference for name in ('dynamic', 'int8')}}
 
 
 def restore(model: str, experiment: Experiment, inputs: FloatArray, folder: Path) -> float:
     """
     Write a run whose best.keras is a shipped model; return the largest difference between both.
 
-    model: name or folder of a float32 or dynamic model. experiment: what it was trained by.
+    model: name or folder of a model, not of float16. experiment: what it was trained by.
     inputs: (N, S, S, C) float32 network inputs, on which the statistics of the batch norms are
     measured and both are compared. Raises AffectError where the file does not hold this network.
     """
     card = load_card(model)
     tolerance = TOLERANCE.get(str(card.facts.get('precision')))
     if tolerance is None:
-        raise AffectError(f'{card.path}: restore takes float32 and dynamic files only')
+        raise AffectError(f'{card.path}: restore takes float32, dynamic and int8 files only')
     network = build_network(experiment)
     if card.facts.get('pair_columns'):
         paired = build_network(experiment, pair_columns=True)
@@ -82,17 +85,12 @@ def restore(model: str, experiment: Experiment, inputs: FloatArray, folder: Path
 
 def _fill(network: keras.Model, file: Path) -> None:
     """Put the file's kernels and biases in, the batch norms doing nothing but add a bias."""
-    convolutions = [layer for layer in network.layers
-                    if isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D))]
-    for layer in network.layers:
-        if (layer.weights and layer not in convolutions
-                and not isinstance(layer, layers.BatchNormalization)):
-            raise AffectError(f"layer '{layer.name}' of {network.name}: only convolutions can be "
-                              'restored from TFLite')
     kernels, biases = _constants(file)
-    for layer in convolutions:
+    for layer in network.layers:
+        if not isinstance(layer, LAYERS):
+            continue
         kernel = kernels.get(layer.name)
-        kernel = None if kernel is None else np.transpose(kernel, TO_KERAS)
+        kernel = None if kernel is None else np.moveaxis(kernel, 0, -1)
         if kernel is None or kernel.shape != layer.kernel.shape:
             raise AffectError(f'{file}: holds no kernel {tuple(layer.kernel.shape)} of the layer '
                               f"'{layer.name}' of {network.name}; was it trained by another "
@@ -132,23 +130,23 @@ def _norm_after(layer: layers.Layer) -> layers.BatchNormalization | None:
 def _constants(file: Path) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
     """Return the kernels and the biases of a TFLite file by their layers' names."""
     interpreter = open_interpreter(file)
+    tensors = {detail['index']: detail for detail in interpreter.get_tensor_details()}
     kernels: dict[str, FloatArray] = {}
     biases: dict[str, FloatArray] = {}
-    for detail in interpreter.get_tensor_details():
-        if detail['dtype'] not in (np.float32, np.int8):
+    for operation in interpreter._get_ops_details():
+        if operation['op_name'] not in OPERATORS:
             continue
-        parts = [found.group(1) for part in detail['name'].split(';')
-                 if (found := KERNEL.search(part))]
-        shape = detail['shape']
-        if len(shape) == 4 and len(parts) == 1 and KERNEL.search(detail['name']):
-            kernels[parts[0]] = _real(interpreter.get_tensor(detail['index']), detail)
-        elif len(shape) == 1 and parts:
-            biases[parts[0]] = _real(interpreter.get_tensor(detail['index']), detail)
+        kernel, bias = (tensors.get(index) for index in [*operation['inputs'], -1][1:3])
+        found = KERNEL.search(kernel['name']) if kernel else None
+        if kernel and found:
+            kernels[found.group(1)] = _real(interpreter.get_tensor(kernel['index']), kernel)
+            if bias:
+                biases[found.group(1)] = _real(interpreter.get_tensor(bias['index']), bias)
     return kernels, biases
 
 
 def _real(tensor: Any, detail: dict[str, Any]) -> FloatArray:
-    """Return the numbers that a tensor stands for; 8-bit kernels have a scale a filter."""
+    """Return the numbers that a tensor stands for; integers have a scale, or one a filter."""
     if tensor.dtype == np.float32:
         return np.array(tensor)
     facts = detail['quantization_parameters']

@@ -35,7 +35,8 @@ if keras.backend.backend() != 'tensorflow':
     ('mini_xception', 'float32', 1e-4, []), ('small_resnet', 'float32', 1e-4, []),
     ('sequential_fully_cnn', 'float32', 1e-4, []), ('small_resnet', 'dynamic', 0.1, []),
     ('small_resnet', 'float32', 1e-4, ['--pair-columns']),
-    ('small_resnet', 'dynamic', 0.1, ['--pair-columns', '--mirror'])])
+    ('small_resnet', 'dynamic', 0.1, ['--pair-columns', '--mirror']),
+    ('small_resnet', 'int8', 0.1, []), ('efficientnet_lite', 'float32', 1e-4, ['--mirror'])])
 def test_restored_is_the_same_network(name: str, precision: str, tolerance: float,
                                       options: list[str],
                                       experiment: Path, sheets: Path, tmp_path: Path,
@@ -57,12 +58,15 @@ def test_restored_is_the_same_network(name: str, precision: str, tolerance: floa
     ours, theirs = (load_network(folder / 'best.keras', plan) for folder in (again, run))
     np.testing.assert_allclose(ours.predict(inputs, verbose=0), theirs.predict(inputs, verbose=0),
                                atol=tolerance)
+    norms = [layer for layer in ours.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    if name == 'efficientnet_lite':   # its weights have come without
+        assert not norms
+        return
     # batch norm takes the batch's own statistics in training, and finds what it expects
     to_logits = keras.Model(ours.input, ours.get_layer('average').output)
     training = np.asarray(to_logits(inputs, training=True))
     resting = np.asarray(to_logits(inputs, training=False))
     assert np.corrcoef(training.ravel(), resting.ravel())[0, 1] > 0.8
-    norms = [layer for layer in ours.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert norms and all(np.ptp(layer.moving_variance) > 0.0 for layer in norms)
 
     assert main(['export', str(again), '--models', str(tmp_path), '--name', 'twin', '--main',
@@ -71,14 +75,14 @@ def test_restored_is_the_same_network(name: str, precision: str, tolerance: floa
     assert twin == load_card(str(tmp_path / 'small')).facts['metrics']['emotion']['accuracy']
 
 
-def test_integers_are_no_network_to_train_on(experiment: Path, tmp_path: Path,
-                                             capsys: pytest.CaptureFixture[str]) -> None:
+def test_half_the_bits_are_no_network_to_train_on(experiment: Path, tmp_path: Path,
+                                                  capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / 'run'
     assert main(['train', str(experiment), '--out', str(run), '--set', 'training.epochs=1']) == 0
-    assert main(['export', str(run), '--models', str(tmp_path), '--main', 'int8']) == 0
+    assert main(['export', str(run), '--models', str(tmp_path), '--main', 'float16']) == 0
     assert main(['restore', str(tmp_path / 'small'), str(experiment), '--out',
                  str(tmp_path / 'again')]) == 1
-    assert 'restore takes float32 and dynamic files only' in capsys.readouterr().err
+    assert 'restore takes float32, dynamic and int8 files only' in capsys.readouterr().err
 
 
 def test_another_network_is_refused(experiment: Path, tmp_path: Path,
@@ -90,4 +94,4 @@ def test_another_network_is_refused(experiment: Path, tmp_path: Path,
     facts['network'] = {'name': 'baseline'}
     experiment.write_text(yaml.safe_dump(facts))
     assert main(['restore', 'emotion_mini_xception', str(experiment), '--out', out]) == 1
-    assert 'only convolutions can be restored' in capsys.readouterr().err
+    assert "of the layer 'conv1' of baseline" in capsys.readouterr().err

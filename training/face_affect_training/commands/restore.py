@@ -28,7 +28,7 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         'restore', help='make a training run of a shipped model, to explain it, export it anew, '
         'or train on from it (training.start_from)')
-    parser.add_argument('model', help='name or folder of a float32 or dynamic model')
+    parser.add_argument('model', help='name or folder of a model, not of float16')
     parser.add_argument('experiment', type=Path, help='the YAML file that it was trained by')
     parser.add_argument('--out', type=Path, help='folder of the run (default: runs/NAME)')
     parser.add_argument('--cache', type=Path, help='folder for decoded pictures')
