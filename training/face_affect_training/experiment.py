@@ -24,10 +24,14 @@ import typing
 from typing import Any
 
 from face_affect_ros.affect.crop import CropSpec
+from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray, LABELS
 from face_affect_training.augment import Augmentation
 import numpy as np
 import yaml
+
+#: Sources that are neither runs nor models, but weights that others have trained.
+WEIGHTS = ('dlib', 'imagenet')
 
 
 @dataclass(frozen=True)
@@ -302,23 +306,27 @@ def ancestry(experiment: Experiment) -> list[str]:
     Return the names of all that it has learned from, the nearest first: runs, 'dlib', 'imagenet'.
 
     A file of a run counts with what that run has learned from, as the experiment.yaml beside it
-    says; where there is none, the folder's name is its own.
+    says; where there is none, the folder's name is its own. A model counts with what its card
+    says. Raises AffectError where a model is not there.
     """
     found: dict[str, None] = {}
     waiting = list(experiment.sources)
     while waiting:
         source = waiting.pop(0)
-        name = source
+        names: list[str] = [source]
         further: tuple[str, ...] = ()
         if is_file_of_run(source):
             beside = Path(source).expanduser().with_name('experiment.yaml')
-            name = beside.parent.name
+            names = [beside.parent.name]
             if beside.is_file():
                 other = load_experiment(beside)
-                name, further = other.name, other.sources
-        if name not in found:
-            found[name] = None
+                names, further = [other.name], other.sources
+        elif source not in WEIGHTS:
+            card = load_card(source)
+            names = [card.name, *card.facts.get('training', {}).get('learned_from', [])]
+        if names[0] not in found:
             waiting += further
+        found.update(dict.fromkeys(names))
     return list(found)
 
 

@@ -211,7 +211,8 @@ def test_a_shipped_model_teaches(experiment: Path, tmp_path: Path,
     taught = ['train', str(experiment), '--set', 'training.epochs=1', 'distillation.weight=1.0']
     assert main([*taught, 'distillation.teachers=[emotion_small_resnet]', '--out', str(run)]) == 0
     plan = load_experiment(run / 'experiment.yaml')
-    assert ancestry(plan) == ['emotion_small_resnet']
+    known = load_card('emotion_small_resnet').facts['training']['learned_from']
+    assert known and ancestry(plan) == ['emotion_small_resnet', *known]
     teachers = Teachers(plan.only.distillation, plan, plan.task)
     views = np.random.default_rng(3).integers(0, 256, (300, 48, 48, 1), np.uint8)
     labels = np.eye(7, dtype=np.float32)[np.zeros(300, int)]

@@ -56,11 +56,14 @@ def ideas(images: list[ImageArray], rounds: int) -> Ideas:
                    ratio(asked, first, crops, rounds=rounds), 'yes', f'old: {old}')
         yield f'{model}: 8 faces in 2 threads, wall time', ratio(
             first, second, crops, rounds=rounds, clock=time.perf_counter), 'as a choice', ''
-        share, missing = _beside(model, f'{model}_int8', crops, rounds)
-        yield f'{model}: as int8', share, 'as a choice', missing
-        share, missing = _beside(f'{model}_plain_columns', model, crops, rounds)
-        yield (f'{model}: two columns as one in the first stage', share, 'yes',
-               missing or 'the same answers; how it goes depends on the processor')
+        facts = load_card(model).facts
+        twin = 'dynamic' if facts['precision'] == 'int8' else 'int8'
+        share, missing = _beside(model, f'{model}_{twin}', crops, rounds)
+        yield f'{model}: as {twin}', share, 'as a choice', missing
+        if facts.get('pair_columns'):
+            share, missing = _beside(f'{model}_plain_columns', model, crops, rounds)
+            yield (f'{model}: two columns as one in the first stage', share, 'yes',
+                   missing or 'the same answers; how it goes depends on the processor')
     yield ('detector as int8', None, 'no', 'none is published, and to calibrate one the project '
            'has no images with boxes')
 
