@@ -15,16 +15,21 @@
 """How often the attributes of a face are asked for."""
 
 from dataclasses import replace
+import time
 
+from face_affect_bench.frames import moving, VGA
 from face_affect_bench.ideas.base import Ideas
 from face_affect_bench.timing import ratio, Work
 from face_affect_ros.affect.pipeline import AffectPipeline
+from face_affect_ros.affect.searching import Search
 from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
 from face_affect_ros.affect.types import Face, ImageArray
 import numpy as np
 
 #: Intervals to try beside the default, seconds.
 TRIED = {'emotion': 0.1, 'gender': 1.0}
+#: The percentile that stands for the slowest images.
+SLOW = 95
 
 
 def ideas(images: list[ImageArray], rounds: int) -> Ideas:
@@ -42,6 +47,37 @@ def ideas(images: list[ImageArray], rounds: int) -> Ideas:
             yield (f'{task} asked every {interval:g} s, the whole pipeline', value,
                    f'yes, the default of `{name}`' if interval == shipped else 'as a choice',
                    f'{same} of {len(pairs)} labels as when asked in every image')
+    yield ('faces wait for an image without the detector, the slowest images', _slowest(rounds),
+           'yes', f'{SLOW}th percentile of the whole pipeline at 30 Hz')
+
+
+class _NeverBusy(Search):
+    """A search that nobody waits for."""
+
+    @property
+    def busy(self) -> bool:
+        """Return False."""
+        return False
+
+    @busy.setter
+    def busy(self, value: bool) -> None:
+        pass
+
+
+def _slowest(rounds: int) -> float:
+    """Return new by old of the slowest images of two heads that sway, interleaved."""
+    old, new = make_pipeline(PipelineSettings()), make_pipeline(PipelineSettings())
+    old.search = _NeverBusy(old.detector, interval=old.search.interval)
+    times: dict[AffectPipeline, list[float]] = {old: [], new: []}
+    frames = moving(VGA, 2, 30)
+    for round_ in range(rounds + 1):
+        for frame in frames:
+            for pipeline, own in times.items():
+                started = time.process_time()
+                pipeline.process(frame.image, round_ + frame.stamp)
+                if round_:
+                    own.append(time.process_time() - started)
+    return float(np.percentile(times[new], SLOW) / np.percentile(times[old], SLOW))
 
 
 def _pipeline(intervals: dict[str, float]) -> AffectPipeline:
