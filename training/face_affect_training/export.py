@@ -24,7 +24,7 @@ from typing import Any
 
 from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
 from face_affect_training import tflite
-from face_affect_training.balance import balance
+from face_affect_training.balance import balance, balancing_shift, move
 from face_affect_training.data.loading import load_split
 from face_affect_training.evaluate import whole_crops
 from face_affect_training.evaluate.checkpoints import experiment_of, load_network
@@ -152,13 +152,18 @@ def export(run: Path, models: Path, *, name: str | None = None,
 
 def _balance(network: keras.Model, faces: dict[str, Faces], *, mirror: bool) -> float:
     """Balance the only task of two classes, see balance.py."""
+    index, each = _of_two(faces)
+    return round(balance(network, each.inputs, each.labels, mirror=mirror, task=index), 4)
+
+
+def _of_two(faces: dict[str, Faces]) -> tuple[int, Faces]:
+    """Return number and faces of the only task of two classes. Raises AffectError without one."""
     found = [(index, each) for index, (task, each) in enumerate(faces.items())
              if len(LABELS[task]) == 2]
     if len(found) != 1:
         raise AffectError(f"--balanced: one task must have two classes; {', '.join(faces)}: "
                           f'{len(found)} of these have')
-    [(index, each)] = found
-    return round(balance(network, each.inputs, each.labels, mirror=mirror, task=index), 4)
+    return found[0]
 
 
 def _export(network: keras.Model, experiment: Experiment, precision: str,
@@ -172,6 +177,14 @@ def _export(network: keras.Model, experiment: Experiment, precision: str,
         extra = {**extra, 'quantisation': quantisation}
     asked = with_looks(network, mirror=mirror, zooms=extra.get('zooms', (1.0,)))
     content = convert(asked, precision, samples)
+    further = 0.0
+    if precision == 'int8' and 'balance' in extra:   # rounding has moved all answers to one side
+        index, each = _of_two(faces)
+        [answers] = [raw for raw in _ask(content, each.inputs) if raw.shape[1] == 2]
+        further = round(balancing_shift(answers[np.newaxis], each.labels), 4)
+        move(network, further, task=index)
+        content = convert(asked, precision, samples)
+        extra = {**extra, 'balance': round(extra['balance'] + further, 4)}
     heads = _judge(asked, content, precision, faces, unknown_share)
     card = make_card(folder.name, content, experiment, parameters=parameters, precision=precision,
                       margin=margin, heads=heads, limits=limits, extra=extra,
@@ -184,6 +197,8 @@ def _export(network: keras.Model, experiment: Experiment, precision: str,
                          {task: each.crops for task, each in faces.items()}, saliency,
                          mirror=mirror, zooms=extra.get('zooms', (1.0,)))
             _write(Path(unfinished), content, card)
+        if further:   # the next file has its own rounding
+            move(network, -further, task=index)
         folder.mkdir(parents=True, exist_ok=True)
         for file in Path(unfinished).iterdir():
             shutil.copyfile(file, folder / file.name)
@@ -216,24 +231,29 @@ def _judge(network: keras.Model, content: bytes, precision: str, faces: dict[str
            unknown_share: float) -> dict[str, Any]:
     """Return output, parity, temperature, threshold and metrics of a file, by task."""
     heads = {}
+    for index, (task, each) in enumerate(faces.items()):
+        # from all over the split: its rows may be in the order of their classes
+        rows = np.linspace(0, len(each.labels) - 1,
+                           min(PARITY_FACES, len(each.labels))).astype(np.int64)
+        theirs = network.predict(each.inputs[rows], batch_size=64, verbose=0)
+        theirs = np.asarray(theirs[index] if isinstance(theirs, list) else theirs)
+        outputs = _ask(content, each.inputs)
+        # the converter may have given the outputs another order
+        output = min((number for number, raw in enumerate(outputs)
+                      if raw.shape[1] == theirs.shape[1]),
+                     key=lambda number: float(np.abs(outputs[number][rows] - theirs).max()))
+        parity = check_parity(outputs[output][rows], theirs, each.labels[rows], precision)
+        heads[task] = {'output': output, 'parity': parity,
+                       **_figures(outputs[output], each, LABELS[task], unknown_share)}
+    return heads
+
+
+def _ask(content: bytes, inputs: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], ...]:
+    """Return the outputs (N, K) of a file about network inputs."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, 'model.tflite')
         path.write_bytes(content)
-        for index, (task, each) in enumerate(faces.items()):
-            # from all over the split: its rows may be in the order of their classes
-            rows = np.linspace(0, len(each.labels) - 1,
-                               min(PARITY_FACES, len(each.labels))).astype(np.int64)
-            theirs = network.predict(each.inputs[rows], batch_size=64, verbose=0)
-            theirs = np.asarray(theirs[index] if isinstance(theirs, list) else theirs)
-            outputs = tflite.predict_all(path, each.inputs)
-            # the converter may have given the outputs another order
-            output = min((number for number, raw in enumerate(outputs)
-                          if raw.shape[1] == theirs.shape[1]),
-                         key=lambda number: float(np.abs(outputs[number][rows] - theirs).max()))
-            parity = check_parity(outputs[output][rows], theirs, each.labels[rows], precision)
-            heads[task] = {'output': output, 'parity': parity,
-                           **_figures(outputs[output], each, LABELS[task], unknown_share)}
-    return heads
+        return tflite.predict_all(path, inputs)
 
 
 def _figures(raw: npt.NDArray[np.float32], faces: Faces, names: tuple[str, ...],
