@@ -101,7 +101,9 @@ def test_what_is_not_measured_keeps_its_last_results(tmp_path: Path,
     monkeypatch.setattr(bench, 'SECTIONS', {
         name: (name, '', SimpleNamespace(run=lambda context, name=name: answers[name]))
         for name in answers})
-    monkeypatch.setattr('sys.argv', ['bench', '--out', str(tmp_path / 'found.md')])
+    (tmp_path / 'media').mkdir()
+    monkeypatch.setattr('sys.argv', ['bench', '--shared', str(tmp_path),
+                                     '--out', str(tmp_path / 'found.md')])
     monkeypatch.setattr(bench.machine, 'pin', lambda cores: None)
     monkeypatch.setattr(bench.machine, 'describe', lambda cores: {'processor': 'old'})
     assert bench.main() == 0
