@@ -27,8 +27,7 @@ class Search:
     Finds the faces of each image: detected now and then, followed in between.
 
     A face that cannot be followed is looked for by the detector at once. Somebody new is found at
-    the next detection. detected: the time of the last one in seconds. busy: whether the detector
-    ran for the last image, and will rest in the next one if that follows as soon as this did.
+    the next detection. detected: the time of the last one in seconds.
     """
 
     def __init__(self, detector: Detector, *, interval: float) -> None:
@@ -37,7 +36,7 @@ class Search:
         self.interval = interval
         self._follow = Follower()
         self.detected = self._stamp = -math.inf
-        self.busy = False
+        self._elapsed = math.inf
         self._shape: tuple[int, ...] = ()
 
     def __call__(self, image: ImageArray, stamp: float) -> Detections:
@@ -46,19 +45,21 @@ class Search:
 
         stamp: time of the image in seconds.
         """
-        interval = self.interval   # another thread may change it
-        elapsed, self._stamp = stamp - self._stamp, stamp
+        self._elapsed, self._stamp = stamp - self._stamp, stamp
         if not self._due(image, stamp):
             found = self._follow(image)
             if found is not None:
-                self.busy = False
                 return found
-        self.busy = not is_due(elapsed, interval)
         found = self.detector(image)
         self.detected, self._shape = stamp, image.shape
-        if interval > 0.0:
+        if self.interval > 0.0:
             self._follow.learn(image, found)
         return found
+
+    @property
+    def busy(self) -> bool:
+        """Return whether the last image was searched, and one that follows as soon will not be."""
+        return self.detected == self._stamp and not is_due(self._elapsed, self.interval)
 
     def _due(self, image: ImageArray, stamp: float) -> bool:
         """Return whether the image is to be searched; always where its size changes."""

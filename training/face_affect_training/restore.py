@@ -87,8 +87,11 @@ def _fill(network: keras.Model, file: Path) -> None:
     """Put the file's kernels and biases in, the batch norms doing nothing but add a bias."""
     kernels, biases = _constants(file)
     for layer in network.layers:
-        if not isinstance(layer, LAYERS):
+        if not layer.weights or isinstance(layer, layers.BatchNormalization):
             continue
+        if not isinstance(layer, LAYERS):
+            raise AffectError(f"layer '{layer.name}' of {network.name}: only convolutions and "
+                              'dense layers can be restored from TFLite')
         kernel = kernels.get(layer.name)
         kernel = None if kernel is None else np.moveaxis(kernel, 0, -1)
         if kernel is None or kernel.shape != layer.kernel.shape:

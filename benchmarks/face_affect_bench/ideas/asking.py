@@ -59,10 +59,6 @@ class _NeverBusy(Search):
         """Return False."""
         return False
 
-    @busy.setter
-    def busy(self, value: bool) -> None:
-        pass
-
 
 def _slowest(rounds: int) -> float:
     """Return new by old of the slowest images of two heads that sway, interleaved."""

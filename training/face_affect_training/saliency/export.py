@@ -33,7 +33,7 @@ FILE = 'saliency.npz'
 FACES = 200
 #: The least correlation of their pixels, by the precision of the weights: rounded ones move some
 #: activations over the edge of a ReLU, which the plain gradient notices most.
-CORRELATION = {'float32': 0.999, 'float16': 0.98, 'dynamic': 0.9}
+CORRELATION = {'float32': 0.999, 'float16': 0.98, 'dynamic': 0.95}
 
 
 def add_saliency(folder: Path, card: dict[str, Any], network: keras.Model,
