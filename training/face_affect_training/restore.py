@@ -43,8 +43,10 @@ OPERATORS = ('CONV_2D', 'DEPTHWISE_CONV_2D', 'FULLY_CONNECTED')
 #: Keras (rows, columns, channels, filters); a depth-wise kernel is (1, rows, columns, channels),
 #: in Keras (..., channels, 1); a dense one is (outputs, inputs), in Keras the other way round.
 LAYERS = (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)
+#: The precisions with weights in 8 bits.
+ROUNDED = ('dynamic', 'int8')
 #: The most that a probability may differ from the file's; others than float32 round activations.
-TOLERANCE = {'float32': 1e-3, **{name: LIMITS[name].difference for name in ('dynamic', 'int8')}}
+TOLERANCE = {'float32': 1e-3, **{name: LIMITS[name].difference for name in ROUNDED}}
 
 
 def restore(model: str, experiment: Experiment, inputs: FloatArray, folder: Path) -> float:
@@ -62,10 +64,10 @@ def restore(model: str, experiment: Experiment, inputs: FloatArray, folder: Path
     network = build_network(experiment)
     if card.facts.get('pair_columns'):
         paired = build_network(experiment, pair_columns=True)
-        _fill(paired, card.path)
+        fill(paired, card.path)
         unpair_weights(network, paired)
     else:
-        _fill(network, card.path)
+        fill(network, card.path)
     _spread(network, inputs)
     asked = with_looks(network, mirror=bool(card.facts.get('mirror')),
                        zooms=card.facts.get('zooms', (1.0,)))
@@ -83,8 +85,13 @@ def restore(model: str, experiment: Experiment, inputs: FloatArray, folder: Path
     return difference
 
 
-def _fill(network: keras.Model, file: Path) -> None:
-    """Put the file's kernels and biases in, the batch norms doing nothing but add a bias."""
+def fill(network: keras.Model, file: Path) -> None:
+    """
+    Put a TFLite file's kernels and biases in, the batch norms doing nothing but add a bias.
+
+    Weights of 8 bits become the numbers that they stand for. Raises AffectError where the file
+    does not hold this network.
+    """
     kernels, biases = _constants(file)
     for layer in network.layers:
         if not layer.weights or isinstance(layer, layers.BatchNormalization):

@@ -189,7 +189,8 @@ def take_trunk(network: keras.Model, file: Path) -> list[keras.layers.Layer]:
 
     A layer takes the weights of the one of its name if their shapes agree. The first filters may
     be for coloured and for folded pictures where the other's are for grey ones: they answer as
-    those do about the grey picture made smaller. Raises AffectError where nothing fits.
+    those do about the grey picture made smaller. Those for grey pictures answer as the other's do
+    about a picture that is grey in all three colours. Raises AffectError where nothing fits.
     """
     other = _network_of(file)
     theirs = {layer.name: layer.get_weights() for layer in other.layers}
@@ -211,9 +212,12 @@ def take_trunk(network: keras.Model, file: Path) -> list[keras.layers.Layer]:
 
 
 def _spread(kernel: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    """Return a kernel (h, w, 1, F) for pictures in RGB or folded ones, if the shape is of one."""
-    grey = kernel.ndim == len(shape) == 4 and kernel.shape[2] == 1
-    if not grey or (*kernel.shape[:2], kernel.shape[3]) != (*shape[:2], shape[3]):
+    """Return a kernel (h, w, C, F) for pictures of other channels, if such a one is asked for."""
+    if kernel.ndim != 4 or (*kernel.shape[:2], kernel.shape[3]) != (*shape[:2], *shape[3:]):
+        return kernel
+    if kernel.shape[2] == 3 and shape[2] == 1:
+        return np.asarray(kernel.sum(2, keepdims=True), np.float32)
+    if kernel.shape[2] != 1:
         return kernel
     channels = GREY if shape[2] % 3 == 0 else np.ones(1, np.float32)
     shares = np.resize(channels, shape[2])

@@ -139,7 +139,13 @@ def test_it_may_end_early(tmp_path: Path) -> None:
     picture = np.random.default_rng(0).uniform(-1, 1, (1, 48, 48, 3)).astype(np.float32)
     answers = [keras.Model(network.input, network.get_layer('stage6_1_project').output).predict(
         picture, verbose=0) for network in (whole, early)]
-    np.testing.assert_allclose(answers[0], answers[1], atol=1e-5)
+    np.testing.assert_allclose(answers[0], answers[1], atol=1e-5 * np.abs(answers[0]).max())
+    grey = networks.build('efficientnet_lite', input_shape=(48, 48, 1), classes=7)
+    assert 'stem' in {layer.name for layer in take_trunk(grey, tmp_path / 'best.keras')}
+    same = np.repeat(picture[..., :1], 3, axis=3)
+    answers = [keras.Model(network.input, network.get_layer('average').output).predict(
+        view, verbose=0) for network, view in ((whole, same), (grey, picture[..., :1]))]
+    np.testing.assert_allclose(answers[0], answers[1], atol=1e-5 * np.abs(answers[0]).max())
     for blocks in ([], [1, 3], [1, 0], 8 * [1]):
         with pytest.raises(AffectError, match='stages with at most'):
             networks.build('efficientnet_lite', **options, blocks=blocks)
