@@ -33,46 +33,29 @@ def balance(network: keras.Model, inputs: npt.NDArray[np.float32], labels: npt.N
     mirror image counts. task: the output to balance. Raises AffectError for other than two
     classes.
     """
-    width = _widths(network)[task]
-    if width != 2:
-        raise AffectError(f'balance: the task must have two classes, it has {width}')
+    widths = [shape[-1] for shape in (network.output_shape if isinstance(network.output, list)
+                                      else [network.output_shape])]
+    if widths[task] != 2:
+        raise AffectError(f'balance: the task must have two classes, it has {widths[task]}')
     views = (inputs, inputs[:, :, ::-1]) if mirror else (inputs,)
     answers = [network.predict(each, batch_size=64, verbose=0) for each in views]
-    shift = balancing_shift(np.stack([each[task] if isinstance(each, list) else each
-                                      for each in answers]), labels)
-    move(network, shift, task=task)
-    return shift
+    shares = np.stack([np.asarray(each[task] if isinstance(each, list) else each, np.float64)
+                       for each in answers])
+    odds = np.log(np.maximum(shares[..., 1], 1e-12)) - np.log(np.maximum(shares[..., 0], 1e-12))
 
-
-def balancing_shift(shares: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> float:
-    """
-    Return what to add to the second logit so that both classes have the same recall.
-
-    shares: (V, N, 2) probabilities of the V views of N faces, whose mean counts. labels: (N,).
-    """
-    logs = np.log(np.maximum(np.asarray(shares, np.float64), 1e-12))
-    turning = _turning_points(logs[..., 1] - logs[..., 0])
+    turning = _turning_points(odds)
     order = np.argsort(turning)
     second = labels[order] == 1
     # after the first n turning points n faces have the second class
     lead = (np.cumsum(second) / second.sum()
             - 1.0 + np.cumsum(~second) / (~second).sum())[:-1]
     best = int(np.abs(lead).argmin())
-    return float(turning[order[best:best + 2]].mean())   # far from any face's tie
-
-
-def move(network: keras.Model, shift: float, *, task: int = 0) -> None:
-    """Add a shift to the bias of the second class of a task."""
-    bias, place = _bias(network, _widths(network), task)
+    shift = float(turning[order[best:best + 2]].mean())   # far from any face's tie
+    bias, place = _bias(network, widths, task)
     values = np.array(bias)
     values[place] += shift
     bias.assign(values)
-
-
-def _widths(network: keras.Model) -> list[int]:
-    """Return the number of classes of each output."""
-    shapes = network.output_shape
-    return [shape[-1] for shape in (shapes if isinstance(shapes, list) else [shapes])]
+    return shift
 
 
 def _turning_points(odds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -24,7 +24,7 @@ from typing import Any
 
 from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
 from face_affect_training import tflite
-from face_affect_training.balance import balance, balancing_shift, move
+from face_affect_training.balance import balance
 from face_affect_training.data.loading import load_split
 from face_affect_training.evaluate import whole_crops
 from face_affect_training.evaluate.checkpoints import experiment_of, load_network
@@ -34,6 +34,7 @@ from face_affect_training.export_parity import check_parity, PARITY_FACES
 from face_affect_training.metrics import calibrate, coverage, fit_temperature, report
 from face_affect_training.networks.looks import with_looks
 from face_affect_training.networks.mirroring import settle
+from face_affect_training.rounding import rounded
 from face_affect_training.runs import with_column_pairs
 from face_affect_training.tflite import convert
 import keras
@@ -151,19 +152,14 @@ def export(run: Path, models: Path, *, name: str | None = None,
 
 
 def _balance(network: keras.Model, faces: dict[str, Faces], *, mirror: bool) -> float:
-    """Balance the only task of two classes, see balance.py."""
-    index, each = _of_two(faces)
-    return round(balance(network, each.inputs, each.labels, mirror=mirror, task=index), 4)
-
-
-def _of_two(faces: dict[str, Faces]) -> tuple[int, Faces]:
-    """Return number and faces of the only task of two classes. Raises AffectError without one."""
+    """Balance the only task of two classes, see balance.py. Raises AffectError without one."""
     found = [(index, each) for index, (task, each) in enumerate(faces.items())
              if len(LABELS[task]) == 2]
     if len(found) != 1:
         raise AffectError(f"--balanced: one task must have two classes; {', '.join(faces)}: "
                           f'{len(found)} of these have')
-    return found[0]
+    [(index, each)] = found
+    return round(balance(network, each.inputs, each.labels, mirror=mirror, task=index), 4)
 
 
 def _export(network: keras.Model, experiment: Experiment, precision: str,
@@ -171,20 +167,14 @@ def _export(network: keras.Model, experiment: Experiment, precision: str,
             unknown_share: float, saliency: str, extra: dict[str, Any],
             limits: Mapping[str, dict[str, float]], trained: dict[str, Any],
             cache_folder: Path | None) -> Exported:
-    samples, mirror = None, 'mirror' in extra
+    samples, mirror, zooms = None, 'mirror' in extra, extra.get('zooms', (1.0,))
+    asked = with_looks(network, mirror=mirror, zooms=zooms)
+    kept = network
     if precision == 'int8':
         samples, quantisation = _samples(experiment, cache_folder)
         extra = {**extra, 'quantisation': quantisation}
-    asked = with_looks(network, mirror=mirror, zooms=extra.get('zooms', (1.0,)))
-    content = convert(asked, precision, samples)
-    further = 0.0
-    if precision == 'int8' and 'balance' in extra:   # rounding has moved all answers to one side
-        index, each = _of_two(faces)
-        [answers] = [raw for raw in _ask(content, each.inputs) if raw.shape[1] == 2]
-        further = round(balancing_shift(answers[np.newaxis], each.labels), 4)
-        move(network, further, task=index)
-        content = convert(asked, precision, samples)
-        extra = {**extra, 'balance': round(extra['balance'] + further, 4)}
+        kept = rounded(network, samples)
+    content = convert(with_looks(kept, mirror=mirror, zooms=zooms), precision, samples)
     heads = _judge(asked, content, precision, faces, unknown_share)
     card = make_card(folder.name, content, experiment, parameters=parameters, precision=precision,
                       margin=margin, heads=heads, limits=limits, extra=extra,
@@ -195,10 +185,8 @@ def _export(network: keras.Model, experiment: Experiment, precision: str,
             from face_affect_training.saliency.export import add_saliency
             add_saliency(Path(unfinished), card, network,
                          {task: each.crops for task, each in faces.items()}, saliency,
-                         mirror=mirror, zooms=extra.get('zooms', (1.0,)))
+                         mirror=mirror, zooms=zooms)
             _write(Path(unfinished), content, card)
-        if further:   # the next file has its own rounding
-            move(network, -further, task=index)
         folder.mkdir(parents=True, exist_ok=True)
         for file in Path(unfinished).iterdir():
             shutil.copyfile(file, folder / file.name)

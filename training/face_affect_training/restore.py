@@ -105,7 +105,7 @@ def fill(network: keras.Model, file: Path) -> None:
             raise AffectError(f'{file}: holds no kernel {tuple(layer.kernel.shape)} of the layer '
                               f"'{layer.name}' of {network.name}; was it trained by another "
                               'experiment?')
-        norm = _norm_after(layer)
+        norm = norm_after(layer)
         bias = biases.get(layer.name, np.zeros(kernel.shape[-1], np.float32))
         layer.set_weights([kernel, bias] if layer.use_bias else [kernel])
         if norm is not None:
@@ -116,7 +116,7 @@ def fill(network: keras.Model, file: Path) -> None:
 def _spread(network: keras.Model, inputs: FloatArray) -> None:
     """Give the batch norms the statistics of these inputs, and keep what the network says."""
     pairs = [(layer.output, norm) for layer in network.layers
-             if (norm := _norm_after(layer)) is not None]
+             if (norm := norm_after(layer)) is not None]
     if not pairs:
         return
     seen = keras.Model(network.input, [output for output, _ in pairs]).predict(inputs, verbose=0)
@@ -127,7 +127,7 @@ def _spread(network: keras.Model, inputs: FloatArray) -> None:
         norm.set_weights([np.sqrt(variance + norm.epsilon), bias + mean, mean, variance])
 
 
-def _norm_after(layer: layers.Layer) -> layers.BatchNormalization | None:
+def norm_after(layer: layers.Layer) -> layers.BatchNormalization | None:
     """Return the batch norm that alone follows a convolution."""
     if not isinstance(layer, layers.Conv2D):   # a depth-wise one is folded into nothing here
         return None

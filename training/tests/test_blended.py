@@ -133,7 +133,7 @@ def test_it_learns_both_and_becomes_one_model(
     card = load_card(str(models / 'both'))
     assert [head.limits for head in card.heads] == [
         Limits.from_card(limits) for limits in wanted.values()]
-    for name in ('both', 'both_int8'):   # the latter by another shift, for its own rounding
+    for name in ('both', 'both_int8'):   # rounding moves neither aside
         women, men = load_card(str(models / name)).facts['metrics']['gender']['recall'].values()
         assert women == pytest.approx(men, abs=0.1)
     assert [head.task for head in card.heads] == ['emotion', 'gender']
