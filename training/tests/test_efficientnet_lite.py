@@ -162,6 +162,10 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path,
         take_imagenet_weights(network, weights)
     with pytest.raises(AffectError, match='does not hold the weights of stem'):
         take_imagenet_weights(network, {})
+    for name in ('_bn0.running_var', '_bn0.bias'):   # cut off, or another one's
+        short = {key: value for key, value in random_weights().items() if key != name}
+        with pytest.raises(AffectError, match='does not hold the weights of stem'):
+            take_imagenet_weights(network, short)
     with pytest.raises(AffectError, match='for an efficientnet_lite, not for a mini_xception'):
         take_imagenet_weights(networks.build('mini_xception', **options), weights)
     monkeypatch.setattr('importlib.util.find_spec', lambda name: None)

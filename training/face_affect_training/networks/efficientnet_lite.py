@@ -129,12 +129,15 @@ def take_imagenet_weights(network: keras.Model, weights: dict[str, FloatArray]) 
 
 
 def _folded(weights: dict[str, FloatArray]) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """Give the kernel (H, W, C, F) and the bias of each convolution with its batch norm."""
+    """Give the kernel (H, W, C, F) and the bias of each convolution, while it has a batch norm."""
     arrays = list(weights.values())
     for index, (name, kernel) in enumerate(weights.items()):
         if kernel.ndim != 4:
             continue
-        scale, shift, mean, variance = arrays[index + 1:index + 5]
+        norm = arrays[index + 1:index + 5]
+        if [each.shape for each in norm] != 4 * [kernel.shape[:1]]:
+            return
+        scale, shift, mean, variance = norm
         factor = scale / np.sqrt(variance + EPSILON)
         kernel = (kernel * factor[:, None, None, None]).transpose(2, 3, 1, 0)
         if 'depthwise' in name:
