@@ -33,8 +33,8 @@ SHIPPED = {'affect_small_resnet': [('emotion', EMOTIONS), ('gender', GENDERS)],
            'emotion_mini_xception_four_looks': [('emotion', EMOTIONS)],
            'emotion_sequential_fully_cnn': [('emotion', EMOTIONS)],
            'emotion_small_resnet': [('emotion', EMOTIONS)],
-           'gender_mini_xception': [('gender', GENDERS)],
-           'gender_small_resnet': [('gender', GENDERS)]}
+           'gender_efficientnet_lite': [('gender', GENDERS)],
+           'gender_mini_xception': [('gender', GENDERS)]}
 
 
 @pytest.fixture

@@ -136,7 +136,7 @@ def test_gender_is_asked_now_and_then_and_stays_in_between(
     asked = watch(pipeline)
     now_and_then = [pipeline.process(frame.image, frame.stamp) for frame in frames]
     emotion, gender = (sum(asked[name]) for name in ('emotion_small_resnet',
-                                                     'gender_small_resnet'))
+                                                     'gender_efficientnet_lite'))
     assert emotion == sum(map(len, now_and_then))
     assert 0.2 * emotion <= gender <= 0.45 * emotion
     every = follow(clip, emotion_interval=0.0, gender_interval=0.0)
@@ -146,7 +146,7 @@ def test_gender_is_asked_now_and_then_and_stays_in_between(
     pipeline.adjust('gender_interval', 0.0)
     asked.clear()
     pipeline.process(frames[-1].image, frames[-1].stamp + 0.05)
-    assert asked == {'emotion_small_resnet': [2], 'gender_small_resnet': [2]}
+    assert asked == {'emotion_small_resnet': [2], 'gender_efficientnet_lite': [2]}
 
 
 def test_expression_is_asked_at_most_twenty_times_a_second(
@@ -178,8 +178,8 @@ def test_gender_waits_for_images_without_the_detector() -> None:
     detecting, others = ([names for detected, names in work[4:] if detected is which]
                          for which in (True, False))
     assert len(detecting) == 9
-    assert not any('gender_small_resnet' in names for names in detecting)
-    assert sum('gender_small_resnet' in names for names in others) >= 4
+    assert not any('gender_efficientnet_lite' in names for names in detecting)
+    assert sum('gender_efficientnet_lite' in names for names in others) >= 4
     for names in (detecting, others):
         assert sum('emotion_small_resnet' in each for each in names) >= 0.4 * len(names)
 

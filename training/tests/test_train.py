@@ -220,7 +220,7 @@ def test_a_shipped_model_teaches(experiment: Path, tmp_path: Path,
     np.testing.assert_allclose(teachers.opinion(views), expected, atol=1e-5)
     np.testing.assert_allclose(teachers.blend_once(views[..., 0], (1.0,), labels), expected,
                                atol=1e-5)
-    assert main([*taught, 'distillation.teachers=[gender_small_resnet]', '--out',
+    assert main([*taught, 'distillation.teachers=[gender_mini_xception]', '--out',
                  str(tmp_path / 'a')]) == 1
     assert 'a teacher of small must know emotion' in capsys.readouterr().err
     assert main([*taught, 'distillation.teachers=[nobody]', '--out', str(tmp_path / 'b')]) == 1

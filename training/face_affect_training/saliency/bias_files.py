@@ -40,7 +40,7 @@ def write(report: dict[str, Any], looked: Looked, folder: Path, name: str,
         if pictures:
             side = len(next(iter(pictures.values()))[0])
             drawn.append(draw(_sheet(pictures), folder / f'{name}_{kind}.png',
-                              scale=max(1, min(3, SIDE // side)), colours=48))
+                              scale=max(1, min(3, SIDE // side)), colours=32))
     report = {'command': command, 'page': f'{name}.md', **report,
               'pictures': [path.name for path in drawn]}
     results.write(folder / f'{name}.json', report)
