@@ -169,12 +169,12 @@ def _export(network: keras.Model, experiment: Experiment, precision: str,
             cache_folder: Path | None) -> Exported:
     samples, mirror, zooms = None, 'mirror' in extra, extra.get('zooms', (1.0,))
     asked = with_looks(network, mirror=mirror, zooms=zooms)
-    kept = network
+    written = network
     if precision == 'int8':
         samples, quantisation = _samples(experiment, cache_folder)
         extra = {**extra, 'quantisation': quantisation}
-        kept = rounded(network, samples)
-    content = convert(with_looks(kept, mirror=mirror, zooms=zooms), precision, samples)
+        written = rounded(network, samples)
+    content = convert(with_looks(written, mirror=mirror, zooms=zooms), precision, samples)
     heads = _judge(asked, content, precision, faces, unknown_share)
     card = make_card(folder.name, content, experiment, parameters=parameters, precision=precision,
                       margin=margin, heads=heads, limits=limits, extra=extra,
@@ -219,29 +219,24 @@ def _judge(network: keras.Model, content: bytes, precision: str, faces: dict[str
            unknown_share: float) -> dict[str, Any]:
     """Return output, parity, temperature, threshold and metrics of a file, by task."""
     heads = {}
-    for index, (task, each) in enumerate(faces.items()):
-        # from all over the split: its rows may be in the order of their classes
-        rows = np.linspace(0, len(each.labels) - 1,
-                           min(PARITY_FACES, len(each.labels))).astype(np.int64)
-        theirs = network.predict(each.inputs[rows], batch_size=64, verbose=0)
-        theirs = np.asarray(theirs[index] if isinstance(theirs, list) else theirs)
-        outputs = _ask(content, each.inputs)
-        # the converter may have given the outputs another order
-        output = min((number for number, raw in enumerate(outputs)
-                      if raw.shape[1] == theirs.shape[1]),
-                     key=lambda number: float(np.abs(outputs[number][rows] - theirs).max()))
-        parity = check_parity(outputs[output][rows], theirs, each.labels[rows], precision)
-        heads[task] = {'output': output, 'parity': parity,
-                       **_figures(outputs[output], each, LABELS[task], unknown_share)}
-    return heads
-
-
-def _ask(content: bytes, inputs: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], ...]:
-    """Return the outputs (N, K) of a file about network inputs."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, 'model.tflite')
         path.write_bytes(content)
-        return tflite.predict_all(path, inputs)
+        for index, (task, each) in enumerate(faces.items()):
+            # from all over the split: its rows may be in the order of their classes
+            rows = np.linspace(0, len(each.labels) - 1,
+                               min(PARITY_FACES, len(each.labels))).astype(np.int64)
+            theirs = network.predict(each.inputs[rows], batch_size=64, verbose=0)
+            theirs = np.asarray(theirs[index] if isinstance(theirs, list) else theirs)
+            outputs = tflite.predict_all(path, each.inputs)
+            # the converter may have given the outputs another order
+            output = min((number for number, raw in enumerate(outputs)
+                          if raw.shape[1] == theirs.shape[1]),
+                         key=lambda number: float(np.abs(outputs[number][rows] - theirs).max()))
+            parity = check_parity(outputs[output][rows], theirs, each.labels[rows], precision)
+            heads[task] = {'output': output, 'parity': parity,
+                           **_figures(outputs[output], each, LABELS[task], unknown_share)}
+    return heads
 
 
 def _figures(raw: npt.NDArray[np.float32], faces: Faces, names: tuple[str, ...],

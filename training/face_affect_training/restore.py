@@ -64,10 +64,10 @@ def restore(model: str, experiment: Experiment, inputs: FloatArray, folder: Path
     network = build_network(experiment)
     if card.facts.get('pair_columns'):
         paired = build_network(experiment, pair_columns=True)
-        fill(paired, card.path)
+        _fill(paired, card.path)
         unpair_weights(network, paired)
     else:
-        fill(network, card.path)
+        _fill(network, card.path)
     _spread(network, inputs)
     asked = with_looks(network, mirror=bool(card.facts.get('mirror')),
                        zooms=card.facts.get('zooms', (1.0,)))
@@ -85,13 +85,20 @@ def restore(model: str, experiment: Experiment, inputs: FloatArray, folder: Path
     return difference
 
 
-def fill(network: keras.Model, file: Path) -> None:
+def filled(network: keras.Model, file: Path) -> keras.Model:
     """
-    Put a TFLite file's kernels and biases in, the batch norms doing nothing but add a bias.
+    Return a copy of a network with the weights of a TFLite file of it.
 
-    Weights of 8 bits become the numbers that they stand for. Raises AffectError where the file
-    does not hold this network.
+    Those of 8 bits become the numbers that they stand for. Raises AffectError where the file does
+    not hold this network.
     """
+    copy = keras.models.clone_model(network)
+    _fill(copy, file)
+    return copy
+
+
+def _fill(network: keras.Model, file: Path) -> None:
+    """Put the file's kernels and biases in, the batch norms doing nothing but add a bias."""
     kernels, biases = _constants(file)
     for layer in network.layers:
         if not layer.weights or isinstance(layer, layers.BatchNormalization):

@@ -18,7 +18,7 @@ from pathlib import Path
 import tempfile
 
 from face_affect_training import tflite
-from face_affect_training.restore import fill, norm_after
+from face_affect_training.restore import filled, norm_after
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -33,13 +33,12 @@ def rounded(network: keras.Model, samples: Floats) -> keras.Model:
     samples: (N, S, S, C) float32 network inputs. Each layer's rounded weights move the means of
     its features, and all faces' answers with them; over these samples the biases move them back,
     from the first layer to the last (Nagel et al. 2019, section 4.2). Raises AffectError where
-    restore.fill does.
+    restore.filled does.
     """
-    copy = keras.models.clone_model(network)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, 'model.tflite')
         file.write_bytes(tflite.convert(network, 'int8', samples))
-        fill(copy, file)
+        copy = filled(network, file)
     named = [name for layer in network.layers if (name := _biased(layer))]
     for name, mean in zip(named, _means(network, named, samples)):
         [moved] = _means(copy, [name], samples)

@@ -139,7 +139,7 @@ def test_it_may_end_early(tmp_path: Path) -> None:
     picture = np.random.default_rng(0).uniform(-1, 1, (1, 48, 48, 3)).astype(np.float32)
     answers = [keras.Model(network.input, network.get_layer('stage6_1_project').output).predict(
         picture, verbose=0) for network in (whole, early)]
-    np.testing.assert_allclose(answers[0], answers[1], atol=1e-5 * np.abs(answers[0]).max())
+    np.testing.assert_allclose(answers[0], answers[1], atol=1e-5)
     grey = networks.build('efficientnet_lite', input_shape=(48, 48, 1), classes=7)
     assert 'stem' in {layer.name for layer in take_trunk(grey, tmp_path / 'best.keras')}
     same = np.repeat(picture[..., :1], 3, axis=3)

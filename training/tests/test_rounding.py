@@ -25,7 +25,7 @@ keras = pytest.importorskip('keras', reason='Keras is not installed')
 if keras.backend.backend() != 'tensorflow':
     pytest.skip('only the TensorFlow backend converts', allow_module_level=True)
 
-from face_affect_training.restore import fill  # noqa: E402, I100
+from face_affect_training.restore import filled  # noqa: E402, I100
 from face_affect_training.rounding import rounded  # noqa: E402
 
 
@@ -45,8 +45,7 @@ def test_the_means_are_those_of_before(name: str, ends: str, options: dict[str, 
     samples = random.uniform(-1.0, 1.0, (40, 32, 32, 1)).astype(np.float32)
     file = tmp_path / 'model.tflite'
     file.write_bytes(tflite.convert(network, 'int8', samples))
-    plain = keras.models.clone_model(network)
-    fill(plain, file)
+    plain = filled(network, file)
     mended = rounded(network, samples)
 
     def mean(each: keras.Model, layer: str) -> np.ndarray:

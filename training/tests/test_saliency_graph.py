@@ -42,7 +42,7 @@ if keras.backend.backend() != 'tensorflow':
     pytest.skip('only the TensorFlow backend converts', allow_module_level=True)
 tf = pytest.importorskip('tensorflow')
 
-from face_affect_training.restore import fill  # noqa: E402, I100
+from face_affect_training.restore import filled  # noqa: E402, I100
 from face_affect_training.saliency.graph import convert_gradients, Gradients  # noqa: E402
 from face_affect_training.saliency.layers import (  # noqa: E402
     ConvertibleDepthwise,
@@ -334,10 +334,10 @@ def test_export_adds_the_graph_and_its_proof(experiment: Path, tmp_path: Path, s
     assert card.facts['precision'] == quarter['weights'] == 'dynamic'
     assert whole('quarter') < whole('half')
     assert quarter['bytes'] < 0.8 * whole('quarter')   # the other weights are the model's own
+    assert np.isfinite(Saliency(card)(crop).gradient).all()
     assert main([*command, 'float16', '--name', 'integers', '--main', 'int8']) == 0
     kept = load_network(folder / 'best.keras', plan)
-    rounded = keras.models.clone_model(kept)
-    fill(rounded, tmp_path / 'integers' / 'model.tflite')
+    rounded = filled(kept, tmp_path / 'integers' / 'model.tflite')
     explained = Saliency(load_card(str(tmp_path / 'integers')))
     far, near = (np.abs([explained(crop, LABEL).probabilities - answer
                          for crop, answer in zip(crops, network.predict(inputs, verbose=0))]).max()

@@ -23,7 +23,7 @@ from face_affect_ros.affect import shared_weights
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.saliency import Saliency
 from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
-from face_affect_training.restore import fill, ROUNDED
+from face_affect_training.restore import filled, ROUNDED
 from face_affect_training.saliency.graph import convert_gradients, Gradients
 from face_affect_training.saliency.turned import turned_kernels
 import keras
@@ -51,8 +51,7 @@ def add_saliency(folder: Path, card: dict[str, Any], network: keras.Model,
     """
     widths = tuple(len(LABELS[task]) for task in crops)
     if card['precision'] in ROUNDED:
-        network = keras.models.clone_model(network)
-        fill(network, folder / 'model.tflite')
+        network = filled(network, folder / 'model.tflite')
     content = convert_gradients(network, precision, widths, mirror=mirror, zooms=zooms)
     own = (folder / 'model.tflite').read_bytes()
     shared_weights.write(folder / FILE, content, own, turned_kernels(content, own))
