@@ -38,11 +38,18 @@ class Batches:
 
     def __init__(self, views: Views, targets: Targets, weights: npt.NDArray[np.float32],
                  training: Training, *, seed: int, teachers: Teachers | None = None,
-                 batch: int = 0) -> None:
-        """Take the faces. batch: faces of each batch, those of training by default."""
+                 batch: int = 0, auxiliary: Sequence[Targets] = ()) -> None:
+        """
+        Take the faces.
+
+        batch: faces of each batch, those of training by default. auxiliary: further columns of
+        the targets, of which the teachers know nothing; zero for the faces that they lack.
+        """
         self._views, self._targets, self._weights = views, targets, weights
         self._training, self._seed, self._teachers = training, seed, teachers
         self._batch = batch or training.batch
+        self._auxiliary = [np.pad(each, ((0, len(targets) - len(each)), (0, 0)))
+                           for each in auxiliary]
         self._opinions: dict[int, Targets] = {}
 
     @property
@@ -62,7 +69,7 @@ class Batches:
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Yield the batches of one epoch."""
         views = self._views.epoch(epoch)
-        targets = self._taught(views, epoch)
+        targets = np.hstack([self._taught(views, epoch), *self._auxiliary])
         order = _generator(self._seed ^ SHUFFLE, epoch).permutation(len(targets))
         random = _generator(self._seed ^ MIX, epoch)
         gentle = epoch >= self._training.epochs - self._training.plain_epochs

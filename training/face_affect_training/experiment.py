@@ -186,7 +186,10 @@ class Task:
 
     weight: of its loss; 0 for a task that is known already, with a trunk that stays.
     group_weights: how much the faces of a group count, such as {race: {Black: 2.0}}; 1 for those
-    that are not named. The other entries are described by their types.
+    that are not named. auxiliary: what else of a face the network learns to tell while it is
+    trained, by the name of a grouping, with the weight of its loss, such as {age: 0.3, race: 0.1};
+    what is kept does not answer this (Caruana 1997). Of one task only. The other entries are
+    described by their types.
     """
 
     data: Data
@@ -195,6 +198,7 @@ class Task:
     distillation: Distillation = field(default_factory=Distillation)
     weight: float = 1.0
     group_weights: dict[str, dict[str, float]] = field(default_factory=dict)
+    auxiliary: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -248,7 +252,7 @@ class Experiment:
         facts = dict(_plain(dataclasses.asdict(self)))
         if len(self.tasks) == 1:
             [(task, entries)] = facts.pop('tasks').items()
-            for key in ('weight', 'group_weights'):
+            for key in ('weight', 'group_weights', 'auxiliary'):
                 if entries[key] in (1.0, {}):
                     del entries[key]
             facts |= {'task': task, **entries}
@@ -347,6 +351,8 @@ def make_experiment(facts: dict[str, Any], where: str) -> Experiment:
             raise AffectError(f"{where}: task '{task}' is not one of {', '.join(LABELS)}")
     built = {task: _build(Task, part, where if len(tasks) == 1 else f'{where}: tasks.{task}')
              for task, part in tasks.items()}
+    if len(tasks) > 1 and any(task.auxiliary for task in built.values()):
+        raise AffectError(f'{where}: auxiliary is for experiments with one task')
     experiment = _build(Experiment, common, where, tasks=built,
                         known=('task', *sorted(entries)))
     assert isinstance(experiment, Experiment)

@@ -33,9 +33,11 @@ def loss_of(widths: Sequence[int]) -> keras.losses.Loss:
 
 
 def accuracy_of(widths: Sequence[int]) -> keras.metrics.Metric:
-    """Return the share of labels, of all tasks, that are the most probable class of their task."""
-    if len(widths) == 1:
-        return keras.metrics.CategoricalAccuracy(name='accuracy')
+    """
+    Return the share of labels, of all tasks, that are the most probable class of their task.
+
+    widths: classes of each task, the first K columns of targets and logits.
+    """
     return keras.metrics.MeanMetricWrapper(_Hits(widths), name='accuracy')
 
 

@@ -137,10 +137,11 @@ def with_column_pairs(network: keras.Model, experiment: Experiment) -> keras.Mod
     return paired
 
 
-def from_pixels(network: keras.Model, experiment: Experiment) -> keras.Model:
+def from_pixels(network: keras.Model, experiment: Experiment, *,
+                auxiliary: int = 0) -> keras.Model:
     """Return networks.from_pixels of a network that sees what the experiment's does."""
     return networks.from_pixels(network, scale=experiment.input.scale,
-                                offset=experiment.input.offset)
+                                offset=experiment.input.offset, auxiliary=auxiliary)
 
 
 def take_weights(network: keras.Model, file: Path) -> None:

@@ -28,7 +28,12 @@ from face_affect_training.averaging import Averaged
 from face_affect_training.batches import Batches, Together
 from face_affect_training.data.loading import load_splits, load_unlabelled
 from face_affect_training.data.subset import stratified
-from face_affect_training.data.targets import class_weights, group_weights, make_targets
+from face_affect_training.data.targets import (
+    auxiliary_targets,
+    class_weights,
+    group_weights,
+    make_targets,
+)
 from face_affect_training.data.types import FaceData
 from face_affect_training.experiment import Experiment, Task, Training
 from face_affect_training.losses import accuracy_of, loss_of
@@ -94,9 +99,11 @@ def train(experiment: Experiment, folder: Path, *, cache_folder: Path | None = N
     judged = {task: validation for task, (_, validation) in data.items()}
     kept = build_network(experiment)
     _begin(kept, settings)
-    network, model = _trainable(experiment, kept)
+    auxiliary = [targets.shape[1] for task, each in faces.items()
+                 for targets in auxiliary_targets(each, experiment.tasks[task].auxiliary)]
+    network, model = _trainable(experiment, kept, sum(auxiliary))
     batches = _batches(experiment, faces, cache_folder)
-    _compile(model, experiment, batches.steps)
+    _compile(model, experiment, batches.steps, auxiliary)
     epoch, best, seconds = run.resume(model)
     if epoch >= settings.epochs:
         print(f'{folder}: all {epoch} epochs are trained', file=sys.stderr)
@@ -144,7 +151,8 @@ def _begin(network: keras.Model, settings: Training) -> None:
         raise AffectError(f'training.{key}: {error}') from error
 
 
-def _trainable(experiment: Experiment, kept: keras.Model) -> tuple[keras.Model, keras.Model]:
+def _trainable(experiment: Experiment, kept: keras.Model,
+               auxiliary: int) -> tuple[keras.Model, keras.Model]:
     """Return the network in the precision and layers of training, and the model around it."""
     network = lowered(build_network(experiment, precision=experiment.training.precision))
     network.set_weights(kept.get_weights())
@@ -152,7 +160,7 @@ def _trainable(experiment: Experiment, kept: keras.Model) -> tuple[keras.Model, 
         layer.trainable = same.trainable
     print(f'{experiment.network.name}: {network.count_params():,} parameters, '
           f'backend {keras.backend.backend()}', file=sys.stderr, flush=True)
-    return network, from_pixels(network, experiment)
+    return network, from_pixels(network, experiment, auxiliary=auxiliary)
 
 
 def _batches(experiment: Experiment, faces: dict[str, FaceData],
@@ -198,7 +206,8 @@ def _batches_of(experiment: Experiment, task: str, wanted: Task, faces: FaceData
                   rounds=plan.rounds,
                   workers=cores if settings.workers < 0 else settings.workers)
     return Batches(views, targets, np.asarray(weights * wanted.weight, np.float32), settings,
-                   seed=experiment.seed, teachers=None if plan.once else teachers, batch=batch)
+                   seed=experiment.seed, teachers=None if plan.once else teachers, batch=batch,
+                   auxiliary=auxiliary_targets(faces, wanted.auxiliary))
 
 
 def sample_views(experiment: Experiment, faces: dict[str, FaceData], total: int) -> ImageArray:
@@ -213,7 +222,8 @@ def sample_views(experiment: Experiment, faces: dict[str, FaceData], total: int)
     return np.concatenate(parts)
 
 
-def _compile(model: keras.Model, experiment: Experiment, steps: int) -> None:
+def _compile(model: keras.Model, experiment: Experiment, steps: int,
+             auxiliary: Sequence[int]) -> None:
     settings = experiment.training
     total = settings.epochs * steps
     warmup = min(int(settings.warmup_epochs * steps), total - 1)
@@ -236,8 +246,8 @@ def _compile(model: keras.Model, experiment: Experiment, steps: int) -> None:
                           'adamw')
     # XLA's convolutions on CPUs are slower than TensorFlow's own
     compiled = 'auto' if keras.backend.backend() != 'tensorflow' else False
-    model.compile(optimizer, loss_of(experiment.widths), metrics=[accuracy_of(experiment.widths)],
-                  jit_compile=compiled)
+    model.compile(optimizer, loss_of([*experiment.widths, *auxiliary]),
+                  metrics=[accuracy_of(experiment.widths)], jit_compile=compiled)
     optimizer.build(model.trainable_variables)
 
 

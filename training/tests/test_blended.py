@@ -117,6 +117,8 @@ def test_it_learns_both_and_becomes_one_model(
     assert load_experiment(run / 'experiment.yaml') == load_experiment(blended)
     with pytest.raises(AffectError, match="'both' has the tasks emotion, gender"):
         _ = load_experiment(blended).task
+    with pytest.raises(AffectError, match='auxiliary is for experiments with one task'):
+        load_experiment(blended, ['tasks.gender.auxiliary.age=0.1'])
     if keras.backend.backend() != 'tensorflow':
         pytest.skip('only the TensorFlow backend converts')
 

@@ -19,6 +19,7 @@ from dataclasses import replace
 import json
 import os
 from pathlib import Path
+import shutil
 import subprocess
 import sys
 
@@ -31,6 +32,7 @@ from face_affect_training.data.loading import load_unlabelled
 from face_affect_training.experiment import ancestry, load_experiment
 from face_affect_training.teachers import Teachers
 from face_affect_training.views import plain_views
+import keras
 import numpy as np
 import pytest
 import yaml
@@ -257,6 +259,45 @@ def test_faces_without_labels(experiment: Path, genders: Path, tmp_path: Path,
         assert main(['train', str(experiment), '--out', str(tmp_path / name), '--set',
                      *wrong]) == 1
         assert complaint in capsys.readouterr().err
+
+
+def test_an_auxiliary_task_is_learned_and_not_kept(experiment: Path, genders: Path,
+                                                   tmp_path: Path) -> None:
+    """Beside the task, whose accuracy alone is logged; faces without labels have none of it."""
+    from face_affect_training import train as module
+    folder = tmp_path / 'faces'
+    shutil.copytree(genders, folder)
+    for table in folder.glob('*.csv'):
+        table.write_text(table.read_text().replace('Female,Indian', 'Female,Black'))
+    facts = yaml.safe_load(experiment.read_text())
+    facts |= {'task': 'gender', 'targets': {}, 'auxiliary': {'age': 0.1, 'race': 0.5},
+              'data': {'reader': 'fairface', 'path': str(folder), 'train': 'train',
+                       'validation': 'val'}}
+    experiment.write_text(yaml.safe_dump(facts))
+    plan = load_experiment(experiment)
+    seen = []
+    trained = keras.callbacks.LambdaCallback(on_train_end=lambda _: seen.append(trained.model))
+    assert module.train(plan, tmp_path / 'run', callbacks=[trained])['finished']
+    faces = module.load_data(plan, None)['gender'][0]
+    # as in training: so soon, batch norm has no statistics yet
+    logits = np.asarray(seen[0](plain_views(faces.images, plan.input.spec(), 1.0), training=True))
+    assert logits.shape == (140, 2 + 1 + 2)   # woman, man; 20-29; Black, Indian
+    races = np.array(['Black', 'Indian'])[logits[:, 3:].argmax(1)]
+    assert np.mean(races == faces.groups['race']) > 0.9
+    assert keras.models.load_model(tmp_path / 'run' / 'best.keras').output_shape == (None, 2)
+
+    changes = ['distillation.teachers=[gender_mini_xception]', 'distillation.weight=1.0',
+               'distillation.unlabelled={reader: fairface, split: train, path: '
+               f'{genders}}}', 'training.mixup=0', 'training.cutmix=0', 'training.epochs=1']
+    plan = load_experiment(experiment, changes)
+    views, targets, _ = (np.concatenate(parts) for parts in zip(
+        *module._batches(plan, {'gender': faces}, None).epoch(0)))
+    assert targets.shape == (280, 2 + 1 + 2)
+    teacher = Teachers(plan.only.distillation, plan, 'gender')
+    np.testing.assert_allclose(targets[:, :2], teacher.opinion(views), atol=1e-6)
+    of_age, of_race = targets[:, 2], targets[:, 3:].sum(1)
+    assert sorted(of_race.tolist()) == 140 * [0.0] + 140 * [0.5]
+    np.testing.assert_allclose(of_age, of_race / 5.0)
 
 
 def unasked(*_: object, **__: object) -> object:

@@ -80,6 +80,24 @@ def class_weights(labels: npt.NDArray[np.int64], classes: int, mode: str) -> Tar
     return np.asarray(weights * counts.sum() / (weights * counts).sum(), np.float32)
 
 
+def auxiliary_targets(data: FaceData, wanted: Mapping[str, float]) -> list[Targets]:
+    """
+    Return for each grouping (N, groups) float32: its weight in the column of a face's group.
+
+    wanted: weights by the name of a grouping ('race', 'age'). The columns are the groups in
+    alphabetical order; a face of an unknown group has zeros. Raises AffectError for a grouping
+    that the data do not have, and for a weight that is not positive.
+    """
+    found = []
+    for name, weight in wanted.items():
+        groups = _groups(data, name, 'auxiliary')
+        if not weight > 0.0:
+            raise AffectError(f'auxiliary.{name} is {weight}, it must be above 0')
+        columns = np.unique(groups[groups != ''])
+        found.append((weight * (groups[:, np.newaxis] == columns)).astype(np.float32))
+    return found
+
+
 def group_weights(data: FaceData, wanted: Mapping[str, Mapping[str, float]]) -> Targets:
     """
     Return the weight of each face (N,), mean 1 over the faces.
@@ -90,13 +108,18 @@ def group_weights(data: FaceData, wanted: Mapping[str, Mapping[str, float]]) -> 
     """
     weights = np.ones(len(data), np.float64)
     for name, groups in wanted.items():
-        if name not in data.groups:
-            raise AffectError(f"group_weights: {data.source} has no groups '{name}'; there are: "
-                              f"{', '.join(data.groups) or 'none'}")
+        values = _groups(data, name, 'group_weights')
         for group, weight in groups.items():
-            found = data.groups[name] == group
+            found = values == group
             if not found.any():
                 raise AffectError(f"group_weights.{name}: nobody in {data.source} is '{group}'; "
-                                  f"there are: {', '.join(np.unique(data.groups[name]))}")
+                                  f"there are: {', '.join(np.unique(values))}")
             weights[found] *= weight
     return np.asarray(weights / weights.mean(), np.float32)
+
+
+def _groups(data: FaceData, name: str, entry: str) -> npt.NDArray[np.str_]:
+    if name not in data.groups:
+        raise AffectError(f"{entry}: {data.source} has no groups '{name}'; there are: "
+                          f"{', '.join(data.groups) or 'none'}")
+    return data.groups[name]

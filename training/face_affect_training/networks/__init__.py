@@ -75,13 +75,22 @@ def build(name: str, *, input_shape: tuple[int, int, int], classes: int | Sequen
                           ) from error
 
 
-def from_pixels(network: keras.Model, *, scale: float, offset: float) -> keras.Model:
+def from_pixels(network: keras.Model, *, scale: float, offset: float,
+                auxiliary: int = 0) -> keras.Model:
     """
     Return the network (sharing its weights) from uint8 pixels to logits.
 
-    For training: a quarter of the bytes to copy, and a loss that is numerically stable.
+    For training: a quarter of the bytes to copy, and a loss that is numerically stable. auxiliary:
+    further logits, which are no part of the network, out of what its last layer with weights sees.
     """
     pixels = keras.Input(network.input_shape[1:], dtype='uint8', name='pixels')
     scaled = keras.layers.Rescaling(scale, offset, name='scaled')(pixels)
-    to_logits = keras.Model(network.input, network.get_layer('logits').output)
+    logits = network.get_layer('logits').output
+    if auxiliary:
+        features = next(layer for layer in reversed(network.layers) if layer.weights).input
+        if len(features.shape) == 4:
+            features = keras.layers.GlobalAveragePooling2D()(features)
+        more = keras.layers.Dense(auxiliary, name='auxiliary', dtype='float32')(features)
+        logits = keras.layers.Concatenate(dtype='float32')([logits, more])
+    to_logits = keras.Model(network.input, logits)
     return keras.Model(pixels, to_logits(scaled), name=f'{network.name}_from_pixels')
