@@ -55,7 +55,8 @@ def make_card(name: str, content: bytes, experiment: Experiment, *, parameters: 
                      'chosen_epoch': trained.get('epoch'),
                      'learned_from': ancestry(experiment),
                      **{key: settings[key] for key in (
-                         'augmentation', 'targets', 'distillation', 'tasks', 'training')
+                         'augmentation', 'targets', 'auxiliary', 'distillation', 'tasks',
+                         'training')
                         if key in settings}},
         'data': {task: {'training': f'{each.data.reader} {each.data.train}',
                         'chosen_on': f'{each.data.reader} {each.data.validation}',

@@ -120,7 +120,9 @@ def folder(tmp_path: Path) -> Path:
                                 'origin': 'somewhere'}},
                 'crop': {'margin': 0.05}, 'mirror': name == 'some',
                 'training': {'experiment': f'{name}_experiment',
-                             'learned_from': ['emotion_teacher', 'dlib'] * (name == 'some')},
+                             **({'learned_from': ['emotion_teacher', 'dlib'],
+                                 'auxiliary': {'age': 0.2, 'race': 0.1}}
+                                if name == 'some' else {})},
                 'licence': 'Apache-2.0'}
         (tmp_path / 'models' / name).mkdir(parents=True)
         (tmp_path / 'models' / name / 'card.yaml').write_text(yaml.safe_dump(card))
@@ -255,6 +257,7 @@ def test_the_page_of_a_model_says_what_was_measured(folder: Path) -> None:
                   'trained on `some faces`', 'accuracy 75.0 %', '| `too_small` |', '24 |',
                   'Below 0.35 the answer is `unknown`', 'Regulation 2024/1689',
                   '[emotion_teacher](../../training/experiments/emotion_teacher.yaml)',
+                  'it also learned to tell the groups of age and race',
                   "the weights of dlib's network"):
         assert piece in text, piece
     other = written[0].read_text()

@@ -74,7 +74,8 @@ def text(folder: Path, card: dict[str, Any]) -> str:
         '[docs/results](../../docs/results/README.md).',
         '## Use', *(MEANING[task] for task in tasks),
         f'**Meant for.** {INTENDED}', f'**Not meant for.** {EXCLUDED}',
-        '## Data', *(_data(card, task) for task in tasks), _learned_from(card),
+        '## Data', *(_data(card, task) for task in tasks), _auxiliary(card),
+        _learned_from(card),
         *(part for head in card['heads'] for part in _measured(folder, card, head)),
         *_limits(folder, card),
         f"Licence: {card['licence']}.")
@@ -87,6 +88,13 @@ def _data(card: dict[str, Any], task: str) -> str:
     return (f"{WHAT[task].capitalize()}: trained on `{data['training']}`, checkpoint,{balance} "
             f"temperature and threshold chosen on `{data['chosen_on']}`. {data['origin']}. The "
             'pictures are not part of this repository.')
+
+
+def _auxiliary(card: dict[str, Any]) -> str:
+    groups = ' and '.join(card['training'].get('auxiliary', ()))
+    return groups and (f'While it was trained, it also learned to tell the groups of {groups} that '
+                       'the data name, which makes it look at more of a face. What answered this '
+                       'is not part of the model.')
 
 
 def _learned_from(card: dict[str, Any]) -> str:
