@@ -35,7 +35,7 @@ from face_affect_training.data.targets import (
     make_targets,
 )
 from face_affect_training.data.types import FaceData
-from face_affect_training.experiment import Experiment, Task, Training
+from face_affect_training.experiment import ancestry, Experiment, Task, Training
 from face_affect_training.losses import accuracy_of, loss_of
 from face_affect_training.metrics import nll
 from face_affect_training.networks.efficientnet_lite import (
@@ -91,6 +91,7 @@ def train(experiment: Experiment, folder: Path, *, cache_folder: Path | None = N
     started = time.monotonic()
     settings = experiment.training
     _check_weights(experiment)
+    ancestry(experiment)   # a card will have to say it: hours later would be late for an error
     keras.utils.set_random_seed(experiment.seed)
     run = Run(folder, experiment)
     data = load_data(experiment, cache_folder)

@@ -329,13 +329,20 @@ def test_what_a_run_needs_is_trained_first(experiment: Path, tmp_path: Path,
     assert ancestry(load_experiment(experiment)) == ['early', 'big', 'dlib']
     assert main(['train', str(experiment)]) == 0
     assert 'trained first' not in capsys.readouterr().err
+    large = tmp_path / 'runs/large/experiment.yaml'
+    kept = large.read_text()
+    large.write_text(yaml.safe_dump({**facts, 'distillation': {'teachers': ['nobody']}}))
+    assert main(['train', str(experiment), '--out', 'runs/late']) == 1
+    assert "model 'nobody' not found" in capsys.readouterr().err
+    assert not (tmp_path / 'runs/late').exists()
+    large.write_text(kept)
     (tmp_path / 'runs/early/best.keras').unlink()
     (tmp_path / 'early.yaml').unlink()
     assert main(['train', str(experiment), '--out', 'runs/again']) == 1
     assert 'runs/early/best.keras: does not exist; train it first' in capsys.readouterr().err
     facts['training']['start_from'] = 'runs/large/best.keras'
     experiment.write_text(yaml.safe_dump(facts))
-    (tmp_path / 'runs/large/experiment.yaml').unlink()
+    large.unlink()
     assert ancestry(load_experiment(experiment)) == ['large']
 
 
