@@ -93,8 +93,7 @@ def _data(card: dict[str, Any], task: str) -> str:
 def _auxiliary(card: dict[str, Any]) -> str:
     groups = ' and '.join(card['training'].get('auxiliary', ()))
     return groups and (f'While it was trained, it also learned to tell the groups of {groups} '
-                       'that the data name, which makes it look at more of a face. What answered '
-                       'this is not part of the model.')
+                       'that the data name. What answered this is not part of the model.')
 
 
 def _learned_from(card: dict[str, Any]) -> str:
