@@ -139,7 +139,7 @@ def _begin(network: keras.Model, settings: Training) -> None:
         if settings.start_from == 'dlib':
             take_dlib_weights(network, dlib_file())
         elif settings.start_from == 'imagenet':
-            take_imagenet_weights(network, read_weights(imagenet_file()))
+            take_imagenet_weights(network, read_weights(imagenet_file(network)))
         elif settings.start_from:
             take_start(network, Path(settings.start_from).expanduser())
         if settings.trunk_from:

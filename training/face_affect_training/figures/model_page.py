@@ -40,7 +40,7 @@ ORIGINS = {
     'dlib': "At the root of it are the weights of dlib's network that tells faces apart: in the "
             'public domain, trained by its author on three million faces of FaceScrub, VGG-Face '
             'and the web.',
-    'imagenet': "At the root of it are EfficientNet-Lite0's weights: Apache-2.0, trained by its "
+    'imagenet': "At the root of it are EfficientNet-Lite's weights: Apache-2.0, trained by its "
                 'authors on the 1.3 million pictures of ImageNet.'}
 #: Confusions and groups that are named as failures.
 NAMED = 3

