@@ -50,14 +50,8 @@ class Averaged:
         averages = self._model.optimizer._model_variables_moving_average
         for variable, average in zip(self._model.trainable_variables, averages):
             variable.assign(keras.ops.convert_to_numpy(average.value).copy())
-        momenta = [layer.momentum for layer in self._norms]
-        for layer in self._norms:
-            layer.momentum = 0.0   # what this batch shows, and nothing of before
-        try:
-            self._measure(self._views)
-        finally:
-            for layer, momentum in zip(self._norms, momenta):
-                layer.momentum = momentum
+        if self._norms:   # a large network's features of all these views take gigabytes
+            self._measure_norms()
         return True
 
     def __exit__(self, *_: object) -> None:
@@ -66,6 +60,16 @@ class Averaged:
             for variable, value in zip(self._variables(), self._kept):
                 variable.assign(np.asarray(value))
             self._kept = []
+
+    def _measure_norms(self) -> None:
+        momenta = [layer.momentum for layer in self._norms]
+        for layer in self._norms:
+            layer.momentum = 0.0   # what this batch shows, and nothing of before
+        try:
+            self._measure(self._views)
+        finally:
+            for layer, momentum in zip(self._norms, momenta):
+                layer.momentum = momentum
 
     def _variables(self) -> list[Any]:
         """Return all that the averaged weights replace, dropout's random state included."""

@@ -63,6 +63,8 @@ from tqdm import tqdm
 STATE_PERIOD = 20.0
 #: Faces on which the statistics of averaged weights are measured.
 MEASURED = 1024
+#: Validation faces that are judged at a time: their features have to fit into memory.
+JUDGED = 128
 
 
 def load_data(experiment: Experiment,
@@ -335,8 +337,9 @@ class Judge(keras.callbacks.Callback):
         for task, width in zip(self._views, self._experiment.widths):
             labels, accuracies[task] = self._labels[task], []
             for views in self._views[task]:
-                logits = np.asarray(self._judged_model.predict(views, batch_size=512, verbose=0),
-                                    np.float64)[:, start:start + width]
+                logits = np.asarray(
+                    self._judged_model.predict(views, batch_size=JUDGED, verbose=0),
+                    np.float64)[:, start:start + width]
                 powers = np.exp(logits - logits.max(1, keepdims=True))
                 probabilities: npt.NDArray[np.float64] = powers / powers.sum(1, keepdims=True)
                 accuracies[task].append(float((probabilities.argmax(1) == labels).mean()))

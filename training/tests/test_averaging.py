@@ -50,3 +50,20 @@ def test_averages_are_judged_with_their_own_statistics() -> None:
         assert (answers == labels).mean() > 0.9
     for variable, value in zip(model.variables, before):
         np.testing.assert_array_equal(np.array(variable), value, err_msg=variable.path)
+
+
+def test_a_network_without_batch_norm_is_not_asked() -> None:
+    """There is nothing to measure, and all views at once are too much for a large network."""
+    network = networks.build('efficientnet_lite', input_shape=(32, 32, 3), classes=2,
+                             blocks=[1, 1], top=8)
+    model = networks.from_pixels(network, scale=2 / 255, offset=-1.0)
+    model.compile(keras.optimizers.Adam(0.02, use_ema=True, ema_momentum=0.5),
+                  keras.losses.CategoricalCrossentropy(from_logits=True), jit_compile=False)
+    views = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype(np.uint8)
+    model.train_on_batch(views, np.eye(2, dtype=np.float32)[[0, 1, 0, 1]])
+    averages = [np.array(a) for a in model.optimizer._model_variables_moving_average]
+    too_many = views[:, :31]   # of another size: the network would not take them
+    with Averaged(model, network, too_many) as averaged:
+        assert averaged
+        for variable, average in zip(model.trainable_variables, averages):
+            np.testing.assert_array_equal(np.array(variable), average)
