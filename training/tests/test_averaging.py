@@ -62,8 +62,8 @@ def test_a_network_without_batch_norm_is_not_asked() -> None:
     views = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype(np.uint8)
     model.train_on_batch(views, np.eye(2, dtype=np.float32)[[0, 1, 0, 1]])
     averages = [np.array(a) for a in model.optimizer._model_variables_moving_average]
-    too_many = views[:, :31]   # of another size: the network would not take them
-    with Averaged(model, network, too_many) as averaged:
+    refused = views[:, :31]   # of another size: the network would raise
+    with Averaged(model, network, refused) as averaged:
         assert averaged
         for variable, average in zip(model.trainable_variables, averages):
             np.testing.assert_array_equal(np.array(variable), average)
