@@ -39,6 +39,10 @@ FACE_DEPTH = 0.02
 #: distance (Khoshelham and Elberink 2012).
 DEPTH_NOISE = 0.003
 FISHEYE = ('equidistant', 'fisheye')
+#: Numbers of distortion coefficients that OpenCV takes, of a fisheye lens and of any other.
+FISHEYE_COEFFICIENTS, COEFFICIENTS = (0, 4), (0, 4, 5, 8, 12, 14)
+#: A ray further from the axis than this, x/z or y/z, is a pixel that cannot be undistorted.
+MAX_RAY = 100.0
 
 
 @dataclass(frozen=True)
@@ -56,20 +60,46 @@ class Camera:
     width: int
     height: int
 
+    @property
+    def calibrated(self) -> bool:
+        """Return whether there is a calibration; K is zero where there is none."""
+        return bool(self.matrix.any())
+
+    def problem(self, width: int, height: int) -> str:
+        """Return why the calibration cannot be used for images of this size, '' if it can."""
+        counts = FISHEYE_COEFFICIENTS if self.model in FISHEYE else COEFFICIENTS
+        if not (np.isfinite(self.matrix).all() and np.isfinite(self.distortion).all()
+                and self.matrix[0, 0] > 0.0 and self.matrix[1, 1] > 0.0):
+            return 'the focal lengths in K are not positive, or K or D is not finite'
+        if len(self._coefficients) not in counts:
+            return (f"D has {self.distortion.size} coefficients, which the distortion model "
+                    f"'{self.model}' does not have")
+        if not self.width or abs(height - self.height * width / self.width) > 1.0:
+            return (f'it is of images of {self.width}x{self.height}, and theirs of '
+                    f'{width}x{height} are not the same scaled')
+        return ''
+
     def rays(self, points: FloatArray, width: int, height: int) -> Array64 | None:
         """
         Return x/z, y/z of the rays through pixels (N, 2) of an image of this size, (N, 2).
 
-        An image that was scaled since it was calibrated is allowed for; None where its shape is
-        another one or the camera is not calibrated.
+        An image that was scaled since it was calibrated is allowed for; None where there is a
+        `problem`, or a pixel is one that cannot be undistorted.
         """
-        scale = width / self.width if self.width else 1.0
-        if self.matrix[0, 0] <= 0.0 or abs(height - self.height * scale) > 1.0:
+        if self.problem(width, height):
             return None
-        calibrated = (np.asarray(points, np.float64) / scale).reshape(-1, 1, 2)
+        calibrated = np.asarray(points, np.float64) / (width / self.width)
         undistort = cv2.fisheye.undistortPoints if self.model in FISHEYE else cv2.undistortPoints
-        distortion = self.distortion if self.distortion.size else np.zeros(4)
-        return np.asarray(undistort(calibrated, self.matrix, distortion), np.float64)[:, 0]
+        distortion = self._coefficients if self.distortion.size else np.zeros(4)
+        rays = np.asarray(undistort(calibrated.reshape(-1, 1, 2), self.matrix, distortion),
+                          np.float64)[:, 0]
+        return rays if (np.abs(rays) < MAX_RAY).all() else None   # as of NaN
+
+    @property
+    def _coefficients(self) -> Array64:
+        """Return D without what some drivers of fisheye lenses put behind its four: zeros."""
+        extra = self.model in FISHEYE and not self.distortion[4:].any()
+        return self.distortion[:4] if extra else self.distortion
 
 
 def locate(landmarks: FloatArray, camera: Camera, *, width: int, height: int) -> Position | None:
@@ -82,7 +112,7 @@ def locate(landmarks: FloatArray, camera: Camera, *, width: int, height: int) ->
     """
     eyes = landmarks[[RIGHT_EYE, LEFT_EYE]]
     rays = camera.rays(eyes, width, height) if np.isfinite(eyes).all() else None
-    if rays is None or not np.isfinite(rays).all():
+    if rays is None:
         return None
     apart = float(np.linalg.norm(rays[1] - rays[0]))
     if apart <= 0.0:

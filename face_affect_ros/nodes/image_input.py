@@ -43,16 +43,19 @@ class ImageInput:
     the newest one is taken for every image.
     """
 
-    def __init__(self, node: LifecycleNode, *, transport: str, profile: QoSProfile,
-                 take: Callable[[ImageMessage], None], health: Health) -> None:
+    def __init__(self, node: LifecycleNode, *, transport: str, rectified: bool,
+                 profile: QoSProfile, take: Callable[[ImageMessage], None],
+                 health: Health) -> None:
         """
         Subscribe.
 
         transport: 'raw' or 'compressed'; the latter listens on the image topic plus
-        '/compressed', after remapping, as image_transport does. take: gets every message.
+        '/compressed', after remapping, as image_transport does. rectified: whether the images have
+        no distortion. take: gets every message.
         """
         self._node = node
         self._health = health
+        self._rectified = rectified
         compressed = transport == 'compressed'
         base = node.resolve_topic_name('image')
         topics = {'raw': base, 'compressed': f'{base}/compressed'}
@@ -83,11 +86,20 @@ class ImageInput:
     def close(self) -> None:
         """Unsubscribe."""
         self._health.warn('qos', '')
+        self._health.warn('calibration', '')
         self._node.destroy_subscription(self._subscription)
         self._node.destroy_subscription(self._infos)
 
+    def check_calibration(self, image: ImageArray) -> None:
+        """Warn where the calibration does not fit an image; without one there is no position."""
+        height, width = image.shape[:2]
+        given = self.camera is not None and self.camera.calibrated
+        problem = self.camera.problem(width, height) if self.camera and given else ''
+        self._health.warn('calibration', problem and f"'{self._infos.topic_name}' is of no use, "
+                          f'faces have no position: {problem}')
+
     def _take_info(self, message: CameraInfo) -> None:
-        self.camera = camera_of(message)
+        self.camera = camera_of(message, rectified=self._rectified)
 
     def _incompatible(self, event: Any) -> None:
         policy = event.last_policy_kind.name.rpartition('_')[2]

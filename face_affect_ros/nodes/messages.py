@@ -25,11 +25,21 @@ from sensor_msgs.msg import CameraInfo, RegionOfInterest
 from std_msgs.msg import Header
 
 
-def camera_of(info: CameraInfo) -> Camera:
-    """Return the calibration in a message."""
-    return Camera(matrix=np.asarray(info.k, np.float64).reshape(3, 3),
-                  distortion=np.asarray(info.d, np.float64), model=info.distortion_model,
-                  width=info.width, height=info.height)
+def camera_of(info: CameraInfo, *, rectified: bool = False) -> Camera:
+    """
+    Return the calibration in a message.
+
+    Where the message names a region of interest, that is the image. rectified: whether it has
+    no distortion any more, so that P counts instead of K and D.
+    """
+    matrix = (np.asarray(info.p, np.float64).reshape(3, 4)[:, :3].copy() if rectified
+              else np.asarray(info.k, np.float64).reshape(3, 3).copy())
+    width, height, window = info.width, info.height, info.roi
+    if window.width and window.height:
+        matrix[:2, 2] -= window.x_offset, window.y_offset
+        width, height = window.width, window.height
+    return Camera(matrix=matrix, model=info.distortion_model, width=width, height=height,
+                  distortion=np.asarray([] if rectified else info.d, np.float64))
 
 
 def seconds_of(header: Header) -> float:

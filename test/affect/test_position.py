@@ -14,7 +14,9 @@
 
 """Positions from the distance of the eyes."""
 
-from face_affect_ros.affect.position import Camera, EYE_DISTANCE, locate
+import re
+
+from face_affect_ros.affect.position import Camera, EYE_DISTANCE, locate, locate_in_depth
 import numpy as np
 import pytest
 
@@ -69,13 +71,42 @@ def test_distortion_is_taken_out(model: str, distortion: list[float]) -> None:
     np.testing.assert_allclose(rays, ideal[:, 0], atol=1e-4)
 
 
-@pytest.mark.parametrize(('changes', 'size'), [
-    ({'matrix': np.zeros((3, 3))}, (640, 480)),
-    ({}, (640, 360)),
+@pytest.mark.parametrize(('changes', 'size', 'problem'), [
+    ({'matrix': np.zeros((3, 3))}, (640, 480), 'focal lengths'),
+    ({'matrix': np.diag([500.0, 0.0, 1.0])}, (640, 480), 'focal lengths'),
+    ({'matrix': np.full((3, 3), np.nan)}, (640, 480), 'not finite'),
+    ({'distortion': np.full(5, np.inf)}, (640, 480), 'not finite'),
+    ({'distortion': np.ones(6)}, (640, 480), "6 coefficients, .* 'plumb_bob'"),
+    ({'distortion': np.ones(5), 'model': 'equidistant'}, (640, 480), "5 coef.* 'equidistant'"),
+    ({'width': 0}, (640, 480), 'of images of 0x480'),
+    ({}, (640, 360), 'theirs of 640x360 are not the same scaled'),
 ])
-def test_a_calibration_that_does_not_fit_gives_no_position(changes: dict[str, object],
-                                                           size: tuple[int, int]) -> None:
+def test_a_calibration_that_does_not_fit_gives_no_position(
+        changes: dict[str, object], size: tuple[int, int], problem: str) -> None:
+    assert re.search(problem, camera(**changes).problem(*size))
+    depth = np.ones(size[::-1], np.float32)
+    box = np.float32([300, 200, 60, 60])
+    assert locate_in_depth(box, eyes_at(0, 0, 1), depth, camera(**changes), width=size[0],
+                           height=size[1]) is None
     assert locate(eyes_at(0, 0, 1), camera(**changes), width=size[0], height=size[1]) is None
+
+
+def test_a_pixel_that_cannot_be_undistorted_gives_no_position() -> None:
+    """OpenCV answers with a ray of a million."""
+    lens = camera(model='equidistant', distortion=np.array([-0.3, 0.0, 0.0, 0.0]))
+    corner = np.float32([[2, 2], [60, 2], [30, 20], [30, 40]])
+    assert lens.problem(640, 480) == '' and lens.rays(corner, 640, 480) is None
+    assert locate(corner, lens, width=640, height=480) is None
+    assert locate_in_depth(np.float32([0, 0, 60, 60]), corner, np.ones((480, 640), np.float32),
+                           lens, width=640, height=480) is None
+
+
+def test_zeros_behind_the_four_coefficients_of_a_fisheye_lens_are_left_out() -> None:
+    """As realsense2_camera sends them."""
+    four = np.array([0.05, 0.01, 0.0, 0.0])
+    places = [locate(eyes_at(0.3, 0, 1), camera(model='equidistant', distortion=each), width=640,
+                     height=480).point for each in (four, np.append(four, 0.0))]
+    np.testing.assert_array_equal(*places)
 
 
 def test_without_two_eyes_there_is_no_position() -> None:
