@@ -35,6 +35,7 @@ class Search:
         self.detector = detector
         self.interval = interval
         self._follow = Follower()
+        self._learnt = False   # whether it knows the faces of the last detection
         self.detected = self._stamp = -math.inf
         self._elapsed = math.inf
         self._shape: tuple[int, ...] = ()
@@ -46,21 +47,27 @@ class Search:
         stamp: time of the image in seconds.
         """
         self._elapsed, self._stamp = stamp - self._stamp, stamp
-        if not self._due(image, stamp):
+        interval = self.interval   # may change meanwhile
+        if self._learnt and not self._due(image, stamp, interval):
             found = self._follow(image)
             if found is not None:
                 return found
         found = self.detector(image)
         self.detected, self._shape = stamp, image.shape
-        if self.interval > 0.0:
+        self._learnt = interval > 0.0
+        if self._learnt:
             self._follow.learn(image, found)
         return found
+
+    def forget(self) -> None:
+        """Forget what the faces looked like; the next image is searched."""
+        self._follow, self._learnt = Follower(), False
 
     @property
     def busy(self) -> bool:
         """Return whether the last image was searched, and one that follows as soon will not be."""
         return self.detected == self._stamp and not is_due(self._elapsed, self.interval)
 
-    def _due(self, image: ImageArray, stamp: float) -> bool:
+    def _due(self, image: ImageArray, stamp: float, interval: float) -> bool:
         """Return whether the image is to be searched; always where its size changes."""
-        return is_due(stamp - self.detected, self.interval) or image.shape != self._shape
+        return is_due(stamp - self.detected, interval) or image.shape != self._shape

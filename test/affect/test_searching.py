@@ -98,6 +98,20 @@ def test_a_jump_of_time_or_size_is_searched(image: np.ndarray, stamp: float) -> 
     assert detector.calls == 2
 
 
+@pytest.mark.parametrize('change', [
+    lambda search: setattr(search, 'interval', 10.0), lambda search: search.forget()])
+def test_what_has_not_been_learnt_is_searched(change: Callable[[Search], object]) -> None:
+    """A longer interval that comes live does not begin with a look at nothing."""
+    detector = Counting(lambda image: one_at(100, 80))
+    search = Search(detector, interval=0.0)
+    search(picture(), 5.0)
+    change(search)
+    assert len(search(picture(), 5.03)) == 1
+    assert detector.calls == 2
+    assert len(search(picture(), 5.06)) == 1
+    assert detector.calls == (2 if search.interval else 3)
+
+
 def test_a_face_that_is_lost_is_looked_for_at_once() -> None:
     detector = Counting(lambda image: one_at(100, 80))
     search = Search(detector, interval=0.1)
