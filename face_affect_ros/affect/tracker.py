@@ -27,6 +27,9 @@ from scipy.optimize import linear_sum_assignment
 MAX_COST = 1.0
 #: Share of a newly measured velocity in the track's velocity.
 VELOCITY_GAIN = 0.5
+#: Frames nearer to each other than this, seconds, as of a driver that stamps them when they come
+#: in a burst, count as this far apart: else noise would be divided by next to nothing.
+MIN_ELAPSED = 0.005
 #: A prediction is not carried further than this, seconds: faces do not keep a course for long.
 MAX_COAST = 0.5
 
@@ -57,7 +60,7 @@ class Track:
         elapsed = stamp - self.last
         if elapsed > 0.0:
             moved = (box[:2] + box[2:] / 2) - (self.box[:2] + self.box[2:] / 2)
-            change = VELOCITY_GAIN * (moved / elapsed - self.velocity)
+            change = VELOCITY_GAIN * (moved / max(elapsed, MIN_ELAPSED) - self.velocity)
             self.velocity = (self.velocity + change).astype(np.float32)
         self.box, self.last = box, stamp
 

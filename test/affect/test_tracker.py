@@ -51,6 +51,13 @@ def test_motion_is_carried_on_while_two_faces_pass_each_other() -> None:
         assert ids(tracker, found, step / 10) == ['t0001', 't0002']
 
 
+def test_frames_of_one_burst_tell_no_velocity() -> None:
+    """Their stamps are a moment apart, and the detector's noise would be a hundred metres."""
+    tracker = make_tracker()
+    for stamp, place in ((0.0, 100), (0.0001, 102), (0.0333, 101), (0.0334, 99), (0.0667, 100)):
+        assert ids(tracker, detections((place, 100, 60)), stamp) == ['t0001']
+
+
 def test_a_face_that_was_hidden_for_a_moment_comes_back_as_itself() -> None:
     tracker = make_tracker(timeout=1.0)
     ids(tracker, detections((100, 100, 50)), 0.0)
