@@ -49,9 +49,9 @@ def hide(image: ImageArray, boxes: Iterable[FloatArray]) -> ImageArray:
 
 class FaceHider:
     """
-    Hides the faces of a clip, also in a frame in which the detector misses one for a moment.
+    Knows where the faces of a clip are to be hidden.
 
-    The last box of a track stays hidden for a while. May be called from two threads.
+    The last box of a track stays for a while: the detector may miss it in a frame.
     """
 
     def __init__(self) -> None:
@@ -66,6 +66,7 @@ class FaceHider:
                for face in faces}
         self._seen = {**kept, **now}
 
-    def __call__(self, image: ImageArray) -> ImageArray:
-        """Return a copy of an image with all faces hidden that were seen of late."""
-        return hide(image, [box for _, box in self._seen.values()])
+    @property
+    def boxes(self) -> list[FloatArray]:
+        """Return what is to be hidden in the frame seen last, (4,) each, as of `hide`."""
+        return [box for _, box in self._seen.values()]

@@ -14,6 +14,7 @@
 
 """~/saliency: heat maps for whoever asks, and never in the way of the faces."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -87,6 +88,34 @@ def test_heat_in_the_annotated_image(bench: Bench) -> None:
     assert more[2] > more[1] and more[2] > more[0]
 
 
+def test_a_face_is_hidden_where_it_was_when_it_has_moved_on(bench: Bench) -> None:
+    """The maps take time: by then the node has seen later images."""
+    node = bench.start(blur_faces=True)
+    annotated = AnnotatedOutput(node)
+    output = SaliencyOutput(node, StubSaliency(), task='emotion',   # type: ignore[arg-type]
+                            annotated=annotated)
+    try:
+        annotated.with_heat, annotated.wants_heat = True, lambda: True   # type: ignore
+        jobs: list[Job] = []
+        output._worker = SimpleNamespace(put=jobs.append)   # type: ignore[assignment]
+        image = np.random.default_rng(0).integers(0, 256, (200, 400, 3), np.uint8)
+        for stamp, x in enumerate((20, 300)):
+            moved = dataclasses.replace(face(1, 'happy', 1.0), box=np.float32([x, 60, 60, 60]))
+            result = Result(image, [moved], Header(), float(stamp))
+            annotated.put(result)
+            output.put(result)
+        drawn: list[ImageArray] = []
+        annotated.publish = lambda picture, header: drawn.append(picture)   # type: ignore
+        output._publish(jobs[0], {})
+        was, is_now = np.s_[65:115, 25:75], np.s_[65:115, 305:355]
+        assert drawn[0][was].std() < 0.3 * image[was].std()
+        np.testing.assert_array_equal(drawn[0][is_now], image[is_now])
+        output._worker = None
+    finally:
+        output.close()
+        annotated.close()
+
+
 def test_a_model_without_gradients_has_no_topic(bench: Bench) -> None:
     node = bench.start(emotion_model='emotion_mini_xception')
     assert saliency_of(node) is None
@@ -137,7 +166,8 @@ def test_under_load_the_youngest_come_first(bench: Bench) -> None:
                             annotated=AnnotatedOutput(node))
     try:
         faces = [face(1, 'happy', 9.0), face(2, 'unknown', 5.0), face(3, 'neutral', 0.1)]
-        job = Job(Result(np.zeros((60, 60, 3), np.uint8), faces, Header(), 1.0), annotated=False)
+        job = Job(Result(np.zeros((60, 60, 3), np.uint8), faces, Header(), 1.0), annotated=False,
+                  boxes=[])
         assert list(output._heats(job)) == ['f3', 'f2', 'f1']
         # the label that was given is explained; for unknown, the most probable one
         assert stub.labels == [6, 4, 3]

@@ -15,8 +15,8 @@
 """The topic ~/image_annotated: the image with the faces drawn in."""
 
 from face_affect_ros.affect.annotate import annotate
-from face_affect_ros.affect.blur import FaceHider
-from face_affect_ros.affect.types import ImageArray
+from face_affect_ros.affect.blur import FaceHider, hide
+from face_affect_ros.affect.types import FloatArray, ImageArray
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.image_conversion import to_message
 from face_affect_ros.nodes.outputs.base import Output, Result
@@ -47,9 +47,14 @@ class AnnotatedOutput(Output):
         return self.with_heat and self.wanted() and bool(
             self.node.get_parameter('annotate_saliency').value)
 
-    def shown(self, image: ImageArray) -> ImageArray:
-        """Return the image as people may see it: with blur_faces, without faces."""
-        return self._hider(image) if self.node.get_parameter('blur_faces').value else image
+    @property
+    def boxes(self) -> list[FloatArray]:
+        """Return where faces are in the newest image, (4,) each, for `shown`."""
+        return self._hider.boxes
+
+    def shown(self, image: ImageArray, boxes: list[FloatArray]) -> ImageArray:
+        """Return the image as people may see it: with blur_faces, without faces, by its boxes."""
+        return hide(image, boxes) if self.node.get_parameter('blur_faces').value else image
 
     def publish(self, picture: ImageArray, header: Header) -> None:
         """Publish a (H, W, 3) BGR uint8 picture under the image's header."""
@@ -60,4 +65,5 @@ class AnnotatedOutput(Output):
         self._hider.see(result.faces, result.stamp,
                         hold=self.node.get_parameter('track_timeout').value)
         if self.wanted() and not self.wants_heat():
-            self.publish(annotate(self.shown(result.image), result.faces), result.header)
+            picture = annotate(self.shown(result.image, self.boxes), result.faces)
+            self.publish(picture, result.header)

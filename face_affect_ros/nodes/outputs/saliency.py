@@ -39,10 +39,16 @@ NICENESS = 10
 
 @dataclass(frozen=True)
 class Job:
-    """One image with its faces; annotated: whether the annotated image is wanted as well."""
+    """
+    One image with its faces.
+
+    annotated: whether the annotated image is wanted as well. boxes: where faces are in it, for
+    who may not be seen; a later image has them elsewhere.
+    """
 
     result: Result
     annotated: bool
+    boxes: list[FloatArray]
 
 
 class SaliencyOutput(Output):
@@ -83,7 +89,7 @@ class SaliencyOutput(Output):
         """Queue an image if somebody looks; it replaces one that waits."""
         annotated = self._annotated.wants_heat()
         if self._worker is not None and (annotated or self._publisher.get_subscription_count()):
-            self._worker.put(Job(result, annotated))
+            self._worker.put(Job(result, annotated, self._annotated.boxes))
 
     def _work(self, job: Job) -> None:
         try:
@@ -126,7 +132,7 @@ class SaliencyOutput(Output):
                                       [face.id, caption(face, (self._task,))[0]]))
             self._publisher.publish(to_message(grid(tiles), 'bgr8', job.result.header))
         if job.annotated:
-            picture = annotate(self._annotated.shown(job.result.image), [])
+            picture = annotate(self._annotated.shown(job.result.image, job.boxes), [])
             for face in job.result.faces:
                 if face.id in heats:
                     heat_on_image(picture, heats[face.id][1],
