@@ -24,6 +24,7 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media import Frame
 
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
+CONVERT = 'convert it: rosbags-convert --src BAG --dst FOLDER'
 REMEDY = 'install it: python3 -m pip install rosbags'
 
 
@@ -52,12 +53,16 @@ class ImageBag:
             else path.parent
         if not path.exists():
             raise AffectError(f'{path}: there is no such bag')
+        if path.suffix == '.bag':
+            raise AffectError(f'{path}: a bag of ROS 1; {CONVERT}')
         with self._reader() as reader:
             images = [each for each in reader.connections if each.msgtype in IMAGE_TYPES]
             chosen = [each for each in images if topic in ('', each.topic)]
             if not chosen:
                 known = ', '.join(sorted({each.topic for each in images})) or 'none'
                 raise AffectError(f"{path}: no image topic '{topic}'; its image topics: {known}")
+            if getattr(chosen[0].ext, 'serialization_format', 'cdr') != 'cdr':
+                raise AffectError(f'{path}: its messages are not those of ROS 2; {CONVERT}')
             self.topic: str = chosen[0].topic
             self.type: str = chosen[0].msgtype
             self.count: int = sum(each.msgcount for each in chosen

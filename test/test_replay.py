@@ -15,6 +15,7 @@
 """The same frames in, the same faces out: a bag through the node, and the clip without ROS."""
 
 from collections.abc import Callable
+import dataclasses
 import json
 from pathlib import Path
 import re
@@ -37,6 +38,7 @@ from face_affect_ros.media import Frame, open_media  # noqa: E402
 from face_affect_ros.nodes import qos  # noqa: E402
 from face_affect_ros.nodes.lifecycle_client import bring_up  # noqa: E402
 from face_affect_ros.nodes.messages import from_message  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
 from support import running_node, spin_until  # noqa: E402
 
 START = 1_700_000_000 * 10**9
@@ -142,6 +144,22 @@ def test_bags_that_cannot_be_used_are_named(tmp_path: Path,
     broken.write_bytes(b'this is no bag at all')
     with pytest.raises(AffectError, match=r'broken.mcap: cannot be read as a bag'):
         ImageBag(broken)
+    old = tmp_path / 'old.bag'
+    old.write_bytes(b'#ROSBAG V2.0\n')
+    with pytest.raises(AffectError, match='old.bag: a bag of ROS 1; convert it: rosbags-convert'):
+        ImageBag(old)
+
+
+def test_a_player_ends_at_once_in_the_middle_of_a_pause(
+        ros: Any, tmp_path: Path, portrait_frames: list[Frame]) -> None:
+    late = dataclasses.replace(portrait_frames[1], stamp=portrait_frames[0].stamp + 3600.0)
+    write_bag(tmp_path / 'bag', [portrait_frames[0], late], start=START)
+    images: list[Image] = []
+    ros.node.create_subscription(Image, 'image', images.append, qos.results())
+    with running_node(PLAYER, bag=str(tmp_path / 'bag')) as player:
+        assert spin_until(ros.executor, lambda: images)
+        assert player.stop() == 0, player.output()
+    assert len(images) == 1
 
 
 @pytest.mark.parametrize(('parameters', 'complaint'), [

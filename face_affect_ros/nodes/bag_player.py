@@ -78,8 +78,8 @@ class BagPlayer(Node):
 
     def close(self) -> None:
         """Stop playing."""
-        self._closing = True
         with self._changed:
+            self._closing = True
             self._changed.notify_all()
         self._thread.join()
 
@@ -107,14 +107,14 @@ class BagPlayer(Node):
             return 1
         published = unanswered = 0
         for stamp, data in self._paced():
+            if self._closing:
+                return 0
             with self._changed:
                 if self._limit:
                     self._in_flight.add(stamp)
             self._images.publish(data)
             published += 1
             unanswered += self._wait_for_results(self._limit - 1)
-            if self._closing:
-                return 0
         unanswered += self._wait_for_results(0)
         text = f'{published} images of {self._bag.topic} published'
         if self._limit:
@@ -139,8 +139,9 @@ class BagPlayer(Node):
         for when, stamp, data in self._bag.messages():
             first = when if first is None else first
             if not self._limit:
-                time.sleep(max(0.0, started + (when - first) * 1e-9 / self._rate
-                               - time.monotonic()))
+                due = started + (when - first) * 1e-9 / self._rate
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closing, due - time.monotonic())
             yield stamp, data
 
     def _wait_for_results(self, allowed: int) -> int:
