@@ -84,11 +84,9 @@ class Container(Node):
             self.create_service(kind, f'~/_container/{name}', answer)
 
     def close(self) -> None:
-        """End all nodes."""
+        """End all nodes; those without a thread once the executor has done what follows."""
         for number in list(self._nodes):
-            loaded = self._nodes.pop(number)
-            self._let_go(loaded)
-            loaded.node.destroy_node()
+            self._end(self._nodes.pop(number))
 
     def _load(self, request: Any, response: Any) -> Any:
         try:
@@ -117,11 +115,7 @@ class Container(Node):
             known = ', '.join(map(str, self._nodes)) or 'none'
             response.error_message = f'there is no node {request.unique_id}; there are: {known}'
             return response
-        self._let_go(loaded)
-        # In a task: by then what follows from its end is done, such as results of its actions,
-        # and an events executor has let go of it.
-        assert self.executor is not None
-        self.executor.create_task(loaded.node.destroy_node)
+        self._end(loaded)
         response.success = True
         self.get_logger().info(f'unloaded {loaded.name}')
         return response
@@ -190,13 +184,20 @@ class Container(Node):
                     f"ones: {', '.join((*NODE_ARGUMENTS, *ALIASES, *WITHOUT_EFFECT))}")
         return found
 
-    def _let_go(self, loaded: Loaded) -> None:
+    def _end(self, loaded: Loaded) -> None:
         if loaded.thread is not None:
             loaded.thread.stop()
+        else:
+            close(loaded.node)
+        executor = self.executor
+        if executor is None:
+            loaded.node.destroy_node()
             return
-        close(loaded.node)
-        if self.executor is not None:
-            self.executor.remove_node(loaded.node)
+        if loaded.thread is None:
+            executor.remove_node(loaded.node)
+        # In a task: by then what follows from its end is done, such as results of its actions,
+        # and an events executor has let go of it.
+        executor.create_task(loaded.node.destroy_node)
 
 
 def _throw(error: BaseException) -> None:

@@ -15,11 +15,13 @@
 """Run one node as a process: clean ends, clear complaints."""
 
 from collections.abc import Callable, Sequence
+import contextlib
 import sys
+import time
 from typing import TypeVar
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.nodes.node_thread import close
+from face_affect_ros.nodes.node_thread import close, settle
 from face_affect_ros.nodes.signals import on_stop_signal
 import rclpy
 from rclpy.exceptions import ParameterException
@@ -32,6 +34,9 @@ NodeT = TypeVar('NodeT', bound=Node)
 #: Seconds after which an executor looks whether the process has been told to end, at the latest.
 #: The events executor of rclpy 7.1.6 (Jazzy) hears nothing where it spins without a limit.
 SPIN_PERIOD = 0.5
+#: Seconds for which a process still lives after its last message: what Fast DDS hands over in
+#: shared memory ends with it, read or not.
+LINGER = 0.1
 
 
 def run(make_node: Callable[[], NodeT], argv: Sequence[str] | None = None, *,
@@ -57,7 +62,7 @@ def _run(make_node: Callable[[], NodeT], argv: Sequence[str] | None,
                    signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:  # rcl's own complaint about an argument, of no public type
         return _complain(error)
-    node = None
+    node = executor = None
     try:
         node = make_node()
         executor = make_executor(node) if make_executor else SingleThreadedExecutor()
@@ -72,6 +77,11 @@ def _run(make_node: Callable[[], NodeT], argv: Sequence[str] | None,
     finally:
         if node is not None:
             close(node)
+            if executor is not None:
+                # what says SystemExit now has said so before
+                with contextlib.suppress(ExternalShutdownException, SystemExit):
+                    settle(executor, node.context)
+                time.sleep(LINGER)
             node.destroy_node()
         rclpy.try_shutdown()
     return 0

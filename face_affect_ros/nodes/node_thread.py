@@ -17,11 +17,14 @@
 from collections.abc import Callable
 import threading
 
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.context import Context
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
 #: Tasks one after the other that follow from the end of an action's goal, and one to spare.
 STEPS = 3
+#: Seconds after which `settle` looks again whether it is done.
+SETTLE_PERIOD = 0.1
 
 
 class NodeThread:
@@ -66,6 +69,25 @@ class NodeThread:
             pass
         except BaseException as error:   # SystemExit too: a node may end the process
             self._failed(error)
+
+
+def settle(executor: Executor, context: Context) -> None:
+    """
+    Run what follows from the end of nodes that were closed, such as results of their goals.
+
+    executor: one that does not spin now. context: of the nodes; ends this when it is shut down.
+    """
+    settled = False
+
+    def step(after: int) -> None:
+        nonlocal settled
+        if after:
+            executor.create_task(step, after - 1)
+        settled = not after
+
+    executor.create_task(step, STEPS)
+    while context.ok() and not settled:
+        executor.spin_once(SETTLE_PERIOD)
 
 
 def close(node: Node) -> None:

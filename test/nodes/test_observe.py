@@ -15,6 +15,7 @@
 """~/observe: as long as asked, for several at once, and never without an end."""
 
 from collections.abc import Callable
+import signal
 from typing import Any
 
 import pytest
@@ -23,8 +24,11 @@ pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 from action_msgs.msg import GoalStatus  # noqa: E402, I100
 from bench import Bench, SUCCESS  # noqa: E402
+from composition_interfaces.srv import LoadNode  # noqa: E402
 from face_affect_msgs.action import Observe  # noqa: E402
 from rclpy.action import ActionClient  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from support import running_node  # noqa: E402
 
 
 class Client:
@@ -143,6 +147,26 @@ def test_the_client_of_a_node_that_ends_hears_of_it(
     assert client.status() == GoalStatus.STATUS_ABORTED
     bench.statuses.clear()
     assert bench.until(lambda: len(bench.statuses) > 3)   # the executor lives
+
+
+@pytest.mark.parametrize('module', ['face_affect_node', 'container'])
+def test_the_client_of_a_process_that_ends_hears_of_it(module: str, bench: Bench) -> None:
+    own = {'autostart': True} if module == 'face_affect_node' else {}
+    with running_node(f'face_affect_ros.nodes.{module}', **own) as process:
+        if module == 'container':
+            loads = bench.ros.node.create_client(
+                LoadNode, '/face_affect_container/_container/load_node')
+            assert bench.until(loads.service_is_ready), process.output()
+            loads.call_async(LoadNode.Request(
+                package_name='face_affect_ros', plugin_name='face_affect_ros::FaceAffectNode',
+                parameters=[Parameter('autostart', value=True).to_parameter_msg()]))
+        assert bench.until(bench.images.get_subscription_count), process.output()
+        client = Client(bench, images=1000)
+        assert client.accepted
+        process.popen.send_signal(signal.SIGINT)
+        assert client.status() == GoalStatus.STATUS_ABORTED
+        assert process.wait() == 0, process.output()
+        assert 'Traceback' not in process.output()
 
 
 @pytest.mark.parametrize('wanted', [{}, {'duration': -1.0}, {'duration': float('nan')}])
