@@ -20,7 +20,7 @@ ros2 launch face_affect_ros greeter.launch.py camera:=usb_cam
 
 from typing import Any
 
-from face_affect_ros.launch_support.arguments import declare, flag, number, text
+from face_affect_ros.launch_support.arguments import declare, number, sim_time, text
 from face_affect_ros.launch_support.names import full_name
 from face_affect_ros.launch_support.perception import include_perception
 from launch import LaunchContext, LaunchDescription
@@ -34,7 +34,7 @@ def start(context: LaunchContext) -> list[Any]:
     greeter = Node(package='face_affect_ros', executable='greeter', name='greeter',
                    namespace=text(context, 'namespace'), output='screen',
                    parameters=[{'max_distance': number(context, 'max_distance'),
-                                'use_sim_time': flag(context, 'use_sim_time')}],
+                                **sim_time(context)}],
                    remappings=[('face_affect/faces', f'{name}/faces')])
     return [include_perception(), greeter]
 

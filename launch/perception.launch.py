@@ -24,7 +24,7 @@ from typing import Any
 
 from ament_index_python.packages import get_package_prefix, PackageNotFoundError
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.launch_support.arguments import declare, flag, text
+from face_affect_ros.launch_support.arguments import declare, flag, sim_time, text
 from face_affect_ros.launch_support.cameras import CAMERAS, params_file, share
 from face_affect_ros.launch_support.container import container
 from face_affect_ros.launch_support.large_images import use_profile
@@ -44,7 +44,7 @@ def start(context: LaunchContext) -> list[Any]:
     file = Path(text(context, 'params_file') or params_file(text(context, 'camera')))
     if not file.is_file():
         raise AffectError(f"launch argument 'params_file': there is no file {file}")
-    parameters: dict[str, Any] = {'use_sim_time': flag(context, 'use_sim_time')}
+    parameters: dict[str, Any] = {**sim_time(context)}
     for argument, parameter in (('transport', 'image_transport'), ('processing', 'processing')):
         if text(context, argument):
             parameters[parameter] = text(context, argument)
@@ -84,18 +84,19 @@ def start(context: LaunchContext) -> list[Any]:
                          **settings)
     bring_up = BringUp(node, name, autostart=flag(context, 'autostart'),
                        required=flag(context, 'required'), respawn=respawn)
-    viewer = rviz(name) if flag(context, 'rviz') else []
+    viewer = rviz(name, sim_time(context)) if flag(context, 'rviz') else []
     return [*use_profile(context, text(context, 'dds_profile')), *bring_up.actions, node, *viewer]
 
 
-def rviz(name: str) -> list[Node]:
-    """Return rviz2 with the image and the markers of the node of this full name."""
+def rviz(name: str, parameters: dict[str, bool]) -> list[Node]:
+    """Return rviz2, with these parameters, of image and markers of the node of this full name."""
     try:
         get_package_prefix('rviz2')
     except PackageNotFoundError:
         # Found out by launch itself, it would end and leave the node behind.
         raise AffectError("launch argument 'rviz': the package rviz2 is not installed") from None
     return [Node(package='rviz2', executable='rviz2', output='log',
+                 parameters=[parameters],
                  arguments=['-d', str(share('rviz', 'face_affect.rviz'))],
                  remappings=[(f'/face_affect/{topic}', f'{name}/{topic}')
                              for topic in ('image_annotated', 'markers')])]

@@ -74,7 +74,7 @@ ARGUMENTS = {
         'false', 'End the launch with an error when the node cannot be brought up or ends; false '
         'leaves it running, with its error in the log and on /diagnostics.'),
     'respawn': Argument('false', 'Start the node again when its process ends, and activate it.'),
-    'use_sim_time': Argument('false', 'Take the time from /clock.'),
+    'use_sim_time': Argument('', "Take the time from /clock; '' as the parameter file says."),
     'log_level': Argument('info', 'Least severe log messages to show.', LEVELS),
     'container': Argument(
         'false', 'Run the node in a container, face_affect_container, that further nodes may be '
@@ -125,6 +125,12 @@ def number(context: LaunchContext, name: str, kind: type = float) -> Any:
         what = 'a number' if kind is float else 'a whole number'
         raise AffectError(
             f"launch argument '{name}': '{text(context, name)}' is not {what}") from None
+
+
+def sim_time(context: LaunchContext) -> dict[str, bool]:
+    """Return the parameter use_sim_time, where the argument is given."""
+    given = text(context, 'use_sim_time')
+    return {'use_sim_time': flag(context, 'use_sim_time')} if given else {}
 
 
 def string_parameter(context: LaunchContext, name: str) -> ParameterValue:

@@ -188,3 +188,12 @@ def test_the_demo_fails_with_its_player(ros_domain: int, tmp_path: Path) -> None
     assert code == 1
     assert 'missing.gif: there is no such file' in output
     assert '/camera_player ended with exit code 1' in output
+
+
+@pytest.mark.parametrize(('given', 'parameters'), [
+    ('', {}), ('True', {'use_sim_time': True}), ('false', {'use_sim_time': False})])
+def test_the_parameter_file_decides_about_simulated_time_where_nobody_says(
+        given: str, parameters: dict[str, bool]) -> None:
+    context = LaunchContext()
+    context.launch_configurations['use_sim_time'] = given
+    assert sim_time(context) == parameters
