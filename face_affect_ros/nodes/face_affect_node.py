@@ -40,6 +40,7 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from rclpy.publisher import Publisher
 from std_msgs.msg import Header
 
 #: Seconds between two log lines of the same kind.
@@ -55,6 +56,7 @@ class FaceAffectNode(LifecycleNode):
         self.health = Health()
         self._state = 'unconfigured'
         self._pipeline: AffectPipeline | None = None
+        self._faces: Publisher | None = None
         self._input: ImageInput | None = None
         self._depth: DepthInput | None = None
         self._worker: Worker[ImageMessage] | None = None
@@ -86,7 +88,12 @@ class FaceAffectNode(LifecycleNode):
         pipeline.warm_up()
         self._faces = self.create_lifecycle_publisher(FaceAffectArray, '~/faces', qos.results(),
                                                       qos_overriding_options=qos.overridable())
-        self._outputs = make_outputs(self, pipeline, values)
+        try:
+            for output in make_outputs(self, pipeline, values):
+                self._outputs.append(output)
+        except Exception:
+            self._release()   # of the outputs those that have been made
+            raise
         self._pipeline = pipeline
         self._state = 'inactive'
         gc.unfreeze()   # what an earlier configuration left behind may go
@@ -110,6 +117,7 @@ class FaceAffectNode(LifecycleNode):
             self._depth = DepthInput(self, self.health)
         reliability = 'reliable' if every else values['image_reliability']
         self._input = ImageInput(self, transport=values['image_transport'],
+                                 rectified=values['image_rectified'],
                                  profile=qos.image_input(reliability, depth),
                                  take=self._take, health=self.health)
         self._activated_at = time.monotonic()
@@ -119,8 +127,10 @@ class FaceAffectNode(LifecycleNode):
 
     @lifecycle.reporting
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop listening; the models stay loaded and the tracks alive."""
+        """Stop listening; the models stay loaded and the tracks alive, without their looks."""
         self._stop()
+        if self._pipeline is not None:
+            self._pipeline.search.forget()
         self._state = 'inactive'
         return super().on_deactivate(state)
 
@@ -166,11 +176,12 @@ class FaceAffectNode(LifecycleNode):
 
     def _release(self) -> None:
         self._stop()
-        if self._pipeline is not None:
+        while self._outputs:
+            self._outputs.pop().close()
+        if self._faces is not None:
             self.destroy_lifecycle_publisher(self._faces)
-            while self._outputs:
-                self._outputs.pop().close()
-            self._pipeline = None
+            self._faces = None
+        self._pipeline = None
         self._state = 'unconfigured'
 
     def _take(self, message: ImageMessage) -> None:
@@ -183,7 +194,8 @@ class FaceAffectNode(LifecycleNode):
         """Publish the faces of one image; runs in the worker's thread."""
         started = time.monotonic()
         try:
-            assert self._pipeline is not None and self._input is not None
+            assert (self._pipeline is not None and self._input is not None
+                    and self._faces is not None)
             image = self._input.to_array(message)
             stamp = seconds_of(message.header) or started
             depth = self._depth.at(stamp) if self._depth is not None else None
@@ -203,6 +215,7 @@ class FaceAffectNode(LifecycleNode):
         age = self.get_clock().now().nanoseconds * 1e-9 - stamp
         self.health.published(ended, latency=age, working=ended - started)
         self.health.warn('stamps', self._why_stale(age, message.header))
+        self._input.check_calibration(image)
         for output in self._outputs:
             self._let(output, partial(output.put, result))
 
@@ -230,6 +243,9 @@ class FaceAffectNode(LifecycleNode):
         if self._pipeline is not None:
             for each in changed:
                 self._pipeline.adjust(each.name, each.value)
+        for each in changed:
+            if each.name == 'diagnostics_period':
+                self._timer.timer_period_ns = round(each.value * 1e9)
         return SetParametersResult(successful=True)
 
     def _publish_diagnostics(self) -> None:

@@ -16,6 +16,7 @@
 
 from collections.abc import Iterable
 from dataclasses import fields
+import re
 from typing import Any
 
 from face_affect_ros.affect.detectors import DETECTORS
@@ -27,7 +28,8 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 _DEFAULTS = PipelineSettings()
-
+#: What may begin a topic's or frame's name, or nothing: names of topics have no two underscores.
+PREFIX = r'([A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*_?)?'
 
 PARAMETERS: dict[str, Spec] = {
     'autostart': Spec(
@@ -43,6 +45,9 @@ PARAMETERS: dict[str, Spec] = {
     'image_reliability': Spec(
         'best_effort', 'Reliability of the image subscription; best_effort matches every camera. '
         "Always reliable when processing is 'every'.", choices=('best_effort', 'reliable')),
+    'image_rectified': Spec(
+        False, 'The images have no distortion any more, as those of image_proc: faces have their '
+        'position by P of camera_info, not by K and D.'),
     'processing': Spec(
         'newest', 'newest: a newer image replaces one that waits. every: images queue up and all '
         'are processed, for bags.', choices=('newest', 'every')),
@@ -79,8 +84,9 @@ PARAMETERS: dict[str, Spec] = {
         _DEFAULTS.track_timeout, 'Seconds without a detection after which a track ends.',
         bounds=(0.0, 60.0), live=True),
     'track_id_prefix': Spec(
-        _DEFAULTS.track_id_prefix, "First part of all track ids, must start with a letter; '' "
-        'makes one up, so that ids are not used again after a restart.'),
+        _DEFAULTS.track_id_prefix, 'First part of all track ids: a letter, then letters, digits '
+        "and single underscores. '' makes one up, so that ids are not used again after a "
+        'restart.'),
     'smoothing_time_constant': Spec(
         _DEFAULTS.smoothing_time_constant, 'Seconds over which the probabilities of a track are '
         'averaged; 0 switches smoothing off.', bounds=(0.0, 60.0), live=True),
@@ -117,7 +123,7 @@ PARAMETERS: dict[str, Spec] = {
         128, 'Width and height in pixels of the cropped and aligned faces of REP-155.',
         bounds=(16, 1024)),
     'diagnostics_period': Spec(
-        1.0, 'Seconds between two messages on /diagnostics.', bounds=(0.1, 60.0)),
+        1.0, 'Seconds between two messages on /diagnostics.', bounds=(0.1, 60.0), live=True),
     'stale_timeout': Spec(
         2.0, 'Seconds without an image after which the camera is reported as silent.',
         bounds=(0.1, 3600.0), live=True),
@@ -139,8 +145,9 @@ def problem_with(values: dict[str, Any]) -> str:
     for name, value in values.items():
         spec = PARAMETERS.get(name)
         problem = spec.problem_with(value) if spec else ''
-        if not problem and name == 'track_id_prefix' and value and not value[:1].isalpha():
-            problem = f"'{value}' does not start with a letter"
+        if not problem and name == 'track_id_prefix' and not re.fullmatch(PREFIX, value):
+            problem = (f"'{value}' does not start with a letter, or goes on with other than "
+                       'letters, digits and single underscores: ids become parts of topics')
         if problem:
             return f"parameter '{name}': {problem}"
     return ''

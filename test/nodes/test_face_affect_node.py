@@ -30,7 +30,7 @@ from face_affect_ros.nodes import parameters, qos  # noqa: E402
 from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
 from face_affect_ros.nodes.image_conversion import to_compressed, to_message  # noqa: E402
 from face_affect_ros.nodes.lifecycle_client import bring_up  # noqa: E402
-from face_affect_ros.nodes.messages import from_message  # noqa: E402
+from face_affect_ros.nodes.messages import camera_of, from_message  # noqa: E402
 import rclpy  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
@@ -76,6 +76,54 @@ def test_with_a_calibrated_camera_faces_have_a_position(bench: Bench,
     position = from_message(bench.faces[0])[0].position
     assert position.point[2] == face.position.z
     assert position.covariance.shape == (3, 3)
+
+
+def test_a_calibration_that_is_of_no_use_costs_the_position_alone(bench: Bench) -> None:
+    node = bench.start(stale_timeout=3600.0)
+    info = camera_info(640, 480, 60.0, stamped(1))
+    info.d, info.distortion_model = [0.1] * 6, 'plumb_bob'
+    assert bench.until(bench.infos.get_subscription_count)
+    bench.infos.publish(info)
+    assert bench.until(lambda: node._input.camera is not None)
+    bench.answered(sec=int(time.time()))
+    assert not bench.faces[0].faces[0].position_known
+    assert bench.status(DiagnosticStatus.WARN, "'/camera_info' is of no use, faces have no "
+                        'position: D has 6 coefficients')
+    bench.infos.publish(camera_info(640, 480, 60.0, stamped(1)))
+    assert bench.until(lambda: not node._input.camera.problem(640, 480))
+    bench.answered(sec=int(time.time()) + 1)
+    assert bench.faces[1].faces[0].position_known
+    bench.statuses.clear()
+    assert bench.status(DiagnosticStatus.OK, 'active')
+
+
+@pytest.mark.parametrize('rectified', [False, True])
+def test_a_window_of_the_sensor_has_the_calibration_of_the_whole(rectified: bool) -> None:
+    """An image of the lower right quarter, as a driver cuts it out."""
+    info = camera_info(1280, 960, 60.0, stamped(1))
+    info.p[0], info.p[5] = 2 * info.p[0], 2 * info.p[5]
+    info.d, info.distortion_model = [0.1, 0.0, 0.0, 0.0, 0.0], 'plumb_bob'
+    whole = camera_of(info, rectified=rectified)
+    info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height = 640, 480, 640, 480
+    part = camera_of(info, rectified=rectified)
+    assert (part.width, part.height) == (640, 480)
+    pixel = np.float32([[100, 200]])
+    np.testing.assert_allclose(part.rays(pixel, 640, 480),
+                               whole.rays(pixel + [640, 480], 1280, 960))
+    np.testing.assert_allclose(part.rays(pixel / 2, 320, 240), part.rays(pixel, 640, 480))
+    if rectified:
+        np.testing.assert_allclose(whole.rays(pixel, 1280, 960),
+                                   (pixel - [[info.p[2], info.p[6]]]) / info.p[0])
+
+
+def test_images_without_distortion_have_their_positions_by_their_own_matrix(bench: Bench) -> None:
+    node = bench.start(image_rectified=True)
+    info = camera_info(640, 480, 60.0, stamped(1))
+    info.p[0], info.p[5] = 2 * info.p[0], 2 * info.p[5]
+    assert bench.until(bench.infos.get_subscription_count)
+    bench.infos.publish(info)
+    assert bench.until(lambda: node._input.camera is not None)
+    assert node._input.camera.matrix[0, 0] == info.p[0] == 2 * info.k[0]
 
 
 def test_faces_survive_the_way_through_a_message(bench: Bench, portrait: np.ndarray) -> None:
@@ -222,6 +270,14 @@ def test_tracks_survive_a_pause(bench: Bench, portrait: np.ndarray) -> None:
     assert bench.faces[0].faces[0].id == bench.faces[1].faces[0].id
 
 
+def test_in_a_pause_nothing_is_kept_of_what_faces_look_like(bench: Bench) -> None:
+    node = bench.start()
+    bench.answered()
+    assert len(node._pipeline.search._follow._templates) == 1
+    assert node.trigger_deactivate() == SUCCESS
+    assert len(node._pipeline.search._follow._templates) == 0
+
+
 def test_an_inactive_node_listens_to_nothing(bench: Bench) -> None:
     node = bench.start(activate=False)
     assert node.trigger_configure() == SUCCESS
@@ -241,6 +297,25 @@ def test_a_model_that_is_not_there_is_an_error_and_the_node_lives(
     assert bench.until(lambda: bench.faces)
     bench.statuses.clear()
     assert bench.status(DiagnosticStatus.OK, 'active')
+
+
+def test_what_fails_half_way_leaves_no_topics_behind(
+        bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    from face_affect_ros.nodes.outputs import factory
+    node = bench.start(activate=False)
+    before = list(node.publishers)
+
+    def damaged(*arguments: Any) -> None:
+        raise AffectError('the file of the gradients is damaged')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(factory, 'make_saliency', damaged)
+        for _ in range(3):
+            assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+            assert list(node.publishers) == before
+    assert node.trigger_configure() == SUCCESS
+    assert node.trigger_cleanup() == SUCCESS
+    assert list(node.publishers) == before
 
 
 def test_a_fault_of_ours_brings_the_node_back_to_the_start(

@@ -56,6 +56,10 @@ def test_the_default_file_says_what_the_node_does_anyway() -> None:
     ('min_score', 1.5, "parameter 'min_score': 1.5 is outside of 0.01 to 0.99"),
     ('detector', 'yunnet', "parameter 'detector': 'yunnet' is not one of .*did you mean 'yunet'"),
     ('track_id_prefix', '1', "parameter 'track_id_prefix': '1' does not start with a letter"),
+    ('track_id_prefix', 'robot-1', "'robot-1' .* other than letters, digits"),
+    ('track_id_prefix', 'é', "'é' does not start with a letter"),
+    ('track_id_prefix', 'a__', "'a__' .* single underscores"),
+    ('track_id_prefix', 'robot_1_', '^$'), ('track_id_prefix', '', '^$'),
     ('use_sim_time', True, '^$'),
 ])
 def test_problems_are_named(name: str, value: Any, problem: str) -> None:

@@ -14,7 +14,7 @@
 
 """The outputs that the parameters ask for and the installed packages allow."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
@@ -29,25 +29,29 @@ from rclpy.lifecycle import LifecycleNode
 
 
 def make_outputs(node: LifecycleNode, pipeline: AffectPipeline,
-                 values: dict[str, Any]) -> list[Output]:
-    """Return the outputs of a configured node; values: its parameters by name."""
-    annotated = AnnotatedOutput(node)
+                 values: dict[str, Any]) -> Iterator[Output]:
+    """
+    Yield the outputs of a configured node, each as soon as it is made; values: its parameters.
+
+    Raises AffectError where a file that one of them needs is missing or damaged.
+    """
+    yield EventsOutput(node)
+    yield ObserveOutput(node, pipeline.heads)
     models = [pipeline.detector.name, *(each.card.name for each in pipeline.classifiers)]
-    saliency = make_saliency(node, pipeline, values, annotated)
-    return [
-        EventsOutput(node),
-        ObserveOutput(node, pipeline.heads),
-        *_where_installed(node, '~/detections', 'vision_msgs', lambda: _module(
-            'detections').DetectionsOutput(node, models=models, threshold=values['min_score'])),
-        *(_where_installed(node, '/humans/faces', 'hri_msgs', lambda: _module(
+    yield from _where_installed(node, '~/detections', 'vision_msgs', lambda: _module(
+        'detections').DetectionsOutput(node, models=models, threshold=values['min_score']))
+    if values['ros4hri']:
+        yield from _where_installed(node, '/humans/faces', 'hri_msgs', lambda: _module(
             'humans').HumansOutput(node, size=values['ros4hri_face_size']))
-          if values['ros4hri'] else ()),
-        *(_where_installed(node, '/tf', 'tf2_msgs', lambda: _module(
-            'transforms').TransformsOutput(node)) if values['publish_tf'] else ()),
-        MarkersOutput(node),
-        annotated,
-        *([saliency] if saliency else []),
-    ]
+    if values['publish_tf']:
+        yield from _where_installed(node, '/tf', 'tf2_msgs', lambda: _module(
+            'transforms').TransformsOutput(node))
+    yield MarkersOutput(node)
+    annotated = AnnotatedOutput(node)
+    yield annotated
+    saliency = make_saliency(node, pipeline, values, annotated)
+    if saliency is not None:
+        yield saliency
 
 
 def _module(name: str) -> Any:
