@@ -1,5 +1,6 @@
 # make setup      everything into .venv, build and install; implied by all others
-# make demo       camera player and node. SOURCE= picture, clip, bag or camera; DURATION= seconds
+# make demo       camera player and node. SOURCE= picture, clip, bag or camera; DURATION= seconds,
+#                 by default 10, or to the end of a clip or bag
 # make test       lint, then all tests; PYTEST_ARGS= chooses
 # make lint       ruff and mypy
 # make bench      what it costs: docs/results/performance.md; BENCH_ARGS='--quick' and others
@@ -13,7 +14,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 SOURCE ?=
-DURATION ?= 20
+DURATION ?= 0
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 BASE ?= main

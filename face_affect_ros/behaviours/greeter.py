@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-The example tree: greet who smiles, comfort who is sad, ask when unsure.
+The example tree: greet people who smile, comfort people who look sad, ask when unsure.
 
 It says what it does on ~/say (std_msgs/String), for a text-to-speech node.
 """

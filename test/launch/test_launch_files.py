@@ -196,4 +196,4 @@ def test_the_parameter_file_decides_about_simulated_time_where_nobody_says(
         given: str, parameters: dict[str, bool]) -> None:
     context = LaunchContext()
     context.launch_configurations['use_sim_time'] = given
-    assert sim_time(context) == parameters
+    assert arguments.sim_time(context) == parameters

@@ -15,6 +15,7 @@
 """The page of a shipped model, models/NAME/README.md, out of its card and its result files."""
 
 from pathlib import Path
+import re
 from typing import Any
 
 from face_affect_ros.affect.types import LABELS
@@ -108,11 +109,12 @@ def _measured(folder: Path, card: dict[str, Any], head: dict[str, Any]) -> list[
     """Return the paragraphs about one task."""
     task, metrics = head['task'], card['metrics'][head['task']]
     facts = shipped.judged(folder, {**card, 'heads': [head]})[1]
+    recall = (facts or metrics)['balanced_accuracy']   # the card rounds
     parts = [
         f'## {WHAT[task].capitalize()}, measured',
         f"{metrics['data']}, {metrics['faces']:,} faces: accuracy "
         f"{markdown.percent(metrics['accuracy'])}, mean recall "
-        f"{markdown.percent(metrics['balanced_accuracy'])}. These faces have chosen the "
+        f"{markdown.percent(recall)}. These faces have chosen the "
         'checkpoint; faces never seen do a little worse.']
     if not facts:
         return parts
@@ -122,7 +124,7 @@ def _measured(folder: Path, card: dict[str, Any], head: dict[str, Any]) -> list[
     for kind, groups in facts.get('groups', {}).items():
         parts.append(markdown.table((kind, 'faces', 'accuracy'), [
             (name, markdown.count(entry['faces']), markdown.percent(entry['accuracy']))
-            for name, entry in groups.items()]))
+            for name, entry in sorted(groups.items(), key=lambda group: _rank(group[0]))]))
     parts += [
         f"Calibrated with temperature {head['temperature']:g}; expected calibration error "
         f"{markdown.percent(facts['ece'])} over 15 bins. Below {head['threshold']:g} the answer "
@@ -137,6 +139,12 @@ def _measured(folder: Path, card: dict[str, Any], head: dict[str, Any]) -> list[
                      f"in a batch of {speed['batch']}, crop and calibration counted, on one "
                      f"thread of {speed['cpu']}.")
     return [*parts, _failures(folder, card, facts)]
+
+
+def _rank(name: str) -> tuple[int, str]:
+    """Return what groups are sorted by: ages as numbers, others by their names."""
+    digits = re.search('[0-9]+', name)
+    return int(digits[0]) if digits else 0, name
 
 
 def _failures(folder: Path, card: dict[str, Any], facts: dict[str, Any]) -> str:
@@ -172,10 +180,10 @@ def _limits_of(folder: Path, name: str, task: str, limits: dict[str, float]) -> 
     """Return the paragraphs of one task. task: '' for the only one."""
     names = {'min_score': ('not_a_face', "the detector's score below"),
              'min_side': ('too_small', "the face box's longer side in pixels below"),
-             'max_turn': ('too_turned', "the nose's way from the middle between the eyes, by "
-                          'their distance, above'),
-             'min_sharpness': ('too_blurred', "the Laplacian's variance by that of the grey "
-                               'values below')}
+             'max_turn': ('too_turned', "the nose's sideways distance from the middle between "
+                          'the eyes, divided by their distance, above'),
+             'min_sharpness': ('too_blurred', "the Laplacian's variance, divided by that of the "
+                               'grey values, below')}
     rows = [(f'`{reason}`', f'{what} {limits[key]:g}') for key, (reason, what) in names.items()
             if key in limits]
     path = folder / f"{'_'.join(filter(None, (name, task)))}_limits.json"

@@ -57,7 +57,8 @@ def section(folder: Path, models: Path) -> str:
         markdown.table(('model', 'network', 'parameters', 'TFLite bytes', 'train', 'validation',
                         'mean recall', 'calibration error', 'UNKNOWN below', 'epochs',
                         'best in the log'), [_row(folder, card) for card in own]),
-        markdown.commands('face_affect train training/experiments/NAME.yaml --out runs/NAME',
+        'A model is trained by the experiment that its card names, and exported from its run:',
+        markdown.commands('face_affect train training/experiments/EXPERIMENT.yaml',
                           *dict.fromkeys(ship(card) for card in own)),
         _precisions(folder, own),
         _elsewhere(folder, own),
@@ -131,7 +132,8 @@ def _precisions(folder: Path, own: list[dict[str, Any]]) -> str:
 def _elsewhere(folder: Path, own: list[dict[str, Any]]) -> str:
     found = results.evaluations(folder, 'gender', ELSEWHERE)
     rows = []
-    for path, facts in (found[card['name']] for card in own if card['name'] in found):
+    names = dict.fromkeys(card['name'] for card in own)   # a card of two tasks is there twice
+    for path, facts in (found[name] for name in names if name in found):
         ages = facts['groups']['age']
         adults = [entry for age, entry in ages.items() if age not in YOUNG]
         faces = sum(entry['faces'] for entry in adults)
