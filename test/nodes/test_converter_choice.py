@@ -111,6 +111,15 @@ def test_what_cv_bridge_does_not_know_our_own_converter_reads(install, caplog):
     assert caplog.text.count('cv_bridge does not read nv12') == 1
 
 
+def test_what_cv_bridge_fails_at_our_own_converter_reads(install):
+    """It swaps bytes by a method that arrays of numpy 2 do not have."""
+    install(SMALL.replace('raise CvBridgeError(f', 'raise AttributeError(f'))
+    assert backend() == 'cv_bridge'
+    message = Image(encoding='mono16', width=2, height=1, step=4, is_bigendian=1,
+                    data=bytes([0xff, 0xff, 0, 0]))
+    assert np.array_equal(to_array(message), [[255, 0]])
+
+
 def test_rows_padded_by_part_of_a_pixel_are_ours(install):
     """cv_bridge divides the step by the size of a pixel and would shear the image."""
     install(SMALL)

@@ -85,25 +85,29 @@ class CvBridgeConverter:
 
     def __init__(self) -> None:
         """Import cv_bridge; whatever that raises is raised."""
-        from cv_bridge import CvBridge, CvBridgeError
+        from cv_bridge import CvBridge
 
-        self._bridge, self._error = CvBridge(), CvBridgeError
+        self._bridge = CvBridge()
         self._own = OwnConverter()
         self._unknown: set[str] = set()
 
     def to_array(self, message: Image, layout: Layout) -> ImageArray:
         """Return the pixels; a view of the message's memory where they need no conversion."""
         if message.encoding not in self._unknown and message.step % layout.pixel == 0:
-            wanted = 'bgr8' if layout.code is not None else 'passthrough'
-            if layout.size == 2:
-                wanted = 'mono8'
             try:
-                return np.asarray(self._bridge.imgmsg_to_cv2(message, wanted), np.uint8)
-            except self._error as error:
+                return self.read(message, layout)
+            except Exception as error:   # not CvBridgeError alone: numpy 2 lacks what it asks for
                 _log.info('cv_bridge does not read %s (%s), our own converter does',
                           message.encoding, error)
                 self._unknown.add(message.encoding)
         return self._own.to_array(message, layout)
+
+    def read(self, message: Image, layout: Layout) -> ImageArray:
+        """Return what cv_bridge makes of a message; raises whatever it raises."""
+        wanted = 'bgr8' if layout.code is not None else 'passthrough'
+        if layout.size == 2:
+            wanted = 'mono8'
+        return np.asarray(self._bridge.imgmsg_to_cv2(message, wanted), np.uint8)
 
     def to_message(self, image: ImageArray, encoding: str, header: Header) -> Image:
         """Return a message with these pixels as they are."""
@@ -118,7 +122,7 @@ def probe() -> CvBridgeConverter:
     for encoding, expected in (('bgr8', image), ('rgb8', image[:, :, ::-1])):
         message = converter.to_message(image, encoding, Header())
         layout = Layout(3, code=None if encoding == 'bgr8' else cv2.COLOR_RGB2BGR)
-        if not np.array_equal(converter.to_array(message, layout), expected):
+        if not np.array_equal(converter.read(message, layout), expected):
             raise AssertionError(f'wrong pixels for {encoding}')
     return converter
 
