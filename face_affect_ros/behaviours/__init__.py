@@ -19,10 +19,16 @@ A tree has one FacesToBlackboard, which listens, and any number of conditions, w
 work in trees of py_trees and of py_trees_ros, whose setup(node=...) hands over the node.
 """
 
-from face_affect_ros.behaviours.conditions import ExpressionIs, FacePresent, NearestPersonWithin
+from face_affect_ros.behaviours.conditions import (
+    Condition,
+    ExpressionIs,
+    FacePresent,
+    NearestPersonWithin,
+    Somebody,
+)
 from face_affect_ros.behaviours.listener import FacesToBlackboard
 from face_affect_ros.behaviours.once import OncePerFace
 from face_affect_ros.behaviours.people import People, Person
 
-__all__ = ['ExpressionIs', 'FacePresent', 'FacesToBlackboard', 'NearestPersonWithin',
-           'OncePerFace', 'People', 'Person']
+__all__ = ['Condition', 'ExpressionIs', 'FacePresent', 'FacesToBlackboard', 'NearestPersonWithin',
+           'OncePerFace', 'People', 'Person', 'Somebody']

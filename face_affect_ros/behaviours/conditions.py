@@ -38,9 +38,7 @@ class Condition(py_trees.behaviour.Behaviour):
     def update(self) -> Status:
         """Look for somebody."""
         people: People = self._board.get(PEOPLE)
-        # The nearest first; of those whose distance is not known, the biggest.
-        found = sorted((person for person in people.there.values() if self.holds(person, people)),
-                       key=lambda person: (person.distance, -person.face.roi.width))
+        found = self.fulfilled(people)
         if not found:
             self.feedback_message = f'none of {len(people.there)} faces'
             return Status.FAILURE
@@ -48,9 +46,27 @@ class Condition(py_trees.behaviour.Behaviour):
         self.feedback_message = found[0].face.id
         return Status.SUCCESS
 
+    def fulfilled(self, people: People) -> list[Person]:
+        """Return who fulfils it: the nearest first; of unknown distances the biggest first."""
+        return sorted((person for person in people.there.values() if self.holds(person, people)),
+                      key=lambda person: (person.distance, -person.face.roi.width))
+
     def holds(self, person: Person, people: People) -> bool:
         """Return whether a person fulfils it."""
         raise NotImplementedError
+
+
+class Somebody(Condition):
+    """One person fulfils several conditions; in a sequence, they may be true of different ones."""
+
+    def __init__(self, *conditions: Condition, name: str = '') -> None:
+        """conditions: what is asked of this person; they are no part of the tree."""
+        super().__init__(name or ' and '.join(each.name for each in conditions))
+        self._conditions = conditions
+
+    def holds(self, person: Person, people: People) -> bool:
+        """Return whether this person fulfils them all."""
+        return all(each.holds(person, people) for each in self._conditions)
 
 
 class FacePresent(Condition):

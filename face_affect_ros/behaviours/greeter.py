@@ -22,11 +22,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from face_affect_ros.behaviours import (
+    Condition,
     ExpressionIs,
     FacePresent,
     FacesToBlackboard,
     NearestPersonWithin,
     OncePerFace,
+    Somebody,
 )
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.main import run
@@ -34,7 +36,6 @@ from face_affect_ros.nodes.spec import declare, refuse_unknown, Spec
 import py_trees
 from py_trees.common import ParallelPolicy, Status
 from py_trees.composites import Parallel, Selector
-from py_trees.composites import Sequence as Steps
 from rclpy.node import Node
 from std_msgs.msg import String
 
@@ -76,10 +77,10 @@ class Say(py_trees.behaviour.Behaviour):
 def make_tree(*, hold: float, patience: float, max_distance: float = 0.0,
               topic: str = 'face_affect/faces') -> py_trees.behaviour.Behaviour:
     """Return the root of the tree; times in seconds, max_distance in metres, 0 for any."""
-    def answer(name: str, *conditions: py_trees.behaviour.Behaviour) -> Steps:
+    def answer(name: str, *conditions: Condition) -> OncePerFace:
         near = [NearestPersonWithin(max_distance)] if max_distance else []
-        steps = [*near, *conditions, OncePerFace(f'{name} once', Say(name, WORDS[name]))]
-        return Steps(name=f'{name} them', memory=False, children=steps)
+        return OncePerFace(f'{name} once', Say(name, WORDS[name]),
+                           who=Somebody(*near, *conditions))
 
     answers = Selector(name='answers', memory=False, children=[
         answer('greet', ExpressionIs('happy', for_seconds=hold)),

@@ -56,11 +56,11 @@ class People:
     def see(self, message: FaceAffectArray) -> None:
         """Take a message; where time jumps back, all histories end."""
         stamp = message.header.stamp.sec + message.header.stamp.nanosec * 1e-9
-        known = self._known if stamp >= self.stamp else {}
+        known = {name: person for name, person in self._known.items()
+                 if 0.0 <= stamp - person.seen <= KEPT}
         self.stamp = stamp
         self.there = {face.id: self._person(face, known.get(face.id)) for face in message.faces}
-        self._known = {**{name: person for name, person in known.items()
-                          if stamp - person.seen <= KEPT}, **self.there}
+        self._known = {**known, **self.there}
 
     def forget(self) -> None:
         """Take it that nobody is there: no message has come for too long."""

@@ -30,6 +30,7 @@ from face_affect_ros.behaviours import (  # noqa: E402
     FacesToBlackboard,
     NearestPersonWithin,
     OncePerFace,
+    Somebody,
 )
 from face_affect_ros.behaviours.greeter import make_tree, WORDS  # noqa: E402
 from py_trees.common import Status  # noqa: E402
@@ -169,6 +170,9 @@ def test_a_moment_unseen_does_not_end_a_history_and_a_long_one_does() -> None:
     assert stage.see(12.0, person('a', 'happy')) == SUCCESS
     stage.see(13.5)
     assert stage.see(14.0, person('a', 'happy')) == FAILURE
+    assert stage.see(16.0, person('a', 'happy')) == FAILURE   # no message came meanwhile
+    assert stage.see(17.0, person('a', 'happy')) == FAILURE
+    assert stage.see(18.0, person('a', 'happy')) == SUCCESS
 
 
 def test_two_half_histories_are_not_one() -> None:
@@ -220,6 +224,36 @@ def test_an_action_that_takes_time_is_finished_first() -> None:
         FacePresent(), OncePerFace('once', slow)]))
     assert [stage.see(t, person('a')) for t in (1.0, 2.0, 3.0, 4.0)] == [
         RUNNING, RUNNING, SUCCESS, FAILURE]
+
+
+def test_an_action_belongs_to_the_face_that_it_began_with() -> None:
+    slow = py_trees.behaviours.StatusQueue('slow', [RUNNING, RUNNING, SUCCESS, SUCCESS], SUCCESS)
+    stage = Stage(py_trees.composites.Sequence('s', memory=False, children=[
+        FacePresent(), OncePerFace('once', slow)]))
+    first, second = person('a', z=2.0), person('b', z=1.0)
+    assert stage.see(1.0, first) == RUNNING
+    assert stage.see(2.0, first, second) == RUNNING and found() == 'a'
+    assert stage.see(3.0, second) == SUCCESS and found() == 'a'
+    assert stage.see(4.0, first, second) == SUCCESS and found() == 'b'
+    assert stage.see(5.0, first) == FAILURE
+
+
+def test_all_conditions_are_of_one_person() -> None:
+    stage = Stage(Somebody(NearestPersonWithin(2.0), ExpressionIs('happy')))
+    assert stage.see(1.0, person('a', z=1.0), person('b', 'happy', z=6.0)) == FAILURE
+    assert stage.see(2.0, person('a', z=1.0), person('b', 'happy', z=1.5)) == SUCCESS
+    assert found() == 'b'
+
+
+def test_everybody_who_is_meant_has_a_turn() -> None:
+    counted = py_trees.behaviours.StatusQueue('count', [SUCCESS] * 9, SUCCESS)
+    stage = Stage(OncePerFace('once', counted, who=ExpressionIs('happy')))
+    both = person('a', 'happy', z=1.0), person('b', 'happy', z=2.0)
+    assert stage.see(1.0, person('c')) == FAILURE
+    assert stage.see(2.0, *both) == SUCCESS and found() == 'a'
+    assert stage.see(3.0, *both) == SUCCESS and found() == 'b'
+    assert stage.see(4.0, *both, person('c', 'happy', z=3.0)) == SUCCESS and found() == 'c'
+    assert stage.see(5.0, *both) == FAILURE
 
 
 class GreeterStage(Stage):
@@ -277,3 +311,5 @@ def test_those_who_are_far_away_are_left_alone() -> None:
     stage = GreeterStage(max_distance=2.0, hold=0.0)
     assert stage.say(10.0, person('a', 'happy', z=3.0)) == []
     assert stage.say(11.0, person('a', 'happy', z=1.5)) == ['greet']
+    assert stage.say(12.0, person('a', z=1.0), person('b', 'happy', z=6.0)) == []
+    assert stage.say(13.0, person('a', z=1.0), person('b', 'happy', z=1.9)) == ['greet']
