@@ -18,7 +18,8 @@ DURATION ?= 0
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 BASE ?= main
-# What is published here stays on this machine, unless the caller says otherwise.
+# What is published here stays on this machine, unless the caller says otherwise. Humble does not
+# know this variable: there, call make with ROS_LOCALHOST_ONLY=1.
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 
 ENTER := . tools/env.sh &&

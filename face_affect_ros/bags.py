@@ -31,7 +31,9 @@ REMEDY = 'install it: python3 -m pip install rosbags'
 def is_bag(path: str) -> bool:
     """Return whether a path looks like a ROS 2 bag: its folder or its storage file."""
     place = Path(path)
-    return (place / 'metadata.yaml').is_file() or place.suffix in ('.mcap', '.db3')
+    with contextlib.suppress(OSError):   # of what must not be looked at
+        return (place / 'metadata.yaml').is_file() or place.suffix in ('.mcap', '.db3')
+    return False
 
 
 class ImageBag:
@@ -49,9 +51,13 @@ class ImageBag:
         """
         if not str(path) or str(path) == '.':
             raise AffectError("parameter 'bag' is empty; set it to the path of a bag")
-        self._path = path if path.is_dir() or not (path.parent / 'metadata.yaml').is_file() \
-            else path.parent
-        if not path.exists():
+        try:
+            inside = not path.is_dir() and (path.parent / 'metadata.yaml').is_file()
+            there = path.exists()
+        except OSError as error:   # a folder above it that must not be looked into, for instance
+            raise AffectError(f'{path}: {error.strerror}') from error
+        self._path = path.parent if inside else path
+        if not there:
             raise AffectError(f'{path}: there is no such bag')
         if path.suffix == '.bag':
             raise AffectError(f'{path}: a bag of ROS 1; {CONVERT}')

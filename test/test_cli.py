@@ -82,6 +82,20 @@ def test_several_files_are_annotated_into_a_folder(tmp_path: Path) -> None:
         'portrait0_annotated.png', 'portrait1_annotated.png']
 
 
+def test_files_of_one_name_have_a_copy_each(tmp_path: Path,
+                                            capsys: pytest.CaptureFixture[str]) -> None:
+    names = [tmp_path / folder / 'portrait.png' for folder in 'abc']
+    for name in names:
+        name.parent.mkdir()
+        cv2.imwrite(str(name), cv2.imread(str(portrait_path())))
+    arguments = ['analyze', *map(str, names), '--json', str(tmp_path / 'faces.jsonl')]
+    assert main([*arguments, '--annotate', str(tmp_path / 'out')]) == 0
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
+        'portrait_annotated.png', 'portrait_annotated_2.png', 'portrait_annotated_3.png']
+    assert main([*arguments, '--annotate', str(names[0])]) == 1
+    assert 'is not a folder in which several' in capsys.readouterr().err
+
+
 def test_options_reach_the_pipeline(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(['analyze', str(portrait_path()), '--gender-model', '', '--track-id-prefix', 'p',
                  '--detector', 'blazeface_short_range']) == 0

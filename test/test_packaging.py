@@ -196,11 +196,13 @@ def test_the_command_runs_from_the_path_in_any_folder(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, f'face_affect {face_affect_ros.__version__}\n')
 
 
-def test_the_environment_can_be_entered_by_a_strict_shell(tmp_path: Path) -> None:
+@pytest.mark.parametrize('first', ['', 'export CDPATH=.:/; '])
+def test_the_environment_can_be_entered_by_a_strict_shell(first: str, tmp_path: Path) -> None:
     if not (ROOT / '.venv' / 'setup.sh').is_file():
         pytest.skip('make setup has not been run here')
-    script = f'set -eu; . "{ROOT}/tools/env.sh"; python -c "import rclpy, face_affect_msgs.msg"'
-    done = subprocess.run(['bash', '-c', script], cwd=tmp_path, capture_output=True, text=True,
+    script = (f'{first}set -eu; . {os.path.relpath(ROOT, "/")}/tools/env.sh; '
+              'python -c "import rclpy, face_affect_msgs.msg"')
+    done = subprocess.run(['bash', '-c', script], cwd='/', capture_output=True, text=True,
                           check=False)
     assert done.returncode == 0, done.stderr
 

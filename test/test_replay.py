@@ -24,6 +24,7 @@ import subprocess
 import sys
 from typing import Any
 
+import cv2
 import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
@@ -34,6 +35,7 @@ from face_affect_ros.affect.settings import PipelineSettings  # noqa: E402
 from face_affect_ros.affect.types import AffectError  # noqa: E402
 from face_affect_ros.bags import header_stamp, ImageBag, is_bag, write_bag  # noqa: E402
 from face_affect_ros.cli import main  # noqa: E402
+from face_affect_ros.demo import run as demo  # noqa: E402
 from face_affect_ros.media import Frame, open_media  # noqa: E402
 from face_affect_ros.nodes import qos  # noqa: E402
 from face_affect_ros.nodes.lifecycle_client import bring_up  # noqa: E402
@@ -144,6 +146,9 @@ def test_bags_that_cannot_be_used_are_named(tmp_path: Path,
     broken.write_bytes(b'this is no bag at all')
     with pytest.raises(AffectError, match=r'broken.mcap: cannot be read as a bag'):
         ImageBag(broken)
+    with pytest.raises(AffectError, match='aaa'):
+        ImageBag(tmp_path / ('a' * 300))
+    assert not is_bag('a' * 300)
     old = tmp_path / 'old.bag'
     old.write_bytes(b'#ROSBAG V2.0\n')
     with pytest.raises(AffectError, match='old.bag: a bag of ROS 1; convert it: rosbags-convert'):
@@ -195,3 +200,25 @@ def test_the_demo_plays_a_bag_whose_stamps_say_nothing_of_latency(
     assert 10 <= messages <= 20
     assert f'{messages} faces, 1 tracks' in done.stdout
     assert 'median latency unknown' in done.stdout
+
+
+def test_the_demo_listens_for_what_the_bag_holds(tmp_path: Path, portrait_frames: list[Frame],
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    from rosbags.rosbag2 import Writer
+    from rosbags.typesys import get_typestore, Stores
+    types = get_typestore(Stores.ROS2_JAZZY)
+    kind = 'sensor_msgs/msg/CompressedImage'
+    time, header, image = (types.types[name] for name in (
+        'builtin_interfaces/msg/Time', 'std_msgs/msg/Header', kind))
+    with Writer(tmp_path / 'small', version=9) as writer:
+        topic = writer.add_connection('/camera/image_raw/compressed', kind, typestore=types)
+        for number, frame in enumerate(portrait_frames[:5]):
+            data = cv2.imencode('.jpg', frame.image)[1].reshape(-1)
+            message = image(header=header(time(1_700_000_000, number * 10**8), 'camera'),
+                            format='jpeg', data=data)
+            writer.write(topic, START + number * 10**8, types.serialize_cdr(message, kind))
+    write_bag(tmp_path / 'bag', portrait_frames[:1], start=START)
+    assert demo._player(str(tmp_path / 'small'))[::4] == ('bag_player', 'compressed')
+    assert demo._player(str(tmp_path / 'bag'))[::4] == ('bag_player', 'raw')
+    monkeypatch.chdir(tmp_path / 'bag')
+    assert demo._player('')[::4] == ('camera_player', 'raw')

@@ -4,7 +4,7 @@
 
 _face_affect_enter() {
   local root prefix FACE_AFFECT_ROS
-  root=$(cd "$(dirname "$1")/.." && pwd) || return 1
+  root=$(CDPATH="" cd -- "$(dirname "$1")/.." && pwd) || return 1
   if [ ! -f "$root/.venv/setup.sh" ]; then
     echo "$root is not set up; run: make setup" >&2
     return 1
@@ -29,7 +29,9 @@ _face_affect_enter() {
   done
   # Without it, images larger than Fast DDS's default shared memory are lost between processes.
   # A profile of the user's own stays. Fast DDS 2 reads the first name, Fast DDS 3 the second.
-  if [ -z "${FASTRTPS_DEFAULT_PROFILES_FILE:-}${FASTDDS_DEFAULT_PROFILES_FILE:-}" ]; then
+  # Humble keeps to this computer by transports of its own; those of a profile would reach others.
+  if [ -z "${FASTRTPS_DEFAULT_PROFILES_FILE:-}${FASTDDS_DEFAULT_PROFILES_FILE:-}" ] &&
+     [ "${ROS_DISTRO:-} ${ROS_LOCALHOST_ONLY:-}" != 'humble 1' ]; then
     export FASTRTPS_DEFAULT_PROFILES_FILE="$root/config/fastdds_large_images.xml"
     export FASTDDS_DEFAULT_PROFILES_FILE="$FASTRTPS_DEFAULT_PROFILES_FILE"
   fi

@@ -62,8 +62,8 @@ class Camera:
 
     @property
     def calibrated(self) -> bool:
-        """Return whether there is a calibration; K is zero where there is none."""
-        return bool(self.matrix.any())
+        """Return whether there is a calibration; focal lengths are zero where there is none."""
+        return bool(self.matrix[:2, :2].any())
 
     def problem(self, width: int, height: int) -> str:
         """Return why the calibration cannot be used for images of this size, '' if it can."""

@@ -51,11 +51,10 @@ def register(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Analyse every file; return the exit code."""
     settings = settings_from(arguments)
-    if arguments.annotate and len(arguments.files) > 1:
-        arguments.annotate.mkdir(parents=True, exist_ok=True)
+    copies = _copies(arguments)
     with _open_output(arguments.json) as output:
-        for name in arguments.files:
-            _analyse(name, settings, output, _annotated_name(name, arguments))
+        for name, copy in zip(arguments.files, copies):
+            _analyse(name, settings, output, copy)
     return 0
 
 
@@ -88,12 +87,25 @@ def _with_progress(media: Media) -> Iterator[Any]:
                      disable=None, leave=False))
 
 
-def _annotated_name(name: str, arguments: argparse.Namespace) -> Path | None:
+def _copies(arguments: argparse.Namespace) -> list[Path | None]:
+    """Return the path of the annotated copy of each file; of several, no two are the same."""
     out: Path | None = arguments.annotate
     if out is None or len(arguments.files) == 1:
-        return out
-    picture = Path(name).suffix.lower() in ('.png', '.jpg', '.jpeg', '.webp', '.bmp')
-    return out / f'{Path(name).stem}_annotated{".png" if picture else ".mp4"}'
+        return [out] * len(arguments.files)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AffectError(f'{out}: is not a folder in which several annotated copies can be '
+                          f'written ({error.strerror}); choose another with --annotate') from error
+    copies: list[Path | None] = []
+    for name in arguments.files:
+        picture = Path(name).suffix.lower() in ('.png', '.jpg', '.jpeg', '.webp', '.bmp')
+        stem, ending = f'{Path(name).stem}_annotated', '.png' if picture else '.mp4'
+        copy, number = out / f'{stem}{ending}', 2
+        while copy in copies:
+            copy, number = out / f'{stem}_{number}{ending}', number + 1
+        copies.append(copy)
+    return copies
 
 
 @contextlib.contextmanager

@@ -78,7 +78,7 @@ def run_demo(*, source: str, duration: float, out: Path, settings: PipelineSetti
     source: see camera_player, or a bag. duration: seconds at the latest, 0 for as long as the
     source lasts. out: folder of the results. Raises AffectError.
     """
-    module, parameters, rate, endless = _player(source)
+    module, parameters, rate, endless, transport = _player(source)
     duration = duration or (ENDLESS_DURATION if endless else float('inf'))
     recorder = Recorder(out, source=source or 'astronaut', rate=rate)
     rclpy.init(args=[])
@@ -86,7 +86,8 @@ def run_demo(*, source: str, duration: float, out: Path, settings: PipelineSetti
         with contextlib.closing(recorder), contextlib.suppress(KeyboardInterrupt), \
                 LiveTable(source or 'astronaut (scikit-image), panned and zoomed') as table:
             watcher = Watcher(table, recorder)
-            with running_node('face_affect_node', NODE, asdict(settings)) as node:
+            with running_node('face_affect_node', NODE, {
+                    **asdict(settings), 'image_transport': transport}) as node:
                 bring_up(watcher, f'/{NODE}')
                 with running_node(module, 'player', parameters,
                                   {'image_raw': 'image'}) as player:
@@ -98,16 +99,17 @@ def run_demo(*, source: str, duration: float, out: Path, settings: PipelineSetti
     return 0 if recorder.seen else 1
 
 
-def _player(source: str) -> tuple[str, dict[str, object], float, bool]:
-    """Return player module, its parameters, images per second and whether it never ends."""
-    if is_bag(source):
+def _player(source: str) -> tuple[str, dict[str, object], float, bool, str]:
+    """Return player module, its parameters, images per second, whether endless, and transport."""
+    if source and is_bag(source):
         bag = ImageBag(Path(source))
-        return 'bag_player', {'bag': source, 'topic': bag.topic}, DEFAULT_RATE, False
+        transport = 'compressed' if bag.type.endswith('CompressedImage') else 'raw'
+        return 'bag_player', {'bag': source, 'topic': bag.topic}, DEFAULT_RATE, False, transport
     with open_media(source) as media:
         endless = media.live or media.rate is None or not source
         parameters = {'source': source, 'loop': endless, 'exit_at_end': True,
                       'min_subscribers': 1}
-        return 'camera_player', parameters, media.rate or DEFAULT_RATE, endless
+        return 'camera_player', parameters, media.rate or DEFAULT_RATE, endless, 'raw'
 
 
 def _watch(watcher: Watcher, recorder: Recorder, player: 'subprocess.Popen[bytes]',

@@ -30,9 +30,13 @@ def use_profile(context: LaunchContext, profile: str) -> list[Any]:
     Return the actions that give a profile to the processes started after them.
 
     profile: path, '' for none. The user's own profile, set in the environment, is left alone. No
-    other middleware reads these variables. Raises AffectError where there is no such file.
+    other middleware reads these variables. Humble keeps to this computer (ROS_LOCALHOST_ONLY) by
+    transports of its own; those of a profile would reach others, so that none is given then.
+    Raises AffectError where there is no such file.
     """
-    if not profile or any(context.environment.get(name) for name in VARIABLES):
+    own = context.environment
+    alone = (own.get('ROS_DISTRO'), own.get('ROS_LOCALHOST_ONLY')) == ('humble', '1')
+    if not profile or alone or any(own.get(name) for name in VARIABLES):
         return []
     if not Path(profile).is_file():
         raise AffectError(f"launch argument 'dds_profile': there is no file {profile}")

@@ -53,7 +53,11 @@ def open_media(source: str, *, rate: float | None = None,
     if re.fullmatch(r'\d+|/dev/video\d+', source):
         return CameraMedia(source, rate=rate, size=size)
     path = Path(source).expanduser()
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:   # a folder above it that must not be looked into, for instance
+        raise AffectError(f'{source}: {error.strerror}; choose another') from error
+    if not there:
         raise AffectError(f'{source}: there is no such file or folder; name a picture, a folder '
                           'of pictures, a clip or a camera')
     if not os.access(path, os.R_OK):

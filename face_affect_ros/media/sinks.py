@@ -14,6 +14,7 @@
 
 """Write annotated pictures and clips."""
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ import numpy as np
 VIDEO_SUFFIXES = ('.mp4', '.m4v', '.mov', '.mkv', '.avi')
 #: Frames per second of a clip whose source has no rate.
 DEFAULT_RATE = 30.0
+MAX_TICKS = 65535.0
 #: Of the images of a complete clip that its container counts; some estimate.
 SHARE = 0.9
 
@@ -57,7 +59,9 @@ class VideoSink:
     def __init__(self, path: str | os.PathLike[str], rate: float | None = None) -> None:
         """Prepare a clip. rate: frames per second, None for 30; the suffix says the container."""
         self._path = Path(path)
-        self._rate = rate or DEFAULT_RATE
+        # MPEG-4 counts ticks of a second in 16 bits: 66.667 images are 66667 in 1000 to OpenCV.
+        rate = min(rate or DEFAULT_RATE, MAX_TICKS)
+        self._rate = round(rate, math.floor(math.log10(MAX_TICKS / rate)))
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
         self._written = 0

@@ -166,7 +166,8 @@ class FaceAffectNode(LifecycleNode):
             self._worker = None
         for output in self._outputs:
             self._let(output, output.stop)
-        self.health.warn('stamps', '')
+        for kind in ('stamps', 'calibration'):
+            self.health.warn(kind, '')
         # Not before the worker has ended: it converts the image in hand.
         self._input = None
         if self._depth is not None:

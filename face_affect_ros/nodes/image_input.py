@@ -65,6 +65,7 @@ class ImageInput:
         self.camera: Camera | None = None
         self._infos = node.create_subscription(CameraInfo, 'camera_info', self._take_info,
                                                qos.newest_image())
+        self._info_topic = self._infos.topic_name
         self._type = f"sensor_msgs/msg/{'CompressedImage' if compressed else 'Image'}"
         self._subscription = node.create_subscription(
             CompressedImage if compressed else Image, self.topic, take, profile,
@@ -86,7 +87,6 @@ class ImageInput:
     def close(self) -> None:
         """Unsubscribe."""
         self._health.warn('qos', '')
-        self._health.warn('calibration', '')
         self._node.destroy_subscription(self._subscription)
         self._node.destroy_subscription(self._infos)
 
@@ -95,7 +95,7 @@ class ImageInput:
         height, width = image.shape[:2]
         given = self.camera is not None and self.camera.calibrated
         problem = self.camera.problem(width, height) if self.camera and given else ''
-        self._health.warn('calibration', problem and f"'{self._infos.topic_name}' is of no use, "
+        self._health.warn('calibration', problem and f"'{self._info_topic}' is of no use, "
                           f'faces have no position: {problem}')
 
     def _take_info(self, message: CameraInfo) -> None:

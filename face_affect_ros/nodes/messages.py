@@ -30,9 +30,10 @@ def camera_of(info: CameraInfo, *, rectified: bool = False) -> Camera:
     Return the calibration in a message.
 
     Where the message names a region of interest, that is the image. rectified: whether it has
-    no distortion any more, so that P counts instead of K and D.
+    no distortion any more, so that P counts instead of K and D; without a P, K alone.
     """
-    matrix = (np.asarray(info.p, np.float64).reshape(3, 4)[:, :3].copy() if rectified
+    matrix = (np.asarray(info.p, np.float64).reshape(3, 4)[:, :3].copy()
+              if rectified and np.any(info.p)
               else np.asarray(info.k, np.float64).reshape(3, 3).copy())
     width, height, window = info.width, info.height, info.roi
     if window.width and window.height:

@@ -94,6 +94,15 @@ def test_the_profile_of_the_user_is_left_alone(name: str, monkeypatch: Any) -> N
     assert use_profile(LaunchContext(), arguments.PROFILE) == []
 
 
+def test_on_humble_no_profile_reaches_beyond_this_computer(monkeypatch: Any) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv('ROS_DISTRO', 'humble')
+    assert use_profile(LaunchContext(), arguments.PROFILE)
+    monkeypatch.setenv('ROS_LOCALHOST_ONLY', '1')
+    assert use_profile(LaunchContext(), arguments.PROFILE) == []
+
+
 def test_a_profile_can_be_switched_off_and_must_exist() -> None:
     environment = {name: os.environ.pop(name) for name in VARIABLES if name in os.environ}
     try:

@@ -53,6 +53,12 @@ def test_a_cut_off_video_is_refused(tmp_path):
         open_media(str(tmp_path / 'a.mp4'))
 
 
+def test_what_cannot_be_looked_at_is_named():
+    """As below a folder that is not readable; root may read all, but not so long a name."""
+    with pytest.raises(AffectError, match='aaa'):
+        open_media('a' * 300)
+
+
 def test_folders(tmp_path):
     with pytest.raises(AffectError, match='no pictures in this folder'):
         open_media(str(tmp_path))

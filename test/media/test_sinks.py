@@ -92,3 +92,14 @@ def test_image_or_video(tmp_path):
     with open_media(str(tmp_path / 'a.png')) as media:
         frame, = media
         assert np.array_equal(frame.image, plain(3))
+
+
+@pytest.mark.parametrize('rate', [66.667, 1000 / 14, 29.97, 234.567, 0.5])
+def test_a_clip_of_any_rate(rate, tmp_path):
+    """Such as that of an animation whose frames last for 15 ms."""
+    with VideoSink(tmp_path / 'a.mp4', rate) as sink:
+        for value in range(5):
+            sink.write(plain(value * 40))
+    with open_media(str(tmp_path / 'a.mp4')) as media:
+        assert media.rate == pytest.approx(rate, rel=1e-3)
+        assert len(list(media)) == 5

@@ -116,6 +116,28 @@ def test_a_window_of_the_sensor_has_the_calibration_of_the_whole(rectified: bool
                                    (pixel - [[info.p[2], info.p[6]]]) / info.p[0])
 
 
+def test_a_window_makes_no_calibration_of_none_and_k_stands_in_for_p() -> None:
+    info = camera_info(1280, 960, 0.0, stamped(1))
+    info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height = 640, 480, 640, 480
+    assert not camera_of(info).calibrated and not camera_of(info, rectified=True).calibrated
+    info = camera_info(640, 480, 60.0, stamped(1))
+    info.p = [0.0] * 12
+    assert camera_of(info, rectified=True).matrix[0, 0] == info.k[0] > 0.0
+
+
+def test_a_warning_about_the_calibration_ends_with_the_images(bench: Bench) -> None:
+    node = bench.start(stale_timeout=3600.0)
+    info = camera_info(640, 360, 60.0, stamped(1))
+    assert bench.until(bench.infos.get_subscription_count)
+    bench.infos.publish(info)
+    assert bench.until(lambda: node._input.camera is not None)
+    bench.answered(sec=int(time.time()))
+    assert bench.status(DiagnosticStatus.WARN, 'it is of images of 640x360')
+    assert node.trigger_deactivate() == SUCCESS
+    bench.statuses.clear()
+    assert bench.status(DiagnosticStatus.OK, 'inactive')
+
+
 def test_images_without_distortion_have_their_positions_by_their_own_matrix(bench: Bench) -> None:
     node = bench.start(image_rectified=True)
     info = camera_info(640, 480, 60.0, stamped(1))

@@ -20,6 +20,7 @@ import sys
 
 import pytest
 from setup_steps import build, packages
+from setup_steps.steps import SetupError
 
 LOCK = """\
 # Written by a test.
@@ -52,6 +53,17 @@ def test_only_what_is_lacking_is_installed(
     lock.write_text(LOCK.replace('no-such-package', 'numpy'))
     packages.install_lacking(Path(sys.executable), lock, dict(os.environ), chosen)
     assert len(installed) == 1
+
+
+def test_another_version_is_not_the_one_of_the_lock(tmp_path: Path) -> None:
+    """Such as the setuptools that comes with a package that somebody installs by hand."""
+    site = tmp_path / 'lib' / 'python3.12' / 'site-packages'
+    (site / 'numpy-2.0.0.dist-info').mkdir(parents=True)
+    lock = tmp_path / 'lock.txt'
+    lock.write_text(LOCK)
+    assert packages.place_of('numpy', lock, tmp_path) == site / 'numpy-1.26.4.dist-info'
+    with pytest.raises(SetupError, match='lock.txt does not pin scipy'):
+        packages.place_of('scipy', lock, tmp_path)
 
 
 @pytest.mark.parametrize(('line', 'name'), [

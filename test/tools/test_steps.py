@@ -89,3 +89,11 @@ def test_a_failing_command_shows_the_end_of_its_own_output(tmp_path: Path) -> No
     assert lines[0] == f'second failed; the end of {log}:'
     assert lines[1:-1] == [f'  line {i}' for i in range(75, 100)]
     assert 'all well' in log.read_text()
+
+
+def test_the_reason_is_told_where_the_command_removes_the_log(tmp_path: Path) -> None:
+    """As `python -m venv --clear` does."""
+    log = tmp_path / 'setup.log'
+    with pytest.raises(SetupError, match='no room left'):
+        run([sys.executable, '-c', f"import os; os.remove({str(log)!r}); "
+             "raise SystemExit('no room left')"], what='clearing', log=log)

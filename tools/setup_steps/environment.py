@@ -101,8 +101,11 @@ def _install_beside_distribution(place: Place, extras: Collection[str]) -> None:
 
 def _install(place: Place, name: str, venv: Path) -> None:
     path = REQUIREMENTS / f'{name}.txt'
+    # Whatever else is installed by hand may bring another setuptools, with which colcon copies.
+    product = packages.place_of('setuptools', path, venv) if name == 'build' else venv
     step(f'requirements-{name}', f'packages of requirements/{name}.txt', digest(place.key, path),
-         partial(packages.install_lock, venv / 'bin' / 'python', path, _env(place, venv)))
+         partial(packages.install_lock, venv / 'bin' / 'python', path, _env(place, venv)),
+         product=product)
 
 
 def _install_training(place: Place, venv: Path) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 import re
 import subprocess
 
-from setup_steps.steps import run
+from setup_steps.steps import run, SetupError
 
 #: What has no wheel. It is built with the setuptools of requirements/build.txt.
 SOURCE_ONLY = 'empy'
@@ -58,6 +58,14 @@ def install_lock(python: Path, path: Path, env: Mapping[str, str]) -> None:
     """Install a lock as it is. It is complete, so that pip need not look for dependencies."""
     _pip(python, env, f'installing {path.name}', '--require-hashes', '--only-binary', ':all:',
          '--no-binary', SOURCE_ONLY, '--requirement', str(path))
+
+
+def place_of(name: str, path: Path, venv: Path) -> Path:
+    """Return the folder that is there while the version of a lock is installed."""
+    version = re.search(rf'^{name}==(\S+)', path.read_text(), re.MULTILINE)
+    if version is None:
+        raise SetupError(f'{path} does not pin {name}')
+    return next((venv / 'lib').glob('python3*/site-packages')) / f'{name}-{version[1]}.dist-info'
 
 
 def link(python: Path, folder: Path, env: Mapping[str, str]) -> None:

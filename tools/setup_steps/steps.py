@@ -85,15 +85,16 @@ def run(command: list[str | Path], *, what: str, env: Mapping[str, str] | None =
     calls the command.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open('ab') as file:
+    with log.open('a+b') as file:
         file.write(f'$ {" ".join(map(str, command))}\n'.encode())
         begin = file.tell()
         file.flush()
         done = subprocess.run([str(part) for part in command], cwd=cwd, stdin=subprocess.DEVNULL,
                               stdout=file, stderr=subprocess.STDOUT, check=False,
                               env=None if env is None else dict(env))
+        file.seek(begin)   # not by its name: the command may have removed it
+        output = file.read().decode(errors='replace').splitlines()
     if done.returncode != 0:
-        output = log.read_bytes()[begin:].decode(errors='replace').splitlines()
         tail = ''.join(f'  {line}\n' for line in output[-TAIL:])
         raise SetupError(f'{what} failed; the end of {log}:\n{tail}'
                          f'setup: {what} failed, see above')
