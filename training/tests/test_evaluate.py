@@ -320,6 +320,21 @@ def test_a_data_set_must_be_about_the_models_task(sheets: Path,
     assert result['faces'] == 70 and 0.0 <= result['accuracy'] <= 1.0
 
 
+def test_what_is_in_training_as_well_can_be_left_out(
+        sheets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path(shutil.copytree(sheets, tmp_path / 'fer'))
+    with (folder / 'labels.csv').open('a') as file:
+        file.write('0,0,350,PublicTest,0,10,0,0,0,0,0,0,0,0,0\n')   # the first of Training again
+    data = ['--data', 'fer2013_sheets', str(folder), 'PublicTest']
+    whole = judged(capsys, '--model', 'emotion_mini_xception', *data)
+    unseen = judged(capsys, '--model', 'emotion_mini_xception', *data, '--without', 'Training')
+    assert (whole['faces'], unseen['faces']) == (71, 70)
+    assert unseen['data'] == f"{whole['data']} without what is in Training"
+    assert main(['evaluate', '--model', 'emotion_mini_xception', *data, '--without',
+                 'PublicTest']) == 1
+    assert "every picture of 'PublicTest' is in 'PublicTest'" in capsys.readouterr().err
+
+
 def test_a_model_is_found_by_name_folder_card_and_file(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(find_model('gender_mini_xception'), tmp_path / 'mine'))
     shutil.copy(folder / 'model.tflite', folder / 'other.tflite')

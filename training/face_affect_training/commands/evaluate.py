@@ -35,6 +35,8 @@ def register(subparsers: Any) -> None:
                        'RGB), labels (N), optional groups (N, or N,G) and group_NAME (N)')
     faces.add_argument('--data', nargs=3, metavar=('READER', 'PATH', 'SPLIT'),
                        help='a data set instead, such as fer2013_sheets FOLDER PublicTest')
+    parser.add_argument('--without', metavar='SPLIT', default='', help='with --data: leave out '
+                        'the pictures that are in this split as well, pixel by pixel')
     parser.add_argument('--task', choices=('emotion', 'gender'), help='where a model has both')
     parser.add_argument('--out', type=Path, metavar='FOLDER',
                         help='also write report.json, report.md and confusion.png')
@@ -58,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
     if args.npz is not None:
         faces = faces_of_npz(args.npz)
     else:
-        faces = faces_of_reader(args.data[0], Path(args.data[1]), args.data[2])
+        faces = faces_of_reader(args.data[0], Path(args.data[1]), args.data[2],
+                                without=args.without)
     result = evaluate(args.model, faces, task=args.task, threads=args.threads)
     print(f"{result['model']} on {result['data']}: {result['faces']:,} faces, each whole picture "
           'taken as the crop', file=sys.stderr)

@@ -14,6 +14,7 @@
 
 """Labelled faces to judge a model on: an .npz file, or a split of a data set."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 import zipfile
@@ -21,6 +22,7 @@ import zlib
 
 from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_training.data import read
+from face_affect_training.data.protocol import repeats
 from face_affect_training.data.types import FaceData
 import numpy as np
 import numpy.typing as npt
@@ -56,9 +58,21 @@ def faces_of_npz(path: Path) -> FaceData:
                     names=names, groups=_groups(arrays, len(labels), path))
 
 
-def faces_of_reader(reader: str, path: Path, split: str) -> FaceData:
-    """Return one split of a data set."""
-    return read(reader, path, split)
+def faces_of_reader(reader: str, path: Path, split: str, *, without: str = '') -> FaceData:
+    """
+    Return one split of a data set.
+
+    without: another split, whose pictures are left out where they are in both, pixel by pixel.
+    Raises AffectError where all are.
+    """
+    faces = read(reader, path, split)
+    if not without:
+        return faces
+    seen, _ = repeats(faces, read(reader, path, without))
+    if seen.all():
+        raise AffectError(f"{path}: every picture of '{split}' is in '{without}' as well")
+    kept = faces.select(~seen)
+    return dataclasses.replace(kept, source=f'{faces.source} without what is in {without}')
 
 
 def _arrays(path: Path) -> Arrays:
