@@ -247,6 +247,7 @@ class FaceAffectNode(LifecycleNode):
         for each in changed:
             if each.name == 'diagnostics_period':
                 self._timer.timer_period_ns = round(each.value * 1e9)
+                self._timer.reset()   # or the old period would have to pass first
         return SetParametersResult(successful=True)
 
     def _publish_diagnostics(self) -> None:

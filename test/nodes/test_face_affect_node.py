@@ -428,6 +428,13 @@ def test_what_can_change_live_does_and_the_rest_says_why_not(
         assert node._pipeline.smoothing_time_constant == value
 
 
+def test_diagnostics_come_at_their_new_pace_at_once(bench: Bench) -> None:
+    node = bench.start(activate=False, diagnostics_period=60.0)
+    [result] = node.set_parameters([Parameter('diagnostics_period', value=0.1)])
+    assert result.successful
+    assert bench.until(lambda: len(bench.statuses) > 3)
+
+
 def test_all_or_nothing_changes_and_the_tracks_live_on(bench: Bench) -> None:
     node = bench.start()
     bench.answered()
