@@ -19,6 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 import subprocess
 import time
+from typing import NamedTuple
 
 from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.affect.settings import PipelineSettings
@@ -78,18 +79,18 @@ def run_demo(*, source: str, duration: float, out: Path, settings: PipelineSetti
     source: see camera_player, or a bag. duration: seconds at the latest, 0 for as long as the
     source lasts. out: folder of the results. Raises AffectError.
     """
-    module, parameters, rate, endless, transport = _player(source)
-    duration = duration or (ENDLESS_DURATION if endless else float('inf'))
-    recorder = Recorder(out, source=source or 'astronaut', rate=rate)
+    play = _player(source)
+    duration = duration or (ENDLESS_DURATION if play.endless else float('inf'))
+    recorder = Recorder(out, source=source or 'astronaut', rate=play.rate)
     rclpy.init(args=[])
     try:
         with contextlib.closing(recorder), contextlib.suppress(KeyboardInterrupt), \
                 LiveTable(source or 'astronaut (scikit-image), panned and zoomed') as table:
             watcher = Watcher(table, recorder)
             with running_node('face_affect_node', NODE, {
-                    **asdict(settings), 'image_transport': transport}) as node:
+                    **asdict(settings), 'image_transport': play.transport}) as node:
                 bring_up(watcher, f'/{NODE}')
-                with running_node(module, 'player', parameters,
+                with running_node(play.module, 'player', play.parameters,
                                   {'image_raw': 'image'}) as player:
                     _watch(watcher, recorder, player, node, duration)
             watcher.destroy_node()
@@ -99,17 +100,28 @@ def run_demo(*, source: str, duration: float, out: Path, settings: PipelineSetti
     return 0 if recorder.seen else 1
 
 
-def _player(source: str) -> tuple[str, dict[str, object], float, bool, str]:
-    """Return player module, its parameters, images per second, whether endless, and transport."""
+class Player(NamedTuple):
+    """Module and parameters of a player, images per second, whether endless, image transport."""
+
+    module: str
+    parameters: dict[str, object]
+    rate: float
+    endless: bool
+    transport: str
+
+
+def _player(source: str) -> Player:
+    """Return what plays a source."""
     if source and is_bag(source):
         bag = ImageBag(Path(source))
         transport = 'compressed' if bag.type.endswith('CompressedImage') else 'raw'
-        return 'bag_player', {'bag': source, 'topic': bag.topic}, DEFAULT_RATE, False, transport
+        return Player('bag_player', {'bag': source, 'topic': bag.topic}, DEFAULT_RATE, False,
+                      transport)
     with open_media(source) as media:
         endless = media.live or media.rate is None or not source
         parameters = {'source': source, 'loop': endless, 'exit_at_end': True,
                       'min_subscribers': 1}
-        return 'camera_player', parameters, media.rate or DEFAULT_RATE, endless, 'raw'
+        return Player('camera_player', parameters, media.rate or DEFAULT_RATE, endless, 'raw')
 
 
 def _watch(watcher: Watcher, recorder: Recorder, player: 'subprocess.Popen[bytes]',

@@ -185,15 +185,12 @@ class Container(Node):
         return found
 
     def _end(self, loaded: Loaded) -> None:
+        executor = self.executor
+        assert executor is not None   # it has loaded the node
         if loaded.thread is not None:
             loaded.thread.stop()
         else:
             close(loaded.node)
-        executor = self.executor
-        if executor is None:
-            loaded.node.destroy_node()
-            return
-        if loaded.thread is None:
             executor.remove_node(loaded.node)
         # In a task: by then what follows from its end is done, such as results of its actions,
         # and an events executor has let go of it.

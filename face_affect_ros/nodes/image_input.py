@@ -93,8 +93,8 @@ class ImageInput:
     def check_calibration(self, image: ImageArray) -> None:
         """Warn where the calibration does not fit an image; without one there is no position."""
         height, width = image.shape[:2]
-        given = self.camera is not None and self.camera.calibrated
-        problem = self.camera.problem(width, height) if self.camera and given else ''
+        camera = self.camera
+        problem = camera.problem(width, height) if camera and camera.calibrated else ''
         self._health.warn('calibration', problem and f"'{self._info_topic}' is of no use, "
                           f'faces have no position: {problem}')
 

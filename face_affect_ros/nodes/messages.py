@@ -32,9 +32,8 @@ def camera_of(info: CameraInfo, *, rectified: bool = False) -> Camera:
     Where the message names a region of interest, that is the image. rectified: whether it has
     no distortion any more, so that P counts instead of K and D; without a P, K alone.
     """
-    matrix = (np.asarray(info.p, np.float64).reshape(3, 4)[:, :3].copy()
-              if rectified and np.any(info.p)
-              else np.asarray(info.k, np.float64).reshape(3, 3).copy())
+    matrix = (np.array(info.p, np.float64).reshape(3, 4)[:, :3] if rectified and np.any(info.p)
+              else np.array(info.k, np.float64).reshape(3, 3))
     width, height, window = info.width, info.height, info.roi
     if window.width and window.height:
         matrix[:2, 2] -= window.x_offset, window.y_offset

@@ -41,7 +41,7 @@ class NodeThread:
         self._context = node.context
         self._node = node
         self._failed = failed
-        self._stopping = False
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=node.get_name(), daemon=True)
         self._thread.start()
 
@@ -54,21 +54,24 @@ class NodeThread:
 
     def _close(self) -> None:
         close(self._node)
-        self._stop(after=STEPS)
-
-    def _stop(self, after: int) -> None:
-        if after:
-            self._executor.create_task(self._stop, after - 1)
-        self._stopping = not after
+        later(self._executor, self._stopping.set)
 
     def _run(self) -> None:
         try:
-            while self._context.ok() and not self._stopping:
+            while self._context.ok() and not self._stopping.is_set():
                 self._executor.spin_once()
         except ExternalShutdownException:
             pass
         except BaseException as error:   # SystemExit too: a node may end the process
             self._failed(error)
+
+
+def later(executor: Executor, act: Callable[[], None], after: int = STEPS) -> None:
+    """Let an executor act once it has done what follows from goals that have just ended."""
+    if after:
+        executor.create_task(later, executor, act, after - 1)
+    else:
+        act()
 
 
 def settle(executor: Executor, context: Context) -> None:
@@ -77,16 +80,9 @@ def settle(executor: Executor, context: Context) -> None:
 
     executor: one that does not spin now. context: of the nodes; ends this when it is shut down.
     """
-    settled = False
-
-    def step(after: int) -> None:
-        nonlocal settled
-        if after:
-            executor.create_task(step, after - 1)
-        settled = not after
-
-    executor.create_task(step, STEPS)
-    while context.ok() and not settled:
+    settled = threading.Event()
+    later(executor, settled.set)
+    while context.ok() and not settled.is_set():
         executor.spin_once(SETTLE_PERIOD)
 
 

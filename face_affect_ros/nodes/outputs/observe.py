@@ -24,7 +24,7 @@ from face_affect_msgs.msg import FaceObservation
 from face_affect_ros.affect.model_store import Head
 from face_affect_ros.affect.observation import Observation
 from face_affect_ros.nodes.messages import to_face_message
-from face_affect_ros.nodes.node_thread import STEPS
+from face_affect_ros.nodes.node_thread import later
 from face_affect_ros.nodes.outputs.base import Output, Result
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
@@ -126,13 +126,13 @@ class ObserveOutput(Output):
         """Take the action back, after the results of goals that have just been aborted."""
         super().close()
         self.node.destroy_timer(self._timer)
-        self._destroy(after=STEPS if self._results_due else 0)
-
-    def _destroy(self, after: int) -> None:
         executor = self.node.executor
-        if after and executor is not None:
-            executor.create_task(self._destroy, after - 1)
-            return
+        if self._results_due and executor is not None:
+            later(executor, self._destroy)
+        else:
+            self._destroy()
+
+    def _destroy(self) -> None:
         if self._results_due:
             time.sleep(LINGER)
         self._server.destroy()
