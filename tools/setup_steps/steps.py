@@ -92,9 +92,10 @@ def run(command: list[str | Path], *, what: str, env: Mapping[str, str] | None =
         done = subprocess.run([str(part) for part in command], cwd=cwd, stdin=subprocess.DEVNULL,
                               stdout=file, stderr=subprocess.STDOUT, check=False,
                               env=None if env is None else dict(env))
+        if done.returncode == 0:
+            return
         file.seek(begin)   # not by its name: the command may have removed it
         output = file.read().decode(errors='replace').splitlines()
-    if done.returncode != 0:
-        tail = ''.join(f'  {line}\n' for line in output[-TAIL:])
-        raise SetupError(f'{what} failed; the end of {log}:\n{tail}'
-                         f'setup: {what} failed, see above')
+    tail = ''.join(f'  {line}\n' for line in output[-TAIL:])
+    raise SetupError(f'{what} failed; the end of {log}:\n{tail}'
+                     f'setup: {what} failed, see above')
