@@ -153,9 +153,10 @@ class Training:
     sqrt. start_from: a .keras file of the same network whose weights to begin with; 'dlib' for
     those that face_resnet is made for, 'imagenet' for those of efficientnet_lite; '' for random
     ones. trunk_from: a .keras file of another network whose weights to begin with in the layers
-    that fit, see runs.take_trunk. trunk_stays: whether these layers stay as they are. precision:
-    Keras' dtype policy, float32 or mixed_bfloat16. workers: processes that render views, 0 for
-    none, -1 for all cores but one.
+    that fit, see runs.take_trunk. trunk_stays: whether these layers stay as they are. hint: name
+    of a layer that is to see what the one of this name in trunk_from sees; then nothing else is
+    learned, see hints.hint_model. precision: Keras' dtype policy, float32 or mixed_bfloat16.
+    workers: processes that render views, 0 for none, -1 for all cores but one.
     """
 
     epochs: int = 150
@@ -175,6 +176,7 @@ class Training:
     start_from: str = ''
     trunk_from: str = ''
     trunk_stays: bool = False
+    hint: str = ''
     precision: str = 'float32'
     workers: int = 1
 

@@ -40,15 +40,19 @@ class Log:
         self._writer: Any = None
 
     def write(self, row: dict[str, Any], each: list[float]) -> dict[str, str]:
-        """Append the numbers of an epoch, keys of COLUMNS; return them as they are written."""
-        texts = {name: format(row[name], form) for name, form in COLUMNS.items()}
+        """
+        Append the numbers of an epoch, keys of COLUMNS; return them as they are written.
+
+        What a run does not have is left out: the accuracy of one that learns no labels.
+        """
+        texts = {name: format(row[name], form) for name, form in COLUMNS.items() if name in row}
         texts[EACH] = ' '.join(f'{value:.4f}' for value in each)
         self._append([texts])
         if self._writer is None:
             # what an interrupted run has written of later epochs is void
             self._writer = SummaryWriter(str(self._events), purge_step=row['epoch'])
-        for name in COLUMNS:
-            if name != 'epoch':
+        for name in texts:
+            if name in row and name != 'epoch':
                 self._writer.add_scalar(name, row[name], row['epoch'])
         self._writer.flush()
         return texts

@@ -144,6 +144,11 @@ def from_pixels(network: keras.Model, experiment: Experiment, *,
                                 offset=experiment.input.offset, auxiliary=auxiliary)
 
 
+def scaled(pixels: keras.KerasTensor, experiment: Experiment) -> keras.KerasTensor:
+    """Return uint8 pixels as the experiment's network takes them."""
+    return keras.layers.Rescaling(experiment.input.scale, experiment.input.offset)(pixels)
+
+
 def take_weights(network: keras.Model, file: Path) -> None:
     """Put a .keras file's weights in. Raises AffectError where it is missing or differs."""
     _check_exists(file)

@@ -36,6 +36,7 @@ from face_affect_training.data.targets import (
 )
 from face_affect_training.data.types import FaceData
 from face_affect_training.experiment import ancestry, Experiment, Task, Training
+from face_affect_training.hints import Distance, hint_model
 from face_affect_training.losses import accuracy_of, loss_of
 from face_affect_training.metrics import nll
 from face_affect_training.networks.efficientnet_lite import (
@@ -132,6 +133,9 @@ def _check_weights(experiment: Experiment) -> None:
                           'training.trunk_stays, with a training.trunk_from that knows it')
     if len(idle) == len(experiment.tasks):
         raise AffectError(f'tasks.{idle[0]}.weight is 0, and there is nothing else to learn')
+    if settings.hint and not settings.trunk_from:
+        raise AffectError(f'training.hint: {settings.hint} of which network? Set '
+                          'training.trunk_from')
 
 
 def _begin(network: keras.Model, settings: Training) -> None:
@@ -163,6 +167,10 @@ def _trainable(experiment: Experiment, kept: keras.Model,
         layer.trainable = same.trainable
     print(f'{experiment.network.name}: {network.count_params():,} parameters, '
           f'backend {keras.backend.backend()}', file=sys.stderr, flush=True)
+    hint = experiment.training.hint
+    if hint:
+        file = Path(experiment.training.trunk_from).expanduser()
+        return network, hint_model(network, experiment, file, hint)
     return network, from_pixels(network, experiment, auxiliary=auxiliary)
 
 
@@ -249,8 +257,11 @@ def _compile(model: keras.Model, experiment: Experiment, steps: int,
                           'adamw')
     # XLA's convolutions on CPUs are slower than TensorFlow's own
     compiled = 'auto' if keras.backend.backend() != 'tensorflow' else False
-    model.compile(optimizer, loss_of([*experiment.widths, *auxiliary]),
-                  metrics=[accuracy_of(experiment.widths)], jit_compile=compiled)
+    if settings.hint:
+        model.compile(optimizer, Distance(), jit_compile=compiled)
+    else:
+        model.compile(optimizer, loss_of([*experiment.widths, *auxiliary]),
+                      metrics=[accuracy_of(experiment.widths)], jit_compile=compiled)
     optimizer.build(model.trainable_variables)
 
 
@@ -307,9 +318,10 @@ class Judge(keras.callbacks.Callback):
                                           for task, each in found.items()},
                     'averaged_weights': averaged})
         now = time.monotonic()
+        learned: dict[str, Any] = {
+            name: float(logs[name]) for name in ('loss', 'accuracy') if name in logs}
         row = {'epoch': self.epoch, 'seconds': self._seconds + now - self._started,
-               'learning_rate': float(self.model.optimizer.learning_rate),
-               'loss': float(logs['loss']), 'accuracy': float(logs['accuracy']),
+               'learning_rate': float(self.model.optimizer.learning_rate), **learned,
                'val_loss': loss, 'val_accuracy': accuracy, 'best': self.best}
         self._show(self._run.log.write(row, [value for each in found.values()
                                              for value in each]), now)
@@ -348,7 +360,7 @@ class Judge(keras.callbacks.Callback):
         return accuracies, float(np.mean(losses))
 
     def _show(self, row: dict[str, Any], now: float) -> None:
-        text = (f"loss {row['loss']} acc {row['accuracy']} val {row['val_accuracy']} "
+        text = (f"loss {row['loss']} acc {row.get('accuracy', '-')} val {row['val_accuracy']} "
                 f"({row['val_accuracy_each']}) best {row['best']}")
         self._bar.update(1)
         self._bar.set_postfix_str(text)

@@ -93,7 +93,8 @@ def run(content: bytes, image: FloatArray, label: int, guided: bool) -> dict[int
     ('mini_xception', 48, {}), ('mini_xception', 31, {}), ('sequential_fully_cnn', 24, {}),
     ('residual_cnn', 16, {}), ('small_resnet', 25, {}), ('five_layer_cnn', 24, {}),
     ('deeper_cnn', 25, {}), ('baseline', 24, {}), ('small_resnet', 24, {'pair_columns': True}),
-    ('efficientnet_lite', 48, {}), ('efficientnet_lite', 35, {'blocks': [1, 2, 2, 3], 'top': 32})])
+    ('efficientnet_lite', 48, {}), ('efficientnet_lite', 35, {'blocks': [1, 2, 2, 3], 'top': 32}),
+    ('efficientnet_lite', 48, {'blocks': [0, 2, 2], 'top': 32, 'stem': 16, 'fused': 2})])
 def test_tflite_says_what_tensorflow_says(name: str, size: int, options: dict[str, Any]) -> None:
     network = alive(name, size, **options)
     content = convert_gradients(network)
