@@ -79,7 +79,7 @@ def test_a_hint_that_cannot_be_taken_is_named(runs: tuple[Path, Path], tmp_path:
     """Before anything is trained."""
     _, path = runs
     for number, (changes, complaint) in enumerate((
-            (["training.trunk_from=''"], 'hint: stage2_2_add of which network? Set training.trunk'),
+            (["training.trunk_from=''"], 'hint: stage2_2_add of which network? Set training'),
             (['training.hint=stage9_add'], 'efficientnet_lite of this form has no layer stage9'),
             (['training.hint=stem'], 'training.hint: stem is (16, 16, 8) here and (16, 16, 32)'))):
         begin = ['train', str(path), '--out', str(tmp_path / str(number)), '--set']
