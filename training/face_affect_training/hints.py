@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_training.experiment import Experiment, load_experiment
-from face_affect_training.runs import build_network, scaled, take_weights
+from face_affect_training.evaluate.checkpoints import experiment_of, load_network
+from face_affect_training.experiment import Experiment
+from face_affect_training.runs import from_pixels
 import keras
 from keras import ops
 
@@ -34,14 +35,13 @@ def hint_model(network: keras.Model, experiment: Experiment, file: Path,
     in the size of the experiment's; one that is convolutions up to that layer can. layer: its name
     in both. Raises AffectError where one of them has no such layer, or the two differ in shape.
     """
-    own = load_experiment(file.with_name('experiment.yaml'))
+    own = experiment_of(file)
     own = replace(own, input=replace(own.input, size=experiment.input.size))
-    other = build_network(own)
-    take_weights(other, file)
+    other = load_network(file, own)
     other.trainable = False
     pixels = keras.Input(network.input_shape[1:], dtype='uint8', name='pixels')
-    seen = _until(network, layer)(scaled(pixels, experiment))
-    wanted = _until(other, layer)(scaled(pixels, own))
+    seen, wanted = (_features(pixels, each, plan, layer)
+                    for each, plan in ((network, experiment), (other, own)))
     if seen.shape != wanted.shape:
         raise AffectError(f'training.hint: {layer} is {seen.shape[1:]} here and '
                           f'{wanted.shape[1:]} in {file}')
@@ -57,9 +57,10 @@ class Distance(keras.losses.Loss):
         return y_pred
 
 
-def _until(network: keras.Model, layer: str) -> keras.Model:
+def _features(pixels: keras.KerasTensor, network: keras.Model, experiment: Experiment,
+              layer: str) -> keras.KerasTensor:
     try:
-        return keras.Model(network.input, network.get_layer(layer).output)
+        return from_pixels(network, experiment, layer=layer)(pixels)
     except ValueError as error:
         raise AffectError(f'training.hint: {network.name} of this form has no layer {layer}'
                           ) from error

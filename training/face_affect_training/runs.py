@@ -137,16 +137,10 @@ def with_column_pairs(network: keras.Model, experiment: Experiment) -> keras.Mod
     return paired
 
 
-def from_pixels(network: keras.Model, experiment: Experiment, *,
-                auxiliary: int = 0) -> keras.Model:
+def from_pixels(network: keras.Model, experiment: Experiment, **options: Any) -> keras.Model:
     """Return networks.from_pixels of a network that sees what the experiment's does."""
     return networks.from_pixels(network, scale=experiment.input.scale,
-                                offset=experiment.input.offset, auxiliary=auxiliary)
-
-
-def scaled(pixels: keras.KerasTensor, experiment: Experiment) -> keras.KerasTensor:
-    """Return uint8 pixels as the experiment's network takes them."""
-    return keras.layers.Rescaling(experiment.input.scale, experiment.input.offset)(pixels)
+                                offset=experiment.input.offset, **options)
 
 
 def take_weights(network: keras.Model, file: Path) -> None:

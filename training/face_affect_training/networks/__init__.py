@@ -75,17 +75,18 @@ def build(name: str, *, input_shape: tuple[int, int, int], classes: int | Sequen
                           ) from error
 
 
-def from_pixels(network: keras.Model, *, scale: float, offset: float,
-                auxiliary: int = 0) -> keras.Model:
+def from_pixels(network: keras.Model, *, scale: float, offset: float, auxiliary: int = 0,
+                layer: str = 'logits') -> keras.Model:
     """
-    Return the network (sharing its weights) from uint8 pixels to logits.
+    Return the network (sharing its weights) from uint8 pixels to logits, or to another layer.
 
     For training: a quarter of the bytes to copy, and a loss that is numerically stable. auxiliary:
     further logits, which are no part of the network, out of what its last layer with weights sees.
+    Raises ValueError where there is no such layer.
     """
     pixels = keras.Input(network.input_shape[1:], dtype='uint8', name='pixels')
     scaled = keras.layers.Rescaling(scale, offset, name='scaled')(pixels)
-    logits = network.get_layer('logits').output
+    logits = network.get_layer(layer).output
     if auxiliary:
         features = next(layer for layer in reversed(network.layers) if layer.weights).input
         if len(features.shape) == 4:
@@ -93,4 +94,4 @@ def from_pixels(network: keras.Model, *, scale: float, offset: float,
         more = keras.layers.Dense(auxiliary, name='auxiliary', dtype='float32')(features)
         logits = keras.layers.Concatenate(dtype='float32')([logits, more])
     to_logits = keras.Model(network.input, logits)
-    return keras.Model(pixels, to_logits(scaled), name=f'{network.name}_from_pixels')
+    return keras.Model(pixels, to_logits(scaled))
