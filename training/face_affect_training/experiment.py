@@ -150,13 +150,14 @@ class Training:
     kept. mixup: alpha of its beta distribution, 0 for none (Zhang et al. 2018). cutmix likewise
     (Yun et al. 2019). blend_share: share of the batches that are mixed. plain_epochs: the last
     epochs are trained on gentle views: no erasing, no mixing. class_weights: none, balanced or
-    sqrt. start_from: a .keras file of the same network whose weights to begin with; 'dlib' for
-    those that face_resnet is made for, 'imagenet' for those of efficientnet_lite; '' for random
-    ones. trunk_from: a .keras file of another network whose weights to begin with in the layers
-    that fit, see runs.take_trunk. trunk_stays: whether these layers stay as they are. hint: name
-    of a layer that is to see what the one of this name in trunk_from sees; then nothing else is
-    learned, see hints.hint_model. precision: Keras' dtype policy, float32 or mixed_bfloat16.
-    workers: processes that render views, 0 for none, -1 for all cores but one.
+    sqrt. start_from: a .keras file of the same network, or of one without its mirror_pairs or some
+    of its residual blocks, whose weights to begin with; 'dlib' for those of face_resnet,
+    'imagenet' for those of efficientnet_lite; '' for random ones. trunk_from: a .keras file of
+    another network whose weights to begin with in the layers that fit, see runs.take_trunk.
+    trunk_stays: whether these layers stay as they are. hint: name of a layer that is to see what
+    the one of this name in trunk_from sees; then nothing else is learned, see hints.hint_model.
+    precision: Keras' dtype policy, float32 or mixed_bfloat16. workers: processes that render
+    views, 0 for none, -1 for all cores but one.
     """
 
     epochs: int = 150

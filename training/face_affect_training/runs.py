@@ -25,6 +25,7 @@ from face_affect_training import networks
 from face_affect_training.experiment import Experiment, load_experiment
 from face_affect_training.logs import Log
 from face_affect_training.networks.column_pairs import pair_weights
+from face_affect_training.networks.deepening import deepen, new_blocks
 from face_affect_training.networks.mirroring import mirror_here, pair
 import keras
 import numpy as np
@@ -155,19 +156,22 @@ def take_weights(network: keras.Model, file: Path) -> None:
 
 def take_start(network: keras.Model, file: Path) -> None:
     """
-    Put in the weights of another run's network, of the same form or one without mirror_pairs.
+    Put in the weights of another run's network.
 
-    Raises AffectError where the file is missing or differs.
+    It is of the same form, or lacks mirror_pairs or some of the residual blocks, which change
+    nothing at first. Raises AffectError where the file is missing or differs.
     """
-    other = _network_of(file) if mirror_here(network) else None
-    if other is None or mirror_here(other):
+    other = _network_of(file)
+    paired = mirror_here(network) and not mirror_here(other)
+    if not paired and not new_blocks(network, other):
         take_weights(network, file)
         return
     try:
-        pair(network, other)
+        (pair if paired else deepen)(network, other)
     except ValueError as error:
         raise AffectError(f'{file}: its {other.name} and this one differ in more than '
-                          f'mirror_pairs: {str(error).splitlines()[0]}') from error
+                          f"{'mirror_pairs' if paired else 'residual blocks'}: "
+                          f'{str(error).splitlines()[0]}') from error
 
 
 def _network_of(file: Path) -> keras.Model:
