@@ -25,7 +25,7 @@ from face_affect_training import networks
 from face_affect_training.experiment import Experiment, load_experiment
 from face_affect_training.logs import Log
 from face_affect_training.networks.column_pairs import pair_weights
-from face_affect_training.networks.deepening import deepen, new_blocks
+from face_affect_training.networks.deepening import deepen, is_deeper
 from face_affect_training.networks.mirroring import mirror_here, pair
 import keras
 import numpy as np
@@ -163,7 +163,7 @@ def take_start(network: keras.Model, file: Path) -> None:
     """
     other = _network_of(file)
     paired = mirror_here(network) and not mirror_here(other)
-    if not paired and not new_blocks(network, other):
+    if not paired and not is_deeper(network, other):
         take_weights(network, file)
         return
     try:

@@ -29,17 +29,15 @@ OF_BLOCK = re.compile(r'_block\d+_(?:a|b|a_bn|b_bn)$')
 LAST = '_b_bn'
 
 
-def new_blocks(network: keras.Model, other: keras.Model) -> list[str]:
-    """Return the layers that a network has beyond another one's, if all are of residual blocks."""
-    own, theirs = _with_weights(network), _with_weights(other)
-    new = [name for name in own if name not in theirs]
-    fits = all(name in own for name in theirs) and all(OF_BLOCK.search(name) for name in new)
-    return new if fits else []
+def is_deeper(network: keras.Model, other: keras.Model) -> bool:
+    """Return whether a network has all layers of another one, and residual blocks beyond them."""
+    own, theirs = set(_with_weights(network)), set(_with_weights(other))
+    return theirs < own and all(OF_BLOCK.search(name) for name in own - theirs)
 
 
 def deepen(network: keras.Model, other: keras.Model) -> None:
     """
-    Put another network's weights into one with more residual blocks, see new_blocks.
+    Put another network's weights into one with more residual blocks, see is_deeper.
 
     Both answer the same then. Raises ValueError where layers of one name differ in shape.
     """
