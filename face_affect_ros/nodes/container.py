@@ -31,7 +31,7 @@ from composition_interfaces.srv import ListNodes, LoadNode, UnloadNode
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes.executors import make_executor
 from face_affect_ros.nodes.main import run
-from face_affect_ros.nodes.node_thread import close, NodeThread
+from face_affect_ros.nodes.node_thread import close, later, NodeThread
 from face_affect_ros.nodes.spec import declare, refuse_unknown, Spec
 from rclpy.logging import LoggingSeverity, set_logger_level
 from rclpy.node import Node
@@ -189,12 +189,17 @@ class Container(Node):
         assert executor is not None   # it has loaded the node
         if loaded.thread is not None:
             loaded.thread.stop()
-        else:
-            close(loaded.node)
+            executor.create_task(loaded.node.destroy_node)
+            return
+        close(loaded.node)
+
+        def destroy() -> None:
             executor.remove_node(loaded.node)
-        # In a task: by then what follows from its end is done, such as results of its actions,
-        # and an events executor has let go of it.
-        executor.create_task(loaded.node.destroy_node)
+            # In a task: an events executor has let go of it by then.
+            executor.create_task(loaded.node.destroy_node)
+        # The executor still sees it while it does what follows from its end, such as results of
+        # its actions, one of which a client may be asking for just now.
+        later(executor, destroy)
 
 
 def _throw(error: BaseException) -> None:

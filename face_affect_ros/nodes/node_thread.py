@@ -81,7 +81,7 @@ def settle(executor: Executor, context: Context) -> None:
     executor: one that does not spin now. context: of the nodes; ends this when it is shut down.
     """
     settled = threading.Event()
-    later(executor, settled.set)
+    later(executor, settled.set, STEPS + 1)   # a container destroys its nodes after STEPS
     while context.ok() and not settled.is_set():
         executor.spin_once(SETTLE_PERIOD)
 
