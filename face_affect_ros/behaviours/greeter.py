@@ -31,8 +31,9 @@ from face_affect_ros.behaviours import (
     Somebody,
 )
 from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.declaration import declare, refuse_unknown
 from face_affect_ros.nodes.main import run
-from face_affect_ros.nodes.spec import declare, refuse_unknown, Spec
+from face_affect_ros.nodes.spec import Spec
 import py_trees
 from py_trees.common import ParallelPolicy, Status
 from py_trees.composites import Parallel, Selector

@@ -24,8 +24,9 @@ from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.bags import ImageBag
 from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.declaration import declare, refuse_unknown
 from face_affect_ros.nodes.main import run
-from face_affect_ros.nodes.spec import declare, refuse_unknown, Spec
+from face_affect_ros.nodes.spec import Spec
 import rclpy
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image

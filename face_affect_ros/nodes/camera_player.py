@@ -23,10 +23,10 @@ from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.media import Media, open_media
 from face_affect_ros.media.playback import Playback
 from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.declaration import declare, refuse_unknown
 from face_affect_ros.nodes.image_conversion import to_compressed, to_message
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.player_parameters import PARAMETERS
-from face_affect_ros.nodes.spec import declare, refuse_unknown
 import numpy as np
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType

@@ -29,10 +29,11 @@ from typing import Any
 
 from composition_interfaces.srv import ListNodes, LoadNode, UnloadNode
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.nodes.declaration import declare, refuse_unknown
 from face_affect_ros.nodes.executors import make_executor
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.node_thread import close, later, NodeThread
-from face_affect_ros.nodes.spec import declare, refuse_unknown, Spec
+from face_affect_ros.nodes.spec import Spec
 from rclpy.logging import LoggingSeverity, set_logger_level
 from rclpy.node import Node
 from rclpy.parameter import Parameter

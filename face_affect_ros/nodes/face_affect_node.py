@@ -26,6 +26,7 @@ from face_affect_ros.affect.pipeline import AffectPipeline
 from face_affect_ros.affect.settings import make_pipeline
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes import lifecycle, parameters, qos
+from face_affect_ros.nodes.declaration import declare, unknown_overrides
 from face_affect_ros.nodes.depth_input import DepthInput
 from face_affect_ros.nodes.executors import make_executor
 from face_affect_ros.nodes.health import Health
@@ -33,7 +34,6 @@ from face_affect_ros.nodes.image_input import ImageInput, ImageMessage
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.messages import seconds_of, to_message
 from face_affect_ros.nodes.outputs import make_outputs, Output, Result
-from face_affect_ros.nodes.spec import declare, unknown_overrides
 from face_affect_ros.nodes.worker import Worker
 import numpy as np
 from rcl_interfaces.msg import SetParametersResult

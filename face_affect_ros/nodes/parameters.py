@@ -17,15 +17,17 @@
 from collections.abc import Iterable
 from dataclasses import fields
 import re
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 from face_affect_ros.affect.detectors import DETECTORS
 from face_affect_ros.affect.saliency import MODES
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import LABELS
 from face_affect_ros.nodes.spec import Spec
-from rclpy.node import Node
-from rclpy.parameter import Parameter
+
+if TYPE_CHECKING:   # the command line reads this table where there is no ROS
+    from rclpy.node import Node
+    from rclpy.parameter import Parameter
 
 _DEFAULTS = PipelineSettings()
 #: What may begin a topic's or frame's name, or nothing: names of topics have no two underscores.
@@ -130,7 +132,7 @@ PARAMETERS: dict[str, Spec] = {
 }
 
 
-def values_of(node: Node) -> dict[str, Any]:
+def values_of(node: 'Node') -> dict[str, Any]:
     """Return the values of all parameters by name."""
     return {name: node.get_parameter(name).value for name in PARAMETERS}
 
@@ -153,7 +155,7 @@ def problem_with(values: dict[str, Any]) -> str:
     return ''
 
 
-def refused_while_configured(parameters: Iterable[Parameter]) -> str:
+def refused_while_configured(parameters: 'Iterable[Parameter]') -> str:
     """Return the complaint about the first parameter that cannot change live, '' if all can."""
     for parameter in parameters:
         spec = PARAMETERS.get(parameter.name)
