@@ -16,41 +16,53 @@
 
 import argparse
 from dataclasses import fields
+from typing import Any
 
-from face_affect_ros.affect.detectors import DETECTORS
 from face_affect_ros.affect.settings import PipelineSettings
-
-_HELP = {
-    'detector': 'face detector',
-    'detector_model': "path of the ONNX file of detector 'yunet'",
-    'detector_sha256': 'its checksum, without which it is not loaded',
-    'min_score': 'detections with a lower score are dropped, 0.01 to 0.99',
-    'detection_interval': 'seconds between two runs of the detector, faces are followed in '
-                          'between; 0: every image',
-    'start_score': 'score that a detection needs to start a track, 0 to 1',
-    'emotion_model': "name or path of the expression model, '' for none",
-    'gender_model': "name or path of the gender model, '' for none",
-    'emotion_interval': 'seconds between two looks at the expression of a face; 0: every image',
-    'gender_interval': 'seconds between two looks at the gender of a face; 0: every image',
-    'track_timeout': 'seconds without a detection after which a track ends',
-    'track_id_prefix': 'first part of all track ids',
-    'smoothing_time_constant': 'seconds over which probabilities are averaged, 0 for none',
-    'num_threads': 'threads of each network',
-}
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.nodes.parameters import PARAMETERS, problem_with
+from face_affect_ros.nodes.spec import Spec
 
 
 def add_pipeline_options(parser: argparse.ArgumentParser, **defaults: object) -> None:
     """Add an option for each field of PipelineSettings; defaults replace the field's own."""
     group = parser.add_argument_group('pipeline')
     for each in fields(PipelineSettings):
-        default = defaults.get(each.name, each.default)
-        group.add_argument('--' + each.name.replace('_', '-'), default=default,
+        spec = PARAMETERS[each.name]
+        group.add_argument(_option(each.name), default=defaults.get(each.name, each.default),
                            type=type(each.default), metavar=each.name.split('_')[-1].upper(),
-                           choices=DETECTORS if each.name == 'detector' else None,
-                           help=f'{_HELP[each.name]} (default: {default!r})')
+                           choices=spec.choices or None, help=help_of(spec))
 
 
 def settings_from(arguments: argparse.Namespace) -> PipelineSettings:
-    """Return the settings that were chosen."""
-    return PipelineSettings(**{each.name: getattr(arguments, each.name)
-                               for each in fields(PipelineSettings)})
+    """Return the settings that were chosen; AffectError for what a node refuses as well."""
+    values: dict[str, Any] = {each.name: getattr(arguments, each.name)
+                              for each in fields(PipelineSettings)}
+    for name, value in values.items():
+        problem = problem_with({name: value})
+        if problem:
+            raise AffectError(problem.replace(f"parameter '{name}'", _option(name)))
+    return PipelineSettings(**values)
+
+
+def add_option(parser: argparse.ArgumentParser, name: str, spec: Spec, *, metavar: str) -> None:
+    """Add an option of a number; check_option refuses what the spec does not allow."""
+    parser.add_argument(name, type=type(spec.default), default=spec.default, metavar=metavar,
+                        help=help_of(spec))
+
+
+def check_option(name: str, spec: Spec, value: float) -> None:
+    """Raise AffectError for a value that the spec does not allow, NaN among them."""
+    problem = spec.problem_with(value)
+    if problem:
+        raise AffectError(f'{name}: {problem}')
+
+
+def help_of(spec: Spec) -> str:
+    """Return a parameter's description, range and default as argparse's help text."""
+    bounds = f' From {spec.bounds[0]:g} to {spec.bounds[1]:g}.' if spec.bounds else ''
+    return f'{spec.description}{bounds}'.replace('%', '%%') + ' (default: %(default)r)'
+
+
+def _option(name: str) -> str:
+    return '--' + name.replace('_', '-')
