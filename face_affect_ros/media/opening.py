@@ -21,16 +21,17 @@ import re
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media.animation import AnimationMedia, frame_count
 from face_affect_ros.media.base import Media
+from face_affect_ros.media.folder import FolderMedia
 from face_affect_ros.media.pictures import (
     BROKEN,
     broken,
-    FolderMedia,
     opened,
     PICTURE_SUFFIXES,
     PictureMedia,
 )
 from face_affect_ros.media.portrait import PortraitMedia
 from face_affect_ros.media.video import CameraMedia, VideoMedia
+from face_affect_ros.paths import expanded, is_bag
 from PIL import UnidentifiedImageError
 
 #: Pictures per second for sources that have no rate of their own.
@@ -50,32 +51,51 @@ def open_media(source: str, *, rate: float | None = None,
     """
     if not source:
         return PortraitMedia(rate=rate or PICTURE_RATE)
-    if re.fullmatch(r'\d+|/dev/video\d+', source):
+    if is_camera(source):
         return CameraMedia(source, rate=rate, size=size)
-    path = Path(source).expanduser()
+    path = expanded(source)
     try:
         there = path.exists()
-    except OSError as error:   # a folder above it that must not be looked into, for instance
-        raise AffectError(f'{source}: {error.strerror}; choose another') from error
+    except (OSError, ValueError) as error:   # a folder above it that must not be looked into
+        why = getattr(error, 'strerror', None) or error
+        raise AffectError(f'{source}: {why}; choose another') from error
     if not there:
         raise AffectError(f'{source}: there is no such file or folder; name a picture, a folder '
                           'of pictures, a clip or a camera')
-    if not os.access(path, os.R_OK):
-        raise AffectError(f'{source}: permission denied; make it readable')
-    if path.suffix.lower() in ('.mcap', '.db3') or (path / 'metadata.yaml').is_file():
-        raise AffectError(f'{source}: this is a bag; play it with bag_player')
+    if not os.access(path, os.R_OK | os.X_OK if path.is_dir() else os.R_OK):
+        raise AffectError(f'{source}: permission denied; make it readable: chmod u+r, of a '
+                          'folder u+rx')
+    if is_bag(source):
+        raise AffectError(f'{source}: this is a bag; play it with bag_player: face_affect demo '
+                          '--source BAG, or ros2 launch face_affect_ros replay.launch.py bag:=BAG')
     if path.is_dir():
-        return FolderMedia(path, rate=rate or PICTURE_RATE)
+        return FolderMedia(path, rate=rate or PICTURE_RATE, open_file=_open_file)
+    return _open_file(path)
+
+
+def is_camera(source: str) -> bool:
+    """
+    Return whether a source is a camera: /dev/video0, or a number.
+
+    A file or folder may be called 2024: where there is one and no such device, it is meant.
+    """
+    if re.fullmatch('[0-9]{1,9}', source):
+        return os.path.exists(f'/dev/video{source}') or not os.path.exists(source)
+    return re.fullmatch('/dev/video[0-9]+', source) is not None
+
+
+def _open_file(path: Path) -> Media:
+    """Open a picture or a clip; AffectError where it is none that can be read."""
     if not path.is_file():
-        raise AffectError(f'{source}: neither a file nor a folder, nor a camera of the form '
+        raise AffectError(f'{path}: neither a file nor a folder, nor a camera of the form '
                           '/dev/video0')
     if path.stat().st_size == 0:
-        raise AffectError(f'{source}: the file is empty; choose another')
+        raise AffectError(f'{path}: the file is empty; choose another')
     picture = _open_picture(path)
     if picture is not None:
         return picture
     if path.suffix.lower() in PICTURE_SUFFIXES:
-        raise AffectError(f'{source}: this is no picture, whatever its name says; it is corrupt '
+        raise AffectError(f'{path}: this is no picture, whatever its name says; it is corrupt '
                           'or of another kind, choose another')
     return VideoMedia(path)
 

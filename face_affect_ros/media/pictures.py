@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-Pictures and folders of pictures, read by Pillow.
+Pictures, read by Pillow.
 
 Pillow and not OpenCV, because it composites animations rightly and tells their durations, reads
 GIFs beside every OpenCV, and complains about a file that is cut off.
@@ -21,7 +21,6 @@ GIFs beside every OpenCV, and complains about a file that is cut off.
 
 from collections.abc import Iterator
 from pathlib import Path
-import re
 import struct
 import warnings
 import zlib
@@ -81,39 +80,6 @@ class PictureMedia(Media):
         yield Frame(0, 0.0, self._image)
 
 
-class FolderMedia(Media):
-    """The pictures of a folder in natural order: 2.png comes before 10.png."""
-
-    def __init__(self, folder: Path, *, rate: float) -> None:
-        """List the pictures. rate: pictures per second, for the stamps."""
-        self._paths = sorted((path for path in folder.iterdir()
-                              if path.suffix.lower() in PICTURE_SUFFIXES), key=_natural)
-        if not self._paths:
-            raise AffectError(f'{folder}: no pictures in this folder; choose another, or name a '
-                              'single file')
-        self._period = 1.0 / rate
-        height, width = self._first().shape[:2]
-        super().__init__(str(folder), width=width, height=height, rate=None,
-                         frame_count=len(self._paths))
-
-    def _first(self) -> ImageArray:
-        for path in self._paths[:-1]:
-            try:
-                return read_picture(path)
-            except AffectError:  # counted when the frames are read
-                continue
-        return read_picture(self._paths[-1])
-
-    def _frames(self) -> Iterator[Frame]:
-        for index, path in enumerate(self._paths):
-            try:
-                image = read_picture(path)
-            except AffectError:
-                self.skipped += 1
-                continue
-            yield Frame(index, index * self._period, image)
-
-
 def opened(path: Path) -> Image.Image:
     """
     Open a picture and look at its head; its pixels are read later.
@@ -133,11 +99,6 @@ def opened(path: Path) -> Image.Image:
         picture.close()
         raise
     return picture
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    return [(int(part), '') if part.isdigit() else (-1, part.lower())
-            for part in re.split(r'(\d+)', path.name)]
 
 
 def broken(path: Path, error: BaseException) -> AffectError:

@@ -14,6 +14,7 @@
 
 """Write annotated pictures and clips."""
 
+import contextlib
 import math
 import os
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any
 import cv2
 from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_ros.media.quiet import opencv_silenced
+from face_affect_ros.paths import plain_name
 import numpy as np
 
 VIDEO_SUFFIXES = ('.mp4', '.m4v', '.mov', '.mkv', '.avi')
@@ -38,15 +40,22 @@ def write_image(path: str | os.PathLike[str], image: ImageArray) -> None:
 
     image: uint8, (H, W, 3) BGR or (H, W). Raises AffectError where it cannot be written.
     """
-    _make_folder(Path(path))
+    path = Path(path)
     try:
         with opencv_silenced():
-            done = cv2.imwrite(os.fspath(path), image)
+            done, data = cv2.imencode(ascii(path.suffix)[1:-1], image)
     except cv2.error as error:
         raise AffectError(f'{path}: cannot be written as a picture ({error.err}); use the suffix '
                           '.png or .jpg') from error
     if not done:
-        raise AffectError(f'{path}: cannot be written; choose a folder in which you may write')
+        raise AffectError(f'{path}: cannot be written as a picture of '
+                          f'{image.shape[1]}x{image.shape[0]} pixels; use the suffix .png')
+    _make_folder(path)
+    try:
+        path.write_bytes(data.data)
+    except OSError as error:
+        raise AffectError(f'{path}: cannot be written: {error.strerror}; choose a folder in which '
+                          'you may write') from error
 
 
 class VideoSink:
@@ -63,6 +72,7 @@ class VideoSink:
         rate = min(rate or DEFAULT_RATE, MAX_TICKS)
         self._rate = round(rate, math.floor(math.log10(MAX_TICKS / rate)))
         self._writer: cv2.VideoWriter | None = None
+        self._name = contextlib.ExitStack()
         self._size = (0, 0)
         self._written = 0
 
@@ -79,10 +89,11 @@ class VideoSink:
     def _open(self, image: ImageArray) -> cv2.VideoWriter:
         self._size = (image.shape[1], image.shape[0])
         _make_folder(self._path)
+        name = self._name.enter_context(plain_name(self._path))
         with opencv_silenced():
-            writer = cv2.VideoWriter(os.fspath(self._path), cv2.VideoWriter.fourcc(*'mp4v'),
-                                     self._rate, self._size)
+            writer = cv2.VideoWriter(name, cv2.VideoWriter.fourcc(*'mp4v'), self._rate, self._size)
         if not writer.isOpened():
+            self._name.close()
             raise AffectError(f'{self._path}: cannot be written as a video; use the suffix .mp4 '
                               'in a folder in which you may write')
         return writer
@@ -95,10 +106,10 @@ class VideoSink:
         """
         if self._writer is None:
             return
-        with opencv_silenced():
+        with self._name, plain_name(self._path) as name, opencv_silenced():
             self._writer.release()
             self._writer = None
-            clip = cv2.VideoCapture(os.fspath(self._path))
+            clip = cv2.VideoCapture(name)
             there = clip.get(cv2.CAP_PROP_FRAME_COUNT) if clip.read()[0] else 0.0
             clip.release()
         if there < SHARE * self._written:

@@ -25,6 +25,7 @@ import cv2
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media.base import Frame, Media
 from face_affect_ros.media.quiet import opencv_silenced
+from face_affect_ros.paths import plain_name
 import numpy as np
 
 #: Frames per second where a file or a camera does not tell.
@@ -70,8 +71,8 @@ class VideoMedia(Media):
     @contextlib.contextmanager
     def _opened(self) -> Iterator[cv2.VideoCapture]:
         known = cv2.CAP_FFMPEG in cv2.videoio_registry.getBackends()
-        with opencv_silenced():
-            capture = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG if known else cv2.CAP_ANY)
+        with plain_name(self._path) as name, opencv_silenced():
+            capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG if known else cv2.CAP_ANY)
         try:
             if not capture.isOpened():
                 raise AffectError(f'{self._path}: neither a picture nor a video that can be read; '

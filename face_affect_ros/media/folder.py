@@ -1,0 +1,109 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Folders of pictures and clips."""
+
+from collections.abc import Callable, Iterator
+import logging
+from pathlib import Path
+import re
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.media.base import Frame, Media
+from face_affect_ros.media.pictures import PICTURE_SUFFIXES
+from face_affect_ros.paths import shown
+
+_log = logging.getLogger('face_affect_ros.media')
+
+#: Files that are taken from a folder, whether they can be decoded here or not.
+MEDIA_SUFFIXES = PICTURE_SUFFIXES + (
+    '.3gp', '.apng', '.avi', '.flv', '.heic', '.heif', '.jfif', '.jp2', '.jxl', '.m1v', '.m2ts',
+    '.m2v', '.m4v', '.mjpeg', '.mjpg', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts', '.ogv',
+    '.ts', '.webm', '.wmv', '.y4m')
+
+
+def folder_files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """
+    Return the pictures and clips of a folder in natural order, 2.png before 10.png, and the rest.
+
+    What is a picture or a clip is told by the suffix. AffectError where there is none, or where
+    the folder must not be entered.
+    """
+    taken: list[Path] = []
+    left: list[Path] = []
+    try:
+        for path in sorted(folder.iterdir(), key=_natural):
+            known = path.suffix.lower() in MEDIA_SUFFIXES
+            (taken if known and not path.is_dir() else left).append(path)
+    except OSError as error:
+        raise AffectError(f'{folder}: {error.strerror}; make the folder readable: '
+                          'chmod u+rx') from error
+    if not taken:
+        raise AffectError(f'{folder}: no pictures in this folder, and no clips; choose another, '
+                          'or name a single file')
+    return taken, left
+
+
+class FolderMedia(Media):
+    """The pictures of a folder as the frames of one clip, and each clip of it as a whole."""
+
+    def __init__(self, folder: Path, *, rate: float, open_file: Callable[[Path], Media]) -> None:
+        """
+        Look into the folder.
+
+        rate: pictures per second, for the stamps. open_file: opens one of its files.
+        """
+        self._paths, left = folder_files(folder)
+        self._open, self._period = open_file, 1.0 / rate
+        if left:
+            _log.warning('%s: %s', shown(folder), left_out(left))
+        pictures = all(path.suffix.lower() in PICTURE_SUFFIXES for path in self._paths)
+        width, height = self._first_size()
+        super().__init__(str(folder), width=width, height=height, rate=None,
+                         frame_count=len(self._paths) if pictures else None)
+
+    def _first_size(self) -> tuple[int, int]:
+        for path in self._paths:
+            try:
+                with self._open(path) as media:
+                    return media.width, media.height
+            except AffectError as error:   # told again when the frames are read
+                last = error
+        raise last
+
+    def _frames(self) -> Iterator[Frame]:
+        index, start = 0, 0.0
+        for path in self._paths:
+            first, end = index, start + self._period
+            try:
+                with self._open(path) as media:
+                    for frame in media:
+                        index, end = first + frame.index, start + frame.stamp + self._period
+                        yield Frame(index, start + frame.stamp, frame.image)
+                    self.skipped += media.skipped
+            except AffectError as error:
+                self.skipped += 1
+                _log.warning('left out: %s', shown(error))
+            index, start = index + 1, end
+
+
+def left_out(paths: list[Path]) -> str:
+    """Return a line about the files of a folder that are not looked at."""
+    return ('left out, by their names neither pictures nor clips: '
+            + ', '.join(shown(path.name) for path in paths))
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    return [(int(part), '') if re.fullmatch('[0-9]+', part) else (-1, part.lower())
+            for part in re.split('([0-9]+)', path.name)]

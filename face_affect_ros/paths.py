@@ -1,0 +1,85 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What a path is by its name and its neighbours, and names as they are shown to people."""
+
+from collections.abc import Iterator
+import contextlib
+import os
+from pathlib import Path
+import tempfile
+
+#: The storage files of bags, of ROS 2 and, to say so, of ROS 1.
+STORAGE_SUFFIXES = ('.mcap', '.db3')
+COMPRESSED_SUFFIXES = ('.zstd', '.zst')
+ROS1_SUFFIX = '.bag'
+
+
+def shown(text: object) -> str:
+    r"""
+    Return a text with whatever does not print escaped, so that it is one line on every terminal.
+
+    Names of files may hold line breaks, and bytes that are not UTF-8, which Python keeps as
+    surrogates (PEP 383) and no stream and no ROS log takes: these become \udcXX.
+    """
+    return ''.join(each if each.isprintable() else each.encode('unicode_escape').decode('ascii')
+                   for each in str(text))
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return a path with ~ for the home folder, where there is one."""
+    return Path(os.path.expanduser(path))
+
+
+@contextlib.contextmanager
+def plain_name(path: Path) -> Iterator[str]:
+    """
+    Yield a name of a file, there or not, that FFmpeg and OpenCV open as this file and no other.
+
+    An absolute path is no URL, whatever colons it holds. For names that are not UTF-8 it is a
+    symbolic link.
+    """
+    absolute = os.path.abspath(path)
+    if absolute == os.fsencode(absolute).decode('utf-8', 'replace'):
+        yield absolute
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        suffix = path.suffix if path.suffix.isascii() else ''
+        link = Path(folder, f'link{suffix}')
+        link.symlink_to(absolute)
+        yield str(link)
+
+
+def is_storage(path: Path) -> bool:
+    """Return whether a path has the name of a storage file of a ROS 2 bag."""
+    name = path.name.lower()
+    for suffix in COMPRESSED_SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name.endswith(STORAGE_SUFFIXES)
+
+
+def is_bag(path: str) -> bool:
+    """
+    Return whether a path is that of a bag, of ROS 1 or 2, whole or not.
+
+    That is a folder with metadata.yaml or a storage file, one of these files itself, or the name
+    of one that does not exist.
+    """
+    place = expanded(path)
+    with contextlib.suppress(OSError, ValueError):   # of what must not be looked at
+        if place.is_dir():
+            return (place / 'metadata.yaml').is_file() or any(map(is_storage, place.iterdir()))
+        return (is_storage(place) or place.suffix.lower() == ROS1_SUFFIX
+                or place.name == 'metadata.yaml')
+    return False

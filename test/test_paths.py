@@ -1,0 +1,109 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Names of files as people give them: shown in one line, and opened as what they are."""
+
+import os
+from pathlib import Path
+
+from face_affect_ros.media import ImageOrVideoSink, open_media
+from face_affect_ros.media.opening import is_camera
+from face_affect_ros.paths import expanded, is_bag, plain_name, shown
+import numpy as np
+import pytest
+
+#: Names that are patterns, URLs, options or no text to somebody.
+NAMES = ['2026-05-01T12:30:05', 'file:a', '100%', 'a%03d', 'a%41b', '-a', '--help', 'a b', "it's",
+         'a?b=c#d', '\u00b25', '\u0663', 'two\nlines', '\u202eright to left', '*', '~', '2024',
+         os.fsdecode(b'\xff\xfe'), os.fsdecode(b'caf\xe9'), '\U0001f600', 'x' * 240]
+IMAGE = np.full((48, 64, 3), 120, np.uint8)
+
+
+@pytest.mark.parametrize('name', NAMES, ids=ascii)
+@pytest.mark.parametrize('suffix', ['.png', '.mp4'])
+def test_files_of_any_name_are_written_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                name: str, suffix: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with ImageOrVideoSink(name + suffix, rate=10.0) as sink:
+        sink.write(IMAGE)
+    assert os.listdir() == [name + suffix]
+    with open_media(name + suffix) as media:
+        frame, = media
+    assert frame.image.shape == IMAGE.shape and abs(int(frame.image[0, 0, 0]) - 120) < 10
+
+
+@pytest.mark.parametrize('name', [name for name in NAMES if name != '~'], ids=ascii)
+def test_folders_of_any_name_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                      name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with ImageOrVideoSink(Path(name, f'{name[:200]}.png')) as sink:
+        sink.write(IMAGE)
+    with open_media(name) as media:
+        assert len(list(media)) == 1
+    monkeypatch.chdir(name)
+    with open_media('.') as media:
+        assert len(list(media)) == 1
+
+
+def test_a_number_is_a_camera_where_nothing_is_called_so(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert is_camera('3071') and is_camera('/dev/video3071')
+    Path('3071').mkdir()
+    assert not is_camera('3071')
+    assert not is_camera('\u00b2') and not is_camera('\u0663') and not is_camera('9' * 40)
+
+
+@pytest.mark.parametrize(('text', 'line'), [
+    ('plain é 😀', 'plain é 😀'), ('a\nb\tc', r'a\nb\tc'), ('\x1b[31m', r'\x1b[31m'),
+    (os.fsdecode(b'\xff'), r'\udcff'), ('\u202e', r'\u202e')])
+def test_what_does_not_print_is_escaped(text: str, line: str) -> None:
+    assert shown(text) == line
+    shown(text).encode()
+
+
+def test_plain_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with plain_name(Path('12:30.mp4')) as name:
+        assert name == str(tmp_path / '12:30.mp4')
+    odd = tmp_path / os.fsdecode(b'\xff.mp4')
+    with plain_name(odd) as name:
+        assert name.isascii() and name.endswith('.mp4')
+        Path(name).write_text('through the link')
+    assert odd.read_text() == 'through the link' and not os.path.lexists(name)
+
+
+def test_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('HOME', '/home/somebody')
+    assert expanded('~/bag') == Path('/home/somebody/bag')
+    assert expanded('~no such user/x') == Path('~no such user/x')
+
+
+@pytest.mark.parametrize(('name', 'bag'), [
+    ('a.mcap', True), ('a.DB3', True), ('a.db3.zstd', True), ('a.mcap.zst', True), ('a.bag', True),
+    ('metadata.yaml', True), ('a.png', False), ('a.zst', False), ('a' * 300, False),
+    ('a\0b', False), ('', False)])
+def test_bags_by_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str,
+                             bag: bool) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert is_bag(name) is bag
+
+
+@pytest.mark.parametrize(('file', 'bag'), [
+    ('metadata.yaml', True), ('x_0.mcap', True), ('x_0.db3', True), ('x.png', False)])
+def test_bags_by_what_is_in_the_folder(tmp_path: Path, file: str, bag: bool) -> None:
+    (tmp_path / 'x.png').touch()
+    (tmp_path / file).touch()
+    assert is_bag(str(tmp_path)) is bag
+    assert not is_bag(str(tmp_path / 'nowhere'))
