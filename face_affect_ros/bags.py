@@ -16,86 +16,220 @@
 
 from collections.abc import Iterable, Iterator
 import contextlib
+import errno
+import functools
+import itertools
+import os
 from pathlib import Path
+import re
+import shlex
 import struct
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media import Frame
+from face_affect_ros.paths import (
+    COMPRESSED_SUFFIXES,
+    expanded,
+    is_bag,
+    is_storage,
+    ROS1_SUFFIX,
+)
+
+__all__ = ['ImageBag', 'header_stamp', 'is_bag', 'write_bag']
 
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 CONVERT = 'convert it: rosbags-convert --src BAG --dst FOLDER'
 REMEDY = 'install it: python3 -m pip install rosbags'
-
-
-def is_bag(path: str) -> bool:
-    """Return whether a path looks like a ROS 2 bag: its folder or its storage file."""
-    place = Path(path)
-    with contextlib.suppress(OSError):   # of what must not be looked at
-        return (place / 'metadata.yaml').is_file() or place.suffix in ('.mcap', '.db3')
-    return False
+#: Encodings of measurements, which are no pictures: 16UC1, 32FC1 and the like.
+MEASUREMENT = re.compile(r'(8S|16[US]|32[SF]|64F)C[0-9]+')
+#: Ends of the topics on which the node face_affect itself draws.
+DRAWN = ('/image_annotated', '/saliency')
+#: The first bytes of what is compressed (RFC 8878).
+ZSTD = b'\x28\xb5\x2f\xfd'
+#: Characters of an error of rosbags that are shown; it may quote a file.
+SHOWN = 200
+#: Messages of a topic that are looked at to learn what it holds; the first ones may be broken.
+LOOKS = 10
 
 
 class ImageBag:
     """
     The images of one topic of a bag.
 
-    topic: its name. type: one of IMAGE_TYPES. count: number of messages.
+    topic: its name. type: one of IMAGE_TYPES. count: number of messages. others: other topics
+    with pictures. broken: messages that the iteration under way has left out, as they are no
+    images.
     """
 
-    def __init__(self, path: Path, *, topic: str = '') -> None:
+    def __init__(self, path: str | Path, *, topic: str = '') -> None:
         """
-        Look into a bag; AffectError where it is missing, broken or has no such topic.
+        Look into a bag; AffectError where it is missing, broken or has no pictures.
 
-        path: of the bag's folder or its storage file. topic: '' for the first image topic.
+        path: of the bag's folder or its storage file. topic: '' for the first one with pictures,
+        those in colour first; topics without messages and of depth images are passed over.
         """
-        if not str(path) or str(path) == '.':
-            raise AffectError("parameter 'bag' is empty; set it to the path of a bag")
-        try:
-            inside = not path.is_dir() and (path.parent / 'metadata.yaml').is_file()
-            there = path.exists()
-        except OSError as error:   # a folder above it that must not be looked into, for instance
-            raise AffectError(f'{path}: {error.strerror}') from error
-        self._path = path.parent if inside else path
-        if not there:
-            raise AffectError(f'{path}: there is no such bag')
-        if path.suffix == '.bag':
-            raise AffectError(f'{path}: a bag of ROS 1; {CONVERT}')
+        self._path = _found(path)
+        self.broken = 0
         with self._reader() as reader:
             images = [each for each in reader.connections if each.msgtype in IMAGE_TYPES]
-            chosen = [each for each in images if topic in ('', each.topic)]
-            if not chosen:
-                known = ', '.join(sorted({each.topic for each in images})) or 'none'
-                raise AffectError(f"{path}: no image topic '{topic}'; its image topics: {known}")
-            if getattr(chosen[0].ext, 'serialization_format', 'cdr') != 'cdr':
-                raise AffectError(f'{path}: its messages are not those of ROS 2; {CONVERT}')
-            self.topic: str = chosen[0].topic
-            self.type: str = chosen[0].msgtype
-            self.count: int = sum(each.msgcount for each in chosen
-                                  if each.topic == self.topic)
+            self._check_topics(images, topic)
+            kinds = {(each.topic, each.msgtype): self._kind(reader, each) for each in images
+                     if topic in ('', each.topic)}
+            good = sorted((each for each in kinds if not kinds[each].problem),
+                          key=lambda each: kinds[each].rank)
+            if not good:
+                found = ', '.join(f'{name}: {kind.problem}' for (name, _), kind in kinds.items())
+                raise AffectError(f'{path}: it has no pictures to play; {found}{_known(images)}')
+            self.topic, self.type = good[0]
+            self.others = [name for name, _ in good[1:] if name != self.topic]
+            self.count: int = sum(each.msgcount for each in images
+                                  if (each.topic, each.msgtype) == good[0])
 
     def messages(self) -> Iterator[tuple[int, tuple[int, int], bytes]]:
-        """Yield time of recording [ns], header stamp (sec, nanosec) and serialized message."""
+        """
+        Yield time of recording [ns], header stamp (sec, nanosec) and serialized message.
+
+        Messages that are cut off are left out and counted in `broken`.
+        """
+        self.broken = 0
         with self._reader() as reader:
-            chosen = [each for each in reader.connections if each.topic == self.topic]
-            for _, when, data in reader.messages(connections=chosen):
-                yield when, header_stamp(data), bytes(data)
+            for _, when, data in reader.messages(connections=self._chosen(
+                    reader, self.topic, self.type)):
+                if _message(data, self.type) is None:
+                    self.broken += 1
+                else:
+                    yield when, header_stamp(data), bytes(data)
+
+    def _check_topics(self, images: list[Any], topic: str) -> None:
+        if not any(topic in ('', each.topic) for each in images):
+            wanted = f"no image topic '{topic}'" if topic else 'it has no images'
+            raise AffectError(f'{self._path}: {wanted}{_known(images)}')
+        if any(getattr(each.ext, 'serialization_format', 'cdr') != 'cdr' for each in images):
+            raise AffectError(f'{self._path}: its messages are not those of ROS 2; {CONVERT}')
+
+    def _kind(self, reader: Any, connection: Any) -> '_Kind':
+        """Look at the first messages of a topic."""
+        topic, kind = connection.topic, connection.msgtype
+        messages = reader.messages(connections=self._chosen(reader, topic, kind))
+        problem = 'no messages'
+        for _, _, data in itertools.islice(messages, LOOKS):
+            message = _message(data, kind)
+            if message is not None:
+                return _kind_of(topic, message)
+            problem = ('compressed messages, as the metadata.yaml of its bag would tell'
+                       if data[:4] == ZSTD else 'messages that are cut off')
+        return _Kind(0, problem)
+
+    @staticmethod
+    def _chosen(reader: Any, topic: str, kind: str) -> list[Any]:
+        return [each for each in reader.connections
+                if (each.topic, each.msgtype) == (topic, kind)]
 
     @contextlib.contextmanager
     def _reader(self) -> Iterator[Any]:
         with _rosbags():
             from rosbags.highlevel import AnyReader
-            from rosbags.typesys import get_typestore, Stores
         try:
-            reader = AnyReader([self._path],
-                               default_typestore=get_typestore(Stores.ROS2_JAZZY))
+            reader = AnyReader([_Quoted(self._path)], default_typestore=_types())
             with reader:
                 yield reader
         except AffectError:
             raise
         except Exception as error:   # of a broken file, rosbags raises whatever comes up
-            text = f'{type(error).__name__}: {error}'
-            raise AffectError(f'{self._path}: cannot be read as a bag: {text}') from error
+            text = ' '.join(f'{type(error).__name__}: {error}'.split())[:SHOWN]
+            raise AffectError(f'{self._path}: cannot be read as a bag: {text}; '
+                              f'{_mending(self._path)}') from error
+
+
+class _Kind(NamedTuple):
+    """What a topic holds: its rank among the topics with pictures, and why it has none."""
+
+    rank: int
+    problem: str = ''
+
+
+class _Quoted(type(Path())):   # type: ignore[misc]
+    """A path that rosbags can put into the URI of a database, whatever its name is."""
+
+    def __format__(self, spec: str) -> str:
+        return quote(os.fsencode(self))
+
+
+def _found(path: str | Path) -> Path:
+    """Return the path for rosbags to open; AffectError where it is none of a whole bag."""
+    if not str(path):
+        raise AffectError("parameter 'bag' is empty; set it to the path of a bag")
+    place = expanded(path)
+    try:
+        folder = place.is_dir()
+        there = folder or place.exists()
+        if there and not os.access(place, os.R_OK | os.X_OK if folder else os.R_OK):
+            raise PermissionError(errno.EACCES, 'Permission denied')
+        inside = not folder and (place.parent / 'metadata.yaml').is_file()
+        whole = inside or (folder and (place / 'metadata.yaml').is_file())
+        files = [each for each in place.iterdir() if is_storage(each)] if folder else []
+    except (OSError, ValueError) as error:   # a folder above it that must not be looked into
+        raise AffectError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    if not there:
+        raise AffectError(f'{path}: there is no such bag')
+    if not folder and place.suffix.lower() == ROS1_SUFFIX:
+        raise AffectError(f'{path}: a bag of ROS 1; {CONVERT}')
+    if folder and not whole and files:
+        raise AffectError(f'{path}: the bag has no metadata.yaml; {_mending(place)}')
+    if folder and not whole:
+        empty = ", or parameter 'bag' is empty" if str(path) == '.' else ''
+        raise AffectError(f'{path}: this folder is no bag: it has neither metadata.yaml nor .mcap '
+                          f'or .db3{empty}')
+    if not whole and place.suffix.lower() in COMPRESSED_SUFFIXES:
+        raise AffectError(f'{path}: a compressed file without the metadata.yaml of its bag; '
+                          f'decompress it first: unzstd {place.name}')
+    return place.parent if inside else place
+
+
+def _mending(path: Path) -> str:
+    """Return how a bag is mended whose recording was cut off."""
+    files, ways = [path], []
+    if path.is_dir():
+        with contextlib.suppress(OSError):
+            files = sorted(filter(is_storage, path.iterdir()))
+        ways = [f'ros2 bag reindex {shlex.quote(str(path))}']
+    for file in files[:1]:
+        name = shlex.quote(str(file))
+        if '.mcap' in file.name.lower():
+            ways.append(f'mcap recover {name} -o mended.mcap')
+        elif '.db3' in file.name.lower():
+            ways.append(f"sqlite3 {name} '.recover' | sqlite3 mended.db3")
+    return f"if its recording was cut off, mend it: {'; or, of a file, '.join(ways)}"
+
+
+def _known(images: list[Any]) -> str:
+    return f"; its image topics: {', '.join(sorted({each.topic for each in images})) or 'none'}"
+
+
+@functools.lru_cache(1)
+def _types() -> Any:
+    from rosbags.typesys import get_typestore, Stores
+    return get_typestore(Stores.ROS2_JAZZY)
+
+
+def _message(data: bytes, kind: str) -> Any:
+    """Return a deserialized message, its data a view; None where it is cut off."""
+    try:
+        return _types().deserialize_cdr(data, kind)
+    except Exception:   # of broken messages, rosbags raises whatever comes up
+        return None
+
+
+def _kind_of(topic: str, message: Any) -> _Kind:
+    """Return what a topic holds by one of its messages, an Image or a CompressedImage."""
+    encoding = str(getattr(message, 'encoding', None) or getattr(message, 'format', ''))
+    pixels = encoding.partition(';')[0].strip()
+    if MEASUREMENT.fullmatch(pixels.upper()) or re.search('compresseddepth|rvl', encoding.lower()):
+        return _Kind(0, f'{encoding} is depth or another measurement')
+    grey = pixels.lower() in ('mono8', 'mono16', '8uc1')
+    return _Kind(2 * topic.endswith(DRAWN) + grey)
 
 
 def write_bag(path: Path, frames: Iterable[Frame], *, start: int, topic: str = '/image',
@@ -109,8 +243,7 @@ def write_bag(path: Path, frames: Iterable[Frame], *, start: int, topic: str = '
     with _rosbags():
         from rosbags.rosbag2 import StoragePlugin, Writer
         from rosbags.rosbag2.errors import WriterError
-        from rosbags.typesys import get_typestore, Stores
-    types = get_typestore(Stores.ROS2_JAZZY)
+    types = _types()
     time, header, image = (types.types[name] for name in (
         'builtin_interfaces/msg/Time', 'std_msgs/msg/Header', IMAGE_TYPES[0]))
     plugin = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}[storage]

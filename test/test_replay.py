@@ -17,6 +17,7 @@
 from collections.abc import Callable
 import dataclasses
 import json
+import os
 from pathlib import Path
 import re
 import struct
@@ -29,7 +30,8 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
-from face_affect_msgs.msg import FaceAffectArray  # noqa: E402, I100
+import bag_files  # noqa: E402, I100
+from face_affect_msgs.msg import FaceAffectArray  # noqa: E402
 from face_affect_ros.affect.records import to_record  # noqa: E402
 from face_affect_ros.affect.settings import PipelineSettings  # noqa: E402
 from face_affect_ros.affect.types import AffectError  # noqa: E402
@@ -222,3 +224,36 @@ def test_the_demo_listens_for_what_the_bag_holds(tmp_path: Path, portrait_frames
     assert demo._player(str(tmp_path / 'bag'))[::4] == ('bag_player', 'raw')
     monkeypatch.chdir(tmp_path / 'bag')
     assert demo._player('')[::4] == ('camera_player', 'raw')
+
+
+@pytest.mark.parametrize(('storage', 'compression'), [
+    ('mcap', ''), ('sqlite3', ''), ('mcap', 'file'), ('sqlite3', 'message'), ('mcap', 'storage')])
+def test_the_demo_takes_every_form_of_a_bag(storage: str, compression: str, tmp_path: Path,
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    bag = bag_files.write(tmp_path / '12:30', [bag_files.depth(), bag_files.image('/color')],
+                          storage=storage, compression=compression)
+    file = bag_files.storage_file(bag)
+    monkeypatch.setenv('HOME', str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / '2024').symlink_to(bag)
+    for source in (bag, f'{bag}/', '12:30', '~/12:30', '2024', file, bag / 'metadata.yaml'):
+        player = demo._player(str(source))
+        assert (player.module, player.parameters['topic']) == ('bag_player', '/color'), source
+        assert ImageBag(str(player.parameters['bag']), topic='/color').count == 1
+    monkeypatch.chdir(bag)
+    assert demo._player('.').module == 'bag_player'
+
+
+@pytest.mark.parametrize(('source', 'complaint'), [
+    ('whole/../nowhere.db3', 'there is no such bag'), ('old.bag', 'a bag of ROS 1'),
+    ('cut', 'has no metadata.yaml; .* ros2 bag reindex cut'), ('cut/whole.mcap', '16UC1 is depth'),
+    (os.fsdecode(b'\xff.mcap'), 'its name is not UTF-8')], ids=ascii)
+def test_the_demo_says_what_is_wrong_with_a_bag(source: str, complaint: str, tmp_path: Path,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    bag_files.write(Path('whole'), [bag_files.depth()])
+    Path('old.bag').write_bytes(b'#ROSBAG V2.0\n')
+    Path('cut').mkdir()
+    Path('whole/whole.mcap').rename('cut/whole.mcap')
+    with pytest.raises(AffectError, match=complaint):
+        demo._player(source)

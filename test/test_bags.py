@@ -1,0 +1,184 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Bags as people have them: the right topic is chosen, what is wrong is said with the remedy."""
+
+import os
+from pathlib import Path
+import re
+import shutil
+
+import bag_files
+from bag_files import COMPRESSED, compressed, depth, IMAGE, image, Message, PORTRAIT, START
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.bags import ImageBag, is_bag
+import numpy as np
+import pytest
+
+STORAGES = ['mcap', 'sqlite3']
+NAMES = ['100%', 'a?b=c#d', 'a%41', '12:30', 'two\nlines', '2024', '-a', '\u00b2',
+         os.fsdecode(b'caf\xe9')]
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+def test_topics_without_pictures_are_passed_over(storage: str, tmp_path: Path) -> None:
+    bag = ImageBag(bag_files.write(tmp_path / 'bag', [
+        depth(), depth('/mm', encoding='32FC1'), compressed('/d/compressedDepth', format=(
+            '16UC1; compressedDepth png')), image('/color/image_raw'), image('/color/other'),
+        compressed('/color/image_raw/compressed')], storage=storage,
+        empty=[('/a/empty', IMAGE), ('/b/empty', COMPRESSED)]))
+    assert (bag.topic, bag.type, bag.count) == ('/color/image_raw', IMAGE, 1)
+    assert bag.others == ['/color/other', '/color/image_raw/compressed']
+
+
+@pytest.mark.parametrize(('topics', 'chosen'), [
+    ([image('/infra', encoding='mono8', pixels=PORTRAIT[:, :, 0]), image('/color')], '/color'),
+    ([image('/face_affect/image_annotated'), image('/z')], '/z'),
+    ([image('/face_affect/saliency'), image('/z', encoding='mono8', pixels=PORTRAIT[:, :, 0])],
+     '/z'),
+    ([image('/infra', encoding='mono8', pixels=PORTRAIT[:, :, 0]), depth()], '/infra'),
+    ([depth(), compressed('/c/compressed', format='rgb8; jpeg compressed bgr8')],
+     '/c/compressed'),
+    ([compressed('/d/compressed', format='16UC1; png compressed '), compressed('/e')], '/e'),
+    ([Message('/a', IMAGE, b'12345678'), image('/b')], '/b'),
+    ([Message('/a', IMAGE, b'12345678'), image('/a')], '/a'),
+])
+def test_the_topic_with_the_best_pictures_is_chosen(topics: list[Message], chosen: str,
+                                                    tmp_path: Path) -> None:
+    assert ImageBag(bag_files.write(tmp_path / 'bag', topics)).topic == chosen
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+@pytest.mark.parametrize(('topic', 'complaint'), [
+    ('', r'no pictures to play; /empty: no messages, /depth: 16UC1 is depth .*'),
+    ('/depth', r'/depth: 16UC1 is depth .*image topics: /depth, /empty'),
+    ('/empty', r'/empty: no messages'),
+    ('/nowhere', r"no image topic '/nowhere'; its image topics: /depth, /empty"),
+])
+def test_a_bag_without_pictures_is_no_success(storage: str, topic: str, complaint: str,
+                                              tmp_path: Path) -> None:
+    path = bag_files.write(tmp_path / 'bag', [depth()], storage=storage, empty=[('/empty', IMAGE)])
+    with pytest.raises(AffectError, match=complaint):
+        ImageBag(path, topic=topic)
+
+
+def test_a_bag_without_images(tmp_path: Path) -> None:
+    with pytest.raises(AffectError, match='bag: it has no images; its image topics: none'):
+        ImageBag(bag_files.write(tmp_path / 'bag', []))
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+@pytest.mark.parametrize('data', [b'', b'\0', b'\0\1\0\0abcd', image().data[:200],
+                                  image().data[:-50]])
+def test_a_message_that_is_cut_off_costs_that_message(storage: str, data: bytes,
+                                                      tmp_path: Path) -> None:
+    bag = ImageBag(bag_files.write(tmp_path / 'bag', [
+        image(), Message('/image', IMAGE, data), image()], storage=storage))
+    for _ in range(2):
+        assert [message for _, _, message in bag.messages()] == [image().data] * 2
+        assert bag.broken == 1
+
+
+def test_stamps_may_be_anything(tmp_path: Path) -> None:
+    stamps = [0, 0, START, START, 5, 10**9]
+    bag = ImageBag(bag_files.write(tmp_path / 'bag', [
+        image(stamp=stamp, when=START + number) for number, stamp in enumerate(stamps)]))
+    assert [sec * 10**9 + nanosec for _, (sec, nanosec), _ in bag.messages()] == stamps
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+@pytest.mark.parametrize('name', NAMES, ids=ascii)
+def test_bags_of_any_name(storage: str, name: str, tmp_path: Path,
+                          monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path('safe').mkdir()
+    bag_files.write(Path('safe/bag'), [image()], storage=storage)
+    Path('safe/bag').rename(name)
+    assert is_bag(name) and ImageBag(name).topic == '/image'
+    file = bag_files.storage_file(Path(name))
+    shutil.copy(file, name + file.suffix)
+    assert is_bag(name + file.suffix) and len(list(ImageBag(name + file.suffix).messages())) == 1
+    monkeypatch.chdir(name)
+    assert is_bag('.') and ImageBag('.').count == 1
+
+
+def test_the_home_folder_and_the_files_of_a_bag(tmp_path: Path,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('HOME', str(tmp_path))
+    path = bag_files.write(tmp_path / 'bag', [image()])
+    for name in ('~/bag', '~/bag/', '~/bag/metadata.yaml', '~/bag/bag.mcap', path):
+        assert is_bag(str(name)) and ImageBag(name).count == 1
+
+
+@pytest.mark.parametrize(('storage', 'compression'), [
+    ('mcap', 'file'), ('mcap', 'message'), ('mcap', 'storage'), ('sqlite3', 'file'),
+    ('sqlite3', 'message')])
+def test_compressed_bags(storage: str, compression: str, tmp_path: Path) -> None:
+    path = bag_files.write(tmp_path / 'bag', [image(), image()], storage=storage,
+                           compression=compression)
+    for name in (path, bag_files.storage_file(path)):
+        assert is_bag(str(name)) and len(list(ImageBag(name).messages())) == 2
+    (path / 'metadata.yaml').unlink()
+    if compression != 'storage':
+        with pytest.raises(AffectError, match='compressed .*metadata.yaml of its bag'):
+            ImageBag(bag_files.storage_file(path))
+
+
+@pytest.mark.parametrize(('storage', 'remedy'), [
+    ('mcap', r'mcap recover \S+/bag\.mcap -o'), ('sqlite3', r"sqlite3 \S+/bag\.db3 '\.recover'")])
+@pytest.mark.parametrize('damage', ['cut', 'nearly whole', 'empty', 'no metadata',
+                                    'empty metadata', 'half metadata', 'binary metadata'])
+def test_how_a_bag_is_mended(storage: str, remedy: str, damage: str, tmp_path: Path) -> None:
+    path = bag_files.write(tmp_path / 'bag', [image(stamp=START + number) for number in range(9)],
+                           storage=storage)
+    file, metadata = bag_files.storage_file(path), path / 'metadata.yaml'
+    if 'metadata' in damage:
+        data = metadata.read_bytes()
+        metadata.write_bytes({'empty': b'', 'half': data[:len(data) // 2],
+                              'binary': b'\xff\xfe\0'}.get(damage.split()[0], data))
+        if damage.startswith('no'):
+            metadata.unlink()
+    else:
+        data = file.read_bytes()
+        file.write_bytes(data[:int(len(data) * {'cut': 0.5, 'empty': 0.0}.get(damage, 0.99))])
+        alone = tmp_path / f'alone{file.suffix}'
+        shutil.copy(file, alone)
+        with pytest.raises(AffectError, match='mcap recover|sqlite3 .*recover'):
+            ImageBag(alone)
+    assert is_bag(str(path))
+    with pytest.raises(AffectError) as caught:
+        ImageBag(path)
+    assert re.search(f'ros2 bag reindex {path}.*{remedy}', str(caught.value))
+    assert '\n' not in str(caught.value) and len(str(caught.value)) < 800
+
+
+def test_what_is_no_bag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, complaint in (('', "parameter 'bag' is empty"), ('.', 'this folder is no bag'),
+                            ('a\0b', 'there is no such bag|embedded null'),
+                            ('~/nowhere', 'there is no such bag')):
+        with pytest.raises(AffectError, match=complaint):
+            ImageBag(name)
+
+
+def test_a_damaged_chunk_in_the_middle_is_told_after_what_came_before(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 160, 160, 3), np.uint8)
+    path = bag_files.write(tmp_path / 'bag', [image(stamp=START + number, pixels=noise[number])
+                                              for number in range(40)], compression='storage')
+    bag_files.damage(path)
+    bag, got = ImageBag(path), []
+    with pytest.raises(AffectError, match='cannot be read as a bag'):
+        for message in bag.messages():
+            got.append(message)
+    assert 0 < len(got) < 40
