@@ -89,14 +89,15 @@ ARGUMENTS = {
         'calibrated camera.'),
     # the camera player
     'source': Argument(
-        '', "Picture, folder of pictures, GIF or video, camera ('0', '/dev/video0'); '' is a "
-        'portrait that moves slowly.'),
+        '', "Picture, GIF or video, folder of them, played as one clip, camera ('0', "
+        "'/dev/video0'); '' is a portrait that moves slowly."),
     'rate': Argument('0.0', "Images per second; 0 is the source's own rate, 30 for pictures."),
     'loop': Argument('true', 'Start the source again at its end; false ends the launch there.'),
     'compressed': Argument('false', 'Send the images as JPEG.'),
     # the bag player
     'bag': Argument(None, 'Path of a bag, sqlite3 or mcap.'),
-    'topic': Argument('', "Image topic in the bag; '' is the first."),
+    'topic': Argument(
+        '', "Image topic in the bag; '' is the first with pictures, those in colour first."),
     'max_in_flight': Argument(
         '4', 'Images that may wait for their result. The bag is played as fast as that allows; 0 '
         'plays it at the speed of its recording.'),

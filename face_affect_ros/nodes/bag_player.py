@@ -15,7 +15,6 @@
 """The node `bag_player`: the images of a bag, at their pace or in step with their results."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 import threading
 import time
 from typing import Any
@@ -25,17 +24,20 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_ros.bags import ImageBag
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.declaration import declare, refuse_unknown
+from face_affect_ros.nodes.ledger import Ledger
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.spec import Spec
+from face_affect_ros.paths import shown
 import rclpy
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 
-#: Seconds to wait for the result of one image before it is given up.
+#: Seconds without any result after which the images on their way are given up.
 RESULT_TIMEOUT = 5.0
 PARAMETERS = {
-    'bag': Spec('', 'Path of a bag, sqlite3 or mcap.'),
-    'topic': Spec('', "Image topic in the bag, '' for the first."),
+    'bag': Spec('', 'Path of a bag, sqlite3 or mcap.', loose=True),
+    'topic': Spec('', "Image topic in the bag, '' for the first one with pictures, those in "
+                  'colour first.'),
     'rate': Spec(1.0, 'Speed, as a multiple of the recording.', bounds=(0.01, 100.0)),
     'max_in_flight': Spec(0, 'Images that may wait for their results on faces; 0 plays at the '
                           'speed of the recording.', bounds=(0, 1000)),
@@ -60,7 +62,7 @@ class BagPlayer(Node):
         refuse_unknown(self, PARAMETERS)
         self._rate = float(self.get_parameter('rate').value)
         self._limit = int(self.get_parameter('max_in_flight').value)
-        self._bag = ImageBag(Path(self.get_parameter('bag').value),
+        self._bag = ImageBag(str(self.get_parameter('bag').value),
                              topic=self.get_parameter('topic').value)
         topic = self.resolve_topic_name('image')
         if self._bag.type == 'sensor_msgs/msg/CompressedImage':
@@ -68,9 +70,13 @@ class BagPlayer(Node):
         self._images = self.create_publisher(TYPES[self._bag.type], topic,
                                              qos.image_input('reliable', max(self._limit, 10)))
         if self._limit:
-            self.create_subscription(FaceAffectArray, 'faces', self._take_result, qos.results())
+            self.create_subscription(FaceAffectArray, 'faces', self._take_result,
+                                     qos.image_input('reliable', max(self._limit, 10)))
+        if self._bag.others:
+            self.get_logger().info(f'playing {self._bag.topic}; other topics with pictures: '
+                                   + ', '.join(f'topic:={each}' for each in self._bag.others))
         self._changed = threading.Condition()
-        self._in_flight: set[tuple[int, int]] = set()
+        self._ledger = Ledger()
         self._exit_code: int | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._play, name='bag_player', daemon=True)
@@ -91,37 +97,54 @@ class BagPlayer(Node):
     def _take_result(self, message: FaceAffectArray) -> None:
         stamp = message.header.stamp
         with self._changed:
-            self._in_flight.discard((stamp.sec, stamp.nanosec))
-            self._changed.notify_all()
+            if self._ledger.answered((stamp.sec, stamp.nanosec)):
+                self._changed.notify_all()
 
     def _play(self) -> None:
         try:
             self._exit_code = self._play_all()
-        except AffectError as error:
-            self.get_logger().error(str(error))
-            self._exit_code = 1
         except rclpy.exceptions.InvalidHandle:  # the process is ending
             self._exit_code = 0
+        except Exception as error:  # else the process would wait for ever
+            if self.context.ok():
+                self.get_logger().error(shown(f'{type(error).__name__}: {error}'))
+            self._exit_code = 1
 
     def _play_all(self) -> int:
         if not self._wait_for_subscriber():
             return 1
-        published = unanswered = 0
-        for stamp, data in self._paced():
-            if self._closing:
-                return 0
-            with self._changed:
+        published, problem = 0, ''
+        try:
+            for stamp, data in self._paced():
+                if self._closing:
+                    return 0
                 if self._limit:
-                    self._in_flight.add(stamp)
-            self._images.publish(data)
-            published += 1
-            unanswered += self._wait_for_results(self._limit - 1)
-        unanswered += self._wait_for_results(0)
+                    with self._changed:
+                        self._ledger.sent(stamp)
+                self._images.publish(data)
+                published += 1
+                if not self._wait_for_results(self._limit - 1):
+                    problem = 'whoever published results has gone'
+                    break
+        except AffectError as error:
+            problem = str(error)
+        self._wait_for_results(0)
+        return self._report(published, problem)
+
+    def _report(self, published: int, problem: str) -> int:
+        """Say what became of the messages; return the exit code, 0 where none was lost."""
         text = f'{published} images of {self._bag.topic} published'
+        unanswered = self._ledger.unanswered
         if self._limit:
             text += f', {unanswered} without a result'
-        self.get_logger().info(text)
-        return 1 if unanswered else 0
+        if self._bag.broken:
+            text += f', {self._bag.broken} messages left out: they are cut off and no images'
+        if problem:
+            text += f'; stopped early: {shown(problem)}'
+        fine = published > 0 and not (unanswered or self._bag.broken or problem)
+        log = self.get_logger()
+        log.info(text) if fine else log.error(text)
+        return 0 if fine else 1
 
     def _wait_for_subscriber(self) -> bool:
         deadline = time.monotonic() + float(self.get_parameter('start_timeout').value)
@@ -145,22 +168,28 @@ class BagPlayer(Node):
                     self._changed.wait_for(lambda: self._closing, due - time.monotonic())
             yield stamp, data
 
-    def _wait_for_results(self, allowed: int) -> int:
-        """Wait until at most `allowed` images are in flight; return the number given up."""
+    def _wait_for_results(self, allowed: int) -> bool:
+        """
+        Wait until at most `allowed` images are on their way, or no result comes any more.
+
+        Return False where nobody is left to send results.
+        """
         if not self._limit:
-            return 0
+            return True
         with self._changed:
-            if self._changed.wait_for(lambda: len(self._in_flight) <= allowed or self._closing,
-                                      RESULT_TIMEOUT):
-                return 0
-            given_up = len(self._in_flight)
-            self._in_flight.clear()
-        self.get_logger().warning(f'{given_up} images got no result within {RESULT_TIMEOUT} s')
-        return given_up
+            while not self._closing and self._ledger.on_their_way > allowed:
+                if not self._changed.wait(RESULT_TIMEOUT):
+                    break
+            else:
+                return True
+            given_up = self._ledger.give_up()
+        self.get_logger().warning(f'{given_up} images got no result within {RESULT_TIMEOUT} s; '
+                                  'the log of the node says why')
+        return bool(self.count_publishers(self.resolve_topic_name('faces')))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Play a bag; return the exit code, 1 where an image got no result."""
+    """Play a bag; return the exit code, 1 where a message was no image or got no result."""
     return run(BagPlayer, argv)
 
 

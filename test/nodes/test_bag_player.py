@@ -1,0 +1,168 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""A replay in step: every message counts, whatever its stamp."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
+
+import bag_files  # noqa: E402, I100
+from bag_files import depth, IMAGE, image, Message, PORTRAIT, START  # noqa: E402
+from face_affect_msgs.msg import FaceAffectArray  # noqa: E402
+from face_affect_ros.nodes import qos  # noqa: E402
+from face_affect_ros.nodes.ledger import Ledger  # noqa: E402
+from face_affect_ros.nodes.lifecycle_client import bring_up  # noqa: E402
+from support import running_node, spin_until  # noqa: E402
+
+NODE = 'face_affect_ros.nodes.face_affect_node'
+PLAYER = 'face_affect_ros.nodes.bag_player'
+CUT = Message('/image', IMAGE, b'\0\1\0\0abcd')
+
+
+def replay(ros: Any, bag: Path, **parameters: Any) -> tuple[int, str, list[FaceAffectArray]]:
+    """Play a bag through a node, in step; return exit code, log and results."""
+    messages: list[FaceAffectArray] = []
+    ros.node.create_subscription(FaceAffectArray, '/face_affect/faces', messages.append,
+                                 qos.image_input('reliable', 1000))
+    with running_node(NODE, processing='every', emotion_model='', gender_model='') as node:
+        bring_up(ros.node, '/face_affect')
+        with running_node(PLAYER, '-r', 'faces:=/face_affect/faces', bag=str(bag),
+                          **{'max_in_flight': 4, **parameters}) as player:
+            assert spin_until(ros.executor, lambda: not player.running(), timeout=300), \
+                player.output() + node.output()
+            code, log = player.wait(), player.output()
+        spin_until(ros.executor, lambda: False, timeout=1.0)
+    return code, log, messages
+
+
+def stamps_of(messages: list[FaceAffectArray]) -> Counter[int]:
+    """Return how many results have each stamp, ns."""
+    return Counter(each.header.stamp.sec * 10**9 + each.header.stamp.nanosec for each in messages)
+
+
+@pytest.mark.parametrize(('stamps', 'limit'), [
+    ([0] * 60, 1), ([0] * 60, 4), ([0] * 60, 40), ([START + n // 8 for n in range(64)], 4),
+    ([START - n for n in range(30)], 4), ([0, START] * 20, 4)], ids=[
+        'zero, one by one', 'zero', 'zero, many', 'eight a stamp', 'backwards', 'now and then'])
+def test_every_message_gets_its_result_whatever_its_stamp(
+        stamps: list[int], limit: int, ros: Any, tmp_path: Path) -> None:
+    bag = bag_files.write(tmp_path / 'bag', [
+        image(stamp=stamp, when=START + number) for number, stamp in enumerate(stamps)])
+    code, log, messages = replay(ros, bag, max_in_flight=limit)
+    assert code == 0, log
+    assert f'{len(stamps)} images of /image published, 0 without a result' in log
+    assert stamps_of(messages) == Counter(stamps)
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_messages_that_are_cut_off_cost_themselves_and_the_exit_code(
+        storage: str, ros: Any, tmp_path: Path) -> None:
+    good = [image(stamp=START + number) for number in range(12)]
+    bag = bag_files.write(tmp_path / 'bag', [CUT, *good[:5], CUT, *good[5:], CUT], storage=storage)
+    code, log, messages = replay(ros, bag)
+    assert code == 1
+    assert '12 images of /image published, 0 without a result, 3 messages left out' in log
+    assert stamps_of(messages) == Counter(range(START, START + 12))
+
+
+@pytest.mark.parametrize('stamp', [0, START], ids=['zero', 'stamped'])
+def test_an_image_that_the_node_refuses_costs_itself_and_the_exit_code(
+        stamp: int, ros: Any, tmp_path: Path) -> None:
+    good = [image(stamp=stamp and stamp + number, when=START + number) for number in range(12)]
+    strange = image(stamp=stamp and stamp + 100, when=START + 6, encoding='16UC3')
+    bag = bag_files.write(tmp_path / 'bag', [*good[:6], strange, *good[6:]])
+    code, log, messages = replay(ros, bag)
+    assert code == 1
+    assert '13 images of /image published, 1 without a result' in log
+    assert len(messages) == 12
+
+
+def test_a_replay_ends_where_the_node_has_died(ros: Any, tmp_path: Path) -> None:
+    bag = bag_files.write(tmp_path / 'bag', [image(stamp=START + n) for n in range(400)])
+    messages: list[FaceAffectArray] = []
+    ros.node.create_subscription(FaceAffectArray, '/face_affect/faces', messages.append,
+                                 qos.image_input('reliable', 1000))
+    with running_node(NODE, processing='every', emotion_model='', gender_model='') as node:
+        bring_up(ros.node, '/face_affect')
+        with running_node(PLAYER, '-r', 'faces:=/face_affect/faces', bag=str(bag),
+                          max_in_flight=1) as player:
+            assert spin_until(ros.executor, lambda: len(messages) >= 5), player.output()
+            node.stop()
+            assert player.wait(timeout=60.0) == 1
+    assert 'stopped early: whoever published results has gone' in player.output()
+    assert ', 0 without' not in player.output()
+
+
+def test_a_damaged_bag_is_played_up_to_the_damage(ros: Any, tmp_path: Path) -> None:
+    import numpy as np
+    noise = np.random.default_rng(0).integers(0, 256, (30, 200, 200, 3), np.uint8)
+    bag = bag_files.write(tmp_path / 'bag', [image(stamp=START + n, pixels=noise[n])
+                                             for n in range(30)], compression='storage')
+    bag_files.damage(bag)
+    code, log, messages = replay(ros, bag)
+    assert code == 1
+    assert f'{len(messages)} images of /image published, 0 without a result; stopped early' in log
+    assert 'mcap recover' in log and 0 < len(messages) < 30
+
+
+@pytest.mark.parametrize(('messages', 'complaint'), [
+    ([depth()], 'it has no pictures to play; /depth: 16UC1 is depth'),
+    ([CUT], 'no pictures to play; /image: messages that are cut off'),
+])
+def test_a_bag_without_pictures_ends_the_player_in_one_line(
+        messages: list[Message], complaint: str, ros_domain: int, tmp_path: Path) -> None:
+    bag = bag_files.write(tmp_path / 'bag', messages)
+    with running_node(PLAYER, bag=str(bag)) as player:
+        assert player.wait() == 1
+    assert complaint in player.output() and 'Traceback' not in player.output()
+
+
+def test_the_other_topics_are_told(ros: Any, tmp_path: Path) -> None:
+    bag = bag_files.write(tmp_path / 'bag', [
+        depth(), image('/a'), image('/b'),
+        image('/infra', encoding='mono8', pixels=PORTRAIT[:, :, 0])])
+    code, log, messages = replay(ros, bag)
+    assert code == 0 and len(messages) == 1
+    assert 'playing /a; other topics with pictures: topic:=/b, topic:=/infra' in log
+
+
+def test_a_bag_may_be_called_by_a_number(ros_domain: int, tmp_path: Path,
+                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    bag_files.write(tmp_path / '2024', [image()])
+    monkeypatch.chdir(tmp_path)
+    with running_node(PLAYER, '-p', 'bag:=2024', start_timeout=0.1) as player:
+        assert player.wait() == 1
+    assert "nobody subscribed to '/image'" in player.output()
+
+
+def test_results_are_matched_as_often_as_a_stamp_comes() -> None:
+    ledger = Ledger()
+    for stamp in [(0, 0), (0, 0), (1, 0), (2, 0)]:
+        ledger.sent(stamp)
+    assert (ledger.on_their_way, ledger.unanswered) == (4, 4)
+    assert ledger.answered((0, 0)) and not ledger.answered((9, 9))
+    assert (ledger.on_their_way, ledger.unanswered) == (3, 3)
+    assert ledger.answered((1, 0))   # the other (0, 0) was refused, or comes late
+    assert (ledger.on_their_way, ledger.unanswered) == (1, 2)
+    assert ledger.answered((0, 0)) and not ledger.answered((0, 0))
+    assert (ledger.on_their_way, ledger.unanswered, ledger.results) == (1, 1, 3)
+    assert ledger.give_up() == 1
+    assert (ledger.on_their_way, ledger.unanswered) == (0, 1)
+    assert ledger.answered((2, 0))
+    assert (ledger.unanswered, ledger.results) == (0, 4)
