@@ -21,6 +21,7 @@ import sys
 
 from face_affect_ros import __version__
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.paths import shown
 
 #: Each entry point of this group is a function that adds one parser to argparse's subparsers
 #: and sets its default `run`, a function of the parsed arguments that returns the exit code.
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = make_parser().parse_args(argv)
         return int(arguments.run(arguments))
     except AffectError as error:
-        print(f'error: {error}', file=sys.stderr)
+        print(f'error: {shown(error)}', file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         sys.stderr.close()

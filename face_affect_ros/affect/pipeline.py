@@ -117,6 +117,13 @@ class AffectPipeline:
         for each in self.classifiers:
             each(np.zeros((1, each.crop.size, each.crop.size, each.crop.channels), np.uint8))
 
+    def forget(self) -> None:
+        """Begin anew, with an image that has nothing to do with those before."""
+        self.search = Search(self.detector, interval=self.search.interval)
+        self.tracker.forget()
+        self._smoothers.clear()
+        self._turns = [Turns(each.interval) for each in self._turns]
+
     def adjust(self, name: str, value: float) -> None:
         """
         Change one of the settings that may change between two frames, by its name.

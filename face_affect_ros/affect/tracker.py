@@ -93,6 +93,10 @@ class Tracker:
         """Return the ids of the living tracks, seen in the last frame or not."""
         return frozenset(track.id for track in self._tracks)
 
+    def forget(self) -> None:
+        """End all tracks; their ids are not used again."""
+        self._tracks, self._now = [], -np.inf
+
     def update(self, detections: Detections, stamp: float) -> list[Track | None]:
         """
         Join one frame's detections, return each one's track, None where it starts none.

@@ -19,30 +19,53 @@ from collections import Counter
 from collections.abc import Iterator
 import contextlib
 import json
-from pathlib import Path
+import os
 import sys
 from typing import Any, TextIO
 
 from face_affect_ros.affect.annotate import annotate
+from face_affect_ros.affect.pipeline import AffectPipeline
 from face_affect_ros.affect.records import to_record
 from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.commands.options import add_pipeline_options, settings_from
-from face_affect_ros.media import ImageOrVideoSink, Media, open_media
+from face_affect_ros.commands.copies import Copies
+from face_affect_ros.commands.options import (
+    add_option,
+    add_pipeline_options,
+    check_option,
+    file_name,
+    settings_from,
+)
+from face_affect_ros.commands.outputs import check_lines, check_outputs, Inputs, model_files
+from face_affect_ros.media import folder_files, left_out, Media, open_media
+from face_affect_ros.nodes.spec import Spec
+from face_affect_ros.paths import expanded, is_bag, shown
 from tqdm import tqdm
+
+SEQUENCE = Spec(0.0, 'The pictures of a folder are the frames of one clip, in the order of their '
+                'numbers, so many a second. 0: they have nothing to do with each other.',
+                bounds=(0.0, 1000.0))
+
+
+class _FatalError(AffectError):
+    """What no further file can mend: a model that is missing, lines that cannot be written."""
 
 
 def register(subparsers: Any) -> None:
     """Add the subcommand to argparse's subparsers."""
     parser = subparsers.add_parser(
         'analyze', help='find faces, expressions and genders in pictures and clips',
-        description='Write one JSON line per frame with its faces, to standard output or a file.')
-    parser.add_argument('files', nargs='+', metavar='FILE',
-                        help='picture, folder of pictures, GIF or video')
+        description='Write one JSON line per frame with its faces, to standard output or a file. '
+        'Every picture, clip and file of a folder is judged on its own. The exit code is 1 where '
+        'one of them could not be analysed, or its copy not be written.')
+    parser.add_argument('files', nargs='+', metavar='FILE', type=file_name,
+                        help='picture, GIF or video, or a folder of them')
     parser.add_argument('--json', metavar='OUT.jsonl', default='-',
                         help='file for the JSON lines (default: standard output)')
-    parser.add_argument('--annotate', metavar='OUT', type=Path,
-                        help='annotated copy: a picture or .mp4, a folder for several FILEs')
+    parser.add_argument('--annotate', metavar='OUT', default='',
+                        help='annotated copy: a picture or .mp4; or a folder, for several FILEs, '
+                        'where it is one, or with a slash at its end')
+    add_option(parser, '--sequence', SEQUENCE, metavar='HZ')
     add_pipeline_options(parser, track_id_prefix='f', detection_interval=0.0,
                          emotion_interval=0.0, gender_interval=0.0)
     parser.set_defaults(run=run)
@@ -51,72 +74,140 @@ def register(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Analyse every file; return the exit code."""
     settings = settings_from(arguments)
-    copies = _copies(arguments)
-    with _open_output(arguments.json) as output:
-        for name, copy in zip(arguments.files, copies):
-            _analyse(name, settings, output, copy)
-    return 0
+    check_option('--sequence', SEQUENCE, arguments.sequence)
+    if arguments.sequence and not any(os.path.isdir(expanded(name)) for name in arguments.files):
+        raise AffectError('--sequence is about the pictures of a folder, and no FILE is one')
+    sources = [source for name in arguments.files
+               for source in _sources(name, sequence=arguments.sequence > 0.0)]
+    inputs = Inputs([*arguments.files, *model_files(
+        [settings.emotion_model, settings.gender_model]), settings.detector_model])
+    copies = Copies(arguments.annotate, sources,
+                    folder=len(sources) > 1 or sources != arguments.files)
+    outputs = [('--annotate', path) for path in copies.planned()]
+    if arguments.json != '-':
+        outputs.insert(0, ('--json', expanded(arguments.json)))
+    check_outputs(outputs, inputs)
+    if arguments.json != '-':
+        check_lines('--json', expanded(arguments.json))
+    with _Lines(arguments.json) as lines:
+        analysis = _Analysis(settings, lines, copies, inputs, rate=arguments.sequence or None)
+        failed = [source for source in sources if not analysis.try_file(source)]
+    if len(sources) > 1 and failed:
+        names = ', '.join(shown(source) for source in failed)
+        print(f'{len(failed)} of {len(sources)} files failed: {names}', file=sys.stderr)
+    return 1 if failed else 0
 
 
-def _analyse(name: str, settings: PipelineSettings, output: TextIO,
-             annotated: Path | None) -> None:
-    """Write the lines of one file; every file starts with a fresh pipeline."""
-    seen: Counter[str] = Counter()
-    frames = 0
-    with contextlib.ExitStack() as stack:
-        media = stack.enter_context(open_media(name))
-        pipeline = make_pipeline(settings)
-        sink = (stack.enter_context(ImageOrVideoSink(annotated, rate=media.rate))
-                if annotated else None)
-        for frame in _with_progress(media):
-            faces = pipeline.process(frame.image, frame.stamp)
-            height, width = frame.image.shape[:2]
-            record = to_record(faces, source=name, frame=frame.index, stamp=frame.stamp,
-                               width=width, height=height)
-            print(json.dumps(record), file=output)
-            if sink is not None:
-                sink.write(annotate(frame.image, faces))
-            seen.update(face.id for face in faces)
-            frames += 1
-    print(f'{name}: {frames} frames, {seen.total()} faces, {len(seen)} tracks', file=sys.stderr)
+def _sources(name: str, *, sequence: bool) -> list[str]:
+    """Return what a FILE stands for: the files of a folder, unless it is one clip or a bag."""
+    folder = expanded(name)
+    if sequence or not os.path.isdir(folder) or is_bag(name):
+        return [name]
+    try:
+        taken, left = folder_files(folder)
+    except AffectError:   # told of when it is opened, and the other FILEs are not lost
+        return [name]
+    if left:
+        print(f'{shown(name)}: {left_out(left)}', file=sys.stderr)
+    return [str(path) for path in taken]
+
+
+class _Analysis:
+    """Analyses one file after the other, with models that are loaded for the first one."""
+
+    def __init__(self, settings: PipelineSettings, output: '_Lines', copies: Copies,
+                 inputs: Inputs, *, rate: float | None) -> None:
+        self._settings, self._output = settings, output
+        self._copies, self._inputs, self._rate = copies, inputs, rate
+        self._pipeline: AffectPipeline | None = None
+
+    def try_file(self, source: str) -> bool:
+        """Analyse a file; say what is wrong with it or its copy and return whether all is well."""
+        try:
+            self._analyse(source)
+        except (_FatalError, BrokenPipeError):
+            raise
+        except Exception as error:   # one bad file must not cost the others
+            known = isinstance(error, AffectError)
+            text = error if known else f'{source}: {type(error).__name__}: {error}'
+            print(f'error: {shown(text)}', file=sys.stderr)
+            return False
+        return True
+
+    def _analyse(self, source: str) -> None:
+        """Write the lines of one file; AffectError where it or its copy is not complete."""
+        seen: Counter[str] = Counter()
+        frames = 0
+        with contextlib.ExitStack() as stack:
+            media = stack.enter_context(open_media(source, rate=self._rate))
+            pipeline = self._fresh_pipeline()
+            copy = self._copies.copy_of(source, media, self._inputs)
+            if copy is not None:
+                stack.enter_context(copy)
+            for frame in _with_progress(media):
+                faces = pipeline.process(frame.image, frame.stamp)
+                height, width = frame.image.shape[:2]
+                self._output.write(to_record(faces, source=source, frame=frame.index,
+                                             stamp=frame.stamp, width=width, height=height))
+                if copy is not None:
+                    copy.write(annotate(frame.image, faces))
+                seen.update(face.id for face in faces)
+                frames += 1
+        print(f'{shown(source)}: {frames} frames, {seen.total()} faces, {len(seen)} tracks',
+              file=sys.stderr)
+        if copy is not None and copy.problem:
+            raise AffectError(copy.problem)
+        if media.skipped and os.path.isdir(expanded(source)):
+            raise AffectError(f'{source}: {media.skipped} files or frames could not be read')
+
+    def _fresh_pipeline(self) -> AffectPipeline:
+        """Return a pipeline that has seen nothing; ids are not used again."""
+        if self._pipeline is None:
+            try:
+                self._pipeline = make_pipeline(self._settings)
+            except AffectError as error:
+                raise _FatalError(str(error)) from error
+        self._pipeline.forget()
+        return self._pipeline
 
 
 def _with_progress(media: Media) -> Iterator[Any]:
     """Show a progress bar when a clip takes more than a second and a person watches."""
-    return iter(tqdm(media, total=media.frame_count, delay=1.0, unit='frame', desc=media.name,
-                     disable=None, leave=False))
+    return iter(tqdm(media, total=media.frame_count, delay=1.0, unit='frame',
+                     desc=shown(media.name), disable=None, leave=False))
 
 
-def _copies(arguments: argparse.Namespace) -> list[Path | None]:
-    """Return the path of the annotated copy of each file; of several, no two are the same."""
-    out: Path | None = arguments.annotate
-    if out is None or len(arguments.files) == 1:
-        return [out] * len(arguments.files)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AffectError(f'{out}: is not a folder in which several annotated copies can be '
-                          f'written ({error.strerror}); choose another with --annotate') from error
-    copies: list[Path | None] = []
-    for name in arguments.files:
-        picture = Path(name).suffix.lower() in ('.png', '.jpg', '.jpeg', '.webp', '.bmp')
-        stem, ending = f'{Path(name).stem}_annotated', '.png' if picture else '.mp4'
-        copy, number = out / f'{stem}{ending}', 2
-        while copy in copies:
-            copy, number = out / f'{stem}_{number}{ending}', number + 1
-        copies.append(copy)
-    return copies
+class _Lines:
+    """Writes JSON lines to a file, or to standard output, where the file is called '-'."""
 
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._file: TextIO = sys.stdout
 
-@contextlib.contextmanager
-def _open_output(name: str) -> Iterator[TextIO]:
-    if name == '-':
-        yield sys.stdout
-        return
-    try:
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        with open(name, 'w', encoding='utf-8') as file:
-            yield file
-    except OSError as error:
-        raise AffectError(f'{name}: cannot be written: {error.strerror}; choose another path '
-                          'with --json') from error
+    def __enter__(self) -> '_Lines':
+        if self._name != '-':
+            path = expanded(self._name)
+            with self._named():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = path.open('w', encoding='utf-8')
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        if self._name != '-':
+            with self._named():
+                self._file.close()
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Write a line; _FatalError on a full disk."""
+        with self._named():
+            print(json.dumps(record), file=self._file)
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _FatalError(f'{self._name}: cannot be written: {error.strerror}; choose another '
+                              'path with --json') from error

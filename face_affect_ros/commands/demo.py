@@ -15,12 +15,22 @@
 """`face_affect demo`: player and node as two processes over DDS, and what comes out of them."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.commands.options import add_pipeline_options, settings_from
-from face_affect_ros.demo import ENDLESS_DURATION
+from face_affect_ros.commands.options import (
+    add_option,
+    add_pipeline_options,
+    check_option,
+    settings_from,
+)
+from face_affect_ros.commands.outputs import check_lines, check_outputs, Inputs
+from face_affect_ros.demo import ENDLESS_DURATION, LINES, RESULTS
+from face_affect_ros.nodes.spec import Spec
+from face_affect_ros.paths import expanded
+
+DURATION = Spec(0.0, 'End after so many seconds at the latest; 0: when a clip or bag ends, and '
+                f'after {ENDLESS_DURATION:.0f} for what has no end.', bounds=(0.0, 1e6))
 
 
 def register(subparsers: Any) -> None:
@@ -31,12 +41,11 @@ def register(subparsers: Any) -> None:
         'show a live table, and write annotated.png, annotated.mp4 and faces.jsonl. The exit '
         'code is 0 only if faces were published.')
     parser.add_argument('--source', default='', help='picture, folder, GIF, video, bag or camera '
-                        "device such as '/dev/video0' (default: a portrait, panned and zoomed)")
-    parser.add_argument('--duration', type=float, default=0.0, metavar='SECONDS',
-                        help='end after so long at the latest (default: when a clip or bag ends, '
-                        f'{ENDLESS_DURATION:.0f} for what has no end)')
-    parser.add_argument('--out', type=Path, default=Path('out/demo'), help='folder of the results '
-                        '(default: %(default)s)')
+                        "device such as '/dev/video0'; a folder is played as one clip (default: a "
+                        'portrait, panned and zoomed)')
+    add_option(parser, '--duration', DURATION, metavar='SECONDS')
+    parser.add_argument('--out', type=expanded, default='out/demo',
+                        help='folder of the results (default: %(default)s)')
     add_pipeline_options(parser)
     parser.set_defaults(run=run)
 
@@ -48,7 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
     except ImportError as error:
         raise AffectError(f'the demo needs ROS 2 and the built messages ({error}); run it by '
                           "'make demo', or source your ROS workspace first") from error
-    if arguments.duration < 0.0:
-        raise AffectError(f'--duration is {arguments.duration}; it must not be negative')
+    check_option('--duration', DURATION, arguments.duration)
+    settings = settings_from(arguments)
+    check_outputs([('--out', arguments.out / name) for name in RESULTS],
+                  Inputs([arguments.source]))
+    check_lines('--out', arguments.out / LINES)
     return run_demo(source=arguments.source, duration=arguments.duration, out=arguments.out,
-                    settings=settings_from(arguments))
+                    settings=settings)

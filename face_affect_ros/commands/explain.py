@@ -15,7 +15,6 @@
 """`face_affect explain`: which pixels of a face a decision rests on."""
 
 import argparse
-from pathlib import Path
 import sys
 from typing import Any
 
@@ -25,9 +24,20 @@ from face_affect_ros.affect.saliency import heat_of_cam, heat_of_gradient, MODES
 from face_affect_ros.affect.saliency_view import overlay, tile, to_bgr
 from face_affect_ros.affect.settings import make_pipeline
 from face_affect_ros.affect.types import AffectError, Face, ImageArray, LABELS
-from face_affect_ros.commands.options import add_pipeline_options, settings_from
+from face_affect_ros.commands.options import (
+    add_option,
+    add_pipeline_options,
+    check_option,
+    file_name,
+    settings_from,
+)
+from face_affect_ros.commands.outputs import check_outputs, Inputs, model_files
 from face_affect_ros.media import open_media, write_image
+from face_affect_ros.nodes.spec import Spec
+from face_affect_ros.paths import expanded, shown
 import numpy as np
+
+FRAME = Spec(0, 'Number of the frame in a clip.', bounds=(0, 10**9))
 
 
 def register(subparsers: Any) -> None:
@@ -36,15 +46,14 @@ def register(subparsers: Any) -> None:
         'explain', help='show which pixels of a face a decision rests on',
         description='Write a picture with a row for each face: the crop, guided '
         'back-propagation, the plain gradient, Grad-CAM.')
-    parser.add_argument('file', metavar='FILE', help='picture, GIF or video')
-    parser.add_argument('--out', type=Path, required=True, metavar='PNG',
+    parser.add_argument('file', metavar='FILE', type=file_name, help='picture, GIF or video')
+    parser.add_argument('--out', type=expanded, required=True, metavar='PNG',
                         help='the picture to write')
     parser.add_argument('--task', choices=tuple(LABELS), default='emotion',
                         help='the decision to explain (default: emotion)')
     parser.add_argument('--class', dest='label', metavar='LABEL',
                         help='the class to explain (default: the most probable one)')
-    parser.add_argument('--frame', type=int, default=0, metavar='N',
-                        help='number of the frame in a clip, from 0 (default: 0)')
+    add_option(parser, '--frame', FRAME, metavar='N')
     add_pipeline_options(parser, track_id_prefix='f', detection_interval=0.0,
                          emotion_interval=0.0, gender_interval=0.0, smoothing_time_constant=0.0)
     parser.set_defaults(run=run)
@@ -57,6 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise AffectError(f'--class {arguments.label}: the classes of {arguments.task} are '
                           f"{', '.join(labels)}")
     settings = settings_from(arguments)
+    check_option('--frame', FRAME, arguments.frame)
+    check_outputs([('--out', arguments.out)], Inputs([arguments.file, *model_files(
+        [settings.emotion_model, settings.gender_model]), settings.detector_model]))
     name = getattr(settings, f'{arguments.task}_model')
     if not name:
         raise AffectError(f'--{arguments.task}-model names no model; there is nothing to explain')
@@ -68,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise AffectError(f'{arguments.file}: there is no face in frame {arguments.frame}')
     tiles = [_tile(image, face, saliency, arguments.task, arguments.label) for face in faces]
     write_image(arguments.out, np.concatenate(tiles))
-    print(f'{arguments.out}: {len(faces)} faces; crop, {", ".join(MODES)}', file=sys.stderr)
+    print(f'{shown(arguments.out)}: {len(faces)} faces; crop, {", ".join(MODES)}', file=sys.stderr)
     return 0
 
 

@@ -53,9 +53,17 @@ def add_option(parser: argparse.ArgumentParser, name: str, spec: Spec, *, metava
 
 def check_option(name: str, spec: Spec, value: float) -> None:
     """Raise AffectError for a value that the spec does not allow, NaN among them."""
-    problem = spec.problem_with(value)
-    if problem:
-        raise AffectError(f'{name}: {problem}')
+    if spec.problem_with(value):
+        assert spec.bounds is not None
+        raise AffectError(f'{name} is {value}; it must be from {spec.bounds[0]:g} to '
+                          f'{spec.bounds[1]:g}')
+
+
+def file_name(text: str) -> str:
+    """Return a FILE for argparse; an empty name, as of an unset variable, is refused."""
+    if not text:
+        raise argparse.ArgumentTypeError('it is empty; name a picture, a clip or a folder')
+    return text
 
 
 def help_of(spec: Spec) -> str:

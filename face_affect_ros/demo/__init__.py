@@ -16,3 +16,5 @@
 
 #: Seconds that sources without an end are shown: pictures, cameras, the default source.
 ENDLESS_DURATION = 10.0
+#: The files that it leaves: one line a message, the annotated clip, its best picture.
+RESULTS = LINES, CLIP, PICTURE = 'faces.jsonl', 'annotated.mp4', 'annotated.png'

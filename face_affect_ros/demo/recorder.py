@@ -24,11 +24,10 @@ import statistics
 
 from face_affect_ros.affect.records import to_record
 from face_affect_ros.affect.types import AffectError, Face, ImageArray, UNKNOWN
+from face_affect_ros.demo import CLIP, LINES, PICTURE
 from face_affect_ros.demo.table import latency_text
 from face_affect_ros.media import VideoSink, write_image
-
-#: The file of the messages, one a line.
-LINES = 'faces.jsonl'
+from face_affect_ros.paths import shown
 
 
 class Recorder:
@@ -44,7 +43,7 @@ class Recorder:
             folder.mkdir(parents=True, exist_ok=True)
             self._lines = (folder / LINES).open('w', encoding='utf-8')
         self._folder, self._source = folder, source
-        self._video = VideoSink(folder / 'annotated.mp4', rate=rate)
+        self._video = VideoSink(folder / CLIP, rate=rate)
         self._picture: ImageArray | None = None
         self._picture_worth = (-1, -1)
         self._worth: dict[float, tuple[int, int]] = {}
@@ -80,7 +79,7 @@ class Recorder:
         with contextlib.closing(self._video), _named(self._folder / LINES):
             self._lines.close()
         if self._picture is not None:
-            write_image(self._folder / 'annotated.png', self._picture)
+            write_image(self._folder / PICTURE, self._picture)
 
     def summary(self) -> str:
         """Return one line about all that came."""
@@ -90,7 +89,7 @@ class Recorder:
         latency = statistics.median(self.latencies) if self.latencies else math.inf
         return (f'{self.messages} messages, {self.seen.total()} faces, {len(self.seen)} tracks'
                 f'{f" ({tracks})" if tracks else ""}, median latency {latency_text(latency)}; '
-                f'results in {self._folder}')
+                f'results in {shown(self._folder)}')
 
 
 @contextlib.contextmanager

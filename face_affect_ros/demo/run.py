@@ -112,8 +112,13 @@ class Player(NamedTuple):
 
 def _player(source: str) -> Player:
     """Return what plays a source."""
+    try:
+        source.encode()
+    except UnicodeEncodeError as error:
+        raise AffectError(f'{source}: its name is not UTF-8, as parameters of ROS are; rename it, '
+                          'or name a symbolic link to it') from error
     if source and is_bag(source):
-        bag = ImageBag(Path(source))
+        bag = ImageBag(source)
         transport = 'compressed' if bag.type.endswith('CompressedImage') else 'raw'
         return Player('bag_player', {'bag': source, 'topic': bag.topic}, DEFAULT_RATE, False,
                       transport)

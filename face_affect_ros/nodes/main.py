@@ -23,6 +23,7 @@ from typing import TypeVar
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes.node_thread import close, settle
 from face_affect_ros.nodes.signals import on_stop_signal
+from face_affect_ros.paths import shown
 import rclpy
 from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
@@ -101,5 +102,5 @@ def spin(executor: Executor, stop: Future) -> None:
 
 
 def _complain(error: Exception) -> int:
-    print(f'error: {" ".join(str(error).split())}', file=sys.stderr, flush=True)
+    print(f'error: {shown(" ".join(str(error).split()))}', file=sys.stderr, flush=True)
     return 1

@@ -41,12 +41,13 @@ class YuNet:
         """
         if not path.is_file():
             raise AffectError(f'{path}: there is no YuNet model; set the parameter '
-                              "'detector_model' to a face_detection_yunet_*.onnx file")
+                              "'detector_model' (on the command line --detector-model) to a "
+                              'face_detection_yunet_*.onnx file')
         digest = sha256_of(path)
         if digest != sha256.lower():
             raise AffectError(f"{path}: sha256 is {digest}, but the parameter 'detector_sha256' "
-                              f"says '{sha256}'; set it to the checksum that the model's "
-                              'publisher names')
+                              f"(--detector-sha256) says '{sha256}'; set it to the checksum that "
+                              "the model's publisher names")
         version = tuple(int(part) for part in cv2.__version__.split('.')[:2])
         if version < NEEDS_OPENCV:
             raise AffectError(f'YuNet needs OpenCV 4.8 or newer, this is {cv2.__version__}; '

@@ -1,0 +1,122 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Where the annotated copies of files go, and how each is written."""
+
+from collections.abc import Sequence
+import os
+from pathlib import Path
+from typing import Any
+
+from face_affect_ros.affect.types import AffectError, ImageArray
+from face_affect_ros.commands.outputs import Inputs
+from face_affect_ros.media import ImageOrVideoSink, Media, MEDIA_SUFFIXES
+from face_affect_ros.paths import expanded
+
+PICTURE, CLIP = '.png', '.mp4'
+#: Suffixes of pictures that are not animated, as a guess before they are opened.
+STILL_SUFFIXES = ('.png', '.jpg', '.jpeg', '.jfif', '.webp', '.bmp', '.tif', '.tiff', '.ppm',
+                  '.pgm')
+#: Bytes of a file's name on most disks, less some for a number and a suffix.
+MAX_NAME = 255 - 12
+
+
+class Copies:
+    """The names of annotated copies: one file, or as many as there are sources in a folder."""
+
+    def __init__(self, out: str, sources: Sequence[str], *, folder: bool) -> None:
+        """
+        Look where copies can go; nothing is made yet.
+
+        out: what the user named, '' for no copies; a folder where it is one, ends in a slash, or
+        where `folder` says so. AffectError where a folder is needed and it is a file, or is called
+        like one.
+        """
+        self._sources = sources
+        self._path = expanded(out) if out else None
+        self._taken: set[Path] = set()
+        self._folder = self._path is not None and (
+            folder or out.endswith(os.sep) or os.path.isdir(self._path))
+        if self._path is None or not self._folder or os.path.isdir(self._path):
+            return
+        a_file = not out.endswith(os.sep) and self._path.suffix.lower() in MEDIA_SUFFIXES
+        if a_file or os.path.lexists(self._path):
+            raise AffectError(f'{out}: is not a folder in which several annotated copies can be '
+                              'written; choose another with --annotate')
+
+    def planned(self) -> list[Path]:
+        """Return the files that will be written, as far as names tell what the sources are."""
+        if self._path is None:
+            return []
+        if not self._folder:
+            return [self._path]
+        return list(dict.fromkeys(self._path / f'{_stem(source)}{_guess(source)}'
+                                  for source in self._sources))
+
+    def copy_of(self, source: str, media: Media, inputs: Inputs) -> 'Copy | None':
+        """Return the copy of a source, in its form, None where none is wanted."""
+        if self._path is None:
+            return None
+        if not self._folder:
+            return Copy(self._path, media)
+        still = media.rate is None and media.frame_count == 1
+        stem, suffix = _stem(source), PICTURE if still else CLIP
+        path, number = self._path / f'{stem}{suffix}', 2
+        while path in self._taken or inputs.file_at(path) is not None:
+            path, number = self._path / f'{stem}_{number}{suffix}', number + 1
+        self._taken.add(path)
+        return Copy(path, media)
+
+
+class Copy:
+    """
+    One annotated copy; what goes wrong with it costs the copy and not the analysis.
+
+    problem: why it is not complete, '' while all is well.
+    """
+
+    def __init__(self, path: Path, media: Media) -> None:
+        """Prepare a copy of a source."""
+        self.problem = ''
+        self._sink = ImageOrVideoSink(path, rate=media.rate)
+
+    def write(self, image: ImageArray) -> None:
+        """Add an image, (H, W, 3) BGR uint8."""
+        if not self.problem:
+            try:
+                self._sink.write(image)
+            except AffectError as error:
+                self.problem = str(error)
+
+    def __enter__(self) -> 'Copy':
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        try:
+            self._sink.close()
+        except AffectError as error:
+            self.problem = self.problem or str(error)
+
+
+def _guess(source: str) -> str:
+    return PICTURE if Path(source).suffix.lower() in STILL_SUFFIXES else CLIP
+
+
+def _stem(source: str) -> str:
+    """Return the name of a copy without its suffix, short enough for a disk."""
+    path = expanded(source)
+    stem = (path if path.stem.strip('.') else Path(os.path.realpath(path))).stem
+    while len(os.fsencode(f'{stem}_annotated')) > MAX_NAME:
+        stem = stem[:-1]
+    return f'{stem}_annotated'

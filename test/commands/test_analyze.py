@@ -1,0 +1,263 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""`face_affect analyze` on what people give it: folders, bad files among good ones, odd names."""
+
+from collections.abc import Callable
+import json
+import os
+from pathlib import Path
+import resource
+
+import cv2
+from face_affect_ros.cli import main
+from face_affect_ros.media import open_media, VideoSink
+from face_affect_ros.media.portrait import portrait_path
+import numpy as np
+from PIL import Image
+import pytest
+
+PORTRAIT = Image.open(portrait_path()).convert('RGB').resize((160, 160))
+MIRRORED = PORTRAIT.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def analyze(*arguments: str, code: int = 0) -> list[dict]:
+    """Run the command with --json; return the records."""
+    assert main(['analyze', *arguments, '--json', 'out.jsonl']) == code
+    return [json.loads(line) for line in Path('out.jsonl').open()]
+
+
+def gif(path: str, pictures: list[Image.Image]) -> None:
+    """Write an animation, 10 images a second."""
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=100)
+
+
+def clip(path: str, frames: int = 3) -> None:
+    """Write a clip of the portrait, 10 images a second."""
+    with VideoSink(path, 10.0) as sink:
+        for _ in range(frames):
+            sink.write(np.ascontiguousarray(np.asarray(PORTRAIT)[:, :, ::-1]))
+
+
+def form(path: Path) -> str:
+    """Return what a copy is: 'picture', or 'N frames'."""
+    with open_media(str(path)) as media:
+        return 'picture' if media.rate is None else f'{len(list(media))} frames'
+
+
+def test_pictures_of_a_folder_have_nothing_to_do_with_each_other(
+        shared_file: Callable[[str], Path], capsys: pytest.CaptureFixture[str]) -> None:
+    portraits = shared_file('cases/portraits')
+    alone = {}
+    for path in sorted(portraits.iterdir()):
+        record, = analyze(str(path))
+        alone[str(path)] = record
+    records = analyze(str(portraits))
+    assert [record['source'] for record in records] == list(alone)
+    assert len({face['id'] for record in records for face in record['faces']}) == 6
+    for record in records:
+        face, = record['faces']
+        assert {**face, 'id': ''} == {**alone[record['source']]['faces'][0], 'id': ''}
+
+
+def test_a_sequence_is_a_clip_where_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    Path('film').mkdir()
+    for number in (1, 2, 10):
+        PORTRAIT.save(f'film/{number}.png')
+    one_by_one = analyze('film')
+    assert [record['source'] for record in one_by_one] == [
+        f'film/{number}.png' for number in (1, 2, 10)]
+    assert {(record['frame'], record['stamp']) for record in one_by_one} == {(0, 0.0)}
+    assert len({face['id'] for record in one_by_one for face in record['faces']}) == 3
+    records = analyze('film', '--sequence', '5', '--annotate', 'film.mp4')
+    assert [record['stamp'] for record in records] == pytest.approx([0.0, 0.2, 0.4])
+    assert {face['id'] for record in records for face in record['faces']} == {'f0001'}
+    assert form(Path('film.mp4')) == '3 frames'
+    assert main(['analyze', 'film/1.png', '--sequence', '5']) == 1
+    assert '--sequence is about the pictures of a folder' in capsys.readouterr().err
+
+
+def test_all_of_a_folder_is_analysed_or_named(capsys: pytest.CaptureFixture[str]) -> None:
+    Path('folder/sub').mkdir(parents=True)
+    PORTRAIT.save('folder/2.jpg')
+    gif('folder/10.gif', [PORTRAIT, MIRRORED])
+    clip('folder/11.mp4')
+    Path('folder/3.png').write_bytes(b'no picture')
+    Path('folder/4.mp4').write_bytes(b'no clip either' * 99)
+    Path('folder/labels.csv').write_text('1,2')
+    records = analyze('folder', '--annotate', 'copies', code=1)
+    assert [(record['source'], record['frame']) for record in records] == [
+        ('folder/2.jpg', 0), ('folder/10.gif', 0), ('folder/10.gif', 1), ('folder/11.mp4', 0),
+        ('folder/11.mp4', 1), ('folder/11.mp4', 2)]
+    err = capsys.readouterr().err
+    assert 'left out, by their names neither pictures nor clips' in err
+    assert 'labels.csv' in err and 'sub' in err
+    assert '2 of 5 files failed: folder/3.png, folder/4.mp4' in err
+    assert {path.name: form(path) for path in Path('copies').iterdir()} == {
+        '2_annotated.png': 'picture', '10_annotated.mp4': '2 frames',
+        '11_annotated.mp4': '3 frames'}
+
+
+def test_a_bad_file_costs_that_file(capsys: pytest.CaptureFixture[str]) -> None:
+    PORTRAIT.save('good.png')
+    Path('empty.png').touch()
+    Path('bad.jpg').write_bytes(PORTRAIT.tobytes()[:99])
+    Path('bare').mkdir()
+    Path('bag.mcap').write_bytes(b'\x89MCAP0\r\n')
+    bad = ['nowhere.png', 'empty.png', 'bad.jpg', 'bare', 'bag.mcap', '/dev/null']
+    records = analyze('good.png', *bad, 'good.png', code=1)
+    assert [record['source'] for record in records] == ['good.png', 'good.png']
+    *_, summary = capsys.readouterr().err.splitlines()
+    assert summary == f'6 of 8 files failed: {", ".join(bad)}'
+
+
+def test_what_a_decoder_raises_costs_that_file(monkeypatch: pytest.MonkeyPatch,
+                                               capsys: pytest.CaptureFixture[str]) -> None:
+    from face_affect_ros.commands import analyze as module
+    PORTRAIT.save('a.png')
+    PORTRAIT.save('b.png')
+
+    def raising(source: str, **_: object) -> object:
+        if source == 'a.png':
+            raise PermissionError(13, 'Permission denied')
+        return open_media(source)
+    monkeypatch.setattr(module, 'open_media', raising)
+    assert [record['source'] for record in analyze('a.png', 'b.png', code=1)] == ['b.png']
+    assert 'error: a.png: PermissionError' in capsys.readouterr().err
+
+
+def test_models_that_are_missing_end_the_run_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ('a.png', 'b.png'):
+        PORTRAIT.save(name)
+    assert main(['analyze', 'a.png', 'b.png', '--emotion-model', 'nothing']) == 1
+    assert capsys.readouterr().err.count("model 'nothing' not found") == 1
+
+
+@pytest.mark.parametrize('out', ['copies/', 'there', 'there/', 'deep/er/'])
+def test_a_folder_for_the_copy_of_one_file(out: str) -> None:
+    Path('there').mkdir()
+    PORTRAIT.save('a.jpg')
+    analyze('a.jpg', '--annotate', out)
+    assert form(Path(out, 'a_annotated.png')) == 'picture'
+
+
+def test_a_copy_has_the_form_of_its_source() -> None:
+    PORTRAIT.save('still.gif')
+    PORTRAIT.save('still.webp')
+    PORTRAIT.save('still.tiff')
+    gif('moving.gif', [PORTRAIT, MIRRORED])
+    gif('moving.webp', [PORTRAIT, MIRRORED])
+    gif('moving.png', [PORTRAIT, MIRRORED])
+    PORTRAIT.save('misnamed.mp4', 'PNG')
+    sources = sorted(os.listdir())
+    analyze(*sources, '--annotate', 'out')
+    forms = {path.name: form(path) for path in Path('out').iterdir()}
+    assert forms == {
+        'still_annotated.png': 'picture', 'still_annotated_2.png': 'picture',
+        'still_annotated_3.png': 'picture', 'moving_annotated.mp4': '2 frames',
+        'moving_annotated_2.mp4': '2 frames', 'moving_annotated_3.mp4': '2 frames',
+        'misnamed_annotated.png': 'picture'}
+
+
+def test_a_copy_is_never_written_over_an_input_by_its_number() -> None:
+    Path('x').mkdir()
+    PORTRAIT.save('a.png')
+    PORTRAIT.save('x/a.png')
+    PORTRAIT.save('a_annotated_2.png')
+    before = Path('a_annotated_2.png').read_bytes()
+    analyze('a.png', 'x/a.png', 'a_annotated_2.png', '--annotate', '.')
+    assert Path('a_annotated_2.png').read_bytes() == before
+    assert form(Path('a_annotated.png')) == form(Path('a_annotated_3.png')) == 'picture'
+
+
+@pytest.mark.parametrize(('out', 'complaint'), [
+    ('copy.png', 'copy.png: a picture cannot hold the frames of a clip; use the suffix .mp4'),
+    ('copy', 'copy: '), ('copy.xyz', 'copy.xyz: '), ('/dev/null/copy.mp4', '/dev/null/copy.mp4'),
+    ('/proc/nowhere/', '/proc/nowhere'),
+])
+def test_a_bad_copy_does_not_end_the_run(out: str, complaint: str,
+                                         capsys: pytest.CaptureFixture[str]) -> None:
+    gif('moving.gif', [PORTRAIT, MIRRORED, PORTRAIT])
+    assert [record['frame'] for record in analyze('moving.gif', '--annotate', out, code=1)] == [
+        0, 1, 2]
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith('error:')]
+    assert len(errors) == 1 and complaint in errors[0]
+
+
+def test_a_full_disk_costs_the_copy_and_not_the_others(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+    cv2.imwrite('big.png', noise)
+    PORTRAIT.resize((32, 32)).save('small.png')
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        records = analyze('big.png', 'small.png', '--annotate', 'out', code=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [record['source'] for record in records] == ['big.png', 'small.png']
+    assert form(Path('out/small_annotated.png')) == 'picture'
+    err = capsys.readouterr().err
+    assert 'error: out/big_annotated.png: cannot be written: File too large' in err
+    assert '1 of 2 files failed: big.png' in err
+
+
+@pytest.mark.parametrize('name', [
+    '2026-05-01T12:30:05', '100%', 'a%03d', '\u00b25', 'two\nlines', '-a', '2024', '~',
+    os.fsdecode(b'caf\xe9'), 'x' * 250], ids=ascii)
+@pytest.mark.parametrize('suffix', ['.png', '.mp4'])
+def test_a_name_is_told_in_one_line_and_in_the_record(
+        name: str, suffix: str, capfd: pytest.CaptureFixture[str]) -> None:
+    file = './' + name[:251] + suffix
+    if suffix == '.png':
+        PORTRAIT.save('plain.png')
+    else:
+        clip('plain.mp4', 1)
+    Path(f'plain{suffix}').rename(file)
+    assert main(['analyze', file, 'nowhere', '--annotate', 'out:1/']) == 1
+    out, err = capfd.readouterr()
+    lines = [line for line in err.splitlines() if not line.startswith('INFO')]
+    assert len(lines) == 3 and '1 frames, 1 faces' in lines[0], lines
+    assert [json.loads(line)['source'] for line in out.splitlines()] == [file]
+    copy, = Path('out:1').iterdir()
+    assert form(copy) == ('picture' if suffix == '.png' else '1 frames')
+
+
+@pytest.mark.parametrize('out', ['12:30.mp4', '12:30.png', '%d.mp4', '-x.png',
+                                 os.fsdecode(b'\xff.mp4'), os.fsdecode(b'\xff.png')], ids=ascii)
+def test_outputs_of_any_name(out: str) -> None:
+    PORTRAIT.save('a.png')
+    assert main(['analyze', 'a.png', f'--annotate={out}', '--json=12:30.jsonl']) == 0
+    assert os.path.isfile(out) and os.path.isfile('12:30.jsonl')
+
+
+def test_a_folder_called_by_a_number_or_a_dot() -> None:
+    Path('2024').mkdir()
+    PORTRAIT.save('2024/a.png')
+    assert [record['source'] for record in analyze('2024')] == ['2024/a.png']
+    os.chdir('2024')
+    assert [record['source'] for record in analyze('.', '--annotate', '../out')] == ['a.png']
+    assert os.listdir('../out') == ['a_annotated.png']
+
+
+def test_home_is_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('HOME', os.getcwd())
+    PORTRAIT.save('a.png')
+    assert main(['analyze', '~/a.png', '--json=~/a.jsonl', '--annotate=~/b.png']) == 0
+    assert Path('a.jsonl').exists() and Path('b.png').exists()
