@@ -21,6 +21,7 @@ import zlib
 import cv2
 import numpy as np
 from PIL import Image as PillowImage
+from PIL.PngImagePlugin import PngInfo
 import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
@@ -89,11 +90,49 @@ def test_16_bits_are_scaled_and_alpha_is_dropped(picture):
 
 
 @pytest.mark.parametrize('kind', [
-    '16UC1; compressedDepth', '32FC1; compressedDepth png', '16UC1; compressedDepth rvl'])
+    '16UC1; compressedDepth', '32FC1; compressedDepth png', '16UC1; compressedDepth rvl',
+    '16UC1; png compressed ', '32FC1; tiff compressed', '16UC1;jpeg compressed'])
 def test_depth_images_are_refused(picture, kind):
     data = encoded('.png', picture)
     with pytest.raises(ImageConversionError, match='is a depth image'):
         decode_compressed(message_of(data, kind))
+
+
+@pytest.mark.parametrize('orientation', [2, 3, 6, 8])
+def test_pixels_are_taken_as_they_lie(picture, orientation):
+    """As image_transport does; viewers turn a file, but the camera_info is about its pixels."""
+    exif = PillowImage.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    PillowImage.fromarray(picture[:, :, ::-1]).save(buffer, 'JPEG', quality=95, exif=exif)
+    assert np.abs(decode_compressed(message_of(buffer.getvalue())).astype(int)
+                  - picture).max() <= 12
+
+
+@pytest.mark.parametrize('pattern', ['rggb', 'bggr', 'gbrg', 'grbg'])
+@pytest.mark.parametrize('kind, deep', [
+    ('8; png compressed', False), ('8; png compressed ', False), ('16; png compressed', True)])
+def test_a_bayer_pattern_becomes_colours(pattern, kind, deep):
+    """The name of a pattern says the colours of its first row and then of its second."""
+    colour = {'r': 200, 'g': 90, 'b': 20}
+    first, second, third, fourth = (colour[name] for name in pattern)
+    mosaic = np.tile(np.array([[first, second], [third, fourth]], np.uint8), (8, 8))
+    data = encoded('.png', mosaic.astype(np.uint16) * 257 if deep else mosaic)
+    image = decode_compressed(message_of(data, f'bayer_{pattern}{kind}'))
+    assert image.shape == (16, 16, 3) and not image.flags.writeable
+    assert np.array_equal(image[4:12, 4:12].reshape(-1, 3), [[20, 90, 200]] * 64)
+
+
+def test_colours_that_were_made_of_a_bayer_pattern_stay(picture):
+    message = message_of(encoded('.png', picture), 'bayer_rggb8; png compressed bgr8')
+    assert np.array_equal(decode_compressed(message), picture)
+
+
+def test_a_good_picture_with_large_metadata(picture):
+    buffer, text = io.BytesIO(), PngInfo()
+    text.add_text('Comment', 'a' * 2_000_000, zip=True)
+    PillowImage.fromarray(picture[:, :, ::-1]).save(buffer, 'PNG', pnginfo=text)
+    assert np.array_equal(decode_compressed(message_of(buffer.getvalue(), 'png')), picture)
 
 
 @pytest.mark.parametrize('suffix', ['.jpg', '.png', '.webp', '.bmp'])

@@ -21,8 +21,14 @@ import warnings
 import cv2
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.media import MAX_PIXELS
+from face_affect_ros.media.png import SIGNATURE, without_metadata
 from face_affect_ros.media.quiet import opencv_silenced
-from face_affect_ros.nodes.image_conversion.layouts import ImageConversionError, printable
+from face_affect_ros.nodes.image_conversion.layouts import (
+    DEPTH_LAYOUTS,
+    ImageConversionError,
+    LAYOUTS,
+    printable,
+)
 import numpy as np
 from PIL import Image as PillowImage
 from sensor_msgs.msg import CompressedImage
@@ -35,17 +41,27 @@ _FORMATS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82', 'WEBP': b'', 'TIFF': 
 _DENSEST, _SMALL = 1032, 4_000_000
 
 
+#: Encodings of depth images, and of Bayer patterns in 8 and in 16 bits with OpenCV's conversion.
+_DEPTHS = {name for name in DEPTH_LAYOUTS if name not in LAYOUTS}
+_BAYER = {f'{name[:-1]}{bits}': layout.code for name, layout in LAYOUTS.items()
+          if name.startswith('bayer_') and layout.code is not None for bits in (8, 16)}
+_AS_IT_LIES = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+
+
 def decode_compressed(message: CompressedImage) -> ImageArray:
     """
     Return the pixels of a compressed image, uint8, (H, W, 3) BGR or (H, W) where it is grey.
 
-    Colours need no look at the message's format: the file's own are right. 16 bits are scaled by
-    255 / 65535, alpha is dropped. The array is read-only, as that of to_array. Raises
+    They are taken as they lie in the file, as image_transport does: the camera_info is about
+    those, and an EXIF orientation is not. 16 bits are scaled by 255 / 65535, alpha is dropped. Of
+    the message's format only the encoding before the semicolon counts, of a grey file: a Bayer
+    pattern is turned into colours. The array is read-only, as that of to_array. Raises
     ImageConversionError where the data are no picture, are cut off, hold more than MAX_PIXELS or
     a depth image.
     """
     kind = message.format.lower()
-    if 'compresseddepth' in kind or 'rvl' in kind:
+    encoding = message.format.partition(';')[0].strip()
+    if encoding in _DEPTHS or 'compresseddepth' in kind or 'rvl' in kind:
         raise ImageConversionError(
             f"compressed image of format '{printable(message.format)}' is a depth image, not a "
             'picture; subscribe to the colour or infrared image of the camera', kind='depth image')
@@ -53,14 +69,15 @@ def decode_compressed(message: CompressedImage) -> ImageArray:
     _check_file(data, message.format)
     try:
         with opencv_silenced():   # it prints a line for each broken picture
-            image = cv2.imdecode(np.frombuffer(data, np.uint8),
-                                 cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), _AS_IT_LIES)
     except cv2.error as error:
         raise _unreadable(message.format, len(data), f'OpenCV says {error.err}') from error
     if image is not None and image.dtype == np.uint16:
         image = cv2.convertScaleAbs(image, alpha=255.0 / 65535.0)
     if image is None or image.dtype != np.uint8:
         raise _unreadable(message.format, len(data), 'OpenCV cannot decode them')
+    if image.ndim == 2 and encoding in _BAYER and min(image.shape) > 1:
+        image = cv2.cvtColor(image, _BAYER[encoding])
     image.flags.writeable = False
     return np.asarray(image, np.uint8)
 
@@ -99,7 +116,9 @@ def _check_file(data: bytes, kind: str) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')   # of broken files, one line each
-            with PillowImage.open(io.BytesIO(data), formats=tuple(_FORMATS)) as picture:
+            file = io.BytesIO(
+                without_metadata(data) if data.startswith(SIGNATURE) else data)
+            with PillowImage.open(file, formats=tuple(_FORMATS)) as picture:
                 (width, height), name = picture.size, str(picture.format)
     except PillowImage.DecompressionBombError as error:
         raise _unreadable(kind, len(data), f'the picture is too large: {error}',
