@@ -14,11 +14,9 @@
 
 """What a path is by its name and its neighbours, and names as they are shown to people."""
 
-from collections.abc import Iterator
 import contextlib
 import os
 from pathlib import Path
-import tempfile
 
 #: The storage files of bags, of ROS 2 and, to say so, of ROS 1.
 STORAGE_SUFFIXES = ('.mcap', '.db3')
@@ -40,25 +38,6 @@ def shown(text: object) -> str:
 def expanded(path: str | os.PathLike[str]) -> Path:
     """Return a path with ~ for the home folder, where there is one."""
     return Path(os.path.expanduser(path))
-
-
-@contextlib.contextmanager
-def plain_name(path: Path) -> Iterator[str]:
-    """
-    Yield a name of a file, there or not, that FFmpeg and OpenCV open as this file and no other.
-
-    An absolute path is no URL, whatever colons it holds. For names that are not UTF-8 it is a
-    symbolic link.
-    """
-    absolute = os.path.abspath(path)
-    if absolute == os.fsencode(absolute).decode('utf-8', 'replace'):
-        yield absolute
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        suffix = path.suffix if path.suffix.isascii() else ''
-        link = Path(folder, f'link{suffix}')
-        link.symlink_to(absolute)
-        yield str(link)
 
 
 def is_storage(path: Path) -> bool:

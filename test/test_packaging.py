@@ -37,9 +37,11 @@ KEYS = {'cv2': 'python3-opencv', 'numpy': 'python3-numpy', 'PIL': 'python3-pil',
         'skimage': 'python3-skimage', 'tqdm': 'python3-tqdm', 'yaml': 'python3-yaml'}
 #: Modules without a rosdep key, by distribution, and what replaces them if it is there.
 BY_PIP = {'ai_edge_litert': 'ai-edge-litert', 'rosbags': 'rosbags'}
+#: Modules without a rosdep key that apt has, and the README names.
+BY_APT = {'av': 'python3-av'}
 INSTEAD = {'tflite_runtime', 'tensorflow'}
-#: What a parameter asks for, and the node says where it is missing.
-OPTIONAL = {'hri_msgs'}
+#: What a parameter or a picture asks for, and it is said where it is missing.
+OPTIONAL = {'hri_msgs', 'pillow_heif'}
 #: What the tests import of this repository beside the package: other packages and helpers.
 OURS = {'face_affect_bench', 'face_affect_training', 'fuzz', 'setup_steps'} | {
     path.stem for folder in ('test', 'tools', 'benchmarks')
@@ -131,12 +133,16 @@ def test_every_import_is_a_named_dependency(folder: str) -> None:
     package = ET.parse(ROOT / 'package.xml').getroot()
     named = {element.text for element in package if element.tag.endswith('depend')}
     robot = (ROOT / 'requirements' / 'robot.in').read_text().split()
+    apt = re.search(r'^sudo apt install ((?:.*\\\n)*.*)', (ROOT / 'README.md').read_text(),
+                    re.MULTILINE)
+    assert apt is not None
     modules = imported_modules(ROOT / folder) - INSTEAD - OPTIONAL
     if folder == 'test':
         modules -= OURS | BY_HAND
     assert modules, 'nothing is imported: the test looks in the wrong place'
     lacking = {module for module in modules
-               if KEYS.get(module, module) not in named and BY_PIP.get(module) not in robot}
+               if KEYS.get(module, module) not in named and BY_PIP.get(module) not in robot
+               and BY_APT.get(module) not in apt[1].split()}
     assert not lacking
 
 

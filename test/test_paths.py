@@ -19,7 +19,7 @@ from pathlib import Path
 
 from face_affect_ros.media import ImageOrVideoSink, open_media
 from face_affect_ros.media.opening import is_camera
-from face_affect_ros.paths import expanded, is_bag, plain_name, shown
+from face_affect_ros.paths import expanded, is_bag, shown
 import numpy as np
 import pytest
 
@@ -71,17 +71,6 @@ def test_a_number_is_a_camera_where_nothing_is_called_so(
 def test_what_does_not_print_is_escaped(text: str, line: str) -> None:
     assert shown(text) == line
     shown(text).encode()
-
-
-def test_plain_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    with plain_name(Path('12:30.mp4')) as name:
-        assert name == str(tmp_path / '12:30.mp4')
-    odd = tmp_path / os.fsdecode(b'\xff.mp4')
-    with plain_name(odd) as name:
-        assert name.isascii() and name.endswith('.mp4')
-        Path(name).write_text('through the link')
-    assert odd.read_text() == 'through the link' and not os.path.lexists(name)
 
 
 def test_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,12 +145,14 @@ class _Analysis:
             if copy is not None:
                 stack.enter_context(copy)
             for frame in _with_progress(media):
+                if media.pages:   # they have nothing to do with each other
+                    pipeline.forget()
                 faces = pipeline.process(frame.image, frame.stamp)
                 height, width = frame.image.shape[:2]
                 self._output.write(to_record(faces, source=source, frame=frame.index,
                                              stamp=frame.stamp, width=width, height=height))
                 if copy is not None:
-                    copy.write(annotate(frame.image, faces))
+                    copy.write(annotate(frame.image, faces), frame.stamp)
                 seen.update(face.id for face in faces)
                 frames += 1
         print(f'{shown(source)}: {frames} frames, {seen.total()} faces, {len(seen)} tracks',

@@ -91,11 +91,11 @@ class Copy:
         self.problem = ''
         self._sink = ImageOrVideoSink(path, rate=media.rate)
 
-    def write(self, image: ImageArray) -> None:
-        """Add an image, (H, W, 3) BGR uint8."""
+    def write(self, image: ImageArray, stamp: float) -> None:
+        """Add an image, (H, W, 3) BGR uint8. stamp: seconds since the source's start."""
         if not self.problem:
             try:
-                self._sink.write(image)
+                self._sink.write(image, stamp)
             except AffectError as error:
                 self.problem = str(error)
 

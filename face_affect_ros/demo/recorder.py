@@ -44,6 +44,7 @@ class Recorder:
             self._lines = (folder / LINES).open('w', encoding='utf-8')
         self._folder, self._source = folder, source
         self._video = VideoSink(folder / CLIP, rate=rate)
+        self._began: float | None = None
         self._picture: ImageArray | None = None
         self._picture_worth = (-1, -1)
         self._worth: dict[float, tuple[int, int]] = {}
@@ -68,8 +69,13 @@ class Recorder:
         self._worth[stamp] = (len(known), len(faces))
 
     def picture(self, image: ImageArray, *, stamp: float) -> None:
-        """Take one annotated image; the last of those that show most is kept as a picture."""
-        self._video.write(image)
+        """
+        Take one annotated image; the last of those that show most is kept as a picture.
+
+        stamp: seconds; the clip has the time between images.
+        """
+        self._began = stamp if self._began is None else self._began
+        self._video.write(image, stamp - self._began)
         worth = self._worth.get(stamp, (0, 0))
         if worth >= self._picture_worth:
             self._picture, self._picture_worth = image.copy(), worth

@@ -12,26 +12,33 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Animated pictures, read by Pillow."""
+"""Files of several pictures that Pillow reads: animations, and documents of several pages."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from face_affect_ros.media.base import Frame, Media
-from face_affect_ros.media.pictures import BROKEN, opened, to_bgr
+from face_affect_ros.media.base import check_size, Frame, Media
+from face_affect_ros.media.pictures import BROKEN, opened, orientation_of, to_bgr
 from PIL import Image
 
-#: Formats whose further pictures are frames; in others they are pages or thumbnails.
-ANIMATED = ('GIF', 'WEBP', 'PNG', 'AVIF')
-#: Frames without a duration are shown for 0.1 s, as browsers do.
-DEFAULT_DURATION = 0.1
+#: Formats whose further pictures are frames.
+ANIMATED = ('GIF', 'WEBP', 'PNG', 'AVIF', 'FLI')
+#: Formats whose further pictures are the first one in other sizes, its parts or its depth.
+SINGLE = ('MPO', 'ICO', 'ICNS', 'CUR', 'PSD', 'HEIF')
+#: Frames of no more than 10 ms are shown for 0.1 s, as browsers do.
+LEAST_DURATION, DEFAULT_DURATION = 0.01, 0.1
 #: Frames of an animation from which its rate is taken.
 RATE_FRAMES = 50
+#: TIFF's tag NewSubfileType, whose lowest bit marks a smaller copy of another page.
+SUBFILE_TYPE, SMALLER_COPY = 254, 1
 
 
-def frame_count(picture: Image.Image) -> int:
-    """Return the number of frames of an opened picture, 1 where it is not animated."""
-    return int(getattr(picture, 'n_frames', 1)) if picture.format in ANIMATED else 1
+def frames_of(picture: Image.Image) -> range:
+    """Return the numbers of the pictures of an opened file that are frames or pages of it."""
+    count = 1 if picture.format in SINGLE else int(getattr(picture, 'n_frames', 1))
+    # of some animations in PNG the first picture is for viewers that do not know them
+    return range(1 if count > 1 and picture.info.get('default_image') else 0, count)
 
 
 class AnimationMedia(Media):
@@ -41,36 +48,74 @@ class AnimationMedia(Media):
         """Look into the file; raises as `opened` does."""
         self._path = path
         with opened(path) as picture:
-            self._count = frame_count(picture)
-            super().__init__(str(path), width=picture.width, height=picture.height,
-                             rate=_rate(picture, self._count), frame_count=self._count)
+            numbers = frames_of(picture)
+            width, height = picture.size[::-1 if orientation_of(picture) >= 5 else 1]
+            super().__init__(str(path), width=width, height=height, frame_count=len(numbers),
+                             rate=_rate(picture, numbers))
 
     def _frames(self) -> Iterator[Frame]:
-        stamp, duration = 0.0, DEFAULT_DURATION
+        stamp, self.last_duration = 0.0, DEFAULT_DURATION
         with opened(self._path) as picture:
-            for index in range(self._count):
+            for index, number in enumerate(frames_of(picture)):
                 try:
-                    picture.seek(index)
+                    picture.seek(number)
                     image = to_bgr(picture)
-                    duration = _duration(picture)
+                    self.last_duration = _duration(picture)
                 except BROKEN:  # it takes the time of the frame before
                     self.skipped += 1
                 else:
                     yield Frame(index, round(stamp, 6), image)
-                stamp += duration
+                stamp += self.last_duration
+
+
+class PagesMedia(Media):
+    """The pages of a TIFF or of another document, like the pictures of a folder."""
+
+    pages = True
+
+    def __init__(self, path: Path, *, rate: float) -> None:
+        """Look into the file; raises as `opened` does. rate: pages per second, for the stamps."""
+        self._path, self._period = path, 1.0 / rate
+        with opened(path) as picture:
+            self._numbers = list(_whole_pages(picture))
+            picture.seek(self._numbers[0])
+            height, width = to_bgr(picture).shape[:2]
+            super().__init__(str(path), width=width, height=height, rate=None,
+                             frame_count=len(self._numbers))
+
+    def _frames(self) -> Iterator[Frame]:
+        with opened(self._path) as picture:
+            for index, number in enumerate(self._numbers):
+                try:
+                    picture.seek(number)
+                    check_size(str(self._path), *picture.size)
+                    image = to_bgr(picture)
+                except BROKEN:
+                    self.skipped += 1
+                else:
+                    yield Frame(index, index * self._period, image)
+
+
+def _whole_pages(picture: Image.Image) -> Iterator[int]:
+    for number in frames_of(picture):
+        picture.seek(number)
+        tags: Any = getattr(picture, 'tag_v2', {})
+        if not number or not tags.get(SUBFILE_TYPE, 0) & SMALLER_COPY:
+            yield number
 
 
 def _duration(picture: Image.Image) -> float:
     """Return the seconds that the decoded frame is shown."""
-    return float(picture.info.get('duration', 0)) / 1000.0 or DEFAULT_DURATION
+    seconds = float(picture.info.get('duration', 0)) / 1000.0
+    return seconds if seconds > LEAST_DURATION else DEFAULT_DURATION
 
 
-def _rate(picture: Image.Image, count: int) -> float:
+def _rate(picture: Image.Image, numbers: range) -> float:
     """Return the mean rate of the first frames: all need decoding, and there may be many."""
     durations = []
-    for index in range(min(count, RATE_FRAMES)):
+    for number in numbers[:RATE_FRAMES]:
         try:
-            picture.seek(index)
+            picture.seek(number)
             picture.load()
             durations.append(_duration(picture))
         except BROKEN:  # counted when the frames are read

@@ -27,6 +27,9 @@ _log = logging.getLogger('face_affect_ros.media')
 #: Larger pictures are refused: a forged header could else take all memory.
 MAX_PIXELS = 100_000_000
 
+#: Frames per second of what has no rate.
+DEFAULT_RATE = 30.0
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -49,10 +52,13 @@ class Media(abc.ABC):
     Each iteration starts anew, except that of a camera. name: for people. width, height: of
     the first frame in pixels. rate: frames per second, None for pictures, which have none.
     frame_count: None where it is not known. live: whether frames come when they like, as from a
-    camera. skipped: corrupt frames that were left out by the iteration under way.
+    camera. pages: whether the frames are pages, which have nothing to do with each other: no film.
+    skipped: corrupt frames that were left out by the iteration under way. last_duration: seconds
+    for which the frame that came last is shown.
     """
 
     live = False
+    pages = False
 
     def __init__(self, name: str, *, width: int, height: int, rate: float | None,
                  frame_count: int | None) -> None:
@@ -62,6 +68,7 @@ class Media(abc.ABC):
         self.rate = rate
         self.frame_count = frame_count
         self.skipped = 0
+        self.last_duration = 1.0 / (rate or DEFAULT_RATE)
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames; AffectError where not a single one can be decoded."""

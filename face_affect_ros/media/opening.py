@@ -14,23 +14,28 @@
 
 """Find out what a source is, and open it."""
 
+import functools
 import os
 from pathlib import Path
 import re
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.media.animation import AnimationMedia, frame_count
+from face_affect_ros.media.animation import ANIMATED, AnimationMedia, frames_of, PagesMedia
 from face_affect_ros.media.base import Media
+from face_affect_ros.media.camera import CameraMedia
 from face_affect_ros.media.folder import FolderMedia
+from face_affect_ros.media.heif import heif_refusal, register_heif
+from face_affect_ros.media.picture_streams import stream_demuxer
 from face_affect_ros.media.pictures import (
     BROKEN,
     broken,
+    is_tiff,
     opened,
     PICTURE_SUFFIXES,
     PictureMedia,
 )
 from face_affect_ros.media.portrait import PortraitMedia
-from face_affect_ros.media.video import CameraMedia, VideoMedia
+from face_affect_ros.media.video import VideoMedia
 from face_affect_ros.paths import expanded, is_bag
 from PIL import UnidentifiedImageError
 
@@ -69,8 +74,9 @@ def open_media(source: str, *, rate: float | None = None,
         raise AffectError(f'{source}: this is a bag; play it with bag_player: face_affect demo '
                           '--source BAG, or ros2 launch face_affect_ros replay.launch.py bag:=BAG')
     if path.is_dir():
-        return FolderMedia(path, rate=rate or PICTURE_RATE, open_file=_open_file)
-    return _open_file(path)
+        rate = rate or PICTURE_RATE
+        return FolderMedia(path, rate=rate, open_file=functools.partial(_open_file, rate=rate))
+    return _open_file(path, rate or PICTURE_RATE)
 
 
 def is_camera(source: str) -> bool:
@@ -84,14 +90,14 @@ def is_camera(source: str) -> bool:
     return re.fullmatch('/dev/video[0-9]+', source) is not None
 
 
-def _open_file(path: Path) -> Media:
+def _open_file(path: Path, rate: float) -> Media:
     """Open a picture or a clip; AffectError where it is none that can be read."""
     if not path.is_file():
         raise AffectError(f'{path}: neither a file nor a folder, nor a camera of the form '
                           '/dev/video0')
     if path.stat().st_size == 0:
         raise AffectError(f'{path}: the file is empty; choose another')
-    picture = _open_picture(path)
+    picture = _open_picture(path, rate)
     if picture is not None:
         return picture
     if path.suffix.lower() in PICTURE_SUFFIXES:
@@ -100,13 +106,22 @@ def _open_file(path: Path) -> Media:
     return VideoMedia(path)
 
 
-def _open_picture(path: Path) -> Media | None:
-    """Return the source of a picture or an animation, None for a file that is neither."""
+def _open_picture(path: Path, rate: float) -> Media | None:
+    """Return the source of a picture, several or an animation, None for a file that is neither."""
+    register_heif()
     try:
         with opened(path) as picture:
-            animated = frame_count(picture) > 1
-        return AnimationMedia(path) if animated else PictureMedia(path)
-    except UnidentifiedImageError:
-        return None
+            several, animated = len(frames_of(picture)) > 1, picture.format in ANIMATED
+            demuxer = None if several else stream_demuxer(path, picture)
+        if demuxer:
+            return VideoMedia(path, demuxer=demuxer)
+        if several:
+            return AnimationMedia(path) if animated else PagesMedia(path, rate=rate)
+        return PictureMedia(path)
+    except UnidentifiedImageError as error:
+        refusal = heif_refusal(path)
+        if refusal:
+            raise refusal from error
+        return PictureMedia(path) if is_tiff(path) else None
     except BROKEN as error:
         raise broken(path, error) from error

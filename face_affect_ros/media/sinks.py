@@ -15,23 +15,27 @@
 """Write annotated pictures and clips."""
 
 import contextlib
-import math
+from fractions import Fraction
 import os
 from pathlib import Path
 from typing import Any
 
 import cv2
 from face_affect_ros.affect.types import AffectError, ImageArray
+from face_affect_ros.media.ffmpeg import pyav
 from face_affect_ros.media.quiet import opencv_silenced
-from face_affect_ros.paths import plain_name
 import numpy as np
 
-VIDEO_SUFFIXES = ('.mp4', '.m4v', '.mov', '.mkv', '.avi')
-#: Frames per second of a clip whose source has no rate.
-DEFAULT_RATE = 30.0
-MAX_TICKS = 65535.0
-#: Of the images of a complete clip that its container counts; some estimate.
-SHARE = 0.9
+#: FFmpeg's names of the containers by suffix.
+CONTAINERS = {'.mp4': 'mp4', '.m4v': 'mp4', '.mov': 'mov', '.mkv': 'matroska', '.avi': 'avi'}
+VIDEO_SUFFIXES = tuple(CONTAINERS)
+#: Frames per second of a clip whose source has no rate, and the least and most of any.
+DEFAULT_RATE, MIN_RATE, MAX_RATE = 30.0, 0.01, 1000.0
+#: Seconds by which times in a clip are counted. MPEG-4 has 65535 of them in a second at most; 24,
+#: 25, 30 and 60 Hz are whole numbers of it.
+TICK = Fraction(1, 60000)
+#: A quantizer of 3 for every frame (of 1 to 31), in FFmpeg's unit for it.
+QUALITY = {'flags': '+qscale', 'global_quality': str(3 * 118)}
 
 
 def write_image(path: str | os.PathLike[str], image: ImageArray) -> None:
@@ -60,67 +64,130 @@ def write_image(path: str | os.PathLike[str], image: ImageArray) -> None:
 
 class VideoSink:
     """
-    Writes a clip, MPEG-4 (mp4v), which OpenCV encodes everywhere.
+    Writes a clip in MPEG-4, which every FFmpeg encodes, by PyAV.
 
     The first image sets the size; images of other sizes are fitted into it.
     """
 
     def __init__(self, path: str | os.PathLike[str], rate: float | None = None) -> None:
-        """Prepare a clip. rate: frames per second, None for 30; the suffix says the container."""
+        """
+        Prepare a clip; the suffix says the container.
+
+        rate: images per second of those that come without a stamp, None for 30. An AVI has slots
+        of this rate.
+        """
         self._path = Path(path)
-        # MPEG-4 counts ticks of a second in 16 bits: 66.667 images are 66667 in 1000 to OpenCV.
-        rate = min(rate or DEFAULT_RATE, MAX_TICKS)
-        self._rate = round(rate, math.floor(math.log10(MAX_TICKS / rate)))
-        self._writer: cv2.VideoWriter | None = None
-        self._name = contextlib.ExitStack()
+        rate = max(MIN_RATE, min(rate or DEFAULT_RATE, MAX_RATE))
+        self._rate = Fraction(rate).limit_denominator(1000)
+        self._tick = 1 / self._rate if self._path.suffix.lower() == '.avi' else TICK
+        self._file: Any = None
+        self._container: Any = None
+        self._stream: Any = None
         self._size = (0, 0)
         self._written = 0
+        self._last: int | None = None
 
-    def write(self, image: ImageArray) -> None:
-        """Add an image, uint8, (H, W, 3) BGR or (H, W). AffectError where that is impossible."""
+    def write(self, image: ImageArray, stamp: float | None = None) -> None:
+        """
+        Add an image. AffectError where that is impossible.
+
+        image: uint8, (H, W, 3) BGR or (H, W). stamp: when it is shown, seconds since the clip's
+        start; None, or one that is not later than the last, for the clip's rate.
+        """
         if image.ndim == 2:
             image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
-        if self._writer is None:
-            self._writer = self._open(image)
-        with opencv_silenced():
-            self._writer.write(_fitted(image, self._size))
+        if self._container is None:
+            self._open(image)
+        frame: Any = pyav().VideoFrame.from_ndarray(
+            np.ascontiguousarray(_fitted(image, self._size)), format='bgr24')
+        following = 0 if self._last is None else (
+            self._last + max(1, round(1 / self._rate / self._tick)))
+        ticks = following if stamp is None else round(Fraction(stamp) / self._tick)
+        later = self._last is None or ticks > self._last
+        frame.pts = self._last = ticks if later else following
+        frame.time_base = self._tick
         self._written += 1
+        self._mux(frame)
+        self._check()
 
-    def _open(self, image: ImageArray) -> cv2.VideoWriter:
-        self._size = (image.shape[1], image.shape[0])
+    def _open(self, image: ImageArray) -> None:
+        name = CONTAINERS.get(self._path.suffix.lower())
+        if name is None:
+            raise AffectError(f'{self._path}: cannot be written as a video; use the suffix .mp4')
+        av = pyav()
         _make_folder(self._path)
-        name = self._name.enter_context(plain_name(self._path))
-        with opencv_silenced():
-            writer = cv2.VideoWriter(name, cv2.VideoWriter.fourcc(*'mp4v'), self._rate, self._size)
-        if not writer.isOpened():
-            self._name.close()
-            raise AffectError(f'{self._path}: cannot be written as a video; use the suffix .mp4 '
-                              'in a folder in which you may write')
-        return writer
+        self._size = (image.shape[1], image.shape[0])
+        try:
+            self._file = _File(self._path)
+        except OSError as error:
+            raise AffectError(f'{self._path}: cannot be written: {error.strerror}; choose a '
+                              'folder in which you may write') from error
+        self._container = av.open(self._file, 'w', format=name)
+        self._stream = self._container.add_stream('mpeg4', rate=self._rate)
+        self._stream.width, self._stream.height = self._size
+        self._stream.pix_fmt = 'yuv420p'
+        self._stream.codec_context.time_base = self._tick
+        self._stream.codec_context.options = QUALITY
+
+    def _mux(self, frame: Any) -> None:
+        """Encode a frame, or what the encoder still holds, and write it."""
+        try:
+            for packet in self._stream.encode(frame):
+                self._container.mux(packet)
+        except pyav().error.FFmpegError as error:
+            raise AffectError(f'{self._path}: images of {self._size[0]}x{self._size[1]} pixels '
+                              f'cannot be written as a video ({error.strerror}); write pictures, '
+                              'or scale them down') from error
 
     def close(self) -> None:
         """
         Finish the clip. Closing twice is allowed.
 
-        Raises AffectError where it lacks images: OpenCV does not tell of a full disk.
+        Raises AffectError where it is not complete, unless `write` did.
         """
-        if self._writer is None:
+        if self._container is None:
             return
-        with self._name, plain_name(self._path) as name, opencv_silenced():
-            self._writer.release()
-            self._writer = None
-            clip = cv2.VideoCapture(name)
-            there = clip.get(cv2.CAP_PROP_FRAME_COUNT) if clip.read()[0] else 0.0
-            clip.release()
-        if there < SHARE * self._written:
-            raise AffectError(f'{self._path}: the video is not complete, {there:.0f} of '
-                              f'{self._written} images; is the disk full?')
+        told = self._file.failure is not None
+        with contextlib.closing(self._file):
+            try:
+                self._mux(None)
+            finally:
+                self._container.close()
+                self._container = None
+        if not told:
+            self._check()
+
+    def _check(self) -> None:
+        if self._file.failure is not None:
+            raise AffectError(f'{self._path}: the video is not complete, it ends before image '
+                              f'{self._written}: {self._file.failure.strerror}; is the disk full?')
 
     def __enter__(self) -> 'VideoSink':
         return self
 
     def __exit__(self, *exception: Any) -> None:
         self.close()
+
+
+class _File:
+    """A file that FFmpeg writes; the first failure is kept, for PyAV drops some."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a new file; raises OSError."""
+        self._file = open(path, 'wb', buffering=0)   # noqa: SIM115 - `close` is its own
+        self.seek, self.tell, self.close = self._file.seek, self._file.tell, self._file.close
+        self.name = 'clip'
+        self.failure: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        """Write all of the data."""
+        rest = memoryview(data)
+        try:
+            while rest and self.failure is None:
+                rest = rest[self._file.write(rest):]
+        except OSError as error:
+            self.failure = error
+        return len(data)
 
 
 class ImageOrVideoSink:
@@ -133,10 +200,10 @@ class ImageOrVideoSink:
         self._video = VideoSink(path, rate) if video else None
         self._written = False
 
-    def write(self, image: ImageArray) -> None:
-        """Add an image; AffectError for a second one that a picture cannot hold."""
+    def write(self, image: ImageArray, stamp: float | None = None) -> None:
+        """Add an image as VideoSink does; AffectError for a second one in a picture."""
         if self._video is not None:
-            self._video.write(image)
+            self._video.write(image, stamp)
         elif self._written:
             raise AffectError(f'{self._path}: a picture cannot hold the frames of a clip; use the '
                               'suffix .mp4')

@@ -12,139 +12,137 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Video files and cameras, read by OpenCV."""
+"""Video files, read by PyAV."""
 
 from collections.abc import Iterator
-import contextlib
 import math
-import os
 from pathlib import Path
-import time
+import struct
+from typing import Any
 
-import cv2
-from face_affect_ros.affect.types import AffectError
-from face_affect_ros.media.base import Frame, Media
-from face_affect_ros.media.quiet import opencv_silenced
-from face_affect_ros.paths import plain_name
+from face_affect_ros.affect.types import ImageArray
+from face_affect_ros.media.base import check_size, Frame, Media
+from face_affect_ros.media.ffmpeg import pyav, reading
+from face_affect_ros.media.orientation import orientation_of_matrix, upright
+from face_affect_ros.media.quicktime import display_matrix
+from face_affect_ros.media.video_stream import VideoStream
 import numpy as np
 
-#: Frames per second where a file or a camera does not tell.
-FALLBACK_RATE = 30.0
-#: Failed reads in a row after which a file has ended: a corrupt frame fails, the next can be read.
-MAX_CORRUPT = 30
-#: Failed reads in a row after which a camera is lost, half a second.
-MAX_FAILURES = 10
-# the decoders would print each corrupt frame on the terminal; we count them and say so once
-os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
+#: Seconds from a frame to one whose own time is not later, and the longest step back in time of
+#: a clock that was not set anew.
+LEAST_STEP, LARGEST_BACKSTEP = 0.001, 1.0
 
 
 class VideoMedia(Media):
-    """A video file; its frames are taken to be equally spaced."""
+    """
+    A video file; its frames have the times that the file gives them, from 0 at its start.
 
-    def __init__(self, path: Path) -> None:
-        """Look into the file; AffectError where OpenCV cannot read it."""
-        self._path = path
-        with self._opened() as capture:
-            count = _known(capture.get(cv2.CAP_PROP_FRAME_COUNT), 1.0, 1e9)
-            rate = _known(capture.get(cv2.CAP_PROP_FPS), 0.1, 1000.0)
-            width, height = _size(capture)
-        super().__init__(str(path), width=width, height=height, rate=rate or FALLBACK_RATE,
-                         frame_count=int(count) if count else None)
+    They are turned as the file's display matrix says. Those that the decoder knows to be damaged
+    are left out and counted.
+    """
+
+    def __init__(self, path: Path, *, demuxer: str | None = None) -> None:
+        """
+        Look into the file and decode its first frame; AffectError where that is impossible.
+
+        demuxer: FFmpeg's name of the format, None to find out.
+        """
+        self._path, self._demuxer = path, demuxer
+        with reading(path, demuxer) as container:
+            video = VideoStream(container, path)
+            self._orientation = _orientation_in_file(path, container)
+            converter = _Converter(video.stream, self._orientation)
+            height, width = converter.image(video.look_ahead()).shape[:2]
+            rate = video.rate()
+            super().__init__(str(path), width=width, height=height,
+                             frame_count=video.count(rate),
+                             rate=None if video.is_picture else rate)
+        self._rate = rate
 
     def _frames(self) -> Iterator[Frame]:
-        index = delivered = 0
-        with self._opened() as capture:
-            while index - delivered - self.skipped < MAX_CORRUPT:
-                done, image = capture.read()
-                if done:
-                    self.skipped = index - delivered
-                    yield Frame(index, index / (self.rate or FALLBACK_RATE),
-                                np.asarray(image, np.uint8))
-                    delivered += 1
-                index += 1
-        # some decoders leave out corrupt frames without a word; small differences are of files
-        # whose number of frames is only estimated from their duration
-        missing = (self.frame_count or 0) - delivered
-        if missing > 1 + 0.02 * delivered:
-            self.skipped = missing
-
-    @contextlib.contextmanager
-    def _opened(self) -> Iterator[cv2.VideoCapture]:
-        known = cv2.CAP_FFMPEG in cv2.videoio_registry.getBackends()
-        with plain_name(self._path) as name, opencv_silenced():
-            capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG if known else cv2.CAP_ANY)
-        try:
-            if not capture.isOpened():
-                raise AffectError(f'{self._path}: neither a picture nor a video that can be read; '
-                                  'it is corrupt or of an unknown kind, choose another')
-            yield capture
-        finally:
-            capture.release()
+        with reading(self._path, self._demuxer) as container:
+            video = VideoStream(container, self._path)
+            converter = _Converter(video.stream, self._orientation)
+            clock = _Clock(video.start, 1.0 / self._rate)
+            for index, frame in enumerate(video.decoded()):
+                if frame is None:
+                    self.skipped += 1
+                else:
+                    yield Frame(index, clock.stamp(index, frame.time), converter.image(frame))
+            self.skipped += video.missing(self._rate)
 
 
-class CameraMedia(Media):
-    """A camera of this computer. Frames are stamped with the seconds since it was opened."""
+class _Clock:
+    """The times of a clip's frames as seconds since its start, which increase."""
 
-    live = True
+    def __init__(self, start: float | None, period: float) -> None:
+        """Set the clock. start: in the file's own time, None where it has none."""
+        self._start, self._period = start, period
+        self._last = -math.inf
 
-    def __init__(self, source: str, *, rate: float | None, size: tuple[int, int] | None) -> None:
-        """
-        Open the camera and read a first frame; AffectError where that fails.
-
-        source: '0' or '/dev/video0'. rate, size: what the camera is asked for; it may choose
-        others.
-        """
-        device = int(source) if source.isdigit() else source
-        with opencv_silenced():
-            self._capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
-            for key, value in _wishes(rate, size):
-                self._capture.set(key, value)
-            done, image = self._capture.read()
-        if not done:
-            self._capture.release()
-            raise AffectError(f'camera {source}: cannot be opened or gives no images; is it there '
-                              '(ls /dev/video*), used by another program, or forbidden to you '
-                              '(group video)?')
-        self._index, self._opened_at = 0, time.monotonic()
-        height, width = image.shape[:2]
-        super().__init__(f'camera {source}', width=width, height=height, frame_count=None,
-                         rate=_known(self._capture.get(cv2.CAP_PROP_FPS), 0.1, 1000.0))
-
-    def _frames(self) -> Iterator[Frame]:
-        failures = 0
-        while self._capture.isOpened():
-            done, image = self._capture.read()
-            if done:
-                failures = 0
-                yield Frame(self._index, time.monotonic() - self._opened_at,
-                            np.asarray(image, np.uint8))
-                self._index += 1
-                continue
-            failures += 1
-            self.skipped += 1
-            if failures > MAX_FAILURES:
-                raise AffectError(f'{self.name}: gives no more images; look at its cable')
-            time.sleep(0.05)
-
-    def close(self) -> None:
-        """Let go of the camera."""
-        self._capture.release()
+    def stamp(self, index: int, time: float | None) -> float:
+        """Return the stamp of a frame. index: its number. time: the file's, None where unknown."""
+        following = max(0.0, self._last + self._period)
+        if self._start is None:
+            stamp = index * self._period
+        elif time is None:
+            stamp = following
+        elif time - self._start < self._last - LARGEST_BACKSTEP:   # as where clips were joined
+            stamp = following
+            self._start = time - stamp
+        else:
+            stamp = max(0.0, time - self._start, self._last + LEAST_STEP)
+        self._last = stamp
+        return round(stamp, 6)
 
 
-def _wishes(rate: float | None, size: tuple[int, int] | None) -> Iterator[tuple[int, float]]:
-    yield cv2.CAP_PROP_BUFFERSIZE, 1
-    if size:
-        yield cv2.CAP_PROP_FRAME_WIDTH, size[0]
-        yield cv2.CAP_PROP_FRAME_HEIGHT, size[1]
-    if rate:
-        yield cv2.CAP_PROP_FPS, rate
+class _Converter:
+    """
+    Turns PyAV's frames into images, as they are shown.
+
+    By FFmpeg's own filters, which know the matrix and the range of the colours in each version;
+    PyAV's `to_ndarray` does so in the newer ones alone.
+    """
+
+    def __init__(self, stream: Any, orientation: int) -> None:
+        """Take a stream of PyAV's, and the orientation of frames that do not know theirs."""
+        self._stream, self._orientation = stream, orientation
+        self._shape: tuple[int, int, str] | None = None
+        self._graph: Any = None
+
+    def image(self, frame: Any) -> ImageArray:
+        """Return the image of a frame, (H, W, 3) uint8 BGR, upright."""
+        shape = (frame.width, frame.height, frame.format.name)
+        if shape != self._shape:
+            check_size('a frame', *shape[:2])
+            self._graph, self._shape = self._filters(*shape), shape
+        self._graph.push(frame)
+        image = np.asarray(self._graph.pull().to_ndarray(), np.uint8)
+        return upright(image, _orientation(frame) or self._orientation)
+
+    def _filters(self, width: int, height: int, pixels: str) -> Any:
+        graph = pyav().filter.Graph()
+        source = graph.add_buffer(template=self._stream, width=width, height=height,
+                                  format=pixels)
+        converted, sink = graph.add('format', 'bgr24'), graph.add('buffersink')
+        source.link_to(converted)
+        converted.link_to(sink)
+        graph.configure()
+        return graph
 
 
-def _size(capture: cv2.VideoCapture) -> tuple[int, int]:
-    return (int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
-            int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)))
+def _orientation(frame: Any) -> int | None:
+    """Return the orientation that comes with a frame, None where none does."""
+    for data in frame.side_data:
+        if data.type.name == 'DISPLAYMATRIX':
+            return orientation_of_matrix(struct.unpack('9i', bytes(data)[:36]))
+    return None
 
 
-def _known(value: float, low: float, high: float) -> float | None:
-    """Return a property of a capture, None where OpenCV does not know it."""
-    return value if math.isfinite(value) and low <= value <= high else None
+def _orientation_in_file(path: Path, container: Any) -> int:
+    """Return the orientation by a file's own words: FFmpeg before 6.1 tells the frames nothing."""
+    if container.format.name.split(',')[0] != 'mov':
+        return 1
+    with open(path, 'rb') as file:
+        matrix = display_matrix(file)
+    return 1 if matrix is None else orientation_of_matrix(matrix)

@@ -16,12 +16,14 @@
 
 import io
 import struct
+import sys
+import types
 import zlib
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.media import open_media
+from face_affect_ros.media import heif, open_media
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 import pytest
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -88,6 +90,232 @@ def test_exif_orientation_is_honoured(tmp_path, orientation, corner):
     frame, = frames_of(tmp_path / 'a.jpg')
     assert frame.image.shape == ((64, 48, 3) if orientation < 5 else (48, 64, 3))
     assert np.abs(frame.image[4, 4].astype(int) - corner[::-1]).max() <= 8
+
+
+def save_animation(path, pictures, **options):
+    """Write an animation of these RGB arrays."""
+    first, *others = map(Image.fromarray, pictures)
+    first.save(path, save_all=True, append_images=others, duration=100, lossless=True, **options)
+
+
+@pytest.mark.parametrize('suffix', ['webp', 'png'])
+@pytest.mark.parametrize('orientation, corner', [
+    (1, RED), (2, GREEN), (3, WHITE), (4, BLUE), (5, RED), (6, BLUE), (7, WHITE), (8, GREEN)])
+def test_exif_orientation_of_an_animation(tmp_path, suffix, orientation, corner):
+    stored = np.concatenate([patches(RED, GREEN, size=32), patches(BLUE, WHITE, size=32)])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    save_animation(tmp_path / f'a.{suffix}', [stored[:, :48], stored[:, :48] // 2],
+                   exif=exif.tobytes())
+    with open_media(str(tmp_path / f'a.{suffix}')) as media:
+        frames = list(media)
+        assert (media.height, media.width) == frames[0].image.shape[:2] == (
+            (64, 48) if orientation < 5 else (48, 64))
+    assert tuple(frames[0].image[4, 4, ::-1]) == corner
+    assert tuple(frames[1].image[4, 4, ::-1]) == tuple(value // 2 for value in corner)
+
+
+def test_the_default_image_of_an_animated_png_is_no_frame(tmp_path):
+    """It is for viewers that do not know animations."""
+    default, *others = [Image.new('RGB', (6, 4), colour) for colour in (WHITE, RED, BLUE)]
+    default.save(tmp_path / 'a.png', save_all=True, append_images=others, duration=200,
+                 default_image=True)
+    with open_media(str(tmp_path / 'a.png')) as media:
+        frames = list(media)
+        assert media.frame_count == 2 and media.rate == pytest.approx(5.0)
+    assert [tuple(frame.image[0, 0, ::-1]) for frame in frames] == [RED, BLUE]
+    assert [(frame.index, frame.stamp) for frame in frames] == [(0, 0.0), (1, 0.2)]
+
+
+@pytest.mark.parametrize('duration, expected', [(10, 0.1), (0, 0.1), (20, 0.02), (30, 0.03)])
+def test_delays_are_those_of_browsers(tmp_path, duration, expected):
+    """They take what is 10 ms or less for 0.1 s."""
+    save_gif(tmp_path / 'a.gif', [RED, GREEN, BLUE], duration)
+    with open_media(str(tmp_path / 'a.gif')) as media:
+        assert [frame.stamp for frame in media] == pytest.approx([0.0, expected, 2 * expected])
+        assert media.rate == pytest.approx(1 / expected)
+
+
+def bitmap(pixels):
+    """Return a BMP of 32 bits whose head declares the fourth byte as alpha (BITMAPV4HEADER)."""
+    height, width = pixels.shape[:2]
+    head = struct.pack('<IiiHHIIiiII', 108, width, -height, 1, 32, 3, pixels.nbytes, 0, 0, 0, 0)
+    masks = struct.pack('<4I', 0xff0000, 0xff00, 0xff, 0xff000000)
+    head += masks + b'BGRs' + bytes(108 - 40 - 16 - 4)
+    return struct.pack('<2sIHHI', b'BM', 14 + 108 + pixels.nbytes, 0, 0, 122) + head + (
+        pixels.tobytes())
+
+
+def test_a_bitmap_whose_alpha_is_all_zero_is_opaque(tmp_path):
+    """The byte is there and not used; where it is used, transparent pixels lie on white."""
+    pixels = np.full((4, 6, 4), (10, 20, 200, 0), np.uint8)
+    (tmp_path / 'a.bmp').write_bytes(bitmap(pixels))
+    assert np.array_equal(frames_of(tmp_path / 'a.bmp')[0].image, pixels[:, :, :3])
+    pixels[0, 0, 3] = 255
+    (tmp_path / 'a.bmp').write_bytes(bitmap(pixels))
+    image = frames_of(tmp_path / 'a.bmp')[0].image
+    assert list(image[0, 0]) == [10, 20, 200] and list(image[1, 1]) == [255, 255, 255]
+
+
+def tiff(values, *, white_is_zero=False, subfile=0, tail=0, start=8):
+    """Return one page of a little-endian TIFF without compression, its tags at the end of it."""
+    height, width = values.shape[:2]
+    colours = values.shape[2] if values.ndim == 3 else 1
+    kind = {'u': 1, 'i': 2, 'f': 3}[values.dtype.kind]
+    data = values.astype(values.dtype.newbyteorder('<')).tobytes()
+    lists = struct.pack(f'<{2 * colours}H', *[values.itemsize * 8] * colours, *[kind] * colours)
+    place = start + len(data)
+
+    def short(tag, value, at):
+        if colours == 1:
+            return struct.pack('<HHIHH', tag, 3, 1, value, 0)
+        return struct.pack('<HHII', tag, 3, colours, at)
+
+    photometric = 2 if colours == 3 else 0 if white_is_zero else 1
+    entries = [struct.pack('<HHII', 254, 4, 1, subfile), struct.pack('<HHII', 256, 4, 1, width),
+               struct.pack('<HHII', 257, 4, 1, height), short(258, values.itemsize * 8, place),
+               struct.pack('<HHIHH', 259, 3, 1, 1, 0),
+               struct.pack('<HHIHH', 262, 3, 1, photometric, 0),
+               struct.pack('<HHII', 273, 4, 1, start),
+               struct.pack('<HHIHH', 277, 3, 1, colours, 0),
+               struct.pack('<HHII', 278, 4, 1, height),
+               struct.pack('<HHII', 279, 4, 1, len(data)), short(339, kind, place + 2 * colours)]
+    head = struct.pack('<2sHI', b'II', 42, place + len(lists)) if start == 8 else b''
+    return head + data + lists + struct.pack('<H', len(entries)) + b''.join(entries) + (
+        struct.pack('<I', tail))
+
+
+STEPS = np.arange(256, dtype=np.uint8).reshape(16, 16)
+
+
+@pytest.mark.parametrize('values', [STEPS, STEPS.astype(np.uint16) * 257,
+                                    STEPS.astype(np.float32) / 255])
+@pytest.mark.parametrize('white_is_zero', [False, True])
+def test_a_tiff_in_which_white_is_zero(tmp_path, values, white_is_zero):
+    (tmp_path / 'a.tif').write_bytes(tiff(values, white_is_zero=white_is_zero))
+    expected = 255 - STEPS if white_is_zero else STEPS
+    assert np.array_equal(frames_of(tmp_path / 'a.tif')[0].image, np.dstack([expected] * 3))
+
+
+@pytest.mark.parametrize('white', [1.0, 255.0, 65535.0])
+@pytest.mark.parametrize('kind, colours', [
+    (np.float32, False), (np.float64, False), (np.float32, True)])   # OpenCV 4 knows no more
+def test_a_tiff_of_floats(tmp_path, white, kind, colours):
+    grey = STEPS.astype(kind) * kind(white / 255)
+    values = np.dstack([grey, grey.T, np.zeros_like(grey)]) if colours else grey
+    (tmp_path / 'a.tif').write_bytes(tiff(values))
+    expected = np.dstack([0 * STEPS, STEPS.T, STEPS] if colours else [STEPS] * 3)
+    assert np.array_equal(frames_of(tmp_path / 'a.tif')[0].image, expected)
+
+
+def test_floats_with_lights_above_white_and_without_a_value(tmp_path):
+    values = np.full((20, 20), 0.5, np.float32)
+    values[0, 0], values[0, 1], values[0, 2], values[1, 0] = 40.0, np.nan, np.inf, -3.0
+    (tmp_path / 'a.tif').write_bytes(tiff(values))
+    image = frames_of(tmp_path / 'a.tif')[0].image[:, :, 0]
+    assert list(image[0, :3]) == [255, 0, 0] and image[1, 0] == 0 and image[5, 5] == 128
+
+
+def test_a_float_tiff_of_an_absurd_size_is_refused_by_the_head_alone(tmp_path):
+    data = bytearray(tiff(np.zeros((4, 4, 3), np.float32)))
+    for tag in (256, 257):
+        place = data.index(struct.pack('<HHII', tag, 4, 1, 4))
+        data[place:place + 12] = struct.pack('<HHII', tag, 4, 1, 60000)
+    (tmp_path / 'a.tif').write_bytes(data)
+    with pytest.raises(AffectError, match=r'a\.tif.*60000x60000 pixels.*scale it down'):
+        open_media(str(tmp_path / 'a.tif'))
+
+
+def test_all_pages_of_a_tiff_are_read(tmp_path):
+    """They are no film, and smaller copies of a page are no pages."""
+    first = tiff(np.full((8, 8), 10, np.uint8))
+    second = tiff(np.full((4, 4), 99, np.uint8), subfile=1, start=len(first))
+    third = tiff(np.full((8, 6), 30, np.uint8), start=len(first) + len(second))
+
+    def linked(page, length, offset):
+        # the offset of the next page's tags stands at the end of a page
+        return page[:-4] + struct.pack('<I', offset + length)
+
+    tags = 2 + 11 * 12 + 4
+    data = (linked(first, len(first), len(second) - tags)
+            + linked(second, len(first) + len(second), len(third) - tags) + third)
+    (tmp_path / 'a.tif').write_bytes(data)
+    with open_media(str(tmp_path / 'a.tif'), rate=10.0) as media:
+        frames = list(media)
+        assert media.pages and (media.frame_count, media.rate) == (2, None)
+    assert [(frame.index, frame.stamp, frame.image.shape[:2], frame.image[0, 0, 0])
+            for frame in frames] == [(0, 0.0, (8, 8), 10), (1, 0.1, (8, 6), 30)]
+
+
+def test_a_tiff_that_pillow_writes_in_pages(tmp_path):
+    first, *others = [Image.new('RGB', (6, 4), colour) for colour in (RED, GREEN, BLUE)]
+    first.save(tmp_path / 'a.tif', save_all=True, append_images=others)
+    assert [tuple(frame.image[0, 0, ::-1]) for frame in frames_of(tmp_path / 'a.tif')] == [
+        RED, GREEN, BLUE]
+
+
+@pytest.mark.parametrize('suffix', ['jpg', 'webp', 'png', 'tif'])
+def test_exif_that_cannot_be_read_costs_nothing(tmp_path, suffix, recwarn):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / f'a.{suffix}'
+    if suffix == 'tif':   # its own tags are what EXIF is
+        Image.fromarray(patches(RED, GREEN, size=32)).save(path, tiffinfo={34665: 7})
+    else:
+        Image.fromarray(patches(RED, GREEN, size=32)).save(
+            path, lossless=True, quality=100, exif=exif.tobytes())
+        data = path.read_bytes()
+        assert b'MM\0*' in data or b'II*\0' in data
+        path.write_bytes(data.replace(b'MM\0*', b'\0\x08\0\x02').replace(
+            b'II*\0', b'\0\x08\0\x02'))
+    image = frames_of(path)[0].image
+    assert image.shape == (32, 64, 3)
+    assert np.abs(image[16, 16, ::-1].astype(int) - RED).max() <= 8
+    assert not recwarn
+
+
+@pytest.mark.parametrize('kind', ['text', 'compressed text', 'xmp', 'profile', 'damaged text',
+                                  'bomb'])
+def test_a_good_png_with_large_or_bad_metadata(tmp_path, kind):
+    text, more = PngImagePlugin.PngInfo(), {}
+    if 'text' in kind or kind == 'bomb':
+        text.add_text('Comment', 'a' * (80_000_000 if kind == 'bomb' else 2_000_000),
+                      zip=kind != 'text')
+    if kind == 'xmp':
+        text.add_itxt('XML:com.adobe.xmp', '<x/>' * 500_000, zip=True)
+    if kind == 'profile':
+        more = {'icc_profile': bytes(2_000_000)}
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(patches(RED, GREEN)).save(tmp_path / 'a.png', pnginfo=text, exif=exif, **more)
+    if kind == 'damaged text':
+        data = bytearray((tmp_path / 'a.png').read_bytes())
+        data[data.index(b'zTXt') + 40] ^= 0xff
+        (tmp_path / 'a.png').write_bytes(data)
+    image = frames_of(tmp_path / 'a.png')[0].image
+    assert image.shape == (16, 8, 3) and tuple(image[0, 0, ::-1]) == RED
+
+
+@pytest.mark.parametrize('brand, remedy', [(b'heic', 'heif-convert'), (b'mif1', 'heif-convert'),
+                                           (b'avif', 'Pillow 11.3')])
+def test_a_picture_of_tiles_is_refused_with_a_remedy(tmp_path, monkeypatch, brand, remedy):
+    """FFmpeg would show one tile of it."""
+    monkeypatch.setattr(Image, 'ID', [name for name in Image.ID if name not in ('AVIF', 'HEIF')])
+    (tmp_path / 'a.heic').write_bytes(b'\0\0\0\x18ftyp' + brand + b'\0\0\0\0mif1miaf'
+                                      + bytes(100))
+    with pytest.raises(AffectError, match=f'a.heic: .*convert it.*{remedy}|a.heic.*{remedy}'):
+        open_media(str(tmp_path / 'a.heic'))
+
+
+def test_heif_is_read_where_its_plug_in_is_installed(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setitem(sys.modules, 'pillow_heif', types.SimpleNamespace(
+        register_heif_opener=lambda: calls.append(1)))
+    heif.register_heif.cache_clear()
+    Image.new('L', (4, 4), 9).save(tmp_path / 'a.png')
+    frames_of(tmp_path / 'a.png')
+    heif.register_heif.cache_clear()
+    assert calls == [1]
 
 
 def save_gif(path, colours, durations, **options):

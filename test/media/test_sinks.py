@@ -14,6 +14,7 @@
 
 """What is written can be read again; what cannot be written is said in one line."""
 
+import av
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media import ImageOrVideoSink, open_media, VideoSink, write_image
 import numpy as np
@@ -103,3 +104,27 @@ def test_a_clip_of_any_rate(rate, tmp_path):
     with open_media(str(tmp_path / 'a.mp4')) as media:
         assert media.rate == pytest.approx(rate, rel=1e-3)
         assert len(list(media)) == 5
+
+
+def test_images_keep_their_times(tmp_path):
+    """One that is not later than the last follows it at the clip's rate."""
+    with VideoSink(tmp_path / 'a.mp4', 10.0) as sink:
+        for stamp in (0.0, 0.02, 1.0, 1.0, 0.5, 3.0, None):
+            sink.write(plain(50), stamp)
+    with open_media(str(tmp_path / 'a.mp4')) as media:
+        assert [frame.stamp for frame in media] == pytest.approx(
+            [0.0, 0.02, 1.0, 1.1, 1.2, 3.0, 3.1])
+
+
+def test_the_last_image_lasts_for_a_period(tmp_path):
+    with VideoSink(tmp_path / 'a.mp4', 4.0) as sink:
+        sink.write(plain(50), 0.0)
+        sink.write(plain(50), 0.1)
+    with av.open(str(tmp_path / 'a.mp4')) as container:
+        assert container.duration / av.time_base == pytest.approx(0.1 + 0.25, abs=0.01)
+
+
+def test_images_that_are_too_large_for_a_clip(tmp_path):
+    with pytest.raises(AffectError, match=r'a\.mp4: images of 9000x8 pixels cannot be written'), \
+            VideoSink(tmp_path / 'a.mp4') as sink:
+        sink.write(plain(3, width=9000, height=8))

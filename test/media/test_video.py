@@ -14,10 +14,18 @@
 
 """Video files and cameras: frames, rates, corrupt frames, clear errors."""
 
+import fractions
+import io
+import os
+import struct
+import sys
+
+import av
 import cv2
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.media import open_media, VideoSink
+from face_affect_ros.media import ffmpeg, open_media, quicktime, video, VideoSink
 import numpy as np
+from PIL import Image, ImageOps
 import pytest
 
 COUNT = 30
@@ -31,6 +39,24 @@ def clip(tmp_path):
         for index in range(COUNT):
             sink.write(np.repeat(texture + np.uint8(8 * index), 3, 2))
     return tmp_path / 'clip.mp4'
+
+
+def write_clip(path, stamps, *, rate=None, codec=None, container=None):
+    """Write a clip of frames with texture at these times in seconds."""
+    texture = np.random.default_rng(1).integers(0, 60, (48, 64, 3), np.uint8)
+    if codec is None:
+        with VideoSink(path, rate) as sink:
+            for index, stamp in enumerate(stamps):
+                sink.write(texture + np.uint8(index % 100), stamp)
+        return
+    with av.open(str(path), 'w', format=container) as output:
+        stream = output.add_stream(codec, rate=fractions.Fraction(rate))
+        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
+        for index, _ in enumerate(stamps):
+            frame = av.VideoFrame.from_ndarray(texture + np.uint8(index % 100), format='bgr24')
+            frame.pts, frame.time_base = index, 1 / fractions.Fraction(rate)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
 
 
 def test_all_frames_in_order(clip):
@@ -122,31 +148,222 @@ def capture(monkeypatch):
 IMAGE = np.full((48, 64, 3), 7, np.uint8)
 
 
-@pytest.mark.parametrize('rate, expected', [(0.0, 30.0), (float('nan'), 30.0), (1e6, 30.0),
-                                            (12.5, 12.5)])
-def test_a_rate_that_is_not_known_is_30(tmp_path, capture, rate, expected):
-    (tmp_path / 'a.mkv').write_bytes(b'something')
-    capture.properties = {cv2.CAP_PROP_FPS: rate, cv2.CAP_PROP_FRAME_WIDTH: 64.0,
-                          cv2.CAP_PROP_FRAME_HEIGHT: 48.0, cv2.CAP_PROP_FRAME_COUNT: -1.0}
-    with open_media(str(tmp_path / 'a.mkv')) as media:
-        assert media.rate == expected and media.frame_count is None
-        capture.reads = [(True, IMAGE)] * 5
-        assert len(list(media)) == 5
-
-
-@pytest.mark.parametrize('count', [-1.0, 4.0, 7.0, 100.0])
-def test_corrupt_frames_are_counted_however_many_the_file_promises(tmp_path, capture, count):
-    """Files tell the number of their frames, tell a wrong one, or none."""
-    (tmp_path / 'a.mkv').write_bytes(b'something')
-    capture.properties = {cv2.CAP_PROP_FPS: 10.0, cv2.CAP_PROP_FRAME_WIDTH: 64.0,
-                          cv2.CAP_PROP_FRAME_HEIGHT: 48.0, cv2.CAP_PROP_FRAME_COUNT: count}
-    good, bad = (True, IMAGE), (False, None)
-    with open_media(str(tmp_path / 'a.mkv')) as media:
-        capture.reads = [good, good, bad, bad, good, good, good]
+@pytest.mark.parametrize('suffix', ['.mp4', '.m4v', '.mov', '.mkv'])
+def test_frames_have_their_own_times(tmp_path, suffix):
+    """And not those of the rate: a screen recording has a frame where something changes."""
+    stamps = [0.0, 0.04, 0.08, 1.5, 1.54, 4.0]
+    write_clip(tmp_path / f'a{suffix}', stamps)
+    with open_media(str(tmp_path / f'a{suffix}')) as media:
         frames = list(media)
-        assert [frame.index for frame in frames] == [0, 1, 4, 5, 6]
-        assert [frame.stamp for frame in frames] == pytest.approx([0.0, 0.1, 0.4, 0.5, 0.6])
-        assert media.skipped == (95 if count == 100.0 else 2)
+    assert [frame.stamp for frame in frames] == pytest.approx(stamps, abs=0.001)
+    assert media.rate == pytest.approx(6 / 4.0333, rel=0.3)
+    assert media.skipped == 0
+
+
+def test_the_slots_of_an_avi_that_have_no_frame(tmp_path):
+    write_clip(tmp_path / 'a.avi', [0.0, 0.1, 0.5, 0.6], rate=10.0)
+    with open_media(str(tmp_path / 'a.avi')) as media:
+        assert [frame.stamp for frame in media] == pytest.approx([0.0, 0.1, 0.5, 0.6])
+        assert media.skipped == 0
+
+
+def test_a_file_that_names_no_rate(tmp_path):
+    """As browsers record: the times of the frames are all there is."""
+    stamps = [i * 0.033 for i in range(90)]
+    write_clip(tmp_path / 'a.mkv', stamps)
+    data = (tmp_path / 'a.mkv').read_bytes()
+    start = data.index(b'\x23\xe3\x83')   # Matroska's DefaultDuration, of which we make a Void
+    end = start + 4 + (data[start + 3] & 0x7f)
+    void = b'\xec' + bytes([0x80 | (end - start - 2)]) + bytes(end - start - 2)
+    (tmp_path / 'a.mkv').write_bytes(data[:start] + void + data[end:])
+    with open_media(str(tmp_path / 'a.mkv')) as media:
+        frames = list(media)
+        assert media.rate == pytest.approx(1 / 0.033, rel=0.01)
+    assert len(frames) == 90 and media.skipped == 0
+    assert frames[-1].stamp == pytest.approx(stamps[-1], abs=0.001)
+
+
+def test_what_an_edit_list_cuts_away_is_not_missing(clip, caplog):
+    """As phones trim a clip: all frames are in the file, a part of them is shown."""
+    trimmed = clip.with_name('trimmed.mp4')
+    with av.open(str(clip)) as source, av.open(
+            str(trimmed), 'w', options={'use_editlist': '1', 'avoid_negative_ts': 'disabled',
+                                        'movflags': 'negative_cts_offsets'}) as target:
+        stream = source.streams.video[0]
+        copy = target.add_stream('mpeg4', rate=25)
+        copy.width, copy.height, copy.pix_fmt = stream.width, stream.height, 'yuv420p'
+        for packet in source.demux(stream):
+            if packet.size:
+                packet.pts -= round(0.8 / packet.time_base)
+                packet.dts -= round(0.8 / packet.time_base)
+                packet.stream = copy
+                target.mux(packet)
+    with open_media(str(trimmed)) as media:
+        frames = list(media)
+        assert media.frame_count == 10
+    assert [frame.stamp for frame in frames] == pytest.approx([i / 25.0 for i in range(10)])
+    assert frames[0].image.mean() == pytest.approx(8 * 20 + 7.5, abs=3.0)
+    assert media.skipped == 0 and 'missing' not in caplog.text
+
+
+def sound(seconds, picture=None):
+    """Return an MP3 of silence, with a cover."""
+    frames = (b'\xff\xfb\x90\x00' + bytes(413)) * round(seconds * 44100 / 1152)
+    if picture is None:
+        return frames
+    cover = b'\0image/png\0\x03\0' + picture
+    tag = b'APIC' + len(cover).to_bytes(4, 'big') + b'\0\0' + cover
+    size = bytes(len(tag) >> shift & 0x7f for shift in (21, 14, 7, 0))
+    return b'ID3\x03\0\0' + size + tag + frames
+
+
+def test_the_cover_of_a_piece_of_music_is_one_picture(tmp_path, caplog):
+    image = np.full((48, 64, 3), (10, 200, 90), np.uint8)
+    (tmp_path / 'a.mp3').write_bytes(sound(4.0, cv2.imencode('.png', image)[1].tobytes()))
+    with open_media(str(tmp_path / 'a.mp3')) as media:
+        frame, = media
+        assert (media.frame_count, media.rate) == (1, None)
+    assert np.array_equal(frame.image, image)
+    assert media.skipped == 0 and 'missing' not in caplog.text
+
+
+def test_a_clip_of_one_frame_is_a_clip(tmp_path):
+    write_clip(tmp_path / 'a.mp4', [0.0], rate=12.0)
+    with open_media(str(tmp_path / 'a.mp4')) as media:
+        assert len(list(media)) == media.frame_count == 1
+        assert media.rate == pytest.approx(12.0)
+
+
+def test_sound_alone_is_refused(tmp_path):
+    (tmp_path / 'a.mp3').write_bytes(sound(1.0))
+    with pytest.raises(AffectError, match='a.mp3: neither a picture nor a video.*sound alone'):
+        open_media(str(tmp_path / 'a.mp3'))
+
+
+def test_an_elementary_stream_is_read(tmp_path):
+    """It has no times: its frames come one after the other at its rate."""
+    write_clip(tmp_path / 'a.m1v', [i / 25 for i in range(60)], codec='mpeg1video',
+               container='mpeg1video', rate=25)
+    with open_media(str(tmp_path / 'a.m1v')) as media:
+        frames = list(media)
+        assert media.rate == 25.0 and media.skipped == 0
+    assert [frame.stamp for frame in frames] == pytest.approx([i / 25.0 for i in range(60)])
+
+
+def test_a_codec_without_a_decoder_is_named(clip):
+    """AVS3, which FFmpeg alone does not decode."""
+    clip.write_bytes(clip.read_bytes().replace(b'mp4v', b'avs3').replace(b'esds', b'free'))
+    with pytest.raises(AffectError) as caught:
+        open_media(str(clip))
+    assert 'codec avs3' in str(caught.value) and 'convert it: ffmpeg' in str(caught.value)
+    assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('orientation, matrix', [
+    (1, (1, 0, 0, 1)), (2, (-1, 0, 0, 1)), (3, (-1, 0, 0, -1)), (4, (1, 0, 0, -1)),
+    (5, (0, 1, 1, 0)), (6, (0, 1, -1, 0)), (7, (0, -1, -1, 0)), (8, (0, -1, 1, 0))])
+@pytest.mark.parametrize('told', [True, False])
+def test_the_display_matrix_is_honoured(clip, monkeypatch, orientation, matrix, told):
+    """As phones turn and mirror their clips. told: whether FFmpeg passes it on."""
+    corners = np.zeros((96, 128, 3), np.uint8)
+    corners[:48, :64] = (0, 0, 255)
+    corners[:48, 64:] = (0, 255, 0)
+    corners[48:, :64] = (255, 0, 0)
+    with VideoSink(clip, 25.0) as sink:
+        sink.write(corners)
+        sink.write(corners)
+    a, b, c, d = (value << 16 for value in matrix)
+    stored = struct.pack('>9i', 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+    data = clip.read_bytes()
+    place = data.index(stored, data.index(b'tkhd'))
+    clip.write_bytes(data[:place] + struct.pack('>9i', a, b, 0, c, d, 0, 0, 0, 1 << 30)
+                     + data[place + 36:])
+    if not told:
+        monkeypatch.setattr(video, '_orientation', lambda frame: None)
+    with open_media(str(clip)) as media:
+        frame, _ = media
+        assert frame.image.shape == (media.height, media.width, 3)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = Image.fromarray(corners[:, :, ::-1])
+    picture.info['exif'] = exif.tobytes()
+    expected = np.asarray(ImageOps.exif_transpose(picture))[:, :, ::-1]
+    assert frame.image.shape == expected.shape
+    difference = np.abs(frame.image.astype(int) - expected).max(2)
+    assert np.mean(difference > 40) < 0.05
+
+
+@pytest.mark.parametrize('data', [b'', b'moov', b'\0\0\0\x08moov', b'\0\0\0\x01mdat' + bytes(8),
+                                  b'\0\0\0\x20moov\0\0\0\x18trak\0\0\0\x10tkhd'])
+def test_a_file_without_a_display_matrix(data):
+    assert quicktime.display_matrix(io.BytesIO(data)) is None
+
+
+@pytest.mark.parametrize('space, name', [('bt709', 'ITU709'), ('smpte170m', 'ITU601')])
+def test_colours_are_those_of_the_matrix_that_the_clip_names(tmp_path, space, name):
+    colour = np.full((48, 64, 3), (30, 60, 200), np.uint8)
+    with av.open(str(tmp_path / 'a.mkv'), 'w') as container:
+        stream = container.add_stream('ffv1', rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv444p'
+        stream.codec_context.options = {'colorspace': space}
+        frame = av.VideoFrame.from_ndarray(colour, format='bgr24').reformat(
+            format='yuv444p', dst_colorspace=name)
+        frame.pts = 0
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with open_media(str(tmp_path / 'a.mkv')) as media:
+        frame, = media
+    assert np.abs(frame.image.astype(int) - colour).max() <= 4
+
+
+def test_a_size_that_is_absurd_is_refused_by_the_head_alone(tmp_path):
+    (tmp_path / 'a.y4m').write_bytes(b'YUV4MPEG2 W20000 H20000 F25:1 C420\nFRAME\n' + bytes(100))
+    with pytest.raises(AffectError, match='size 20000x20000 is invalid'):
+        open_media(str(tmp_path / 'a.y4m'))
+
+
+@pytest.mark.parametrize('name', [b'12:30:05.mp4', b'\xff\xfe.mp4', b'http:a.mp4', b'%d.mp4',
+                                  b'\xe4.\xf6', b'concat:a'])
+def test_names_do_not_matter(clip, name):
+    path = clip.parent / os.fsdecode(name)
+    clip.rename(path)
+    with open_media(str(path)) as media:
+        assert len(list(media)) == COUNT
+    with VideoSink(path.with_suffix('.mp4'), 5.0) as sink:
+        sink.write(IMAGE)
+    with open_media(str(path.with_suffix('.mp4'))) as media:
+        assert len(list(media)) == 1
+
+
+def test_a_playlist_opens_no_other_file(clip):
+    (clip.parent / 'list.m3u8').write_text(
+        '#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nclip.mp4\n#EXT-X-ENDLIST\n')
+    with pytest.raises(AffectError, match='list.m3u8: '):
+        open_media(str(clip.parent / 'list.m3u8'))
+
+
+def test_without_pyav_the_error_names_the_remedy(clip, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'av', None)
+    ffmpeg.pyav.cache_clear()
+    try:
+        with pytest.raises(AffectError, match='PyAV.* sudo apt install python3-av'):
+            open_media(str(clip))
+    finally:
+        ffmpeg.pyav.cache_clear()
+
+
+@pytest.mark.parametrize('start, times, expected', [
+    (0.0, [0.0, 0.1, 0.3], [0.0, 0.1, 0.3]),
+    (5.0, [5.0, 5.1, 5.2], [0.0, 0.1, 0.2]),
+    (None, [7.0, 7.5, None], [0.0, 0.1, 0.2]),
+    (0.0, [0.0, None, 0.2], [0.0, 0.1, 0.2]),
+    (0.0, [0.0, 0.2, 0.2, 0.15, 0.3], [0.0, 0.2, 0.201, 0.202, 0.3]),
+    (0.0, [0.0, 3.0, 0.0, 0.1], [0.0, 3.0, 3.1, 3.2]),
+])
+def test_stamps_increase(start, times, expected):
+    clock = video._Clock(start, 0.1)
+    assert [clock.stamp(index, time) for index, time in enumerate(times)] == pytest.approx(
+        expected)
 
 
 @pytest.mark.parametrize('source, device', [('0', 0), ('12', 12), ('/dev/video3', '/dev/video3')])

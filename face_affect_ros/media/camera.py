@@ -1,0 +1,91 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Cameras, read by OpenCV."""
+
+from collections.abc import Iterator
+import math
+import time
+
+import cv2
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.media.base import Frame, Media
+from face_affect_ros.media.quiet import opencv_silenced
+import numpy as np
+
+#: Failed reads in a row after which a camera is lost, half a second.
+MAX_FAILURES = 10
+
+
+class CameraMedia(Media):
+    """A camera of this computer. Frames are stamped with the seconds since it was opened."""
+
+    live = True
+
+    def __init__(self, source: str, *, rate: float | None, size: tuple[int, int] | None) -> None:
+        """
+        Open the camera and read a first frame; AffectError where that fails.
+
+        source: '0' or '/dev/video0'. rate, size: what the camera is asked for; it may choose
+        others.
+        """
+        device = int(source) if source.isdigit() else source
+        with opencv_silenced():
+            self._capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
+            for key, value in _wishes(rate, size):
+                self._capture.set(key, value)
+            done, image = self._capture.read()
+        if not done:
+            self._capture.release()
+            raise AffectError(f'camera {source}: cannot be opened or gives no images; is it there '
+                              '(ls /dev/video*), used by another program, or forbidden to you '
+                              '(group video)?')
+        self._index, self._opened_at = 0, time.monotonic()
+        height, width = image.shape[:2]
+        super().__init__(f'camera {source}', width=width, height=height, frame_count=None,
+                         rate=_known(self._capture.get(cv2.CAP_PROP_FPS), 0.1, 1000.0))
+
+    def _frames(self) -> Iterator[Frame]:
+        failures = 0
+        while self._capture.isOpened():
+            done, image = self._capture.read()
+            if done:
+                failures = 0
+                yield Frame(self._index, time.monotonic() - self._opened_at,
+                            np.asarray(image, np.uint8))
+                self._index += 1
+                continue
+            failures += 1
+            self.skipped += 1
+            if failures > MAX_FAILURES:
+                raise AffectError(f'{self.name}: gives no more images; look at its cable')
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        """Let go of the camera."""
+        self._capture.release()
+
+
+def _wishes(rate: float | None, size: tuple[int, int] | None) -> Iterator[tuple[int, float]]:
+    yield cv2.CAP_PROP_BUFFERSIZE, 1
+    if size:
+        yield cv2.CAP_PROP_FRAME_WIDTH, size[0]
+        yield cv2.CAP_PROP_FRAME_HEIGHT, size[1]
+    if rate:
+        yield cv2.CAP_PROP_FPS, rate
+
+
+def _known(value: float, low: float, high: float) -> float | None:
+    """Return a property of a capture, None where OpenCV does not know it."""
+    return value if math.isfinite(value) and low <= value <= high else None

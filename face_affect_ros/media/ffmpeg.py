@@ -1,0 +1,83 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+PyAV, which brings FFmpeg: it is loaded where a clip is read or written, and only there.
+
+The node needs none of it, and a robot may do without.
+"""
+
+from collections.abc import Iterator
+import contextlib
+import functools
+from pathlib import Path
+from typing import Any
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.media.base import MAX_PIXELS
+
+#: For the decoders: frames that they know to be damaged come too, marked as such.
+DECODING = {'flags': '+output_corrupt', 'max_pixels': str(MAX_PIXELS)}
+
+
+@functools.cache
+def pyav() -> Any:
+    """Return PyAV's module, its log switched off; AffectError where it does not load."""
+    try:
+        import av
+        import av.filter
+    except ImportError as error:
+        raise AffectError(f'clips are read and written by PyAV, which does not load ({error}); '
+                          'install it: sudo apt install python3-av, or python3 -m pip install '
+                          'av') from error
+    av.logging.set_level(av.logging.PANIC)
+    return av
+
+
+@contextlib.contextmanager
+def reading(path: Path, demuxer: str | None = None) -> Iterator[Any]:
+    """
+    Open a file as one of PyAV's input containers.
+
+    FFmpeg is given the open file and not its name, which may be in any encoding or look like a
+    URL. demuxer: FFmpeg's name of the format, None to find out. Raises AffectError for a file
+    that FFmpeg does not know or must not read.
+    """
+    av = pyav()
+    try:
+        with open(path, 'rb') as file:
+            # no protocol is allowed: a playlist must not open other files, or the network
+            options = {**DECODING, 'protocol_whitelist': 'none'}
+            with contextlib.closing(av.open(_Nameless(file, path), format=demuxer,
+                                            options=options)) as container:
+                yield container
+    except av.error.FFmpegError as error:
+        why = error.log[2].strip() if error.log else error.strerror
+        raise no_video(path, why) from error
+    except OSError as error:
+        raise AffectError(f'{path}: cannot be read: {error.strerror}; choose another') from error
+
+
+def no_video(path: Path, why: str) -> AffectError:
+    """Return the complaint about a file that is none of what can be read."""
+    return AffectError(f'{path}: neither a picture nor a video that can be read ({why}); it is '
+                       'corrupt or of an unknown kind, choose another')
+
+
+class _Nameless:
+    """An open file whose name is plain, but for its suffix, by which FFmpeg tells some formats."""
+
+    def __init__(self, file: Any, path: Path) -> None:
+        self.name = f'clip{path.suffix}' if path.suffix.isascii() else 'clip'
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell

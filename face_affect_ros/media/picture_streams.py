@@ -1,0 +1,49 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Files of several pictures one after the other, as cameras and FFmpeg's image2pipe send them."""
+
+import io
+import mmap
+from pathlib import Path
+
+from face_affect_ros.media.ffmpeg import reading
+from PIL import Image
+
+#: FFmpeg's demuxers by what each picture of a stream begins with.
+DEMUXERS = {b'\xff\xd8\xff': 'jpeg_pipe', b'\x89PNG\r\n\x1a\n': 'png_pipe', b'BM': 'bmp_pipe',
+            b'P4': 'pbm_pipe', b'P5': 'pgm_pipe', b'P6': 'ppm_pipe', b'P7': 'pam_pipe'}
+
+
+def stream_demuxer(path: Path, picture: Image.Image) -> str | None:
+    """
+    Return FFmpeg's name of a stream of pictures, None for a file that is one picture.
+
+    picture: the first one. Further ones have its size: else they are previews, as cameras append
+    them, and those of a multi-picture file (MPF) belong to the first one. Raises AffectError
+    where PyAV is wanted for the answer and missing.
+    """
+    with open(path, 'rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        begin = next((each for each in DEMUXERS if data[:len(each)] == each), None)
+        if begin is None or 'mp' in picture.info or data.find(begin, len(begin)) < 0:
+            return None
+    with reading(path, DEMUXERS[begin]) as container:
+        packets = (packet for packet in container.demux(video=0) if packet.size)
+        next(packets, None)
+        second = next(packets, None)
+    try:
+        with Image.open(io.BytesIO(bytes(second or b''))) as following:
+            return DEMUXERS[begin] if following.size == picture.size else None
+    except (OSError, SyntaxError, ValueError):
+        return None
