@@ -14,14 +14,14 @@
 
 """Frames of a source, decoded ahead of time by a thread, one after the other on demand."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 import math
 import queue
 import threading
 
 from face_affect_ros.affect.types import ImageArray
-from face_affect_ros.media.base import Media
-import numpy as np
+from face_affect_ros.media.base import Frame, Media
 
 #: Bytes of frames that are kept, so that a loop decodes them once only.
 KEEP_LIMIT = 128_000_000
@@ -41,12 +41,13 @@ class Playback:
         """
         Start to decode.
 
-        prepare: applied to each frame, in the thread. loop: asked at the end whether to start
-        again. ready: called in the thread whenever a frame or the end can be taken.
+        prepare: applied to each image, in the thread. loop: asked at the end whether to start
+        again; the stamps go on. ready: called in the thread whenever a frame or the end can be
+        taken.
         """
         self._media, self._prepare, self._loop, self._ready = media, prepare, loop, ready
         self._ended = self._closed = False
-        self._queue: queue.Queue[ImageArray | Exception | None] = queue.Queue(
+        self._queue: queue.Queue[Frame | Exception | None] = queue.Queue(
             1 if media.live else AHEAD)
         self._thread = threading.Thread(target=self._run, name='playback', daemon=True)
         self._thread.start()
@@ -56,7 +57,7 @@ class Playback:
         """Whether the last frame was taken."""
         return self._ended
 
-    def take(self) -> ImageArray | None:
+    def take(self) -> Frame | None:
         """
         Return the next frame, None where it is not decoded yet or the source has ended.
 
@@ -68,7 +69,7 @@ class Playback:
             item = self._queue.get_nowait()
         except queue.Empty:
             return None
-        self._ended = not isinstance(item, np.ndarray)
+        self._ended = not isinstance(item, Frame)
         if isinstance(item, Exception):
             raise item
         return item
@@ -85,34 +86,43 @@ class Playback:
 
     def _run(self) -> None:
         try:
-            for image in self._images():
-                if not self._put(image):
+            for frame in self._frames():
+                if not self._put(frame):
                     return
             self._put(None)
         except Exception as error:  # raised again in the thread that takes the frames
             self._put(error)
 
-    def _images(self) -> Iterator[ImageArray]:
-        kept: list[ImageArray] = []
-        keep = True
-        while True:
-            for frame in self._media:
-                image = self._prepare(frame.image)
-                kept.append(image)
-                # sizes may differ: the guess from one frame must hold for all of them
-                keep = keep and image.nbytes * max(
-                    len(kept), self._media.frame_count or math.inf) <= KEEP_LIMIT
-                if not keep:
-                    kept.clear()
-                yield image
-            if not self._loop():
-                return
-            while kept:
-                yield from kept
-                if not self._loop():
-                    return
+    def _frames(self) -> Iterator[Frame]:
+        start = end = 0.0
+        for frames in self._rounds():
+            for frame in frames:
+                stamp = start + frame.stamp
+                end = stamp + self._media.last_duration
+                yield replace(frame, stamp=stamp)
+            start = end
 
-    def _put(self, item: ImageArray | Exception | None) -> bool:
+    def _rounds(self) -> Iterator[Iterable[Frame]]:
+        """Yield the frames of each round of the loop."""
+        kept: list[Frame] = []
+        yield self._decoded(kept)
+        while self._loop():
+            yield kept or self._decoded(kept)
+
+    def _decoded(self, kept: list[Frame]) -> Iterator[Frame]:
+        """Decode one round; kept: has the frames afterwards, where they are few."""
+        keep = True
+        for frame in self._media:
+            prepared = replace(frame, image=self._prepare(frame.image))
+            kept.append(prepared)
+            # sizes may differ: the guess from one frame must hold for all of them
+            keep = keep and prepared.image.nbytes * max(
+                len(kept), self._media.frame_count or math.inf) <= KEEP_LIMIT
+            if not keep:
+                kept.clear()
+            yield prepared
+
+    def _put(self, item: Frame | Exception | None) -> bool:
         """Hand an item over; return whether there is still somebody to take it."""
         while not self._closed:
             try:

@@ -16,11 +16,12 @@
 
 from collections.abc import Sequence
 import math
+import time
 from typing import Any
 
 import cv2
 from face_affect_ros.affect.types import ImageArray
-from face_affect_ros.media import Media, open_media
+from face_affect_ros.media import Frame, Media, open_media
 from face_affect_ros.media.playback import Playback
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.declaration import declare, refuse_unknown
@@ -38,6 +39,9 @@ from std_msgs.msg import Header
 
 #: Hz of a source that has no rate of its own.
 DEFAULT_RATE = 30.0
+#: Seconds by which a clip may be late and still catches up, and until it is looked for a frame
+#: that is not decoded yet.
+LATE, SOON = 0.1, 0.005
 #: Images that wait for a slow subscriber.
 DEPTH = 2
 
@@ -97,8 +101,10 @@ class CameraPlayer(Node):
         self._playback.close()
 
     def _start(self) -> None:
-        """Publish at a rate, or a camera's images as they come."""
+        """Publish at a rate, a clip at its own pace, or a camera's images as they come."""
         self._timer = None
+        self._waiting: Frame | None = None
+        self._began: float | None = None
         ready = None
         if self._media.live:
             ready = self._tick_soon
@@ -124,12 +130,39 @@ class CameraPlayer(Node):
     def _publish_next(self) -> None:
         if not self._published and self._subscribers() < self._value('min_subscribers'):
             return
-        image = self._playback.take()
-        if image is not None:
-            self._publish(image)
-        elif self._playback.ended and self._timer is not None:
-            self._timer.cancel()
-            self._end()
+        frame = self._waiting or self._playback.take()
+        self._waiting = None
+        if frame is None:
+            if self._playback.ended and self._timer is not None:
+                self._timer.cancel()
+                self._end()
+        elif self._timer is None or not self._own_pace():
+            self._publish(frame.image)
+        else:
+            self._publish_in_time(frame)
+
+    def _publish_in_time(self, frame: Frame) -> None:
+        """Publish a frame if its time has come, and set the timer to that of the next one."""
+        now = time.monotonic()
+        if self._began is None or now - self._began - frame.stamp > LATE:
+            self._began = now - frame.stamp
+        if frame.stamp <= now - self._began:
+            self._publish(frame.image)
+            self._waiting = self._playback.take()
+        else:
+            self._waiting = frame
+        due = SOON if self._waiting is None else (
+            self._waiting.stamp + self._began - time.monotonic())
+        self._set_period(max(due, 0.0001))
+
+    def _set_period(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.timer_period_ns = int(1e9 * seconds)
+            self._timer.reset()
+
+    def _own_pace(self) -> bool:
+        """Return whether each frame is shown as long as the source says."""
+        return not self._value('rate') and self._media.rate is not None
 
     def _subscribers(self) -> int:
         publishers = filter(None, (self._images, self._compressed))
@@ -173,9 +206,9 @@ class CameraPlayer(Node):
 
     def _take_parameters(self, changes: list[Parameter]) -> SetParametersResult:
         for change in changes:
-            if change.name == 'rate' and self._timer is not None:
-                self._timer.timer_period_ns = int(1e9 / self._rate(change.value))
-                self._timer.reset()
+            if change.name == 'rate':
+                self._began = None
+                self._set_period(1.0 / self._rate(change.value))
         return SetParametersResult(successful=True)
 
     def _rate(self, wanted: float) -> float:

@@ -21,7 +21,7 @@ PARAMETERS: dict[str, Spec] = {
         '', "Picture, GIF or video, folder of them, played as one clip, camera ('0', "
         "'/dev/video0'); '' is a portrait that moves slowly.", loose=True),
     'rate': Spec(
-        0.0, "Images per second; 0 is the source's own rate, 30 for pictures. A camera is asked "
+        0.0, "Images per second; 0 is the source's own pace, 30 for pictures. A camera is asked "
         'for it once, at the start.', bounds=(0.0, 240.0), live=True),
     'loop': Spec(True, 'Start again at the end.', live=True),
     'exit_at_end': Spec(False, 'End the process at the end of the source.', live=True),

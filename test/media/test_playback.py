@@ -50,9 +50,9 @@ def take_all(player, limit=1000):
     numbers = []
 
     def done():
-        image = player.take()
-        if image is not None:
-            numbers.append(int(image[0, 0, 0]))
+        frame = player.take()
+        if frame is not None:
+            numbers.append(int(frame.image[0, 0, 0]))
         return player.ended or len(numbers) == limit
 
     assert wait_until(done)
@@ -92,6 +92,26 @@ def test_a_loop_keeps_frames_only_where_all_fit(play, monkeypatch, size, decodin
     assert media.decoded == 5 * decodings
 
 
+@pytest.mark.parametrize('limit', [0, 100_000])
+def test_the_stamps_of_a_loop_go_on(play, monkeypatch, limit):
+    """The last frame of a round is shown for as long as it says."""
+    monkeypatch.setattr(playback, 'KEEP_LIMIT', limit)
+    media = Numbers(3)
+    media.last_duration = 0.5
+    rounds = iter([True, True, False])
+    player = play(media, loop=lambda: next(rounds))
+    stamps = []
+
+    def done():
+        frame = player.take()
+        if frame is not None:
+            stamps.append(frame.stamp)
+        return player.ended
+
+    assert wait_until(done)
+    assert stamps == pytest.approx([0.0, 0.1, 0.2, 0.7, 0.8, 0.9, 1.4, 1.5, 1.6])
+
+
 def test_decoding_stays_a_few_frames_ahead(play):
     media = Numbers(200)
     player = play(media)
@@ -112,9 +132,9 @@ def test_of_a_camera_the_newest_frame_waits(play):
     numbers = []
     with pytest.raises(AffectError, match='unplugged'):
         while len(numbers) <= 50:
-            image = player.take()
-            if image is not None:
-                numbers.append(int(image[0, 0, 0]))
+            frame = player.take()
+            if frame is not None:
+                numbers.append(int(frame.image[0, 0, 0]))
     # the failure may have pushed the last frame out already
     assert numbers in ([], [49])
     assert player.ended and player.take() is None

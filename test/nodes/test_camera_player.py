@@ -116,6 +116,19 @@ def test_images_come_no_faster_than_the_rate(ros, player, clip):
     assert span * 1e-9 >= (len(images) - 2) * 0.05
 
 
+def test_a_clip_is_played_at_its_own_pace(ros, player, tmp_path):
+    """Also in a loop, whose last frame stays for as long as it says."""
+    first, *others = [Picture.new('RGB', (64, 48), colour) for colour in (RED, GREEN, BLUE)]
+    first.save(tmp_path / 'a.gif', save_all=True, append_images=others, duration=[900, 50, 900])
+    player(source=str(tmp_path / 'a.gif'), min_subscribers=1)
+    images = listen(ros.node, Image, 'image_raw')
+    assert spin_until(ros.executor, lambda: len(images) >= 5)
+    assert [colour_of(to_array(image)) for image in images[:4]] == [RED, GREEN, BLUE, RED]
+    steps = np.diff([nanoseconds(image.header) * 1e-9 for image in images[:5]])
+    # what is up to a tenth of a second late is caught up
+    assert steps[[0, 2, 3]].min() >= 0.8 - 0.001 and steps[1] < 0.5
+
+
 def test_a_clip_loops_in_order(ros, player, clip):
     player(source=str(clip))
     images = listen(ros.node, Image, 'image_raw', reliable=False)
