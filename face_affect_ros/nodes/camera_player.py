@@ -20,10 +20,11 @@ import time
 from typing import Any
 
 import cv2
-from face_affect_ros.affect.types import ImageArray
+from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_ros.media import Frame, Media, open_media
 from face_affect_ros.media.playback import Playback
 from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.calibration_file import fits, read_calibration, scaled
 from face_affect_ros.nodes.declaration import declare, refuse_unknown
 from face_affect_ros.nodes.image_conversion import to_compressed, to_message
 from face_affect_ros.nodes.main import run
@@ -77,12 +78,15 @@ class CameraPlayer(Node):
         try:
             declare(self, PARAMETERS, fixed=True)
             refuse_unknown(self, PARAMETERS)
+            url = self._value('camera_info_url')
+            self._calibration = read_calibration(url) if url else None
+            self._size = self._asked_size() or (0, 0)
             self._media = open_media(str(self._value('source')), rate=self._value('rate') or None,
                                      size=self._asked_size())
+            self._check_calibration()
         except Exception:
             self.destroy_node()
             raise
-        self._size = self._asked_size() or (0, 0)
         self._grey = self._value('encoding') == 'mono8'
         profile = qos.image_input(self._value('reliability'), DEPTH)
         self._images = self.create_publisher(Image, 'image_raw', profile)
@@ -172,7 +176,7 @@ class CameraPlayer(Node):
         header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._value('frame_id'))
         if self._infos.get_subscription_count():
             height, width = image.shape[:2]
-            self._infos.publish(camera_info(width, height, self._value('horizontal_fov'), header))
+            self._infos.publish(self._info(width, height, header))
         if self._images.get_subscription_count():
             encoding = self._value('encoding')
             pixels = cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if encoding == 'rgb8' else image
@@ -181,6 +185,35 @@ class CameraPlayer(Node):
             quality = self._value('jpeg_quality')
             self._compressed.publish(to_compressed(image, header, quality=quality))
         self._published += 1
+
+    def _info(self, width: int, height: int, header: Header) -> CameraInfo:
+        """Return the calibration of an image; of one of another shape than the file's, none."""
+        if self._calibration is None:
+            return camera_info(width, height, self._value('horizontal_fov'), header)
+        problem = self._misfit(width, height)
+        if problem:
+            self.get_logger().warning(f'{problem}: they are published as not calibrated',
+                                      once=True)
+            return camera_info(width, height, 0.0, header)
+        info = scaled(self._calibration, width, height)
+        info.header = header
+        return info
+
+    def _check_calibration(self) -> None:
+        """Raise AffectError where the source's first image is not of the calibrated shape."""
+        problem = self._misfit(*self._target(self._media.width, self._media.height))
+        if problem:
+            self._media.close()
+            raise AffectError(f"{problem}; set width and height to that, or camera_info_url to ''")
+
+    def _misfit(self, width: int, height: int) -> str:
+        """Return why images of this size are not those of camera_info_url, '' if they are."""
+        known = self._calibration
+        if known is None or fits(known, width, height):
+            return ''
+        return (f"camera_info_url '{self._value('camera_info_url')}' is of images of "
+                f'{known.width}x{known.height}, and those of {width}x{height} are not the same '
+                'scaled')
 
     def _end(self) -> None:
         self.get_logger().info(f'{self._media.name} has ended after {self._published} images')
@@ -194,15 +227,21 @@ class CameraPlayer(Node):
     def _prepare(self, image: ImageArray) -> ImageArray:
         """Scale an image and take its colours away, where that is asked for."""
         height, width = image.shape[:2]
-        target = (self._size[0] or max(1, round(width * self._size[1] / height)),
-                  self._size[1] or max(1, round(height * self._size[0] / width)))
-        if any(self._size) and target != (width, height):
+        target = self._target(width, height)
+        if target != (width, height):
             smaller = target[0] < width
             image = np.asarray(cv2.resize(image, target, interpolation=(
                 cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)), np.uint8)
         if self._grey:
             return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
         return image
+
+    def _target(self, width: int, height: int) -> tuple[int, int]:
+        """Return the size in which an image of the source is published."""
+        if not any(self._size):
+            return width, height
+        return (self._size[0] or max(1, round(width * self._size[1] / height)),
+                self._size[1] or max(1, round(height * self._size[0] / width)))
 
     def _take_parameters(self, changes: list[Parameter]) -> SetParametersResult:
         for change in changes:

@@ -40,6 +40,9 @@ PARAMETERS: dict[str, Spec] = {
     'horizontal_fov': Spec(
         60.0, 'Horizontal field of view for camera_info, degrees; 0: not calibrated.',
         bounds=(0.0, 179.0), live=True),
+    'camera_info_url': Spec(
+        '', 'Calibration file for camera_info, as camera_calibration writes it: file:///PATH, '
+        "package://NAME/PATH or a path; '' takes horizontal_fov."),
     'reliability': Spec(
         'reliable', 'Reliability of the publishers; reliable matches every subscription.',
         choices=('reliable', 'best_effort')),

@@ -15,6 +15,7 @@
 """The camera player, in this process and as a process of its own."""
 
 import math
+import re
 import signal
 import time
 
@@ -25,7 +26,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 from face_affect_ros.affect.types import AffectError  # noqa: E402, I100
 from face_affect_ros.media import Frame, Media, portrait  # noqa: E402
-from face_affect_ros.nodes import camera_player  # noqa: E402
+from face_affect_ros.nodes import calibration_file, camera_player  # noqa: E402
 from face_affect_ros.nodes.image_conversion import decode_compressed, to_array  # noqa: E402
 from face_affect_ros.nodes.player_parameters import PARAMETERS  # noqa: E402
 from PIL import Image as Picture  # noqa: E402
@@ -105,6 +106,87 @@ def test_the_portrait_as_a_process(ros):
     assert len(common) >= 15
     assert {(info.width, info.height, info.header.frame_id) for info in infos} == {
         (640, 480, 'camera_optical_frame')}
+
+
+CALIBRATION = """\
+image_width: 128
+image_height: 96
+camera_name: narrow
+camera_matrix: {rows: 3, cols: 3, data: [100.0, 0.0, 63.5, 0.0, 110.0, 47.5, 0.0, 0.0, 1.0]}
+distortion_model: plumb_bob
+distortion_coefficients: {rows: 1, cols: 5, data: [-0.2, 0.05, 0.001, 0.002, 0.0]}
+rectification_matrix: {rows: 3, cols: 3, data: [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]}
+projection_matrix: {rows: 3, cols: 4,
+  data: [90.0, 0.0, 60.0, 2.0, 0.0, 95.0, 40.0, 0.0, 0.0, 0.0, 1.0, 0.0]}
+"""
+
+
+@pytest.mark.parametrize('form', ['{}', 'file://{}', 'file://${{CALIBRATIONS}}/narrow.yaml'])
+def test_the_calibration_is_that_of_the_file_scaled_to_the_images(
+        ros, player, clip, tmp_path, monkeypatch, form):
+    path = tmp_path / 'narrow.yaml'
+    path.write_text(CALIBRATION)
+    monkeypatch.setenv('CALIBRATIONS', str(tmp_path))
+    player(source=str(clip), camera_info_url=form.format(path), horizontal_fov=20.0,
+           frame_id='narrow')
+    infos = listen(ros.node, CameraInfo, 'camera_info')
+    assert spin_until(ros.executor, lambda: infos)
+    info = infos[0]
+    assert (info.width, info.height, info.header.frame_id) == (64, 48, 'narrow')
+    assert info.distortion_model == 'plumb_bob'
+    assert list(info.d) == [-0.2, 0.05, 0.001, 0.002, 0.0]
+    # The middle of 128 pixels is at 63.5, that of 64 at 31.5.
+    np.testing.assert_allclose(info.k, [50, 0, 31.5, 0, 55, 23.5, 0, 0, 1])
+    np.testing.assert_allclose(info.p, [45, 0, 29.75, 1, 0, 47.5, 19.75, 0, 0, 0, 1, 0])
+    np.testing.assert_allclose(info.r, np.eye(3).ravel())
+
+
+@pytest.mark.parametrize(('change', 'complaint'), [
+    (('image_height: 96', 'image_height: 128'), 'of images of 128x128, and those of 64x48'),
+    (('image_width: 128\n', ''), "no 'image_width'"),
+    (('image_width: 128', 'image_width: wide'), "image_width is 'wide'"),
+    (('image_width: 128', 'image_width: 0'), 'image_width is 0'),
+    (('data: [100.0, ', 'data: ['), 'camera_matrix has not 9 finite numbers'),
+    (('[100.0, ', '[.nan, '), 'camera_matrix has not 9 finite numbers'),
+    (('[100.0, ', '[0.0, '), 'focal lengths'),
+    (('data: [-0.2', 'numbers: [-0.2'), 'distortion_coefficients has no list data'),
+    (('image_width: 128', 'image_width: [128'), 'cannot be read as YAML'),
+    ((CALIBRATION, '- 1'), 'not a mapping')])
+def test_a_file_that_is_no_calibration_is_named_and_why(player, clip, tmp_path, change, complaint):
+    path = tmp_path / 'broken.yaml'
+    assert change[0] in CALIBRATION
+    path.write_text(CALIBRATION.replace(*change))
+    with pytest.raises(AffectError, match=re.escape(complaint)) as error:
+        player(source=str(clip), camera_info_url=str(path))
+    assert 'broken.yaml' in str(error.value)
+
+
+@pytest.mark.parametrize(('url', 'complaint'), [
+    ('/nowhere/at/all.yaml', '/nowhere/at/all.yaml: cannot be read'),
+    ('https://example.com/a.yaml', 'use file:///PATH'),
+    ('file://relative.yaml', 'use file:///PATH'),
+    ('package://no_such_package/a.yaml', "the package 'no_such_package' is not installed"),
+    ('${NO_SUCH_VARIABLE}/a.yaml', '${NO_SUCH_VARIABLE} is not set')])
+def test_a_url_that_names_no_file_is_refused(player, clip, url, complaint):
+    with pytest.raises(AffectError, match=re.escape(complaint)):
+        player(source=str(clip), camera_info_url=url)
+
+
+def test_a_calibration_in_a_package(player, clip):
+    path = calibration_file.path_of('package://face_affect_ros/config/camera.yaml')
+    assert path.parts[-4:] == ('share', 'face_affect_ros', 'config', 'camera.yaml')
+
+
+def test_pictures_of_other_shapes_are_not_calibrated(ros, player, tmp_path):
+    folder = tmp_path / 'pictures'
+    folder.mkdir()
+    Picture.new('RGB', (64, 48), RED).save(folder / '1.png')
+    Picture.new('RGB', (48, 64), BLUE).save(folder / '2.png')
+    (tmp_path / 'narrow.yaml').write_text(CALIBRATION)
+    player(source=str(folder), camera_info_url=str(tmp_path / 'narrow.yaml'), rate=20.0)
+    infos = listen(ros.node, CameraInfo, 'camera_info')
+    assert spin_until(ros.executor, lambda: {info.width for info in infos} == {48, 64})
+    assert {(info.width, bool(np.any(info.k))) for info in infos} == {(64, True), (48, False)}
 
 
 def test_images_come_no_faster_than_the_rate(ros, player, clip):

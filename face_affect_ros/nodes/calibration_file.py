@@ -1,0 +1,113 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Calibration files of camera_calibration and camera_info_manager, as CameraInfo."""
+
+from collections.abc import Mapping
+import os
+from pathlib import Path
+import re
+from typing import Any
+from urllib.parse import unquote
+
+from ament_index_python.packages import get_package_share_directory, PackageNotFoundError
+from face_affect_ros.affect.model_files import read_card
+from face_affect_ros.affect.types import AffectError
+import numpy as np
+from sensor_msgs.msg import CameraInfo
+
+#: Entries of the file with as many numbers each, and the fields of CameraInfo.
+MATRICES = {'camera_matrix': ('k', 9), 'rectification_matrix': ('r', 9),
+            'projection_matrix': ('p', 12)}
+#: Pixels that the height of a scaled image may be off for rounding.
+ROUNDING = 1.0
+
+
+def read_calibration(url: str) -> CameraInfo:
+    """
+    Return what a calibration file says; its header is empty.
+
+    url: file:///PATH, package://NAME/PATH or a path, with ${VARIABLE} of the environment, as of
+    camera_info_manager. Raises AffectError, which names the file and the entry.
+    """
+    path = path_of(url)
+    facts = read_card(path)
+    try:
+        return _to_info(facts)
+    except (ValueError, TypeError, KeyError, AssertionError) as error:
+        what = f'it has no {error}' if isinstance(error, KeyError) else str(error)
+        raise AffectError(f"camera_info_url '{url}': {path} is no calibration file as "
+                          f'camera_calibration writes it: {what}') from error
+
+
+def path_of(url: str) -> Path:
+    """Return the file that a URL names; AffectError where there cannot be any."""
+    text = os.path.expandvars(url)
+    if missing := re.search(r'\$\{\w*\}?', text):
+        raise AffectError(f"camera_info_url '{url}': {missing[0]} is not set in the environment")
+    scheme, colon, rest = text.partition('://')
+    if not colon:
+        return Path(text).expanduser()
+    if scheme == 'file' and rest.startswith('/'):
+        return Path(unquote(rest))
+    if scheme == 'package':
+        package, _, inner = rest.partition('/')
+        try:
+            return Path(get_package_share_directory(package)) / inner
+        except (PackageNotFoundError, ValueError) as error:
+            raise AffectError(f"camera_info_url '{url}': the package '{package}' is not "
+                              'installed, or its workspace is not sourced') from error
+    raise AffectError(f"camera_info_url '{url}': use file:///PATH, package://NAME/PATH or a path")
+
+
+def fits(info: CameraInfo, width: int, height: int) -> bool:
+    """Return whether images of this size are the calibrated ones, perhaps scaled."""
+    return bool(abs(height - info.height * width / info.width) <= ROUNDING)
+
+
+def scaled(info: CameraInfo, width: int, height: int) -> CameraInfo:
+    """Return the calibration of the same images, scaled; pixel centres lie at whole numbers."""
+    x, y = width / info.width, height / info.height
+    scale = np.array([[x, 0.0, (x - 1.0) / 2.0], [0.0, y, (y - 1.0) / 2.0], [0.0, 0.0, 1.0]])
+    return CameraInfo(width=width, height=height, distortion_model=info.distortion_model, d=info.d,
+                      k=(scale @ np.reshape(info.k, (3, 3))).ravel(), r=info.r,
+                      p=(scale @ np.reshape(info.p, (3, 4))).ravel())
+
+
+def _to_info(facts: Any) -> CameraInfo:
+    if not isinstance(facts, Mapping):
+        raise ValueError('it is not a mapping')
+    info = CameraInfo(width=_size(facts, 'image_width'), height=_size(facts, 'image_height'),
+                      distortion_model=str(facts['distortion_model']))
+    info.d = _numbers(facts, 'distortion_coefficients', None)
+    for entry, (field, count) in MATRICES.items():
+        setattr(info, field, _numbers(facts, entry, count))
+    if not (info.k[0] > 0.0 and info.k[4] > 0.0):
+        raise ValueError('the focal lengths in camera_matrix are not positive')
+    return info
+
+
+def _size(facts: Mapping[str, Any], entry: str) -> int:
+    value = facts[entry]
+    if not isinstance(value, int) or not 0 < value < 2**16:
+        raise ValueError(f'{entry} is {value!r}, not a number of pixels')
+    return value
+
+
+def _numbers(facts: Mapping[str, Any], entry: str, count: int | None) -> list[float]:
+    if not isinstance(facts[entry], Mapping) or not isinstance(facts[entry].get('data'), list):
+        raise ValueError(f'{entry} has no list data')
+    values = [float(value) for value in facts[entry]['data']]
+    if not np.isfinite(values).all() or count not in (None, len(values)):
+        raise ValueError(f'{entry} has not {count or "only"} finite numbers as data')
+    return values
