@@ -21,6 +21,7 @@ from face_affect_ros.affect.boxes import clip
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import CropSpec, extract_crops
 from face_affect_ros.affect.detectors import Detector
+from face_affect_ros.affect.orientation import face_of, look, OrientationSmoother
 from face_affect_ros.affect.position import Camera, locate, locate_in_depth
 from face_affect_ros.affect.quality import reasons
 from face_affect_ros.affect.searching import Search
@@ -33,6 +34,7 @@ from face_affect_ros.affect.types import (
     Face,
     FloatArray,
     ImageArray,
+    Orientation,
 )
 import numpy as np
 
@@ -45,7 +47,8 @@ class AffectPipeline:
 
     def __init__(self, *, search: Search, classifiers: Sequence[Classifier],
                  tracker: Tracker, smoothing_time_constant: float,
-                 emotion_interval: float = 0.0, gender_interval: float = 0.0) -> None:
+                 emotion_interval: float = 0.0, gender_interval: float = 0.0,
+                 orientation_time_constant: float = 0.0) -> None:
         """
         Put the parts together.
 
@@ -53,13 +56,17 @@ class AffectPipeline:
         smoothing_time_constant: seconds, see Smoother. emotion_interval, gender_interval: seconds
         between two looks at a face by the classifier of that attribute, the shorter ones where it
         answers both; in the images between, its last estimate stays. 0 for a look in every image.
+        orientation_time_constant: seconds, see OrientationSmoother.
         """
         self.search = search
         self.classifiers = tuple(classifiers)
         self.tracker = tracker
         self.smoothing_time_constant = smoothing_time_constant
+        self.orientation_time_constant = orientation_time_constant
         self.heads = {head.task: head for each in self.classifiers for head in each.heads}
         self._smoothers: dict[str, dict[str, Smoother]] = {}
+        self._mean_face = face_of(search.detector.name)
+        self._orientations: dict[str, OrientationSmoother] = {}
         self._turns = [Turns(0.0) for _ in self.classifiers]
         self._intervals = {'emotion': emotion_interval, 'gender': gender_interval}
         self._share_out_intervals()
@@ -82,8 +89,9 @@ class AffectPipeline:
 
         image: (H, W) grey or (H, W, 3) BGR uint8, not written to. stamp: time of the frame in
         seconds; frames should come in the order of their stamps. camera: its calibration, for
-        the faces' positions. depth: registered to the image, as of locate_in_depth; where it
-        does not know a face, the distance of the eyes does.
+        the faces' positions; without it, their orientations are by an assumed one. depth:
+        registered to the image, as of locate_in_depth; where it does not know a face, the
+        distance of the eyes does.
         """
         found = self.search(image, stamp)
         tracks = self.tracker.update(found, stamp)
@@ -98,15 +106,19 @@ class AffectPipeline:
             track = tracks[index]
             assert track is not None
             estimates = self._smooth(track.id, answers[row], stamp)
+            orientation = self._orient(track.id, found.landmarks[row], stamp, camera,
+                                       width=width, height=height)
             position = None
             if camera and depth is not None:
                 position = locate_in_depth(boxes[row], found.landmarks[row], depth, camera,
                                            width=width, height=height)
             if camera and position is None:
-                position = locate(found.landmarks[row], camera, width=width, height=height)
+                position = locate(found.landmarks[row], camera, width=width, height=height,
+                                  orientation=orientation)
             faces.append(Face(id=track.id, box=boxes[row], score=float(found.scores[row]),
                               landmarks=found.landmarks[row], estimates=estimates,
                               tracked_for=max(0.0, stamp - track.first), position=position,
+                              orientation=orientation,
                               whole_box=found.boxes[row]))
         self._forget()
         return sorted(faces, key=lambda face: (-face.tracked_for, face.id))
@@ -122,6 +134,7 @@ class AffectPipeline:
         self.search = Search(self.detector, interval=self.search.interval)
         self.tracker.forget()
         self._smoothers.clear()
+        self._orientations.clear()
         self._turns = [Turns(each.interval) for each in self._turns]
 
     def adjust(self, name: str, value: float) -> None:
@@ -132,6 +145,8 @@ class AffectPipeline:
         """
         if name == 'smoothing_time_constant':
             self.smoothing_time_constant = value
+        elif name == 'orientation_time_constant':
+            self.orientation_time_constant = value
         elif name == 'track_timeout':
             self.tracker.timeout = value
         elif name == 'start_score':
@@ -177,8 +192,19 @@ class AffectPipeline:
         return {task: each.estimate for task, each in smoothers.items()
                 if each.estimate is not None}
 
+    def _orient(self, track: str, landmarks: FloatArray, stamp: float, camera: Camera | None, *,
+                width: int, height: int) -> Orientation | None:
+        """Return how the head of a track is turned, with earlier looks among it."""
+        sight = look(landmarks, camera, width=width, height=height, face=self._mean_face)
+        if sight is None:
+            return None
+        smoother = self._orientations.setdefault(track, OrientationSmoother(time_constant=0.0))
+        smoother.time_constant = self.orientation_time_constant
+        return smoother(sight, stamp)
+
     def _forget(self) -> None:
-        for track in self._smoothers.keys() - self.tracker.ids:
-            del self._smoothers[track]
+        for kept in (self._smoothers, self._orientations):
+            for track in kept.keys() - self.tracker.ids:
+                del kept[track]
         for turns in self._turns:
             turns.forget(self.tracker.ids)

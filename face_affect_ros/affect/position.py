@@ -17,7 +17,7 @@
 from dataclasses import dataclass
 
 import cv2
-from face_affect_ros.affect.types import FloatArray, LEFT_EYE, Position, RIGHT_EYE
+from face_affect_ros.affect.types import FloatArray, LEFT_EYE, Orientation, Position, RIGHT_EYE
 import numpy as np
 import numpy.typing as npt
 
@@ -27,7 +27,8 @@ Array64 = npt.NDArray[np.float64]
 EYE_DISTANCE, EYE_DISTANCE_SPREAD = 0.0634, 0.0038
 #: Standard deviation of a detector's eye distance, as a share of it.
 LANDMARK_SPREAD = 0.06
-#: Standard deviation from faces that are turned away by up to about 30 degrees: the cosine.
+#: Standard deviation where it is not known how a face is turned, by up to about 30 degrees: of
+#: the cosine.
 YAW_SPREAD = 0.05
 #: Share of the box, in width and height, whose depths count: cheeks, nose and eyes.
 DEPTH_PART = 0.4
@@ -102,13 +103,15 @@ class Camera:
         return self.distortion[:4] if extra else self.distortion
 
 
-def locate(landmarks: FloatArray, camera: Camera, *, width: int, height: int) -> Position | None:
+def locate(landmarks: FloatArray, camera: Camera, *, width: int, height: int,
+           orientation: Orientation | None = None) -> Position | None:
     """
     Return the point between the eyes in the camera's optical frame, with its uncertainty.
 
     landmarks: (4, 2) in pixels of an image of this width and height, rows as in types.LANDMARKS.
-    None where an eye is unknown or the calibration does not fit the image. Children's eyes are
-    nearer to each other, so that they seem further away than they are.
+    orientation: of the head; the eyes of one that is turned away are nearer to each other in the
+    image. None where an eye is unknown or the calibration does not fit the image. Children's eyes
+    are nearer to each other, so that they seem further away than they are.
     """
     eyes = landmarks[[RIGHT_EYE, LEFT_EYE]]
     rays = camera.rays(eyes, width, height) if np.isfinite(eyes).all() else None
@@ -117,12 +120,27 @@ def locate(landmarks: FloatArray, camera: Camera, *, width: int, height: int) ->
     apart = float(np.linalg.norm(rays[1] - rays[0]))
     if apart <= 0.0:
         return None
-    distance = EYE_DISTANCE / apart
-    point = distance * np.append(rays.mean(axis=0), 1.0)
-    spread = np.hypot(np.hypot(EYE_DISTANCE_SPREAD / EYE_DISTANCE, LANDMARK_SPREAD), YAW_SPREAD)
+    ray = np.append(rays.mean(axis=0), 1.0)
+    share, unsure = (1.0, YAW_SPREAD) if orientation is None else _foreshortened(orientation, ray)
+    point = share * EYE_DISTANCE / apart * ray
+    spread = np.hypot(np.hypot(EYE_DISTANCE_SPREAD / EYE_DISTANCE, LANDMARK_SPREAD), unsure)
     # Along the ray the distance is unsure; across it only the place of the eyes in the image.
     across = (LANDMARK_SPREAD * EYE_DISTANCE) ** 2 * np.eye(3)
     return Position(point, spread**2 * np.outer(point, point) + across)
+
+
+def _foreshortened(orientation: Orientation, ray: Array64) -> tuple[float, float]:
+    """
+    Return the share of the eyes' distance that is seen, and its standard deviation as a share.
+
+    ray: (3,), x/z, y/z, 1 of the point between the eyes.
+    """
+    eyes = orientation.rotation[:, 1]
+    seen = eyes[:2] - ray[:2] * eyes[2]
+    share = float(np.linalg.norm(seen))
+    along = seen / share
+    gradient = np.cross(eyes, np.append(along, -along @ ray[:2]))   # by small rotations
+    return share, float(np.sqrt(gradient @ orientation.covariance @ gradient)) / share
 
 
 def locate_in_depth(box: FloatArray, landmarks: FloatArray, depth: FloatArray, camera: Camera, *,

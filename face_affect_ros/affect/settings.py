@@ -33,7 +33,8 @@ class PipelineSettings:
     [s]: see Search. start_score, track_timeout [s], track_id_prefix: see Tracker. emotion_model,
     gender_model: name or path of a model, '' to switch the attribute off; the same name twice
     loads one network with two heads. emotion_interval, gender_interval [s]: see AffectPipeline.
-    smoothing_time_constant [s]: see Smoother. num_threads: of each network, >= 1.
+    smoothing_time_constant [s]: see Smoother. orientation_time_constant [s]: see
+    OrientationSmoother. num_threads: of each network, >= 1.
     """
 
     detector: str = 'blazeface_back'
@@ -49,6 +50,7 @@ class PipelineSettings:
     track_timeout: float = 1.5
     track_id_prefix: str = ''
     smoothing_time_constant: float = 0.5
+    orientation_time_constant: float = 0.2
     num_threads: int = 1
 
 
@@ -64,7 +66,8 @@ def make_pipeline(settings: PipelineSettings) -> AffectPipeline:
                         prefix=settings.track_id_prefix),
         smoothing_time_constant=settings.smoothing_time_constant,
         emotion_interval=settings.emotion_interval,
-        gender_interval=settings.gender_interval)
+        gender_interval=settings.gender_interval,
+        orientation_time_constant=settings.orientation_time_constant)
 
 
 def _make_classifiers(settings: PipelineSettings) -> list[Classifier]:

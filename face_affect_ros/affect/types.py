@@ -100,6 +100,22 @@ class Position:
 
 
 @dataclass(frozen=True)
+class Orientation:
+    """
+    How a head is turned.
+
+    rotation: (3, 3) float64, columns are the face's axes in the camera's optical frame: x out of
+    the face, y to the person's left, z up (REP-155). covariance: (3, 3) float64, square radians,
+    of small rotations about the camera's x, y and z axes. facing_angle: radians between the
+    face's x axis and the line from the face to the camera, 0 where it faces the camera.
+    """
+
+    rotation: npt.NDArray[np.float64]
+    covariance: npt.NDArray[np.float64]
+    facing_angle: float
+
+
+@dataclass(frozen=True)
 class Face:
     """
     One tracked face of one frame.
@@ -111,6 +127,7 @@ class Face:
     estimates: by task ('emotion', 'gender'); a task that is switched off is absent.
     tracked_for: seconds since the track was first seen.
     position: of the point between the eyes; None without a calibrated camera.
+    orientation: of the head; None where a landmark is unknown.
     whole_box: as detected, may reach over the image's edge; None where only the message is known.
     """
 
@@ -121,4 +138,5 @@ class Face:
     estimates: dict[str, Estimate] = field(default_factory=dict)
     tracked_for: float = 0.0
     position: Position | None = None
+    orientation: Orientation | None = None
     whole_box: FloatArray | None = None

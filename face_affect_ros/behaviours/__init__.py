@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-Leaves for behaviour trees (py_trees): who is there, how they look, how near they are.
+Leaves for behaviour trees (py_trees): who is there, how they look, where they look, how near.
 
 A tree has one FacesToBlackboard, which listens, and any number of conditions, which read. They
 work in trees of py_trees and of py_trees_ros, whose setup(node=...) hands over the node.
@@ -23,6 +23,7 @@ from face_affect_ros.behaviours.conditions import (
     Condition,
     ExpressionIs,
     FacePresent,
+    LookingAtRobot,
     NearestPersonWithin,
     Somebody,
 )
@@ -30,5 +31,5 @@ from face_affect_ros.behaviours.listener import FacesToBlackboard
 from face_affect_ros.behaviours.once import OncePerFace
 from face_affect_ros.behaviours.people import People, Person
 
-__all__ = ['Condition', 'ExpressionIs', 'FacePresent', 'FacesToBlackboard', 'NearestPersonWithin',
-           'OncePerFace', 'People', 'Person', 'Somebody']
+__all__ = ['Condition', 'ExpressionIs', 'FacePresent', 'FacesToBlackboard', 'LookingAtRobot',
+           'NearestPersonWithin', 'OncePerFace', 'People', 'Person', 'Somebody']

@@ -106,6 +106,20 @@ class ExpressionIs(Condition):
                     and people.same_for(person) >= self._for_seconds)
 
 
+class LookingAtRobot(Condition):
+    """Somebody's head has been turned to the camera for some time; the eyes are not asked."""
+
+    def __init__(self, for_seconds: float = 0.0, *, name: str = 'looks at me?') -> None:
+        """for_seconds: without turning away, by the images' stamps."""
+        super().__init__(name)
+        self._for_seconds = for_seconds
+
+    def holds(self, person: Person, people: People) -> bool:
+        """Return whether this person has looked here for so long."""
+        looking = people.looking_for(person)
+        return looking >= 0.0 and looking >= self._for_seconds
+
+
 class NearestPersonWithin(Condition):
     """Somebody is near; needs positions, and so a calibrated camera."""
 

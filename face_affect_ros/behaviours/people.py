@@ -21,15 +21,24 @@ from face_affect_msgs.msg import FaceAffect, FaceAffectArray
 
 #: Seconds for which a face that is not seen keeps its history.
 KEPT = 1.0
+#: A head that is turned to the camera within the first angle looks at it, until it is turned away
+#: by more than the second, degrees: docs/orientation.md has the errors.
+LOOKING, LOOKING_NO_MORE = 20.0, 30.0
 
 
 @dataclass(frozen=True)
 class Person:
-    """One tracked face: as last seen, when, and since when its expression is the same, seconds."""
+    """
+    One tracked face, as last seen; times in seconds.
+
+    seen: when. since: from when on its expression is the same. looking_since: from when on its
+    head is turned to the camera, None where it is not, or where that is not known.
+    """
 
     face: FaceAffect
     seen: float
     since: float
+    looking_since: float | None = None
 
     @property
     def distance(self) -> float:
@@ -70,6 +79,14 @@ class People:
         """Return for how many seconds a person's expression has been what it is."""
         return self.stamp - person.since
 
+    def looking_for(self, person: Person) -> float:
+        """Return for how many seconds a person's head has been turned to the camera, -1 if not."""
+        return -1.0 if person.looking_since is None else self.stamp - person.looking_since
+
     def _person(self, face: FaceAffect, before: Person | None) -> Person:
         same = before is not None and before.face.emotion == face.emotion
-        return Person(face, self.stamp, before.since if before and same else self.stamp)
+        looked = before.looking_since if before else None
+        limit = LOOKING if looked is None else LOOKING_NO_MORE
+        looks = face.orientation_known and face.facing_angle <= math.radians(limit)
+        return Person(face, self.stamp, before.since if before and same else self.stamp,
+                      (self.stamp if looked is None else looked) if looks else None)

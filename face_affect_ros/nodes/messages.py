@@ -18,9 +18,18 @@ from builtin_interfaces.msg import Duration
 from face_affect_msgs.msg import FaceAffect, FaceAffectArray
 from face_affect_ros.affect.boxes import whole_pixels
 from face_affect_ros.affect.position import Camera
-from face_affect_ros.affect.types import Estimate, Face, FloatArray, LABELS, Position
-from geometry_msgs.msg import Point, Point32
+from face_affect_ros.affect.types import (
+    Estimate,
+    Face,
+    FloatArray,
+    LABELS,
+    Orientation,
+    Position,
+)
+from geometry_msgs.msg import Point, Point32, Quaternion
 import numpy as np
+import numpy.typing as npt
+from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
 from std_msgs.msg import Header
 
@@ -64,8 +73,13 @@ def to_face_message(face: Face) -> FaceAffect:
                          tracked_for=_duration(face.tracked_for))
     if face.position is not None:
         message.position_known = True
-        message.position = Point(**dict(zip('xyz', face.position.point.tolist())))
+        message.position = to_point(face.position.point)
         message.position_covariance = face.position.covariance.reshape(-1)
+    if face.orientation is not None:
+        message.orientation_known = True
+        message.orientation = to_quaternion(face.orientation.rotation)
+        message.orientation_covariance = face.orientation.covariance.reshape(-1)
+        message.facing_angle = face.orientation.facing_angle
     message.landmarks = [Point32(x=float(x), y=float(y), z=0.0) for x, y in face.landmarks]
     for task in LABELS:
         estimate = face.estimates.get(task)
@@ -77,6 +91,16 @@ def to_face_message(face: Face) -> FaceAffect:
             setattr(message, f'{task}_confidence', float(estimate.confidence))
             setattr(message, f'{task}_probabilities', estimate.probabilities.astype(np.float32))
     return message
+
+
+def to_point(point: npt.NDArray[np.float64]) -> Point:
+    """Return the message of a point (3,)."""
+    return Point(**dict(zip('xyz', point.tolist())))
+
+
+def to_quaternion(rotation: npt.NDArray[np.float64]) -> Quaternion:
+    """Return the message of a (3, 3) rotation matrix."""
+    return Quaternion(**dict(zip('xyzw', Rotation.from_matrix(rotation).as_quat().tolist())))
 
 
 def _face(message: FaceAffect) -> Face:
@@ -97,7 +121,15 @@ def _face(message: FaceAffect) -> Face:
                 tracked_for=message.tracked_for.sec + message.tracked_for.nanosec * 1e-9,
                 position=Position(np.array([position.x, position.y, position.z]),
                                   np.asarray(message.position_covariance).reshape(3, 3))
-                if message.position_known else None)
+                if message.position_known else None,
+                orientation=_orientation(message) if message.orientation_known else None)
+
+
+def _orientation(message: FaceAffect) -> Orientation:
+    turn = message.orientation
+    return Orientation(Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix(),
+                       np.asarray(message.orientation_covariance).reshape(3, 3),
+                       message.facing_angle)
 
 
 def _roi(box: FloatArray) -> RegionOfInterest:

@@ -92,6 +92,9 @@ PARAMETERS: dict[str, Spec] = {
     'smoothing_time_constant': Spec(
         _DEFAULTS.smoothing_time_constant, 'Seconds over which the probabilities of a track are '
         'averaged; 0 switches smoothing off.', bounds=(0.0, 60.0), live=True),
+    'orientation_time_constant': Spec(
+        _DEFAULTS.orientation_time_constant, 'Seconds over which the orientation of a head is '
+        'averaged; 0 switches this off.', bounds=(0.0, 60.0), live=True),
     'event_hold': Spec(
         0.5, 'Seconds that a face or an expression must last until ~/events tells of it.',
         bounds=(0.0, 60.0), live=True),

@@ -34,6 +34,7 @@ from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
 from face_affect_ros.affect.tracker import Tracker
 from face_affect_ros.affect.types import (
     AffectError,
+    Detections,
     EMOTIONS,
     Estimate,
     Face,
@@ -109,6 +110,44 @@ def test_the_same_frames_give_the_same_faces(shared_file: Callable[[str], Path])
             np.testing.assert_array_equal(a.box, b.box)
             np.testing.assert_array_equal(a.estimates['emotion'].probabilities,
                                           b.estimates['emotion'].probabilities)
+
+
+class TurningHead:
+    """A detector of one face: to the front until it has been asked so often, then turned."""
+
+    name = 'blazeface_back'
+
+    def __init__(self, front: int) -> None:
+        self.front = front
+
+    def __call__(self, image: ImageArray) -> Detections:
+        nose = 120.0 if self.front > 0 else 138.0
+        self.front -= 1
+        points = [[100.0, 100.0], [140.0, 100.0], [nose, 120.0], [(nose + 120.0) / 2, 140.0]]
+        return Detections(np.float32([[80, 70, 80, 90]]), np.float32([0.9]), np.float32([points]))
+
+
+def test_a_turning_head_is_smoothed_on_its_track_and_forgotten_with_it() -> None:
+    def turning(time_constant: float) -> list[float]:
+        pipeline = AffectPipeline(search=Search(TurningHead(1), interval=0.0), classifiers=[],
+                                  tracker=Tracker(timeout=1.0, start_score=0.5),
+                                  smoothing_time_constant=0.0)
+        pipeline.adjust('orientation_time_constant', time_constant)
+        angles = []
+        for stamp in (0.0, 0.2):
+            [face] = pipeline.process(image, stamp)
+            angles.append(face.orientation.facing_angle)
+        pipeline.forget()
+        [face] = pipeline.process(image, 0.3)
+        return [*angles, face.orientation.facing_angle]
+
+    image = np.zeros((240, 320, 3), np.uint8)
+    front, turned, again = turning(0.0)
+    assert front < np.radians(15.0) and turned > front + np.radians(15.0)
+    assert again == pytest.approx(turned)
+    _, smooth, anew = turning(0.2)
+    assert front + 0.3 * (turned - front) < smooth < front + 0.8 * (turned - front)
+    assert anew == pytest.approx(turned)
 
 
 def watch(pipeline: AffectPipeline) -> dict[str, list[int]]:

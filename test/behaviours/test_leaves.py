@@ -15,6 +15,7 @@
 """Leaves of behaviour trees, tick by tick."""
 
 from collections.abc import Iterator
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,6 +29,7 @@ from face_affect_ros.behaviours import (  # noqa: E402
     ExpressionIs,
     FacePresent,
     FacesToBlackboard,
+    LookingAtRobot,
     NearestPersonWithin,
     OncePerFace,
     Somebody,
@@ -63,10 +65,16 @@ class StubNode:
 
 
 def person(name: str, emotion: str = 'neutral', confidence: float = 0.9, z: float = 0.0,
-           tracked: float = 0.0) -> FaceAffect:
-    """Return a face; z: its distance straight ahead in metres, 0 for an unknown one."""
+           tracked: float = 0.0, turned: float | None = None) -> FaceAffect:
+    """
+    Return a face.
+
+    z: its distance straight ahead in metres, 0 for an unknown one. turned: degrees between its
+    direction and the camera, None where that is unknown.
+    """
     message = FaceAffect(id=name, emotion=emotion, emotion_confidence=confidence,
-                         position_known=bool(z))
+                         position_known=bool(z), orientation_known=turned is not None,
+                         facing_angle=math.radians(turned or 0.0))
     message.position.z = z
     message.tracked_for.sec = int(tracked)
     message.tracked_for.nanosec = round(tracked % 1 * 1e9)
@@ -151,6 +159,34 @@ def test_an_expression_must_last_by_the_time_of_the_images() -> None:
     assert stage.see(11.1, person('a', 'sad')) == FAILURE
     assert stage.see(11.2, person('a', 'happy')) == FAILURE   # it starts anew
     assert stage.see(12.2, person('a', 'happy')) == SUCCESS
+
+
+def test_somebody_looks_here_for_some_time() -> None:
+    stage = Stage(LookingAtRobot(for_seconds=1.0))
+    assert stage.see(10.0, person('a', turned=5.0)) == FAILURE
+    assert stage.see(10.9, person('a', turned=28.0)) == FAILURE   # not far enough to be away
+    assert stage.see(11.0, person('b', turned=5.0), person('a', turned=15.0)) == SUCCESS
+    assert found() == 'a'
+    assert stage.see(11.1, person('a', turned=31.0)) == FAILURE
+    assert stage.see(11.2, person('a', turned=25.0)) == FAILURE   # not near enough to be back
+    assert stage.see(12.3, person('a', turned=25.0)) == FAILURE
+    assert stage.see(12.4, person('a', turned=19.0)) == FAILURE
+    assert stage.see(13.4, person('a', turned=0.0)) == SUCCESS
+
+
+def test_whose_orientation_is_unknown_does_not_look_here() -> None:
+    stage = Stage(LookingAtRobot())
+    assert stage.see(10.0, person('a')) == FAILURE
+    assert stage.see(10.1, person('a', turned=0.0)) == SUCCESS
+    assert stage.see(10.2, person('a')) == FAILURE
+    assert stage.see(10.3, person('a', turned=90.0)) == FAILURE
+
+
+def test_one_person_looks_here_and_smiles() -> None:
+    stage = Stage(Somebody(LookingAtRobot(), ExpressionIs('happy')))
+    assert stage.see(1.0, person('a', 'happy', turned=80.0), person('b', turned=0.0)) == FAILURE
+    assert stage.see(1.1, person('a', 'happy', turned=0.0), person('b', turned=0.0)) == SUCCESS
+    assert found() == 'a'
 
 
 def test_a_change_between_two_ticks_is_seen() -> None:

@@ -16,6 +16,8 @@
 
 import sys
 
+from face_affect_ros.affect.orientation import FACING
+from face_affect_ros.affect.types import Orientation
 import numpy as np
 import pytest
 
@@ -58,6 +60,16 @@ def test_a_tilted_head_tilts_the_frame() -> None:
     axes = axes_of(frame)
     np.testing.assert_allclose(axes[:, 1], np.array([1, 1, 0]) / np.sqrt(2), atol=1e-6)
     np.testing.assert_allclose(np.linalg.det(axes), 1.0)
+
+
+def test_a_head_that_is_turned_away_turns_the_frame() -> None:
+    aside = Rotation.from_euler('Y', -50, degrees=True).as_matrix() @ FACING
+    assert aside[0, 0] > 0.7   # the face looks to the image's right
+    frame, gaze = to_transforms(face('fa', z=2.0, orientation=Orientation(
+        aside, np.eye(3) * 0.01, np.radians(50))), stamped(3))
+    np.testing.assert_allclose(axes_of(frame), aside, atol=1e-9)
+    assert frame.transform.translation.z == 2.0
+    np.testing.assert_allclose((axes_of(frame) @ axes_of(gaze))[:, 2], aside[:, 0], atol=1e-9)
 
 
 def test_a_face_without_a_position_has_no_frame_and_one_without_eyes_has() -> None:

@@ -17,10 +17,11 @@
 from collections.abc import Sequence
 
 from face_affect_ros.affect.boxes import whole_pixels
-from face_affect_ros.affect.types import Face, LABELS, Position, UNKNOWN
+from face_affect_ros.affect.types import Face, LABELS, UNKNOWN
 from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.messages import to_point, to_quaternion
 from face_affect_ros.nodes.outputs.base import Output, Result
-from geometry_msgs.msg import Point, PoseWithCovariance
+from geometry_msgs.msg import Pose, PoseWithCovariance
 import numpy as np
 from rclpy.lifecycle import LifecycleNode
 from vision_msgs.msg import (
@@ -49,14 +50,17 @@ def to_label_info(threshold: float) -> LabelInfo:
                                 for number, name in enumerate(CLASSES)], threshold=threshold)
 
 
-def _detection(face: Face, result: Result) -> Detection2D:
-    """Return a face: its first hypothesis is that it is one, the others are its known labels."""
-    detection = Detection2D(header=result.header, id=face.id)
+def to_hypotheses(face: Face) -> list[ObjectHypothesisWithPose]:
+    """Return that it is a face, then its known labels, each with the pose, where that is known."""
     said = [('face', face.score), *((each.label, each.confidence)
                                     for each in face.estimates.values() if each.label != UNKNOWN)]
-    detection.results = [ObjectHypothesisWithPose(
+    return [ObjectHypothesisWithPose(
         hypothesis=ObjectHypothesis(class_id=str(CLASSES.index(label)), score=float(score)),
-        pose=_pose(face.position)) for label, score in said]
+        pose=_pose(face)) for label, score in said]
+
+
+def _detection(face: Face, result: Result) -> Detection2D:
+    detection = Detection2D(header=result.header, id=face.id, results=to_hypotheses(face))
     x, y, width, height = whole_pixels(face.box)
     detection.bbox.center.position.x = x + width / 2
     detection.bbox.center.position.y = y + height / 2
@@ -64,16 +68,22 @@ def _detection(face: Face, result: Result) -> Detection2D:
     return detection
 
 
-def _pose(position: Position | None) -> PoseWithCovariance:
-    """Return where a face is; how it is turned is not known, which the covariance says."""
-    pose = PoseWithCovariance()
+def _pose(face: Face) -> PoseWithCovariance:
+    """
+    Return where a face is and how it is turned; all zeros where it is not known where it is.
+
+    Where it is not known how it is turned, the covariance says so.
+    """
+    if face.position is None:
+        return PoseWithCovariance()
     covariance = np.zeros((6, 6))
-    if position is not None:
-        pose.pose.position = Point(**dict(zip('xyz', position.point.tolist())))
-        covariance[:3, :3] = position.covariance
-        covariance[3:, 3:] = np.pi**2 * np.eye(3)
-    pose.covariance = covariance.reshape(-1)
-    return pose
+    covariance[:3, :3] = face.position.covariance
+    covariance[3:, 3:] = np.pi**2 * np.eye(3)
+    pose = Pose(position=to_point(face.position.point))
+    if face.orientation is not None:
+        pose.orientation = to_quaternion(face.orientation.rotation)
+        covariance[3:, 3:] = face.orientation.covariance
+    return PoseWithCovariance(pose=pose, covariance=covariance.reshape(-1))
 
 
 class DetectionsOutput(Output):

@@ -18,10 +18,12 @@ from collections.abc import Iterable
 
 from builtin_interfaces.msg import Duration
 from face_affect_ros.affect.annotate import caption, colour_of
+from face_affect_ros.affect.orientation import axes_of
 from face_affect_ros.affect.types import Face, Position
 from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.messages import to_point, to_quaternion
 from face_affect_ros.nodes.outputs.base import Output, Result
-from geometry_msgs.msg import Point, Pose, Vector3
+from geometry_msgs.msg import Pose, Vector3
 import numpy as np
 from rclpy.lifecycle import LifecycleNode
 from std_msgs.msg import ColorRGBA, Header
@@ -50,15 +52,17 @@ def to_markers(faces: Iterable[Face], header: Header,
         blue, green, red = colour_of(face.id)
         colour = ColorRGBA(r=red / 255, g=green / 255, b=blue / 255, a=0.6)
         head = _marker(HEAD_SHAPE, Marker.SPHERE, face, header, numbers, colour)
-        head.scale = Vector3(x=HEAD[0], y=HEAD[2], z=HEAD[1])   # y is down: a head's height
-        head.pose = Pose(position=_point(face.position.point))
+        width, depth, height = HEAD
+        head.scale = Vector3(x=depth, y=width, z=height)   # along the face's axes
+        head.pose = Pose(position=to_point(face.position.point),
+                         orientation=to_quaternion(axes_of(face, face.position)))
         line = _marker(UNCERTAINTY, Marker.LINE_LIST, face, header, numbers, colour)
         line.scale.x = 0.01
-        line.points = [_point(end) for end in _reach(face.position)]
+        line.points = [to_point(end) for end in _reach(face.position)]
         text = _marker(TEXT, Marker.TEXT_VIEW_FACING, face, header, numbers,
                        ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0))
         above = face.position.point - [0.0, HEAD[2], 0.0]
-        text.pose = Pose(position=_point(above))
+        text.pose = Pose(position=to_point(above))
         text.scale.z = TEXT_HEIGHT
         text.text = '\n'.join([*caption(face), f'{np.linalg.norm(face.position.point):.1f} m'])
         markers += [head, line, text]
@@ -76,10 +80,6 @@ def _reach(position: Position) -> tuple[np.ndarray, np.ndarray]:
     values, vectors = np.linalg.eigh(position.covariance)
     spread = np.sqrt(values[-1]) * vectors[:, -1]
     return position.point - spread, position.point + spread
-
-
-def _point(xyz: np.ndarray) -> Point:
-    return Point(**dict(zip('xyz', xyz.tolist())))
 
 
 class MarkersOutput(Output):

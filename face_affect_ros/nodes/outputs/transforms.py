@@ -14,52 +14,43 @@
 
 """The frames of the faces on /tf, as REP-155 has them."""
 
-from face_affect_ros.affect.types import Face, LEFT_EYE, RIGHT_EYE
+from face_affect_ros.affect.orientation import axes_of
+from face_affect_ros.affect.types import Face
 from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.messages import to_quaternion
 from face_affect_ros.nodes.outputs.base import Output, Result
-from geometry_msgs.msg import Quaternion, TransformStamped, Vector3
+from geometry_msgs.msg import TransformStamped, Vector3
 import numpy as np
 import numpy.typing as npt
 from rclpy.lifecycle import LifecycleNode
-from scipy.spatial.transform import Rotation
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
 #: From the face's frame (x out of the face, z up) to the gaze's (z along the gaze, y down).
-GAZE = Rotation.from_matrix([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])
+GAZE = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
 
 def to_transforms(face: Face, header: Header) -> list[TransformStamped]:
     """
     Return the frames face_ID and gaze_ID of a face, none where its position is not known.
 
-    The origin is the point between the eyes. How far the face is turned away is not estimated:
-    x points to the camera, and z up as the line through the eyes says.
+    The origin is the point between the eyes. Where the orientation is not known, x points to the
+    camera, and z up as the line through the eyes says.
     """
     if face.position is None:
         return []
     frame = _transform(header, header.frame_id, f'face_{face.id}', face.position.point,
-                       Rotation.from_matrix(_axes(face, face.position.point)))
+                       axes_of(face, face.position))
     gaze = _transform(header, f'face_{face.id}', f'gaze_{face.id}', np.zeros(3), GAZE)
     return [frame, gaze]
 
 
-def _axes(face: Face, point: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the face's x, y and z axes in the camera's optical frame as columns, (3, 3)."""
-    forward = -point / np.linalg.norm(point)
-    eyes = face.landmarks[LEFT_EYE] - face.landmarks[RIGHT_EYE]
-    left = np.append(eyes, 0.0) if np.isfinite(eyes).all() and eyes.any() else np.eye(3)[0]
-    left = left - (left @ forward) * forward
-    left = left / np.linalg.norm(left)
-    return np.column_stack([forward, left, np.cross(forward, left)])
-
-
 def _transform(header: Header, parent: str, child: str, origin: npt.NDArray[np.float64],
-               rotation: Rotation) -> TransformStamped:
+               rotation: npt.NDArray[np.float64]) -> TransformStamped:
     transform = TransformStamped(header=Header(stamp=header.stamp, frame_id=parent),
                                  child_frame_id=child)
     transform.transform.translation = Vector3(**dict(zip('xyz', origin.tolist())))
-    transform.transform.rotation = Quaternion(**dict(zip('xyzw', rotation.as_quat().tolist())))
+    transform.transform.rotation = to_quaternion(rotation)
     return transform
 
 

@@ -1,0 +1,237 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""How a head is turned: the pose of a mean face that explains its four landmarks."""
+
+from dataclasses import dataclass, replace
+import math
+
+import cv2
+from face_affect_ros.affect.position import Array64, Camera, EYE_DISTANCE
+from face_affect_ros.affect.types import (
+    Face,
+    FloatArray,
+    LEFT_EYE,
+    Orientation,
+    Position,
+    RIGHT_EYE,
+)
+import numpy as np
+
+EYES = [[0.0, -EYE_DISTANCE / 2, 0.0], [0.0, EYE_DISTANCE / 2, 0.0]]
+#: A mean face as BlazeFace sees it: rows as in types.LANDMARKS, metres from the point between the
+#: eyes, x out of the face, y to its left, z up. Fitted by benchmarks/head_pose.py: landmarks of
+#: faces that are turned away are nearer to where those of others are than they should be, so that
+#: the nose is not as long as a nose.
+FACE = np.array([*EYES, [0.031, 0.0, -0.031], [0.017, 0.0, -0.062]])
+#: Likewise for detectors whose mouth is the middle between its corners, which lie further back.
+FACES = {'yunet': np.array([*EYES, [0.020, 0.0, -0.033], [0.0, 0.0, -0.062]])}
+#: Standard deviation of each landmark in the image, metres at the face: how people differ from
+#: the mean face, and the detector from the truth.
+LANDMARK_SPREAD = np.array([0.005, 0.005, 0.005, 0.0055])
+#: The errors of a face that is turned away by so much, radians, are twice as large.
+TWICE_AT = math.radians(60.0)
+#: The same for small faces, pixels.
+PIXEL_SPREAD = 0.5
+#: Standard deviation of heads from facing the camera, about its x, y and z axes: pitch, yaw, and
+#: what roll is left where the eyes are level.
+PRIOR = np.radians([30.0, 50.0, 15.0])
+#: Rotation of a face that faces the camera: its axes in the camera's frame as columns.
+FACING = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, -1.0], [-1.0, 0.0, 0.0]])
+#: Gauss-Newton: steps, the size of the one that is the last, and of the largest, radians.
+STEPS, LAST_STEP, MAX_STEP = 20, 1e-4, 0.5
+#: Field of view along the longer side of the image where there is no calibration, radians, and
+#: the standard deviation of its focal length as a share of it.
+ASSUMED_VIEW, ASSUMED_SPREAD = math.radians(60.0), 0.25
+
+
+@dataclass(frozen=True)
+class Sight:
+    """
+    One look at a head.
+
+    rotation, covariance: as in Orientation. line: (3,) float64, unit vector from the camera to
+    the point between the eyes.
+    """
+
+    rotation: Array64
+    covariance: Array64
+    line: Array64
+
+    @property
+    def orientation(self) -> Orientation:
+        """Return what is told of it."""
+        cosine = float(np.clip(-self.rotation[:, 0] @ self.line, -1.0, 1.0))
+        return Orientation(self.rotation, self.covariance, math.acos(cosine))
+
+
+def face_of(detector: str) -> Array64:
+    """Return the mean face, (4, 3) as FACE, for the landmarks of a detector, by its name."""
+    return FACES.get(detector, FACE)
+
+
+def look(landmarks: FloatArray, camera: Camera | None, *, width: int, height: int,
+         face: Array64 = FACE) -> Sight | None:
+    """
+    Return how a head is turned, None where a landmark is unknown.
+
+    landmarks: (4, 2) in pixels of an image of this width and height, rows as in types.LANDMARKS.
+    camera: its calibration; where it is None or does not fit the image, a field of view is
+    assumed, which leaves `facing_angle` nearly as it is: the uncertainty is that of the axes.
+    face: the mean one, see face_of.
+
+    The estimate is the most probable one (maximum a posteriori) of perspective-n-point under
+    normal errors of the landmarks and a prior that heads face the camera, by Gauss-Newton.
+    """
+    if not np.isfinite(landmarks).all():
+        return None
+    rays = camera.rays(landmarks, width, height) if camera and camera.calibrated else None
+    spread = 0.0
+    if rays is None:
+        rays = assumed_rays(landmarks, width, height)
+        spread = ASSUMED_SPREAD
+    directions = np.column_stack([rays, np.ones(len(rays))])
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    line = directions[RIGHT_EYE] + directions[LEFT_EYE]
+    line /= np.linalg.norm(line)
+    across = directions[LEFT_EYE] - directions[RIGHT_EYE]
+    across -= (across @ line) * line
+    apart = float(np.linalg.norm(across))
+    pixels = float(np.linalg.norm(landmarks[LEFT_EYE] - landmarks[RIGHT_EYE]))
+    if not (apart > 0.0 and pixels > 0.0):
+        return None
+    across /= apart
+    # A camera that looks at the face, with its eyes level.
+    level = np.stack([across, np.cross(line, across), line])
+    seen = directions @ level.T
+    if not (seen[:, 2] > 0.0).all():
+        return None
+    sigma = np.hypot(LANDMARK_SPREAD, PIXEL_SPREAD * EYE_DISTANCE / pixels)
+    rotation, covariance = _fit(seen[:, :2] / seen[:, 2:], face, EYE_DISTANCE / apart, sigma)
+    sight = Sight(level.T @ rotation @ FACING, level.T @ covariance @ level, line)
+    growth = (1.0 + (sight.orientation.facing_angle / TWICE_AT) ** 2) ** 2
+    # The wrong focal length turns the line of sight, and the face with it.
+    aside = spread * line[2] * np.cross([0.0, 0.0, 1.0], line)
+    return replace(sight, covariance=growth * sight.covariance + np.outer(aside, aside))
+
+
+def assumed_rays(points: FloatArray, width: int, height: int) -> Array64:
+    """Return x/z, y/z of the rays through pixels (N, 2) of a camera without calibration."""
+    focal = max(width, height) / 2.0 / math.tan(ASSUMED_VIEW / 2.0)
+    middle = np.array([(width - 1) / 2.0, (height - 1) / 2.0])
+    return np.asarray((np.asarray(points, np.float64) - middle) / focal, np.float64)
+
+
+def _fit(seen: Array64, face: Array64, distance: float,
+         sigma: Array64) -> tuple[Array64, Array64]:
+    """
+    Return the rotation from a face that faces the camera, and its covariance, both (3, 3).
+
+    seen: (4, 2), x/z and y/z of the landmarks. face: (4, 3), the mean one. distance: about that
+    of the face, metres. sigma: (4,), standard deviations, metres.
+    """
+    model = face @ FACING.T
+    rotation, place = np.eye(3), np.array([0.0, 0.0, distance])
+    turn = np.zeros(3)
+    jacobian = np.zeros((2 * len(face) + 3, 6))
+    errors = np.zeros(len(jacobian))
+    jacobian[-3:, :3] = np.diag(1.0 / PRIOR)
+    for _ in range(STEPS):
+        turned = model @ rotation.T
+        points = turned + place
+        shown = points[:, :2] / points[:, 2:]
+        weights = place[2] / sigma
+        errors[:-3] = ((shown - seen) * weights[:, np.newaxis]).ravel()
+        errors[-3:] = turn / PRIOR
+        change = np.zeros((len(face), 2, 3))   # of what is shown, by the points' x, y and z
+        change[:, 0, 0] = change[:, 1, 1] = weights / points[:, 2]
+        change[:, :, 2] = -shown * change[:, :1, 0]
+        jacobian[:-3, :3] = (change @ _cross_matrices(-turned)).reshape(-1, 3)
+        jacobian[:-3, 3:] = change.reshape(-1, 3)
+        information = jacobian.T @ jacobian
+        step = np.asarray(-np.linalg.solve(information, jacobian.T @ errors), np.float64)
+        size = float(np.abs(step[:3]).max())
+        step *= min(1.0, MAX_STEP / max(size, LAST_STEP))
+        rotation = _rotated(rotation, step[:3])
+        turn = _vector(rotation)
+        place = place + step[3:]
+        place[2] = max(place[2], distance / 4.0)
+        if size < LAST_STEP:
+            break
+    # Of eleven equations with six unknowns; errors beyond what is normal tell of a strange face.
+    excess = max(1.0, float(errors @ errors) / (len(errors) - 6))
+    covariance = excess * np.linalg.inv(information)[:3, :3]
+    return rotation, np.asarray(covariance, np.float64)
+
+
+def _rotated(rotation: Array64, turn: Array64) -> Array64:
+    """Return a rotation (3, 3), turned on by a rotation vector (3,)."""
+    return np.asarray(cv2.Rodrigues(turn)[0] @ rotation, np.float64)
+
+
+def _vector(rotation: Array64) -> Array64:
+    """Return the rotation vector (3,) of a rotation (3, 3)."""
+    return np.asarray(cv2.Rodrigues(rotation)[0][:, 0], np.float64)
+
+
+def _cross_matrices(vectors: Array64) -> Array64:
+    """Return the matrices (N, 3, 3) that multiply by vectors (N, 3) from the left, crosswise."""
+    matrices = np.zeros((len(vectors), 3, 3))
+    x, y, z = vectors.T
+    matrices[:, 0, 1], matrices[:, 0, 2], matrices[:, 1, 2] = -z, y, -x
+    return matrices - matrices.transpose(0, 2, 1)
+
+
+def axes_of(face: Face, position: Position) -> Array64:
+    """
+    Return a face's x, y and z axes in the camera's optical frame as columns, (3, 3).
+
+    Where its orientation is not known, x points to the camera, and z up as the line through the
+    eyes says.
+    """
+    if face.orientation is not None:
+        return face.orientation.rotation
+    forward = -position.point / np.linalg.norm(position.point)
+    eyes = face.landmarks[LEFT_EYE] - face.landmarks[RIGHT_EYE]
+    left = np.append(eyes, 0.0) if np.isfinite(eyes).all() and eyes.any() else np.eye(3)[0]
+    left = left - (left @ forward) * forward
+    left = left / np.linalg.norm(left)
+    return np.column_stack([forward, left, np.cross(forward, left)])
+
+
+class OrientationSmoother:
+    """
+    Exponential average of how a head is turned over its track.
+
+    The covariance is not made smaller by it: most of the error, as that the face is not the mean
+    one, is the same in all images.
+    """
+
+    def __init__(self, *, time_constant: float) -> None:
+        """time_constant: seconds after which the weight of the past is 1/e; 0 for no smoothing."""
+        self.time_constant = time_constant
+        self._mean: Sight | None = None
+        self._stamp = 0.0
+
+    def __call__(self, sight: Sight, stamp: float) -> Orientation:
+        """Add one look at a time in seconds; return the smoothed orientation."""
+        if self._mean is not None and self.time_constant > 0.0:
+            weight = 1.0 - math.exp(-max(0.0, stamp - self._stamp) / self.time_constant)
+            before = self._mean
+            turn = _vector(sight.rotation @ before.rotation.T)
+            sight = Sight(_rotated(before.rotation, weight * turn),
+                          before.covariance + weight * (sight.covariance - before.covariance),
+                          sight.line)
+        self._mean, self._stamp = sight, stamp
+        return sight.orientation
