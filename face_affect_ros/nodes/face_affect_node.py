@@ -45,6 +45,8 @@ from std_msgs.msg import Header
 
 #: Seconds between two log lines of the same kind.
 LOG_PERIOD = 5.0
+#: What /diagnostics says of an active node.
+ACTIVE, PAUSED = 'active', 'paused'
 
 
 class FaceAffectNode(LifecycleNode):
@@ -107,6 +109,18 @@ class FaceAffectNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begin to listen."""
         result = super().on_activate(state)
+        self._pause(self.get_parameter('paused').value)
+        return result
+
+    def _pause(self, paused: bool) -> None:
+        """Stop listening as if deactivated, or begin to; the node is active and stays so."""
+        if paused:
+            self._rest()
+        elif self._input is None:
+            self._listen()
+        self._state = PAUSED if paused else ACTIVE
+
+    def _listen(self) -> None:
         values = parameters.values_of(self)
         every = values['processing'] == 'every'
         depth = values['queue_depth'] if every else 1
@@ -121,16 +135,12 @@ class FaceAffectNode(LifecycleNode):
                                  profile=qos.image_input(reliability, depth),
                                  take=self._take, health=self.health)
         self._activated_at = time.monotonic()
-        self._state = 'active'
         self.get_logger().info(f"waiting for images on '{self._input.topic}'")
-        return result
 
     @lifecycle.reporting
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop listening; the models stay loaded and the tracks alive, without their looks."""
-        self._stop()
-        if self._pipeline is not None:
-            self._pipeline.search.forget()
+        """Stop listening, ready to go on."""
+        self._rest()
         self._state = 'inactive'
         return super().on_deactivate(state)
 
@@ -157,6 +167,12 @@ class FaceAffectNode(LifecycleNode):
         if self._state != 'finalized' and self.context.ok():
             self.trigger_shutdown()
         self._stop()
+
+    def _rest(self) -> None:
+        """Stop listening; the models stay loaded and the tracks alive, without their looks."""
+        self._stop()
+        if self._pipeline is not None:
+            self._pipeline.search.forget()
 
     def _stop(self) -> None:
         if self._input is not None:
@@ -248,6 +264,8 @@ class FaceAffectNode(LifecycleNode):
             if each.name == 'diagnostics_period':
                 self._timer.timer_period_ns = round(each.value * 1e9)
                 self._timer.reset()   # or the old period would have to pass first
+            elif each.name == 'paused' and self._state in (ACTIVE, PAUSED):
+                self._pause(each.value)
         return SetParametersResult(successful=True)
 
     def _publish_diagnostics(self) -> None:

@@ -37,6 +37,9 @@ PARAMETERS: dict[str, Spec] = {
     'autostart': Spec(
         False, 'Configure and activate the node as soon as it runs, without a lifecycle manager. '
         'Read once.'),
+    'paused': Spec(
+        False, 'Stop listening to the images, as if deactivated, but stay active and keep the '
+        'tracks for track_timeout.', live=True),
     'executor': Spec(
         'single_threaded', 'What runs the callbacks of a node in a process of its own. events: '
         "rclpy's events executor, where it has one, which costs less. Read once; in a container, "
@@ -101,7 +104,11 @@ PARAMETERS: dict[str, Spec] = {
     'num_threads': Spec(
         _DEFAULTS.num_threads, 'Threads of each network.', bounds=(1, 64)),
     'annotate': Spec(
-        True, 'Publish ~/image_annotated when somebody subscribes to it.', live=True),
+        True, 'Publish ~/image_annotated and ~/image_annotated/compressed when somebody '
+        'subscribes to them.', live=True),
+    'jpeg_quality': Spec(
+        80, 'Quality of ~/image_annotated/compressed, 1 is small, 100 is best.', bounds=(1, 100),
+        live=True),
     'blur_faces': Spec(
         False, 'Make the faces in ~/image_annotated and ~/saliency unrecognisable; the cropped '
         'and aligned faces of ros4hri stay as they are.', live=True),

@@ -28,9 +28,14 @@ from face_affect_msgs.msg import FaceAffect  # noqa: E402
 from face_affect_ros.affect.types import AffectError  # noqa: E402
 from face_affect_ros.nodes import parameters, qos  # noqa: E402
 from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
-from face_affect_ros.nodes.image_conversion import to_compressed, to_message  # noqa: E402
+from face_affect_ros.nodes.image_conversion import (  # noqa: E402
+    decode_compressed,
+    to_array,
+    to_compressed,
+    to_message,
+)
 from face_affect_ros.nodes.lifecycle_client import bring_up  # noqa: E402
-from face_affect_ros.nodes.messages import camera_of, from_message  # noqa: E402
+from face_affect_ros.nodes.messages import camera_of, from_message, to_face_message  # noqa: E402
 import rclpy  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
@@ -263,6 +268,99 @@ def test_the_annotated_image_is_drawn_only_for_those_who_look(
     bench.send(portrait, 3)
     assert bench.until(lambda: len(bench.faces) == 3)
     assert drawn == [1]
+
+
+def test_the_message_says_how_the_head_is_turned(bench: Bench, portrait: np.ndarray) -> None:
+    bench.start()
+    bench.answered(portrait, 1)
+    assumed = bench.faces[0].faces[0]
+    assert assumed.orientation_known and not assumed.position_known
+    bench.infos.publish(camera_info(640, 480, 60.0, stamped(1)))
+    assert bench.until(lambda: bench.nodes[-1]._input.camera is not None)
+    bench.answered(portrait, 2)
+    seen = bench.faces[1].faces[0]
+    assert seen.orientation_known and seen.position_known
+    # A portrait from the front, about the quaternion that the message names for one.
+    turn = np.array([getattr(seen.orientation, axis) for axis in 'xyzw'])
+    assert abs(turn @ [0.5, 0.5, -0.5, 0.5]) > np.cos(np.radians(30.0 / 2))
+    assert 0.0 <= seen.facing_angle < np.radians(30.0)
+    spread = np.degrees(np.sqrt(seen.orientation_covariance[[0, 4, 8]]))
+    assert (spread > 1.0).all() and (spread < 30.0).all()
+    [face] = from_message(bench.faces[1])
+    again = to_face_message(face)
+    assert again.facing_angle == seen.facing_angle
+    np.testing.assert_allclose(again.orientation_covariance, seen.orientation_covariance)
+    same = np.array([getattr(again.orientation, axis) for axis in 'xyzw'])
+    assert abs(same @ turn) == pytest.approx(1.0)
+
+
+def test_a_face_without_orientation_has_none_in_the_message_and_after_it() -> None:
+    from face_affect_msgs.msg import FaceAffectArray
+    from faces import face as made
+    message = to_face_message(made())
+    assert not message.orientation_known and message.orientation.w == 1.0
+    assert from_message(FaceAffectArray(faces=[message]))[0].orientation is None
+
+
+def test_the_annotated_image_as_jpeg_for_those_who_want_that(
+        bench: Bench, portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    import face_affect_ros.nodes.outputs.annotated as module
+    encoded: list[int] = []
+    real = module.to_compressed
+    monkeypatch.setattr(module, 'to_compressed', lambda *arguments, **keywords: encoded.append(
+        keywords['quality']) or real(*arguments, **keywords))
+    node = bench.start(jpeg_quality=90)
+    pictures = bench.watch('image_annotated', profile=qos.image_output())
+    bench.send(portrait, 1)
+    assert bench.until(lambda: pictures)
+    assert encoded == []
+    small = bench.watch('image_annotated/compressed', CompressedImage, qos.image_output())
+    header = bench.send(portrait, 2)
+    assert bench.until(lambda: small and len(pictures) == 2)
+    assert encoded == [90]
+    assert small[0].header == header and bytes(small[0].data[:3]) == b'\xff\xd8\xff'
+    shown = decode_compressed(small[0])
+    assert np.abs(shown.astype(int) - to_array(pictures[1])).mean() < 4.0
+    assert np.abs(shown.astype(int) - portrait).mean() > 0.2   # the face is drawn in
+    node.set_parameters([Parameter('jpeg_quality', value=5)])
+    bench.send(portrait, 3)
+    assert bench.until(lambda: len(small) == 2)
+    assert encoded == [90, 5] and len(small[1].data) < len(small[0].data) / 2
+
+
+def test_a_paused_node_stays_active_and_goes_on_with_the_same_faces(
+        bench: Bench, portrait: np.ndarray) -> None:
+    node = bench.start(track_timeout=10.0)
+    bench.answered(portrait, 1)
+    assert node.set_parameters([Parameter('paused', value=True)])[0].successful
+    assert bench.until(lambda: not bench.images.get_subscription_count())
+    assert bench.status(DiagnosticStatus.OK, 'paused')
+    assert node._state_machine.current_state[1] == 'active'
+    assert node.set_parameters([Parameter('paused', value=True)])[0].successful   # once more
+    received = node.health.counts()['received']
+    assert node.set_parameters([Parameter('paused', value=False)])[0].successful
+    bench.answered(portrait, 3)
+    assert node.health.counts()['received'] == received + 1
+    assert [each.faces[0].id for each in bench.faces] == [bench.faces[0].faces[0].id] * 2
+    bench.statuses.clear()
+    assert bench.until(lambda: any((each.key, each.value) == ('state', 'active')
+                                   for status in bench.statuses for each in status.values))
+
+
+def test_a_node_that_starts_paused_listens_when_it_is_told_to(
+        bench: Bench, portrait: np.ndarray) -> None:
+    node = bench.start(paused=True)
+    assert bench.status(DiagnosticStatus.OK, 'paused')
+    assert not node.get_subscriptions_info_by_topic('/image')
+    # What is set while it is inactive counts when it is activated.
+    assert node.trigger_deactivate() == SUCCESS
+    assert node.set_parameters([Parameter('paused', value=False)])[0].successful
+    assert not node.get_subscriptions_info_by_topic('/image')
+    assert node.trigger_activate() == SUCCESS
+    bench.answered(portrait, 1)
+    assert node.set_parameters([Parameter('paused', value=True)])[0].successful
+    assert node.trigger_deactivate() == SUCCESS
+    assert node.trigger_cleanup() == SUCCESS
 
 
 def test_twenty_times_up_and_down_and_still_working(bench: Bench, portrait: np.ndarray) -> None:

@@ -16,6 +16,8 @@
 
 from typing import Any
 
+from face_affect_ros.affect.orientation import FACING
+from face_affect_ros.affect.types import Orientation
 import numpy as np
 import pytest
 
@@ -29,6 +31,7 @@ from face_affect_ros.nodes.outputs import factory, Result  # noqa: E402
 from face_affect_ros.nodes.outputs.markers import to_markers  # noqa: E402
 from faces import face  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
+from scipy.spatial.transform import Rotation  # noqa: E402
 from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
 
 
@@ -64,6 +67,49 @@ def test_detections_say_what_the_faces_say(bench: Bench) -> None:
     assert pose.pose.position == seen.position and seen.position.z > 0.2
     np.testing.assert_allclose(pose.covariance.reshape(6, 6)[:3, :3].reshape(-1),
                                seen.position_covariance)
+
+
+def test_the_heads_in_space_are_those_whose_position_is_known(bench: Bench) -> None:
+    vision_msgs = pytest.importorskip('vision_msgs.msg', reason='vision_msgs is not installed')
+    bench.start(gender_model='')
+    heads = bench.watch('detections_3d', vision_msgs.Detection3DArray)
+    bench.answered()
+    assert bench.until(lambda: heads)
+    assert len(bench.faces[-1].faces) == 1 and not heads[0].detections   # no camera_info
+    calibrate(bench)
+    header = bench.answered()
+    assert bench.until(lambda: len(heads) == 2)
+    [message], [seen] = heads[1].detections, bench.faces[-1].faces
+    assert heads[1].header == header and message.header == header and message.id == seen.id
+    pose = message.results[0].pose
+    assert pose.pose.position == seen.position
+    assert seen.orientation_known and pose.pose.orientation == seen.orientation
+    np.testing.assert_allclose(pose.covariance.reshape(6, 6)[3:, 3:].reshape(-1),
+                               seen.orientation_covariance)
+    assert message.results[1].hypothesis.score == pytest.approx(seen.emotion_confidence)
+
+
+def test_a_head_is_a_box_behind_the_eyes_with_the_axes_of_the_face() -> None:
+    pytest.importorskip('vision_msgs', reason='vision_msgs is not installed')
+    from face_affect_ros.nodes.outputs.detections_3d import to_detections_3d
+    image = np.zeros((240, 320, 3), np.uint8)
+    aside = Rotation.from_euler('Y', 90, degrees=True).as_matrix() @ FACING
+    assert aside[:, 0] == pytest.approx([-1, 0, 0])   # the face looks to the image's left
+    faces = [face('a'), face('b', z=2.0), face(
+        'c', z=2.0, orientation=Orientation(aside, np.eye(3) * 0.01, np.pi / 2))]
+    straight, turned = to_detections_3d(Result(image, faces, stamped(3), 3.0)).detections
+    assert (straight.id, turned.id) == ('b', 'c')
+    size = straight.bbox.size
+    assert size.z > size.x > size.y > 0.1   # high, deep, wide
+    centre = straight.bbox.center.position
+    assert centre.x == pytest.approx(0.0) and 2.0 < centre.z < 2.0 + size.x / 2
+    assert turned.bbox.center.position.z == pytest.approx(2.0)
+    assert 0.0 < turned.bbox.center.position.x < size.x / 2
+    turn = turned.bbox.center.orientation
+    np.testing.assert_allclose(
+        Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix(), aside, atol=1e-6)
+    # Not knowing how it is turned is said in the pose, and the box points to the camera.
+    assert straight.results[0].pose.covariance[35] == pytest.approx(np.pi**2)
 
 
 def test_an_unknown_label_is_no_hypothesis() -> None:

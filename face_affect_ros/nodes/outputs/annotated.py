@@ -12,16 +12,16 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The topic ~/image_annotated: the image with the faces drawn in."""
+"""The topics ~/image_annotated and ~/image_annotated/compressed: the faces drawn in."""
 
 from face_affect_ros.affect.annotate import annotate
 from face_affect_ros.affect.blur import FaceHider, hide
 from face_affect_ros.affect.types import FloatArray, ImageArray
 from face_affect_ros.nodes import qos
-from face_affect_ros.nodes.image_conversion import to_message
+from face_affect_ros.nodes.image_conversion import to_compressed, to_message
 from face_affect_ros.nodes.outputs.base import Output, Result
 from rclpy.lifecycle import LifecycleNode
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 
@@ -29,10 +29,13 @@ class AnnotatedOutput(Output):
     """Draws the faces while somebody looks."""
 
     def __init__(self, node: LifecycleNode) -> None:
-        """Offer the topic."""
+        """Offer the topics."""
         super().__init__(node)
-        self._publisher = self.publisher(Image, '~/image_annotated', qos.image_output(),
-                                         qos_overriding_options=qos.overridable())
+        self._raw, self._compressed = (
+            self.publisher(kind, topic, qos.image_output(),
+                           qos_overriding_options=qos.overridable())
+            for kind, topic in ((Image, '~/image_annotated'),
+                                (CompressedImage, '~/image_annotated/compressed')))
         self._hider = FaceHider()
         #: Whether another output draws the heat of ~/saliency in, and publishes the image.
         self.with_heat = False
@@ -40,7 +43,8 @@ class AnnotatedOutput(Output):
     def wanted(self) -> bool:
         """Return whether somebody looks, and may."""
         return bool(self.node.get_parameter('annotate').value
-                    and self._publisher.get_subscription_count())
+                    and (self._raw.get_subscription_count()
+                         or self._compressed.get_subscription_count()))
 
     def wants_heat(self) -> bool:
         """Return whether somebody looks who shall see the heat."""
@@ -57,8 +61,12 @@ class AnnotatedOutput(Output):
         return hide(image, boxes) if self.node.get_parameter('blur_faces').value else image
 
     def publish(self, picture: ImageArray, header: Header) -> None:
-        """Publish a (H, W, 3) BGR uint8 picture under the image's header."""
-        self._publisher.publish(to_message(picture, 'bgr8', header))
+        """Publish a (H, W, 3) BGR uint8 picture under the image's header, as it is wanted."""
+        if self._raw.get_subscription_count():
+            self._raw.publish(to_message(picture, 'bgr8', header))
+        if self._compressed.get_subscription_count():
+            self._compressed.publish(to_compressed(
+                picture, header, quality=self.node.get_parameter('jpeg_quality').value))
 
     def put(self, result: Result) -> None:
         """Publish the image with the faces, unless the heat is to be drawn in first."""

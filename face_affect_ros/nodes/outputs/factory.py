@@ -40,6 +40,8 @@ def make_outputs(node: LifecycleNode, pipeline: AffectPipeline,
     models = [pipeline.detector.name, *(each.card.name for each in pipeline.classifiers)]
     yield from _where_installed(node, '~/detections', 'vision_msgs', lambda: _module(
         'detections').DetectionsOutput(node, models=models, threshold=values['min_score']))
+    yield from _where_installed(node, '~/detections_3d', 'vision_msgs', lambda: _module(
+        'detections_3d').Detections3DOutput(node))
     if values['ros4hri']:
         yield from _where_installed(node, '/humans/faces', 'hri_msgs', lambda: _module(
             'humans').HumansOutput(node, size=values['ros4hri_face_size']))
