@@ -33,7 +33,6 @@ from typing import Any
 
 from face_affect_bench import (
     curves,
-    ideas,
     machine,
     memory,
     peers,
@@ -62,7 +61,6 @@ SECTIONS: dict[str, tuple[str, str, Any]] = {
     'quality': ('Boxes between two runs of the detector', 'Beside the detector at every image. '
                 'Overlap (intersection over union; mean and least) is of the images on which the '
                 'detector did not run.', quality),
-    'ideas': ('Ideas', inspect.cleandoc(ideas.__doc__ or '').partition('\n\n')[2], ideas),
     'memory': ('Memory', 'Resident memory of the node while 0, 1, 2 and 8 people come and go.',
                memory),
 }
