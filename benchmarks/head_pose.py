@@ -33,9 +33,8 @@ import zipfile
 import cv2
 from face_affect_bench.report import keep, table
 from face_affect_bench.turned_faces import render, Sculptor, Surface, turned
-from face_affect_ros.affect.detectors import Detector, DETECTORS, make_detector
-from face_affect_ros.affect.model_files import sha256_of
-from face_affect_ros.affect.orientation import EYE_DISTANCE, face_of, look, Sight
+from face_affect_ros.affect.detectors import DEFAULT_DETECTOR, Detector, make_detector
+from face_affect_ros.affect.orientation import EYE_DISTANCE, look, MEAN_FACES, Sight
 from face_affect_ros.affect.position import Array64, Camera, locate
 from face_affect_ros.affect.types import FloatArray, ImageArray
 import numpy as np
@@ -178,7 +177,7 @@ def distance(found: list[Seen], sights: list[Sight] | None) -> float:
 
 
 def mean_face(seen: list[Seen]) -> Array64:
-    """Return the face in space, (4, 3) as orientation.FACE, that explains the landmarks best."""
+    """Return the face in space, (4, 3) as in MEAN_FACES, that explains the landmarks best."""
     found = [each for each in seen if each.landmarks is not None]
     rotations = np.array([each.rotation for each in found])
     places = np.array([each.place for each in found])
@@ -211,7 +210,7 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--shared', type=Path, default=Path(os.environ.get(
         'FACE_AFFECT_SHARED', ROOT.parent / 'shared')))
-    parser.add_argument('--detector', choices=DETECTORS, default='blazeface_back')
+    parser.add_argument('--detector', default=DEFAULT_DETECTOR)
     parser.add_argument('--people', type=int, default=60)
     parser.add_argument('--skip', type=int, default=0, help='faces of the archive left out')
     parser.add_argument('--views', type=int, default=10, help='of each face')
@@ -219,11 +218,8 @@ def main() -> int:
     parser.add_argument('--draw', type=Path, help='write some of the pictures into this folder')
     parser.add_argument('--keep', type=Path, help='write rotations, places, landmarks as .npz')
     arguments = parser.parse_args()
-    model = arguments.shared / 'reference' / 'yunet_n_dynamic.onnx'
-    yunet = arguments.detector == 'yunet'
-    detect = make_detector(arguments.detector, model=str(model) if yunet else '', min_score=0.4,
-                           sha256=sha256_of(model) if yunet else '')
-    face = face_of(detect.name)
+    detect = make_detector(arguments.detector, min_score=0.4)
+    face = MEAN_FACES[detect.mouth]
     rng = np.random.default_rng(arguments.skip)
     seen: list[Seen] = []
     faces = portraits(arguments.shared / 'data' / 'faces_gender' / 'fairface_val.zip',
@@ -249,7 +245,7 @@ def main() -> int:
           'mean face of these pictures [m]': fitted,
           'turned away [degrees]': told}, arguments.out)
     print(table([{'turned away': name, **facts} for name, facts in told.items()]))
-    print('The mean face of these pictures, see orientation.FACE:', fitted)
+    print('The mean face of these pictures, see orientation.MEAN_FACES:', fitted)
     return 0
 
 

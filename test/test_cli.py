@@ -107,7 +107,7 @@ def test_options_reach_the_pipeline(capsys: pytest.CaptureFixture[str]) -> None:
     (['/nowhere/clip.mp4'], '/nowhere/clip.mp4: there is no such file'),
     ([__file__], 'test_cli.py'),
     ([str(portrait_path()), '--emotion-model', 'nothing'], "model 'nothing' not found"),
-    ([str(portrait_path()), '--detector', 'yunet'], "'detector_model'"),
+    ([str(portrait_path()), '--detector', 'yunet'], "model 'yunet' not found"),
     ([str(portrait_path()), '--json', '/proc/nowhere/out.jsonl'], '/proc/nowhere/out.jsonl'),
 ])
 def test_an_error_is_one_line_and_exit_code_1(arguments: list[str], complaint: str,

@@ -19,13 +19,14 @@ from collections.abc import Iterator
 from face_affect_bench.context import Context
 from face_affect_bench.frames import moving, VGA
 from face_affect_bench.timing import measure, Row, Timing
-from face_affect_ros.affect.detectors import DETECTORS
-from face_affect_ros.affect.model_files import sha256_of
 from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
 from face_affect_ros.affect.types import AffectError, ImageArray
 import numpy as np
 
 FACES = (0, 1, 2, 4, 8, 16)
+#: With their detector_size.
+DETECTORS = (('blazeface_back', 0), ('blazeface_full_range', 0), ('blazeface_short_range', 0),
+             ('face_residual_fpn', 0), ('face_residual_fpn', 480), ('face_residual_fpn', 320))
 SIZES = ((320, 240), (640, 480), (1280, 720), (1920, 1080), (3840, 2160))
 
 
@@ -35,13 +36,15 @@ def run(context: Context) -> list[Row]:
 
 
 def _rows(context: Context) -> Iterator[Row]:
-    points = [(VGA, faces, PipelineSettings().detector) for faces in FACES]
-    points += [(size, 2, PipelineSettings().detector) for size in SIZES]
-    points += [(VGA, 2, detector) for detector in DETECTORS]
-    for size, faces, detector in points:
-        row: Row = {'image': f'{size[0]}x{size[1]}', 'faces': faces, 'detector': detector}
+    default = PipelineSettings().detector
+    points = [(VGA, faces, default, 0) for faces in FACES]
+    points += [(size, 2, default, 0) for size in SIZES]
+    points += [(VGA, 2, *detector) for detector in DETECTORS]
+    for size, faces, detector, detector_size in points:
+        row: Row = {'image': f'{size[0]}x{size[1]}', 'faces': faces, 'detector': detector,
+                    'detector size': detector_size or 'auto'}
         try:
-            every, shipped, found = _point(context, size, faces, detector)
+            every, shipped, found = _point(context, size, faces, detector, detector_size)
         except AffectError as error:
             yield {**row, 'note': str(error)}
             continue
@@ -49,12 +52,9 @@ def _rows(context: Context) -> Iterator[Row]:
 
 
 def _point(context: Context, size: tuple[int, int], faces: int,
-           detector: str) -> tuple[Timing, Timing, float]:
+           detector: str, detector_size: int) -> tuple[Timing, Timing, float]:
     """Return the times with the detector at every image and as shipped, and the faces found."""
-    model = context.shared / 'reference' / 'yunet_n_dynamic.onnx'
-    pipeline = make_pipeline(PipelineSettings(
-        detector=detector, detector_model=str(model),
-        detector_sha256=sha256_of(model) if model.is_file() else ''))
+    pipeline = make_pipeline(PipelineSettings(detector=detector, detector_size=detector_size))
     images = [frame.image for frame in moving(size, faces, 10)]
     stamps = iter(np.arange(0.0, 1e6, 1.0 / 30.0))
     counts: list[int] = []

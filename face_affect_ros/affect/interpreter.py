@@ -14,12 +14,13 @@
 
 """Run a TFLite network with whichever runtime is installed."""
 
+from collections.abc import Sequence
 import importlib
 from pathlib import Path
 from typing import Any
 
 from face_affect_ros.affect.tensors import Port
-from face_affect_ros.affect.types import AffectError, FloatArray
+from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
 import numpy as np
 
 #: Tried in this order: today's name of the runtime, its old name, the whole framework.
@@ -28,6 +29,8 @@ RUNTIMES = ('ai_edge_litert.interpreter', 'tflite_runtime.interpreter',
 #: Faces that a network is asked about at a time, unless it is told otherwise: the feature maps of
 #: more leave the processor's cache, and each number of faces needs an interpreter of its own.
 TOGETHER = 2
+#: Sizes of the input for which an interpreter is kept.
+KEPT_SIZES = 4
 #: Bytes of all tensors that a file declares. The largest of ours has 72 MB, weights included.
 MAX_TENSORS = 200_000_000
 #: What the runtime and numpy raise of a file that is no network, or was tampered with.
@@ -50,8 +53,8 @@ class Network:
     """
     A TFLite network with one input; the first dimension of all its tensors is the batch.
 
-    Callers see float32 only: tensors of 8-bit integers are translated by their scale and zero
-    point.
+    Height and width may be free as well. Callers see float32 only: tensors of 8-bit integers are
+    translated by their scale and zero point.
     """
 
     def __init__(self, path: Path, *, num_threads: int = 1, together: int = TOGETHER) -> None:
@@ -63,15 +66,18 @@ class Network:
         self._path = path
         self._num_threads = num_threads
         self._together = together
-        self._by_batch: dict[int, Any] = {}
+        self._by_shape: dict[tuple[int, ...], Any] = {}
         try:
-            interpreter = self._sized(1)
+            interpreter = open_interpreter(path, num_threads=num_threads, shape=(1,))
             details = interpreter.get_input_details()
             if len(details) != 1:
                 raise AffectError(f'{path}: a network has one input, this one has {len(details)}')
             self._input = Port.of(details[0], path)
-            self._outputs = [Port.of(each, path) for each in interpreter.get_output_details()]
+            outputs = interpreter.get_output_details()
+            self._outputs = [Port.of(each, path) for each in outputs]
+            self.output_shapes = [tuple(each['shape'].tolist()) for each in outputs]
             self.input_shape = tuple(int(side) for side in details[0]['shape'])
+            self._by_shape[self.input_shape] = interpreter
         except UNREADABLE as error:
             raise _unreadable(path, error) from error
 
@@ -88,25 +94,42 @@ class Network:
             raise _unreadable(self._path, error) from error
         return parts[0] if len(parts) == 1 else tuple(map(np.concatenate, zip(*parts)))
 
+    def run_pixels(self, images: ImageArray, scale: float,
+                   offset: float) -> tuple[FloatArray, ...]:
+        """
+        Run the network on (1, H, W, C) uint8 pixels, whose real values are pixel * scale + offset.
+
+        Returns its outputs as a call does. AffectError where the runtime cannot.
+        """
+        try:
+            return self._invoke(self._input.encode_pixels(images, scale, offset))
+        except UNREADABLE as error:
+            raise _unreadable(self._path, error) from error
+
     def _run(self, batch: FloatArray) -> tuple[FloatArray, ...]:
-        interpreter = self._sized(len(batch))
-        interpreter.set_tensor(self._input.index, self._input.encode(batch))
+        return self._invoke(self._input.encode(batch))
+
+    def _invoke(self, stored: Any) -> tuple[FloatArray, ...]:
+        interpreter = self._sized(stored.shape)
+        interpreter.set_tensor(self._input.index, stored)
         interpreter.invoke()
         return tuple(port.decode(interpreter.get_tensor(port.index)) for port in self._outputs)
 
-    def _sized(self, batch: int) -> Any:
-        if batch not in self._by_batch:
-            self._by_batch[batch] = open_interpreter(self._path, num_threads=self._num_threads,
-                                                     batch=batch)
-        return self._by_batch[batch]
+    def _sized(self, shape: tuple[int, ...]) -> Any:
+        if shape not in self._by_shape:
+            if len(self._by_shape) >= KEPT_SIZES:
+                del self._by_shape[next(iter(self._by_shape))]
+            self._by_shape[shape] = open_interpreter(self._path, num_threads=self._num_threads,
+                                                     shape=shape)
+        return self._by_shape[shape]
 
 
-def open_interpreter(path: Path, *, num_threads: int = 1, batch: int = 0,
+def open_interpreter(path: Path, *, num_threads: int = 1, shape: Sequence[int] = (),
                      content: bytes | None = None) -> Any:
     """
     Return the runtime's interpreter of a TFLite file, its tensors allocated.
 
-    batch: length of the first dimension of the first input, 0 for the file's own. content: what
+    shape: first dimensions of the first input; the others stay the file's own. content: what
     stands for the file, for one that is no network by itself. Raises AffectError where the file
     is no network, or one whose tensors would eat the memory.
     """
@@ -114,9 +137,10 @@ def open_interpreter(path: Path, *, num_threads: int = 1, batch: int = 0,
         file = {'model_path': str(path)} if content is None else {'model_content': content}
         interpreter = load_runtime()(**file, num_threads=num_threads)
         _check_tensors(path, interpreter.get_tensor_details())
-        detail = interpreter.get_input_details()[0] if batch else None
-        if detail is not None and detail['shape'][0] != batch:
-            interpreter.resize_tensor_input(detail['index'], [batch, *detail['shape'][1:]])
+        detail = interpreter.get_input_details()[0] if shape else None
+        if detail is not None and tuple(detail['shape'][:len(shape)]) != tuple(shape):
+            interpreter.resize_tensor_input(detail['index'],
+                                            [*shape, *detail['shape'][len(shape):]])
         interpreter.allocate_tensors()
     except UNREADABLE as error:
         raise _unreadable(path, error) from error

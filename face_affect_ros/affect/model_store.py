@@ -16,6 +16,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+import difflib
 import importlib.metadata
 import math
 import os
@@ -127,8 +128,10 @@ def find_model(name: str) -> Path:
         if (folder / name / CARD).is_file():
             return folder / name
     known = sorted({card.parent.name for folder in searched for card in folder.glob(f'*/{CARD}')})
+    close = difflib.get_close_matches(name, known, 1)
+    meant = f"; did you mean '{close[0]}'?" if close else ''
     raise AffectError(
-        f"model '{name}' not found; known models: {', '.join(known) or 'none'}; searched: "
+        f"model '{name}' not found{meant}; known models: {', '.join(known) or 'none'}; searched: "
         f"{', '.join(map(str, searched))}. Name one of these, the path of a model's folder, or "
         'set FACE_AFFECT_MODEL_PATH')
 

@@ -30,13 +30,12 @@ from face_affect_ros.affect.types import (
 import numpy as np
 
 EYES = [[0.0, -EYE_DISTANCE / 2, 0.0], [0.0, EYE_DISTANCE / 2, 0.0]]
-#: A mean face as BlazeFace sees it: rows as in types.LANDMARKS, metres from the point between the
-#: eyes, x out of the face, y to its left, z up. Fitted by benchmarks/head_pose.py: landmarks of
-#: faces that are turned away are nearer to where those of others are than they should be, so that
-#: the nose is not as long as a nose.
-FACE = np.array([*EYES, [0.031, 0.0, -0.031], [0.017, 0.0, -0.062]])
-#: Likewise for detectors whose mouth is the middle between its corners, which lie further back.
-FACES = {'yunet': np.array([*EYES, [0.020, 0.0, -0.033], [0.0, 0.0, -0.062]])}
+#: Mean faces by what a detector takes for the mouth, see Detector.mouth: rows as in
+#: types.LANDMARKS, metres from the point between the eyes, x out of the face, y to its left, z up.
+#: Fitted by benchmarks/head_pose.py: landmarks of faces that are turned away are nearer to where
+#: those of others are than they should be, so that the nose is not as long as a nose.
+MEAN_FACES = {'lips': np.array([*EYES, [0.031, 0.0, -0.031], [0.017, 0.0, -0.062]]),
+              'corners': np.array([*EYES, [0.020, 0.0, -0.033], [0.0, 0.0, -0.062]])}
 #: Standard deviation of each landmark in the image, metres at the face: how people differ from
 #: the mean face, and the detector from the truth.
 LANDMARK_SPREAD = np.array([0.005, 0.005, 0.005, 0.0055])
@@ -76,20 +75,15 @@ class Sight:
         return Orientation(self.rotation, self.covariance, math.acos(cosine))
 
 
-def face_of(detector: str) -> Array64:
-    """Return the mean face, (4, 3) as FACE, for the landmarks of a detector, by its name."""
-    return FACES.get(detector, FACE)
-
-
 def look(landmarks: FloatArray, camera: Camera | None, *, width: int, height: int,
-         face: Array64 = FACE) -> Sight | None:
+         face: Array64 = MEAN_FACES['lips']) -> Sight | None:
     """
     Return how a head is turned, None where a landmark is unknown.
 
     landmarks: (4, 2) in pixels of an image of this width and height, rows as in types.LANDMARKS.
     camera: its calibration; where it is None or does not fit the image, a field of view is
     assumed, which leaves `facing_angle` nearly as it is: the uncertainty is that of the axes.
-    face: the mean one, see face_of.
+    face: the mean one, (4, 3), see MEAN_FACES.
 
     The estimate is the most probable one (maximum a posteriori) of perspective-n-point under
     normal errors of the landmarks and a prior that heads face the camera, by Gauss-Newton.

@@ -21,7 +21,7 @@ from face_affect_ros.affect.boxes import clip
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import CropSpec, extract_crops
 from face_affect_ros.affect.detectors import Detector
-from face_affect_ros.affect.orientation import face_of, look, OrientationSmoother
+from face_affect_ros.affect.orientation import look, MEAN_FACES, OrientationSmoother
 from face_affect_ros.affect.position import Camera, locate, locate_in_depth
 from face_affect_ros.affect.quality import reasons
 from face_affect_ros.affect.searching import Search
@@ -65,7 +65,7 @@ class AffectPipeline:
         self.orientation_time_constant = orientation_time_constant
         self.heads = {head.task: head for each in self.classifiers for head in each.heads}
         self._smoothers: dict[str, dict[str, Smoother]] = {}
-        self._mean_face = face_of(search.detector.name)
+        self._mean_face = MEAN_FACES[search.detector.mouth]
         self._orientations: dict[str, OrientationSmoother] = {}
         self._turns = [Turns(0.0) for _ in self.classifiers]
         self._intervals = {'emotion': emotion_interval, 'gender': gender_interval}
@@ -173,7 +173,7 @@ class AffectPipeline:
             asked, key = found[rows], (classifier.crop, tuple(rows))
             if key not in crops:
                 crops[key] = extract_crops(image, asked.boxes, asked.landmarks, classifier.crop)
-            why = {limits: reasons(asked, crops[key], limits)
+            why = {limits: reasons(asked, crops[key], limits, self.detector.face_score)
                    for limits in {head.limits for head in classifier.heads}}
             probabilities = classifier(crops[key])
             for head in classifier.heads:

@@ -38,11 +38,11 @@ class Limits:
     """
     What a model can judge; `face_affect limits` measures it. The defaults let all faces pass.
 
-    min_score: of the detection, in [0, 1]. min_side: longer side of the face box in pixels of the
-    image. max_turn: see turn_of. min_sharpness: see sharpness_of.
+    min_side: longer side of the face box in pixels of the image. max_turn: see turn_of.
+    min_sharpness: see sharpness_of. What is no face at all the detector's card knows, see
+    Detector.face_score.
     """
 
-    min_score: float = 0.0
     min_side: float = 0.0
     max_turn: float = float('inf')
     min_sharpness: float = 0.0
@@ -53,6 +53,8 @@ class Limits:
         if not facts:
             return cls()
         known = [each.name for each in fields(cls)]
+        # Older cards have a min_score, of the one detector that there was.
+        facts = {name: value for name, value in facts.items() if name != 'min_score'}
         unknown = sorted(set(facts) - set(known))
         if unknown:
             raise ValueError(f"limits has the unknown entry {', '.join(unknown)}; there are "
@@ -60,17 +62,19 @@ class Limits:
         return cls(**{name: float(value) for name, value in facts.items()})
 
 
-def reasons(found: Detections, crops: ImageArray, limits: Limits) -> list[str]:
+def reasons(found: Detections, crops: ImageArray, limits: Limits,
+            face_score: float = 0.0) -> list[str]:
     """
     Return for each face why it cannot be judged, '' where it can.
 
-    found: N detections. crops: (N, S, S, C) uint8, theirs.
+    found: N detections. crops: (N, S, S, C) uint8, theirs. face_score: detections with a lower
+    one are taken for no face.
     """
     result = []
     for box, score, points, crop in zip(found.boxes, found.scores, found.landmarks, crops):
         if max(box[2:]) < limits.min_side:   # the scores of small faces are low
             result.append(TOO_SMALL)
-        elif score < limits.min_score:
+        elif score < face_score:
             result.append(NOT_A_FACE)
         elif turn_of(points) > limits.max_turn:
             result.append(TOO_TURNED)

@@ -17,7 +17,7 @@
 from dataclasses import dataclass
 
 from face_affect_ros.affect.classifier import Classifier
-from face_affect_ros.affect.detectors import make_detector
+from face_affect_ros.affect.detectors import DEFAULT_DETECTOR, make_detector
 from face_affect_ros.affect.pipeline import AffectPipeline
 from face_affect_ros.affect.searching import Search
 from face_affect_ros.affect.tracker import Tracker
@@ -29,17 +29,16 @@ class PipelineSettings:
     """
     What the node's parameters and the command line's options choose.
 
-    detector, detector_model, detector_sha256, min_score: see make_detector. detection_interval
-    [s]: see Search. start_score, track_timeout [s], track_id_prefix: see Tracker. emotion_model,
+    detector, detector_size [px], min_score: see make_detector. detection_interval [s]: see
+    Search. start_score, track_timeout [s], track_id_prefix: see Tracker. emotion_model,
     gender_model: name or path of a model, '' to switch the attribute off; the same name twice
     loads one network with two heads. emotion_interval, gender_interval [s]: see AffectPipeline.
     smoothing_time_constant [s]: see Smoother. orientation_time_constant [s]: see
     OrientationSmoother. num_threads: of each network, >= 1.
     """
 
-    detector: str = 'blazeface_back'
-    detector_model: str = ''
-    detector_sha256: str = ''
+    detector: str = DEFAULT_DETECTOR
+    detector_size: int = 0
     min_score: float = 0.4
     detection_interval: float = 0.1
     start_score: float = 0.5
@@ -56,9 +55,8 @@ class PipelineSettings:
 
 def make_pipeline(settings: PipelineSettings) -> AffectPipeline:
     """Load all models and return the pipeline; AffectError names what is wrong."""
-    detector = make_detector(settings.detector, model=settings.detector_model,
-                             sha256=settings.detector_sha256, min_score=settings.min_score,
-                             num_threads=settings.num_threads)
+    detector = make_detector(settings.detector, size=settings.detector_size,
+                             min_score=settings.min_score, num_threads=settings.num_threads)
     return AffectPipeline(
         search=Search(detector, interval=settings.detection_interval),
         classifiers=_make_classifiers(settings),

@@ -75,6 +75,14 @@ class Port:
         clipped: npt.NDArray[Any] = np.clip(stored, limits.min, limits.max).astype(self.dtype)
         return clipped
 
+    def encode_pixels(self, pixels: npt.NDArray[np.uint8], scale: float,
+                      offset: float) -> npt.NDArray[Any]:
+        """Return uint8 pixels, whose real values are pixel * scale + offset, for the network."""
+        if (self.dtype, self.zero_point, offset) == (np.int8, -128, 0.0) and np.isclose(
+                self.scale, scale, rtol=1e-4):
+            return (pixels ^ np.uint8(128)).view(np.int8)   # pixel - 128, without the arithmetic
+        return self.encode(pixels * np.float32(scale) + np.float32(offset))
+
     def decode(self, stored: npt.NDArray[Any]) -> FloatArray:
         """Return what the network gave, as float32."""
         if self.dtype == np.float32:

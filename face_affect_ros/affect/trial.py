@@ -31,6 +31,8 @@ from face_affect_ros.affect.model_store import is_installed, load_card, ModelCar
 from face_affect_ros.affect.types import AffectError
 import numpy as np
 
+#: OpenCV's parser reads such files, not the TFLite runtime.
+ONNX = '.onnx'
 #: Bytes that loading and one run may take, more than the tensors that a file may declare.
 MEMORY = 500_000_000
 
@@ -43,7 +45,7 @@ def load_tried_card(name: str) -> ModelCard:
     again. Raises AffectError as load_card and try_network do.
     """
     card = load_card(name)
-    if not is_installed(name):
+    if not is_installed(name) and card.path.suffix != ONNX:
         try_network(card.path)
         try:
             gradients = saliency_path(card)

@@ -79,8 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise AffectError('--sequence is about the pictures of a folder, and no FILE is one')
     sources = [source for name in arguments.files
                for source in _sources(name, sequence=arguments.sequence > 0.0)]
-    inputs = Inputs([*arguments.files, *model_files(
-        [settings.emotion_model, settings.gender_model]), settings.detector_model])
+    inputs = Inputs([*arguments.files, *model_files(settings)])
     copies = Copies(arguments.annotate, sources,
                     folder=len(sources) > 1 or sources != arguments.files)
     outputs = [('--annotate', path) for path in copies.planned()]

@@ -67,8 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
                           f"{', '.join(labels)}")
     settings = settings_from(arguments)
     check_option('--frame', FRAME, arguments.frame)
-    check_outputs([('--out', arguments.out)], Inputs([arguments.file, *model_files(
-        [settings.emotion_model, settings.gender_model]), settings.detector_model]))
+    check_outputs([('--out', arguments.out)], Inputs([arguments.file,
+                                                          *model_files(settings)]))
     name = getattr(settings, f'{arguments.task}_model')
     if not name:
         raise AffectError(f'--{arguments.task}-model names no model; there is nothing to explain')

@@ -15,11 +15,15 @@
 """What a command is about to write, checked before anything is opened: it destroys no input."""
 
 from collections.abc import Iterable, Sequence
+import contextlib
 import os
 from pathlib import Path
 import stat
 from typing import TypeAlias
 
+from face_affect_ros.affect.model_files import read_card
+from face_affect_ros.affect.model_store import CARD
+from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media import folder_files, MEDIA_SUFFIXES
 from face_affect_ros.paths import expanded
@@ -96,11 +100,17 @@ def check_lines(option: str, path: Path) -> None:
                           'earlier run and would be overwritten; name another file, or remove it')
 
 
-def model_files(names: Iterable[str]) -> list[Path]:
+def model_files(settings: PipelineSettings) -> list[Path]:
     """Return the files of the models that are named by their paths, for Inputs."""
     files: list[Path] = []
+    names = (settings.detector, settings.emotion_model, settings.gender_model)
     for path in (expanded(name) for name in names if '/' in name):
-        files += [path] if not os.path.isdir(path) else _listed(path)
+        if path.name == CARD:
+            path = path.parent
+        files += _listed(path) if os.path.isdir(path) else [path]
+        # A card may name a network elsewhere.
+        with contextlib.suppress(AffectError, KeyError, TypeError):
+            files.append(path / read_card(path / CARD)['file'])
     return files
 
 

@@ -19,7 +19,6 @@ from dataclasses import fields
 import re
 from typing import Any, TYPE_CHECKING
 
-from face_affect_ros.affect.detectors import DETECTORS
 from face_affect_ros.affect.saliency import MODES
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import LABELS
@@ -59,12 +58,14 @@ PARAMETERS: dict[str, Spec] = {
     'queue_depth': Spec(
         100, "Images that may wait when processing is 'every'; more are dropped and counted.",
         bounds=(1, 10000)),
-    'detector': Spec(_DEFAULTS.detector, 'Face detector.', choices=DETECTORS),
-    'detector_model': Spec(
-        _DEFAULTS.detector_model, "Path of the ONNX file of detector 'yunet'; others ignore it."),
-    'detector_sha256': Spec(
-        _DEFAULTS.detector_sha256, 'Checksum of detector_model in hexadecimal; another file is '
-        'refused. The other models have theirs in their cards.'),
+    'detector': Spec(
+        _DEFAULTS.detector, 'Name or path of the face detector: blazeface_back, '
+        'blazeface_full_range, blazeface_short_range, face_residual_fpn, or one with a card of '
+        'your own.'),
+    'detector_size': Spec(
+        _DEFAULTS.detector_size, 'Longer side in pixels at which the detector sees an image. 0: '
+        'all pixels up to 640, three quarters of a larger image up to 960. The BlazeFace '
+        'detectors have a fixed one.', bounds=(0, 4096)),
     'min_score': Spec(
         _DEFAULTS.min_score, 'Detections with a lower score are dropped.', bounds=(0.01, 0.99)),
     'detection_interval': Spec(

@@ -30,7 +30,7 @@ def portrait() -> np.ndarray:
 
 
 def test_no_detector_finds_a_hidden_face(portrait: np.ndarray) -> None:
-    detector = make_detector('blazeface_back', min_score=0.4)
+    detector = make_detector(min_score=0.4)
     [box] = detector(portrait).boxes
     before = portrait.copy()
     hidden = hide(portrait, [box])

@@ -18,8 +18,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
-from face_affect_ros.affect.detectors import DETECTORS, make_detector
+from face_affect_ros.affect.boxes import iou
+from face_affect_ros.affect.detectors import make_detector
 from face_affect_ros.affect.detectors.blazeface import make_anchors
+from face_affect_ros.affect.detectors.input_size import longer_side
+from face_affect_ros.affect.detectors.residual_fpn import decode, fit_image
 from face_affect_ros.affect.model_files import sha256_of
 from face_affect_ros.affect.types import AffectError, LEFT_EYE, MOUTH, NOSE, RIGHT_EYE
 from face_affect_ros.media import open_media
@@ -27,7 +30,9 @@ from face_affect_ros.media.portrait import portrait_path
 import numpy as np
 import pytest
 
-BLAZEFACES = [name for name in DETECTORS if name.startswith('blazeface')]
+BLAZEFACES = ['blazeface_back', 'blazeface_full_range', 'blazeface_short_range']
+OWN = 'face_residual_fpn'
+SHIPPED = [OWN, *BLAZEFACES]
 
 
 @pytest.fixture(scope='module')
@@ -54,14 +59,14 @@ def assert_is_the_astronaut(found: object, x: float = 0.0, y: float = 0.0,
     assert max(points[RIGHT_EYE, 1], points[LEFT_EYE, 1]) < points[NOSE, 1] < points[MOUTH, 1]
 
 
-@pytest.mark.parametrize('name', BLAZEFACES)
-def test_blazeface_finds_the_one_face(name: str, portrait: np.ndarray) -> None:
+@pytest.mark.parametrize('name', SHIPPED)
+def test_a_detector_finds_the_one_face(name: str, portrait: np.ndarray) -> None:
     found = make_detector(name)(portrait)
     assert_is_the_astronaut(found)
     assert found.boxes.dtype == found.scores.dtype == found.landmarks.dtype == np.float32
 
 
-@pytest.mark.parametrize('name', BLAZEFACES)
+@pytest.mark.parametrize('name', SHIPPED)
 @pytest.mark.parametrize(('left', 'top'), [(160, 0), (0, 200)])
 def test_boxes_are_right_in_wide_and_in_high_images(name: str, left: int, top: int,
                                                     portrait: np.ndarray) -> None:
@@ -69,12 +74,87 @@ def test_boxes_are_right_in_wide_and_in_high_images(name: str, left: int, top: i
     assert_is_the_astronaut(make_detector(name)(image), left, top)
 
 
-def test_grey_images_are_searched_too(portrait: np.ndarray) -> None:
+@pytest.mark.parametrize('name', [OWN, 'blazeface_back'])
+def test_grey_images_are_searched_too(name: str, portrait: np.ndarray) -> None:
     grey = cv2.cvtColor(portrait, cv2.COLOR_BGR2GRAY)
-    assert_is_the_astronaut(make_detector('blazeface_back')(grey))
+    assert_is_the_astronaut(make_detector(name)(grey))
 
 
-@pytest.mark.parametrize('name', BLAZEFACES)
+@pytest.mark.parametrize('degrees', [-90, 45, 90, 180])
+def test_our_own_finds_turned_faces(degrees: int, portrait: np.ndarray) -> None:
+    centre = (224.0, 126.0)
+    matrix = cv2.getRotationMatrix2D(centre, degrees, 1.0)
+    matrix[:, 2] += (320 - centre[0], 240 - centre[1])
+    found = make_detector(OWN)(cv2.warpAffine(portrait, matrix, (640, 480)))
+    assert len(found) == 1
+    np.testing.assert_allclose(found.boxes[0, :2] + found.boxes[0, 2:] / 2, (320, 240), atol=22)
+
+
+@pytest.mark.parametrize(('width', 'height'), [(480, 640), (1280, 720), (720, 1280), (3840, 2160)])
+def test_our_own_finds_a_face_in_any_format(width: int, height: int,
+                                                portrait: np.ndarray) -> None:
+    image = np.full((height, width, 3), 90, np.uint8)
+    scale = height / 4 / 112
+    face = cv2.resize(portrait[20:260, 100:340], None, fx=scale, fy=scale)[:, :width]
+    image[height - len(face):, width - face.shape[1]:] = face
+    [box] = make_detector(OWN)(image).boxes
+    centre = (width - face.shape[1] + scale * 124, height - len(face) + scale * 106)
+    np.testing.assert_allclose(box[:2] + box[2:] / 2, centre, atol=0.2 * box[3])
+
+
+@pytest.mark.parametrize('cut', [
+    (slice(126, 512), slice(0, 512)), (slice(0, 512), slice(224, 512)),
+    (slice(0, 140), slice(0, 512))])
+def test_our_own_finds_a_face_cut_by_the_edge(cut: tuple[slice, slice],
+                                                  portrait: np.ndarray) -> None:
+    found = make_detector(OWN, min_score=0.3)(np.ascontiguousarray(portrait[cut]))
+    assert len(found) >= 1
+    seen = found.boxes[0] + np.array([cut[1].start, cut[0].start, 0, 0])
+    assert iou(seen[np.newaxis], np.array([[172, 74, 105, 105]], np.float32))[0, 0] > 0.25
+
+
+@pytest.mark.parametrize(('shape', 'size', 'side'), [
+    ((480, 640, 3), 0, 640), ((270, 480), 0, 480), ((720, 1280, 3), 0, 960),
+    ((1080, 1920, 3), 0, 960), ((2160, 3840, 3), 0, 960), ((800, 600), 0, 640),
+    ((480, 640, 3), 320, 320), ((120, 160, 3), 320, 160), ((2160, 3840, 3), 1920, 1920),
+])
+def test_the_size_of_the_input_follows_the_image(shape: tuple[int, ...], size: int,
+                                                 side: int) -> None:
+    assert longer_side(shape, size) == side
+    fitted = fit_image(np.zeros(shape, np.uint8), side)
+    assert fitted.pixels.shape[2] == 3 and not any(length % 32 for length in
+                                                   fitted.pixels.shape[:2])
+    np.testing.assert_allclose(fitted.scale, side / max(shape[:2]), rtol=0.01)
+
+
+def test_cells_become_boxes_of_the_image() -> None:
+    outputs = [np.zeros((480 // stride, 640 // stride, channels), np.float32)
+               for stride in (8, 16, 32) for channels in (1, 4, 10)]
+    for logits in outputs[::3]:
+        logits[:] = -9.0
+    outputs[3][10, 20] = 3.0
+    outputs[4][10, 20] = (0.5, -0.25, np.log(4), np.log(5))
+    outputs[5][10, 20] = (-1, -1, 1, -1, 0, 0, -1, 1, 1, 1.5)
+    found = decode(outputs, np.array([0.5, 0.5], np.float32), min_score=0.5, nms_overlap=0.4)
+    centre = (20.5 * 16, 10.5 * 16)
+    np.testing.assert_allclose(found.boxes, [[2 * (centre[0] + 8 - 32), 2 * (centre[1] - 4 - 40),
+                                              128, 160]], rtol=1e-5)
+    np.testing.assert_allclose(found.scores, 1 / (1 + np.exp(-3.0)), rtol=1e-5)
+    wanted = np.array(centre) + 16 * np.array([[-1, -1], [1, -1], [0, 0], [0, 1.25]])
+    np.testing.assert_allclose(found.landmarks[0], 2 * wanted, rtol=1e-5)
+
+
+def test_of_two_neighbouring_cells_one_face_is_made() -> None:
+    outputs = [np.full((480 // stride, 640 // stride, channels), 0.0 if channels > 1 else -9.0,
+                       np.float32) for stride in (8, 16, 32) for channels in (1, 4, 10)]
+    for column, offset in ((20, 0.5), (21, -0.5)):
+        outputs[3][10, column] = 2.0
+        outputs[4][10, column] = (offset, 0.0, np.log(4), np.log(4))
+    found = decode(outputs, np.ones(2, np.float32), min_score=0.5, nms_overlap=0.4)
+    np.testing.assert_allclose(found.boxes, [[21 * 16 - 32, 10.5 * 16 - 32, 64, 64]], rtol=1e-5)
+
+
+@pytest.mark.parametrize('name', SHIPPED)
 @pytest.mark.parametrize('shape', [(480, 640, 3), (1, 1, 3), (2, 900), (700, 1, 3)])
 def test_where_nobody_is_nobody_is_found(name: str, shape: tuple[int, ...]) -> None:
     found = make_detector(name)(np.zeros(shape, np.uint8))
@@ -97,35 +177,57 @@ def test_anchors_are_the_centres_of_the_cells() -> None:
 ])
 def test_the_default_detector_on_real_clips(clip: str, faces: int, at_least: float,
                                             shared_file: Callable[[str], Path]) -> None:
-    detector = make_detector('blazeface_back', min_score=0.4)
+    detector = make_detector(min_score=0.4)
     with open_media(str(shared_file(clip))) as media:
         counts = [len(detector(frame.image)) for frame in media]
     assert sum(min(count, faces) for count in counts) >= at_least * faces * len(counts)
     assert max(counts) <= faces + 1
 
 
-def test_yunet_on_a_real_picture(shared_file: Callable[[str], Path]) -> None:
+def yunet_card(folder: Path, network: Path, sha256: str = '') -> str:
+    """Write the card of a YuNet network and return the folder as a model's name."""
+    (folder / 'card.yaml').write_text(
+        f'name: yunet\nkind: detector\ndecoder: yunet\nfile: {network}\n'
+        f"sha256: '{sha256 or sha256_of(network)}'\nnms_overlap: 0.3\n"
+        'input: {size: 640, channels: 3, scale: 1.0, offset: 0.0}\n')
+    return f'{folder}/'
+
+
+@pytest.mark.parametrize('size', [0, 960, 1920])
+def test_yunet_on_a_real_picture(size: int, tmp_path: Path,
+                                 shared_file: Callable[[str], Path]) -> None:
     skip_without_yunet()
-    path = shared_file('reference/yunet_n_dynamic.onnx')
-    detector = make_detector('yunet', model=str(path), sha256=sha256_of(path), min_score=0.6)
+    card = yunet_card(tmp_path, shared_file('reference/yunet_n_dynamic.onnx'))
+    detector = make_detector(card, size=size, min_score=0.6)
     picture = cv2.imread(str(shared_file('media/robocup_team.png')))
     found = detector(picture)
     assert len(found) == 6
     blaze = make_detector('blazeface_back')(picture)
+    assert len(blaze) == 6
     for box, points in zip(blaze.boxes, blaze.landmarks):
         nearest = np.argmin(np.linalg.norm(found.boxes[:, :2] - box[:2], axis=1))
         np.testing.assert_allclose(found.landmarks[nearest], points, atol=0.25 * box[2])
     assert len(detector(np.zeros((120, 160), np.uint8))) == 0
 
 
-@pytest.mark.parametrize(('arguments', 'complaint'), [
-    ({'name': 'haar'}, "'haar' is not one of blazeface_back"),
-    ({'name': 'yunet'}, "needs the path of its ONNX file in the parameter 'detector_model'"),
-    ({'name': 'yunet', 'model': '/nowhere/yunet.onnx'}, '/nowhere/yunet.onnx: there is no YuNet'),
+@pytest.mark.parametrize(('name', 'complaint'), [
+    ('blazeface_bak', "did you mean 'blazeface_back'"),
+    ('emotion_mini_xception', "'emotion_mini_xception' is a classifier, not a detector"),
+    ('/nowhere/yunet', 'there is no card.yaml in /nowhere/yunet'),
 ])
-def test_a_wrong_choice_is_named(arguments: dict[str, str], complaint: str) -> None:
+def test_a_wrong_choice_is_named(name: str, complaint: str) -> None:
     with pytest.raises(AffectError, match=complaint):
-        make_detector(**arguments)
+        make_detector(name)
+
+
+def test_a_card_with_another_decoder_is_named(tmp_path: Path) -> None:
+    network = tmp_path / 'any.onnx'
+    network.write_bytes(b'any')
+    card = yunet_card(tmp_path, network)
+    (tmp_path / 'card.yaml').write_text(
+        (tmp_path / 'card.yaml').read_text().replace('decoder: yunet', 'decoder: haar'))
+    with pytest.raises(AffectError, match="decoder 'haar' of its card is not one of residual_fpn"):
+        make_detector(card)
 
 
 def test_a_file_that_is_no_onnx_is_named(tmp_path: Path) -> None:
@@ -133,12 +235,20 @@ def test_a_file_that_is_no_onnx_is_named(tmp_path: Path) -> None:
     path = tmp_path / 'broken.onnx'
     path.write_bytes(b'this is no network')
     with pytest.raises(AffectError, match='broken.onnx: OpenCV cannot read'):
-        make_detector('yunet', model=str(path), sha256=sha256_of(path))
+        make_detector(yunet_card(tmp_path, path))
 
 
-@pytest.mark.parametrize('sha256', ['', '0' * 64])
-def test_yunet_is_not_loaded_without_its_checksum(sha256: str, tmp_path: Path) -> None:
+def test_a_network_without_its_checksum_is_not_loaded(tmp_path: Path) -> None:
     path = tmp_path / 'yunet.onnx'
     path.write_bytes(b'any')
-    with pytest.raises(AffectError, match=f"sha256 is {sha256_of(path)}, .*'detector_sha256'"):
-        make_detector('yunet', model=str(path), sha256=sha256)
+    with pytest.raises(AffectError, match=f'sha256 is {sha256_of(path)}, but its card says 0000'):
+        make_detector(yunet_card(tmp_path, path, '0' * 64))
+
+
+def test_a_network_of_another_kind_is_named(tmp_path: Path) -> None:
+    network = Path(__file__).parents[2] / 'models' / 'emotion_mini_xception' / 'model.tflite'
+    card = yunet_card(tmp_path, network)
+    (tmp_path / 'card.yaml').write_text((tmp_path / 'card.yaml').read_text().replace(
+        'decoder: yunet', 'decoder: residual_fpn'))
+    with pytest.raises(AffectError, match='its card names another network'):
+        make_detector(card)

@@ -15,13 +15,12 @@
 
 import math
 
+from face_affect_ros.affect.detectors import make_detector
 from face_affect_ros.affect.orientation import (
-    FACE,
-    face_of,
-    FACES,
     FACING,
     LANDMARK_SPREAD,
     look,
+    MEAN_FACES,
     OrientationSmoother,
 )
 from face_affect_ros.affect.position import Camera, locate
@@ -49,7 +48,7 @@ def turned(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> np.ndarra
 def seen(rotation: np.ndarray, place: tuple[float, float, float] = AHEAD,
          focal: float = 500.0) -> np.ndarray:
     """Return the landmarks of a mean face in an image of 640x480, (4, 2) float32."""
-    points = FACE @ rotation.T + place
+    points = MEAN_FACES['lips'] @ rotation.T + place
     return np.float32(points[:, :2] / points[:, 2:] * focal + K[:2, 2])
 
 
@@ -185,11 +184,12 @@ def test_the_distance_of_a_head_that_is_turned_away_is_right(
 
 
 def test_each_detector_has_the_mean_face_of_its_landmarks() -> None:
-    assert face_of('blazeface_back') is FACE and face_of('yunet') is FACES['yunet']
+    assert [make_detector(name).mouth for name in ('face_residual_fpn', 'blazeface_back')] == [
+        'corners', 'lips']
     rotation = turned(20.0, 10.0)
-    points = FACES['yunet'] @ rotation.T + AHEAD
+    points = MEAN_FACES['corners'] @ rotation.T + AHEAD
     landmarks = np.float32(points[:, :2] / points[:, 2:] * 500.0 + K[:2, 2])
-    right = look(landmarks, camera(), **SIZE, face=face_of('yunet'))
+    right = look(landmarks, camera(), **SIZE, face=MEAN_FACES['corners'])
     wrong = look(landmarks, camera(), **SIZE)
     assert between(right.rotation, rotation) < 3.0
     assert between(wrong.rotation, rotation) > between(right.rotation, rotation) + 3.0

@@ -115,7 +115,7 @@ def test_the_same_frames_give_the_same_faces(shared_file: Callable[[str], Path])
 class TurningHead:
     """A detector of one face: to the front until it has been asked so often, then turned."""
 
-    name = 'blazeface_back'
+    name, mouth, face_score = 'blazeface_back', 'lips', 0.0
 
     def __init__(self, front: int) -> None:
         self.front = front

@@ -71,10 +71,10 @@ def test_each_reason_by_itself() -> None:
                        np.stack([FRONT, FRONT, FRONT, turned, FRONT]))
     crops = np.random.default_rng(1).integers(0, 256, (5, 24, 24, 1), np.uint8)
     crops[4] = cv2.GaussianBlur(crops[4], (0, 0), 4.0)[:, :, np.newaxis]
-    limits = Limits(min_score=0.5, min_side=16.0, max_turn=0.6, min_sharpness=0.5)
-    assert reasons(found, crops, limits) == ['', 'not_a_face', 'too_small', 'too_turned',
-                                             'too_blurred']
-    assert set(reasons(found, crops, limits)) - {''} <= set(REASONS)
+    limits = Limits(min_side=16.0, max_turn=0.6, min_sharpness=0.5)
+    assert reasons(found, crops, limits, 0.5) == ['', 'not_a_face', 'too_small', 'too_turned',
+                                                  'too_blurred']
+    assert set(reasons(found, crops, limits, 0.5)) - {''} <= set(REASONS)
     assert reasons(found, crops, Limits()) == [''] * 5
 
 
@@ -94,7 +94,7 @@ def limited(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(('limits', 'reason'), [
     ({}, ''), ({'min_side': 400.0}, 'too_small'), ({'min_sharpness': 50.0}, 'too_blurred'),
-    ({'max_turn': 0.0}, 'too_turned'), ({'min_score': 1.0}, 'not_a_face')])
+    ({'max_turn': 0.0}, 'too_turned')])
 def test_the_pipeline_says_why(limits, reason, limited) -> None:
     pipeline = make_pipeline(PipelineSettings(emotion_model=limited(**limits)))
     with open_media('') as media:
@@ -104,6 +104,14 @@ def test_the_pipeline_says_why(limits, reason, limited) -> None:
     assert estimate.reason == reason
     assert estimate.label == (UNKNOWN if reason else 'happy')
     assert face.estimates['gender'].reason in ('', 'unsure')   # each model has its own limits
+
+
+def test_what_the_detector_hardly_takes_for_a_face_is_not_judged() -> None:
+    pipeline = make_pipeline(PipelineSettings())
+    pipeline.detector.face_score = 1.0
+    with open_media('') as media:
+        [face] = pipeline.process(next(iter(media)).image, 0.0)
+    assert {each.reason for each in face.estimates.values()} == {'not_a_face'}
 
 
 def test_a_head_may_have_limits_of_its_own(limited) -> None:
@@ -120,5 +128,5 @@ def test_a_head_may_have_limits_of_its_own(limited) -> None:
 
 def test_a_card_with_odd_limits_is_refused(limited) -> None:
     with pytest.raises(AffectError, match='limits has the unknown entry min_size; there are '
-                                          'min_score, min_side'):
+                                          'min_side, max_turn'):
         load_card(limited(min_size=4.0))

@@ -119,7 +119,7 @@ def test_what_is_not_measured_keeps_its_last_results(tmp_path: Path,
 
 @pytest.mark.parametrize('faces', [0, 1, 2, 8, 16])
 def test_composed_images_show_so_many_faces(faces: int) -> None:
-    assert len(make_detector('blazeface_back', min_score=0.4)(compose((640, 480), faces))) == faces
+    assert len(make_detector(min_score=0.4)(compose((640, 480), faces))) == faces
 
 
 def test_the_heads_move() -> None:

@@ -15,6 +15,6 @@
 """Face detectors behind one small interface."""
 
 from face_affect_ros.affect.detectors.base import Detector
-from face_affect_ros.affect.detectors.factory import DETECTORS, make_detector
+from face_affect_ros.affect.detectors.factory import DEFAULT_DETECTOR, make_detector
 
-__all__ = ['DETECTORS', 'Detector', 'make_detector']
+__all__ = ['DEFAULT_DETECTOR', 'Detector', 'make_detector']

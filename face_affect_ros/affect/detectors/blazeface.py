@@ -49,23 +49,28 @@ def make_anchors(size: int, layers: list[tuple[int, int]]) -> FloatArray:
 class BlazeFace:
     """Detects faces with one of the BlazeFace networks; which one says the card."""
 
-    def __init__(self, card: ModelCard, *, min_score: float, num_threads: int = 1) -> None:
+    mouth = 'lips'
+
+    def __init__(self, card: ModelCard, *, size: int = 0, min_score: float,
+                 num_threads: int = 1) -> None:
         """
         Load the network of a card whose `anchors` lists [stride, anchors per cell].
 
-        min_score: detections below it are dropped, in [0, 1].
+        size: has no effect, the size of the input is fixed. min_score: detections below it are
+        dropped, in [0, 1].
         """
         self.name = card.name
+        self.face_score = float(card.facts.get('face_score', 0.0))
         self._card = card
         odds = min_score / max(1.0 - min_score, 1e-9)
         self._min_logit = float(np.log(max(odds, 1e-9)))
         self._overlap = float(card.facts['nms_overlap'])
         self._network = Network(card.path, num_threads=num_threads)
-        size = card.crop.size
-        self._anchors = make_anchors(size, [(int(s), int(n)) for s, n in card.facts['anchors']])
-        if self._network.input_shape != (1, size, size, 3):
+        side = card.crop.size
+        self._anchors = make_anchors(side, [(int(s), int(n)) for s, n in card.facts['anchors']])
+        if self._network.input_shape != (1, side, side, 3):
             raise AffectError(f'{card.path}: input is {self._network.input_shape}, its card says '
-                              f'{(1, size, size, 3)}')
+                              f'{(1, side, side, 3)}')
 
     def __call__(self, image: ImageArray) -> Detections:
         """Return the faces of a (H, W) grey or (H, W, 3) BGR uint8 image, best first."""

@@ -12,33 +12,37 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Make a detector by its name."""
+"""Make a detector by the name of its card."""
 
-from pathlib import Path
+from collections.abc import Callable
 
 from face_affect_ros.affect.detectors.base import Detector
 from face_affect_ros.affect.detectors.blazeface import BlazeFace
+from face_affect_ros.affect.detectors.residual_fpn import ResidualFpn
 from face_affect_ros.affect.detectors.yunet import YuNet
 from face_affect_ros.affect.trial import load_tried_card
 from face_affect_ros.affect.types import AffectError
 
-DETECTORS = ('blazeface_back', 'blazeface_full_range', 'blazeface_short_range', 'yunet')
+#: By the entry `decoder` of a card.
+DECODERS: dict[str, Callable[..., Detector]] = {
+    'residual_fpn': ResidualFpn, 'blazeface': BlazeFace, 'yunet': YuNet}
+DEFAULT_DETECTOR = 'blazeface_back'
 
 
-def make_detector(name: str, *, model: str = '', sha256: str = '', min_score: float = 0.5,
+def make_detector(name: str = DEFAULT_DETECTOR, *, size: int = 0, min_score: float = 0.5,
                   num_threads: int = 1) -> Detector:
     """
     Return a loaded detector.
 
-    name: one of DETECTORS. model: path of YuNet's ONNX file, sha256: its checksum; the other
-    detectors have a card with theirs.
-    min_score: detections below it are dropped, in [0, 1]. Raises AffectError.
+    name: of a detector's card, or path of its folder. size: longer side of the network's input in
+    pixels where it is free, 0 for one by the image's size, see input_size.longer_side.
+    min_score: detections below it are dropped, in (0, 1). Raises AffectError.
     """
-    if name not in DETECTORS:
-        raise AffectError(f"detector '{name}' is not one of {', '.join(DETECTORS)}")
-    if name == 'yunet':
-        if not model:
-            raise AffectError("detector 'yunet' needs the path of its ONNX file in the parameter "
-                              "'detector_model'")
-        return YuNet(Path(model).expanduser(), sha256=sha256, min_score=min_score)
-    return BlazeFace(load_tried_card(name), min_score=min_score, num_threads=num_threads)
+    card = load_tried_card(name)
+    if card.kind != 'detector':
+        raise AffectError(f"model '{name}' is a {card.kind}, not a detector")
+    decoder = str(card.facts.get('decoder', ''))
+    if decoder not in DECODERS:
+        raise AffectError(f"detector '{name}': the decoder '{decoder}' of its card is not one of "
+                          f"{', '.join(DECODERS)}")
+    return DECODERS[decoder](card, size=size, min_score=min_score, num_threads=num_threads)

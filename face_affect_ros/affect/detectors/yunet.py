@@ -14,10 +14,10 @@
 
 """YuNet (Wu, Peng, Yu 2023) through OpenCV's FaceDetectorYN."""
 
-from pathlib import Path
-
 import cv2
-from face_affect_ros.affect.model_files import sha256_of
+from face_affect_ros.affect.boxes import halved, resized
+from face_affect_ros.affect.detectors.input_size import longer_side
+from face_affect_ros.affect.model_store import ModelCard
 from face_affect_ros.affect.types import AffectError, Detections, FloatArray, ImageArray
 import numpy as np
 
@@ -28,38 +28,39 @@ NEEDS_OPENCV = (4, 8)
 class YuNet:
     """Detects faces with a YuNet network in an ONNX file."""
 
-    name = 'yunet'
+    mouth = 'corners'
 
-    def __init__(self, path: Path, *, sha256: str, min_score: float,
-                 nms_overlap: float = 0.3) -> None:
+    def __init__(self, card: ModelCard, *, size: int = 0, min_score: float,
+                 num_threads: int = 1) -> None:
         """
-        Load the network; AffectError where the file is missing or OpenCV cannot read it.
+        Load a card's network; AffectError where OpenCV cannot read it.
 
-        sha256: checksum of the file, in hexadecimal; another file is refused.
-        min_score: detections below it are dropped, in [0, 1]. nms_overlap: IoU from which two
-        detections are the same face.
+        size: longer side of the network's input in pixels, 0 for that of input_size.longer_side.
+        min_score: detections below it are dropped, in [0, 1]. num_threads: OpenCV's own setting
+        decides instead.
         """
-        if not path.is_file():
-            raise AffectError(f'{path}: there is no YuNet model; set the parameter '
-                              "'detector_model' (on the command line --detector-model) to a "
-                              'face_detection_yunet_*.onnx file')
-        digest = sha256_of(path)
-        if digest != sha256.lower():
-            raise AffectError(f"{path}: sha256 is {digest}, but the parameter 'detector_sha256' "
-                              f"(--detector-sha256) says '{sha256}'; set it to the checksum that "
-                              "the model's publisher names")
+        self.name = card.name
+        self.face_score = float(card.facts.get('face_score', 0.0))
+        self._size = size
+        self._box_scale = float(card.facts.get('box_scale', 1.0))
         version = tuple(int(part) for part in cv2.__version__.split('.')[:2])
         if version < NEEDS_OPENCV:
             raise AffectError(f'YuNet needs OpenCV 4.8 or newer, this is {cv2.__version__}; '
-                              'choose a blazeface detector or install a newer opencv-python')
+                              'choose another detector or install a newer opencv-python')
         try:
-            self._detector = cv2.FaceDetectorYN.create(str(path), '', (32, 32), min_score,
-                                                       nms_overlap)
+            self._detector = cv2.FaceDetectorYN.create(
+                str(card.path), '', (32, 32), min_score, float(card.facts['nms_overlap']))
         except cv2.error as error:
-            raise AffectError(f'{path}: OpenCV cannot read this model: {error.err}') from error
+            raise AffectError(f'{card.path}: OpenCV cannot read this model: {error.err}'
+                              ) from error
 
     def __call__(self, image: ImageArray) -> Detections:
         """Return the faces of a (H, W) grey or (H, W, 3) BGR uint8 image, best first."""
+        height, width = image.shape[:2]
+        scale = longer_side(image.shape, self._size) / max(height, width)
+        if scale < 1.0:
+            size = (max(1, round(width * scale)), max(1, round(height * scale)))
+            image = np.asarray(cv2.resize(halved(image, 2 * max(size)), size), np.uint8)
         if image.ndim == 2:
             image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
         self._detector.setInputSize((image.shape[1], image.shape[0]))
@@ -68,8 +69,9 @@ class YuNet:
             return Detections.empty()
         rows: FloatArray = np.asarray(found, np.float32)
         rows = rows[np.argsort(-rows[:, 14], kind='stable')]
+        rows[:, :14] *= np.tile(np.array([width, height], np.float32) / image.shape[1::-1], 7)
         # Right eye, left eye, nose, right and left corner of the mouth.
         points = rows[:, 4:14].reshape(-1, 5, 2)
         mouth = points[:, 3:].mean(axis=1, keepdims=True)
-        return Detections(rows[:, :4], rows[:, 14],
+        return Detections(resized(rows[:, :4], self._box_scale), rows[:, 14],
                           np.concatenate([points[:, :3], mouth], axis=1))

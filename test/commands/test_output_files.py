@@ -47,7 +47,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         sink.write(np.zeros((48, 64, 3), np.uint8))
     os.symlink('o/annotated.mp4', 'clip.mp4')
     Path('model').mkdir()
-    Path('model/card.yaml').write_text('name: model')
+    Path('model/card.yaml').write_text('name: model\nfile: ../o/network.onnx\n')
+    Path('o/network.onnx').write_bytes(b'')
     Path('model/model.tflite').write_bytes(b'TFL3')
     os.symlink('../model/card.yaml', 'o/card.jsonl')
     Path('labels.json').write_text('{"images": []}')
@@ -92,7 +93,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     ('explain photos --out album/why.png', ['--out album/why.png', 'folder photos']),
     ('explain a.png --emotion-model ./model --out model/card.yaml', ['--out model/card.yaml']),
     ('analyze a.png --gender-model model/ --json o/card.jsonl', ['--json o/card.jsonl']),
-    ('analyze a.png --detector-model o/card.jsonl --json model/card.yaml', ['o/card.jsonl']),
+    ('analyze a.png --detector ./model --json model/card.yaml', ['--json model/card.yaml']),
+    ('analyze a.png --detector ./model --json o/card.jsonl', ['--json o/card.jsonl']),
+    ('analyze a.png --detector model/ --json o/network.onnx', ['--json o/network.onnx']),
     ('demo --source o/annotated.mp4 --out o', ['--out o/annotated.mp4', 'the input']),
     ('demo --source clip.mp4 --out o', ['--out o/annotated.mp4', 'input clip.mp4']),
     ('demo --source photos --out album', ['--out album/annotated', 'folder photos']),

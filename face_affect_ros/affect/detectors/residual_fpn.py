@@ -1,0 +1,154 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The package's own detector: fully convolutional, any input size, three strides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+from face_affect_ros.affect.boxes import halved, resized, weighted_nms
+from face_affect_ros.affect.detectors.input_size import longer_side
+from face_affect_ros.affect.interpreter import Network
+from face_affect_ros.affect.model_store import ModelCard
+from face_affect_ros.affect.types import (
+    AffectError,
+    Detections,
+    FloatArray,
+    ImageArray,
+    LANDMARKS,
+)
+import numpy as np
+
+STRIDES = (8, 16, 32)
+#: Sides of the network's input are multiples of this.
+MULTIPLE = STRIDES[-1]
+#: Landmarks that the network gives: eyes, nose, corners of the mouth.
+POINTS = 5
+#: Channels of the outputs of a stride: the score's logit, the box, the landmarks.
+CHANNELS = (1, 4, 2 * POINTS)
+#: Candidates that are merged; a crowd of fifty faces has about five hundred.
+MOST_CANDIDATES = 1000
+#: Logits beyond this are 0 or 1 in float32 anyway, and exp() of more would overflow.
+MAX_LOGIT = 80.0
+
+
+class ResidualFpn:
+    """Detects faces with a network of ordinary convolutions and a feature pyramid."""
+
+    mouth = 'corners'
+
+    def __init__(self, card: ModelCard, *, size: int = 0, min_score: float,
+                 num_threads: int = 1) -> None:
+        """
+        Load a card's network; AffectError where it does not match its card.
+
+        size: longer side of the network's input in pixels, 0 for that of input_size.longer_side.
+        min_score: detections below it are dropped, in (0, 1).
+        """
+        self.name = card.name
+        self.face_score = float(card.facts.get('face_score', 0.0))
+        self._card = card
+        self._size = size
+        self._min_score = min_score
+        self._overlap = float(card.facts['nms_overlap'])
+        self._box_scale = float(card.facts.get('box_scale', 1.0))
+        self._network = Network(card.path, num_threads=num_threads)
+        channels = sorted(shape[-1] for shape in self._network.output_shapes)
+        if self._network.input_shape[-1] != 3 or channels != sorted(CHANNELS * len(STRIDES)):
+            raise AffectError(f'{card.path}: input is {self._network.input_shape} and the outputs '
+                              f'have {channels} channels; the decoder residual_fpn takes 3 and '
+                              f'gives {CHANNELS} at each of the strides {STRIDES}; its card names '
+                              'another network')
+
+    def __call__(self, image: ImageArray) -> Detections:
+        """Return the faces of a (H, W) grey or (H, W, 3) BGR uint8 image, best first."""
+        fitted = fit_image(image, longer_side(image.shape, self._size))
+        outputs = self._network.run_pixels(fitted.pixels[np.newaxis], self._card.scale,
+                                           self._card.offset)
+        # The converter to TFLite may have changed their order.
+        ordered = sorted(outputs, key=lambda each: (-each.shape[1] * each.shape[2],
+                                                    each.shape[3]))
+        found = decode([each[0] for each in ordered], fitted.scale, min_score=self._min_score,
+                       nms_overlap=self._overlap)
+        return replace(found, boxes=resized(found.boxes, self._box_scale))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """
+    An image at the size that the network sees.
+
+    pixels: (H, W, 3) uint8 BGR, H and W multiples of MULTIPLE; black at the right and below the
+    image. scale: (2,) float32, pixels of `pixels` a pixel of the image, in x and y.
+    """
+
+    pixels: ImageArray
+    scale: FloatArray
+
+
+def fit_image(image: ImageArray, size: int) -> Fitted:
+    """
+    Shrink a (H, W) grey or (H, W, 3) BGR image until its longer side has `size` pixels.
+
+    Smaller images keep their size.
+    """
+    height, width = image.shape[:2]
+    scale = min(1.0, size / max(height, width))
+    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if scale < 1.0:
+        image = np.asarray(cv2.resize(halved(image, 2 * max(inner)), inner), np.uint8)
+    if image.ndim == 2:
+        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
+    right, below = (-side % MULTIPLE for side in inner)
+    if right or below:
+        image = np.asarray(cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT),
+                           np.uint8)
+    # The inner size was rounded, so that the two scales differ a little.
+    return Fitted(image, np.array([inner[0] / width, inner[1] / height], np.float32))
+
+
+def decode(outputs: Sequence[FloatArray], scale: FloatArray, *, min_score: float,
+           nms_overlap: float) -> Detections:
+    """
+    Turn the network's nine outputs for one image into faces of the image, best first.
+
+    outputs: of strides 8, 16, 32 each the score's logit (H, W, 1), the box (H, W, 4) and the
+    landmarks (H, W, 10). A box is the offset of its centre from the cell's centre and the
+    logarithm of its sides, a landmark its offset, all in units of the stride. scale: as in Fitted.
+    min_score: detections below it are dropped, in (0, 1). nms_overlap: IoU from which two
+    candidates are merged.
+    """
+    min_logit = float(np.log(min_score / (1.0 - min_score)))
+    values, scores = [], []
+    for index, stride in enumerate(STRIDES):
+        logits, boxes, points = outputs[3 * index:3 * index + 3]
+        rows, columns = np.nonzero(logits[..., 0] >= min_logit)
+        cells = (np.stack([columns, rows], axis=-1) + np.float32(0.5)) * stride
+        box, point = boxes[rows, columns], points[rows, columns].reshape(-1, POINTS, 2)
+        sides = np.exp(np.clip(box[:, 2:], -4.0, 6.0)) * stride
+        corner = cells + box[:, :2] * stride - sides / 2
+        marks = cells[:, np.newaxis] + point * stride
+        # types.LANDMARKS has the middle of the mouth.
+        marks = np.concatenate([marks[:, :3], marks[:, 3:].mean(axis=1, keepdims=True)], axis=1)
+        marks = marks.reshape(len(marks), 2 * len(LANDMARKS))
+        values.append(np.concatenate([corner, sides, marks], axis=1))
+        scores.append(logits[rows, columns, 0])
+    logit = np.clip(np.concatenate(scores), -MAX_LOGIT, MAX_LOGIT)
+    order = np.argsort(-logit, kind='stable')[:MOST_CANDIDATES]
+    merged, best = weighted_nms(np.concatenate(values)[order].astype(np.float32),
+                                (1.0 / (1.0 + np.exp(-logit[order]))).astype(np.float32),
+                                nms_overlap)
+    merged /= np.tile(scale, merged.shape[1] // 2)
+    return Detections(merged[:, :4], best, merged[:, 4:].reshape(-1, len(LANDMARKS), 2))
