@@ -21,7 +21,7 @@ import sys
 from face_affect_ros.affect.types import AffectError
 
 VERBS = ('describe', 'train', 'export', 'evaluate', 'framing', 'limits', 'bias_report',
-         'figures', 'restore')
+         'figures', 'restore', 'detector')
 
 
 def main(arguments: list[str] | None = None) -> int:

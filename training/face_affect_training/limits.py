@@ -26,7 +26,7 @@ from typing import Any
 import cv2
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import extract_crops
-from face_affect_ros.affect.detectors import make_detector
+from face_affect_ros.affect.detectors import DEFAULT_DETECTOR, make_detector
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.quality import sharpness_of, turn_of
 from face_affect_ros.affect.types import AffectError, Detections, ImageArray
@@ -57,7 +57,7 @@ class Found:
 
 
 def measure(model: str, faces: FaceData, *, limit: int = 0,
-            detector: str = 'blazeface_back') -> dict[str, Any]:
+            detector: str = DEFAULT_DETECTOR) -> dict[str, Any]:
     """
     Return curves and limits of a model as plain values.
 
@@ -92,8 +92,9 @@ def measure(model: str, faces: FaceData, *, limit: int = 0,
         'by_side': {str(side): _short(hits.mean()) for side, hits in sizes.items()},
         'by_blur': {f'{sigma:g}': _short(hits.mean()) for sigma, (hits, _) in blurred.items()},
         'by_turn': _binned(turns, right), 'by_sharpness': _binned(every_sharp, every_right),
+        # For the detector's card, see Detector.face_score.
+        'face_score': round(float(np.floor(np.quantile(scores, REFUSED) * 100) / 100), 2),
         'limits': {
-            'min_score': round(float(np.floor(np.quantile(scores, REFUSED) * 100) / 100), 2),
             'min_side': float(min(side for side in SIDES
                                   if all(sizes[other].mean() >= full - LOSS
                                          for other in SIDES if other >= side))

@@ -47,11 +47,13 @@ def convert(network: Any, precision: str = 'float32',
 
 
 def convert_function(function: Any, what: str, precision: str = 'float32',
-                     samples: npt.NDArray[np.float32] | None = None) -> bytes:
+                     samples: npt.NDArray[np.float32] | None = None, *,
+                     int8_input: bool = False) -> bytes:
     """
     Return the TFLite file of a tf.function with a signature, builtin operators only.
 
-    what: its name in messages. The rest is as in convert.
+    what: its name in messages. int8_input: whether an int8 network takes 8-bit integers. The rest
+    is as in convert.
     """
     import tensorflow as tf
     from tensorflow.lite.python.convert_phase import ConverterError
@@ -74,6 +76,8 @@ def convert_function(function: Any, what: str, precision: str = 'float32',
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.representative_dataset = lambda: ([each[np.newaxis]] for each in samples)
+        if int8_input:
+            converter.inference_input_type = tf.int8
     elif precision != 'float32':
         raise AffectError(f"precision '{precision}' is not one of {', '.join(PRECISIONS)}")
     try:

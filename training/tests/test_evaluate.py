@@ -347,7 +347,7 @@ def test_a_model_is_found_by_name_folder_card_and_file(tmp_path: Path) -> None:
     with pytest.raises(AffectError, match='there is no card.yaml beside it'):
         open_contestant(str(folder / 'model.tflite'))
     with pytest.raises(AffectError, match='only classifiers can be judged'):
-        open_contestant('blazeface_back')
+        open_contestant('face_residual_fpn')
     with pytest.raises(AffectError, match='answers gender, not emotion'):
         open_contestant('gender_mini_xception', task='emotion')
 

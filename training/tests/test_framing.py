@@ -18,6 +18,7 @@ import json
 from pathlib import Path
 
 import cv2
+from face_affect_ros.affect.detectors import DEFAULT_DETECTOR
 from face_affect_ros.affect.types import AffectError, EMOTIONS
 from face_affect_ros.media.portrait import portrait_path
 from face_affect_training.data.types import FaceData
@@ -37,7 +38,7 @@ def chips() -> FaceData:
 
 
 def test_only_what_the_detector_finds_is_counted() -> None:
-    result = accuracy_by_margin('emotion_mini_xception', chips(), [0.0, 0.1], 'blazeface_back')
+    result = accuracy_by_margin('emotion_mini_xception', chips(), [0.0, 0.1], DEFAULT_DETECTOR)
     assert (result['faces'], result['found']) == (3, 2)
     assert result['accuracy'] == {'0': 0.5, '0.1': 0.5}
     assert result['chosen'] == 0.0

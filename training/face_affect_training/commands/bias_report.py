@@ -18,6 +18,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from face_affect_ros.affect.detectors import DEFAULT_DETECTOR
+
 
 def register(subparsers: Any) -> None:
     """Add the verb bias-report."""
@@ -29,7 +31,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument('--data', nargs=3, metavar=('READER', 'PATH', 'SPLIT'), required=True)
     parser.add_argument('--mode', choices=('guided', 'gradient'), default='guided')
     parser.add_argument('--limit', type=int, default=0, help='only this many faces, evenly spread')
-    parser.add_argument('--detector', default='blazeface_back')
+    parser.add_argument('--detector', default=DEFAULT_DETECTOR)
     parser.add_argument('--out', type=Path, default=Path('runs/bias'), help='folder for '
                         'bias_MODEL_READER.json, .md and pictures (default: runs/bias)')
     parser.set_defaults(run=run)

@@ -19,6 +19,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from face_affect_ros.affect.detectors import DEFAULT_DETECTOR
+
 
 def register(subparsers: Any) -> None:
     """Add the verb framing."""
@@ -28,7 +30,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument('--data', nargs=3, metavar=('READER', 'PATH', 'SPLIT'), required=True)
     parser.add_argument('--margins', nargs='+', type=float,
                         default=[-0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2])
-    parser.add_argument('--detector', default='blazeface_back')
+    parser.add_argument('--detector', default=DEFAULT_DETECTOR)
     parser.set_defaults(run=run)
 
 

@@ -19,6 +19,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from face_affect_ros.affect.detectors import DEFAULT_DETECTOR
+
 
 def register(subparsers: Any) -> None:
     """Add the verb limits."""
@@ -29,7 +31,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument('--model', required=True, help="a model's name or folder")
     parser.add_argument('--data', nargs=3, metavar=('READER', 'PATH', 'SPLIT'), required=True)
     parser.add_argument('--limit', type=int, default=0, help='only this many faces, evenly spread')
-    parser.add_argument('--detector', default='blazeface_back')
+    parser.add_argument('--detector', default=DEFAULT_DETECTOR)
     parser.set_defaults(run=run)
 
 

@@ -178,8 +178,7 @@ def _limits(folder: Path, card: dict[str, Any]) -> list[str]:
 
 def _limits_of(folder: Path, name: str, task: str, limits: dict[str, float]) -> list[str]:
     """Return the paragraphs of one task. task: '' for the only one."""
-    names = {'min_score': ('not_a_face', "the detector's score below"),
-             'min_side': ('too_small', "the face box's longer side in pixels below"),
+    names = {'min_side': ('too_small', "the face box's longer side in pixels below"),
              'max_turn': ('too_turned', "the nose's sideways distance from the middle between "
                           'the eyes, divided by their distance, above'),
              'min_sharpness': ('too_blurred', "the Laplacian's variance, divided by that of the "

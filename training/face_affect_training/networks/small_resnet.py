@@ -56,8 +56,9 @@ class Fold(layers.Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape."""
-        count, height, width, channels = input_shape
-        return (count, height // self._block, width // self._block, channels * self._block ** 2)
+        count, *sides, channels = input_shape
+        return (count, *(side and side // self._block for side in sides),
+                channels * self._block ** 2)
 
     def get_config(self) -> dict[str, Any]:
         """Return what from_config needs."""

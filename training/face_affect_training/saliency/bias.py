@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from face_affect_ros.affect.crop import aligned_matrix, to_channels, warp
-from face_affect_ros.affect.detectors import Detector, make_detector
+from face_affect_ros.affect.detectors import DEFAULT_DETECTOR, Detector, make_detector
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.saliency import heat_of_gradient, MODES, Saliency
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
@@ -52,7 +52,7 @@ class Looked:
 
 
 def look(model: str, faces: FaceData, *, mode: str = 'guided', limit: int = 0,
-         detector: str = 'blazeface_back') -> tuple[dict[str, Any], Looked]:
+         detector: str = DEFAULT_DETECTOR) -> tuple[dict[str, Any], Looked]:
     """
     Explain what a model says of each face; return the report and what it is made of.
 

@@ -1,0 +1,104 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Train, export and judge the face detector."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def register(subparsers: Any) -> None:
+    """Add the verb detector and its own verbs."""
+    parser = subparsers.add_parser('detector', help='train, export and judge the face detector')
+    verbs = parser.add_subparsers(required=True, metavar='VERB')
+    train = verbs.add_parser('train', help='train as an experiment file says, or go on')
+    train.add_argument('experiment', type=Path, help='YAML file, as '
+                       'training/experiments/face_residual_fpn.yaml')
+    train.add_argument('--out', type=Path, help='folder of the run (default: runs/NAME)')
+    train.add_argument('--max-minutes', type=float, default=0.0,
+                       help='stop cleanly after this time; 0 = no limit')
+    train.add_argument('--threads', type=int, default=1, help='threads of PyTorch')
+    train.add_argument('--workers', type=int, default=1, help='processes that draw views')
+    train.set_defaults(run=_train)
+    export = verbs.add_parser('export', help='write the TFLite file and its card')
+    export.add_argument('experiment', type=Path)
+    export.add_argument('--run', dest='folder', type=Path,
+                        help='folder of the run (default: runs/NAME)')
+    export.add_argument('--models', type=Path, default=Path('models'))
+    export.add_argument('--precision', default='int8',
+                        choices=['float32', 'float16', 'dynamic', 'int8'])
+    export.add_argument('--box-scale', type=float, default=1.0,
+                        help="that brings its boxes to the size of the classifiers' margins: "
+                        '(1 + 2 m) / (1 + 2 margin), m what `face_affect framing` chooses')
+    export.add_argument('--face-score', type=float, default=0.0,
+                        help='below which it may be no face, see `face_affect limits`')
+    export.add_argument('--hours', type=float, default=0.0, help='that the training took')
+    export.set_defaults(run=_export)
+    judge = verbs.add_parser('judge', help='recall and false alarms on labelled pictures')
+    judge.add_argument('folder', type=Path, help='folder with images.csv and boxes.csv')
+    judge.add_argument('--detector', required=True)
+    judge.add_argument('--detector-size', type=int, default=0)
+    judge.add_argument('--min-score', type=float, help='instead of the least score with no more '
+                       'than --false-alarms')
+    judge.add_argument('--false-alarms', type=int, default=6,
+                       help='in the pictures without a face')
+    judge.add_argument('--landmarks-of', default='', metavar='DETECTOR',
+                       help='compare the landmarks with those of another detector')
+    judge.set_defaults(run=_judge)
+
+
+def _train(args: argparse.Namespace) -> int:
+    os.environ['KERAS_BACKEND'] = 'torch'
+    import cv2
+    from face_affect_training.detection.experiment import load_detector_experiment
+    from face_affect_training.detection.train import train
+    import torch
+    torch.set_num_threads(args.threads)
+    cv2.setNumThreads(1)
+    experiment = load_detector_experiment(args.experiment)
+    out = args.out or Path('runs') / experiment.name
+    finished = train(experiment, out, max_minutes=args.max_minutes, workers=args.workers)
+    print(f"{out}: {'finished' if finished else 'stopped; the same command goes on'}")
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    os.environ['KERAS_BACKEND'] = 'tensorflow'
+    from face_affect_training.detection.experiment import load_detector_experiment
+    from face_affect_training.detection.export import export
+    from face_affect_training.detection.judging import read_labelled
+    experiment = load_detector_experiment(args.experiment)
+    card = export(experiment, args.folder or Path('runs') / experiment.name, args.models,
+                  read_labelled(experiment.folder('pictures')), name=experiment.name,
+                  precision=args.precision, box_scale=args.box_scale,
+                  face_score=args.face_score, hours=args.hours)
+    print(json.dumps({key: card[key] for key in ('bytes', 'parity', 'metrics',
+                                                 'recall_by_group')}, indent=2))
+    return 0
+
+
+def _judge(args: argparse.Namespace) -> int:
+    from face_affect_training.detection.judging import read_labelled
+    from face_affect_training.detection.report import landmark_error, report
+    pictures = read_labelled(args.folder)
+    result = report(args.detector, pictures, size=args.detector_size, min_score=args.min_score,
+                    false_alarms=args.false_alarms)
+    if args.landmarks_of:
+        result['landmarks'] = landmark_error(args.detector, args.landmarks_of, pictures,
+                                             size=args.detector_size)
+    print(json.dumps(result, indent=2))
+    return 0

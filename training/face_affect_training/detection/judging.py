@@ -1,0 +1,212 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""How many faces a detector finds in labelled pictures, and how many false ones."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+import csv
+from dataclasses import dataclass
+import math
+from pathlib import Path
+
+import cv2
+from face_affect_ros.affect.types import AffectError, Detections, FloatArray, ImageArray
+import numpy as np
+import numpy.typing as npt
+
+#: Faces below this height and width in pixels are neither missed nor false.
+LEAST_HEIGHT, LEAST_WIDTH = 12.0, 6.0
+#: A detector is run at this score, so that any higher threshold can be judged.
+LEAST_SCORE = 0.05
+#: Sizes of detection and label may differ by this factor.
+SIZE_FACTOR = 2.5
+
+
+@dataclass(frozen=True)
+class LabelledPicture:
+    """
+    A picture to judge a detector by.
+
+    boxes: (N, 4) float32, x, y, width, height in pixels. ignored: (N,) faces that are neither
+    missed nor false. tags: of each face, as 'mask=on' or 'illum=1'.
+    """
+
+    path: Path
+    boxes: FloatArray
+    ignored: npt.NDArray[np.bool_]
+    tags: tuple[frozenset[str], ...] = ()
+
+
+def read_labelled(folder: Path, half: str = 'dev') -> list[LabelledPicture]:
+    """
+    Return the pictures of a half of `images.csv` with the labels of `boxes.csv`.
+
+    Raises AffectError where a file cannot be read.
+    """
+    boxes: dict[str, list[list[float]]] = defaultdict(list)
+    tags: dict[str, list[frozenset[str]]] = defaultdict(list)
+    try:
+        with (folder / 'boxes.csv').open(newline='') as file:
+            for row in csv.DictReader(file):
+                boxes[row['image']].append([float(row[key]) for key in
+                                            ('x', 'y', 'w', 'h', 'invalid')])
+                tags[row['image']].append(frozenset(row['tags'].split(';')))
+        with (folder / 'images.csv').open(newline='') as file:
+            names = [row['image'] for row in csv.DictReader(file)
+                     if row['image'].startswith(f'{half}/')]
+    except (OSError, KeyError, ValueError) as error:
+        raise AffectError(f'{folder}: images.csv and boxes.csv cannot be read: {error}') from error
+    pictures = []
+    for name in names:
+        values = np.array(boxes[name], np.float32).reshape(-1, 5)
+        ignored = ((values[:, 4] > 0) | (values[:, 3] < LEAST_HEIGHT)
+                   | (values[:, 2] < LEAST_WIDTH))
+        pictures.append(LabelledPicture(folder / name, values[:, :4], ignored, tuple(tags[name])))
+    return pictures
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    What a detector found in labelled pictures.
+
+    heights: (F,) of all faces that count, tags: of each. found: (F,) score of the detection of
+    each, 0 where missed. false: (K,) scores of the detections that are no face. faceless: of
+    those, the scores in pictures without a face. pictures, pictures_without: how many there are.
+    """
+
+    heights: FloatArray
+    tags: tuple[frozenset[str], ...]
+    found: FloatArray
+    false: FloatArray
+    faceless: FloatArray
+    pictures: int
+    pictures_without: int
+
+    def recall(self, height: float, score: float, tag: str = '') -> float:
+        """
+        Return the share of faces of at least this height found with at least this score.
+
+        tag: of these faces only, all by default. NaN where there are none.
+        """
+        tagged = np.array([not tag or tag in each for each in self.tags], bool)
+        chosen = (self.heights >= height) & tagged
+        return float((self.found[chosen] >= max(score, 1e-9)).mean()) if chosen.any() else math.nan
+
+    def average_precision(self, height: float = LEAST_HEIGHT) -> float:
+        """Return the area under the curve of precision over recall."""
+        true = self.found[(self.heights >= height) & (self.found > 0)]
+        scores = np.concatenate([true, self.false])
+        hits = np.concatenate([np.ones(len(true)), np.zeros(len(self.false))])
+        hits = hits[np.argsort(-scores, kind='stable')]
+        precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+        best = np.maximum.accumulate(precision[::-1])[::-1]
+        return float((best * hits).sum() / max((self.heights >= height).sum(), 1))
+
+    def score_for(self, false_alarms: int) -> float:
+        """Return the least score with so many false alarms in pictures without a face."""
+        ranked = np.sort(self.faceless)[::-1]
+        return float(ranked[false_alarms]) + 1e-6 if len(ranked) > false_alarms else 0.0
+
+
+def judge(detect: Callable[[ImageArray], Detections], pictures: Sequence[LabelledPicture], *,
+          roll: float = 0.0, canvas: tuple[int, int] | None = None) -> Outcome:
+    """
+    Run a detector on labelled pictures.
+
+    roll: degrees by which each picture is turned first. canvas: width and height that each picture
+    is fitted into first, for the heights of the original.
+    """
+    heights, found, false, faceless = [], [], [], []
+    tags: list[frozenset[str]] = []
+    for picture in pictures:
+        pixels = cv2.imread(str(picture.path), cv2.IMREAD_COLOR)
+        if pixels is None:
+            raise AffectError(f'{picture.path}: not a picture that OpenCV reads')
+        image, boxes = turned(np.asarray(pixels, np.uint8), picture.boxes, roll)
+        if canvas:
+            image, boxes = fitted(image, boxes, canvas)
+        result = detect(image)
+        scores, wrong = match(result, boxes, picture.ignored)
+        heights.append(picture.boxes[~picture.ignored, 3])
+        found.append(scores[~picture.ignored])
+        tags += [tag for tag, ignored in zip(picture.tags, picture.ignored) if not ignored]
+        false.append(wrong)
+        if not len(boxes):
+            faceless.append(wrong)
+    empty = [np.zeros(0, np.float32)]
+    return Outcome(np.concatenate(heights + empty), tuple(tags), np.concatenate(found + empty),
+                   np.concatenate(false + empty), np.concatenate(faceless + empty),
+                   len(pictures), sum(not len(each.boxes) for each in pictures))
+
+
+def match(result: Detections, boxes: FloatArray,
+          ignored: npt.NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+    """
+    Return the score with which each label was found, 0 where missed, and those of false alarms.
+
+    A detection is a label's where each one's centre lies in the other, and the sizes differ by
+    less than SIZE_FACTOR. Better detections choose first.
+    """
+    scores = np.zeros(len(boxes), np.float32)
+    wrong = []
+    for box, score in zip(result.boxes, result.scores):
+        near = list(_near(box, boxes))
+        free = [index for index in near if not ignored[index] and not scores[index]]
+        if free:
+            scores[min(free, key=lambda index: _distance(box, boxes[index]))] = score
+        elif not any(ignored[index] for index in near):
+            wrong.append(score)
+    return scores, np.array(wrong, np.float32)
+
+
+def _near(box: FloatArray, boxes: FloatArray) -> Iterator[int]:
+    away = np.abs(box[:2] + box[2:] / 2 - boxes[:, :2] - boxes[:, 2:] / 2)
+    ratio = np.sqrt(box[2:].prod() / np.maximum(boxes[:, 2:].prod(axis=1), 1e-9))
+    same = ((away <= boxes[:, 2:] / 2).all(axis=1) & (away <= box[2:] / 2).all(axis=1)
+            & (ratio > 1 / SIZE_FACTOR) & (ratio < SIZE_FACTOR))
+    yield from (int(index) for index in np.flatnonzero(same))
+
+
+def _distance(box: FloatArray, label: FloatArray) -> float:
+    away = (box[:2] + box[2:] / 2 - label[:2] - label[2:] / 2) / np.maximum(label[2:], 1.0)
+    return float(np.linalg.norm(away))
+
+
+def turned(image: ImageArray, boxes: FloatArray, degrees: float) -> tuple[ImageArray, FloatArray]:
+    """Turn a picture about its centre, on a larger canvas; boxes keep their sizes."""
+    if not degrees:
+        return image, boxes
+    height, width = image.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    cos, sin = abs(matrix[0, 0]), abs(matrix[0, 1])
+    size = (round(height * sin + width * cos), round(height * cos + width * sin))
+    matrix[:, 2] += (size[0] - width) / 2, (size[1] - height) / 2
+    centres = (boxes[:, :2] + boxes[:, 2:] / 2) @ matrix[:, :2].T + matrix[:, 2]
+    out = np.concatenate([centres - boxes[:, 2:] / 2, boxes[:, 2:]], axis=1)
+    return np.asarray(cv2.warpAffine(image, matrix, size), np.uint8), out.astype(np.float32)
+
+
+def fitted(image: ImageArray, boxes: FloatArray,
+           canvas: tuple[int, int]) -> tuple[ImageArray, FloatArray]:
+    """Enlarge or shrink a picture to fit into the middle of a black canvas."""
+    height, width = image.shape[:2]
+    scale = min(canvas[0] / width, canvas[1] / height)
+    inner = (round(width * scale), round(height * scale))
+    left, top = (canvas[0] - inner[0]) // 2, (canvas[1] - inner[1]) // 2
+    out = np.zeros((canvas[1], canvas[0], 3), np.uint8)
+    out[top:top + inner[1], left:left + inner[0]] = cv2.resize(image, inner)
+    moved = boxes * np.float32(scale) + np.array([left, top, 0, 0], np.float32)
+    return out, moved.astype(np.float32)

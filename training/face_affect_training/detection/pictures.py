@@ -1,0 +1,102 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Labelled pictures for training a face detector."""
+
+from collections import defaultdict
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
+import numpy as np
+import numpy.typing as npt
+
+#: Columns of a box file that hold the five landmarks: eyes, nose, corners of the mouth, of which
+#: left and right are the person's own.
+POINTS = ('right_eye', 'left_eye', 'nose', 'right_mouth', 'left_mouth')
+#: A box that one teacher alone reports is a face from this score; below, nothing is learned there.
+SINGLE_TEACHER_SCORE = 0.75
+
+
+@dataclass(frozen=True)
+class Faces:
+    """
+    The labels of one picture.
+
+    boxes: (N, 4) float32, x, y, width, height in pixels. landmarks: (N, 5, 2) float32 in the order
+    of POINTS, NaN where unknown. certain: (N,) whether a box is a face; the loss ignores the
+    others.
+    """
+
+    boxes: FloatArray
+    landmarks: FloatArray
+    certain: npt.NDArray[np.bool_]
+
+    @classmethod
+    def empty(cls) -> 'Faces':
+        """Return the labels of a picture without a face."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros((0, len(POINTS), 2), np.float32),
+                   np.zeros(0, bool))
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture, (H, W, 3) BGR uint8, and its labels."""
+
+    pixels: ImageArray
+    faces: Faces = field(default_factory=Faces.empty)
+
+
+def read_pictures(folder: Path) -> list[Picture]:
+    """
+    Return the pictures of `train_images.csv` with the labels of `train_boxes.csv`.
+
+    Raises AffectError where a file is missing or no picture, or a column is absent.
+    """
+    by_file: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for row in _rows(folder / 'train_boxes.csv'):
+        by_file[row['file']].append(row)
+    pictures = []
+    for row in _rows(folder / 'train_images.csv'):
+        path = folder / row['file']
+        pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if pixels is None:
+            raise AffectError(f'{path}: not a picture that OpenCV reads; restore the data set')
+        pictures.append(Picture(np.asarray(pixels, np.uint8), _faces(by_file[row['file']])))
+    return pictures
+
+
+def _faces(rows: list[dict[str, str]]) -> Faces:
+    if not rows:
+        return Faces.empty()
+    boxes = np.array([[float(row[key]) for key in 'xywh'] for row in rows], np.float32)
+    points = np.array([[[float(row[f'{name}_{axis}'] or 'nan') for axis in 'xy']
+                        for name in POINTS] for row in rows], np.float32)
+    certain = [row['human'] == '1' or row['teacher'] in ('human', 'both')
+               or float(row['score']) >= SINGLE_TEACHER_SCORE for row in rows]
+    return Faces(boxes, points, np.array(certain))
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline='') as file:
+            return list(csv.DictReader(file))
+    except OSError as error:
+        raise AffectError(f'{path}: cannot be read: {error.strerror}; set FACE_AFFECT_SHARED or '
+                          'the entry data of the experiment') from error

@@ -1,0 +1,136 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What a detector finds by size, roll, light, masks and groups of people."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+import csv
+from pathlib import Path
+from typing import Any
+import zipfile
+
+import cv2
+from face_affect_ros.affect.detectors import make_detector
+from face_affect_ros.affect.detectors.base import Detector
+from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
+from face_affect_training.detection.judging import judge, LabelledPicture, LEAST_SCORE, Outcome
+import numpy as np
+
+#: Faces of FairFace are shown at this height of the face in pixels, on a grey image.
+GROUP_HEIGHT, GROUP_IMAGE = 32, (240, 320)
+#: Share of a FairFace chip's side that the face takes.
+CHIP_FACE = 0.66
+#: Heights in pixels from which recall is given.
+HEIGHTS = (12, 16, 24, 32, 64)
+ROLLS = (45.0, 90.0, 180.0)
+WIDE = (1280, 720)
+TAGS = {'mask=on': 'surgical mask', 'illum=1': 'extreme light', 'occ=2': 'half hidden',
+        'pose=1': 'turned away', 'blur=2': 'blurred'}
+
+
+def report(name: str, pictures: Sequence[LabelledPicture], *, size: int = 0,
+           min_score: float | None = None, false_alarms: int = 6) -> dict[str, Any]:
+    """
+    Judge a detector on labelled pictures; return its figures.
+
+    name, size: as make_detector takes them. min_score: at which recall is given; without, the
+    least one with no more than `false_alarms` in the pictures without a face.
+    """
+    detector = make_detector(name, size=size, min_score=LEAST_SCORE)
+    upright = judge(detector, pictures)
+    score = upright.score_for(false_alarms) if min_score is None else min_score
+    result: dict[str, Any] = {
+        'detector': name, 'detector_size': size, 'min_score': round(score, 3),
+        'pictures': len(pictures), 'faces': len(upright.heights),
+        'average_precision': _share(upright.average_precision()),
+        **_recalls(upright, score),
+        'false_per_picture': round(float((upright.false >= score).sum()) / len(pictures), 3),
+        'faceless_pictures': upright.pictures_without,
+        'false_on_faceless': int((upright.faceless >= score).sum()),
+        'tags': {words: _share(upright.recall(32, score, tag)) for tag, words in TAGS.items()
+                 if any(tag in each for each in upright.tags)},
+        'rolled': {}}
+    for degrees in ROLLS:
+        rolled = judge(detector, pictures, roll=degrees).recall(32, score)
+        result['rolled'][f'{degrees:g}'] = {
+            'recall_32': _share(rolled),
+            'of_upright': _share(rolled / max(upright.recall(32, score), 1e-9))}
+    wide = judge(detector, pictures, canvas=WIDE)
+    result['in_1280x720'] = {f'recall_{height}': _share(wide.recall(height, score))
+                             for height in (16, 32)}
+    return result
+
+
+def landmark_error(name: str, reference: str, pictures: Sequence[LabelledPicture], *,
+                   size: int = 0, min_score: float = 0.5) -> dict[str, Any]:
+    """
+    Return how far the landmarks lie from another detector's, as a share of the eye distance.
+
+    Faces that both find, of 24 pixels or more, whose eyes are at least a quarter of the face's
+    width apart.
+    """
+    ours, other = (make_detector(each, size=each_size, min_score=min_score)
+                   for each, each_size in ((name, size), (reference, 640)))
+    errors: list[FloatArray] = []
+    for picture in pictures:
+        image = np.asarray(cv2.imread(str(picture.path)), np.uint8)
+        found, wanted = ours(image), other(image)
+        for box, points in zip(wanted.boxes, wanted.landmarks):
+            eyes = float(np.linalg.norm(points[1] - points[0]))
+            if not len(found) or box[3] < 24 or eyes < 0.25 * box[2]:
+                continue
+            away = np.linalg.norm(found.boxes[:, :2] + found.boxes[:, 2:] / 2
+                                  - box[:2] - box[2:] / 2, axis=1)
+            nearest = int(np.argmin(away))
+            if away[nearest] < 0.3 * box[2]:
+                distances = np.linalg.norm(found.landmarks[nearest] - points, axis=1)
+                errors.append(distances / eyes)
+    if not errors:
+        raise AffectError(f'{name}, {reference}: no face that both find')
+    values = np.stack(errors)
+    return {'faces': len(values), 'mean': _share(float(values.mean())),
+            'median': _share(float(np.median(values.mean(axis=1))))}
+
+
+def by_group(detector: Detector, folder: Path) -> dict[str, float]:
+    """Return the share of FairFace's validation faces found, shown small, by its seven groups."""
+    counts: dict[str, list[bool]] = defaultdict(list)
+    try:
+        with (folder / 'fairface_val.csv').open(newline='') as file, zipfile.ZipFile(
+                folder / 'fairface_val.zip') as archive:
+            for row in csv.DictReader(file):
+                data = np.frombuffer(archive.read(row['file']), np.uint8)
+                image = _shown(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8))
+                counts[row['race']].append(len(detector(image)) > 0)
+    except (OSError, KeyError) as error:
+        raise AffectError(f'{folder}: FairFace cannot be read: {error}') from error
+    return {group: _share(float(np.mean(found))) for group, found in sorted(counts.items())}
+
+
+def _shown(chip: ImageArray) -> ImageArray:
+    side = round(GROUP_HEIGHT / CHIP_FACE)
+    image = np.full((*GROUP_IMAGE, 3), 128, np.uint8)
+    top, left = ((length - side) // 2 for length in GROUP_IMAGE)
+    image[top:top + side, left:left + side] = cv2.resize(chip, (side, side),
+                                                         interpolation=cv2.INTER_AREA)
+    return image
+
+
+def _recalls(outcome: Outcome, score: float) -> dict[str, float]:
+    return {f'recall_{height}': _share(outcome.recall(height, score)) for height in HEIGHTS}
+
+
+def _share(value: float) -> float:
+    return round(value, 4)

@@ -1,0 +1,189 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Train the face detector, on Keras' PyTorch backend."""
+
+from collections.abc import Iterator, Sequence
+import csv
+import dataclasses
+import math
+import os
+from pathlib import Path
+import time
+from typing import Any
+
+from face_affect_ros.affect.detectors.residual_fpn import decode, fit_image
+from face_affect_ros.affect.types import AffectError, Detections, ImageArray
+from face_affect_training.detection.chips import read_chips
+from face_affect_training.detection.experiment import DetectorExperiment
+from face_affect_training.detection.judging import judge, LEAST_SCORE, Outcome, read_labelled
+from face_affect_training.detection.losses import detection_loss, Targets
+from face_affect_training.detection.network import NMS_OVERLAP, residual_fpn, SCALE
+from face_affect_training.detection.pictures import Faces, read_pictures
+from face_affect_training.detection.views import Views
+from face_affect_training.networks.lowering import lowered
+import keras
+import numpy as np
+import torch
+import yaml
+
+STATE, NETWORK, LOG = 'state.pt', 'network.keras', 'log.csv'
+#: Faces of one view that the loss looks at; the rest of a crowd is ignored.
+MOST_FACES = 40
+
+
+def train(experiment: DetectorExperiment, out: Path, *, max_minutes: float = 0.0,
+          workers: int = 1) -> bool:
+    """
+    Train, or go on where the run in `out` was stopped; return whether it is finished.
+
+    max_minutes: stop cleanly after this time, 0 for no limit. workers: processes that draw views.
+    Raises AffectError where data is missing or the loss is no longer a number.
+    """
+    deadline = time.monotonic() + 60.0 * max_minutes if max_minutes else math.inf
+    out.mkdir(parents=True, exist_ok=True)
+    (out / 'experiment.yaml').write_text(yaml.safe_dump(dataclasses.asdict(experiment)))
+    keras.utils.set_random_seed(experiment.seed)
+    saved = residual_fpn(**experiment.network)
+    policy = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy(experiment.precision)
+    network = lowered(residual_fpn(**experiment.network))
+    keras.mixed_precision.set_dtype_policy(policy)
+    average = lowered(saved)
+    average.set_weights(network.get_weights())
+    rates = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(rates, lr=experiment.rate,
+                                  weight_decay=experiment.weight_decay)
+    step = 0
+    if (out / STATE).is_file():
+        state = torch.load(out / STATE, weights_only=False)
+        network.load_state_dict(state['network'])
+        average.load_state_dict(state['average'])
+        optimizer.load_state_dict(state['optimizer'])
+        step = state['step']
+    labelled = read_labelled(experiment.folder('pictures'))[::experiment.judge_part]
+    losses: list[dict[str, float]] = []
+    for images, targets in _batches(experiment, step, workers):
+        for group in optimizer.param_groups:
+            group['lr'] = _rate(experiment, step)
+        loss, parts = detection_loss(network(images.float() * SCALE, training=True), targets)
+        if not math.isfinite(loss.item()):
+            raise AffectError(f'{out}: the loss is {loss.item()} at step {step}; lower rate')
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(rates, 10.0)
+        optimizer.step()
+        step += 1
+        _update(average, network, min(experiment.averaging, (1 + step) / (10 + step)))
+        losses.append(parts)
+        if step % 100 == 0:
+            print(f'{out.name}: step {step} of {experiment.steps}, '
+                  + ', '.join(f'{key} {np.mean([each[key] for each in losses[-100:]]):.4f}'
+                              for key in parts), flush=True)
+        last = step >= experiment.steps or time.monotonic() > deadline
+        if step % experiment.judge_every == 0 or last:
+            outcome = judge(detector_of(average, experiment.judge_size), labelled)
+            _log(out / LOG, step, losses, outcome)
+            losses = []
+            saved.set_weights(average.get_weights())
+            saved.save(out / NETWORK)
+        if step % 200 == 0 or last:
+            torch.save({'network': network.state_dict(), 'average': average.state_dict(),
+                        'optimizer': optimizer.state_dict(), 'step': step},
+                       out / f'{STATE}.new')
+            os.replace(out / f'{STATE}.new', out / STATE)
+        if last:
+            break
+    return step >= experiment.steps
+
+
+def detector_of(network: Any, size: int) -> Any:
+    """Return a function that finds the faces of an image with a network of this process."""
+    def detect(image: ImageArray) -> Detections:
+        fitted = fit_image(image, size)
+        with torch.no_grad():
+            outputs = network(torch.from_numpy(fitted.pixels)[None].float() * SCALE,
+                              training=False)
+        return decode([each[0].float().numpy() for each in outputs], fitted.scale,
+                      min_score=LEAST_SCORE, nms_overlap=NMS_OVERLAP)
+    return detect
+
+
+class _ViewSet(torch.utils.data.Dataset[tuple[ImageArray, Faces]]):
+    def __init__(self, views: Views) -> None:
+        self._views = views
+
+    def __getitem__(self, number: int) -> tuple[ImageArray, Faces]:
+        return self._views(number)
+
+
+def _batches(experiment: DetectorExperiment, step: int,
+             workers: int) -> Iterator[tuple[torch.Tensor, Targets]]:
+    chips = read_chips(experiment.folder('chips_folder'), experiment.folder('teacher'),
+                       experiment.chips, experiment.seed) if experiment.chips else []
+    views = Views(read_pictures(experiment.folder('pictures')), chips, experiment.views,
+                  experiment.seed)
+    numbers = range(step * experiment.batch, experiment.steps * experiment.batch)
+    yield from torch.utils.data.DataLoader(
+        _ViewSet(views), batch_size=experiment.batch, sampler=numbers, num_workers=workers,
+        collate_fn=_collated, prefetch_factor=8 if workers else None)
+
+
+def _collated(rows: Sequence[tuple[ImageArray, Faces]]) -> tuple[torch.Tensor, Targets]:
+    most = max(1, min(MOST_FACES, max(len(faces) for _, faces in rows)))
+    boxes = np.zeros((len(rows), most, 4), np.float32)
+    points = np.full((len(rows), most, 5, 2), np.nan, np.float32)
+    certain, ignored = (np.zeros((len(rows), most), bool) for _ in range(2))
+    for index, (_, faces) in enumerate(rows):
+        order = np.argsort(~faces.certain, kind='stable')[:most]
+        count = len(order)
+        corners = faces.boxes[order]
+        corners[:, 2:] += corners[:, :2]
+        boxes[index, :count] = corners
+        points[index, :count] = faces.landmarks[order]
+        certain[index, :count] = faces.certain[order]
+        ignored[index, :count] = ~faces.certain[order]
+    images = np.stack([pixels for pixels, _ in rows])
+    return torch.from_numpy(images), Targets(*map(torch.from_numpy,
+                                                  (boxes, points, certain, ignored)))
+
+
+def _rate(experiment: DetectorExperiment, step: int) -> float:
+    warm = min(1.0, (step + 1) / max(1, experiment.warmup))
+    return experiment.rate * warm * 0.5 * (1 + math.cos(math.pi * step / experiment.steps))
+
+
+def _update(average: Any, network: Any, decay: float) -> None:
+    with torch.no_grad():
+        for kept, new in zip(average.state_dict().values(), network.state_dict().values()):
+            if kept.dtype.is_floating_point:
+                kept.lerp_(new, 1.0 - decay)
+            else:
+                kept.copy_(new)
+
+
+def _log(path: Path, step: int, losses: Sequence[dict[str, float]], outcome: Outcome) -> None:
+    score = outcome.score_for(outcome.pictures_without // 16)
+    means = {f'{key}_loss': round(float(np.mean([each[key] for each in losses])), 5)
+             for key in (losses[0] if losses else ())}
+    row = {'step': step, **means, 'average_precision': round(outcome.average_precision(), 4),
+           'min_score': round(score, 4), 'recall_16': round(outcome.recall(16, score), 4),
+           'recall_32': round(outcome.recall(32, score), 4)}
+    print(row, flush=True)
+    new = not path.is_file()
+    with path.open('a', newline='') as file:
+        writer = csv.DictWriter(file, row)
+        if new:
+            writer.writeheader()
+        writer.writerow(row)

@@ -1,0 +1,240 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The face detector is trained, judged and exported."""
+
+import csv
+from pathlib import Path
+import subprocess
+import sys
+import zipfile
+
+import cv2
+from face_affect_ros.affect.detectors import make_detector
+from face_affect_ros.affect.types import AffectError, Detections
+from face_affect_ros.media.portrait import portrait_path
+from face_affect_training.detection.experiment import load_detector_experiment
+from face_affect_training.detection.judging import fitted, judge, match, read_labelled, turned
+from face_affect_training.detection.network import residual_fpn
+from face_affect_training.detection.pictures import Faces, Picture, read_pictures
+from face_affect_training.detection.views import Views, ViewSettings
+import numpy as np
+import pytest
+import yaml
+
+BOX = (172.0, 74.0, 105.0, 105.0)
+POINTS = ((198, 110), (245, 108), (222, 133), (205, 152), (242, 150))
+COLUMNS = [f'{name}_{axis}' for name in ('right_eye', 'left_eye', 'nose', 'right_mouth',
+                                         'left_mouth') for axis in 'xy']
+
+
+def write(path: Path, header: list[str], rows: list[list[object]]) -> None:
+    """Write a CSV file."""
+    with path.open('w', newline='') as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return labelled pictures, the form of which is that of the shared folder detection."""
+    root = tmp_path_factory.mktemp('detection')
+    for name in ('train', 'dev'):
+        (root / name).mkdir()
+    portrait = cv2.imread(str(portrait_path()))
+    empty = np.random.default_rng(0).integers(0, 255, (90, 120, 3), np.uint8)
+    for name in ('train', 'dev'):
+        cv2.imwrite(str(root / name / 'face.png'), portrait)
+        cv2.imwrite(str(root / name / 'empty.png'), cv2.resize(empty, (480, 360)))
+    write(root / 'train_images.csv', ['file', 'labelled'],
+          [['train/face.png', 'human'], ['train/empty.png', 'none']])
+    write(root / 'train_boxes.csv', ['file', *'xywh', *COLUMNS, 'score', 'teacher', 'human'], [
+        ['train/face.png', *BOX, *np.array(POINTS).ravel(), 1.0, 'human', 1],
+        ['train/face.png', 400, 400, 40, 50, *[''] * 10, 0.5, 'yunet640', 0]])
+    write(root / 'images.csv', ['image'], [['dev/face.png'], ['dev/empty.png'], ['eval/no.png']])
+    write(root / 'boxes.csv', ['image', *'xywh', 'invalid', 'tags'], [
+        ['dev/face.png', *BOX, 0, 'mask=none'], ['dev/face.png', 0, 0, 8, 9, 0, 'mask=on']])
+    with zipfile.ZipFile(root / 'fairface_val.zip', 'w') as archive:
+        chip = cv2.imencode('.png', cv2.resize(portrait[40:200, 145:305], (112, 112)))[1]
+        archive.writestr('val/1.png', chip.tobytes())
+    write(root / 'fairface_val.csv', ['file', 'race'], [['val/1.png', 'White']])
+    return root
+
+
+@pytest.fixture(scope='module')
+def experiment(folder: Path) -> Path:
+    """Return the file of a training of a few steps."""
+    path = folder / 'tiny.yaml'
+    path.write_text(yaml.safe_dump({
+        'name': 'tiny', 'pictures': str(folder), 'chips_folder': str(folder), 'teacher': '',
+        'network': {'stem': 4, 'widths': [4, 4, 4], 'blocks': [1, 1, 1], 'neck': [4, 4, 4]},
+        'views': {'size': 96}, 'chips': 0, 'steps': 4, 'batch': 2, 'warmup': 1,
+        'precision': 'float32', 'judge_every': 2, 'judge_part': 1, 'judge_size': 96}))
+    return path
+
+
+def test_labels_of_people_and_of_agreeing_teachers_are_certain(folder: Path) -> None:
+    face, empty = read_pictures(folder)
+    np.testing.assert_array_equal(face.faces.boxes[0], BOX)
+    np.testing.assert_array_equal(face.faces.landmarks[0], POINTS)
+    assert face.faces.certain.tolist() == [True, False]
+    assert np.isnan(face.faces.landmarks[1]).all()
+    assert len(empty.faces) == 0 and empty.pixels.shape == (360, 480, 3)
+
+
+def test_a_missing_picture_is_named(tmp_path: Path) -> None:
+    with pytest.raises(AffectError, match='train_boxes.csv: cannot be read'):
+        read_pictures(tmp_path)
+    write(tmp_path / 'train_boxes.csv', ['file'], [])
+    write(tmp_path / 'train_images.csv', ['file'], [['train/lost.webp']])
+    with pytest.raises(AffectError, match='lost.webp: not a picture'):
+        read_pictures(tmp_path)
+
+
+def disc() -> Picture:
+    """Return a black picture with a white disc for a face, its landmarks in the middle."""
+    pixels = np.zeros((240, 320, 3), np.uint8)
+    cv2.circle(pixels, (150, 110), 30, (255, 255, 255), -1)
+    faces = Faces(np.array([[120, 80, 60, 60]], np.float32),
+                  np.full((1, 5, 2), (150, 110), np.float32), np.ones(1, bool))
+    return Picture(pixels, faces)
+
+
+def test_the_labels_of_a_view_lie_where_its_pixels_are() -> None:
+    black = Picture(np.zeros((100, 100, 3), np.uint8))
+    views = Views([disc(), black], [disc()], ViewSettings(covered=0.0), 3)
+    contrasts = []
+    for number in range(60):
+        view, faces = views(number)
+        assert view.shape == (320, 320, 3) and view.dtype == np.uint8
+        for box, points in zip(faces.boxes[faces.certain], faces.landmarks[faces.certain]):
+            centre = box[:2] + box[2:] / 2
+            np.testing.assert_allclose(points, np.tile(centre, (5, 1)), atol=0.01)
+            assert np.sqrt(box[2:].prod()) >= 8.0 and (box[2:] < 700).all()
+            x, y = np.clip(centre, 0, 319).astype(int)
+            inside = view[y, x].mean()
+            around = view[max(y - int(box[3]), 0), max(x - int(box[2]), 0)].mean()
+            contrasts.append(inside - around)
+    assert len(contrasts) > 60
+    assert np.mean(np.array(contrasts) > 20) > 0.8
+
+
+def test_a_view_depends_on_its_number_alone() -> None:
+    first, second = (Views([disc()], [], ViewSettings(), 3) for _ in range(2))
+    second(1)
+    for ours, theirs in zip((first(7)[0], first(7)[1].boxes), (second(7)[0], second(7)[1].boxes)):
+        np.testing.assert_array_equal(ours, theirs)
+    assert not np.array_equal(first(7)[0], first(8)[0])
+    assert not np.array_equal(first(7)[0], Views([disc()], [], ViewSettings(), 4)(7)[0])
+
+
+@pytest.mark.parametrize(('boxes', 'scores', 'found', 'wrong'), [
+    ([], [], [0.0, 0.0], []),
+    ([[11, 11, 20, 20]], [0.9], [0.9, 0.0], []),
+    ([[11, 11, 20, 20], [12, 10, 18, 22]], [0.9, 0.8], [0.9, 0.0], [0.8]),
+    ([[11, 11, 60, 60]], [0.9], [0.0, 0.0], [0.9]),          # too large
+    ([[25, 25, 20, 20]], [0.9], [0.0, 0.0], [0.9]),          # centres outside of each other
+    ([[101, 101, 8, 8]], [0.9], [0.0, 0.0], []),             # on an ignored face
+    ([[500, 300, 30, 30]], [0.7], [0.0, 0.0], [0.7]),
+])
+def test_which_detection_is_which_face(boxes: list[list[float]], scores: list[float],
+                                       found: list[float], wrong: list[float]) -> None:
+    labels = np.array([[10, 10, 20, 20], [100, 100, 10, 10]], np.float32)
+    result = Detections(np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32),
+                        np.zeros((len(boxes), 4, 2), np.float32))
+    hit, false = match(result, labels, np.array([False, True]))
+    np.testing.assert_allclose(hit, found)
+    np.testing.assert_allclose(false, wrong)
+
+
+def test_recall_and_false_alarms(folder: Path) -> None:
+    pictures = read_labelled(folder)
+    assert [len(each.boxes) for each in pictures] == [2, 0]
+    assert pictures[0].ignored.tolist() == [False, True]
+    outcome = judge(make_detector('blazeface_back', min_score=0.3), pictures)
+    assert (outcome.recall(16, 0.5), outcome.recall(200, 0.5)) == (1.0, pytest.approx(
+        float('nan'), nan_ok=True))
+    assert outcome.recall(16, 0.5, 'mask=none') == 1.0
+    assert np.isnan(outcome.recall(16, 0.5, 'mask=on'))
+    assert outcome.average_precision() == 1.0
+
+    def everywhere(image: np.ndarray) -> Detections:
+        return Detections(np.array([[0, 0, 30, 30], [60, 60, 30, 30]], np.float32),
+                          np.array([0.9, 0.6], np.float32), np.zeros((2, 4, 2), np.float32))
+    poor = judge(everywhere, pictures)
+    assert (poor.recall(16, 0.1), poor.average_precision()) == (0.0, 0.0)
+    assert sorted(poor.faceless.tolist()) == pytest.approx([0.6, 0.9])
+    assert 0.6 < poor.score_for(1) < 0.9 < poor.score_for(0)
+    assert poor.score_for(2) == 0.0
+
+
+def test_pictures_are_turned_and_fitted_with_their_labels() -> None:
+    image = np.zeros((60, 100, 3), np.uint8)
+    image[10:20, 70:80] = 255
+    boxes = np.array([[70, 10, 10, 10]], np.float32)
+    for changed, [box] in (turned(image, boxes, 90.0), turned(image, boxes, 180.0),
+                           fitted(image, boxes, (300, 90))):
+        x, y = (box[:2] + box[2:] / 2).astype(int)
+        assert changed[y, x].min() > 200
+    assert turned(image, boxes, 90.0)[0].shape == (100, 60, 3)
+    assert fitted(image, boxes, (300, 90))[0].shape == (90, 300, 3)
+
+
+def test_the_network_gives_three_outputs_a_stride() -> None:
+    network = residual_fpn(stem=4, widths=(4, 8, 4), blocks=(1, 0, 1), neck=(4, 4, 4))
+    shapes = [tuple(each.shape) for each in network(np.zeros((2, 64, 96, 3), np.float32))]
+    assert shapes == [(2, 64 // stride, 96 // stride, channels)
+                      for stride in (8, 16, 32) for channels in (1, 4, 10)]
+
+
+@pytest.mark.parametrize(('entry', 'complaint'), [
+    ('stepps: 3', 'stepps'), ('views: {sizes: 3}', 'sizes'),
+    ('- 3', 'no experiment of a detector'),
+])
+def test_an_unknown_entry_is_named(entry: str, complaint: str, tmp_path: Path) -> None:
+    path = tmp_path / 'wrong.yaml'
+    path.write_text(f'{entry}\n')
+    with pytest.raises(AffectError, match=complaint):
+        load_detector_experiment(path)
+
+
+def test_training_and_export_on_torch(experiment: Path, folder: Path, tmp_path: Path) -> None:
+    """A training that was stopped ends like one that was not; its file finds what Keras finds."""
+    pytest.importorskip('torch', reason='the detector is trained by PyTorch: pip install torch')
+    runs = [tmp_path / name for name in ('whole', 'parts')]
+
+    def trained(out: Path, steps: int) -> None:
+        changed = tmp_path / f'{steps}.yaml'
+        changed.write_text(experiment.read_text().replace('steps: 4', f'steps: {steps}'))
+        done = subprocess.run(
+            [sys.executable, '-m', 'face_affect_training', 'detector', 'train', str(changed),
+             '--out', str(out), '--workers', '0', '--max-minutes', '10'],
+            capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, done.stderr
+    trained(runs[0], 4)
+    trained(runs[1], 2)
+    trained(runs[1], 4)
+    import torch
+    whole, parts = (torch.load(run / 'state.pt', weights_only=False) for run in runs)
+    assert whole['step'] == parts['step'] == 4
+    assert len((runs[0] / 'log.csv').read_text().splitlines()) == 3
+    done = subprocess.run(
+        [sys.executable, '-m', 'face_affect_training', 'detector', 'export', str(experiment),
+         '--run', str(runs[0]), '--models', str(tmp_path / 'models'), '--hours', '0.1'],
+        capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    card = yaml.safe_load((tmp_path / 'models' / 'tiny' / 'card.yaml').read_text())
+    assert card['bytes'] == (tmp_path / 'models' / 'tiny' / 'model.tflite').stat().st_size
+    assert card['metrics']['faces'] == 1 and card['training']['hours'] == 0.1
+    detector = make_detector(str(tmp_path / 'models' / 'tiny'), size=96, min_score=0.5)
+    assert len(detector(np.zeros((96, 96, 3), np.uint8))) == 0
