@@ -222,3 +222,34 @@ def test_the_underlay_has_the_wire_format_of_the_original(name: str) -> None:
     description = json.loads(next(path for path in names if path.is_file()).read_text())
     hashes = {entry['type_name']: entry['hash_string'] for entry in description['type_hashes']}
     assert hashes[name] == HASHES[name]
+
+
+#: Hides modules from a Python process, as where they are not installed.
+HIDE = """
+import importlib.machinery, sys
+finder = importlib.machinery.PathFinder
+class Hiding:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        hidden = name.partition('.')[0] in ('keras', 'tensorflow', 'sklearn')
+        return None if hidden else finder.find_spec(name, path, target)
+    find_distributions = finder.find_distributions
+    invalidate_caches = finder.invalidate_caches
+sys.meta_path = [Hiding if each is finder else each for each in sys.meta_path]
+"""
+
+
+def test_without_keras_the_tests_of_training_are_skipped_with_the_reason(tmp_path: Path) -> None:
+    """As where `colcon test` runs in a robot's workspace, which collects them, too."""
+    if not (ROOT / 'training' / 'tests').is_dir():
+        pytest.skip('training/ is not here')
+    (tmp_path / 'sitecustomize.py').write_text(HIDE)
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    run = subprocess.run(
+        [sys.executable, '-m', 'pytest', '-p', 'no:cacheprovider', 'training/tests',
+         'test/affect/test_boxes.py'], cwd=ROOT, env={**os.environ, 'PYTHONPATH': path},
+        capture_output=True, text=True, timeout=280.0, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert 'training needs keras, sklearn, tensorflow' in run.stdout
+    modules = len(list((ROOT / 'training' / 'tests').glob('test_*.py')))
+    assert f'{modules} skipped' in run.stdout
