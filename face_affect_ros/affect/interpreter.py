@@ -19,6 +19,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
+from face_affect_ros.affect.stderr_lines import stderr_without
 from face_affect_ros.affect.tensors import Port
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
 import numpy as np
@@ -33,6 +34,8 @@ TOGETHER = 2
 KEPT_SIZES = 4
 #: Bytes of all tensors that a file declares. The largest of ours has 72 MB, weights included.
 MAX_TENSORS = 200_000_000
+#: What the runtime says on stderr when it loads its first network, which tells users nothing.
+DELEGATE_LINE = b'Created TensorFlow Lite XNNPACK delegate for CPU'
 #: What the runtime and numpy raise of a file that is no network, or was tampered with.
 UNREADABLE = (ValueError, RuntimeError, LookupError, TypeError)
 
@@ -135,13 +138,15 @@ def open_interpreter(path: Path, *, num_threads: int = 1, shape: Sequence[int] =
     """
     try:
         file = {'model_path': str(path)} if content is None else {'model_content': content}
-        interpreter = load_runtime()(**file, num_threads=num_threads)
-        _check_tensors(path, interpreter.get_tensor_details())
-        detail = interpreter.get_input_details()[0] if shape else None
-        if detail is not None and tuple(detail['shape'][:len(shape)]) != tuple(shape):
-            interpreter.resize_tensor_input(detail['index'],
-                                            [*shape, *detail['shape'][len(shape):]])
-        interpreter.allocate_tensors()
+        runtime = load_runtime()
+        with stderr_without(DELEGATE_LINE):
+            interpreter = runtime(**file, num_threads=num_threads)
+            _check_tensors(path, interpreter.get_tensor_details())
+            detail = interpreter.get_input_details()[0] if shape else None
+            if detail is not None and tuple(detail['shape'][:len(shape)]) != tuple(shape):
+                interpreter.resize_tensor_input(detail['index'],
+                                                [*shape, *detail['shape'][len(shape):]])
+            interpreter.allocate_tensors()
     except UNREADABLE as error:
         raise _unreadable(path, error) from error
     return interpreter

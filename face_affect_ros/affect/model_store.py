@@ -109,12 +109,13 @@ def installed_folders() -> Iterator[Path]:
     yield Path(__file__).resolve().parents[2] / 'models'
 
 
-def find_model(name: str) -> Path:
+def find_model(name: str, kind: str = '') -> Path:
     """
     Return the folder of a model, by its name or by the path of its folder or card.
 
     A path has a slash: a folder that happens to lie where a program was started is not taken for
-    an installed model. Raises AffectError with the folders that were searched.
+    an installed model. kind: 'classifier' or 'detector', of the models that an error lists; '' for
+    both. Raises AffectError with the folders that were searched.
     """
     if os.sep in name:
         direct = Path(os.path.expanduser(name))
@@ -127,7 +128,8 @@ def find_model(name: str) -> Path:
     for folder in searched:
         if (folder / name / CARD).is_file():
             return folder / name
-    known = sorted({card.parent.name for folder in searched for card in folder.glob(f'*/{CARD}')})
+    known = sorted({card.parent.name for folder in searched for card in folder.glob(f'*/{CARD}')
+                    if not kind or _kind_of(card) == kind})
     close = difflib.get_close_matches(name, known, 1)
     meant = f"; did you mean '{close[0]}'?" if close else ''
     raise AffectError(
@@ -136,28 +138,39 @@ def find_model(name: str) -> Path:
         'set FACE_AFFECT_MODEL_PATH')
 
 
+def _kind_of(card: Path) -> str:
+    """Return what a card says of its kind, '' where it cannot be read."""
+    try:
+        return str(read_card(card).get('kind', ''))
+    except (AffectError, AttributeError):
+        return ''
+
+
 def is_installed(name: str) -> bool:
     """Return whether a model, named as for find_model, came with this package."""
     folder = find_model(name).resolve().parent
     return any(folder == each.resolve() for each in installed_folders())
 
 
-def load_card(name: str) -> ModelCard:
+def load_card(name: str, kind: str = '') -> ModelCard:
     """
     Read a model's card and check its file against the card's sha256.
 
-    name: as find_model takes it. Raises AffectError where the card or the file is missing,
-    unreadable or not what it should be.
+    name, kind: as find_model takes them. Raises AffectError where the card or the file is missing,
+    unreadable or not what it should be, and where the model is of another kind.
     """
-    folder = find_model(name)
+    folder = find_model(name, kind)
     card_file = folder / CARD
     facts = read_card(card_file)
     try:
-        return _parse(folder, facts)
+        card = _parse(folder, facts)
     except KeyError as error:
         raise AffectError(f'{card_file}: the entry {error} is missing') from error
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise AffectError(f'{card_file}: {error}') from error
+    if kind and card.kind != kind:
+        raise AffectError(f"model '{name}' is a {card.kind}, not a {kind}")
+    return card
 
 
 def saliency_path(card: ModelCard, entry: Mapping[str, Any] | None = None) -> Path:

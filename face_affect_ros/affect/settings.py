@@ -71,6 +71,6 @@ def make_pipeline(settings: PipelineSettings) -> AffectPipeline:
 def _make_classifiers(settings: PipelineSettings) -> list[Classifier]:
     wanted = {'emotion': settings.emotion_model, 'gender': settings.gender_model}
     models = dict.fromkeys(name for name in wanted.values() if name)
-    return [Classifier(load_tried_card(model), num_threads=settings.num_threads,
+    return [Classifier(load_tried_card(model, 'classifier'), num_threads=settings.num_threads,
                        tasks=[task for task, name in wanted.items() if name == model])
             for model in models]

@@ -37,14 +37,14 @@ ONNX = '.onnx'
 MEMORY = 500_000_000
 
 
-def load_tried_card(name: str) -> ModelCard:
+def load_tried_card(name: str, kind: str = '') -> ModelCard:
     """
     Read a model's card as load_card does, and try its networks.
 
     Those of the installed folders are the ones that were tested with this package, and not tried
     again. Raises AffectError as load_card and try_network do.
     """
-    card = load_card(name)
+    card = load_card(name, kind)
     if not is_installed(name) and card.path.suffix != ONNX:
         try_network(card.path)
         try:

@@ -38,9 +38,7 @@ def make_detector(name: str = DEFAULT_DETECTOR, *, size: int = 0, min_score: flo
     pixels where it is free, 0 for one by the image's size, see input_size.longer_side.
     min_score: detections below it are dropped, in (0, 1). Raises AffectError.
     """
-    card = load_tried_card(name)
-    if card.kind != 'detector':
-        raise AffectError(f"model '{name}' is a {card.kind}, not a detector")
+    card = load_tried_card(name, 'detector')
     decoder = str(card.facts.get('decoder', ''))
     if decoder not in DECODERS:
         raise AffectError(f"detector '{name}': the decoder '{decoder}' of its card is not one of "

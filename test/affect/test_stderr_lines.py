@@ -1,0 +1,44 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""A line of a native library is kept from stderr, and no other."""
+
+import os
+
+from face_affect_ros.affect.apart import run_apart
+from face_affect_ros.affect.interpreter import DELEGATE_LINE
+from face_affect_ros.affect.stderr_lines import stderr_without
+import pytest
+
+
+def test_the_line_goes_and_the_others_come(capfd: pytest.CaptureFixture[str]) -> None:
+    with stderr_without(b'chatter'):
+        os.write(2, b'first\nINFO: chatter\nlast without an end')
+    os.write(2, b', and more\n')
+    assert capfd.readouterr().err == 'first\nlast without an end, and more\n'
+
+
+def test_what_is_said_before_an_error_is_not_lost(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError), stderr_without(b'chatter'):
+        os.write(2, b'chatter\nthe reason\n')
+        raise ValueError
+    assert capfd.readouterr().err == 'the reason\n'
+
+
+def test_loading_the_models_says_nothing() -> None:
+    """In a process of its own: the runtime says its line once."""
+    run = run_apart('-c', 'from face_affect_ros.affect.settings import *\n'
+                    'make_pipeline(PipelineSettings()).warm_up()')
+    assert run.returncode == 0
+    assert DELEGATE_LINE not in run.stderr and run.stderr == b''
