@@ -26,6 +26,8 @@ WINDOW = 100
 MAX_KINDS = 20
 MAX_TEXT = 500
 OTHER = 'other'
+#: Seconds over which losses are judged, images that this needs, and the share that is too much.
+LOSS_WINDOW, LOSS_IMAGES, LOSS_SHARE = 10.0, 20, 0.03
 COUNTS = ('received', 'published', 'dropped', 'refused', 'lost')
 
 
@@ -42,6 +44,7 @@ class Health:
         self._refusing = ''
         self._warnings: dict[str, str] = {}
         self._last_image = -np.inf
+        self._ways: deque[tuple[float, int, int]] = deque([(-np.inf, 0, 0)])
 
     def received(self, now: float) -> None:
         """Count an image that came at a steady time in seconds."""
@@ -116,6 +119,21 @@ class Health:
             status.values = [KeyValue(key=key, value=value) for key, value in (
                 ('state', state), *counts, *self._figures(), *reasons)]
             return status
+
+    def lost_lately(self, now: float) -> tuple[int, int]:
+        """
+        Return how many images were lost lately and how many were sent; (0, 0) if that is normal.
+
+        now: steady time in seconds; to be asked again and again.
+        """
+        with self._lock:
+            self._ways.append((now, self._counts['received'], self._counts['lost']))
+            while len(self._ways) > 2 and self._ways[1][0] < now - LOSS_WINDOW:
+                self._ways.popleft()
+            _, received, lost = self._ways[0]
+            lost = self._counts['lost'] - lost
+            sent = self._counts['received'] - received + lost
+            return (lost, sent) if sent >= LOSS_IMAGES and lost > LOSS_SHARE * sent else (0, 0)
 
     def silent_for(self, now: float) -> float:
         """Return the seconds since the last image, infinite before the first."""

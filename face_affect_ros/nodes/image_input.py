@@ -14,7 +14,9 @@
 
 """The image subscription, raw or compressed, and what it learns of its publishers."""
 
+from collections import deque
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from face_affect_ros.affect.position import Camera
@@ -24,7 +26,8 @@ from face_affect_ros.nodes.health import Health
 from face_affect_ros.nodes.image_conversion import decode_compressed, to_array
 from face_affect_ros.nodes.messages import camera_of
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import QoSProfile
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 try:
@@ -33,6 +36,9 @@ except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
 ImageMessage: TypeAlias = Image | CompressedImage
+COMPRESSED = '/compressed'
+#: Images whose frame_ids are compared, and the changes among them that a single camera never has.
+COMPARED, CHANGES = 30, 3
 
 
 class ImageInput:
@@ -56,37 +62,43 @@ class ImageInput:
         self._node = node
         self._health = health
         self._rectified = rectified
+        self._take = take
+        self._transport = transport
         compressed = transport == 'compressed'
-        base = node.resolve_topic_name('image')
-        topics = {'raw': base, 'compressed': f'{base}/compressed'}
-        self.topic = topics.pop(transport)
-        [(self._other_transport, self._other_topic)] = topics.items()
+        self._base = node.resolve_topic_name('image')
+        self.topic = f'{self._base}{COMPRESSED}' if compressed else self._base
         self.to_array: Callable[[Any], ImageArray] = decode_compressed if compressed else to_array
         self.camera: Camera | None = None
-        self._infos = node.create_subscription(CameraInfo, 'camera_info', self._take_info,
+        self._unusable = ''
+        self._frame_ids: deque[str] = deque(maxlen=COMPARED)
+        self._kind = CompressedImage if compressed else Image
+        self._type = f'sensor_msgs/msg/{self._kind.__name__}'
+        self._infos = node.create_subscription(CameraInfo, self._beside(), self._take_info,
                                                qos.newest_image())
         self._info_topic = self._infos.topic_name
-        self._type = f"sensor_msgs/msg/{'CompressedImage' if compressed else 'Image'}"
         self._subscription = node.create_subscription(
-            CompressedImage if compressed else Image, self.topic, take, profile,
+            self._kind, self.topic, self._receive, profile,
             qos_overriding_options=qos.overridable(),
             event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._incompatible,
                                                        message_lost=self._lost))
 
     def why_silent(self) -> str:
         """Return what may explain that no image comes: who publishes, and what, and where."""
-        kinds = [info.topic_type for info in self._node.get_publishers_info_by_topic(self.topic)]
-        foreign = sorted(set(kinds) - {self._type})
+        foreign = sorted(self._kinds(self.topic) - {self._type})
         if foreign:
-            return f"its publishers send {', '.join(foreign)}, not {self._type}"
-        if not kinds and self._node.count_publishers(self._other_topic):
-            return (f"nobody publishes there, but on '{self._other_topic}': set image_transport "
-                    f'to {self._other_transport}')
-        return f'{len(kinds)} publishers'
+            return f"its publishers send {', '.join(foreign)}, not {self._type}" + (
+                self._remedy(self.topic))
+        if not self._kinds(self.topic):
+            others = [self._base, f'{self._base}{COMPRESSED}', self._base.removesuffix(COMPRESSED)]
+            for topic in others:
+                if topic != self.topic and self._remedy(topic):
+                    return f"nobody publishes there, but on '{topic}'{self._remedy(topic)}"
+        return f'{self._node.count_publishers(self.topic)} publishers'
 
     def close(self) -> None:
         """Unsubscribe."""
-        self._health.warn('qos', '')
+        for kind in ('qos', 'calibration', 'position', 'cameras'):
+            self._health.warn(kind, '')
         self._node.destroy_subscription(self._subscription)
         self._node.destroy_subscription(self._infos)
 
@@ -94,9 +106,98 @@ class ImageInput:
         """Warn where the calibration does not fit an image; without one there is no position."""
         height, width = image.shape[:2]
         camera = self.camera
-        problem = camera.problem(width, height) if camera and camera.calibrated else ''
-        self._health.warn('calibration', problem and f"'{self._info_topic}' is of no use, "
-                          f'faces have no position: {problem}')
+        self._unusable = camera.problem(width, height) if camera and camera.calibrated else ''
+        self._health.warn('calibration', self._unusable and f"'{self._info_topic}' is of no use, "
+                          f'faces have no position: {self._unusable}')
+
+    @property
+    def calibration(self) -> str:
+        """Return in few words what is known of the calibration, for people."""
+        if self.camera is None:
+            return f"none has come on '{self._info_topic}'"
+        if not self.camera.calibrated:
+            return f"'{self._info_topic}' is not calibrated, its K is zero"
+        return f'of no use: {self._unusable}' if self._unusable else 'known'
+
+    def look_around(self, needs: list[str]) -> None:
+        """
+        Warn of what only a look at the ROS graph and at several images shows; now and then.
+
+        needs: what needs the faces' positions, in the user's words. Publishers that hand their
+        last message to whoever comes later are asked for it where nothing else has come.
+        """
+        if not self._frame_ids:
+            self._subscription = self._latched(self._subscription, self._kind, self._receive)
+        if self.camera is None:
+            self._infos = self._latched(self._infos, CameraInfo, self._take_info)
+        troubles = []
+        if needs and (self.camera is None or not self.camera.calibrated):
+            troubles.append(f'no calibration, so that faces have no position: {self.calibration}')
+        if needs and self._frame_ids and not self._frame_ids[-1]:
+            troubles.append(f"images on '{self.topic}' have no frame_id; set that of the driver")
+        if troubles:
+            troubles.append(f"positions are needed by {', '.join(needs)}")
+        self._health.warn('position', '; '.join(troubles))
+        self._health.warn('cameras', self._why_mixed())
+
+    def _why_mixed(self) -> str:
+        """Return why the images may be those of more than one camera, '' where they are not."""
+        publishers = [info for info in self._node.get_publishers_info_by_topic(self.topic)
+                      if info.topic_type == self._type]
+        signs = []
+        if self._frame_ids and len(publishers) > 1:
+            names = sorted(f'{each.node_namespace.rstrip("/")}/{each.node_name}'
+                           for each in publishers)
+            signs.append(f"{len(names)} publishers ({', '.join(names)})")
+        frames = list(self._frame_ids)
+        if sum(one != next_ for one, next_ in pairwise(frames)) >= CHANGES:
+            signs.append(f"alternating frame_ids ({', '.join(sorted(set(frames)))})")
+        if not signs:
+            return ''
+        return (f"'{self.topic}' has {' and '.join(signs)}: faces of two cameras are taken for "
+                'one another; give each camera a topic and a node of its own')
+
+    def _beside(self) -> str:
+        """Return the topic of the calibration: as remapped, or beside the image's."""
+        remapped = self._node.resolve_topic_name('camera_info')
+        if remapped != self._node.resolve_topic_name('camera_info', only_expand=True):
+            return str(remapped)
+        return f"{self._base.removesuffix(COMPRESSED).rpartition('/')[0]}/camera_info"
+
+    def _latched(self, subscription: Subscription, kind: Any,
+                 take: Callable[[Any], None]) -> Subscription:
+        """Return a subscription in place of one where all publishers keep their last message."""
+        topic = subscription.topic_name
+        infos = self._node.get_publishers_info_by_topic(topic)
+        kept = QoSDurabilityPolicy.TRANSIENT_LOCAL
+        if (not infos or subscription.qos_profile.durability == kept
+                or any(info.qos_profile.durability != kept for info in infos)):
+            return subscription
+        self._node.destroy_subscription(subscription)
+        return self._node.create_subscription(kind, topic, take, qos.latched())
+
+    def _kinds(self, topic: str) -> set[str]:
+        return {info.topic_type for info in self._node.get_publishers_info_by_topic(topic)}
+
+    def _remedy(self, topic: str) -> str:
+        """Return how to get what is published on a topic, '' where it is no image."""
+        kinds = self._kinds(topic)
+        base = topic.removesuffix(COMPRESSED)
+        if 'sensor_msgs/msg/CompressedImage' in kinds and base != topic:
+            wanted = [('image_transport', 'compressed')]
+        elif 'sensor_msgs/msg/Image' in kinds:
+            wanted, base = [('image_transport', 'raw')], topic
+        else:
+            return ''
+        todo = [f'set {name} to {value}' for name, value in wanted if value != self._transport]
+        if base != self._base:
+            todo.append(f"remap image to '{base}'" + (
+                f', without {COMPRESSED}, which is appended' if base != topic else ''))
+        return f": {' and '.join(todo)}" if todo else ''
+
+    def _receive(self, message: ImageMessage) -> None:
+        self._frame_ids.append(message.header.frame_id)
+        self._take(message)
 
     def _take_info(self, message: CameraInfo) -> None:
         self.camera = camera_of(message, rectified=self._rectified)

@@ -86,6 +86,14 @@ class Output:
         while self._publishers:
             self.node.destroy_lifecycle_publisher(self._publishers.pop())
 
+    def needs_position(self) -> str:
+        """Return what needs the faces' positions now, in the user's words, '' for nothing."""
+        return ''
+
+    def trouble(self) -> str:
+        """Return what is wrong with its surroundings, for /diagnostics, '' for nothing."""
+        return ''
+
     def counts(self) -> dict[str, int]:
         """Return numbers for /diagnostics by name."""
         return {}

@@ -93,6 +93,10 @@ class MarkersOutput(Output):
         self._numbers: dict[str, int] = {}
         self._next = 0
 
+    def needs_position(self) -> str:
+        """Return that markers do, while somebody looks."""
+        return '~/markers' if self._publisher.get_subscription_count() else ''
+
     def put(self, result: Result) -> None:
         """Publish the markers of one image; the calibration must be known."""
         if not self._publisher.get_subscription_count():

@@ -32,12 +32,12 @@ GAZE = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
 def to_transforms(face: Face, header: Header) -> list[TransformStamped]:
     """
-    Return the frames face_ID and gaze_ID of a face, none where its position is not known.
+    Return the frames face_ID and gaze_ID of a face, none without a position or a camera's frame.
 
     The origin is the point between the eyes. Where the orientation is not known, x points to the
     camera, and z up as the line through the eyes says.
     """
-    if face.position is None:
+    if face.position is None or not header.frame_id:
         return []
     frame = _transform(header, header.frame_id, f'face_{face.id}', face.position.point,
                        axes_of(face, face.position))
@@ -61,6 +61,10 @@ class TransformsOutput(Output):
         """Offer the topic."""
         super().__init__(node)
         self._publisher = self.publisher(TFMessage, '/tf', qos.transforms())
+
+    def needs_position(self) -> str:
+        """Return that all of it does."""
+        return 'publish_tf'
 
     def put(self, result: Result) -> None:
         """Publish the frames of one image."""

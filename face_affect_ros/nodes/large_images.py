@@ -1,0 +1,59 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The Fast DDS profile for large images, for the processes that send some."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory, PackageNotFoundError
+from rclpy.utilities import get_rmw_implementation_identifier
+
+#: Where Fast DDS 2 (Humble, Jazzy) and Fast DDS 3 (Kilted and later) look for a profile.
+VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
+
+
+def profile() -> Path | None:
+    """Return the path of the installed profile, None where the package is not installed."""
+    try:
+        share = get_package_share_directory('face_affect_ros')
+    except PackageNotFoundError:
+        return None
+    return Path(share, 'config', 'fastdds_large_images.xml')
+
+
+def variables(environment: Mapping[str, str], file: str) -> dict[str, str]:
+    """
+    Return what to add to an environment so that a process uses a profile.
+
+    Nothing where the user has a profile, which is left alone. No other middleware reads these
+    variables. Humble keeps to this computer (ROS_LOCALHOST_ONLY) by transports of its own; those
+    of a profile would reach others, so that none is given then.
+    """
+    alone = (environment.get('ROS_DISTRO'), environment.get('ROS_LOCALHOST_ONLY')) == (
+        'humble', '1')
+    if alone or any(environment.get(name) for name in VARIABLES):
+        return {}
+    return dict.fromkeys(VARIABLES, file)
+
+
+def why_lost(topic: str, lost: int, sent: int) -> str:
+    """Return the complaint about images that the middleware lost, with the remedy."""
+    text = f"{lost} of the last {sent} images on '{topic}' were lost between the processes"
+    file = profile()
+    if file is None or 'fastrtps' not in get_rmw_implementation_identifier():
+        return text
+    return (f'{text}: the shared memory that their sender has is too small for them. Start the '
+            f"sender, the camera's driver, after: export {VARIABLES[0]}={file} (from Kilted on "
+            f'{VARIABLES[1]}=...)')
