@@ -21,6 +21,7 @@ It says what it does on ~/say (std_msgs/String), for a text-to-speech node.
 from collections.abc import Sequence
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from face_affect_ros.behaviours import (
     Condition,
     ExpressionIs,
@@ -30,13 +31,15 @@ from face_affect_ros.behaviours import (
     OncePerFace,
     Somebody,
 )
+from face_affect_ros.behaviours.listener import PEOPLE
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.declaration import declare, refuse_unknown
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.spec import Spec
 import py_trees
-from py_trees.common import ParallelPolicy, Status
+from py_trees.common import Access, ParallelPolicy, Status
 from py_trees.composites import Parallel, Selector
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_msgs.msg import String
 
@@ -49,6 +52,8 @@ PARAMETERS = {
     'max_distance': Spec(0.0, 'Metres within which people are spoken to; 0 speaks to all, and '
                          'needs no calibrated camera.', bounds=(0.0, 100.0)),
 }
+#: Seconds between two log lines of the same kind.
+LOG_PERIOD = 10.0
 WORDS = {'greet': 'Hello! Nice to see you smile.',
          'comfort': 'You look sad. Can I do something for you?',
          'ask': 'Hello. How are you today?'}
@@ -94,7 +99,7 @@ def make_tree(*, hold: float, patience: float, max_distance: float = 0.0,
 
 
 class Greeter(Node):
-    """Ticks the tree."""
+    """Ticks the tree, and says on /diagnostics why it cannot speak."""
 
     def __init__(self, node_name: str = 'greeter', **kwargs: Any) -> None:
         """Set the tree up; kwargs go to rclpy's Node."""
@@ -107,6 +112,27 @@ class Greeter(Node):
             max_distance=values['max_distance']))
         self.tree.setup(timeout=15.0, node=self)
         self.create_timer(1.0 / values['tick_rate'], self.tree.tick)
+        self._max_distance = values['max_distance']
+        self._people = py_trees.blackboard.Client(name='diagnostics')
+        self._people.register_key(PEOPLE, access=Access.READ)
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.results())
+        self.create_timer(1.0, self._publish_diagnostics,
+                          clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def _publish_diagnostics(self) -> None:
+        there = self._people.get(PEOPLE).there.values()
+        lost = self._max_distance and there and not any(
+            person.face.position_known for person in there)
+        text = ('max_distance is set, and the faces have no position, so that nobody is near: '
+                '/diagnostics of their node says why') if lost else ''
+        status = DiagnosticStatus(
+            level=DiagnosticStatus.WARN if text else DiagnosticStatus.OK, message=text or 'active',
+            name=f'{self.get_fully_qualified_name()[1:]}: people')
+        if text:
+            self.get_logger().warning(text, throttle_duration_sec=LOG_PERIOD)
+        message = DiagnosticArray(status=[status])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
 
     def close(self) -> None:
         """Interrupt the tree before the process ends."""
@@ -115,7 +141,7 @@ class Greeter(Node):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the node until it is told to stop; return the exit code."""
-    return run(Greeter, argv)
+    return run(Greeter, argv, sends_images=False)
 
 
 if __name__ == '__main__':

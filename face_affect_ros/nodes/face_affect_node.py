@@ -25,7 +25,7 @@ from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.affect.pipeline import AffectPipeline
 from face_affect_ros.affect.settings import make_pipeline
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.nodes import lifecycle, parameters, qos
+from face_affect_ros.nodes import large_images, lifecycle, parameters, qos
 from face_affect_ros.nodes.declaration import declare, unknown_overrides
 from face_affect_ros.nodes.depth_input import DepthInput
 from face_affect_ros.nodes.executors import make_executor
@@ -34,6 +34,7 @@ from face_affect_ros.nodes.image_input import ImageInput, ImageMessage
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.messages import seconds_of, to_message
 from face_affect_ros.nodes.outputs import make_outputs, Output, Result
+from face_affect_ros.nodes.sim_time import why_no_time
 from face_affect_ros.nodes.worker import Worker
 import numpy as np
 from rcl_interfaces.msg import SetParametersResult
@@ -80,7 +81,7 @@ class FaceAffectNode(LifecycleNode):
                                         clock=Clock(clock_type=ClockType.STEADY_TIME))
         lifecycle.refuse_impossible(self)
         if self.get_parameter('autostart').value:
-            lifecycle.start_itself(self)
+            lifecycle.start_itself(self, required=self.get_parameter('required').value)
 
     @lifecycle.reporting
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -182,7 +183,7 @@ class FaceAffectNode(LifecycleNode):
             self._worker = None
         for output in self._outputs:
             self._let(output, output.stop)
-        for kind in ('stamps', 'calibration'):
+        for kind in ('stamps', 'calibration', 'losses'):
             self.health.warn(kind, '')
         # Not before the worker has ended: it converts the image in hand.
         self._input = None
@@ -230,8 +231,8 @@ class FaceAffectNode(LifecycleNode):
             return
         ended = time.monotonic()
         age = self.get_clock().now().nanoseconds * 1e-9 - stamp
-        self.health.published(ended, latency=age, working=ended - started)
         self.health.warn('stamps', self._why_stale(age, message.header))
+        self.health.published(ended, latency=age, working=ended - started)
         self._input.check_calibration(image)
         for output in self._outputs:
             self._let(output, partial(output.put, result))
@@ -253,8 +254,7 @@ class FaceAffectNode(LifecycleNode):
 
     def _on_set_parameters(self, changed: list[Parameter]) -> SetParametersResult:
         problem = parameters.problem_with({each.name: each.value for each in changed})
-        if not problem and self._pipeline is not None:
-            problem = parameters.refused_while_configured(changed)
+        problem = problem or parameters.refused(changed, configured=self._pipeline is not None)
         if problem:
             return SetParametersResult(successful=False, reason=problem)
         if self._pipeline is not None:
@@ -269,15 +269,35 @@ class FaceAffectNode(LifecycleNode):
         return SetParametersResult(successful=True)
 
     def _publish_diagnostics(self) -> None:
+        self._look_around()
         status = self.health.status(name=f'{self.get_fully_qualified_name()[1:]}: faces',
                                     state=self._state, silent=self._why_silent(),
                                     unknown=self._unknown)
         status.values = [*status.values, *(
             KeyValue(key=key, value=str(value))
             for output in self._outputs for key, value in output.counts().items())]
+        if self._input is not None:
+            status.values = [*status.values,
+                             KeyValue(key='calibration', value=self._input.calibration)]
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
+
+    def _look_around(self) -> None:
+        """Warn of what is wrong around this node."""
+        self.health.warn('clock', why_no_time(self))
+        self.health.warn('outputs', '; '.join(filter(None, (
+            output.trouble() for output in self._outputs))))
+        if self._input is None:
+            return
+        now = time.monotonic()
+        started = now - self._activated_at > self.get_parameter('stale_timeout').value
+        needs = [output.needs_position() for output in self._outputs]
+        needs.append('use_depth' if self._depth is not None else '')
+        self._input.look_around([each for each in needs if each and started])
+        lost, sent = self.health.lost_lately(now)
+        self.health.warn('losses', large_images.why_lost(self._input.topic, lost, sent)
+                         if lost else '')
 
     def _why_stale(self, age: float, header: Header) -> str:
         """Return what is wrong with an image's stamp, '' where nothing is; age in seconds."""

@@ -75,15 +75,29 @@ def refuse_impossible(node: LifecycleNode) -> None:
             service.callback = refusing(service.callback)
 
 
-def start_itself(node: LifecycleNode) -> None:
-    """Configure and activate a node as soon as it is spun, without anybody's request."""
+def start_itself(node: LifecycleNode, *, required: bool) -> None:
+    """
+    Configure and activate a node as soon as it is spun, without anybody's request.
+
+    required: whether the process ends with exit code 1 where that fails.
+    """
     def start() -> None:
         node.destroy_timer(timer)
         try:
-            if node.trigger_configure() == TransitionCallbackReturn.SUCCESS:
-                node.trigger_activate()
+            failed = next((name for name in ('configure', 'activate')
+                           if getattr(node, f'trigger_{name}')()
+                           != TransitionCallbackReturn.SUCCESS), '')
         except RuntimeError:   # rclpy's RCLError: the state does not have the transition
             node.get_logger().info('autostart: somebody else was faster')
+            return
+        if not failed:
+            return
+        name = node.get_fully_qualified_name()
+        text = f'autostart: {name} could not {failed}; the message above says why'
+        if required:
+            node.get_logger().fatal(text)
+            raise SystemExit(1)
+        node.get_logger().error(f'{text}. Mend that, then: ros2 lifecycle set {name} {failed}')
 
     timer = node.create_timer(0.0, start, clock=Clock(clock_type=ClockType.STEADY_TIME))
 

@@ -16,12 +16,15 @@
 
 from collections.abc import Callable, Sequence
 import contextlib
+import os
 import sys
 import time
 from typing import TypeVar
 
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.nodes import large_images
 from face_affect_ros.nodes.node_thread import close, settle
+from face_affect_ros.nodes.parameter_files import unmatched_files
 from face_affect_ros.nodes.signals import on_stop_signal
 from face_affect_ros.paths import shown
 import rclpy
@@ -41,7 +44,8 @@ LINGER = 0.1
 
 
 def run(make_node: Callable[[], NodeT], argv: Sequence[str] | None = None, *,
-        make_executor: Callable[[NodeT], Executor] | None = None) -> int:
+        make_executor: Callable[[NodeT], Executor] | None = None,
+        sends_images: bool = True) -> int:
     """
     Spin a node until it is told to stop; return the exit code of the process.
 
@@ -49,8 +53,11 @@ def run(make_node: Callable[[], NodeT], argv: Sequence[str] | None = None, *,
     one line and ends the process with 1. A node may have a method `close`, called at the end,
     and raise SystemExit with an exit code from a callback. At SIGINT and SIGTERM ROS still works
     when `close` is called, so that a node can end in order. make_executor: of the node; a
-    single-threaded one by default.
+    single-threaded one by default. sends_images: whether the process needs Fast DDS's profile for
+    large images, which it takes unless the user has one.
     """
+    if sends_images and (file := large_images.profile()):
+        os.environ.update(large_images.variables(os.environ, str(file)))
     stop = Future()
     with on_stop_signal(lambda: stop.done() or stop.set_result(None)):
         return _run(make_node, argv, make_executor, stop)
@@ -66,6 +73,7 @@ def _run(make_node: Callable[[], NodeT], argv: Sequence[str] | None,
     node = executor = None
     try:
         node = make_node()
+        _warn_of_files(node, sys.argv[1:] if argv is None else argv)
         executor = make_executor(node) if make_executor else SingleThreadedExecutor()
         executor.add_node(node)
         spin(executor, stop)
@@ -86,6 +94,16 @@ def _run(make_node: Callable[[], NodeT], argv: Sequence[str] | None,
             node.destroy_node()
         rclpy.try_shutdown()
     return 0
+
+
+def _warn_of_files(node: Node, arguments: Sequence[str]) -> None:
+    """Say which parameter files are ignored, on /diagnostics too where the node has some."""
+    complaints = unmatched_files(arguments, node.get_fully_qualified_name())
+    for complaint in complaints:
+        node.get_logger().warning(complaint)
+    health = getattr(node, 'health', None)
+    if health is not None:
+        health.warn('parameter files', '; '.join(complaints))
 
 
 def spin(executor: Executor, stop: Future) -> None:

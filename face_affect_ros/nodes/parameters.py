@@ -34,15 +34,18 @@ PREFIX = r'([A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*_?)?'
 
 PARAMETERS: dict[str, Spec] = {
     'autostart': Spec(
-        False, 'Configure and activate the node as soon as it runs, without a lifecycle manager. '
-        'Read once.'),
+        False, 'Configure and activate the node as soon as it runs, without a lifecycle manager.',
+        once=True),
+    'required': Spec(
+        False, 'End the process with exit code 1 where autostart fails; else the node stays and '
+        'says why in the log and on /diagnostics.', once=True),
     'paused': Spec(
         False, 'Stop listening to the images, as if deactivated, but stay active and keep the '
         'tracks for track_timeout.', live=True),
     'executor': Spec(
         'single_threaded', 'What runs the callbacks of a node in a process of its own. events: '
-        "rclpy's events executor, where it has one, which costs less. Read once; in a container, "
-        'that of the container counts.', choices=('single_threaded', 'events')),
+        "rclpy's events executor, where it has one, which costs less. In a container, that "
+        'of the container counts.', choices=('single_threaded', 'events'), once=True),
     'image_transport': Spec(
         'raw', "Subscribe to sensor_msgs/Image on 'image', or to sensor_msgs/CompressedImage on "
         "'image/compressed'.", choices=('raw', 'compressed')),
@@ -166,11 +169,14 @@ def problem_with(values: dict[str, Any]) -> str:
     return ''
 
 
-def refused_while_configured(parameters: 'Iterable[Parameter]') -> str:
-    """Return the complaint about the first parameter that cannot change live, '' if all can."""
+def refused(parameters: 'Iterable[Parameter]', *, configured: bool) -> str:
+    """Return the complaint about the first parameter that cannot change now, '' if all can."""
     for parameter in parameters:
         spec = PARAMETERS.get(parameter.name)
-        if spec and not spec.live:
+        if spec and spec.once:
+            return (f"parameter '{parameter.name}' is read once, when the node starts; give it "
+                    'then, by a parameter file or on the command line')
+        if spec and not spec.live and configured:
             return (f"parameter '{parameter.name}' takes effect when the node is configured; "
                     'deactivate and clean it up first')
     return ''

@@ -30,16 +30,23 @@ class Spec:
     One parameter.
 
     default: its value and, by its type, its type. bounds: smallest and largest value. choices:
-    the values it may have. live: whether a change takes effect while the node runs. loose: a
-    value of another type is taken for its text, so that the camera 0 may be given as a number.
+    the values it may have. live: whether a change takes effect while the node runs. once: it is
+    read when the process starts, and never again. loose: a value of another type is taken for its
+    text, so that the camera 0 may be given as a number.
     """
 
-    default: bool | int | float | str
+    default: bool | int | float | str | tuple[str, ...]
     description: str
     bounds: tuple[float, float] | None = None
     choices: tuple[str, ...] = ()
     live: bool = False
+    once: bool = False
     loose: bool = False
+
+    @property
+    def value(self) -> Any:
+        """Return the default as rclpy has values, with lists for tuples."""
+        return list(self.default) if isinstance(self.default, tuple) else self.default
 
     def problem_with(self, value: Any) -> str:
         """Return why a value of the right type is refused, '' if it is not."""
@@ -55,8 +62,9 @@ def table(specs: Mapping[str, Spec]) -> str:
     rows = ['| parameter | default | range | live | |', '| --- | --- | --- | --- | --- |']
     for name, spec in specs.items():
         bounds = f'{spec.bounds[0]:g} to {spec.bounds[1]:g}' if spec.bounds else ''
-        rows.append(f"| `{name}` | `{spec.default!r}` | {bounds or ', '.join(spec.choices)} | "
-                    f"{'live' if spec.live else ''} | {spec.description} |")
+        rows.append(f"| `{name}` | `{spec.value!r}` | {bounds or ', '.join(spec.choices)} | "
+                    f"{'live' if spec.live else 'at start' if spec.once else ''} | "
+                    f'{spec.description} |')
     return '\n'.join(rows)
 
 

@@ -21,9 +21,12 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 pytest.importorskip('py_trees', reason='py_trees is not installed')
 
-from face_affect_ros.behaviours.greeter import WORDS  # noqa: E402, I100
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402, I100
+from face_affect_msgs.msg import FaceAffect, FaceAffectArray  # noqa: E402
+from face_affect_ros.behaviours.greeter import Greeter, WORDS  # noqa: E402
 from face_affect_ros.nodes import qos  # noqa: E402
 from face_affect_ros.nodes.lifecycle_client import bring_up  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 from support import running_node, spin_until  # noqa: E402
 
@@ -40,3 +43,28 @@ def test_the_smiling_portrait_is_greeted_once(ros: Any) -> None:
         assert greeter.stop() == 0
         assert 'Traceback' not in greeter.output()
     assert said == [WORDS['greet']]
+
+
+@pytest.mark.parametrize(('max_distance', 'known', 'warns'), [
+    (1.0, False, True), (1.0, True, False), (0.0, False, False)])
+def test_it_says_why_nobody_is_near(max_distance: float, known: bool, warns: bool,
+                                    ros: Any) -> None:
+    node = ros.add(Greeter(context=ros.context, parameter_overrides=[
+        Parameter('max_distance', value=max_distance)]))
+    statuses: list[DiagnosticStatus] = []
+    ros.node.create_subscription(DiagnosticArray, '/diagnostics',
+                                 lambda message: statuses.extend(message.status), qos.results())
+    faces = ros.node.create_publisher(FaceAffectArray, 'face_affect/faces', qos.results())
+    assert spin_until(ros.executor, lambda: faces.get_subscription_count() > 0)
+    message = FaceAffectArray(faces=[FaceAffect(id='a', position_known=known)])
+    message.header.stamp = node.get_clock().now().to_msg()
+    message.faces[0].position.z = 0.5
+
+    def told() -> bool:
+        faces.publish(message)
+        ros.executor.spin_once(timeout_sec=0.2)
+        return len(statuses) > 2
+
+    assert spin_until(ros.executor, told)
+    assert (statuses[-1].level == DiagnosticStatus.WARN) is warns
+    assert ('the faces have no position' in statuses[-1].message) is warns

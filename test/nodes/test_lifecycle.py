@@ -24,7 +24,7 @@ from face_affect_ros.nodes.face_affect_node import FaceAffectNode  # noqa: E402,
 from lifecycle_msgs.msg import State, Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
-from support import spin_until  # noqa: E402
+from support import running_node, spin_until  # noqa: E402
 
 
 class Client:
@@ -106,3 +106,18 @@ def test_autostart_of_what_cannot_be_configured(ros: Any,
 
     assert spin_until(ros.executor, complained)
     assert client.state() == State.PRIMARY_STATE_UNCONFIGURED
+    assert spin_until(ros.executor, lambda: complained() and 'could not configure' in said)
+    assert 'then: ros2 lifecycle set /face_affect configure' in said
+
+
+@pytest.mark.parametrize(('parameters', 'code'), [
+    ({'emotion_model': 'emotoin'}, 1), ({'emotion_model': 'emotoin', 'executor': 'events'}, 1)])
+def test_a_required_node_ends_its_process_where_autostart_fails(
+        ros_domain: int, parameters: dict[str, Any], code: int) -> None:
+    if 'executor' in parameters:
+        pytest.importorskip('rclpy.experimental', reason='this rclpy has no events executor')
+    with running_node('face_affect_ros.nodes.face_affect_node', autostart=True, required=True,
+                      **parameters) as process:
+        assert process.wait() == code
+        assert 'autostart: /face_affect could not configure' in process.output()
+        assert 'Traceback' not in process.output()

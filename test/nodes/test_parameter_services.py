@@ -1,0 +1,136 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Parameters as users set them: by files and by the services that `ros2 param` calls."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
+
+from bench import Bench  # noqa: E402, I100
+from face_affect_ros.nodes.parameter_files import unmatched_file, unmatched_files  # noqa: E402
+from face_affect_ros.nodes.parameters import PARAMETERS  # noqa: E402
+from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters  # noqa: E402
+from rclpy.parameter import Parameter, parameter_value_to_python  # noqa: E402
+from support import running_node, wait_until  # noqa: E402
+
+
+class Client:
+    """Calls the parameter services of face_affect."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    def ask(self, kind: Any, name: str, **fields: Any) -> Any:
+        """Return the answer of a service."""
+        client = self._bench.ros.node.create_client(kind, f'/face_affect/{name}')
+        assert self._bench.until(client.service_is_ready)
+        future = client.call_async(kind.Request(**fields))
+        assert self._bench.until(future.done)
+        return future.result()
+
+    def set(self, name: str, value: Any) -> tuple[bool, str]:
+        """Return whether a parameter could be set, and why not."""
+        message = Parameter(name, value=value).to_parameter_msg()
+        [result] = self.ask(SetParameters, 'set_parameters', parameters=[message]).results
+        return result.successful, result.reason
+
+
+def test_a_node_takes_back_what_it_says_of_itself_while_it_is_active(bench: Bench) -> None:
+    """What `ros2 param dump` and `ros2 param load` do; rclpy's own parameters are among it."""
+    bench.start()
+    client = Client(bench)
+    names = [*client.ask(ListParameters, 'list_parameters').result.names,
+             'qos_overrides./face_affect/faces.publisher.depth']
+    assert set(PARAMETERS) <= set(names)
+    values = client.ask(GetParameters, 'get_parameters', names=names).values
+    for name, value in zip(names, values):
+        assert client.set(name, parameter_value_to_python(value)) == (True, ''), name
+
+
+def test_an_integer_is_taken_for_a_float(bench: Bench) -> None:
+    node = bench.start(event_hold=1, track_timeout=3, activate=False)
+    assert node.get_parameter('event_hold').value == 1.0
+    client = Client(bench)
+    assert client.set('event_hold', 2) == (True, '')
+    assert repr(node.get_parameter('event_hold').value) == '2.0'
+    assert client.set('event_hold', 100)[0] is False
+    assert client.set('num_threads', 2.0)[0] is False
+    assert node.get_parameter('event_hold').value == 2.0
+
+
+@pytest.mark.parametrize('active', [True, False])
+def test_what_is_read_once_says_so(active: bool, bench: Bench) -> None:
+    bench.start(activate=active)
+    for name, value in (('executor', 'events'), ('autostart', True), ('required', True)):
+        successful, reason = Client(bench).set(name, value)
+        assert not successful
+        assert f"parameter '{name}' is read once, when the node starts" in reason
+    successful, reason = Client(bench).set('num_threads', 2)
+    assert successful is not active
+    assert reason == ('' if successful else "parameter 'num_threads' takes effect when the node "
+                      'is configured; deactivate and clean it up first')
+
+
+def test_a_file_with_integers_starts_the_node(ros_domain: int, tmp_path: Path) -> None:
+    file = tmp_path / 'parameters.yaml'
+    file.write_text('/**: {ros__parameters: {event_hold: 1, autostart: true, required: true, '
+                    "emotion_model: '', gender_model: ''}}")
+    with running_node('face_affect_ros.nodes.face_affect_node', '--params-file',
+                      str(file)) as process:
+        assert wait_until(lambda: 'waiting for images' in process.output()), process.output()
+        assert process.stop() == 0
+
+
+@pytest.mark.parametrize(('content', 'node', 'complaint'), [
+    ('face_affect: {ros__parameters: {}}', '/face_affect', ''),
+    ('face_affect: {ros__parameters: {}}', '/robot/face_affect',
+     'has no section for /robot/face_affect, only for /face_affect, and is ignored: begin it '
+     "with '/**:' or '/robot/face_affect:'"),
+    ('/face_affect: {ros__parameters: {}}', '/robot/face_affect', 'only for /face_affect'),
+    ('/robot/face_affect: {ros__parameters: {}}', '/robot/face_affect', ''),
+    ('/robot: {face_affect: {ros__parameters: {}}}', '/robot/face_affect', ''),
+    ('/**: {ros__parameters: {}}', '/robot/face_affect', ''),
+    ('/*/face_affect: {ros__parameters: {}}', '/robot/face_affect', ''),
+    ('/**/face_affect: {ros__parameters: {}}', '/face_affect', ''),
+    ('/*: {ros__parameters: {}}', '/robot/face_affect', 'only for /*'),
+    ('other: {ros__parameters: {}}\nface_affect_2: {ros__parameters: {}}', '/face_affect',
+     'only for /other, /face_affect_2'),
+    ('event_hold: 1.0', '/face_affect', 'for none'),
+    ('', '/face_affect', 'for none'),
+    ('[', '/face_affect', ''),
+])
+def test_a_file_that_says_nothing_of_the_node_is_named(
+        content: str, node: str, complaint: str, tmp_path: Path) -> None:
+    file = tmp_path / 'my.yaml'
+    file.write_text(content)
+    found = unmatched_file(file, node)
+    assert complaint in found and bool(found) is bool(complaint)
+    arguments = ['--ros-args', '-r', '__ns:=/robot', '--params-file', str(file)]
+    assert unmatched_files(arguments, node) == ([found] if found else [])
+
+
+def test_a_process_warns_of_a_file_that_is_ignored(bench: Bench, tmp_path: Path) -> None:
+    from diagnostic_msgs.msg import DiagnosticStatus
+    file = tmp_path / 'my.yaml'
+    file.write_text('face_affect: {ros__parameters: {min_score: 0.3}}')
+    with running_node('face_affect_ros.nodes.face_affect_node', '-r', '__ns:=/robot',
+                      '--params-file', str(file)) as process:
+        assert bench.status(DiagnosticStatus.WARN,
+                            f'parameter file {file} has no section for /robot/face_affect')
+        assert process.stop() == 0
+        assert f'parameter file {file} has no section' in process.output()

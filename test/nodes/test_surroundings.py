@@ -1,0 +1,268 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What /diagnostics says of the camera, the clock, losses and parameters: cause and remedy."""
+
+from collections.abc import Iterator
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
+
+from bench import Bench, stamped, SUCCESS  # noqa: E402, I100
+from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
+from face_affect_ros.nodes import qos  # noqa: E402
+from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
+from face_affect_ros.nodes.face_affect_node import FaceAffectNode  # noqa: E402
+from face_affect_ros.nodes.health import Health  # noqa: E402
+from face_affect_ros.nodes.image_conversion import to_compressed, to_message  # noqa: E402
+from face_affect_ros.nodes.large_images import profile, variables, why_lost  # noqa: E402
+from face_affect_ros.nodes.sim_time import why_no_time  # noqa: E402
+import rclpy  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
+from visualization_msgs.msg import MarkerArray  # noqa: E402
+
+WARN = DiagnosticStatus.WARN
+EMPTY = np.zeros((48, 64, 3), np.uint8)
+
+
+def remapped(bench: Bench, *rules: str, **values: Any) -> FaceAffectNode:
+    """Add an active node with these remappings and parameters."""
+    words = [word for rule in rules for word in ('-r', rule)]
+    node = FaceAffectNode(context=bench.ros.context, cli_args=['--ros-args', *words],
+                          parameter_overrides=[Parameter(name, value=value) for name, value in {
+                              'diagnostics_period': 0.1, 'stale_timeout': 0.2, **values}.items()])
+    bench.nodes.append(node)
+    bench.ros.add(node)
+    assert node.trigger_configure() == SUCCESS
+    assert node.trigger_activate() == SUCCESS
+    return node
+
+
+@pytest.mark.parametrize(('rules', 'topic'), [
+    (['image:=/camera/image_raw'], '/camera/camera_info'),
+    (['image:=/camera/color/image_raw/compressed'], '/camera/color/camera_info'),
+    (['image:=image_raw'], '/camera_info'),
+    (['image:=/camera/image_raw', 'camera_info:=/other/info'], '/other/info'),
+])
+def test_the_calibration_is_looked_for_beside_the_image(
+        rules: list[str], topic: str, bench: Bench) -> None:
+    node = remapped(bench, *rules)
+    assert [info.node_name for info in node.get_subscriptions_info_by_topic(topic)] == [
+        'face_affect']
+
+
+@pytest.fixture
+def elsewhere(ros: Any) -> Iterator[Any]:
+    """Return a node of another participant; one participant has one type a topic."""
+    context = rclpy.Context()
+    rclpy.init(context=context, args=[])
+    node = rclpy.create_node('camera', context=context)
+    yield node
+    node.destroy_node()
+    context.try_shutdown()
+
+
+@pytest.mark.parametrize(('published', 'image', 'transport', 'advice'), [
+    ('/c', '/c', 'compressed', "on '/c': set image_transport to raw"),
+    ('/c/compressed', '/c', 'raw', "on '/c/compressed': set image_transport to compressed"),
+    ('/c/compressed', '/c/compressed', 'compressed',
+     "on '/c/compressed': remap image to '/c', without /compressed, which is appended"),
+    ('/c/compressed', '/c/compressed', 'raw', 'its publishers send sensor_msgs/msg/CompressedImage'
+     ", not sensor_msgs/msg/Image: set image_transport to compressed and remap image to '/c', "
+     'without /compressed'),
+])
+def test_the_advice_about_a_silent_topic_leads_to_images(
+        published: str, image: str, transport: str, advice: str, bench: Bench,
+        elsewhere: Any) -> None:
+    kind = CompressedImage if published.endswith('compressed') else Image
+    publisher = elsewhere.create_publisher(kind, published, qos.results())
+    remapped(bench, f'image:={image}', image_transport=transport)
+    assert bench.status(WARN, advice), bench.statuses[-1].message
+    bench.nodes[-1].trigger_deactivate()
+    # and what it says is right: with it, an image arrives
+    words = dict(part.split(' to ') for part in advice.replace("'", '').split(': ')[-1].split(
+        ', ')[0].replace('set ', '').replace('remap ', '').split(' and '))
+    node = remapped(bench, f"image:={words.get('image', image)}",
+                    image_transport=words.get('image_transport', transport), stale_timeout=60.0)
+    assert bench.until(publisher.get_subscription_count)
+    message = (to_compressed(EMPTY, stamped(1)) if kind is CompressedImage
+               else to_message(EMPTY, 'bgr8', stamped(1)))
+    publisher.publish(message)
+    assert bench.until(lambda: node.health.counts()['published'] == 1)
+
+
+def said(bench: Bench, key: str) -> str:
+    """Return a value of the newest status."""
+    bench.statuses.clear()
+    assert bench.until(lambda: bench.statuses)
+    return {each.key: each.value for each in bench.statuses[-1].values}[key]
+
+
+def test_a_calibration_that_never_came_is_a_value_and_a_warning_where_it_is_needed(
+        bench: Bench) -> None:
+    node = bench.start(stale_timeout=0.2)
+    assert said(bench, 'calibration') == "none has come on '/camera_info'"
+    time.sleep(0.3)
+    bench.statuses.clear()
+    assert bench.until(lambda: bench.statuses)
+    assert 'position' not in bench.statuses[-1].message
+    bench.watch('markers', MarkerArray)
+    assert bench.status(WARN, 'no calibration, so that faces have no position: none has come on '
+                        "'/camera_info'; positions are needed by ~/markers")
+    bench.infos.publish(camera_info(640, 480, 0.0, stamped(1)))
+    assert bench.until(lambda: node._input.camera is not None)
+    assert said(bench, 'calibration') == "'/camera_info' is not calibrated, its K is zero"
+    assert bench.status(WARN, "'/camera_info' is not calibrated, its K is zero; positions are")
+    bench.infos.publish(camera_info(640, 480, 60.0, stamped(1)))
+    assert bench.until(lambda: node._input.camera.calibrated)
+    assert said(bench, 'calibration') == 'known'
+    assert 'position' not in bench.statuses[-1].message
+
+
+@pytest.mark.parametrize('needed', ['publish_tf', 'use_depth'])
+def test_what_needs_positions_is_named(needed: str, bench: Bench) -> None:
+    if needed == 'publish_tf':
+        pytest.importorskip('tf2_msgs', reason='tf2_msgs is not installed')
+    bench.start(stale_timeout=0.1, **{needed: True})
+    assert bench.status(WARN, f'positions are needed by {needed}')
+
+
+def test_an_empty_frame_is_named_and_no_transform_is_sent_below_it(bench: Bench) -> None:
+    tf2_msgs = pytest.importorskip('tf2_msgs.msg', reason='tf2_msgs is not installed')
+    node = bench.start(stale_timeout=0.1, publish_tf=True)
+    transforms = bench.watch('/tf', tf2_msgs.TFMessage)
+    bench.infos.publish(camera_info(640, 480, 60.0, stamped(1)))
+    assert bench.until(lambda: node._input.camera is not None)
+    header = stamped(1)
+    header.frame_id = ''
+    bench.answered(header=header)
+    assert bench.faces[-1].faces[0].position_known
+    assert bench.status(WARN, "images on '/image' have no frame_id; set that of the driver; "
+                        'positions are needed by publish_tf')
+    bench.answered(sec=2)
+    assert bench.until(lambda: transforms)
+    assert [each.header.frame_id for each in transforms[0].transforms][0] == 'camera_optical'
+    bench.statuses.clear()
+    assert bench.until(lambda: bench.statuses)
+    assert 'frame_id' not in bench.statuses[-1].message
+
+
+def test_two_publishers_of_one_topic_are_named(bench: Bench, elsewhere: Any) -> None:
+    bench.start(stale_timeout=3600.0)
+    other = elsewhere.create_publisher(Image, 'image', qos.results())
+    bench.answered(EMPTY)
+    assert bench.status(WARN, "'/image' has 2 publishers (/camera, /tester): faces of two cameras "
+                        'are taken for one another')
+    elsewhere.destroy_publisher(other)
+    assert bench.until(lambda: 'publishers' not in bench.statuses[-1].message)
+
+
+@pytest.mark.parametrize(('frames', 'warns'), [
+    (['left', 'right'] * 3, True), (['left'] * 4 + ['right'] * 4, False), (['left'] * 8, False)])
+def test_alternating_frames_are_named(frames: list[str], warns: bool, bench: Bench) -> None:
+    bench.start(stale_timeout=3600.0, processing='every')
+    for sec, frame in enumerate(frames, start=1):
+        header = stamped(sec)
+        header.frame_id = frame
+        bench.answered(EMPTY, sec, header=header)
+    bench.statuses.clear()
+    assert bench.until(lambda: len(bench.statuses) > 1)
+    text = "'/image' has alternating frame_ids (left, right): faces of two cameras"
+    assert (text in bench.statuses[-1].message) is warns
+
+
+def test_a_single_latched_image_is_processed_with_its_latched_calibration(
+        bench: Bench, portrait: np.ndarray, elsewhere: Any) -> None:
+    bench.ros.node.destroy_publisher(bench.images)
+    bench.ros.node.destroy_publisher(bench.infos)
+    infos = elsewhere.create_publisher(CameraInfo, 'camera_info', qos.latched())
+    images = elsewhere.create_publisher(Image, 'image', qos.latched())
+    infos.publish(camera_info(640, 480, 60.0, stamped(5)))
+    bench.start(stale_timeout=3600.0)
+    assert bench.until(lambda: bench.nodes[-1]._input.camera is not None)
+    images.publish(to_message(portrait, 'bgr8', stamped(5)))
+    assert bench.until(lambda: bench.faces)
+    assert bench.faces[0].header.stamp.sec == 5
+    assert bench.faces[0].faces[0].position_known
+    bench.faces.clear()
+    bench.nodes[0].trigger_deactivate()
+    assert bench.nodes[0].trigger_activate() == SUCCESS
+    assert bench.until(lambda: bench.faces), 'what was published before is asked for'
+
+
+def test_simulated_time_without_a_clock_is_named(bench: Bench) -> None:
+    from rosgraph_msgs.msg import Clock
+    bench.start(stale_timeout=3600.0, use_sim_time=True)
+    assert bench.status(WARN, 'use_sim_time is set, and nobody publishes /clock')
+    clock = bench.ros.node.create_publisher(Clock, '/clock', 1)
+    assert bench.status(WARN, 'use_sim_time is set, and no message has come on /clock yet')
+    assert bench.until(clock.get_subscription_count)
+    now = Clock()
+    now.clock.sec = 7
+    clock.publish(now)
+    assert bench.until(lambda: not why_no_time(bench.nodes[0]))
+    bench.statuses.clear()
+    assert bench.until(lambda: len(bench.statuses) > 1)
+    assert 'clock' not in bench.statuses[-1].message
+
+
+@pytest.mark.parametrize(('received', 'lost', 'told'), [
+    (207, 453, (453, 660)), (97, 3, (0, 0)), (95, 5, (5, 100)), (9, 3, (0, 0)), (500, 0, (0, 0))])
+def test_losses_are_told_where_they_are_not_normal(received: int, lost: int,
+                                                   told: tuple[int, int]) -> None:
+    health = Health()
+    for _ in range(received):
+        health.received(1.0)
+    health.lost(lost)
+    assert health.lost_lately(100.0) == told
+
+
+def test_losses_are_forgotten_when_images_come_again() -> None:
+    health = Health()
+    assert health.lost_lately(0.0) == (0, 0)
+    health.lost(50)
+    assert health.lost_lately(1.0) == (50, 50)
+    for second in range(2, 15):
+        for _ in range(30):
+            health.received(float(second))
+        told = health.lost_lately(float(second))
+    assert told == (0, 0)
+
+
+def test_losses_are_a_warning_with_the_line_to_type(bench: Bench) -> None:
+    node = bench.start(stale_timeout=3600.0)
+    node.health.lost(100)
+    for sec in range(1, 4):
+        bench.answered(EMPTY, sec)
+    assert bench.status(WARN, "100 of the last 103 images on '/image' were lost between the")
+    file = profile()
+    assert file is not None and file.is_file()
+    assert bench.status(WARN, f'export FASTRTPS_DEFAULT_PROFILES_FILE={file}')
+
+
+def test_no_line_is_given_for_another_middleware(monkeypatch: pytest.MonkeyPatch) -> None:
+    from face_affect_ros.nodes import large_images
+    monkeypatch.setattr(large_images, 'get_rmw_implementation_identifier',
+                        lambda: 'rmw_cyclonedds_cpp')
+    assert 'export' not in why_lost('/image', 5, 50)
+
+
+def test_a_profile_of_the_user_is_left_alone() -> None:
+    assert set(variables({}, '/a.xml').values()) == {'/a.xml'}
+    assert variables({'FASTDDS_DEFAULT_PROFILES_FILE': '/mine.xml'}, '/a.xml') == {}
