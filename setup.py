@@ -58,6 +58,7 @@ setup(
             'camera_player = face_affect_ros.nodes.camera_player:main',
             'bag_player = face_affect_ros.nodes.bag_player:main',
             'greeter = face_affect_ros.behaviours.greeter:main',
+            'humans_merger = face_affect_ros.nodes.humans_merger:main',
             'face_affect_container = face_affect_ros.nodes.container:main',
         ],
         # of the package's nodes, by the names that ros2 component and launch_ros use
@@ -65,6 +66,7 @@ setup(
             f'{NAME}::FaceAffectNode = face_affect_ros.nodes.face_affect_node:FaceAffectNode',
             f'{NAME}::CameraPlayer = face_affect_ros.nodes.camera_player:CameraPlayer',
             f'{NAME}::Greeter = face_affect_ros.behaviours.greeter:Greeter',
+            f'{NAME}::HumansMerger = face_affect_ros.nodes.humans_merger:HumansMerger',
             f'{NAME}::BagPlayer = face_affect_ros.nodes.bag_player:BagPlayer',
         ],
     },

@@ -33,6 +33,7 @@ NODES = {
     'camera_player': 'face_affect_ros.nodes.player_parameters',
     'bag_player': 'face_affect_ros.nodes.bag_player',
     'face_affect_container': 'face_affect_ros.nodes.container',
+    'humans_merger': 'face_affect_ros.nodes.humans_merger',
     'greeter': 'face_affect_ros.behaviours.greeter',
 }
 PART = re.compile(r'(<!-- parameters: .*? -->\n).*?(<!-- end of parameters -->)', re.DOTALL)

@@ -125,6 +125,13 @@ def test_the_topics_of_greeter(ros: Any) -> None:
     assert endpoints(node) == page_of(node, 'greeter')
 
 
+def test_the_topics_of_humans_merger(ros: Any) -> None:
+    pytest.importorskip('hri_msgs', reason='hri_msgs is not installed')
+    from face_affect_ros.nodes.humans_merger import HumansMerger
+    node = ros.add(HumansMerger(context=ros.context))
+    assert endpoints(node) == page_of(node, 'humans_merger')
+
+
 def test_the_services_of_face_affect_container(ros: Any) -> None:
     pytest.importorskip('composition_interfaces', reason='composition_interfaces is missing')
     from face_affect_ros.nodes.container import Container

@@ -41,6 +41,7 @@ from hri_msgs.msg import (
 )
 import numpy as np
 from rclpy.lifecycle import LifecycleNode
+from rclpy.node import Node
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
@@ -51,6 +52,7 @@ except ImportError:  # Humble
     from rclpy.qos_event import PublisherEventCallbacks
 
 ROOT = '/humans/faces'
+TRACKED = f'{ROOT}/tracked'
 #: The REP's words for our expressions.
 EXPRESSIONS = {'angry': Expression.ANGRY, 'disgust': Expression.DISGUSTED,
                'fear': Expression.SCARED, 'happy': Expression.HAPPY, 'sad': Expression.SAD,
@@ -59,6 +61,17 @@ GENDERS = {'woman': SoftBiometrics.FEMALE, 'man': SoftBiometrics.MALE}
 #: Our landmarks among the REP's 70; the centre of the mouth is none of them.
 LANDMARKS = {RIGHT_EYE: FacialLandmarks.RIGHT_PUPIL, LEFT_EYE: FacialLandmarks.LEFT_PUPIL,
              NOSE: FacialLandmarks.NOSE}
+
+
+def other_publishers(node: Node, topic: str) -> str:
+    """Return the complaint about others who publish a list of a node, '' where it is alone."""
+    others = sorted(name for info in node.get_publishers_info_by_topic(topic)
+                    if (name := f'{info.node_namespace.rstrip("/")}/{info.node_name}')
+                    != node.get_fully_qualified_name())
+    if not others:
+        return ''
+    return (f"'{topic}' is published by {', '.join(others)}, too: REP-155 has one list, and its "
+            'readers see faces come and go; remap it, one topic each, and run humans_merger')
 
 
 def to_roi(face: Face, result: Result) -> NormalizedRegionOfInterest2D:
@@ -96,7 +109,11 @@ def to_expression(estimate: Estimate, header: Header) -> Expression:
 
 
 def to_biometrics(estimate: Estimate, header: Header) -> SoftBiometrics:
-    """Return a gender, UNDEFINED where it is unknown; the age is not estimated: confidence 0."""
+    """
+    Return a gender, UNDEFINED where it is unknown.
+
+    The age is not estimated: it has confidence 0, as the message has no other word for that.
+    """
     known = estimate.label != UNKNOWN
     return SoftBiometrics(
         header=header, gender=GENDERS[estimate.label] if known else SoftBiometrics.UNDEFINED,
@@ -132,8 +149,12 @@ class HumansOutput(Output):
         """Offer the list. size: of the pictures in pixels."""
         super().__init__(node)
         self._size = size
-        self._list = self.publisher(IdsList, f'{ROOT}/tracked', qos.results())
+        self._list = self.publisher(IdsList, TRACKED, qos.results())
         self._tracked: dict[str, Tracked] = {}
+
+    def trouble(self) -> str:
+        """Return who else publishes the list, of which REP-155 has one."""
+        return other_publishers(self.node, self._list.topic_name)
 
     def put(self, result: Result) -> None:
         """Publish the faces of one image."""

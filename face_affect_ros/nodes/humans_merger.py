@@ -1,0 +1,122 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The node `humans_merger`: one list of faces of REP-155 out of those of several cameras."""
+
+from collections.abc import Sequence
+from functools import partial
+import time
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.declaration import declare, refuse_unknown
+from face_affect_ros.nodes.main import run
+from face_affect_ros.nodes.spec import Spec
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from std_msgs.msg import Header
+
+try:
+    from face_affect_ros.nodes.outputs.humans import other_publishers, TRACKED
+    from hri_msgs.msg import IdsList
+except ModuleNotFoundError as error:
+    if (error.name or '').split('.')[0] != 'hri_msgs':
+        raise
+    IdsList = None
+
+#: Seconds between two looks at what the sources do.
+PERIOD = 0.5
+PARAMETERS = {
+    'sources': Spec(('face_affect_1/tracked', 'face_affect_2/tracked'),
+                    'Topics of the lists to merge.'),
+    'timeout': Spec(5.0, 'Seconds without a list after which the faces of a source are taken off.',
+                    bounds=(0.1, 60.0)),
+}
+
+
+class HumansMerger(Node):
+    """
+    Publishes the union of several lists on /humans/faces/tracked, after each of them.
+
+    The topics of each face come from the node that tracks it: ids are unique, only the list must
+    be one.
+    """
+
+    def __init__(self, node_name: str = 'humans_merger', **kwargs: Any) -> None:
+        """Subscribe to the sources; kwargs go to rclpy's Node."""
+        super().__init__(node_name, **kwargs)
+        if IdsList is None:
+            raise AffectError('humans_merger needs the package hri_msgs, which is not installed')
+        declare(self, PARAMETERS, fixed=True)
+        refuse_unknown(self, PARAMETERS)
+        self._ids: dict[str, list[str]] = {}
+        self._heard: dict[str, float] = {}
+        self._publisher = self.create_publisher(IdsList, TRACKED, qos.results())
+        self._sources = [self.resolve_topic_name(source)
+                         for source in self.get_parameter('sources').value]
+        if self._publisher.topic_name in self._sources:
+            raise AffectError(f"parameter 'sources': {self._publisher.topic_name} is what this "
+                              'node publishes')
+        for source in self._sources:
+            self.create_subscription(IdsList, source, partial(self._take, source), qos.results())
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.results())
+        self.create_timer(PERIOD, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def _take(self, source: str, message: IdsList) -> None:
+        self._ids[source] = list(message.ids)
+        self._heard[source] = time.monotonic()
+        self._publish(message.header.stamp)
+
+    def _publish(self, stamp: Any) -> None:
+        ids = dict.fromkeys(each for ids in self._ids.values() for each in ids)
+        self._publisher.publish(IdsList(header=Header(stamp=stamp), ids=list(ids)))
+
+    def _look(self) -> None:
+        """Take off the faces of silent sources, and say what is wrong."""
+        timeout = self.get_parameter('timeout').value
+        now = time.monotonic()
+        silent = [source for source in self._sources
+                  if now - self._heard.get(source, -timeout) > timeout]
+        gone = [source for source in silent if self._ids.pop(source, None)]
+        if gone:
+            self._publish(self.get_clock().now().to_msg())
+        self._tell(silent)
+
+    def _tell(self, silent: list[str]) -> None:
+        listed = [each for ids in self._ids.values() for each in ids]
+        twice = sorted({each for each in listed if listed.count(each) > 1})
+        warnings = [f"no list comes on '{source}'" for source in silent]
+        if twice:
+            warnings.append(f"more than one source has {', '.join(twice)}: give each its own "
+                            'track_id_prefix')
+        warnings.append(other_publishers(self, self._publisher.topic_name))
+        text = '; '.join(filter(None, warnings))
+        status = DiagnosticStatus(
+            level=DiagnosticStatus.WARN if text else DiagnosticStatus.OK, message=text or 'active',
+            name=f'{self.get_fully_qualified_name()[1:]}: faces',
+            values=[KeyValue(key='faces', value=str(len(set(listed))))])
+        message = DiagnosticArray(status=[status])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the node until it is told to stop; return the exit code."""
+    return run(HumansMerger, argv, sends_images=False)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
