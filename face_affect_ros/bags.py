@@ -14,7 +14,7 @@
 
 """Bags of images, read and written without a ROS installation, by `rosbags`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 import contextlib
 import errno
 import functools
@@ -126,6 +126,18 @@ class ImageBag:
     def _chosen(reader: Any, topic: str, kind: str) -> list[Any]:
         return [each for each in reader.connections
                 if (each.topic, each.msgtype) == (topic, kind)]
+
+    def topics(self) -> dict[str, str]:
+        """Return the type of each topic of the bag by its name."""
+        with self._reader() as reader:
+            return {each.topic: each.msgtype for each in reader.connections if each.msgcount}
+
+    def others_of(self, topics: Sequence[str]) -> Iterator[tuple[int, str, bytes]]:
+        """Yield time of recording [ns], topic and serialized message of other topics."""
+        with self._reader() as reader:
+            chosen = [each for each in reader.connections if each.topic in topics]
+            for connection, when, data in reader.messages(connections=chosen):
+                yield when, connection.topic, bytes(data)
 
     @contextlib.contextmanager
     def _reader(self) -> Iterator[Any]:

@@ -23,6 +23,7 @@ from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.bags import ImageBag
 from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.bag_companions import Companions
 from face_affect_ros.nodes.declaration import declare, refuse_unknown
 from face_affect_ros.nodes.ledger import Ledger
 from face_affect_ros.nodes.main import run
@@ -41,6 +42,8 @@ PARAMETERS = {
     'rate': Spec(1.0, 'Speed, as a multiple of the recording.', bounds=(0.01, 100.0)),
     'max_in_flight': Spec(0, 'Images that may wait for their results on faces; 0 plays at the '
                           'speed of the recording.', bounds=(0, 1000)),
+    'depth': Spec('', "Topic of depth images in the bag, to be played on 'depth'; '' for none."),
+    'clock': Spec(False, 'Publish the time of the recording on /clock.'),
     'start_timeout': Spec(30.0, 'Seconds to wait for a subscriber.', bounds=(0.0, 3600.0)),
 }
 TYPES: dict[str, Any] = {'sensor_msgs/msg/Image': Image,
@@ -51,6 +54,7 @@ class BagPlayer(Node):
     """
     Publishes the images of a bag as they were recorded, serialized bytes and all.
 
+    Beside them it publishes what belongs to them, see Companions.
     With `max_in_flight` it waits for the results of the images on their way, so that every
     image is processed however slow the computer is; else it keeps the bag's own pace.
     """
@@ -75,6 +79,10 @@ class BagPlayer(Node):
         if self._bag.others:
             self.get_logger().info(f'playing {self._bag.topic}; other topics with pictures: '
                                    + ', '.join(f'topic:={each}' for each in self._bag.others))
+        self._companions = Companions(self, str(self.get_parameter('bag').value),
+                                      image=self._bag.topic,
+                                      depth=self.get_parameter('depth').value,
+                                      clock=self.get_parameter('clock').value)
         self._changed = threading.Condition()
         self._ledger = Ledger()
         self._exit_code: int | None = None
@@ -166,6 +174,7 @@ class BagPlayer(Node):
                 due = started + (when - first) * 1e-9 / self._rate
                 with self._changed:
                     self._changed.wait_for(lambda: self._closing, due - time.monotonic())
+            self._companions.play_until(when)
             yield stamp, data
 
     def _wait_for_results(self, allowed: int) -> bool:
