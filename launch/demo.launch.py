@@ -21,6 +21,7 @@ ros2 launch face_affect_ros demo.launch.py source:=/path/of/clip.gif rviz:=true
 from typing import Any
 
 from face_affect_ros.launch_support.arguments import (
+    CHOICES,
     declare,
     flag,
     number,
@@ -28,8 +29,9 @@ from face_affect_ros.launch_support.arguments import (
     text,
 )
 from face_affect_ros.launch_support.container import load, NAME
+from face_affect_ros.launch_support.ending import ending_with
+from face_affect_ros.launch_support.interrupts import leave_interrupts_to_launch
 from face_affect_ros.launch_support.large_images import use_profile
-from face_affect_ros.launch_support.lifecycle import ending_with, once_active
 from face_affect_ros.launch_support.names import full_name
 from face_affect_ros.launch_support.perception import include_perception
 from launch import LaunchContext, LaunchDescription
@@ -45,6 +47,8 @@ def start(context: LaunchContext) -> list[Any]:
         'parameters': [{'source': string_parameter(context, 'source'),
                         'rate': number(context, 'rate'),
                         'loop': flag(context, 'loop'), 'exit_at_end': not flag(context, 'loop'),
+                        # Not earlier: a short clip would end before the node begins to look.
+                        'min_subscribers': 1,
                         'compressed': compressed}]}
     together = flag(context, 'container')
     if together:
@@ -55,15 +59,15 @@ def start(context: LaunchContext) -> list[Any]:
     return [
         *use_profile(context, text(context, 'dds_profile')),
         *([] if together else [ending_with(player)]),
-        # Not earlier: a short clip would have ended before the node begins to look.
-        once_active(player),
-        include_perception(image='image_raw', camera_info='camera_info', required='true',
-                           transport='compressed' if compressed else 'raw')]
+        include_perception(image='image_raw', required='true',
+                           transport='compressed' if compressed else 'raw'),
+        player]
 
 
 def generate_launch_description() -> LaunchDescription:
     """Return the description that `ros2 launch` asks for."""
+    leave_interrupts_to_launch()
     return LaunchDescription([
-        *declare('source', 'rate', 'loop', 'compressed', 'params_file', 'frugal', 'namespace',
-                 'node_name', 'log_level', 'rviz', 'dds_profile', 'container'),
+        *declare('source', 'rate', 'loop', 'compressed', *CHOICES, 'params_file', 'frugal',
+                 'namespace', 'node_name', 'log_level', 'rviz', 'dds_profile', 'container'),
         OpaqueFunction(function=start)])

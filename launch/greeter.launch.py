@@ -20,7 +20,14 @@ ros2 launch face_affect_ros greeter.launch.py camera:=usb_cam
 
 from typing import Any
 
-from face_affect_ros.launch_support.arguments import declare, number, sim_time, text
+from face_affect_ros.launch_support.arguments import (
+    declare,
+    number,
+    PASSED,
+    sim_time,
+    text,
+)
+from face_affect_ros.launch_support.interrupts import leave_interrupts_to_launch
 from face_affect_ros.launch_support.names import full_name
 from face_affect_ros.launch_support.perception import include_perception
 from launch import LaunchContext, LaunchDescription
@@ -41,8 +48,9 @@ def start(context: LaunchContext) -> list[Any]:
 
 def generate_launch_description() -> LaunchDescription:
     """Return the description that `ros2 launch` asks for."""
+    leave_interrupts_to_launch()
     return LaunchDescription([
-        *declare('camera', 'image', 'camera_info', 'transport', 'params_file', 'frugal',
+        *declare('camera', 'image', 'camera_info', 'depth', *PASSED, 'params_file', 'frugal',
                  'namespace', 'node_name', 'use_sim_time', 'log_level', 'rviz', 'dds_profile',
                  'max_distance'),
         OpaqueFunction(function=start)])

@@ -24,68 +24,78 @@ from typing import Any
 
 from ament_index_python.packages import get_package_prefix, PackageNotFoundError
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.launch_support.arguments import declare, flag, sim_time, text
-from face_affect_ros.launch_support.cameras import CAMERAS, params_file, share
+from face_affect_ros.launch_support.arguments import (
+    declare,
+    flag,
+    PASSED,
+    passed_parameters,
+    sim_time,
+    text,
+)
+from face_affect_ros.launch_support.cameras import params_file, share
 from face_affect_ros.launch_support.container import container
+from face_affect_ros.launch_support.ending import ending_with
+from face_affect_ros.launch_support.interrupts import leave_interrupts_to_launch
 from face_affect_ros.launch_support.large_images import use_profile
-from face_affect_ros.launch_support.lifecycle import BringUp
 from face_affect_ros.launch_support.names import full_name
+from face_affect_ros.launch_support.respawn import Respawning
+from face_affect_ros.launch_support.topics import image_topics
+from face_affect_ros.nodes.parameter_files import unmatched_file
 from launch import LaunchContext, LaunchDescription
-from launch.actions import OpaqueFunction
-from launch_ros.actions import LifecycleNode, Node
-
-#: Seconds between the end of a process and its next start.
-RESPAWN_DELAY = 0.1
+from launch.actions import LogInfo, OpaqueFunction
+from launch_ros.actions import Node
 
 
 def start(context: LaunchContext) -> list[Any]:
     """Return the actions, now that the arguments have their values."""
-    camera = CAMERAS[text(context, 'camera')]
-    file = Path(text(context, 'params_file') or params_file(text(context, 'camera')))
-    if not file.is_file():
-        raise AffectError(f"launch argument 'params_file': there is no file {file}")
-    parameters: dict[str, Any] = {**sim_time(context)}
-    for argument, parameter in (('transport', 'image_transport'), ('processing', 'processing')):
-        if text(context, argument):
-            parameters[parameter] = text(context, argument)
-    for argument, parameter in (('ros4hri', 'ros4hri'), ('tf', 'publish_tf')):
-        if text(context, argument):
-            parameters[parameter] = flag(context, argument)
-    files = [str(file)]
-    if flag(context, 'frugal'):
-        files.append(str(share('config', 'frugal.yaml')))
-        if importlib.util.find_spec('rclpy.experimental'):
-            parameters['executor'] = 'events'
-    depth = text(context, 'depth')
-    if depth:
-        parameters['use_depth'] = True
     name = full_name(context, text(context, 'node_name'))
+    remappings, transport = image_topics(context)
+    # The node brings itself up. A LifecycleNode of launch_ros, which would need a ROS node in the
+    # process of launch, makes `ros2 launch` hang where Ctrl-C comes while that node is made.
+    parameters: dict[str, Any] = {
+        **sim_time(context), **passed_parameters(context), **transport,
+        'autostart': flag(context, 'autostart'), 'required': flag(context, 'required')}
+    if text(context, 'depth'):
+        parameters['use_depth'] = True
+    files = parameter_files(context)
+    if flag(context, 'frugal') and importlib.util.find_spec('rclpy.experimental'):
+        parameters['executor'] = 'events'
     # Of our own logger alone: at level debug, rcl's tell of every message.
     logger = name.strip('/').replace('/', '.')
     settings: dict[str, Any] = {
         'name': text(context, 'node_name'), 'namespace': text(context, 'namespace'),
-        'parameters': [*files, parameters],
-        'remappings': [('image', text(context, 'image') or camera.image),
-                       ('camera_info', text(context, 'camera_info') or camera.camera_info),
-                       *([('depth', depth)] if depth else [])],
+        'parameters': [*map(str, files), parameters], 'remappings': remappings,
         'ros_arguments': ['--log-level', f'{logger}:={text(context, "log_level")}']}
-    respawn = flag(context, 'respawn')
-    # By itself it is back before the others have found its services.
-    parameters['autostart'] = respawn and flag(context, 'autostart')
-    if not flag(context, 'container'):
-        node = LifecycleNode(
-            package='face_affect_ros', executable='face_affect_node', output='screen',
-            respawn=respawn, respawn_delay=RESPAWN_DELAY, **settings)
-    elif respawn:
-        raise AffectError("launch argument 'respawn': a container that is started again is empty; "
-                          "leave out 'container', or 'respawn'")
-    else:
+    viewer = rviz(name, sim_time(context)) if flag(context, 'rviz') else []
+    profile = use_profile(context, text(context, 'dds_profile'))
+
+    def make() -> Node:
+        return Node(package='face_affect_ros', executable='face_affect_node', output='screen',
+                    **settings)
+
+    if flag(context, 'respawn'):
+        if flag(context, 'container'):
+            raise AffectError("launch argument 'respawn': a container that is started again is "
+                              "empty; leave out 'container', or 'respawn'")
+        return [*profile, *Respawning(make, context).start(), *viewer]
+    if flag(context, 'container'):
+        # launch_ros reads the files itself, and is silent about those that say nothing.
+        complaints = filter(None, (unmatched_file(file, name) for file in files))
         node = container('FaceAffectNode', executor=parameters.get('executor', 'single_threaded'),
                          **settings)
-    bring_up = BringUp(node, name, autostart=flag(context, 'autostart'),
-                       required=flag(context, 'required'), respawn=respawn)
-    viewer = rviz(name, sim_time(context)) if flag(context, 'rviz') else []
-    return [*use_profile(context, text(context, 'dds_profile')), *bring_up.actions, node, *viewer]
+        viewer += [LogInfo(msg=f'[WARN] {each}') for each in complaints]
+    else:
+        node = make()
+    end = [ending_with(node)] if flag(context, 'required') else []
+    return [*profile, *end, node, *viewer]
+
+
+def parameter_files(context: LaunchContext) -> list[Path]:
+    """Return the parameter files of the node, the later ones count more; AffectError for none."""
+    file = Path(text(context, 'params_file') or params_file(text(context, 'camera')))
+    if not file.is_file():
+        raise AffectError(f"launch argument 'params_file': there is no file {file}")
+    return [file, share('config', 'frugal.yaml')] if flag(context, 'frugal') else [file]
 
 
 def rviz(name: str, parameters: dict[str, bool]) -> list[Node]:
@@ -104,9 +114,10 @@ def rviz(name: str, parameters: dict[str, bool]) -> list[Node]:
 
 def generate_launch_description() -> LaunchDescription:
     """Return the description that `ros2 launch` asks for."""
+    leave_interrupts_to_launch()
     return LaunchDescription([
-        *declare('camera', 'image', 'camera_info', 'depth', 'transport', 'processing', 'ros4hri',
-                 'tf', 'params_file', 'frugal',
+        *declare('camera', 'image', 'camera_info', 'depth', *PASSED, 'tracked',
+                 'params_file', 'frugal',
                  'namespace', 'node_name', 'autostart', 'required', 'respawn', 'use_sim_time',
                  'log_level', 'rviz', 'dds_profile', 'container'),
         OpaqueFunction(function=start)])

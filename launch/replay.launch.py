@@ -22,9 +22,17 @@ from pathlib import Path
 from typing import Any
 
 from face_affect_ros.bags import ImageBag
-from face_affect_ros.launch_support.arguments import declare, number, string_parameter, text
+from face_affect_ros.launch_support.arguments import (
+    CHOICES,
+    declare,
+    flag,
+    number,
+    string_parameter,
+    text,
+)
+from face_affect_ros.launch_support.ending import ending_with
+from face_affect_ros.launch_support.interrupts import leave_interrupts_to_launch
 from face_affect_ros.launch_support.large_images import use_profile
-from face_affect_ros.launch_support.lifecycle import ending_with
 from face_affect_ros.launch_support.perception import include_perception
 from launch import LaunchContext, LaunchDescription
 from launch.actions import OpaqueFunction
@@ -41,21 +49,26 @@ def start(context: LaunchContext) -> list[Any]:
         name='bag_player', namespace=text(context, 'namespace'),
         parameters=[{'bag': string_parameter(context, 'bag'),
                      'topic': string_parameter(context, 'topic'),
-                     'rate': number(context, 'speed'),
+                     'depth': string_parameter(context, 'bag_depth'),
+                     'clock': flag(context, 'clock'), 'rate': number(context, 'speed'),
                      'max_in_flight': number(context, 'max_in_flight', int)}],
         remappings=[('faces', f'{text(context, "node_name")}/faces')])
     return [
         *use_profile(context, text(context, 'dds_profile')),
         ending_with(player),
-        include_perception(image='image', camera_info='camera_info', required='true',
-                           processing='every',
+        include_perception(image='image', required='true',
+                           depth='depth' if text(context, 'bag_depth') else 'none',
+                           use_sim_time='true' if flag(context, 'clock') else 'default',
+                           processing=text(context, 'processing') or 'every',
                            transport='compressed' if compressed else 'raw'),
         player]
 
 
 def generate_launch_description() -> LaunchDescription:
     """Return the description that `ros2 launch` asks for."""
+    leave_interrupts_to_launch()
     return LaunchDescription([
-        *declare('bag', 'topic', 'max_in_flight', 'speed', 'params_file', 'namespace',
-                 'node_name', 'log_level', 'rviz', 'dds_profile'),
+        *declare('bag', 'topic', 'bag_depth', 'clock', 'max_in_flight', 'speed', 'processing',
+                 'ros4hri', 'tf', *CHOICES, 'params_file', 'frugal', 'namespace', 'node_name',
+                 'log_level', 'rviz', 'dds_profile'),
         OpaqueFunction(function=start)])

@@ -14,14 +14,17 @@
 
 """The choices a user has, and the pipeline made from them."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.detectors import DEFAULT_DETECTOR, make_detector
-from face_affect_ros.affect.pipeline import AffectPipeline
-from face_affect_ros.affect.searching import Search
-from face_affect_ros.affect.tracker import Tracker
 from face_affect_ros.affect.trial import load_tried_card
+
+if TYPE_CHECKING:
+    from face_affect_ros.affect.pipeline import AffectPipeline
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,11 @@ class PipelineSettings:
 
 def make_pipeline(settings: PipelineSettings) -> AffectPipeline:
     """Load all models and return the pipeline; AffectError names what is wrong."""
+    # Not earlier: these import SciPy, for which the launch files, which read the defaults above,
+    # would have to wait.
+    from face_affect_ros.affect.pipeline import AffectPipeline
+    from face_affect_ros.affect.searching import Search
+    from face_affect_ros.affect.tracker import Tracker
     detector = make_detector(settings.detector, size=settings.detector_size,
                              min_score=settings.min_score, num_threads=settings.num_threads)
     return AffectPipeline(

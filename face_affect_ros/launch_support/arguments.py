@@ -19,22 +19,54 @@ from typing import Any
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.launch_support.cameras import CAMERAS, share
+from face_affect_ros.nodes.parameters import PARAMETERS
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument
-from launch.conditions import evaluate_condition_expression
-from launch.substitutions import LaunchConfiguration, TextSubstitution
+from launch.substitutions import LaunchConfiguration
 from launch_ros.parameter_descriptions import ParameterValue
+
+#: The words for what '' says, which `ros2 launch` does not take: as if it were not given, and
+#: nothing at all.
+DEFAULT, NONE = 'default', 'none'
+TRUE, FALSE = ('true', 'True', '1'), ('false', 'False', '0')
 
 
 @dataclass(frozen=True)
 class Argument:
-    """One launch argument; default None means that it must be given."""
+    """
+    One launch argument.
+
+    default: None means that it must be given. empty: what else says '', DEFAULT or NONE, where ''
+    is a value of it.
+    """
 
     default: str | None
     description: str
     choices: tuple[str, ...] = ()
+    empty: str = ''
 
 
+def flag_argument(default: str, description: str) -> Argument:
+    """Return an argument that is true or false."""
+    return Argument(default, description, (*TRUE, *FALSE))
+
+
+def passed(parameter: str) -> Argument:
+    """Return the argument that is passed through as a parameter of the node face_affect."""
+    spec = PARAMETERS[parameter]
+    choices = (*TRUE, *FALSE) if isinstance(spec.default, bool) else spec.choices
+    off = f", '{NONE}' for ''" if spec.default and parameter.endswith('_model') else ''
+    return Argument(
+        DEFAULT, f"Parameter {parameter}{off}; '{DEFAULT}' as the parameter file says. "
+        f'{spec.description}', (DEFAULT, '', *choices) if choices else (), DEFAULT)
+
+
+#: Parameters of the node by the launch arguments that are passed through to them.
+PASSED = {'transport': 'image_transport', 'processing': 'processing', 'ros4hri': 'ros4hri',
+          'tf': 'publish_tf', 'emotion_model': 'emotion_model', 'gender_model': 'gender_model',
+          'detector': 'detector', 'min_score': 'min_score', 'blur_faces': 'blur_faces'}
+#: Those that choose what is computed of each face.
+CHOICES = ('emotion_model', 'gender_model', 'detector', 'min_score', 'blur_faces')
 PROFILE = str(share('config', 'fastdds_large_images.xml'))
 LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
 
@@ -44,60 +76,75 @@ ARGUMENTS = {
         'default', 'Whose topics and parameter file to use where image, camera_info and '
         'params_file do not say otherwise.', tuple(CAMERAS)),
     'image': Argument(
-        '', "Image topic, for transport compressed without the ending /compressed; '' is the "
-        "camera's."),
-    'camera_info': Argument('', "Topic of the image's calibration; '' is the camera's."),
-    'transport': Argument(
-        '', "Subscribe to raw images or to compressed ones; '' as the parameter file says.",
-        ('', 'raw', 'compressed')),
-    'processing': Argument(
-        '', "Process the newest image only, or every one; '' as the parameter file says.",
-        ('', 'newest', 'every')),
+        DEFAULT, f"Image topic; with the ending /compressed, of compressed images; '{DEFAULT}' is "
+        "the camera's.", empty=DEFAULT),
+    'camera_info': Argument(
+        DEFAULT, f"Topic of the image's calibration; '{DEFAULT}' is camera_info beside the image, "
+        "or the camera's.", empty=DEFAULT),
+    **{name: passed(parameter) for name, parameter in PASSED.items()},
     'depth': Argument(
-        '', "Topic of depth images that are registered to the image, for the faces' positions; '' "
-        'is none.'),
-    'ros4hri': Argument(
-        '', "Publish the faces under /humans/faces as REP-155 has it; '' as the parameter file "
-        'says.', ('', 'true', 'false')),
-    'tf': Argument(
-        '', "Publish the faces' frames on /tf; '' as the parameter file says.",
-        ('', 'true', 'false')),
-    'params_file': Argument('', "Parameter file of the node; '' is the camera's in config/."),
-    'frugal': Argument(
+        NONE, "Topic of depth images that are registered to the image, for the faces' positions.",
+        empty=NONE),
+    'tracked': Argument(
+        DEFAULT, 'With ros4hri, topic of the list of faces; where several cameras are looked at, '
+        f"one each, which humans_merger joins. '{DEFAULT}' is /humans/faces/tracked.",
+        empty=DEFAULT),
+    'params_file': Argument(
+        DEFAULT, f"Parameter file of the node; '{DEFAULT}' is config/CAMERA.yaml of its camera, "
+        'config/default.yaml where there is no argument camera.', empty=DEFAULT),
+    'frugal': flag_argument(
         'false', 'Save processor time as config/frugal.yaml says, which then counts more than the '
         'parameter file: fewer looks, and none at distant people.'),
-    'namespace': Argument('', 'Namespace of all nodes and of the topics without a leading slash.'),
+    'namespace': Argument(
+        '', f"Namespace of all nodes and of topics without a leading slash; '{NONE}' for none.",
+        empty=NONE),
     'node_name': Argument('face_affect', 'Name of the node, and so of its topics.'),
-    'autostart': Argument(
-        'true', 'Configure and activate the node; false leaves that to a lifecycle manager.'),
-    'required': Argument(
+    'autostart': flag_argument(
+        'true', 'The node configures and activates itself; false leaves that to a lifecycle '
+        'manager.'),
+    'required': flag_argument(
         'false', 'End the launch with an error when the node cannot be brought up or ends; false '
         'leaves it running, with its error in the log and on /diagnostics.'),
-    'respawn': Argument('false', 'Start the node again when its process ends, and activate it.'),
-    'use_sim_time': Argument('', "Take the time from /clock; '' as the parameter file says."),
+    'respawn': flag_argument(
+        'false', 'Start the node again when its process ends, after 0.1 s, then after twice as '
+        'long each time, up to 30 s.'),
+    'use_sim_time': Argument(
+        DEFAULT, f"Take the time from /clock; '{DEFAULT}' as the parameter file says.",
+        (DEFAULT, '', *TRUE, *FALSE), DEFAULT),
     'log_level': Argument('info', 'Least severe log messages to show.', LEVELS),
-    'container': Argument(
+    'container': flag_argument(
         'false', 'Run the node in a container, face_affect_container, that further nodes may be '
         'loaded into; in demo.launch.py the camera player as well.'),
-    'rviz': Argument('false', 'Show the annotated image and the markers in rviz2.'),
+    'rviz': flag_argument('false', 'Show the annotated image and the markers in rviz2.'),
     'dds_profile': Argument(
-        PROFILE, "Fast DDS profile for the processes of this launch, '' for none; not used where "
-        'the environment names one already.'),
+        PROFILE, f"Fast DDS profile for the processes of this launch; '{NONE}' for none; not used "
+        'where the environment names one already.', empty=NONE),
+    # several cameras
+    'images': Argument(
+        None, 'Image topics of the cameras, with commas between them: '
+        '/front/image_raw,/rear/image_raw. The nodes are face_affect_1, face_affect_2 and so on.'),
     # the greeter
     'max_distance': Argument(
         '0.0', 'Metres within which people are spoken to; 0 speaks to all, and needs no '
         'calibrated camera.'),
     # the camera player
     'source': Argument(
-        '', "Picture, GIF or video, folder of them, played as one clip, camera ('0', "
-        "'/dev/video0'); '' is a portrait that moves slowly."),
+        DEFAULT, "Picture, GIF or video, folder of them, played as one clip, camera ('0', "
+        f"'/dev/video0'); '{DEFAULT}' is a portrait that moves slowly.", empty=DEFAULT),
     'rate': Argument('0.0', "Images per second; 0 is the source's own rate, 30 for pictures."),
-    'loop': Argument('true', 'Start the source again at its end; false ends the launch there.'),
-    'compressed': Argument('false', 'Send the images as JPEG.'),
+    'loop': flag_argument(
+        'true', 'Start the source again at its end; false ends the launch there.'),
+    'compressed': flag_argument('false', 'Send the images as JPEG.'),
     # the bag player
     'bag': Argument(None, 'Path of a bag, sqlite3 or mcap.'),
     'topic': Argument(
-        '', "Image topic in the bag; '' is the first with pictures, those in colour first."),
+        DEFAULT, f"Image topic in the bag; '{DEFAULT}' is the first with pictures, those in "
+        'colour first.', empty=DEFAULT),
+    'clock': flag_argument(
+        'false', 'Publish the time of the recording on /clock, and let the node take its time '
+        'there.'),
+    'bag_depth': Argument(
+        NONE, 'Topic of depth images in the bag that are registered to the images.', empty=NONE),
     'max_in_flight': Argument(
         '4', 'Images that may wait for their result. The bag is played as fast as that allows; 0 '
         'plays it at the speed of its recording.'),
@@ -114,8 +161,9 @@ def declare(*names: str) -> list[DeclareLaunchArgument]:
 
 
 def text(context: LaunchContext, name: str) -> str:
-    """Return the value of an argument."""
-    return str(LaunchConfiguration(name).perform(context))
+    """Return the value of an argument, '' where it is the word for that."""
+    value = str(LaunchConfiguration(name).perform(context))
+    return '' if value and value == ARGUMENTS[name].empty else value
 
 
 def number(context: LaunchContext, name: str, kind: type = float) -> Any:
@@ -128,6 +176,34 @@ def number(context: LaunchContext, name: str, kind: type = float) -> Any:
             f"launch argument '{name}': '{text(context, name)}' is not {what}") from None
 
 
+def flag(context: LaunchContext, name: str) -> bool:
+    """Return whether an argument is true; AffectError where it is neither true nor false."""
+    value = text(context, name)
+    if value not in (*TRUE, *FALSE):
+        raise AffectError(f"launch argument '{name}': '{value}' is not one of "
+                          f"{', '.join((*TRUE, *FALSE))}")
+    return value in TRUE
+
+
+def passed_parameters(context: LaunchContext) -> dict[str, Any]:
+    """Return the node's parameters among the launch arguments; AffectError for a wrong value."""
+    parameters: dict[str, Any] = {}
+    for name, parameter in PASSED.items():
+        value, spec = text(context, name), PARAMETERS[parameter]
+        if not value:
+            continue
+        if isinstance(spec.default, bool):
+            parameters[parameter] = flag(context, name)
+        elif isinstance(spec.default, str):
+            parameters[parameter] = ParameterValue('' if value == NONE else value, value_type=str)
+        else:
+            parameters[parameter] = number(context, name, type(spec.default))
+            problem = spec.problem_with(parameters[parameter])
+            if problem:
+                raise AffectError(f"launch argument '{name}': {problem}")
+    return parameters
+
+
 def sim_time(context: LaunchContext) -> dict[str, bool]:
     """Return the parameter use_sim_time, where the argument is given."""
     given = text(context, 'use_sim_time')
@@ -137,9 +213,3 @@ def sim_time(context: LaunchContext) -> dict[str, bool]:
 def string_parameter(context: LaunchContext, name: str) -> ParameterValue:
     """Return the value of an argument as a parameter that stays a string, were it '0' or ''."""
     return ParameterValue(text(context, name), value_type=str)
-
-
-def flag(context: LaunchContext, name: str) -> bool:
-    """Return whether an argument is true; launch takes true, false, 1 and 0."""
-    return bool(evaluate_condition_expression(context, [TextSubstitution(
-        text=text(context, name))]))

@@ -18,26 +18,18 @@ from pathlib import Path
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.nodes.large_images import variables
 from launch import LaunchContext
 from launch.actions import SetEnvironmentVariable
-
-#: Where Fast DDS 2 (Humble, Jazzy) and Fast DDS 3 (Kilted and later) look for a profile.
-VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
 
 
 def use_profile(context: LaunchContext, profile: str) -> list[Any]:
     """
     Return the actions that give a profile to the processes started after them.
 
-    profile: path, '' for none. The user's own profile, set in the environment, is left alone. No
-    other middleware reads these variables. Humble keeps to this computer (ROS_LOCALHOST_ONLY) by
-    transports of its own; those of a profile would reach others, so that none is given then.
-    Raises AffectError where there is no such file.
+    profile: path, '' for none. Raises AffectError where there is no such file.
     """
-    own = context.environment
-    alone = (own.get('ROS_DISTRO'), own.get('ROS_LOCALHOST_ONLY')) == ('humble', '1')
-    if not profile or alone or any(own.get(name) for name in VARIABLES):
-        return []
-    if not Path(profile).is_file():
+    wanted = variables(context.environment, profile) if profile else {}
+    if wanted and not Path(profile).is_file():
         raise AffectError(f"launch argument 'dds_profile': there is no file {profile}")
-    return [SetEnvironmentVariable(name, profile) for name in VARIABLES]
+    return [SetEnvironmentVariable(name, value) for name, value in wanted.items()]

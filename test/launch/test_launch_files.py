@@ -29,11 +29,14 @@ pytest.importorskip('launch_ros.actions', reason='launch_ros is not installed: p
 from ament_index_python.packages import get_package_prefix, PackageNotFoundError  # noqa: E402,I100
 from face_affect_ros.affect.types import AffectError  # noqa: E402
 from face_affect_ros.launch_support import arguments  # noqa: E402
-from face_affect_ros.launch_support.large_images import use_profile, VARIABLES  # noqa: E402
+from face_affect_ros.launch_support.large_images import use_profile  # noqa: E402
+from face_affect_ros.launch_support.topics import image_topics  # noqa: E402
+from face_affect_ros.nodes.large_images import VARIABLES  # noqa: E402
 from launch import LaunchContext, LaunchDescription  # noqa: E402
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable  # noqa: E402
 from launch.utilities import perform_substitutions  # noqa: E402
-from launch_case import launching  # noqa: E402
+from launch_case import launching, PATIENCE  # noqa: E402
+from support import wait_until  # noqa: E402
 
 FILES = sorted((Path(__file__).resolve().parents[2] / 'launch').glob('*.launch.py'))
 
@@ -55,7 +58,8 @@ def launched(name: str, *given: str) -> tuple[int, str]:
 
 def test_all_launch_files_are_here() -> None:
     assert [path.name for path in FILES] == [
-        'demo.launch.py', 'greeter.launch.py', 'perception.launch.py', 'replay.launch.py']
+        'demo.launch.py', 'greeter.launch.py', 'multi_camera.launch.py', 'perception.launch.py',
+        'replay.launch.py']
 
 
 @pytest.mark.parametrize('path', FILES, ids=lambda path: path.name)
@@ -70,10 +74,10 @@ def test_every_argument_is_described_and_its_default_is_allowed(path: Path) -> N
             assert default in argument.choices, argument.name
 
 
-def test_only_the_bag_must_be_given() -> None:
+def test_only_the_bag_and_the_cameras_must_be_given() -> None:
     needed = {argument.name for path in FILES for argument in described(path).entities
               if isinstance(argument, DeclareLaunchArgument) and argument.default_value is None}
-    assert needed == {'bag'}
+    assert needed == {'bag', 'images'}
 
 
 def test_a_profile_is_given_to_fast_dds_of_every_version(monkeypatch: Any) -> None:
@@ -119,6 +123,14 @@ def test_a_profile_can_be_switched_off_and_must_exist() -> None:
     ('perception', ['camera:=webcam'], '"camera" provided value "webcam" is not valid'),
     ('perception', ['container:=true', 'respawn:=true'],
      "launch argument 'respawn': a container that is started again is empty"),
+    ('perception', ['frugal:=yes'], '"frugal" provided value "yes" is not valid'),
+    ('perception', ['autostart:=maybe'], "Valid options are: ['true', 'True', '1', 'false', "
+     "'False', '0']"),
+    ('perception', ['min_score:=2'], "launch argument 'min_score': 2.0 is outside of 0.01 to "),
+    ('perception', ['min_score:=high'], "launch argument 'min_score': 'high' is not a number"),
+    ('perception', ['image:=/camera/compressed', 'transport:=raw'],
+     "launch argument 'image': /camera/compressed is a topic of compressed images; leave out"),
+    ('multi_camera', ['images:=/front/image_raw,,'], "launch argument 'images'"),
     ('demo', ['rate:=fast'], "launch argument 'rate': 'fast' is not a number"),
     ('replay', ['bag:=/nowhere'], '/nowhere'),
     ('replay', ['bag:='], "'bag'"),
@@ -155,7 +167,7 @@ def test_a_required_node_that_cannot_be_configured_ends_the_launch(
     code, output = launched('perception', f'params_file:={unknown_model}', 'required:=true')
     assert code == 1
     assert "model 'no_such_model' not found" in output
-    assert '/face_affect could not configure; its own message above says why' in output
+    assert '/face_affect could not configure; the message above says why' in output
     assert 'Traceback' not in output
 
 
@@ -175,9 +187,7 @@ def test_the_demo_of_a_short_clip_begins_when_the_node_is_ready_and_ends_with_th
                      duration=100)
     code, output = launched('demo', f'source:={tmp_path}/clip.gif', 'loop:=false')
     assert code == 0
-    ready = output.index('waiting for images')
-    started = output.index('process started', output.index('process started') + 1)
-    assert ready < started < output.index('has ended after 5 images'), output
+    assert output.index('waiting for images') < output.index('has ended after 5 images'), output
 
 
 def test_a_container_ends_with_the_clip(ros_domain: int, tmp_path: Path) -> None:
@@ -199,8 +209,72 @@ def test_the_demo_fails_with_its_player(ros_domain: int, tmp_path: Path) -> None
     assert '/camera_player ended with exit code 1' in output
 
 
+def context_of(**given: str) -> LaunchContext:
+    """Return a context in which arguments have their defaults where they are not given."""
+    context = LaunchContext()
+    context.launch_configurations.update({
+        **{name: each.default or '' for name, each in arguments.ARGUMENTS.items()}, **given})
+    return context
+
+
+@pytest.mark.parametrize(('given', 'image', 'info', 'transport'), [
+    ({}, 'image_raw', 'camera_info', None),
+    ({'image': '/camera/image_raw'}, '/camera/image_raw', None, None),
+    ({'image': '/camera/image_raw/compressed'}, '/camera/image_raw', None, 'compressed'),
+    ({'image': 'a/compressed', 'transport': 'compressed'}, 'a', None, 'compressed'),
+    ({'image': 'a', 'camera_info': 'b', 'transport': 'raw'}, 'a', 'b', 'raw'),
+    ({'camera': 'care_o_bot'}, '/sensorring_cam3d_upright/rgb/image_raw',
+     '/sensorring_cam3d/rgb/camera_info', None),
+])
+def test_the_topics_follow_from_the_arguments(given: dict[str, str], image: str, info: str | None,
+                                              transport: str | None) -> None:
+    remappings, parameters = image_topics(context_of(**given))
+    wanted = {'image': image, 'camera_info': info}
+    assert dict(remappings) == {name: topic for name, topic in wanted.items() if topic}
+    assert parameters == ({'image_transport': transport} if transport else {})
+
+
+@pytest.mark.parametrize('name', [name for name, each in arguments.ARGUMENTS.items()
+                                  if each.default is not None])
+def test_every_empty_value_has_a_word_that_ros2_launch_takes(name: str) -> None:
+    context = context_of(**{name: ''})
+    argument = arguments.ARGUMENTS[name]
+    documented = argument.default in ('', arguments.DEFAULT, arguments.NONE)
+    if name != 'camera' and documented:
+        assert argument.empty, name
+        context.launch_configurations[name] = argument.empty
+        assert arguments.text(context, name) == ''
+
+
+def test_parameters_pass_through_the_launch_files_in_their_own_types() -> None:
+    context = context_of(emotion_model='none', gender_model='7', min_score='0.3',
+                         blur_faces='True', ros4hri='1', tf='0', detector='yunet')
+    found = {name: each.evaluate(context) if hasattr(each, 'evaluate') else each
+             for name, each in arguments.passed_parameters(context).items()}
+    assert found == {'emotion_model': '', 'gender_model': '7', 'min_score': 0.3,
+                     'blur_faces': True, 'ros4hri': True, 'publish_tf': False,
+                     'detector': 'yunet'}
+    assert arguments.passed_parameters(context_of()) == {}
+
+
+def test_a_node_that_ends_at_once_is_started_again_less_and_less_often(
+        ros_domain: int, tmp_path: Path) -> None:
+    path = tmp_path / 'wrong.yaml'
+    path.write_text('/**: {ros__parameters: {min_score: 7.0}}', encoding='utf-8')
+    with launching('perception', f'params_file:={path}', 'respawn:=true') as process:
+        assert wait_until(lambda: 'its next start is in 0.8 s' in process.output(),
+                          timeout=PATIENCE), process.output()
+        assert process.stop() == 0
+        output = process.output()
+    delays = [line.rpartition('next start is in ')[2] for line in output.splitlines()
+              if 'next start' in line]
+    assert delays[:4] == ['0.1 s', '0.2 s', '0.4 s', '0.8 s']
+    assert 'Traceback' not in output
+
+
 @pytest.mark.parametrize(('given', 'parameters'), [
-    ('', {}), ('True', {'use_sim_time': True}), ('false', {'use_sim_time': False})])
+    ('', {}), ('default', {}), ('True', {'use_sim_time': True}),
+    ('false', {'use_sim_time': False})])
 def test_the_parameter_file_decides_about_simulated_time_where_nobody_says(
         given: str, parameters: dict[str, bool]) -> None:
     context = LaunchContext()

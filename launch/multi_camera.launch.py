@@ -1,0 +1,55 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+A node face_affect for each of several cameras, and one list of their faces as REP-155 has it.
+
+ros2 launch face_affect_ros multi_camera.launch.py images:=/front/image_raw,/rear/image_raw
+"""
+
+from typing import Any
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.launch_support.arguments import CHOICES, declare, sim_time, text
+from face_affect_ros.launch_support.interrupts import leave_interrupts_to_launch
+from face_affect_ros.launch_support.perception import include_perception
+from launch import LaunchContext, LaunchDescription
+from launch.actions import OpaqueFunction
+from launch_ros.actions import Node
+
+
+def start(context: LaunchContext) -> list[Any]:
+    """Return the actions, now that the arguments have their values."""
+    images = [image.strip() for image in text(context, 'images').split(',')]
+    if not all(images) or len(set(images)) < len(images):
+        raise AffectError(f"launch argument 'images': '{text(context, 'images')}' is no list of "
+                          'different topics with commas between them')
+    names = [f'face_affect_{number}' for number, _ in enumerate(images, start=1)]
+    nodes = [include_perception(image=image, node_name=name, ros4hri='true',
+                                tracked=f'{name}/tracked', camera_info='default')
+             for image, name in zip(images, names)]
+    merger = Node(package='face_affect_ros', executable='humans_merger', output='screen',
+                  name='humans_merger', namespace=text(context, 'namespace'),
+                  parameters=[{'sources': [f'{name}/tracked' for name in names],
+                               **sim_time(context)}])
+    return [*nodes, merger]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return the description that `ros2 launch` asks for."""
+    leave_interrupts_to_launch()
+    return LaunchDescription([
+        *declare('images', 'transport', *CHOICES, 'tf', 'params_file', 'frugal', 'namespace',
+                 'autostart', 'respawn', 'use_sim_time', 'log_level', 'dds_profile'),
+        OpaqueFunction(function=start)])
