@@ -41,6 +41,7 @@ OUTAGE = float(os.environ.get('FACE_AFFECT_OUTAGE', '1.5'))
 def test_a_camera_that_is_away_for_a_while(number: int, far: Callable[..., Any]) -> None:
     with far(processing='newest', stale_timeout=OUTAGE) as node:
         bench = node.bench
+        bench.ros.node.destroy_publisher(bench.images)   # two cameras would be a warning
 
         def comes() -> bool:
             bench.faces.clear(), bench.statuses.clear()

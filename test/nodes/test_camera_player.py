@@ -419,7 +419,7 @@ def test_only_a_context_that_is_shut_down_excuses_a_failure_to_publish(ros, play
     ({'source': '/dev/video97'}, 'camera /dev/video97: cannot be opened'),
     ({'sorce': 'a.png'}, "unknown parameter 'sorce'; did you mean 'source'?"),
     ({'encoding': 'bgr9'}, "parameter 'encoding': 'bgr9' is not one of"),
-    ({'rate': 15}, "parameter 'rate' has a value of a wrong type; it is a float like 0.0"),
+    ({'rate': 'fast'}, "parameter 'rate' has a value of a wrong type; it is a float like 0.0"),
     ({'horizontal_fov': 200.0}, 'horizontal_fov out of range'),
 ])
 def test_mistakes_give_one_line_and_a_bad_exit(ros_domain, values, message):

@@ -195,7 +195,7 @@ def test_a_name_is_given_once(bench: Bench) -> None:
 
 def test_bad_parameters_of_a_node_are_said(bench: Bench) -> None:
     answer = bench.load(OWN[2], 'face_affect_ros',
-                        parameters=[Parameter('detector', value='magic').to_parameter_msg()])
+                        parameters=[Parameter('processing', value='magic').to_parameter_msg()])
     assert not answer.success and "'magic' is not one of" in answer.error_message
     # and the half made node has left the graph
     assert spin_until(bench.ros.executor,

@@ -495,7 +495,7 @@ def test_an_unknown_parameter_is_reported_with_the_one_that_was_meant(bench: Ben
 
 
 @pytest.mark.parametrize(('name', 'value', 'complaint'), [
-    ('detector', 'blazeface_bak', "did you mean 'blazeface_back'"),
+    ('processing', 'evry', "did you mean 'every'"),
     ('track_id_prefix', '7', 'does not start with a letter'),
     ('image_transport', 'theora', 'not one of raw, compressed'),
 ])
