@@ -19,7 +19,7 @@ python benchmarks/detectors.py [--shared FOLDER]
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 import inspect
 import math
@@ -30,7 +30,7 @@ import tempfile
 import time
 
 import cv2
-from face_affect_ros.affect.detectors import DEFAULT_DETECTOR, Detector, make_detector
+from face_affect_ros.affect.detectors import Detector, make_detector
 from face_affect_ros.affect.detectors.input_size import longer_side
 from face_affect_ros.affect.model_files import sha256_of
 from face_affect_ros.affect.settings import PipelineSettings
@@ -43,6 +43,7 @@ CLIPS = {'classroom.gif': 4, 'face-demographics-walking-and-pause.gif': 3,
          'head-pose-face-detection-female-and-male.gif': 2, 'robocup_team.png': 6}
 #: Times are given beside this one.
 REFERENCE = 'blazeface_back'
+OWN = 'face_residual_fpn'
 BLAZEFACES = (REFERENCE, 'blazeface_full_range', 'blazeface_short_range')
 IMAGES = ((640, 480), (1280, 720), (1920, 1080))
 SIZES = (0, 320, 480, 960)
@@ -61,7 +62,7 @@ def main() -> None:
     shared = parser.parse_args().shared
     clips = {name: read(shared / 'media' / name) for name in CLIPS}
     with yunet(shared / 'reference' / 'yunet_n_dynamic.onnx') as card:
-        choices = [(DEFAULT_DETECTOR, size) for size in SIZES]
+        choices = [(OWN, size) for size in SIZES]
         choices += [(card, size) for size in (0, 320)] + [(name, 0) for name in BLAZEFACES]
         detectors = {(name.rstrip('/').rpartition('/')[2], size): make_detector(
             name, size=size, min_score=PipelineSettings().min_score) for name, size in choices}
@@ -109,7 +110,7 @@ def print_clips(detectors: dict[tuple[str, int], Detector],
 
 
 def print_range() -> None:
-    """Print up to which distance a face has PIXELS in the input of the default detector."""
+    """Print up to which distance a face has PIXELS in an input of a free size."""
     print()
     row('image', '`detector_size`', *(f'{pixels} px' for pixels in PIXELS))
     row(*['---'] * (2 + len(PIXELS)))
@@ -140,10 +141,9 @@ def read(path: Path) -> list[ImageArray]:
         return [frame.image for frame in media]
 
 
-def count_faces(detector: Callable[[ImageArray], object], frames: list[ImageArray],
-                people: int) -> str:
+def count_faces(detector: Detector, frames: list[ImageArray], people: int) -> str:
     """Return found faces, and how many more than people there are were reported."""
-    counts = np.array([len(detector(frame)) for frame in frames])   # type: ignore[arg-type]
+    counts = np.array([len(detector(frame)) for frame in frames])
     extra = int(np.maximum(counts - people, 0).sum())
     return f'{np.minimum(counts, people).sum()}' + (f' (+{extra} false)' if extra else '')
 
