@@ -191,7 +191,7 @@ def test_explain_draws_a_row_for_each_face(tmp_path: Path,
     assert capsys.readouterr().out.startswith('f0001: happy ')
     first = cv2.imread(str(out))
     assert first.shape[1] == 4 * 144
-    assert main([*command, '--class', 'sad']) == 0
+    assert main([*command, '--class', 'sad', '--overwrite']) == 0
     assert ': sad ' in capsys.readouterr().out
     assert (cv2.imread(str(out)) != first).any()
 

@@ -36,7 +36,13 @@ from face_affect_ros.commands.options import (
     file_name,
     settings_from,
 )
-from face_affect_ros.commands.outputs import check_lines, check_outputs, Inputs, model_files
+from face_affect_ros.commands.outputs import (
+    check_lines,
+    check_new,
+    check_outputs,
+    Inputs,
+    model_files,
+)
 from face_affect_ros.media import folder_files, left_out, Media, open_media
 from face_affect_ros.nodes.spec import Spec
 from face_affect_ros.paths import expanded, is_bag, shown
@@ -65,6 +71,8 @@ def register(subparsers: Any) -> None:
     parser.add_argument('--annotate', metavar='OUT', default='',
                         help='annotated copy: a picture or .mp4; or a folder, for several FILEs, '
                         'where it is one, or with a slash at its end')
+    parser.add_argument('--overwrite', action='store_true',
+                        help='replace the FILE of --annotate if it is there')
     add_option(parser, '--sequence', SEQUENCE, metavar='HZ')
     add_pipeline_options(parser, track_id_prefix='f', detection_interval=0.0,
                          emotion_interval=0.0, gender_interval=0.0)
@@ -86,6 +94,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json != '-':
         outputs.insert(0, ('--json', expanded(arguments.json)))
     check_outputs(outputs, inputs)
+    if copies.file and not arguments.overwrite:
+        check_new('--annotate', copies.file)
     if arguments.json != '-':
         check_lines('--json', expanded(arguments.json))
     with _Lines(arguments.json) as lines:

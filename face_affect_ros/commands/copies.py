@@ -55,6 +55,11 @@ class Copies:
             raise AffectError(f'{out}: is not a folder in which several annotated copies can be '
                               'written; choose another with --annotate')
 
+    @property
+    def file(self) -> Path | None:
+        """Return the one file that was named, None for no copies and for a folder."""
+        return None if self._folder else self._path
+
     def planned(self) -> list[Path]:
         """Return the files that will be written, as far as names tell what the sources are."""
         if self._path is None:

@@ -31,7 +31,7 @@ from face_affect_ros.commands.options import (
     file_name,
     settings_from,
 )
-from face_affect_ros.commands.outputs import check_outputs, Inputs, model_files
+from face_affect_ros.commands.outputs import check_new, check_outputs, Inputs, model_files
 from face_affect_ros.media import open_media, write_image
 from face_affect_ros.nodes.spec import Spec
 from face_affect_ros.paths import expanded, shown
@@ -49,6 +49,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument('file', metavar='FILE', type=file_name, help='picture, GIF or video')
     parser.add_argument('--out', type=expanded, required=True, metavar='PNG',
                         help='the picture to write')
+    parser.add_argument('--overwrite', action='store_true', help='replace the file if it is there')
     parser.add_argument('--task', choices=tuple(LABELS), default='emotion',
                         help='the decision to explain (default: emotion)')
     parser.add_argument('--class', dest='label', metavar='LABEL',
@@ -67,8 +68,9 @@ def run(arguments: argparse.Namespace) -> int:
                           f"{', '.join(labels)}")
     settings = settings_from(arguments)
     check_option('--frame', FRAME, arguments.frame)
-    check_outputs([('--out', arguments.out)], Inputs([arguments.file,
-                                                          *model_files(settings)]))
+    check_outputs([('--out', arguments.out)], Inputs([arguments.file, *model_files(settings)]))
+    if not arguments.overwrite:
+        check_new('--out', arguments.out)
     name = getattr(settings, f'{arguments.task}_model')
     if not name:
         raise AffectError(f'--{arguments.task}-model names no model; there is nothing to explain')

@@ -86,6 +86,17 @@ def check_outputs(outputs: Sequence[tuple[str, Path]], inputs: Inputs) -> None:
             named[key] = f'{option} {path}'
 
 
+def check_new(option: str, path: Path) -> None:
+    """
+    Raise AffectError where a file that holds something is named as an output.
+
+    A shell puts the first picture there for `--out *.png`.
+    """
+    if os.path.isfile(path) and os.path.getsize(path):
+        raise AffectError(f'{option} {path}: exists and would be overwritten; name another file, '
+                          'or give --overwrite')
+
+
 def check_lines(option: str, path: Path) -> None:
     """Raise AffectError where JSON lines would overwrite something else than such lines."""
     try:

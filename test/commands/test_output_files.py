@@ -63,6 +63,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(('command', 'names'), [
+    ('analyze --annotate a.png b.png', ['--annotate a.png', '--overwrite']),
+    ('explain --out a.png b.png', ['--out a.png', '--overwrite']),
     ('analyze --json a.png b.png', ['--json a.png']),                # --json *.png
     ('analyze --json a.png b.png a.png', ['--json a.png', 'input a.png']),
     ('analyze --json labels.json b.png', ['--json labels.json']),
