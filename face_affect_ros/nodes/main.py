@@ -92,6 +92,9 @@ def _run(make_node: Callable[[], NodeT], argv: Sequence[str] | None,
                     settle(executor, node.context)
                 time.sleep(LINGER)
             node.destroy_node()
+        if executor is not None:
+            # one that is collected after the context complains on stderr
+            executor.shutdown()
         rclpy.try_shutdown()
     return 0
 
