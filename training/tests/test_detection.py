@@ -238,3 +238,21 @@ def test_training_and_export_on_torch(experiment: Path, folder: Path, tmp_path: 
     assert card['metrics']['faces'] == 1 and card['training']['hours'] == 0.1
     detector = make_detector(str(tmp_path / 'models' / 'tiny'), size=96, min_score=0.5)
     assert len(detector(np.zeros((96, 96, 3), np.uint8))) == 0
+
+
+def test_muon_brings_a_kernel_to_where_its_loss_is_least() -> None:
+    torch = pytest.importorskip('torch', reason='the detector is trained by PyTorch')
+    from face_affect_training.detection.muon import Muon, orthogonalized
+    generator = torch.Generator().manual_seed(0)
+    for shape in ((72, 8), (8, 72), (16, 16)):
+        values = torch.linalg.svdvals(orthogonalized(torch.randn(shape, generator=generator)))
+        assert ((values > 0.3) & (values < 1.3)).all()
+    wanted = torch.randn((3, 3, 4, 8), generator=generator)
+    kernel = torch.zeros_like(wanted, requires_grad=True)
+    optimizer = Muon([kernel], lr=0.5)
+    for step in range(200):
+        optimizer.zero_grad()
+        ((kernel - wanted) ** 2).sum().backward()
+        optimizer.param_groups[0]['lr'] = 0.5 * (1 - step / 200)
+        optimizer.step()
+    assert (kernel - wanted).abs().max() < 0.1

@@ -30,9 +30,11 @@ class DetectorExperiment:
     All that a training of the detector depends on.
 
     pictures, chips_folder, teacher: folder of the training pictures, of FairFace, and YuNet's
-    ONNX file; they may name ${FACE_AFFECT_SHARED}. network: options of residual_fpn. chips:
-    faces of FairFace, 0 for none. steps, batch: of the training. rate: highest learning rate
-    (AdamW, Loshchilov and Hutter 2019), after warmup steps, then along a half cosine to nothing.
+    ONNX file; they may name ${FACE_AFFECT_SHARED}. network: options of residual_fpn. last_views:
+    of the steps after the share last_from, easier ones (Ge et al. 2021, YOLOX). chips:
+    faces of FairFace, 0 for none. steps, batch: of the training. rate: highest learning rate of
+    the kernels (Muon, Jordan et al. 2024), rate_others: of all other parameters (Adam), after
+    warmup steps, then along a half cosine to nothing. weight_decay: of the kernels.
     averaging: decay of the averaged weights, which are kept. judge_every, judge_part: steps
     between two looks at the labelled pictures, and of how many pictures one is taken.
     judge_size: longer side at which they are seen.
@@ -44,10 +46,13 @@ class DetectorExperiment:
     teacher: str
     network: dict[str, Any] = field(default_factory=dict)
     views: ViewSettings = ViewSettings()
+    last_views: ViewSettings = ViewSettings(grids=(0.6, 0.3, 0.1), covered=0.08, disturbed=0.4)
+    last_from: float = 0.75
     chips: int = 8000
     steps: int = 20000
     batch: int = 16
-    rate: float = 2e-3
+    rate: float = 2e-2
+    rate_others: float = 2e-3
     weight_decay: float = 0.02
     warmup: int = 500
     averaging: float = 0.999
@@ -66,8 +71,10 @@ def load_detector_experiment(path: Path) -> DetectorExperiment:
     """Read an experiment file; AffectError where it cannot be read or has unknown entries."""
     try:
         entries = yaml.safe_load(path.read_text(encoding='utf-8'))
-        views: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value
-                                 for key, value in entries.pop('views', {}).items()}
-        return DetectorExperiment(views=ViewSettings(**views), **entries)
+        for name in {'views', 'last_views'} & set(entries):
+            values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value
+                                      for key, value in entries[name].items()}
+            entries[name] = ViewSettings(**values)
+        return DetectorExperiment(**entries)
     except (OSError, yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
         raise AffectError(f'{path}: no experiment of a detector: {error}') from error

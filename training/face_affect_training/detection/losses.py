@@ -31,7 +31,7 @@ CENTRE_RADIUS = 2.5
 #: Sizes of the faces, the square root of the area in pixels, that each stride learns.
 SIZES = {8: (0.0, 48.0), 16: (24.0, 112.0), 32: (56.0, 1e6)}
 #: Weights of the losses of score, box and landmarks.
-WEIGHTS = (1.0, 2.0, 1.0)
+WEIGHTS = (1.0, 2.0, 5.0)
 
 
 @dataclass(frozen=True)

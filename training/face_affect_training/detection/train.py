@@ -29,7 +29,8 @@ from face_affect_training.detection.chips import read_chips
 from face_affect_training.detection.experiment import DetectorExperiment
 from face_affect_training.detection.judging import judge, LEAST_SCORE, Outcome, read_labelled
 from face_affect_training.detection.losses import detection_loss, Targets
-from face_affect_training.detection.network import NMS_OVERLAP, residual_fpn, SCALE
+from face_affect_training.detection.muon import Muon
+from face_affect_training.detection.network import NMS_OVERLAP, OUTPUTS, residual_fpn, SCALE
 from face_affect_training.detection.pictures import Faces, read_pictures
 from face_affect_training.detection.views import Views
 from face_affect_training.networks.lowering import lowered
@@ -62,28 +63,31 @@ def train(experiment: DetectorExperiment, out: Path, *, max_minutes: float = 0.0
     keras.mixed_precision.set_dtype_policy(policy)
     average = lowered(saved)
     average.set_weights(network.get_weights())
-    rates = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(rates, lr=experiment.rate,
-                                  weight_decay=experiment.weight_decay)
+    kernels, others = _parameters(network)
+    optimizers = {
+        'kernels': Muon(kernels, experiment.rate, weight_decay=experiment.weight_decay),
+        'others': torch.optim.AdamW(others, experiment.rate_others, weight_decay=0.0)}
+    highest = {'kernels': experiment.rate, 'others': experiment.rate_others}
     step = 0
     if (out / STATE).is_file():
         state = torch.load(out / STATE, weights_only=False)
         network.load_state_dict(state['network'])
         average.load_state_dict(state['average'])
-        optimizer.load_state_dict(state['optimizer'])
+        for name, optimizer in optimizers.items():
+            optimizer.load_state_dict(state[name])
         step = state['step']
     labelled = read_labelled(experiment.folder('pictures'))[::experiment.judge_part]
     losses: list[dict[str, float]] = []
     for images, targets in _batches(experiment, step, workers):
-        for group in optimizer.param_groups:
-            group['lr'] = _rate(experiment, step)
         loss, parts = detection_loss(network(images.float() * SCALE, training=True), targets)
         if not math.isfinite(loss.item()):
             raise AffectError(f'{out}: the loss is {loss.item()} at step {step}; lower rate')
-        optimizer.zero_grad()
+        network.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(rates, 10.0)
-        optimizer.step()
+        torch.nn.utils.clip_grad_norm_(others, 10.0)
+        for name, optimizer in optimizers.items():
+            optimizer.param_groups[0]['lr'] = highest[name] * _share_of_rate(experiment, step)
+            optimizer.step()
         step += 1
         _update(average, network, min(experiment.averaging, (1 + step) / (10 + step)))
         losses.append(parts)
@@ -100,7 +104,8 @@ def train(experiment: DetectorExperiment, out: Path, *, max_minutes: float = 0.0
             saved.save(out / NETWORK)
         if step % 200 == 0 or last:
             torch.save({'network': network.state_dict(), 'average': average.state_dict(),
-                        'optimizer': optimizer.state_dict(), 'step': step},
+                        'step': step, **{name: optimizer.state_dict()
+                                         for name, optimizer in optimizers.items()}},
                        out / f'{STATE}.new')
             os.replace(out / f'{STATE}.new', out / STATE)
         if last:
@@ -121,23 +126,25 @@ def detector_of(network: Any, size: int) -> Any:
 
 
 class _ViewSet(torch.utils.data.Dataset[tuple[ImageArray, Faces]]):
-    def __init__(self, views: Views) -> None:
-        self._views = views
+    def __init__(self, views: Views, last: Views, last_from: int) -> None:
+        self._views, self._last, self._last_from = views, last, last_from
 
     def __getitem__(self, number: int) -> tuple[ImageArray, Faces]:
-        return self._views(number)
+        return (self._views if number < self._last_from else self._last)(number)
 
 
 def _batches(experiment: DetectorExperiment, step: int,
              workers: int) -> Iterator[tuple[torch.Tensor, Targets]]:
     chips = read_chips(experiment.folder('chips_folder'), experiment.folder('teacher'),
                        experiment.chips, experiment.seed) if experiment.chips else []
-    views = Views(read_pictures(experiment.folder('pictures')), chips, experiment.views,
-                  experiment.seed)
+    pictures = read_pictures(experiment.folder('pictures'))
+    views, last = (Views(pictures, chips, settings, experiment.seed)
+                   for settings in (experiment.views, experiment.last_views))
+    last_from = round(experiment.last_from * experiment.steps * experiment.batch)
     numbers = range(step * experiment.batch, experiment.steps * experiment.batch)
     yield from torch.utils.data.DataLoader(
-        _ViewSet(views), batch_size=experiment.batch, sampler=numbers, num_workers=workers,
-        collate_fn=_collated, prefetch_factor=8 if workers else None)
+        _ViewSet(views, last, last_from), batch_size=experiment.batch, sampler=numbers,
+        num_workers=workers, collate_fn=_collated, prefetch_factor=8 if workers else None)
 
 
 def _collated(rows: Sequence[tuple[ImageArray, Faces]]) -> tuple[torch.Tensor, Targets]:
@@ -159,9 +166,19 @@ def _collated(rows: Sequence[tuple[ImageArray, Faces]]) -> tuple[torch.Tensor, T
                                                   (boxes, points, certain, ignored)))
 
 
-def _rate(experiment: DetectorExperiment, step: int) -> float:
+def _parameters(network: Any) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Return the kernels of the hidden convolutions, and all other parameters."""
+    kernels: list[torch.Tensor] = []
+    others: list[torch.Tensor] = []
+    for variable in network.trainable_variables:
+        hidden = variable.value.ndim == 4 and not variable.path.startswith(tuple(OUTPUTS))
+        (kernels if hidden else others).append(variable.value)
+    return kernels, others
+
+
+def _share_of_rate(experiment: DetectorExperiment, step: int) -> float:
     warm = min(1.0, (step + 1) / max(1, experiment.warmup))
-    return experiment.rate * warm * 0.5 * (1 + math.cos(math.pi * step / experiment.steps))
+    return warm * 0.5 * (1 + math.cos(math.pi * step / experiment.steps))
 
 
 def _update(average: Any, network: Any, decay: float) -> None:

@@ -43,7 +43,7 @@ class ViewSettings:
     angle, the others by about roll degrees (standard deviation). grids: relative frequency of
     views of 1, 2x2 and 3x3 pictures. chips: share of pictures into which faces are pasted. empty:
     share of pictures without a face. covered: share of faces that get a mask, sunglasses or a
-    hand.
+    hand. disturbed: share of views with random light, blur, noise and compression.
     """
 
     size: int = 320
@@ -55,6 +55,7 @@ class ViewSettings:
     chips: float = 0.25
     empty: float = 0.15
     covered: float = 0.15
+    disturbed: float = 1.0
 
 
 class Views:
@@ -92,7 +93,7 @@ class Views:
             found.append(_moved(faces, columns.start, rows.start))
         faces = _joined(found)
         cover_faces(rng, view, faces, settings.covered)
-        return disturb(rng, view), faces
+        return disturb(rng, view) if rng.random() < settings.disturbed else view, faces
 
     def _region(self, rng: np.random.Generator, width: int, height: int,
                 without: bool) -> tuple[ImageArray, Faces]:
