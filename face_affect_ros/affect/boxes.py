@@ -64,18 +64,15 @@ def weighted_nms(values: FloatArray, scores: FloatArray,
     values: (N, 4 + 2 K), a box and its landmarks. scores: (N,). threshold: overlap from which
     two candidates are the same face. Returns the merged (M, 4 + 2 K) and (M,), best first.
     """
-    order = np.argsort(-scores, kind='stable')
-    values, scores = values[order], scores[order]
-    overlaps = iou(values[:, :4], values[:, :4])
-    free = np.ones(len(values), bool)
+    rest = np.argsort(-scores, kind='stable')
     merged, best = [], []
-    for index in range(len(values)):
-        if free[index]:
-            same = free & (overlaps[index] > threshold)
-            same[index] = True
-            merged.append(np.average(values[same], axis=0, weights=scores[same]))
-            best.append(scores[index])
-            free &= ~same
+    while len(rest):
+        same = iou(values[rest[:1], :4], values[rest, :4])[0] > threshold
+        same[0] = True
+        weights = scores[rest[same]]
+        merged.append(weights @ values[rest[same]] / weights.sum())
+        best.append(weights[0])
+        rest = rest[~same]
     return (np.array(merged, np.float32).reshape(-1, values.shape[1]),
             np.array(best, np.float32))
 
