@@ -53,8 +53,8 @@ PARAMETERS: dict[str, Spec] = {
         'best_effort', 'Reliability of the image subscription; best_effort matches every camera. '
         "Always reliable when processing is 'every'.", choices=('best_effort', 'reliable')),
     'image_rectified': Spec(
-        False, 'The images have no distortion any more, as those of image_proc: faces have their '
-        'position by P of camera_info, not by K and D.'),
+        False, 'The images are rectified, as those of image_proc: positions are computed from P '
+        'of camera_info, not from K and D.'),
     'processing': Spec(
         'newest', 'newest: a newer image replaces one that waits. every: images queue up and all '
         'are processed, for bags.', choices=('newest', 'every')),
@@ -62,8 +62,8 @@ PARAMETERS: dict[str, Spec] = {
         100, "Images that may wait when processing is 'every'; more are dropped and counted.",
         bounds=(1, 10000)),
     'detector': Spec(
-        _DEFAULTS.detector, 'Name or path of the face detector: blazeface_back, '
-        'blazeface_full_range, blazeface_short_range, face_residual_fpn, or one with a card of '
+        _DEFAULTS.detector, 'Name or path of the face detector: face_residual_fpn, '
+        'blazeface_back, blazeface_full_range, blazeface_short_range, or one with a card of '
         'your own.'),
     'detector_size': Spec(
         _DEFAULTS.detector_size, 'Longer side in pixels at which the detector sees an image. 0: '
@@ -72,9 +72,9 @@ PARAMETERS: dict[str, Spec] = {
     'min_score': Spec(
         _DEFAULTS.min_score, 'Detections with a lower score are dropped.', bounds=(0.01, 0.99)),
     'detection_interval': Spec(
-        _DEFAULTS.detection_interval, 'Seconds between two runs of the detector; in the images '
-        'between, faces are followed by what they look like, and somebody new is not seen yet. 0 '
-        'runs it on every image.', bounds=(0.0, 10.0), live=True),
+        _DEFAULTS.detection_interval, 'Seconds between two runs of the detector. On the images in '
+        'between, faces are tracked by template matching and no new face is found. 0: on every '
+        'image.', bounds=(0.0, 10.0), live=True),
     'start_score': Spec(
         _DEFAULTS.start_score, 'Score that a detection needs to start a track.',
         bounds=(0.0, 1.0), live=True),
@@ -83,12 +83,12 @@ PARAMETERS: dict[str, Spec] = {
     'gender_model': Spec(
         _DEFAULTS.gender_model, "Name or path of the gender model; '' switches it off."),
     'emotion_interval': Spec(
-        _DEFAULTS.emotion_interval, 'Seconds between two looks at the expression of a face; its '
-        'last estimate stays in between. 0 looks at every image.', bounds=(0.0, 60.0), live=True),
+        _DEFAULTS.emotion_interval, 'Seconds between two inferences of the expression of a track; '
+        'the last estimate is kept in between. 0: on every image.', bounds=(0.0, 60.0), live=True),
     'gender_interval': Spec(
-        _DEFAULTS.gender_interval, 'Seconds between two looks at the gender of a face, which does '
-        'not change; its last estimate stays in between. 0 looks at every image. A model that '
-        'answers both attributes keeps to the shorter interval.', bounds=(0.0, 60.0), live=True),
+        _DEFAULTS.gender_interval, 'Seconds between two inferences of the gender of a track; the '
+        'last estimate is kept in between. 0: on every image. A model for both attributes runs at '
+        'the shorter interval.', bounds=(0.0, 60.0), live=True),
     'track_timeout': Spec(
         _DEFAULTS.track_timeout, 'Seconds without a detection after which a track ends.',
         bounds=(0.0, 60.0), live=True),
@@ -103,7 +103,7 @@ PARAMETERS: dict[str, Spec] = {
         _DEFAULTS.orientation_time_constant, 'Seconds over which the orientation of a head is '
         'averaged; 0 switches this off.', bounds=(0.0, 60.0), live=True),
     'event_hold': Spec(
-        0.5, 'Seconds that a face or an expression must last until ~/events tells of it.',
+        0.5, 'Seconds that a face or an expression must last until ~/events reports it.',
         bounds=(0.0, 60.0), live=True),
     'num_threads': Spec(
         _DEFAULTS.num_threads, 'Threads of each network.', bounds=(1, 64)),
@@ -117,7 +117,7 @@ PARAMETERS: dict[str, Spec] = {
         False, 'Make the faces in ~/image_annotated and ~/saliency unrecognisable; the cropped '
         'and aligned faces of ros4hri stay as they are.', live=True),
     'annotate_saliency': Spec(
-        False, 'Draw the heat of ~/saliency into ~/image_annotated.', live=True),
+        False, 'Draw the saliency map of ~/saliency into ~/image_annotated.', live=True),
     'saliency_task': Spec(
         'emotion', 'The decision that ~/saliency explains; its model must have been exported with '
         '--saliency.', choices=tuple(LABELS)),
@@ -126,7 +126,7 @@ PARAMETERS: dict[str, Spec] = {
         'Grad-CAM on the last convolution.', choices=MODES, live=True),
     'use_depth': Spec(
         False, "Take the faces' distances from a depth image that is registered to the image, "
-        "on the topic 'depth'; where it does not know, from the distance of the eyes."),
+        "on the topic 'depth'. Where it has no value, the distance of the eyes is used."),
     'depth_tolerance': Spec(
         0.1, 'Seconds that the stamps of an image and its depth image may differ.',
         bounds=(0.0, 10.0), live=True),

@@ -17,6 +17,7 @@
 from pathlib import Path
 from typing import Any
 
+import node_pages
 import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
@@ -50,6 +51,8 @@ def test_the_default_file_says_what_the_node_does_anyway() -> None:
     values = yaml.safe_load((ROOT / 'config' / 'default.yaml').read_text())['/**'][
         'ros__parameters']
     assert values == {name: spec.default for name, spec in PARAMETERS.items()}
+    assert node_pages.DEFAULTS.read_text() == node_pages.parameter_file(PARAMETERS), (
+        'write it anew: python tools/node_pages.py')
 
 
 @pytest.mark.parametrize(('name', 'value', 'problem'), [
