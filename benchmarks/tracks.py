@@ -190,7 +190,7 @@ def left(clip: Clip) -> dict[str, Any]:
         found = [pipeline.process(frame.image, frame.stamp) for frame in frames]
         [gone] = {face.id for face in found[FROM - 1]
                   if nearest(clip, FROM - 1, face) is person}
-        ended += gone not in pipeline.tracker.ids
+        ended += gone not in pipeline.tracks
         extra += any(face.id == gone for faces in found[FROM + 1:] for face in faces)
     return {'people': len(clip.people), 'tracks ended': ended, 'tracks that went on': extra}
 

@@ -57,11 +57,12 @@ class Agreement:
 def track(find: Finder, frames: Sequence[Frame]) -> Tracks:
     """Return the tracked boxes of a clip's images, with the default settings of tracks."""
     settings = PipelineSettings()
-    tracker = Tracker(timeout=settings.track_timeout, start_score=settings.start_score)
+    tracker = Tracker()
     result = []
     for frame in frames:
         found = find(frame.image, frame.stamp)
-        joined = tracker.update(found, frame.stamp)
+        joined = tracker.update(found, frame.stamp, timeout=settings.track_timeout,
+                                start_score=settings.start_score)
         result.append({each.id: box for each, box in zip(joined, found.boxes) if each})
     return result
 

@@ -22,7 +22,7 @@ from face_affect_bench.context import Context
 from face_affect_bench.frames import clip, CLIPS
 from face_affect_bench.timing import Row
 from face_affect_ros.affect.detectors import Detector, make_detector
-from face_affect_ros.affect.searching import Search
+from face_affect_ros.affect.scheduling import DetectOrTrack
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import Detections, ImageArray
 from face_affect_ros.media import Frame
@@ -51,17 +51,17 @@ def run(context: Context) -> list[Row]:
 def _follow(detector: Detector, interval: float,
             frames: Sequence[Frame]) -> tuple[Tracks, list[int]]:
     """Return the tracks, and the numbers of the images on which the detector did not run."""
-    search = Search(detector, interval=interval)
-    followed: list[int] = []
+    locate = DetectOrTrack(detector)
+    tracked: list[int] = []
     number = iter(range(len(frames)))
 
     def find(image: ImageArray, stamp: float) -> Detections:
-        found = search(image, stamp)
+        located = locate(image, stamp, interval)
         index = next(number)
-        if search.detected != stamp:
-            followed.append(index)
-        return found
-    return track(find, frames), followed
+        if not located.detected:
+            tracked.append(index)
+        return located.faces
+    return track(find, frames), tracked
 
 
 def _rounded(result: Tracks, reference: Tracks, images: Sequence[int]) -> Row:

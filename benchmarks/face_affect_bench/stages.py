@@ -15,6 +15,7 @@
 """Each step of the way from message to message, on real faces at 640x480."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 import itertools
 import time
@@ -27,13 +28,14 @@ from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.affect.annotate import annotate
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import CropSpec, extract_crops
-from face_affect_ros.affect.following import Follower
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.pipeline import AffectPipeline
 from face_affect_ros.affect.saliency import Saliency
+from face_affect_ros.affect.scheduling import InferenceScheduler
 from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
 from face_affect_ros.affect.smoother import Smoother
-from face_affect_ros.affect.turns import Turns
+from face_affect_ros.affect.template_tracker import TemplateTracker
+from face_affect_ros.affect.tracker import Tracker
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.nodes import messages, qos
 from face_affect_ros.nodes.image_conversion import (
@@ -68,10 +70,8 @@ def _rows(context: Context, times: int) -> Iterator[Row]:
     pipeline = make_pipeline(PipelineSettings(detection_interval=0.0))
     found = [pipeline.detector(image) for image in images]
     yield {'stage': 'detect', **measure(pipeline.detector, images, times=times).row()}
-    follow = Follower()
-    follow.learn(images[0], found[0])
-    yield {'stage': 'follow, in between', 'faces': len(found[0]),
-           **measure(follow, images[:3], times=times).row()}
+    yield {'stage': 'template matching, in between', 'faces': len(found[0]),
+           **measure(TemplateTracker(images[0], found[0]), images[:3], times=times).row()}
     cut = [(image, each.boxes, each.landmarks) for image, each in zip(images, found)]
     batches = {}
     for classifier in (*pipeline.classifiers, *(Classifier(load_card(name)) for name in BLENDED)):
@@ -95,13 +95,16 @@ def _rows(context: Context, times: int) -> Iterator[Row]:
         yield {'stage': 'classify both, as shipped, 30 Hz', 'faces': faces, **measure(
             _both(pipeline, batches, faces), list(itertools.islice(stamps, times)),
             times=times).row()}
+    tracker = Tracker()
     yield {'stage': 'track', 'faces': 2, **measure(
-        lambda each: pipeline.tracker.update(each, next(stamps)), found, times=times).row()}
+        lambda each: tracker.update(each, next(stamps), timeout=1.5, start_score=0.5), found,
+        times=times).row()}
     heads = tuple(pipeline.heads.values())
-    smoothers = [Smoother(head, time_constant=0.5) for head in heads] * 2
+    smoothers = [Smoother(head) for head in heads] * 2
     answers = [np.full(len(head.labels), 1.0 / len(head.labels), np.float32) for head in heads] * 2
     yield {'stage': 'smooth', 'faces': 2, **measure(
-        lambda stamp: [smooth(answer, stamp) for smooth, answer in zip(smoothers, answers)],
+        lambda stamp: [smooth(answer, stamp, time_constant=0.5)
+                       for smooth, answer in zip(smoothers, answers)],
         np.arange(times + 10.0) / 30.0, times=times).row()}
 
     faces = [pipeline.process(image, time.monotonic()) for image in images]
@@ -123,7 +126,7 @@ def _rows(context: Context, times: int) -> Iterator[Row]:
     for name, interval in (('whole pipeline, detector at every image', 0.0),
                            ('whole pipeline, as shipped, 30 Hz',
                             PipelineSettings().detection_interval)):
-        pipeline.search.interval = interval
+        pipeline.settings = replace(pipeline.settings, detection_interval=interval)
         yield {'stage': name, 'faces': 2, **measure(
             lambda image: pipeline.process(image, next(stamps)), images, times=times).row()}
 
@@ -131,12 +134,14 @@ def _rows(context: Context, times: int) -> Iterator[Row]:
 def _both(pipeline: AffectPipeline, batches: dict[Classifier, ImageArray], count: int) -> Work:
     """Return what asks for both attributes of so many faces, each when it has its turn."""
     tracks = [str(number) for number in range(count)]
-    asked = [(classifier, Turns(interval), batches[classifier])
-             for classifier, interval in pipeline.intervals.items()]
+    settings = pipeline.settings
+    scheduled = [(classifier, InferenceScheduler(), batches[classifier],
+                  min(settings.interval_of(head.task) for head in classifier.heads))
+                 for classifier in pipeline.classifiers]
 
     def ask(stamp: float) -> None:
-        for classifier, turns, batch in asked:
-            rows = turns(tracks, stamp)
+        for classifier, scheduler, batch, interval in scheduled:
+            rows = scheduler.select(tracks, stamp, interval)
             if rows:
                 classifier(batch[rows])
     return ask

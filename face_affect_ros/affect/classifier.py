@@ -17,7 +17,7 @@
 from collections.abc import Sequence
 
 from face_affect_ros.affect.crop import CropSpec
-from face_affect_ros.affect.interpreter import Network, TOGETHER
+from face_affect_ros.affect.interpreter import BATCH_SIZE, Network
 from face_affect_ros.affect.model_store import ModelCard
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
 import numpy as np
@@ -44,12 +44,12 @@ class Classifier:
     """One network with one or more heads, for all faces of a frame."""
 
     def __init__(self, card: ModelCard, *, tasks: Sequence[str] | None = None,
-                 num_threads: int = 1, together: int = TOGETHER) -> None:
+                 num_threads: int = 1, batch_size: int = BATCH_SIZE) -> None:
         """
         Load a card's network; AffectError where it does not match its card.
 
-        tasks: the heads that are asked, all by default. together: faces that the network is asked
-        about at a time, at most.
+        tasks: the heads to run, all by default. batch_size: largest number of faces of one run of
+        the network.
         """
         answers = [head.task for head in card.heads]
         for task in tasks or ():
@@ -58,7 +58,7 @@ class Classifier:
                                   f"{task}; name another {task}_model, or '' for none")
         self.card = card
         self.heads = tuple(head for head in card.heads if tasks is None or head.task in tasks)
-        self._network = Network(card.path, num_threads=num_threads, together=together)
+        self._network = Network(card.path, num_threads=num_threads, batch_size=batch_size)
         spec = card.crop
         blank = np.zeros((1, spec.size, spec.size, spec.channels), np.float32)
         if self._network.input_shape != blank.shape:

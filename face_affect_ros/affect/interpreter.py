@@ -15,21 +15,22 @@
 """Run a TFLite network with whichever runtime is installed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 import importlib
 from pathlib import Path
 from typing import Any
 
 from face_affect_ros.affect.stderr_lines import stderr_without
-from face_affect_ros.affect.tensors import Port
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
 import numpy as np
+import numpy.typing as npt
 
 #: Tried in this order: today's name of the runtime, its old name, the whole framework.
 RUNTIMES = ('ai_edge_litert.interpreter', 'tflite_runtime.interpreter',
             'tensorflow.lite.python.interpreter')
 #: Faces that a network is asked about at a time, unless it is told otherwise: the feature maps of
 #: more leave the processor's cache, and each number of faces needs an interpreter of its own.
-TOGETHER = 2
+BATCH_SIZE = 2
 #: Sizes of the input for which an interpreter is kept.
 KEPT_SIZES = 4
 #: Bytes of all tensors that a file declares. The largest of ours has 72 MB, weights included.
@@ -38,6 +39,73 @@ MAX_TENSORS = 200_000_000
 DELEGATE_LINE = b'Created TensorFlow Lite XNNPACK delegate for CPU'
 #: What the runtime and numpy raise of a file that is no network, or was tampered with.
 UNREADABLE = (ValueError, RuntimeError, LookupError, TypeError)
+QUANTISED = (np.int8, np.uint8)
+
+
+@dataclass(frozen=True)
+class Port:
+    """
+    An input or output tensor of a network.
+
+    index: as the runtime numbers it. dtype: float32, int8 or uint8. scale, zero_point: of the
+    8-bit ones, real value = scale * (stored - zero_point) (Jacob et al. 2018); scale > 0.
+    """
+
+    index: int
+    dtype: Any
+    scale: float = 1.0
+    zero_point: int = 0
+
+    @classmethod
+    def of(cls, detail: dict[str, Any], path: Path) -> 'Port':
+        """
+        Return the port that a runtime's tensor details describe.
+
+        Raises AffectError, naming the file, for another number type, and for 8-bit integers
+        without a usable scale and zero point.
+        """
+        where = f"{path}: the tensor '{detail['name']}'"
+        index, dtype = int(detail['index']), detail['dtype']
+        if dtype == np.float32:
+            return cls(index, dtype)
+        if dtype not in QUANTISED:
+            raise AffectError(f'{where} is {np.dtype(dtype).name}; the inputs and outputs of a '
+                              'network must be float32, int8 or uint8, export it again')
+        facts = detail['quantization_parameters']
+        if len(facts['scales']) != 1 or len(facts['zero_points']) != 1:
+            raise AffectError(f"{where} is {np.dtype(dtype).name} with {len(facts['scales'])} "
+                              'scales; it needs one scale and one zero point, export it again')
+        scale, zero_point = float(facts['scales'][0]), int(facts['zero_points'][0])
+        limits = np.iinfo(dtype)
+        if not (0.0 < scale < np.inf and limits.min <= zero_point <= limits.max):
+            raise AffectError(f'{where} has the scale {scale:g} and the zero point {zero_point}; '
+                              f'the scale must be above 0, the zero point in [{limits.min}, '
+                              f'{limits.max}], export it again')
+        return cls(index, dtype, scale, zero_point)
+
+    def encode(self, values: FloatArray) -> npt.NDArray[Any]:
+        """Return values as the network takes them; what its numbers cannot hold is clipped."""
+        if self.dtype == np.float32:
+            return np.ascontiguousarray(values, np.float32)
+        limits = np.iinfo(self.dtype)
+        stored = np.rint(values * np.float32(1.0 / self.scale)) + np.float32(self.zero_point)
+        clipped: npt.NDArray[Any] = np.clip(stored, limits.min, limits.max).astype(self.dtype)
+        return clipped
+
+    def encode_pixels(self, pixels: npt.NDArray[np.uint8], scale: float,
+                      offset: float) -> npt.NDArray[Any]:
+        """Return uint8 pixels, whose real values are pixel * scale + offset, for the network."""
+        if (self.dtype, self.zero_point, offset) == (np.int8, -128, 0.0) and np.isclose(
+                self.scale, scale, rtol=1e-4):
+            return (pixels ^ np.uint8(128)).view(np.int8)   # pixel - 128, without the arithmetic
+        return self.encode(pixels * np.float32(scale) + np.float32(offset))
+
+    def decode(self, stored: npt.NDArray[Any]) -> FloatArray:
+        """Return what the network gave, as float32."""
+        if self.dtype == np.float32:
+            return np.asarray(stored, np.float32)
+        values = (stored.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
+        return np.asarray(values, np.float32)
 
 
 def load_runtime() -> Any:
@@ -60,15 +128,15 @@ class Network:
     translated by their scale and zero point.
     """
 
-    def __init__(self, path: Path, *, num_threads: int = 1, together: int = TOGETHER) -> None:
+    def __init__(self, path: Path, *, num_threads: int = 1, batch_size: int = BATCH_SIZE) -> None:
         """
         Load a network; AffectError where the file is missing or no network for this class.
 
-        together: inputs that it is run on at a time, at most.
+        batch_size: largest number of inputs of one run.
         """
         self._path = path
         self._num_threads = num_threads
-        self._together = together
+        self._batch_size = batch_size
         self._by_shape: dict[tuple[int, ...], Any] = {}
         try:
             interpreter = open_interpreter(path, num_threads=num_threads, shape=(1,))
@@ -91,8 +159,8 @@ class Network:
         AffectError where the runtime cannot, which only a run can show.
         """
         try:
-            parts = [self._run(batch[start:start + self._together])
-                     for start in range(0, max(len(batch), 1), self._together)]
+            parts = [self._run(batch[start:start + self._batch_size])
+                     for start in range(0, max(len(batch), 1), self._batch_size)]
         except UNREADABLE as error:
             raise _unreadable(self._path, error) from error
         return parts[0] if len(parts) == 1 else tuple(map(np.concatenate, zip(*parts)))

@@ -212,16 +212,19 @@ class OrientationSmoother:
     one, is the same in all images.
     """
 
-    def __init__(self, *, time_constant: float) -> None:
-        """time_constant: seconds after which the weight of the past is 1/e; 0 for no smoothing."""
-        self.time_constant = time_constant
+    def __init__(self) -> None:
+        """Start without a past."""
         self._mean: Sight | None = None
         self._stamp = 0.0
 
-    def __call__(self, sight: Sight, stamp: float) -> Orientation:
-        """Add one look at a time in seconds; return the smoothed orientation."""
-        if self._mean is not None and self.time_constant > 0.0:
-            weight = 1.0 - math.exp(-max(0.0, stamp - self._stamp) / self.time_constant)
+    def __call__(self, sight: Sight, stamp: float, *, time_constant: float) -> Orientation:
+        """
+        Add one measurement at a time in seconds; return the smoothed orientation.
+
+        time_constant: seconds after which the weight of the past is 1/e; 0 for no smoothing.
+        """
+        if self._mean is not None and time_constant > 0.0:
+            weight = 1.0 - math.exp(-max(0.0, stamp - self._stamp) / time_constant)
             before = self._mean
             turn = _vector(sight.rotation @ before.rotation.T)
             sight = Sight(_rotated(before.rotation, weight * turn),

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.detectors import DEFAULT_DETECTOR, make_detector
-from face_affect_ros.affect.trial import load_tried_card
+from face_affect_ros.affect.sandbox import load_validated_card
 
 if TYPE_CHECKING:
     from face_affect_ros.affect.pipeline import AffectPipeline
@@ -32,11 +32,12 @@ class PipelineSettings:
     """
     What the node's parameters and the command line's options choose.
 
-    detector, detector_size [px], min_score: see make_detector. detection_interval [s]: see
-    Search. start_score, track_timeout [s], track_id_prefix: see Tracker. emotion_model,
-    gender_model: name or path of a model, '' to switch the attribute off; the same name twice
-    loads one network with two heads. emotion_interval, gender_interval [s]: see AffectPipeline.
-    smoothing_time_constant [s]: see Smoother. orientation_time_constant [s]: see
+    detector, detector_size [px], min_score: see make_detector. detection_interval [s]: between
+    two runs of the detector, 0 for every image. start_score, track_timeout [s], track_id_prefix:
+    see Tracker. emotion_model, gender_model: name or path of a model, '' to switch the attribute
+    off; the same name twice loads one network with two heads. emotion_interval, gender_interval
+    [s]: between two inferences on a track, 0 for every image; a network for both runs at the
+    shorter one. smoothing_time_constant [s]: see Smoother. orientation_time_constant [s]: see
     OrientationSmoother. num_threads: of each network, >= 1.
     """
 
@@ -55,30 +56,24 @@ class PipelineSettings:
     orientation_time_constant: float = 0.2
     num_threads: int = 1
 
+    def interval_of(self, task: str) -> float:
+        """Return the interval of a task, 'emotion' or 'gender', in seconds."""
+        return {'emotion': self.emotion_interval, 'gender': self.gender_interval}[task]
+
 
 def make_pipeline(settings: PipelineSettings) -> AffectPipeline:
     """Load all models and return the pipeline; AffectError names what is wrong."""
-    # Not earlier: these import SciPy, for which the launch files, which read the defaults above,
-    # would have to wait.
+    # Not at the top: it imports SciPy, which would delay the launch files, which read the
+    # defaults above.
     from face_affect_ros.affect.pipeline import AffectPipeline
-    from face_affect_ros.affect.searching import Search
-    from face_affect_ros.affect.tracker import Tracker
     detector = make_detector(settings.detector, size=settings.detector_size,
                              min_score=settings.min_score, num_threads=settings.num_threads)
-    return AffectPipeline(
-        search=Search(detector, interval=settings.detection_interval),
-        classifiers=_make_classifiers(settings),
-        tracker=Tracker(timeout=settings.track_timeout, start_score=settings.start_score,
-                        prefix=settings.track_id_prefix),
-        smoothing_time_constant=settings.smoothing_time_constant,
-        emotion_interval=settings.emotion_interval,
-        gender_interval=settings.gender_interval,
-        orientation_time_constant=settings.orientation_time_constant)
+    return AffectPipeline(detector, _make_classifiers(settings), settings)
 
 
 def _make_classifiers(settings: PipelineSettings) -> list[Classifier]:
     wanted = {'emotion': settings.emotion_model, 'gender': settings.gender_model}
     models = dict.fromkeys(name for name in wanted.values() if name)
-    return [Classifier(load_tried_card(model, 'classifier'), num_threads=settings.num_threads,
+    return [Classifier(load_validated_card(model, 'classifier'), num_threads=settings.num_threads,
                        tasks=[task for task, name in wanted.items() if name == model])
             for model in models]

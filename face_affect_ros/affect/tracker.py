@@ -73,16 +73,8 @@ def random_prefix() -> str:
 class Tracker:
     """Joins detections to tracks by place, size and motion."""
 
-    def __init__(self, *, timeout: float, start_score: float, prefix: str = '') -> None:
-        """
-        Start without tracks.
-
-        timeout: seconds without a detection after which a track ends. start_score: score in
-        [0, 1] that a detection needs to start a track; weaker ones only continue one (as in
-        ByteTrack, Zhang et al. 2022). prefix: first part of every id, random by default.
-        """
-        self.timeout = timeout
-        self.start_score = start_score
+    def __init__(self, *, prefix: str = '') -> None:
+        """Start without tracks; prefix: first part of every id, random by default."""
         self._prefix = prefix or random_prefix()
         self._count = itertools.count(1)
         self._tracks: list[Track] = []
@@ -93,27 +85,30 @@ class Tracker:
         """Return the ids of the living tracks, seen in the last frame or not."""
         return frozenset(track.id for track in self._tracks)
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """End all tracks; their ids are not used again."""
         self._tracks, self._now = [], -np.inf
 
-    def update(self, detections: Detections, stamp: float) -> list[Track | None]:
+    def update(self, detections: Detections, stamp: float, *, timeout: float,
+               start_score: float) -> list[Track | None]:
         """
         Join one frame's detections, return each one's track, None where it starts none.
 
-        stamp: time of the frame in seconds. Where time jumps back by more than the timeout, as
-        when a bag is played again, all tracks end.
+        stamp: time of the frame in seconds. timeout: seconds without a detection after which a
+        track ends. start_score: score in [0, 1] that a detection needs to start a track; weaker
+        ones only continue one (as in ByteTrack, Zhang et al. 2022). Where time jumps back by more
+        than the timeout, as when a bag is played again, all tracks end.
         """
-        if stamp < self._now - self.timeout:
+        if stamp < self._now - timeout:
             self._tracks = []
         self._now = stamp
-        self._tracks = [t for t in self._tracks if stamp - t.last <= self.timeout]
+        self._tracks = [t for t in self._tracks if stamp - t.last <= timeout]
         joined: list[Track | None] = [None] * len(detections)
         for track, index in self._assign(detections, stamp):
             track.see(detections.boxes[index], stamp)
             joined[index] = track
         for index in range(len(detections)):
-            if joined[index] is None and detections.scores[index] >= self.start_score:
+            if joined[index] is None and detections.scores[index] >= start_score:
                 joined[index] = self._start(detections.boxes[index], stamp)
         return joined
 

@@ -155,7 +155,7 @@ class _Analysis:
                 stack.enter_context(copy)
             for frame in _with_progress(media):
                 if media.pages:   # they have nothing to do with each other
-                    pipeline.forget()
+                    pipeline.reset()
                 faces = pipeline.process(frame.image, frame.stamp)
                 height, width = frame.image.shape[:2]
                 self._output.write(to_record(faces, source=source, frame=frame.index,
@@ -178,7 +178,7 @@ class _Analysis:
                 self._pipeline = make_pipeline(self._settings)
             except AffectError as error:
                 raise _FatalError(str(error)) from error
-        self._pipeline.forget()
+        self._pipeline.reset()
         return self._pipeline
 
 

@@ -40,7 +40,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 #: Seconds to wait for the last results after the player has ended.
-AFTERMATH = 1.0
+DRAIN_TIMEOUT = 1.0
 #: Seconds without a single message after which the demo gives up.
 PATIENCE = 20.0
 #: Images per second of the annotated video where the source has no rate of its own.
@@ -147,5 +147,5 @@ def _watch(watcher: Watcher, recorder: Recorder, player: 'subprocess.Popen[bytes
             raise AffectError(f'the player ended with exit code {player.returncode}; see above')
         if not first and now - started > PATIENCE:
             raise AffectError(f'no message came within {PATIENCE:.0f} s')
-        if (first and now - first > duration) or (ended and now - ended > AFTERMATH):
+        if (first and now - first > duration) or (ended and now - ended > DRAIN_TIMEOUT):
             return

@@ -21,7 +21,7 @@ import time
 import cv2
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media.base import Frame, Media
-from face_affect_ros.media.quiet import opencv_silenced
+from face_affect_ros.media.opencv_logging import opencv_silenced
 import numpy as np
 
 #: Failed reads in a row after which a camera is lost, half a second.

@@ -29,9 +29,9 @@ import zlib
 import cv2
 from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_ros.media.base import check_size, Frame, MAX_PIXELS, Media
+from face_affect_ros.media.opencv_logging import opencv_silenced
 from face_affect_ros.media.orientation import upright
 from face_affect_ros.media.png import SIGNATURE, without_metadata
-from face_affect_ros.media.quiet import opencv_silenced
 import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 

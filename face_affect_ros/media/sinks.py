@@ -23,7 +23,7 @@ from typing import Any
 import cv2
 from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_ros.media.ffmpeg import pyav
-from face_affect_ros.media.quiet import opencv_silenced
+from face_affect_ros.media.opencv_logging import opencv_silenced
 import numpy as np
 
 #: FFmpeg's names of the containers by suffix.

@@ -36,7 +36,7 @@ from sensor_msgs.msg import CompressedImage, Image
 #: Seconds without any result after which the images on their way are given up.
 RESULT_TIMEOUT = 5.0
 PARAMETERS = {
-    'bag': Spec('', 'Path of a bag, sqlite3 or mcap.', loose=True),
+    'bag': Spec('', 'Path of a bag, sqlite3 or mcap.', dynamic_typing=True),
     'topic': Spec('', "Image topic in the bag, '' for the first one with pictures, those in "
                   'colour first.'),
     'rate': Spec(1.0, 'Speed, as a multiple of the recording.', bounds=(0.01, 100.0)),

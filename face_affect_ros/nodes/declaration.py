@@ -32,7 +32,7 @@ from rclpy.parameter import Parameter
 def descriptor_of(spec: Spec, *, read_only: bool) -> ParameterDescriptor:
     """Return what rclpy needs to check the parameter and `ros2 param describe` shows."""
     descriptor = ParameterDescriptor(description=spec.description, read_only=read_only,
-                                     dynamic_typing=spec.loose)
+                                     dynamic_typing=spec.dynamic_typing)
     constraints = ['one of: ' + ', '.join(spec.choices)] if spec.choices else []
     if spec.once:
         constraints.append('read once, when the node starts')

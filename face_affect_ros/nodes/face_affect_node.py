@@ -79,9 +79,9 @@ class FaceAffectNode(LifecycleNode):
         self._timer = self.create_timer(self.get_parameter('diagnostics_period').value,
                                         self._publish_diagnostics,
                                         clock=Clock(clock_type=ClockType.STEADY_TIME))
-        lifecycle.refuse_impossible(self)
+        lifecycle.reject_invalid_transitions(self)
         if self.get_parameter('autostart').value:
-            lifecycle.start_itself(self, required=self.get_parameter('required').value)
+            lifecycle.autostart(self, required=self.get_parameter('required').value)
 
     @lifecycle.reporting
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -173,7 +173,7 @@ class FaceAffectNode(LifecycleNode):
         """Stop listening; the models stay loaded and the tracks alive, without their looks."""
         self._stop()
         if self._pipeline is not None:
-            self._pipeline.search.forget()
+            self._pipeline.locate.reset()
 
     def _stop(self) -> None:
         if self._input is not None:
@@ -182,7 +182,7 @@ class FaceAffectNode(LifecycleNode):
             self.health.dropped(self._worker.stop())
             self._worker = None
         for output in self._outputs:
-            self._let(output, output.stop)
+            self._run_output(output, output.stop)
         for kind in ('stamps', 'calibration', 'losses'):
             self.health.warn(kind, '')
         # Not before the worker has ended: it converts the image in hand.
@@ -235,9 +235,9 @@ class FaceAffectNode(LifecycleNode):
         self.health.published(ended, latency=age, working=ended - started)
         self._input.check_calibration(image)
         for output in self._outputs:
-            self._let(output, partial(output.put, result))
+            self._run_output(output, partial(output.put, result))
 
-    def _let(self, output: Output, act: Callable[[], None]) -> None:
+    def _run_output(self, output: Output, act: Callable[[], None]) -> None:
         """Let an output act; the faces are out, and they are what matters."""
         try:
             act()
@@ -258,8 +258,7 @@ class FaceAffectNode(LifecycleNode):
         if problem:
             return SetParametersResult(successful=False, reason=problem)
         if self._pipeline is not None:
-            for each in changed:
-                self._pipeline.adjust(each.name, each.value)
+            self._pipeline.settings = parameters.changed_settings(self._pipeline.settings, changed)
         for each in changed:
             if each.name == 'diagnostics_period':
                 self._timer.timer_period_ns = round(each.value * 1e9)

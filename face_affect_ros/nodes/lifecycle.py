@@ -51,7 +51,7 @@ def reporting(transition: Transition) -> Transition:
     return wrapped
 
 
-def refuse_impossible(node: LifecycleNode) -> None:
+def reject_invalid_transitions(node: LifecycleNode) -> None:
     """
     Let a node refuse a request for a transition that its state does not have.
 
@@ -75,7 +75,7 @@ def refuse_impossible(node: LifecycleNode) -> None:
             service.callback = refusing(service.callback)
 
 
-def start_itself(node: LifecycleNode, *, required: bool) -> None:
+def autostart(node: LifecycleNode, *, required: bool) -> None:
     """
     Configure and activate a node as soon as it is spun, without anybody's request.
 
@@ -88,7 +88,7 @@ def start_itself(node: LifecycleNode, *, required: bool) -> None:
                            if getattr(node, f'trigger_{name}')()
                            != TransitionCallbackReturn.SUCCESS), '')
         except RuntimeError:   # rclpy's RCLError: the state does not have the transition
-            node.get_logger().info('autostart: somebody else was faster')
+            node.get_logger().info('autostart: another node has already requested the transition')
             return
         if not failed:
             return

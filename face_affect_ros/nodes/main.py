@@ -23,7 +23,7 @@ from typing import TypeVar
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes import large_images
-from face_affect_ros.nodes.node_thread import close, settle
+from face_affect_ros.nodes.node_thread import close, drain
 from face_affect_ros.nodes.parameter_files import unmatched_files
 from face_affect_ros.nodes.signals import on_stop_signal
 from face_affect_ros.paths import shown
@@ -89,7 +89,7 @@ def _run(make_node: Callable[[], NodeT], argv: Sequence[str] | None,
             if executor is not None:
                 # what says SystemExit now has said so before
                 with contextlib.suppress(ExternalShutdownException, SystemExit):
-                    settle(executor, node.context)
+                    drain(executor, node.context)
                 time.sleep(LINGER)
             node.destroy_node()
         if executor is not None:

@@ -23,8 +23,8 @@ from rclpy.node import Node
 
 #: Tasks one after the other that follow from the end of an action's goal, and one to spare.
 STEPS = 3
-#: Seconds after which `settle` looks again whether it is done.
-SETTLE_PERIOD = 0.1
+#: Seconds after which `drain` looks again whether it is done.
+DRAIN_PERIOD = 0.1
 
 
 class NodeThread:
@@ -74,16 +74,16 @@ def later(executor: Executor, act: Callable[[], None], after: int = STEPS) -> No
         act()
 
 
-def settle(executor: Executor, context: Context) -> None:
+def drain(executor: Executor, context: Context) -> None:
     """
     Run what follows from the end of nodes that were closed, such as results of their goals.
 
     executor: one that does not spin now. context: of the nodes; ends this when it is shut down.
     """
-    settled = threading.Event()
-    later(executor, settled.set, STEPS + 1)   # a container destroys its nodes after STEPS
-    while context.ok() and not settled.is_set():
-        executor.spin_once(SETTLE_PERIOD)
+    drained = threading.Event()
+    later(executor, drained.set, STEPS + 1)   # a container destroys its nodes after STEPS
+    while context.ok() and not drained.is_set():
+        executor.spin_once(DRAIN_PERIOD)
 
 
 def close(node: Node) -> None:

@@ -15,7 +15,7 @@
 """The node's parameters: one table with description, default and range of each."""
 
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 import re
 from typing import Any, TYPE_CHECKING
 
@@ -154,6 +154,13 @@ def values_of(node: 'Node') -> dict[str, Any]:
 def settings_of(values: dict[str, Any]) -> PipelineSettings:
     """Return the settings of the pipeline among the parameters' values."""
     return PipelineSettings(**{each.name: values[each.name] for each in fields(PipelineSettings)})
+
+
+def changed_settings(settings: PipelineSettings,
+                     changed: 'Iterable[Parameter]') -> PipelineSettings:
+    """Return settings with the changed parameters that are among them."""
+    names = {each.name for each in fields(PipelineSettings)}
+    return replace(settings, **{each.name: each.value for each in changed if each.name in names})
 
 
 def problem_with(values: dict[str, Any]) -> str:

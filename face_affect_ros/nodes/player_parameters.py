@@ -19,7 +19,7 @@ from face_affect_ros.nodes.spec import Spec
 PARAMETERS: dict[str, Spec] = {
     'source': Spec(
         '', "Picture, GIF or video, folder of them, played as one clip, camera ('0', "
-        "'/dev/video0'); '' is a portrait that moves slowly.", loose=True),
+        "'/dev/video0'); '' is a portrait that moves slowly.", dynamic_typing=True),
     'rate': Spec(
         0.0, "Images per second; 0 is the source's own pace, 30 for pictures. A camera is asked "
         'for it once, at the start.', bounds=(0.0, 240.0), live=True),

@@ -31,8 +31,8 @@ class Spec:
 
     default: its value and, by its type, its type. bounds: smallest and largest value. choices:
     the values it may have. live: whether a change takes effect while the node runs. once: it is
-    read when the process starts, and never again. loose: a value of another type is taken for its
-    text, so that the camera 0 may be given as a number.
+    read when the process starts, and never again. dynamic_typing: a value of another type is
+    converted to text, so that the camera 0 may be given as a number.
     """
 
     default: bool | int | float | str | tuple[str, ...]
@@ -41,7 +41,7 @@ class Spec:
     choices: tuple[str, ...] = ()
     live: bool = False
     once: bool = False
-    loose: bool = False
+    dynamic_typing: bool = False
 
     @property
     def value(self) -> Any:

@@ -13,6 +13,7 @@
 # limitations under the License.
 """How heads are turned, from landmarks of heads with known turns."""
 
+from functools import partial
 import math
 
 from face_affect_ros.affect.detectors import make_detector
@@ -149,7 +150,7 @@ def test_small_and_strange_faces_are_less_sure() -> None:
 def test_the_track_is_smoothed_by_time_and_not_more_sure_for_it() -> None:
     sights = [look(seen(turned(yaw)), camera(), **SIZE) for yaw in (0.0, 40.0)]
     full = between(sights[1].rotation, sights[0].rotation)
-    smooth = OrientationSmoother(time_constant=0.2)
+    smooth = partial(OrientationSmoother(), time_constant=0.2)
     first = smooth(sights[0], 1.0)
     np.testing.assert_allclose(first.rotation, sights[0].rotation)
     np.testing.assert_allclose(first.covariance, sights[0].covariance)
@@ -165,7 +166,7 @@ def test_the_track_is_smoothed_by_time_and_not_more_sure_for_it() -> None:
 
 
 def test_no_time_constant_is_no_smoothing() -> None:
-    smooth = OrientationSmoother(time_constant=0.0)
+    smooth = partial(OrientationSmoother(), time_constant=0.0)
     for yaw in (0.0, 40.0):
         sight = look(seen(turned(yaw)), camera(), **SIZE)
         np.testing.assert_allclose(smooth(sight, 1.0).rotation, sight.rotation)

@@ -29,9 +29,7 @@ from face_affect_ros.affect.detectors import make_detector
 from face_affect_ros.affect.model_store import Head
 from face_affect_ros.affect.pipeline import AffectPipeline
 from face_affect_ros.affect.records import to_record
-from face_affect_ros.affect.searching import Search
 from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
-from face_affect_ros.affect.tracker import Tracker
 from face_affect_ros.affect.types import (
     AffectError,
     Detections,
@@ -129,15 +127,13 @@ class TurningHead:
 
 def test_a_turning_head_is_smoothed_on_its_track_and_forgotten_with_it() -> None:
     def turning(time_constant: float) -> list[float]:
-        pipeline = AffectPipeline(search=Search(TurningHead(1), interval=0.0), classifiers=[],
-                                  tracker=Tracker(timeout=1.0, start_score=0.5),
-                                  smoothing_time_constant=0.0)
-        pipeline.adjust('orientation_time_constant', time_constant)
+        pipeline = AffectPipeline(TurningHead(1), [], PipelineSettings(
+            detection_interval=0.0, orientation_time_constant=time_constant))
         angles = []
         for stamp in (0.0, 0.2):
             [face] = pipeline.process(image, stamp)
             angles.append(face.orientation.facing_angle)
-        pipeline.forget()
+        pipeline.reset()
         [face] = pipeline.process(image, 0.3)
         return [*angles, face.orientation.facing_angle]
 
@@ -182,7 +178,7 @@ def test_gender_is_asked_now_and_then_and_stays_in_between(
     for faces, others in zip(now_and_then, every, strict=True):
         for face, other in zip(faces, others, strict=True):
             assert face.estimates['gender'].label == other.estimates['gender'].label != UNKNOWN
-    pipeline.adjust('gender_interval', 0.0)
+    pipeline.settings = dataclasses.replace(pipeline.settings, gender_interval=0.0)
     asked.clear()
     pipeline.process(frames[-1].image, frames[-1].stamp + 0.05)
     assert asked == {'emotion_small_resnet': [2], 'gender_efficientnet_lite': [2]}
@@ -209,11 +205,14 @@ def test_gender_waits_for_images_without_the_detector() -> None:
     pipeline = make_pipeline(PipelineSettings())
     asked = watch(pipeline)
     work = []
+    detector = Mock(wraps=pipeline.detector, mouth=pipeline.detector.mouth,
+                    face_score=pipeline.detector.face_score)
+    pipeline.locate.detector = detector
     for step in range(31):
-        before = pipeline.search.detected
+        detector.reset_mock()
         asked.clear()
         pipeline.process(image, step / 30.0)
-        work.append((pipeline.search.detected > before, sorted(asked)))
+        work.append((detector.called, sorted(asked)))
     detecting, others = ([names for detected, names in work[4:] if detected is which]
                          for which in (True, False))
     assert len(detecting) == 9
@@ -233,11 +232,8 @@ def test_a_model_of_both_attributes_keeps_to_the_shorter_interval(
                 side_effect=lambda crops: {head.task: np.full(
                     (len(crops), len(head.labels)), 1.0 / len(head.labels), np.float32)
                     for head in heads})
-    settings = PipelineSettings()
-    pipeline = AffectPipeline(search=Search(make_detector(settings.detector), interval=0.1),
-                              classifiers=[both], tracker=Tracker(timeout=1.0, start_score=0.5),
-                              smoothing_time_constant=0.5, emotion_interval=emotion,
-                              gender_interval=gender)
+    pipeline = AffectPipeline(make_detector(), [both], PipelineSettings(
+        emotion_interval=emotion, gender_interval=gender))
     with open_media('') as media:
         image = next(iter(media)).image
     for step in range(3):
@@ -277,10 +273,9 @@ def test_settings_change_between_frames_without_losing_tracks() -> None:
     with open_media('') as media:
         image = next(iter(media)).image
     pipeline.process(image, 0.0)
-    pipeline.adjust('smoothing_time_constant', 0.0)
-    pipeline.adjust('track_timeout', 5.0)
+    pipeline.settings = dataclasses.replace(pipeline.settings, smoothing_time_constant=0.0,
+                                            track_timeout=5.0)
     assert [face.id for face in pipeline.process(image, 4.0)] == ['f0001']
-    assert pipeline.smoothing_time_constant == 0.0
 
 
 def test_a_model_that_does_not_answer_the_task_is_named() -> None:

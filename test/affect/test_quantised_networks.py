@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from face_affect_ros.affect.classifier import Classifier
-from face_affect_ros.affect.interpreter import Network
+from face_affect_ros.affect.interpreter import Network, Port
 from face_affect_ros.affect.model_store import load_card
-from face_affect_ros.affect.tensors import Port
 from face_affect_ros.affect.types import AffectError, GENDERS
 import numpy as np
 import pytest

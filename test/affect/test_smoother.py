@@ -18,17 +18,27 @@ import math
 
 from face_affect_ros.affect.model_store import Head
 from face_affect_ros.affect.smoother import Smoother
-from face_affect_ros.affect.types import GENDERS, UNKNOWN
+from face_affect_ros.affect.types import Estimate, GENDERS, UNKNOWN
 import numpy as np
 import pytest
 
 WOMAN, MAN = np.array([1.0, 0.0], np.float32), np.array([0.0, 1.0], np.float32)
 
 
-def make(threshold: float = 0.6, tau: float = 0.5, hysteresis: float = 0.0) -> Smoother:
+class SmootherOf:
+    """A smoother of a gender head with a fixed time constant."""
+
+    def __init__(self, threshold: float, tau: float, hysteresis: float) -> None:
+        self.smoother = Smoother(Head('gender', 0, GENDERS, threshold), hysteresis=hysteresis)
+        self.tau = tau
+
+    def __call__(self, probabilities: np.ndarray, stamp: float, reason: str = '') -> Estimate:
+        return self.smoother(probabilities, stamp, reason, time_constant=self.tau)
+
+
+def make(threshold: float = 0.6, tau: float = 0.5, hysteresis: float = 0.0) -> SmootherOf:
     """Return a smoother of a gender head."""
-    return Smoother(Head('gender', 0, GENDERS, threshold), time_constant=tau,
-                    hysteresis=hysteresis)
+    return SmootherOf(threshold, tau, hysteresis)
 
 
 def test_the_first_answer_is_taken_as_it_is() -> None:

@@ -16,8 +16,8 @@
 
 import os
 
-from face_affect_ros.affect.apart import run_apart
 from face_affect_ros.affect.interpreter import DELEGATE_LINE
+from face_affect_ros.affect.sandbox import run_isolated
 from face_affect_ros.affect.stderr_lines import stderr_without
 import pytest
 
@@ -38,7 +38,7 @@ def test_what_is_said_before_an_error_is_not_lost(capfd: pytest.CaptureFixture[s
 
 def test_loading_the_models_says_nothing() -> None:
     """In a process of its own: the runtime says its line once."""
-    run = run_apart('-c', 'from face_affect_ros.affect.settings import *\n'
+    run = run_isolated('-c', 'from face_affect_ros.affect.settings import *\n'
                     'make_pipeline(PipelineSettings()).warm_up()')
     assert run.returncode == 0
     assert DELEGATE_LINE not in run.stderr and run.stderr == b''

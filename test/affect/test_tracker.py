@@ -27,14 +27,16 @@ def detections(*boxes: tuple[float, float, float], score: float = 0.9) -> Detect
                       np.full((len(boxes), 4, 2), np.nan, np.float32))
 
 
-def make_tracker(timeout: float = 1.0) -> Tracker:
+def make_tracker() -> Tracker:
     """Return a tracker with ids t0001, t0002, ..."""
-    return Tracker(timeout=timeout, start_score=0.5, prefix='t')
+    return Tracker(prefix='t')
 
 
-def ids(tracker: Tracker, found: Detections, stamp: float) -> list[str | None]:
+def ids(tracker: Tracker, found: Detections, stamp: float,
+        timeout: float = 1.0) -> list[str | None]:
     """Return the id of each detection, None where it got none."""
-    return [track.id if track else None for track in tracker.update(found, stamp)]
+    return [track.id if track else None for track in tracker.update(
+        found, stamp, timeout=timeout, start_score=0.5)]
 
 
 def test_faces_that_move_keep_their_ids_whatever_their_order() -> None:
@@ -59,14 +61,14 @@ def test_frames_of_one_burst_tell_no_velocity() -> None:
 
 
 def test_a_face_that_was_hidden_for_a_moment_comes_back_as_itself() -> None:
-    tracker = make_tracker(timeout=1.0)
+    tracker = make_tracker()
     ids(tracker, detections((100, 100, 50)), 0.0)
     assert ids(tracker, detections(), 0.5) == []
     assert ids(tracker, detections((105, 100, 50)), 1.0) == ['t0001']
 
 
 def test_a_face_that_left_gets_a_new_id() -> None:
-    tracker = make_tracker(timeout=1.0)
+    tracker = make_tracker()
     ids(tracker, detections((100, 100, 50)), 0.0)
     assert ids(tracker, detections((100, 100, 50)), 1.5) == ['t0002']
     assert tracker.ids == {'t0002'}
@@ -87,7 +89,7 @@ def test_what_is_too_far_or_too_different_is_another_face(box: tuple[float, ...]
 
 
 def test_time_that_jumps_back_far_ends_all_tracks_and_a_little_does_not() -> None:
-    tracker = make_tracker(timeout=1.0)
+    tracker = make_tracker()
     ids(tracker, detections((100, 100, 50)), 100.0)
     assert ids(tracker, detections((100, 100, 50)), 99.9) == ['t0001']
     assert ids(tracker, detections((100, 100, 50)), 100.0) == ['t0001']

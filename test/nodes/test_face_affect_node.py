@@ -217,10 +217,10 @@ def test_a_bad_image_is_counted_and_the_next_one_answered(bench: Bench,
 
 def test_a_pipeline_that_throws_costs_one_image(bench: Bench, portrait: np.ndarray) -> None:
     node = bench.start()
-    search, node._pipeline.search = node._pipeline.search, None
+    locate, node._pipeline.locate = node._pipeline.locate, None
     bench.send(portrait, 1)
     assert bench.until(lambda: node.health.counts()['refused'] == 1)
-    node._pipeline.search = search
+    node._pipeline.locate = locate
     bench.send(portrait, 2)
     assert bench.until(lambda: bench.faces)
     assert bench.faces[0].header.stamp.sec == 2
@@ -393,9 +393,9 @@ def test_tracks_survive_a_pause(bench: Bench, portrait: np.ndarray) -> None:
 def test_in_a_pause_nothing_is_kept_of_what_faces_look_like(bench: Bench) -> None:
     node = bench.start()
     bench.answered()
-    assert len(node._pipeline.search._follow._templates) == 1
+    assert node._pipeline.locate.templates == 1
     assert node.trigger_deactivate() == SUCCESS
-    assert len(node._pipeline.search._follow._templates) == 0
+    assert node._pipeline.locate.templates == 0
 
 
 def test_an_inactive_node_listens_to_nothing(bench: Bench) -> None:
@@ -523,7 +523,7 @@ def test_what_can_change_live_does_and_the_rest_says_why_not(
     if not accepted:
         assert name in result.reason or 'range' in result.reason
     elif name == 'smoothing_time_constant':
-        assert node._pipeline.smoothing_time_constant == value
+        assert node._pipeline.settings.smoothing_time_constant == value
 
 
 def test_diagnostics_come_at_their_new_pace_at_once(bench: Bench) -> None:
@@ -536,7 +536,7 @@ def test_diagnostics_come_at_their_new_pace_at_once(bench: Bench) -> None:
 def test_all_or_nothing_changes_and_the_tracks_live_on(bench: Bench) -> None:
     node = bench.start()
     bench.answered()
-    before = node._pipeline.smoothing_time_constant
+    before = node._pipeline.settings.smoothing_time_constant
     for wrong in (Parameter('start_score', value=7.0), Parameter('start_score', value='high'),
                   Parameter('detector', value='blazeface_full_range'),
                   Parameter('saliency_mode', value='magic')):
@@ -544,7 +544,7 @@ def test_all_or_nothing_changes_and_the_tracks_live_on(bench: Bench) -> None:
             [Parameter('smoothing_time_constant', value=9.0), wrong])
         assert not result.successful and result.reason, wrong.name
         assert node.get_parameter('smoothing_time_constant').value == before
-        assert node._pipeline.smoothing_time_constant == before
+        assert node._pipeline.settings.smoothing_time_constant == before
     assert node.set_parameters_atomically(
         [Parameter('smoothing_time_constant', value=9.0),
          Parameter('track_timeout', value=5.0)]).successful

@@ -31,7 +31,7 @@ from face_affect_ros.nodes.image_conversion import (  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
-CONVERTERS = {'own': converters.OwnConverter()}
+CONVERTERS = {'own': converters.NumpyConverter()}
 if converters.converter().name == 'cv_bridge':
     CONVERTERS['cv_bridge'] = converters.converter()
 

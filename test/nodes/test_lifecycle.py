@@ -90,7 +90,7 @@ def test_autostart_after_somebody_else(ros: Any, capfd: pytest.CaptureFixture[st
     hurried.trigger_configure()
     client = Client(ros)
     assert spin_until(ros.executor, lambda: client.state() == State.PRIMARY_STATE_INACTIVE)
-    assert 'autostart: somebody else was faster' in capfd.readouterr().err
+    assert 'autostart: another node has already requested the transition' in capfd.readouterr().err
 
 
 def test_autostart_of_what_cannot_be_configured(ros: Any,

@@ -20,7 +20,7 @@ from face_affect_ros.affect.detectors.base import Detector
 from face_affect_ros.affect.detectors.blazeface import BlazeFace
 from face_affect_ros.affect.detectors.residual_fpn import ResidualFpn
 from face_affect_ros.affect.detectors.yunet import YuNet
-from face_affect_ros.affect.trial import load_tried_card
+from face_affect_ros.affect.sandbox import load_validated_card
 from face_affect_ros.affect.types import AffectError
 
 #: By the entry `decoder` of a card.
@@ -38,7 +38,7 @@ def make_detector(name: str = DEFAULT_DETECTOR, *, size: int = 0, min_score: flo
     pixels where it is free, 0 for one by the image's size, see input_size.longer_side.
     min_score: detections below it are dropped, in (0, 1). Raises AffectError.
     """
-    card = load_tried_card(name, 'detector')
+    card = load_validated_card(name, 'detector')
     decoder = str(card.facts.get('decoder', ''))
     if decoder not in DECODERS:
         raise AffectError(f"detector '{name}': the decoder '{decoder}' of its card is not one of "

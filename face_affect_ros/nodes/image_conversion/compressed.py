@@ -21,8 +21,8 @@ import warnings
 import cv2
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.media import MAX_PIXELS
+from face_affect_ros.media.opencv_logging import opencv_silenced
 from face_affect_ros.media.png import SIGNATURE, without_metadata
-from face_affect_ros.media.quiet import opencv_silenced
 from face_affect_ros.nodes.image_conversion.layouts import (
     DEPTH_LAYOUTS,
     ImageConversionError,

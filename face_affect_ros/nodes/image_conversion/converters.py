@@ -21,7 +21,7 @@ import logging
 from typing import Any, Protocol
 
 import cv2
-from face_affect_ros.affect.apart import run_apart, signal_of
+from face_affect_ros.affect.sandbox import run_isolated, signal_of
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.nodes.image_conversion.layouts import Layout
 import numpy as np
@@ -43,7 +43,7 @@ class Converter(Protocol):
         """Return a message with these pixels as they are."""
 
 
-class OwnConverter:
+class NumpyConverter:
     """Reads and writes image messages with numpy and OpenCV alone."""
 
     name = 'own'
@@ -88,7 +88,7 @@ class CvBridgeConverter:
         from cv_bridge import CvBridge
 
         self._bridge = CvBridge()
-        self._own = OwnConverter()
+        self._own = NumpyConverter()
         self._unknown: set[str] = set()
 
     def to_array(self, message: Image, layout: Layout) -> ImageArray:
@@ -131,7 +131,7 @@ def probe() -> CvBridgeConverter:
 def converter() -> Converter:
     """Return the converter in use; the first call finds out which."""
     if importlib.util.find_spec('cv_bridge') is None:
-        return OwnConverter()
+        return NumpyConverter()
     try:
         if int(np.__version__.split('.')[0]) >= 2:
             _probe_apart()
@@ -139,7 +139,7 @@ def converter() -> Converter:
     except Exception as error:  # cv_bridge breaks in many ways, which are not ours to list
         _log.warning('cv_bridge is installed but does not work (%s: %s), our own converter is '
                      'used', type(error).__name__, error)
-        return OwnConverter()
+        return NumpyConverter()
 
 
 def _probe_apart() -> None:
@@ -148,7 +148,7 @@ def _probe_apart() -> None:
 
     A cv_bridge that was built for numpy 1 raises nothing under numpy 2: it crashes the process.
     """
-    code = run_apart('-c', f'import {__name__} as us; us.probe()').returncode
+    code = run_isolated('-c', f'import {__name__} as us; us.probe()').returncode
     if code != 0:
         name = signal_of(code)
         how = f'signal {name}' if name else f'exit code {code}'

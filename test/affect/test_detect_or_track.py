@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The detector runs as often as it must, and what is followed in between is as good."""
+"""The detector runs as often as it must, and the faces tracked in between are as good."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,9 +20,9 @@ from pathlib import Path
 import cv2
 from face_affect_bench.agreement import compare, moved, track
 from face_affect_ros.affect.detectors import make_detector
-from face_affect_ros.affect.following import Follower, peak
-from face_affect_ros.affect.searching import Search
+from face_affect_ros.affect.scheduling import DetectOrTrack
 from face_affect_ros.affect.settings import PipelineSettings
+from face_affect_ros.affect.template_tracker import peak, TemplateTracker
 from face_affect_ros.affect.types import Detections, ImageArray
 from face_affect_ros.media import open_media
 import numpy as np
@@ -66,82 +66,72 @@ def test_the_interval_is_in_seconds_whatever_the_rate(interval: float, rate: int
                                                       every: int) -> None:
     jitter = np.random.default_rng(0).uniform(-0.002, 0.002, 60)
     detector = Counting(lambda image: one_at(100, 80))
-    search = Search(detector, interval=interval)
+    locate = DetectOrTrack(detector)
     image = picture()
     for number in range(60):
-        search(image, 1e9 + number / rate + jitter[number])
+        locate(image, 1e9 + number / rate + jitter[number], interval)
     assert detector.calls == 60 // every
 
 
-@pytest.mark.parametrize(('interval', 'rate', 'busy'), [
+@pytest.mark.parametrize(('interval', 'rate', 'defer'), [
     (0.1, 30, [False, False, False, True, False, False, True]),
     (0.1, 15, [False, False, True, False, True, False, True]), (0.1, 10, 7 * [False]),
     (0.0, 30, 7 * [False])])
-def test_it_is_busy_where_the_next_image_will_be_less_work(interval: float, rate: int,
-                                                           busy: list[bool]) -> None:
+def test_work_is_deferred_where_the_detector_will_not_run_next(interval: float, rate: int,
+                                                               defer: list[bool]) -> None:
     """Of the first image it cannot know."""
-    search = Search(Counting(lambda image: one_at(100, 80)), interval=interval)
-    found = []
-    for number in range(7):
-        search(picture(), 100.0 + number / rate)
-        found.append(search.busy)
-    assert found == busy
+    locate = DetectOrTrack(Counting(lambda image: one_at(100, 80)))
+    assert [locate(picture(), 100.0 + number / rate, interval).defer
+            for number in range(7)] == defer
 
 
 @pytest.mark.parametrize(('image', 'stamp'), [
     (picture(), 4.0), (picture(), 5.0), (picture()[:-1], 5.01), (picture()[:, :, 0], 5.01)])
-def test_a_jump_of_time_or_size_is_searched(image: np.ndarray, stamp: float) -> None:
+def test_the_detector_runs_after_a_jump_of_time_or_size(image: np.ndarray, stamp: float) -> None:
     detector = Counting(lambda image: one_at(100, 80))
-    search = Search(detector, interval=0.1)
-    search(picture(), 5.0)
-    search(image, stamp)
+    locate = DetectOrTrack(detector)
+    locate(picture(), 5.0, 0.1)
+    assert locate(image, stamp, 0.1).detected
     assert detector.calls == 2
 
 
-@pytest.mark.parametrize('change', [
-    lambda search: setattr(search, 'interval', 10.0), lambda search: search.forget()])
-def test_what_has_not_been_learnt_is_searched(change: Callable[[Search], object]) -> None:
-    """A longer interval that comes live does not begin with a look at nothing."""
+def test_the_detector_runs_where_there_are_no_templates() -> None:
+    """After a reset, and where the interval becomes longer than 0."""
     detector = Counting(lambda image: one_at(100, 80))
-    search = Search(detector, interval=0.0)
-    search(picture(), 5.0)
-    change(search)
-    assert len(search(picture(), 5.03)) == 1
-    assert detector.calls == 2
-    assert len(search(picture(), 5.06)) == 1
-    assert detector.calls == (2 if search.interval else 3)
+    locate = DetectOrTrack(detector)
+    for number, (interval, calls) in enumerate(((0.0, 1), (10.0, 2), (10.0, 2))):
+        assert len(locate(picture(), 5.0 + 0.03 * number, interval).faces) == 1
+        assert detector.calls == calls
+    assert locate.templates == 1
+    locate.reset()
+    assert locate.templates == 0
+    assert locate(picture(), 5.12, 10.0).detected
 
 
-def test_a_face_that_is_lost_is_looked_for_at_once() -> None:
-    detector = Counting(lambda image: one_at(100, 80))
-    search = Search(detector, interval=0.1)
-    search(picture(), 0.0)
-    search(picture(), 0.03)
-    assert detector.calls == 1
-    search(np.full((240, 320, 3), 90, np.uint8), 0.06)
-    assert detector.calls == 2
+def test_the_detector_runs_at_once_where_a_face_is_lost() -> None:
+    locate = DetectOrTrack(Counting(lambda image: one_at(100, 80)))
+    assert locate(picture(), 0.0, 0.1).detected
+    assert not locate(picture(), 0.03, 0.1).detected
+    assert locate(np.full((240, 320, 3), 90, np.uint8), 0.06, 0.1).detected
 
 
 @pytest.mark.parametrize('grey', [False, True])
-def test_a_face_is_followed_to_a_part_of_a_pixel(grey: bool) -> None:
+def test_a_face_is_tracked_to_a_fraction_of_a_pixel(grey: bool) -> None:
     def seen(x: float, y: float) -> np.ndarray:
         image = picture(x, y)
         return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if grey else image
 
-    follow = Follower()
-    follow.learn(seen(0, 0), one_at(100, 80))
+    tracker = TemplateTracker(seen(0, 0), one_at(100, 80))
     for x, y in ((3.0, -2.0), (10.25, 5.5), (30.0, 20.0), (50.5, 30.0)):
-        found = follow(seen(x, y))
+        found = tracker(seen(x, y))
         assert found is not None
         np.testing.assert_allclose(found.boxes, [[100 + x, 80 + y, 60, 60]], atol=0.3)
         np.testing.assert_allclose(found.landmarks[0, 0], [115 + x, 100 + y], atol=0.3)
         np.testing.assert_array_equal(found.scores, np.float32([0.9]))
 
 
-def test_nobody_is_followed_where_nobody_was_found() -> None:
-    follow = Follower()
-    follow.learn(picture(), Detections.empty())
-    found = follow(picture())
+def test_no_template_is_no_face() -> None:
+    found = TemplateTracker(picture(), Detections.empty())(picture())
     assert found is not None
     assert len(found) == 0
     assert found.landmarks.shape == (0, 4, 2)
@@ -156,10 +146,10 @@ def test_the_peak_of_a_parabola() -> None:
 
 @pytest.mark.parametrize('clip', ['classroom.gif', 'face-demographics-walking-and-pause.gif',
                                   'head-pose-face-detection-female-and-male.gif'])
-def test_followed_faces_are_as_good_as_detected_ones(clip: str,
-                                                     shared_file: Callable[[str], Path]) -> None:
+def test_tracked_faces_are_as_good_as_detected_ones(clip: str,
+                                                    shared_file: Callable[[str], Path]) -> None:
     """
-    The clips have 12 and 15 images a second: every other image is followed.
+    The clips have 12 and 15 images a second: every other image is tracked.
 
     The measure is the detector itself: how well its boxes agree with those that it gives for the
     same image moved by half a pixel.
@@ -171,10 +161,12 @@ def test_followed_faces_are_as_good_as_detected_ones(clip: str,
     every = track(lambda image, stamp: detector(image), frames)
     shaken = compare(track(moved(detector, 0.5), frames), every)
     detector.calls = 0
-    followed = compare(track(Search(detector, interval=settings.detection_interval), frames),
-                       every, images=range(1, len(frames), 2))
+    locate = DetectOrTrack(detector)
+    tracked = compare(track(lambda image, stamp: locate(
+        image, stamp, settings.detection_interval).faces, frames), every,
+        images=range(1, len(frames), 2))
     assert detector.calls <= len(frames) // 2 + 1
-    assert followed.tracks == followed.wanted
-    assert (followed.missing, followed.extra, followed.swaps) == (0, 0, 0)
-    assert followed.overlap >= shaken.overlap - MARGIN
-    assert followed.least >= 0.5
+    assert tracked.tracks == tracked.wanted
+    assert (tracked.missing, tracked.extra, tracked.swaps) == (0, 0, 0)
+    assert tracked.overlap >= shaken.overlap - MARGIN
+    assert tracked.least >= 0.5

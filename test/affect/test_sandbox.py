@@ -18,11 +18,11 @@ from pathlib import Path
 import shutil
 import sys
 
-from face_affect_ros.affect import trial
+from face_affect_ros.affect import sandbox
 from face_affect_ros.affect.model_files import sha256_of
 from face_affect_ros.affect.model_store import find_model, is_installed, load_card
+from face_affect_ros.affect.sandbox import load_validated_card, validate_network
 from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
-from face_affect_ros.affect.trial import load_tried_card, try_network
 from face_affect_ros.affect.types import AffectError
 import pytest
 
@@ -47,25 +47,25 @@ def exchange(folder: Path, network: Path) -> None:
 def test_what_came_with_the_package_is_not_tried(monkeypatch: pytest.MonkeyPatch,
                                                  foreign: Path) -> None:
     tried: list[Path] = []
-    monkeypatch.setattr(trial, 'try_network', lambda path, **_: tried.append(path))
+    monkeypatch.setattr(sandbox, 'validate_network', lambda path, **_: tried.append(path))
     assert is_installed(MODEL) and is_installed(str(find_model(MODEL)))
     assert not is_installed(str(foreign))
-    load_tried_card(MODEL)
+    load_validated_card(MODEL)
     assert tried == []
-    load_tried_card(str(foreign))
+    load_validated_card(str(foreign))
     assert tried == [foreign / 'model.tflite']
     with_gradients = Path(shutil.copytree(find_model('emotion_small_resnet'),
                                           foreign.parent / 'another'))
-    load_tried_card(str(with_gradients))
+    load_validated_card(str(with_gradients))
     assert tried[1:] == [with_gradients / 'model.tflite', with_gradients / 'saliency.npz']
 
 
 def test_a_sound_network_is_fit() -> None:
     model = find_model('emotion_small_resnet')
-    try_network(model / 'model.tflite')
-    try_network(model / 'saliency.npz', source=model / 'model.tflite')
+    validate_network(model / 'model.tflite')
+    validate_network(model / 'saliency.npz', source=model / 'model.tflite')
     with pytest.raises(AffectError, match='cannot be put together with card.yaml'):
-        try_network(model / 'saliency.npz', source=model / 'card.yaml')
+        validate_network(model / 'saliency.npz', source=model / 'card.yaml')
 
 
 @pytest.mark.parametrize('name', ['found_segfault', 'found_memory'])
@@ -79,7 +79,8 @@ def test_a_network_that_would_end_the_process_is_refused(name: str, foreign: Pat
 
 def test_too_much_memory() -> None:
     with pytest.raises(AffectError, match='not fit to run'):
-        try_network(find_model('emotion_sequential_fully_cnn') / 'model.tflite', memory=100_000)
+        validate_network(find_model('emotion_sequential_fully_cnn') / 'model.tflite',
+                         memory=100_000)
 
 
 @pytest.mark.parametrize(('script', 'complaint'), [
@@ -94,4 +95,4 @@ def test_how_the_process_ends(script: str, complaint: str, tmp_path: Path,
     python.chmod(0o755)
     monkeypatch.setattr(sys, 'executable', str(python))
     with pytest.raises(AffectError, match=complaint):
-        try_network(tmp_path / 'model.tflite', timeout=0.5)
+        validate_network(tmp_path / 'model.tflite', timeout=0.5)

@@ -13,19 +13,20 @@
 # limitations under the License.
 
 """
-Try a TFLite file in a process of its own.
+Code that may crash, in a child process; TFLite files above all.
 
-The runtime checks a file's form, not its sense: over some damaged files it ends the process or
-takes gigabytes, and nothing in Python can hinder it. A child process can be lost.
+The runtime checks the form of a file, not its content: some damaged files crash the process or
+allocate gigabytes, which cannot be caught in Python.
 """
 
 import contextlib
+import os
 from pathlib import Path
+import signal
 import subprocess
 import sys
 
 from face_affect_ros.affect import shared_weights
-from face_affect_ros.affect.apart import run_apart, signal_of, TIMEOUT
 from face_affect_ros.affect.interpreter import first_line, open_interpreter, UNREADABLE
 from face_affect_ros.affect.model_store import is_installed, load_card, ModelCard, saliency_path
 from face_affect_ros.affect.types import AffectError
@@ -35,39 +36,41 @@ import numpy as np
 ONNX = '.onnx'
 #: Bytes that loading and one run may take, more than the tensors that a file may declare.
 MEMORY = 500_000_000
+#: Seconds for Python's start, imports and a run of the network, on a slow computer.
+TIMEOUT = 60.0
 
 
-def load_tried_card(name: str, kind: str = '') -> ModelCard:
+def load_validated_card(name: str, kind: str = '') -> ModelCard:
     """
-    Read a model's card as load_card does, and try its networks.
+    Read a model's card as load_card does, and validate its networks.
 
-    Those of the installed folders are the ones that were tested with this package, and not tried
-    again. Raises AffectError as load_card and try_network do.
+    Models of the installed folders were tested with this package and are not validated again.
+    Raises AffectError as load_card and validate_network do.
     """
     card = load_card(name, kind)
     if not is_installed(name) and card.path.suffix != ONNX:
-        try_network(card.path)
+        validate_network(card.path)
         try:
             gradients = saliency_path(card)
         except AffectError:   # there are none, which those are told who ask for maps
             return card
-        try_network(gradients, source=card.path)
+        validate_network(gradients, source=card.path)
     return card
 
 
-def try_network(path: Path, *, source: Path | None = None, memory: int = MEMORY,
-                timeout: float = TIMEOUT) -> None:
+def validate_network(path: Path, *, source: Path | None = None, memory: int = MEMORY,
+                     timeout: float = TIMEOUT) -> None:
     """
-    Load a network and run it once on zeros, in a process of its own.
+    Load a network and run it once on zeros, in a child process.
 
     source: the file that it shares its weights with, if it does. memory: bytes. timeout: seconds.
     Raises AffectError where the network does not run, or not within these limits.
     """
     try:
         # One thread: the stacks of many would count as memory of the network.
-        child = run_apart('-m', __name__, str(path), str(memory),
-                          *([str(source)] if source else []), timeout=timeout,
-                          OPENBLAS_NUM_THREADS='1', OMP_NUM_THREADS='1')
+        child = run_isolated('-m', __name__, str(path), str(memory),
+                             *([str(source)] if source else []), timeout=timeout,
+                             OPENBLAS_NUM_THREADS='1', OMP_NUM_THREADS='1')
     except subprocess.TimeoutExpired:
         raise _unfit(path, f'it did not end within {timeout:g} s') from None
     if ended_by := signal_of(child.returncode):
@@ -75,6 +78,26 @@ def try_network(path: Path, *, source: Path | None = None, memory: int = MEMORY,
     if child.returncode:
         said = child.stdout.decode('utf-8', 'replace').strip()
         raise _unfit(path, said or f'exit code {child.returncode}')
+
+
+def run_isolated(*arguments: str, timeout: float = TIMEOUT,
+                 **variables: str) -> 'subprocess.CompletedProcess[bytes]':
+    """
+    Run Python with the module path of this process; return its exit code and output.
+
+    arguments: of the interpreter, such as '-c' and code. timeout: seconds. variables: of the
+    environment. Raises subprocess.TimeoutExpired.
+    """
+    path = os.pathsep.join(filter(None, sys.path))
+    return subprocess.run([sys.executable, *arguments],
+                          env={**os.environ, 'PYTHONPATH': path, **variables},
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout,
+                          check=False)
+
+
+def signal_of(code: int) -> str:
+    """Return the name of the signal that ended a process with this return code, '' for none."""
+    return signal.Signals(-code).name if code < 0 else ''
 
 
 def _unfit(path: Path, why: str) -> AffectError:

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Where detected faces have moved to in the next images, by what they looked like."""
+"""Track detected faces by template matching."""
 
 import cv2
 from face_affect_ros.affect.crop import CropSpec, extract_crops
@@ -34,30 +34,28 @@ AROUND = CropSpec(size=round(TEMPLATE * (1.0 + 2.0 * REACH)), align=False,
                   margin=(INNER * (1.0 + 2.0 * REACH) - 1.0) / 2.0)
 
 
-class Follower:
+class TemplateTracker:
     """
-    Finds faces again near to where they were, by normalised cross-correlation.
+    Finds faces again near their last places, by normalised cross-correlation.
 
-    The template is what was seen when the face was detected, so that errors do not add up.
+    The template of a face is always that of its detection, so that errors do not accumulate.
     """
 
-    def __init__(self) -> None:
-        """Start without faces."""
-        self._found = Detections.empty()
-        self._templates = np.zeros((0, TEMPLATE, TEMPLATE, 1), np.uint8)
-        self._shifts = np.zeros((0, 2), np.float32)
-
-    def learn(self, image: ImageArray, found: Detections) -> None:
-        """Remember how the faces look that were found in a (H, W) grey or (H, W, 3) BGR image."""
+    def __init__(self, image: ImageArray, found: Detections) -> None:
+        """Take the templates of faces from a (H, W) grey or (H, W, 3) BGR uint8 image."""
         self._found = found
         self._templates = extract_crops(image, found.boxes, found.landmarks, FACE)
         self._shifts = np.zeros((len(found), 2), np.float32)
 
+    def __len__(self) -> int:
+        """Return the number of templates."""
+        return len(self._templates)
+
     def __call__(self, image: ImageArray) -> Detections | None:
         """
-        Return the learnt faces where they are in a later image; None where one is lost.
+        Return the faces at their places in a later image; None if one of them is lost.
 
-        Boxes and landmarks are shifted, their size is kept; scores are those of the detection.
+        Boxes and landmarks are shifted and keep their sizes; scores are those of the detection.
         """
         found = self._found
         around = extract_crops(image, shifted(found.boxes, self._shifts), found.landmarks, AROUND)
