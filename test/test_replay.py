@@ -220,10 +220,10 @@ def test_the_demo_listens_for_what_the_bag_holds(tmp_path: Path, portrait_frames
                             format='jpeg', data=data)
             writer.write(topic, START + number * 10**8, types.serialize_cdr(message, kind))
     write_bag(tmp_path / 'bag', portrait_frames[:1], start=START)
-    assert demo._player(str(tmp_path / 'small'))[::4] == ('bag_player', 'compressed')
-    assert demo._player(str(tmp_path / 'bag'))[::4] == ('bag_player', 'raw')
+    assert demo.player_for(str(tmp_path / 'small'))[::4] == ('bag_player', 'compressed')
+    assert demo.player_for(str(tmp_path / 'bag'))[::4] == ('bag_player', 'raw')
     monkeypatch.chdir(tmp_path / 'bag')
-    assert demo._player('')[::4] == ('camera_player', 'raw')
+    assert demo.player_for('')[::4] == ('camera_player', 'raw')
 
 
 @pytest.mark.parametrize(('storage', 'compression'), [
@@ -237,11 +237,11 @@ def test_the_demo_takes_every_form_of_a_bag(storage: str, compression: str, tmp_
     monkeypatch.chdir(tmp_path)
     (tmp_path / '2024').symlink_to(bag)
     for source in (bag, f'{bag}/', '12:30', '~/12:30', '2024', file, bag / 'metadata.yaml'):
-        player = demo._player(str(source))
+        player = demo.player_for(str(source))
         assert (player.module, player.parameters['topic']) == ('bag_player', '/color'), source
         assert ImageBag(str(player.parameters['bag']), topic='/color').count == 1
     monkeypatch.chdir(bag)
-    assert demo._player('.').module == 'bag_player'
+    assert demo.player_for('.').module == 'bag_player'
 
 
 @pytest.mark.parametrize(('source', 'complaint'), [
@@ -256,4 +256,4 @@ def test_the_demo_says_what_is_wrong_with_a_bag(source: str, complaint: str, tmp
     Path('cut').mkdir()
     Path('whole/whole.mcap').rename('cut/whole.mcap')
     with pytest.raises(AffectError, match=complaint):
-        demo._player(source)
+        demo.player_for(source)

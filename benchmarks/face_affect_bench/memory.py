@@ -63,7 +63,7 @@ def watch(frames: int) -> list[Row]:
         stamp = 1000.0 + number / 30.0
         header = Header()
         header.stamp.sec, header.stamp.nanosec = int(stamp), int(stamp % 1.0 * 1e9)
-        node._process(to_message(next(turn), 'bgr8', header))   # as the worker calls it
+        node.process(to_message(next(turn), 'bgr8', header))   # as the worker calls it
         if number % max(1, frames // POINTS) == 0:
             rows.append({'images': number, 'MiB': round(resident(), 1)})
     node.close()

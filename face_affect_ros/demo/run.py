@@ -79,7 +79,7 @@ def run_demo(*, source: str, duration: float, out: Path, settings: PipelineSetti
     source: see camera_player, or a bag. duration: seconds at the latest, 0 for as long as the
     source lasts. out: folder of the results. Raises AffectError.
     """
-    play = _player(source)
+    play = player_for(source)
     duration = duration or (ENDLESS_DURATION if play.endless else float('inf'))
     recorder = Recorder(out, source=source or 'astronaut', rate=play.rate)
     rclpy.init(args=[])
@@ -110,7 +110,7 @@ class Player(NamedTuple):
     transport: str
 
 
-def _player(source: str) -> Player:
+def player_for(source: str) -> Player:
     """Return what plays a source."""
     try:
         source.encode()

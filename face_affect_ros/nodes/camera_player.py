@@ -95,36 +95,37 @@ class CameraPlayer(Node):
         self._compressed = self.create_publisher(
             CompressedImage, f'{self.resolve_topic_name("image_raw")}/compressed',
             profile) if self._value('compressed') else None
-        self._published = 0
+        self.published = 0
         self._start()
         self.add_on_set_parameters_callback(self._take_parameters)
         self.get_logger().info(self._description(self._media))
 
     def close(self) -> None:
         """Stop decoding."""
-        self._playback.close()
+        self.playback.close()
 
     def _start(self) -> None:
         """Publish at a rate, a clip at its own pace, or a camera's images as they come."""
-        self._timer = None
+        self.timer = None
         self._waiting: Frame | None = None
         self._began: float | None = None
         ready = None
         if self._media.live:
             ready = self._tick_soon
         else:  # at the pace of the wall clock, whatever a simulation does
-            self._timer = self.create_timer(
-                1.0 / self._rate(self._value('rate')), self._tick,
+            self.timer = self.create_timer(
+                1.0 / self._rate(self._value('rate')), self.tick,
                 clock=Clock(clock_type=ClockType.STEADY_TIME))
-        self._playback = Playback(self._media, prepare=self._prepare, ready=ready,
+        self.playback = Playback(self._media, prepare=self._prepare, ready=ready,
                                   loop=lambda: bool(self._value('loop')))
 
     def _tick_soon(self) -> None:
         """Publish in the executor; from any thread. Events executors know no guard conditions."""
         if self.executor is not None:
-            self.executor.create_task(self._tick)
+            self.executor.create_task(self.tick)
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """Publish the next image; an error of the middleware at shutdown is no error."""
         try:
             self._publish_next()
         except Exception:  # rcl's errors are of no public type
@@ -132,15 +133,15 @@ class CameraPlayer(Node):
                 raise
 
     def _publish_next(self) -> None:
-        if not self._published and self._subscribers() < self._value('min_subscribers'):
+        if not self.published and self._subscribers() < self._value('min_subscribers'):
             return
-        frame = self._waiting or self._playback.take()
+        frame = self._waiting or self.playback.take()
         self._waiting = None
         if frame is None:
-            if self._playback.ended and self._timer is not None:
-                self._timer.cancel()
+            if self.playback.ended and self.timer is not None:
+                self.timer.cancel()
                 self._end()
-        elif self._timer is None or not self._own_pace():
+        elif self.timer is None or not self._own_pace():
             self._publish(frame.image)
         else:
             self._publish_in_time(frame)
@@ -152,7 +153,7 @@ class CameraPlayer(Node):
             self._began = now - frame.stamp
         if frame.stamp <= now - self._began:
             self._publish(frame.image)
-            self._waiting = self._playback.take()
+            self._waiting = self.playback.take()
         else:
             self._waiting = frame
         due = SOON if self._waiting is None else (
@@ -160,9 +161,9 @@ class CameraPlayer(Node):
         self._set_period(max(due, 0.0001))
 
     def _set_period(self, seconds: float) -> None:
-        if self._timer is not None:
-            self._timer.timer_period_ns = int(1e9 * seconds)
-            self._timer.reset()
+        if self.timer is not None:
+            self.timer.timer_period_ns = int(1e9 * seconds)
+            self.timer.reset()
 
     def _own_pace(self) -> bool:
         """Return whether each frame is shown as long as the source says."""
@@ -184,7 +185,7 @@ class CameraPlayer(Node):
         if self._compressed is not None and self._compressed.get_subscription_count():
             quality = self._value('jpeg_quality')
             self._compressed.publish(to_compressed(image, header, quality=quality))
-        self._published += 1
+        self.published += 1
 
     def _info(self, width: int, height: int, header: Header) -> CameraInfo:
         """Return the calibration of an image; of one of another shape than the file's, none."""
@@ -216,7 +217,7 @@ class CameraPlayer(Node):
                 'scaled')
 
     def _end(self) -> None:
-        self.get_logger().info(f'{self._media.name} has ended after {self._published} images')
+        self.get_logger().info(f'{self._media.name} has ended after {self.published} images')
         if self._media.skipped:
             self.get_logger().warning(
                 f'{self._media.skipped} frames of {self._media.name} are corrupt or missing')

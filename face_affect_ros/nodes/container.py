@@ -77,7 +77,7 @@ class Container(Node):
         super().__init__(node_name, **kwargs)
         declare(self, PARAMETERS, fixed=True)
         refuse_unknown(self, PARAMETERS)
-        self._nodes: dict[int, Loaded] = {}
+        self.loaded: dict[int, Loaded] = {}
         self._last_id = 0
         for kind, name, answer in ((LoadNode, 'load_node', self._load),
                                    (UnloadNode, 'unload_node', self._unload),
@@ -86,8 +86,8 @@ class Container(Node):
 
     def close(self) -> None:
         """End all nodes; those without a thread once the executor has done what follows."""
-        for number in list(self._nodes):
-            self._end(self._nodes.pop(number))
+        for number in list(self.loaded):
+            self._end(self.loaded.pop(number))
 
     def _load(self, request: Any, response: Any) -> Any:
         try:
@@ -104,16 +104,16 @@ class Container(Node):
             return response
         self._last_id += 1
         name = node.get_fully_qualified_name()
-        self._nodes[self._last_id] = Loaded(name, node, self._spin(node))
+        self.loaded[self._last_id] = Loaded(name, node, self._spin(node))
         response.success, response.full_node_name = True, name
         response.unique_id = self._last_id
         self.get_logger().info(f'loaded {request.plugin_name} as {name}, number {self._last_id}')
         return response
 
     def _unload(self, request: Any, response: Any) -> Any:
-        loaded = self._nodes.pop(request.unique_id, None)
+        loaded = self.loaded.pop(request.unique_id, None)
         if loaded is None:
-            known = ', '.join(map(str, self._nodes)) or 'none'
+            known = ', '.join(map(str, self.loaded)) or 'none'
             response.error_message = f'there is no node {request.unique_id}; there are: {known}'
             return response
         self._end(loaded)
@@ -122,8 +122,8 @@ class Container(Node):
         return response
 
     def _list(self, request: Any, response: Any) -> Any:
-        response.unique_ids = list(self._nodes)
-        response.full_node_names = [loaded.name for loaded in self._nodes.values()]
+        response.unique_ids = list(self.loaded)
+        response.full_node_names = [loaded.name for loaded in self.loaded.values()]
         return response
 
     def _make(self, request: Any) -> Node:
@@ -168,7 +168,7 @@ class Container(Node):
 
     def _check_free(self, name: str) -> None:
         taken = {self.get_fully_qualified_name(),
-                 *(loaded.name for loaded in self._nodes.values())}
+                 *(loaded.name for loaded in self.loaded.values())}
         if name in taken:
             raise AffectError(f'the name {name} is taken in this container; choose another')
 

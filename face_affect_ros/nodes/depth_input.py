@@ -34,7 +34,7 @@ class DepthInput:
     def __init__(self, node: LifecycleNode, health: Health) -> None:
         """Subscribe to 'depth'."""
         self._node, self._health = node, health
-        self._images: deque[Image] = deque(maxlen=KEPT)
+        self.images: deque[Image] = deque(maxlen=KEPT)
         self.topic = node.resolve_topic_name('depth')
         self._subscription = node.create_subscription(
             Image, 'depth', self._take, qos.image_input('best_effort', KEPT),
@@ -47,7 +47,7 @@ class DepthInput:
         None, and a warning on /diagnostics, where there are none within depth_tolerance.
         """
         tolerance = self._node.get_parameter('depth_tolerance').value
-        nearest = min(self._images.copy(), default=None,
+        nearest = min(self.images.copy(), default=None,
                       key=lambda image: abs(seconds_of(image.header) - stamp))
         if nearest is None or abs(seconds_of(nearest.header) - stamp) > tolerance:
             self._health.warn('depth', f"no depth image on '{self.topic}' within {tolerance} s of "
@@ -62,7 +62,7 @@ class DepthInput:
         return depth
 
     def _take(self, message: Image) -> None:
-        self._images.append(message)
+        self.images.append(message)
 
     def close(self) -> None:
         """Unsubscribe."""

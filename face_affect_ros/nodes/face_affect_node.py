@@ -58,12 +58,12 @@ class FaceAffectNode(LifecycleNode):
         super().__init__(node_name, **kwargs)
         self.health = Health()
         self._state = 'unconfigured'
-        self._pipeline: AffectPipeline | None = None
+        self.pipeline: AffectPipeline | None = None
         self._faces: Publisher | None = None
-        self._input: ImageInput | None = None
-        self._depth: DepthInput | None = None
+        self.image_input: ImageInput | None = None
+        self.depth_input: DepthInput | None = None
         self._worker: Worker[ImageMessage] | None = None
-        self._outputs: list[Output] = []
+        self.outputs: list[Output] = []
         self._activated_at = time.monotonic()
         declare(self, parameters.PARAMETERS, fixed=False)
         problem = parameters.problem_with(parameters.values_of(self))
@@ -72,7 +72,7 @@ class FaceAffectNode(LifecycleNode):
         unknown = '; '.join(unknown_overrides(self, parameters.PARAMETERS))
         if unknown:
             self.get_logger().error(unknown)
-        self._unknown = unknown
+        self.unknown_parameters = unknown
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.results())
         # Of the steady clock: it must tick while simulated time stands still.
@@ -93,11 +93,11 @@ class FaceAffectNode(LifecycleNode):
                                                       qos_overriding_options=qos.overridable())
         try:
             for output in make_outputs(self, pipeline, values):
-                self._outputs.append(output)
+                self.outputs.append(output)
         except Exception:
             self._release()   # of the outputs those that have been made
             raise
-        self._pipeline = pipeline
+        self.pipeline = pipeline
         self._state = 'inactive'
         gc.unfreeze()   # what an earlier configuration left behind may go
         gc.collect()
@@ -117,7 +117,7 @@ class FaceAffectNode(LifecycleNode):
         """Stop listening as if deactivated, or begin to; the node is active and stays so."""
         if paused:
             self._rest()
-        elif self._input is None:
+        elif self.image_input is None:
             self._listen()
         self._state = PAUSED if paused else ACTIVE
 
@@ -125,18 +125,18 @@ class FaceAffectNode(LifecycleNode):
         values = parameters.values_of(self)
         every = values['processing'] == 'every'
         depth = values['queue_depth'] if every else 1
-        self._worker = Worker(self._process, depth=depth, name='face_affect')
-        for output in self._outputs:
+        self._worker = Worker(self.process, depth=depth, name='face_affect')
+        for output in self.outputs:
             output.start()
         if values['use_depth']:
-            self._depth = DepthInput(self, self.health)
+            self.depth_input = DepthInput(self, self.health)
         reliability = 'reliable' if every else values['image_reliability']
-        self._input = ImageInput(self, transport=values['image_transport'],
+        self.image_input = ImageInput(self, transport=values['image_transport'],
                                  rectified=values['image_rectified'],
                                  profile=qos.image_input(reliability, depth),
-                                 take=self._take, health=self.health)
+                                 take=self.take, health=self.health)
         self._activated_at = time.monotonic()
-        self.get_logger().info(f"waiting for images on '{self._input.topic}'")
+        self.get_logger().info(f"waiting for images on '{self.image_input.topic}'")
 
     @lifecycle.reporting
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -172,52 +172,52 @@ class FaceAffectNode(LifecycleNode):
     def _rest(self) -> None:
         """Stop listening; the models stay loaded and the tracks alive, without their looks."""
         self._stop()
-        if self._pipeline is not None:
-            self._pipeline.locate.reset()
+        if self.pipeline is not None:
+            self.pipeline.locate.reset()
 
     def _stop(self) -> None:
-        if self._input is not None:
-            self._input.close()
+        if self.image_input is not None:
+            self.image_input.close()
         if self._worker is not None:
             self.health.dropped(self._worker.stop())
             self._worker = None
-        for output in self._outputs:
+        for output in self.outputs:
             self._run_output(output, output.stop)
         for kind in ('stamps', 'calibration', 'losses'):
             self.health.warn(kind, '')
         # Not before the worker has ended: it converts the image in hand.
-        self._input = None
-        if self._depth is not None:
-            self._depth.close()
-            self._depth = None
+        self.image_input = None
+        if self.depth_input is not None:
+            self.depth_input.close()
+            self.depth_input = None
         lifecycle.forget_destroyed(self)
 
     def _release(self) -> None:
         self._stop()
-        while self._outputs:
-            self._outputs.pop().close()
+        while self.outputs:
+            self.outputs.pop().close()
         if self._faces is not None:
             self.destroy_lifecycle_publisher(self._faces)
             self._faces = None
-        self._pipeline = None
+        self.pipeline = None
         self._state = 'unconfigured'
 
-    def _take(self, message: ImageMessage) -> None:
+    def take(self, message: ImageMessage) -> None:
         """Queue an image; runs in the executor and must not take long."""
         self.health.received(time.monotonic())
         if self._worker is not None:
             self.health.dropped(self._worker.put(message))
 
-    def _process(self, message: ImageMessage) -> None:
+    def process(self, message: ImageMessage) -> None:
         """Publish the faces of one image; runs in the worker's thread."""
         started = time.monotonic()
         try:
-            assert (self._pipeline is not None and self._input is not None
+            assert (self.pipeline is not None and self.image_input is not None
                     and self._faces is not None)
-            image = self._input.to_array(message)
+            image = self.image_input.to_array(message)
             stamp = seconds_of(message.header) or started
-            depth = self._depth.at(stamp) if self._depth is not None else None
-            faces = self._pipeline.process(image, stamp, self._input.camera, depth)
+            depth = self.depth_input.at(stamp) if self.depth_input is not None else None
+            faces = self.pipeline.process(image, stamp, self.image_input.camera, depth)
             result = Result(image, faces, message.header, stamp)
             self._faces.publish(to_message(faces, header=message.header, width=result.width,
                                            height=result.height))
@@ -233,8 +233,8 @@ class FaceAffectNode(LifecycleNode):
         age = self.get_clock().now().nanoseconds * 1e-9 - stamp
         self.health.warn('stamps', self._why_stale(age, message.header))
         self.health.published(ended, latency=age, working=ended - started)
-        self._input.check_calibration(image)
-        for output in self._outputs:
+        self.image_input.check_calibration(image)
+        for output in self.outputs:
             self._run_output(output, partial(output.put, result))
 
     def _run_output(self, output: Output, act: Callable[[], None]) -> None:
@@ -254,11 +254,11 @@ class FaceAffectNode(LifecycleNode):
 
     def _on_set_parameters(self, changed: list[Parameter]) -> SetParametersResult:
         problem = parameters.problem_with({each.name: each.value for each in changed})
-        problem = problem or parameters.refused(changed, configured=self._pipeline is not None)
+        problem = problem or parameters.refused(changed, configured=self.pipeline is not None)
         if problem:
             return SetParametersResult(successful=False, reason=problem)
-        if self._pipeline is not None:
-            self._pipeline.settings = parameters.changed_settings(self._pipeline.settings, changed)
+        if self.pipeline is not None:
+            self.pipeline.settings = parameters.changed_settings(self.pipeline.settings, changed)
         for each in changed:
             if each.name == 'diagnostics_period':
                 self._timer.timer_period_ns = round(each.value * 1e9)
@@ -271,13 +271,13 @@ class FaceAffectNode(LifecycleNode):
         self._look_around()
         status = self.health.status(name=f'{self.get_fully_qualified_name()[1:]}: faces',
                                     state=self._state, silent=self._why_silent(),
-                                    unknown=self._unknown)
+                                    unknown=self.unknown_parameters)
         status.values = [*status.values, *(
             KeyValue(key=key, value=str(value))
-            for output in self._outputs for key, value in output.counts().items())]
-        if self._input is not None:
+            for output in self.outputs for key, value in output.counts().items())]
+        if self.image_input is not None:
             status.values = [*status.values,
-                             KeyValue(key='calibration', value=self._input.calibration)]
+                             KeyValue(key='calibration', value=self.image_input.calibration)]
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
@@ -286,39 +286,39 @@ class FaceAffectNode(LifecycleNode):
         """Warn of what is wrong around this node."""
         self.health.warn('clock', why_no_time(self))
         self.health.warn('outputs', '; '.join(filter(None, (
-            output.trouble() for output in self._outputs))))
-        if self._input is None:
+            output.trouble() for output in self.outputs))))
+        if self.image_input is None:
             return
         now = time.monotonic()
         started = now - self._activated_at > self.get_parameter('stale_timeout').value
-        needs = [output.needs_position() for output in self._outputs]
-        needs.append('use_depth' if self._depth is not None else '')
-        self._input.look_around([each for each in needs if each and started])
+        needs = [output.needs_position() for output in self.outputs]
+        needs.append('use_depth' if self.depth_input is not None else '')
+        self.image_input.look_around([each for each in needs if each and started])
         lost, sent = self.health.lost_lately(now)
-        self.health.warn('losses', large_images.why_lost(self._input.topic, lost, sent)
+        self.health.warn('losses', large_images.why_lost(self.image_input.topic, lost, sent)
                          if lost else '')
 
     def _why_stale(self, age: float, header: Header) -> str:
         """Return what is wrong with an image's stamp, '' where nothing is; age in seconds."""
-        assert self._input is not None
+        assert self.image_input is not None
         if not seconds_of(header):
-            return f"images on '{self._input.topic}' have no stamp"
+            return f"images on '{self.image_input.topic}' have no stamp"
         if abs(age) <= self.get_parameter('stale_timeout').value:
             return ''
         when = f'{age:.1f} s old' if age > 0 else f'{-age:.1f} s in the future'
-        return (f"images on '{self._input.topic}' are {when} by their stamps: the clocks differ, "
-                'or a bag is played without use_sim_time')
+        return (f"images on '{self.image_input.topic}' are {when} by their stamps: the clocks "
+                'differ, or a bag is played without use_sim_time')
 
     def _why_silent(self) -> str:
-        if self._input is None:
+        if self.image_input is None:
             return ''
         timeout = self.get_parameter('stale_timeout').value
         now = time.monotonic()
         silent = min(self.health.silent_for(now), now - self._activated_at)
         if silent < timeout:
             return ''
-        return (f"no image on '{self._input.topic}' for {np.floor(silent):.0f} s: "
-                f'{self._input.why_silent()}')
+        return (f"no image on '{self.image_input.topic}' for {np.floor(silent):.0f} s: "
+                f'{self.image_input.why_silent()}')
 
 
 def main(argv: Sequence[str] | None = None) -> int:

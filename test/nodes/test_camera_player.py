@@ -229,7 +229,7 @@ def test_it_waits_for_subscribers_where_asked_to(ros, player, clip, kind, topic)
     ticks = []
     ros.node.create_timer(0.01, lambda: ticks.append(1))
     assert spin_until(ros.executor, lambda: len(ticks) > 30)
-    assert node._published == 0 and not node._playback.ended
+    assert node.published == 0 and not node.playback.ended
     images = listen(ros.node, kind, topic)
     assert spin_until(ros.executor, lambda: len(images) == 3)
     first = images[0]
@@ -299,12 +299,12 @@ def test_what_can_change_while_it_plays(ros, player, clip):
     assert result.successful
     assert node.set_parameters([Parameter('frame_id', value='other')])[0].successful
     assert node.set_parameters([Parameter('rate', value=100.0)])[0].successful
-    assert node._timer.timer_period_ns == pytest.approx(10e6)
+    assert node.timer.timer_period_ns == pytest.approx(10e6)
     # at the old rate these would take longer than we wait
     assert spin_until(ros.executor, lambda: len(infos) >= 50)
     assert infos[-1].k[0] == pytest.approx(32.0) and infos[-1].header.frame_id == 'other'
     assert node.set_parameters([Parameter('rate', value=0.0)])[0].successful
-    assert node._timer.timer_period_ns == pytest.approx(40e6)
+    assert node.timer.timer_period_ns == pytest.approx(40e6)
 
 
 @pytest.mark.parametrize('name, value', [
@@ -382,9 +382,9 @@ def test_the_end_of_a_clip_ends_the_process_where_asked_for(ros, clip):
 
 def test_the_end_of_a_clip_leaves_the_node_alive_where_not(ros, player, clip):
     node = player(source=str(clip), loop=False, rate=100.0)
-    assert spin_until(ros.executor, lambda: node._playback.ended)
-    assert spin_until(ros.executor, node._timer.is_canceled)
-    assert ros.context.ok() and node._published == 3
+    assert spin_until(ros.executor, lambda: node.playback.ended)
+    assert spin_until(ros.executor, node.timer.is_canceled)
+    assert ros.context.ok() and node.published == 3
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
@@ -410,7 +410,7 @@ def test_only_a_context_that_is_shut_down_excuses_a_failure_to_publish(ros, play
     with pytest.raises(RuntimeError, match='context'):
         spin_until(ros.executor, lambda: False)
     ros.context.try_shutdown()
-    node._tick()
+    node.tick()
     assert len(calls) <= 2
 
 

@@ -102,7 +102,7 @@ class Bench:
 
     def node(self, number: int) -> Any:
         """Return a loaded node."""
-        return self.container._nodes[number].node
+        return self.container.loaded[number].node
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_with_a_calibrated_camera_faces_have_a_position(bench: Bench,
     infos = bench.ros.node.create_publisher(CameraInfo, 'camera_info', qos.results())
     assert bench.until(infos.get_subscription_count)
     infos.publish(camera_info(640, 480, 60.0, stamped(1)))
-    assert bench.until(lambda: node._input.camera is not None)
+    assert bench.until(lambda: node.image_input.camera is not None)
     bench.send(portrait, 1)
     assert bench.until(lambda: bench.faces)
     face = bench.faces[0].faces[0]
@@ -89,13 +89,13 @@ def test_a_calibration_that_is_of_no_use_costs_the_position_alone(bench: Bench) 
     info.d, info.distortion_model = [0.1] * 6, 'plumb_bob'
     assert bench.until(bench.infos.get_subscription_count)
     bench.infos.publish(info)
-    assert bench.until(lambda: node._input.camera is not None)
+    assert bench.until(lambda: node.image_input.camera is not None)
     bench.answered(sec=int(time.time()))
     assert not bench.faces[0].faces[0].position_known
     assert bench.status(DiagnosticStatus.WARN, "'/camera_info' is of no use, faces have no "
                         'position: D has 6 coefficients')
     bench.infos.publish(camera_info(640, 480, 60.0, stamped(1)))
-    assert bench.until(lambda: not node._input.camera.problem(640, 480))
+    assert bench.until(lambda: not node.image_input.camera.problem(640, 480))
     bench.answered(sec=int(time.time()) + 1)
     assert bench.faces[1].faces[0].position_known
     bench.statuses.clear()
@@ -135,7 +135,7 @@ def test_a_warning_about_the_calibration_ends_with_the_images(bench: Bench) -> N
     info = camera_info(640, 360, 60.0, stamped(1))
     assert bench.until(bench.infos.get_subscription_count)
     bench.infos.publish(info)
-    assert bench.until(lambda: node._input.camera is not None)
+    assert bench.until(lambda: node.image_input.camera is not None)
     bench.answered(sec=int(time.time()))
     assert bench.status(DiagnosticStatus.WARN, 'it is of images of 640x360')
     assert node.trigger_deactivate() == SUCCESS
@@ -149,8 +149,8 @@ def test_images_without_distortion_have_their_positions_by_their_own_matrix(benc
     info.p[0], info.p[5] = 2 * info.p[0], 2 * info.p[5]
     assert bench.until(bench.infos.get_subscription_count)
     bench.infos.publish(info)
-    assert bench.until(lambda: node._input.camera is not None)
-    assert node._input.camera.matrix[0, 0] == info.p[0] == 2 * info.k[0]
+    assert bench.until(lambda: node.image_input.camera is not None)
+    assert node.image_input.camera.matrix[0, 0] == info.p[0] == 2 * info.k[0]
 
 
 def test_faces_survive_the_way_through_a_message(bench: Bench, portrait: np.ndarray) -> None:
@@ -217,10 +217,10 @@ def test_a_bad_image_is_counted_and_the_next_one_answered(bench: Bench,
 
 def test_a_pipeline_that_throws_costs_one_image(bench: Bench, portrait: np.ndarray) -> None:
     node = bench.start()
-    locate, node._pipeline.locate = node._pipeline.locate, None
+    locate, node.pipeline.locate = node.pipeline.locate, None
     bench.send(portrait, 1)
     assert bench.until(lambda: node.health.counts()['refused'] == 1)
-    node._pipeline.locate = locate
+    node.pipeline.locate = locate
     bench.send(portrait, 2)
     assert bench.until(lambda: bench.faces)
     assert bench.faces[0].header.stamp.sec == 2
@@ -230,7 +230,7 @@ def test_the_newest_image_wins_and_the_others_are_counted(bench: Bench,
                                                           portrait: np.ndarray) -> None:
     node = bench.start()
     for sec in range(1, 21):
-        node._take(to_message(portrait, 'bgr8', stamped(sec)))
+        node.take(to_message(portrait, 'bgr8', stamped(sec)))
     assert bench.until(lambda: bench.faces and bench.faces[-1].header.stamp.sec == 20)
     counts = node.health.counts()
     assert counts['dropped'] > 0
@@ -276,7 +276,7 @@ def test_the_message_says_how_the_head_is_turned(bench: Bench, portrait: np.ndar
     assumed = bench.faces[0].faces[0]
     assert assumed.orientation_known and not assumed.position_known
     bench.infos.publish(camera_info(640, 480, 60.0, stamped(1)))
-    assert bench.until(lambda: bench.nodes[-1]._input.camera is not None)
+    assert bench.until(lambda: bench.nodes[-1].image_input.camera is not None)
     bench.answered(portrait, 2)
     seen = bench.faces[1].faces[0]
     assert seen.orientation_known and seen.position_known
@@ -393,9 +393,9 @@ def test_tracks_survive_a_pause(bench: Bench, portrait: np.ndarray) -> None:
 def test_in_a_pause_nothing_is_kept_of_what_faces_look_like(bench: Bench) -> None:
     node = bench.start()
     bench.answered()
-    assert node._pipeline.locate.templates == 1
+    assert node.pipeline.locate.templates == 1
     assert node.trigger_deactivate() == SUCCESS
-    assert node._pipeline.locate.templates == 0
+    assert node.pipeline.locate.templates == 0
 
 
 def test_an_inactive_node_listens_to_nothing(bench: Bench) -> None:
@@ -523,7 +523,7 @@ def test_what_can_change_live_does_and_the_rest_says_why_not(
     if not accepted:
         assert name in result.reason or 'range' in result.reason
     elif name == 'smoothing_time_constant':
-        assert node._pipeline.settings.smoothing_time_constant == value
+        assert node.pipeline.settings.smoothing_time_constant == value
 
 
 def test_diagnostics_come_at_their_new_pace_at_once(bench: Bench) -> None:
@@ -536,7 +536,7 @@ def test_diagnostics_come_at_their_new_pace_at_once(bench: Bench) -> None:
 def test_all_or_nothing_changes_and_the_tracks_live_on(bench: Bench) -> None:
     node = bench.start()
     bench.answered()
-    before = node._pipeline.settings.smoothing_time_constant
+    before = node.pipeline.settings.smoothing_time_constant
     for wrong in (Parameter('start_score', value=7.0), Parameter('start_score', value='high'),
                   Parameter('detector', value='blazeface_full_range'),
                   Parameter('saliency_mode', value='magic')):
@@ -544,7 +544,7 @@ def test_all_or_nothing_changes_and_the_tracks_live_on(bench: Bench) -> None:
             [Parameter('smoothing_time_constant', value=9.0), wrong])
         assert not result.successful and result.reason, wrong.name
         assert node.get_parameter('smoothing_time_constant').value == before
-        assert node._pipeline.settings.smoothing_time_constant == before
+        assert node.pipeline.settings.smoothing_time_constant == before
     assert node.set_parameters_atomically(
         [Parameter('smoothing_time_constant', value=9.0),
          Parameter('track_timeout', value=5.0)]).successful
@@ -632,7 +632,7 @@ def test_faces_are_hidden_from_those_who_look(bench: Bench, portrait: np.ndarray
         annotated.clear(), saliency.clear()
         bench.answered(portrait, sec)
         assert bench.until(lambda: annotated and saliency)
-        found = [node._pipeline.detector(to_array(each[0])) for each in (annotated, saliency)]
+        found = [node.pipeline.detector(to_array(each[0])) for each in (annotated, saliency)]
         return [float(each.scores.max(initial=0.0)) for each in found]
 
     assert min(faces_shown(1)) > 0.75
@@ -650,7 +650,7 @@ def test_hostile_images_are_counted_by_few_kinds_and_told_in_few_lines(bench: Be
     for number in range(sent):
         changes = [{'encoding': f'{number}\n' * 100_000}, {'width': 60_000 + number},
                    {'height': 0}, {'step': number}][number % 4]
-        node._take(Image(**{'encoding': 'bgr8', 'height': 4, 'width': 4, 'step': 12,
+        node.take(Image(**{'encoding': 'bgr8', 'height': 4, 'width': 4, 'step': 12,
                             'data': bytes(48), **changes}))
     assert bench.until(lambda: node.health.counts()['refused'] == sent)
     bench.statuses.clear()

@@ -100,7 +100,7 @@ def test_several_clients_at_once(bench: Bench) -> None:
     bench.answered()
     assert second.status() == GoalStatus.STATUS_SUCCEEDED
     assert [each.result.images for each in (first, second, third)] == [2, 3, 1]
-    output = next(each for each in node._outputs if 'observe goals' in each.counts())
+    output = next(each for each in node.outputs if 'observe goals' in each.counts())
     assert output.counts() == {'observe goals': 0}
 
 
@@ -179,10 +179,10 @@ def test_a_goal_without_an_end_is_rejected(bench: Bench, wanted: dict[str, float
 
 def test_without_goals_the_node_does_not_wake_for_them(bench: Bench) -> None:
     node = bench.start()
-    output = next(each for each in node._outputs if 'observe goals' in each.counts())
-    assert output._timer.is_canceled()
+    output = next(each for each in node.outputs if 'observe goals' in each.counts())
+    assert output.timer.is_canceled()
     client = Client(bench, images=1)
-    assert not output._timer.is_canceled()
+    assert not output.timer.is_canceled()
     bench.answered()
     assert client.status() == GoalStatus.STATUS_SUCCEEDED
-    assert output._timer.is_canceled()
+    assert output.timer.is_canceled()

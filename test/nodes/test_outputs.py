@@ -39,7 +39,7 @@ def calibrate(bench: Bench) -> None:
     """Let the node know the camera."""
     node = bench.nodes[-1]
     bench.infos.publish(camera_info(640, 480, 60.0, stamped(1)))
-    assert bench.until(lambda: node._input.camera is not None)
+    assert bench.until(lambda: node.image_input.camera is not None)
 
 
 def test_detections_say_what_the_faces_say(bench: Bench) -> None:
@@ -193,7 +193,7 @@ def test_an_output_that_fails_costs_nothing_else(bench: Bench,
     node = bench.start(event_hold=0.0)
     events = bench.watch('events', FaceEvent)
     arrays = bench.watch('markers', MarkerArray)
-    output = next(each for each in node._outputs if type(each).__name__ == 'EventsOutput')
+    output = next(each for each in node.outputs if type(each).__name__ == 'EventsOutput')
 
     def broken(result: Result) -> None:
         raise ValueError('injected')
@@ -219,7 +219,7 @@ def test_qualities_of_service_are_overridden_by_parameters(bench: Bench) -> None
     [image] = node.get_subscriptions_info_by_topic('/image')
     assert image.qos_profile.reliability.name == 'RELIABLE'
     assert node.get_parameter('qos_overrides./face_affect/events.publisher.depth').value == 77
-    assert 'unknown' not in node._unknown
+    assert 'unknown' not in node.unknown_parameters
     # and they hold when the node is configured anew
     for transition in ('deactivate', 'cleanup', 'configure', 'activate'):
         assert getattr(node, f'trigger_{transition}')() == SUCCESS

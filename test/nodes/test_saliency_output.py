@@ -38,7 +38,7 @@ from support import wait_until  # noqa: E402
 
 def saliency_of(node: FaceAffectNode) -> SaliencyOutput | None:
     """Return the node's output of that kind."""
-    return next((each for each in node._outputs if isinstance(each, SaliencyOutput)), None)
+    return next((each for each in node.outputs if isinstance(each, SaliencyOutput)), None)
 
 
 def test_maps_are_computed_for_those_who_ask(bench: Bench) -> None:
@@ -97,7 +97,7 @@ def test_a_face_is_hidden_where_it_was_when_it_has_moved_on(bench: Bench) -> Non
     try:
         annotated.with_heat, annotated.wants_heat = True, lambda: True   # type: ignore
         jobs: list[Job] = []
-        output._worker = SimpleNamespace(put=jobs.append)   # type: ignore[assignment]
+        output.worker = SimpleNamespace(put=jobs.append)   # type: ignore[assignment]
         image = np.random.default_rng(0).integers(0, 256, (200, 400, 3), np.uint8)
         for stamp, x in enumerate((20, 300)):
             moved = dataclasses.replace(face(1, 'happy', 1.0), box=np.float32([x, 60, 60, 60]))
@@ -106,11 +106,11 @@ def test_a_face_is_hidden_where_it_was_when_it_has_moved_on(bench: Bench) -> Non
             output.put(result)
         drawn: list[ImageArray] = []
         annotated.publish = lambda picture, header: drawn.append(picture)   # type: ignore
-        output._publish(jobs[0], {})
+        output.publish_maps(jobs[0], {})
         was, is_now = np.s_[65:115, 25:75], np.s_[65:115, 305:355]
         assert drawn[0][was].std() < 0.3 * image[was].std()
         np.testing.assert_array_equal(drawn[0][is_now], image[is_now])
-        output._worker = None
+        output.worker = None
     finally:
         output.close()
         annotated.close()
@@ -168,14 +168,14 @@ def test_under_load_the_youngest_come_first(bench: Bench) -> None:
         faces = [face(1, 'happy', 9.0), face(2, 'unknown', 5.0), face(3, 'neutral', 0.1)]
         job = Job(Result(np.zeros((60, 60, 3), np.uint8), faces, Header(), 1.0), annotated=False,
                   boxes=[])
-        assert list(output._heats(job)) == ['f3', 'f2', 'f1']
+        assert list(output.maps(job)) == ['f3', 'f2', 'f1']
         # the label that was given is explained; for unknown, the most probable one
         assert stub.labels == [6, 4, 3]
         assert output.counts() == {'saliency maps': 3, 'saliency maps left out': 0}
-        output._worker = SimpleNamespace(waiting=True)   # type: ignore[assignment]
-        assert list(output._heats(job)) == ['f3']
+        output.worker = SimpleNamespace(waiting=True)   # type: ignore[assignment]
+        assert list(output.maps(job)) == ['f3']
         assert output.counts() == {'saliency maps': 4, 'saliency maps left out': 2}
-        output._worker = None
+        output.worker = None
     finally:
         output.close()
 

@@ -126,11 +126,11 @@ def test_a_calibration_that_never_came_is_a_value_and_a_warning_where_it_is_need
     assert bench.status(WARN, 'no calibration, so that faces have no position: none has come on '
                         "'/camera_info'; positions are needed by ~/markers")
     bench.infos.publish(camera_info(640, 480, 0.0, stamped(1)))
-    assert bench.until(lambda: node._input.camera is not None)
+    assert bench.until(lambda: node.image_input.camera is not None)
     assert said(bench, 'calibration') == "'/camera_info' is not calibrated, its K is zero"
     assert bench.status(WARN, "'/camera_info' is not calibrated, its K is zero; positions are")
     bench.infos.publish(camera_info(640, 480, 60.0, stamped(1)))
-    assert bench.until(lambda: node._input.camera.calibrated)
+    assert bench.until(lambda: node.image_input.camera.calibrated)
     assert said(bench, 'calibration') == 'known'
     assert 'position' not in bench.statuses[-1].message
 
@@ -148,7 +148,7 @@ def test_an_empty_frame_is_named_and_no_transform_is_sent_below_it(bench: Bench)
     node = bench.start(stale_timeout=0.1, publish_tf=True)
     transforms = bench.watch('/tf', tf2_msgs.TFMessage)
     bench.infos.publish(camera_info(640, 480, 60.0, stamped(1)))
-    assert bench.until(lambda: node._input.camera is not None)
+    assert bench.until(lambda: node.image_input.camera is not None)
     header = stamped(1)
     header.frame_id = ''
     bench.answered(header=header)
@@ -195,7 +195,7 @@ def test_a_single_latched_image_is_processed_with_its_latched_calibration(
     images = elsewhere.create_publisher(Image, 'image', qos.latched())
     infos.publish(camera_info(640, 480, 60.0, stamped(5)))
     bench.start(stale_timeout=3600.0)
-    assert bench.until(lambda: bench.nodes[-1]._input.camera is not None)
+    assert bench.until(lambda: bench.nodes[-1].image_input.camera is not None)
     images.publish(to_message(portrait, 'bgr8', stamped(5)))
     assert bench.until(lambda: bench.faces)
     assert bench.faces[0].header.stamp.sec == 5

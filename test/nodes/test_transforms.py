@@ -81,7 +81,7 @@ def test_a_face_without_a_position_has_no_frame_and_one_without_eyes_has() -> No
 def test_frames_are_published_on_request(bench: Bench) -> None:
     node = bench.start(publish_tf=True)
     bench.infos.publish(camera_info(640, 480, 60.0, stamped(1)))
-    assert bench.until(lambda: node._input.camera is not None)
+    assert bench.until(lambda: node.image_input.camera is not None)
     messages = bench.watch('/tf', TFMessage, qos.transforms())
     header = bench.answered()
     assert bench.until(lambda: messages)
@@ -132,11 +132,11 @@ def test_distances_are_those_of_the_depth_image_of_the_same_time(bench: Bench) -
     node = bench.start(use_depth=True, depth_tolerance=0.5, diagnostics_period=0.1)
     depths = bench.ros.node.create_publisher(Image, 'depth', qos.results())
     bench.infos.publish(camera_info(640, 480, 60.0, stamped(1)))
-    assert bench.until(lambda: node._input.camera is not None)
+    assert bench.until(lambda: node.image_input.camera is not None)
     assert bench.until(depths.get_subscription_count)
     for sec, metres in ((10, 1.0), (11, 3.5), (12, 2.0)):
         depths.publish(depth_image(metres, sec))
-    assert bench.until(lambda: len(node._depth._images) == 3)
+    assert bench.until(lambda: len(node.depth_input.images) == 3)
     bench.answered(sec=11)
     assert bench.faces[-1].faces[0].position.z == pytest.approx(3.5)
     bench.answered(sec=20)   # nobody took a depth image then
@@ -145,6 +145,6 @@ def test_distances_are_those_of_the_depth_image_of_the_same_time(bench: Bench) -
     bad = depth_image(1.0, 21)
     bad.encoding = 'rgb8'
     depths.publish(bad)
-    assert bench.until(lambda: len(node._depth._images) == 4)
+    assert bench.until(lambda: len(node.depth_input.images) == 4)
     bench.answered(sec=21)
     assert bench.status(DiagnosticStatus.WARN, "'rgb8' cannot be read")

@@ -94,9 +94,9 @@ class ObserveOutput(Output):
             node, Observe, '~/observe', execute_callback=lambda handle: Observe.Result(),
             goal_callback=self._ask, handle_accepted_callback=self._accept,
             cancel_callback=lambda handle: CancelResponse.ACCEPT)
-        self._timer = node.create_timer(PERIOD, self._end_some,
+        self.timer = node.create_timer(PERIOD, self._end_some,
                                         clock=Clock(clock_type=ClockType.STEADY_TIME))
-        self._timer.cancel()
+        self.timer.cancel()
 
     def start(self) -> None:
         """Accept goals."""
@@ -114,7 +114,7 @@ class ObserveOutput(Output):
     def stop(self) -> None:
         """Abort the goals with what they have got."""
         self._active = False
-        self._timer.cancel()
+        self.timer.cancel()
         with self._lock:
             goals, self._goals = self._goals, []
         self._results_due = self._results_due or bool(goals)
@@ -125,7 +125,7 @@ class ObserveOutput(Output):
     def close(self) -> None:
         """Take the action back, after the results of goals that have just been aborted."""
         super().close()
-        self.node.destroy_timer(self._timer)
+        self.node.destroy_timer(self.timer)
         executor = self.node.executor
         if self._results_due and executor is not None:
             later(executor, self._destroy)
@@ -156,7 +156,7 @@ class ObserveOutput(Output):
         handle.execute()
         with self._lock:
             self._goals.append(Goal(handle, self._heads, self._now()))
-        self._timer.reset()
+        self.timer.reset()
 
     def _end_some(self) -> None:
         now = self._now()
@@ -164,7 +164,7 @@ class ObserveOutput(Output):
             over = [goal for goal in self._goals if goal.over(now)]
             self._goals = [goal for goal in self._goals if goal not in over]
             if not self._goals:
-                self._timer.cancel()
+                self.timer.cancel()
         for goal in over:
             if goal.handle.is_cancel_requested:
                 goal.handle.canceled()

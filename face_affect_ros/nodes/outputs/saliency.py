@@ -68,18 +68,18 @@ class SaliencyOutput(Output):
         annotated.with_heat = True
         self._publisher = self.publisher(Image, '~/saliency', qos.image_output(),
                                          qos_overriding_options=qos.overridable())
-        self._worker: Worker[Job] | None = None
+        self.worker: Worker[Job] | None = None
         self._counts = {'saliency maps': 0, 'saliency maps left out': 0}
 
     def start(self) -> None:
         """Begin to work."""
-        self._worker = Worker(self._work, depth=1, name='saliency', niceness=NICENESS)
+        self.worker = Worker(self._work, depth=1, name='saliency', niceness=NICENESS)
 
     def stop(self) -> None:
         """Finish the map in hand."""
-        if self._worker is not None:
-            self._worker.stop()
-            self._worker = None
+        if self.worker is not None:
+            self.worker.stop()
+            self.worker = None
 
     def counts(self) -> dict[str, int]:
         """Return the numbers of maps drawn and left out."""
@@ -88,18 +88,18 @@ class SaliencyOutput(Output):
     def put(self, result: Result) -> None:
         """Queue an image if somebody looks; it replaces one that waits."""
         annotated = self._annotated.wants_heat()
-        if self._worker is not None and (annotated or self._publisher.get_subscription_count()):
-            self._worker.put(Job(result, annotated, self._annotated.boxes))
+        if self.worker is not None and (annotated or self._publisher.get_subscription_count()):
+            self.worker.put(Job(result, annotated, self._annotated.boxes))
 
     def _work(self, job: Job) -> None:
         try:
-            self._publish(job, self._heats(job))
+            self.publish_maps(job, self.maps(job))
         except Exception as error:   # the faces are out, and they are what matters
             if self.node.context.ok():
                 self.node.get_logger().error(
                     f'no saliency: {type(error).__name__}: {error}', throttle_duration_sec=5.0)
 
-    def _heats(self, job: Job) -> dict[str, tuple[ImageArray, FloatArray]]:
+    def maps(self, job: Job) -> dict[str, tuple[ImageArray, FloatArray]]:
         """Return crop and heat by track id, those of the youngest tracks first."""
         mode = self.node.get_parameter('saliency_mode').value
         heats: dict[str, tuple[ImageArray, FloatArray]] = {}
@@ -107,7 +107,7 @@ class SaliencyOutput(Output):
             estimate = face.estimates.get(self._task)
             if estimate is None:
                 continue
-            if heats and self._worker is not None and self._worker.waiting:
+            if heats and self.worker is not None and self.worker.waiting:
                 break
             labels = LABELS[self._task]
             label = (int(np.argmax(estimate.probabilities)) if estimate.label == UNKNOWN
@@ -118,7 +118,8 @@ class SaliencyOutput(Output):
         self._counts['saliency maps left out'] += len(job.result.faces) - len(heats)
         return heats
 
-    def _publish(self, job: Job, heats: dict[str, tuple[ImageArray, FloatArray]]) -> None:
+    def publish_maps(self, job: Job, heats: dict[str, tuple[ImageArray, FloatArray]]) -> None:
+        """Publish the maps of an image, and the annotated image with them if it is wanted."""
         if self._publisher.get_subscription_count():
             tiles = []
             for face in job.result.faces:
