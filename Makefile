@@ -2,6 +2,7 @@
 # make demo       camera player and node. SOURCE= picture, clip, bag or camera; DURATION= seconds,
 #                 by default 10, or to the end of a clip or bag
 # make test       lint, then all tests; PYTEST_ARGS= chooses
+# make test-unit  the tests without ROS 2 that take a moment each, in under a minute
 # make lint       ruff and mypy
 # make bench      what it costs: docs/results/performance.md; BENCH_ARGS='--quick' and others
 # make bench-compare   this tree beside the merge base with BASE=main, by ratio
@@ -26,7 +27,7 @@ ENTER := . tools/env.sh &&
 BENCH := $(ENTER) PYTHONPATH=benchmarks:benchmarks/peers:$$PYTHONPATH python -m face_affect_bench
 TRAINING := $(if $(wildcard training/tests),--with training)
 
-.PHONY: setup demo test lint bench bench-compare training clean setup-test
+.PHONY: setup demo test test-unit lint bench bench-compare training clean setup-test
 
 setup:
 	@$(PYTHON) tools/bootstrap.py
@@ -42,6 +43,9 @@ demo: setup
 
 lint: setup-test
 	@$(ENTER) tools/lint.sh
+
+test-unit: setup-test
+	@$(ENTER) python -m pytest test -m 'unit and not slow'
 
 test: lint
 	@$(ENTER) tools/test.sh $(PYTEST_ARGS)

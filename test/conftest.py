@@ -32,6 +32,21 @@ ROOT = Path(__file__).resolve().parents[1]
 DOMAINS = itertools.cycle(random.sample(range(1, 101), 100))
 
 
+#: Folders whose tests need ROS 2; elsewhere those do that take one of these fixtures.
+ROS_FOLDERS = {'nodes', 'behaviours', 'launch', 'faults', 'benchmarks', 'fuzz'}
+ROS_FIXTURES = {'ros', 'ros_domain'}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test of this folder with `ros` or `unit`."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            ros = (item.path.relative_to(here).parts[0] in ROS_FOLDERS
+                   or ROS_FIXTURES & set(getattr(item, 'fixturenames', ())))
+            item.add_marker('ros' if ros else 'unit')
+
+
 @pytest.fixture(scope='session')
 def shared_dir() -> Path:
     """Return the folder of shared data and clips; skip where there is none."""

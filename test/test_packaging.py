@@ -239,6 +239,7 @@ sys.meta_path = [Hiding if each is finder else each for each in sys.meta_path]
 """
 
 
+@pytest.mark.slow
 def test_without_keras_the_tests_of_training_are_skipped_with_the_reason(tmp_path: Path) -> None:
     """As where `colcon test` runs in a robot's workspace, which collects them, too."""
     if not (ROOT / 'training' / 'tests').is_dir():

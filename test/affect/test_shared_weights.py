@@ -160,6 +160,7 @@ def test_what_does_not_fit_is_refused(stored: Path, source: Path,
         shared_weights.read(stored, source)
 
 
+@pytest.mark.slow
 def test_no_damaged_byte_raises_anything_else(tmp_path: Path) -> None:
     """Each byte in turn gets other values: the content is the same, or an AffectError says so."""
     path, source = tmp_path / 'saliency.npz', tmp_path / 'model.tflite'

@@ -20,6 +20,8 @@ from pathlib import Path
 import pytest
 import tracks
 
+pytestmark = pytest.mark.slow
+
 CLIPS = ('classroom.gif', 'face-demographics-walking-and-pause.gif',
          'head-pose-face-detection-female-and-male.gif')
 

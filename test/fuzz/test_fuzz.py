@@ -34,6 +34,8 @@ from face_affect_ros.affect.settings import make_pipeline, PipelineSettings  # n
 from face_affect_ros.nodes import parameters  # noqa: E402
 from fuzz.targets import IMAGE_ENCODINGS, IMAGE_HEAD, TARGETS  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 CORPUS = Path(__file__).resolve().parent / 'corpus'
 EXAMPLES = int(os.environ.get('FACE_AFFECT_FUZZ_EXAMPLES', '200'))
 #: The same nonsense each time, so that a failure is one of the change and not of the dice.

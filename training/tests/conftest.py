@@ -32,6 +32,13 @@ MISSING = [name for name in NEEDED if find_spec(name) is None]
 VOTE_OF = ('anger', 'disgust', 'fear', 'happiness', 'sadness', 'surprise', 'neutral')
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test of this folder with `training`."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker('training')
+
+
 def pytest_collectstart(collector: pytest.Collector) -> None:
     """Skip all modules here where the training packages are missing, as in `colcon test`."""
     if MISSING and isinstance(collector, pytest.Module):
