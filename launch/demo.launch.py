@@ -24,6 +24,7 @@ from face_affect_ros.launch_support.arguments import (
     CHOICES,
     declare,
     flag,
+    LOW_POWER,
     number,
     string_parameter,
     text,
@@ -68,6 +69,6 @@ def generate_launch_description() -> LaunchDescription:
     """Return the description that `ros2 launch` asks for."""
     leave_interrupts_to_launch()
     return LaunchDescription([
-        *declare('source', 'rate', 'loop', 'compressed', *CHOICES, 'params_file', 'frugal',
+        *declare('source', 'rate', 'loop', 'compressed', *CHOICES, 'params_file', *LOW_POWER,
                  'namespace', 'node_name', 'log_level', 'rviz', 'dds_profile', 'container'),
         OpaqueFunction(function=start)])

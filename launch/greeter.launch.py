@@ -22,6 +22,7 @@ from typing import Any
 
 from face_affect_ros.launch_support.arguments import (
     declare,
+    LOW_POWER,
     number,
     PASSED,
     sim_time,
@@ -50,7 +51,7 @@ def generate_launch_description() -> LaunchDescription:
     """Return the description that `ros2 launch` asks for."""
     leave_interrupts_to_launch()
     return LaunchDescription([
-        *declare('camera', 'image', 'camera_info', 'depth', *PASSED, 'params_file', 'frugal',
+        *declare('camera', 'image', 'camera_info', 'depth', *PASSED, 'params_file', *LOW_POWER,
                  'namespace', 'node_name', 'use_sim_time', 'log_level', 'rviz', 'dds_profile',
                  'max_distance'),
         OpaqueFunction(function=start)])

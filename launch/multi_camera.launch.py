@@ -21,7 +21,7 @@ ros2 launch face_affect_ros multi_camera.launch.py images:=/front/image_raw,/rea
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.launch_support.arguments import CHOICES, declare, sim_time, text
+from face_affect_ros.launch_support.arguments import CHOICES, declare, LOW_POWER, sim_time, text
 from face_affect_ros.launch_support.interrupts import leave_interrupts_to_launch
 from face_affect_ros.launch_support.perception import include_perception
 from launch import LaunchContext, LaunchDescription
@@ -50,6 +50,6 @@ def generate_launch_description() -> LaunchDescription:
     """Return the description that `ros2 launch` asks for."""
     leave_interrupts_to_launch()
     return LaunchDescription([
-        *declare('images', 'transport', *CHOICES, 'tf', 'params_file', 'frugal', 'namespace',
+        *declare('images', 'transport', *CHOICES, 'tf', 'params_file', *LOW_POWER, 'namespace',
                  'autostart', 'respawn', 'use_sim_time', 'log_level', 'dds_profile'),
         OpaqueFunction(function=start)])

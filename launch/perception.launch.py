@@ -27,6 +27,8 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_ros.launch_support.arguments import (
     declare,
     flag,
+    LOW_POWER,
+    low_power,
     PASSED,
     passed_parameters,
     sim_time,
@@ -57,8 +59,9 @@ def start(context: LaunchContext) -> list[Any]:
         'autostart': flag(context, 'autostart'), 'required': flag(context, 'required')}
     if text(context, 'depth'):
         parameters['use_depth'] = True
-    files = parameter_files(context)
-    if flag(context, 'frugal') and importlib.util.find_spec('rclpy.experimental'):
+    low = low_power(context)
+    files = parameter_files(context, low=low)
+    if low and importlib.util.find_spec('rclpy.experimental'):
         parameters['executor'] = 'events'
     # Of our own logger alone: at level debug, rcl's tell of every message.
     logger = name.strip('/').replace('/', '.')
@@ -90,12 +93,12 @@ def start(context: LaunchContext) -> list[Any]:
     return [*profile, *end, node, *viewer]
 
 
-def parameter_files(context: LaunchContext) -> list[Path]:
+def parameter_files(context: LaunchContext, *, low: bool) -> list[Path]:
     """Return the parameter files of the node, the later ones count more; AffectError for none."""
     file = Path(text(context, 'params_file') or params_file(text(context, 'camera')))
     if not file.is_file():
         raise AffectError(f"launch argument 'params_file': there is no file {file}")
-    return [file, share('config', 'frugal.yaml')] if flag(context, 'frugal') else [file]
+    return [file, share('config', 'low_power.yaml')] if low else [file]
 
 
 def rviz(name: str, parameters: dict[str, bool]) -> list[Node]:
@@ -117,7 +120,7 @@ def generate_launch_description() -> LaunchDescription:
     leave_interrupts_to_launch()
     return LaunchDescription([
         *declare('camera', 'image', 'camera_info', 'depth', *PASSED, 'tracked',
-                 'params_file', 'frugal',
-                 'namespace', 'node_name', 'autostart', 'required', 'respawn', 'use_sim_time',
+                 'params_file', *LOW_POWER, 'namespace', 'node_name', 'autostart', 'required',
+                 'respawn', 'use_sim_time',
                  'log_level', 'rviz', 'dds_profile', 'container'),
         OpaqueFunction(function=start)])

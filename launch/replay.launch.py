@@ -26,6 +26,7 @@ from face_affect_ros.launch_support.arguments import (
     CHOICES,
     declare,
     flag,
+    LOW_POWER,
     number,
     string_parameter,
     text,
@@ -69,6 +70,6 @@ def generate_launch_description() -> LaunchDescription:
     leave_interrupts_to_launch()
     return LaunchDescription([
         *declare('bag', 'topic', 'bag_depth', 'clock', 'max_in_flight', 'speed', 'processing',
-                 'ros4hri', 'tf', *CHOICES, 'params_file', 'frugal', 'namespace', 'node_name',
+                 'ros4hri', 'tf', *CHOICES, 'params_file', *LOW_POWER, 'namespace', 'node_name',
                  'log_level', 'rviz', 'dds_profile'),
         OpaqueFunction(function=start)])

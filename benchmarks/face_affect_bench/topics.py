@@ -16,8 +16,8 @@
 From the camera's stamp to ~/faces in another process, and what the node costs meanwhile.
 
 A camera_player publishes a picture with so many faces; player and node run in a process each, with
-the repository's DDS profile where the environment names it, or both in one container. Frugal means
-what `frugal:=true` means to the launch files.
+the repository's DDS profile where the environment names it, or both in one container. Low power is
+the launch argument `low_power:=true`.
 """
 
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ def run(context: Context) -> list[Row]:
                 cv2.imwrite(str(picture), compose(size, count))
                 forms = [two_processes, one_container]
                 if size == VGA and importlib.util.find_spec('rclpy.experimental'):
-                    forms.append(two_processes_frugal)
+                    forms.append(two_processes_low_power)
                 for form in forms:
                     place = {'image': f'{size[0]}x{size[1]}', 'faces': count,
                              'as': form.__name__.replace('_', ' ')}
@@ -80,9 +80,9 @@ def two_processes(watcher: Watcher, player: dict[str, Any],
         yield {'node': faces.pid, 'camera': camera.pid}
 
 
-def two_processes_frugal(watcher: Watcher, player: dict[str, Any]) -> Any:
-    """Run them so, the node with what the launch argument `frugal` changes."""
-    file = yaml.safe_load(share('config', 'frugal.yaml').read_text(encoding='utf-8'))
+def two_processes_low_power(watcher: Watcher, player: dict[str, Any]) -> Any:
+    """Run them so, the node with what the launch argument `low_power` changes."""
+    file = yaml.safe_load(share('config', 'low_power.yaml').read_text(encoding='utf-8'))
     return two_processes(watcher, player, {'executor': 'events', **file['/**']['ros__parameters']})
 
 

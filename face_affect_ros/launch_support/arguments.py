@@ -22,6 +22,7 @@ from face_affect_ros.launch_support.cameras import CAMERAS, share
 from face_affect_ros.nodes.parameters import PARAMETERS
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument
+from launch.logging import get_logger
 from launch.substitutions import LaunchConfiguration
 from launch_ros.parameter_descriptions import ParameterValue
 
@@ -65,6 +66,8 @@ def passed(parameter: str) -> Argument:
 PASSED = {'transport': 'image_transport', 'processing': 'processing', 'ros4hri': 'ros4hri',
           'tf': 'publish_tf', 'emotion_model': 'emotion_model', 'gender_model': 'gender_model',
           'detector': 'detector', 'min_score': 'min_score', 'blur_faces': 'blur_faces'}
+#: The argument low_power and its deprecated name.
+LOW_POWER = ('low_power', 'frugal')
 #: Those that choose what is computed of each face.
 CHOICES = ('emotion_model', 'gender_model', 'detector', 'min_score', 'blur_faces')
 PROFILE = str(share('config', 'fastdds_large_images.xml'))
@@ -92,9 +95,10 @@ ARGUMENTS = {
     'params_file': Argument(
         DEFAULT, f"Parameter file of the node; '{DEFAULT}' is config/CAMERA.yaml of its camera, "
         'config/default.yaml where there is no argument camera.', empty=DEFAULT),
-    'frugal': flag_argument(
-        'false', 'Save processor time as config/frugal.yaml says, which then counts more than the '
-        'parameter file: fewer looks, and none at distant people.'),
+    'low_power': flag_argument(
+        'false', 'Use the parameters of config/low_power.yaml, which override those of the '
+        'parameter file: less processor time, later updates, no distant faces.'),
+    'frugal': flag_argument('false', 'Deprecated name of low_power.'),
     'namespace': Argument(
         '', f"Namespace of all nodes and of topics without a leading slash; '{NONE}' for none.",
         empty=NONE),
@@ -183,6 +187,15 @@ def flag(context: LaunchContext, name: str) -> bool:
         raise AffectError(f"launch argument '{name}': '{value}' is not one of "
                           f"{', '.join((*TRUE, *FALSE))}")
     return value in TRUE
+
+
+def low_power(context: LaunchContext) -> bool:
+    """Return whether the argument low_power is true, by this or by its deprecated name."""
+    if flag(context, 'frugal'):
+        get_logger('face_affect_ros').warning(
+            'the launch argument frugal is deprecated: use low_power')
+        return True
+    return flag(context, 'low_power')
 
 
 def passed_parameters(context: LaunchContext) -> dict[str, Any]:

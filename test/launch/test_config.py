@@ -50,7 +50,7 @@ def values(name: str) -> dict:
 
 
 def test_every_camera_has_a_file() -> None:
-    assert {path.stem for path in CONFIG.glob('*.yaml')} == set(CAMERAS) | {'frugal'}
+    assert {path.stem for path in CONFIG.glob('*.yaml')} == set(CAMERAS) | {'low_power'}
 
 
 def test_the_default_file_has_all_parameters_with_their_defaults() -> None:
@@ -58,7 +58,7 @@ def test_the_default_file_has_all_parameters_with_their_defaults() -> None:
         name: spec.default for name, spec in parameters.PARAMETERS.items()}
 
 
-@pytest.mark.parametrize('name', sorted(set(CAMERAS) - {'default'} | {'frugal'}))
+@pytest.mark.parametrize('name', sorted(set(CAMERAS) - {'default'} | {'low_power'}))
 def test_every_other_file_has_parameters_that_the_node_takes(name: str) -> None:
     given = values(name)
     for parameter, value in given.items():

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""demo.launch.py container:=true frugal:=true: player and node in a process, and faces come."""
+"""demo.launch.py container:=true low_power:=true: player and node in a process, and faces come."""
 
 import importlib.util
 import unittest
@@ -34,7 +34,8 @@ from rcl_interfaces.srv import GetParameters  # noqa: E402
 
 @pytest.mark.launch_test
 def generate_test_description():
-    return LaunchDescription([include('demo', container='true', frugal='true', namespace='robot'),
+    return LaunchDescription([include('demo', container='true', low_power='true',
+                                      namespace='robot'),
                               launch_testing.actions.ReadyToTest()])
 
 

@@ -18,6 +18,7 @@ import contextlib
 import importlib.util
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from PIL import Image
@@ -123,7 +124,7 @@ def test_a_profile_can_be_switched_off_and_must_exist() -> None:
     ('perception', ['camera:=webcam'], '"camera" provided value "webcam" is not valid'),
     ('perception', ['container:=true', 'respawn:=true'],
      "launch argument 'respawn': a container that is started again is empty"),
-    ('perception', ['frugal:=yes'], '"frugal" provided value "yes" is not valid'),
+    ('perception', ['low_power:=yes'], '"low_power" provided value "yes" is not valid'),
     ('perception', ['autostart:=maybe'], "Valid options are: ['true', 'True', '1', 'false', "
      "'False', '0']"),
     ('perception', ['min_score:=2'], "launch argument 'min_score': 2.0 is outside of 0.01 to "),
@@ -244,6 +245,17 @@ def test_every_empty_value_has_a_word_that_ros2_launch_takes(name: str) -> None:
         assert argument.empty, name
         context.launch_configurations[name] = argument.empty
         assert arguments.text(context, name) == ''
+
+
+@pytest.mark.parametrize(('given', 'low', 'warned'), [
+    ({}, False, False), ({'low_power': 'true'}, True, False), ({'frugal': '1'}, True, True)])
+def test_low_power_has_a_deprecated_name(given: dict[str, str], low: bool, warned: bool,
+                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(arguments, 'get_logger',
+                        lambda name: SimpleNamespace(warning=told.append))
+    assert arguments.low_power(context_of(**given)) is low
+    assert told == (['the launch argument frugal is deprecated: use low_power'] if warned else [])
 
 
 def test_parameters_pass_through_the_launch_files_in_their_own_types() -> None:

@@ -45,7 +45,7 @@ def generate_test_description():
         RegisterEventHandler(OnProcessStart(
             on_start=lambda event, _: PIDS.append(event.pid))),
         include('perception', namespace='robot', node_name='watcher', respawn='true',
-                camera='realsense', transport='compressed', frugal='true'),
+                camera='realsense', transport='compressed', low_power='true'),
         launch_testing.actions.ReadyToTest()])
 
 
