@@ -37,7 +37,7 @@ from face_affect_ros.paths import (
     ROS1_SUFFIX,
 )
 
-__all__ = ['ImageBag', 'header_stamp', 'is_bag', 'write_bag']
+__all__ = ['ImageBag', 'deserialized', 'header_stamp', 'is_bag', 'write_bag']
 
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 CONVERT = 'convert it: rosbags-convert --src BAG --dst FOLDER'
@@ -58,9 +58,9 @@ class ImageBag:
     """
     The images of one topic of a bag.
 
-    topic: its name. type: one of IMAGE_TYPES. count: number of messages. others: other topics
-    with pictures. broken: messages that the iteration under way has left out, as they are no
-    images.
+    topic: its name. type: one of IMAGE_TYPES. count: number of messages. seconds: from the first
+    message of the bag to the last. others: other topics with pictures. broken: messages that the
+    iteration under way has left out, as they are no images.
     """
 
     def __init__(self, path: str | Path, *, topic: str = '') -> None:
@@ -86,6 +86,7 @@ class ImageBag:
             self.others = [name for name, _ in good[1:] if name != self.topic]
             self.count: int = sum(each.msgcount for each in images
                                   if (each.topic, each.msgtype) == good[0])
+            self.seconds: float = reader.duration * 1e-9
 
     def messages(self) -> Iterator[tuple[int, tuple[int, int], bytes]]:
         """
@@ -97,7 +98,7 @@ class ImageBag:
         with self._reader() as reader:
             for _, when, data in reader.messages(connections=self._chosen(
                     reader, self.topic, self.type)):
-                if _message(data, self.type) is None:
+                if deserialized(data, self.type) is None:
                     self.broken += 1
                 else:
                     yield when, header_stamp(data), bytes(data)
@@ -115,7 +116,7 @@ class ImageBag:
         messages = reader.messages(connections=self._chosen(reader, topic, kind))
         problem = 'no messages'
         for _, _, data in itertools.islice(messages, LOOKS):
-            message = _message(data, kind)
+            message = deserialized(data, kind)
             if message is not None:
                 return _kind_of(topic, message)
             problem = ('compressed messages, as the metadata.yaml of its bag would tell'
@@ -226,8 +227,8 @@ def _types() -> Any:
     return get_typestore(Stores.ROS2_JAZZY)
 
 
-def _message(data: bytes, kind: str) -> Any:
-    """Return a deserialized message, its data a view; None where it is cut off."""
+def deserialized(data: bytes, kind: str) -> Any:
+    """Return a message of ROS 2, its data a view; None where it is cut off."""
     try:
         return _types().deserialize_cdr(data, kind)
     except Exception:   # of broken messages, rosbags raises whatever comes up

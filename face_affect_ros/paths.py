@@ -17,6 +17,7 @@
 import contextlib
 import os
 from pathlib import Path
+import re
 
 #: The storage files of bags, of ROS 2 and, to say so, of ROS 1.
 STORAGE_SUFFIXES = ('.mcap', '.db3')
@@ -62,3 +63,8 @@ def is_bag(path: str) -> bool:
         return (is_storage(place) or place.suffix.lower() == ROS1_SUFFIX
                 or place.name == 'metadata.yaml')
     return False
+
+
+def is_url(name: str) -> bool:
+    """Return whether a name is that of something elsewhere, such as s3://bucket/bag.mcap."""
+    return re.match('[A-Za-z][A-Za-z0-9+.-]+://', name) is not None

@@ -26,7 +26,7 @@ from rosbags.typesys import get_typestore, Stores
 
 TYPES = get_typestore(Stores.ROS2_JAZZY)
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
-STRING = 'std_msgs/msg/String'
+STRING, INFO = 'std_msgs/msg/String', 'sensor_msgs/msg/CameraInfo'
 START = 1_700_000_000 * 10**9
 PORTRAIT = cv2.resize(cv2.imread(str(portrait_path())), (160, 160))
 
@@ -63,6 +63,19 @@ def depth(topic: str = '/depth', *, encoding: str = '16UC1') -> Message:
     """Return a depth image message."""
     kind = np.float32 if encoding == '32FC1' else np.uint16
     return image(topic, encoding=encoding, pixels=np.ones((4, 6), kind))
+
+
+def camera_info(topic: str = '/camera_info', *, when: int = START, focal: float = 500.0,
+                size: tuple[int, int] = (160, 160)) -> Message:
+    """Return a calibration without distortion. focal: length in pixels. size: of the image."""
+    region = TYPES.types['sensor_msgs/msg/RegionOfInterest'](0, 0, 0, 0, False)
+    matrix = np.array([[focal, 0, size[0] / 2], [0, focal, size[1] / 2], [0, 0, 1]])
+    message = TYPES.types[INFO](
+        header=header(when), height=size[1], width=size[0], distortion_model='plumb_bob',
+        d=np.zeros(5), k=matrix.reshape(-1), r=np.eye(3).reshape(-1),
+        p=np.hstack([2 * matrix, np.zeros((3, 1))]).reshape(-1), binning_x=0, binning_y=0,
+        roi=region)
+    return Message(topic, INFO, bytes(TYPES.serialize_cdr(message, INFO)), when)
 
 
 def header(stamp: int) -> Any:

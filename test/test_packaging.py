@@ -40,8 +40,9 @@ BY_PIP = {'ai_edge_litert': 'ai-edge-litert', 'rosbags': 'rosbags'}
 #: Modules without a rosdep key that apt has, and the README names.
 BY_APT = {'av': 'python3-av'}
 INSTEAD = {'tflite_runtime', 'tensorflow'}
-#: What a parameter or a picture asks for, and it is said where it is missing.
-OPTIONAL = {'hri_msgs', 'pillow_heif'}
+#: What a parameter, an option or a picture asks for, and it is said where it is missing.
+OPTIONAL = {'hri_msgs', 'pillow_heif', 'dask', 'distributed', 'fsspec', 'plotly', 'pyarrow',
+            'pympi', 'webvtt'}
 #: What the tests import of this repository beside the package: other packages and helpers.
 OURS = {'face_affect_bench', 'face_affect_training', 'fuzz', 'setup_steps'} | {
     path.stem for folder in ('test', 'tools', 'benchmarks')

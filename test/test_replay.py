@@ -16,6 +16,7 @@
 
 from collections.abc import Callable
 import dataclasses
+import itertools
 import json
 import os
 from pathlib import Path
@@ -104,6 +105,43 @@ def test_a_clip_replayed_gives_what_analyze_gives(
                 assert face[key] == pytest.approx(other[key], abs=2e-5), key
             assert face['emotion_probabilities'] == pytest.approx(
                 other['emotion_probabilities'], abs=2e-5)
+
+
+def test_a_bag_analysed_gives_what_its_replay_gives(
+        ros: Any, tmp_path: Path, shared_file: Callable[[str], Path]) -> None:
+    clip = shared_file('media/head-pose-face-detection-female-and-male.gif')
+    with open_media(str(clip)) as media:
+        frames = list(itertools.islice(media, 40))
+    size = frames[0].image.shape[1::-1]
+    at = [START + round(frame.stamp * 1e9) for frame in frames]
+    bag = bag_files.write(tmp_path / 'bag', [
+        bag_files.camera_info('/camera/camera_info', when=START - 10**9, focal=600.0, size=size),
+        *(bag_files.image('/camera/image_raw', stamp=when, pixels=frame.image)
+          for when, frame in zip(at, frames))])
+    shipped = PipelineSettings()
+    assert main(['analyze', str(bag), '--json', str(tmp_path / 'faces.jsonl'),
+                 '--detection-interval', str(shipped.detection_interval),
+                 '--emotion-interval', str(shipped.emotion_interval),
+                 '--gender-interval', str(shipped.gender_interval)]) == 0
+    expected = [json.loads(line) for line in (tmp_path / 'faces.jsonl').open()]
+    messages = replay(ros, bag)
+    assert [record['stamp_ns'] for record in expected] == at
+    for message, wanted in zip(messages, expected, strict=True):
+        stamp = message.header.stamp
+        assert stamp.sec * 10**9 + stamp.nanosec == wanted['stamp_ns']
+        assert message.header.frame_id == wanted['frame_id'] == 'camera'
+        assert len(message.faces) == len(wanted['faces'])
+        for face, other in zip(message.faces, wanted['faces']):
+            roi = face.roi
+            assert [roi.x_offset, roi.y_offset, roi.width, roi.height] == other['roi']
+            assert (face.id, face.emotion, face.gender) == (
+                other['id'], other['emotion'], other['gender'])
+            assert face.emotion_probabilities.tolist() == pytest.approx(
+                other['emotion_probabilities'], abs=2e-5)
+            assert face.position_known
+            point = face.position
+            assert [point.x, point.y, point.z] == pytest.approx(other['position'], abs=1e-3)
+    assert sum(len(record['faces']) for record in expected) > 20
 
 
 def test_the_default_source_replayed(ros: Any, tmp_path: Path,

@@ -135,6 +135,11 @@ class AffectPipeline:
         self._orientations: dict[str, OrientationSmoother] = {}
         self._schedulers = [InferenceScheduler() for _ in self.classifiers]
 
+    def restart(self) -> None:
+        """Start again as if just made: the tracks of another source are numbered from 1 again."""
+        self.reset()
+        self._tracker.restart()
+
     def _classify(self, image: ImageArray, found: Detections, tracks: Sequence[str], stamp: float,
                   settings: PipelineSettings, *, defer: bool) -> list[dict[str, Answer]]:
         """Return the answers about each face, by task; only of the tasks that ran on it."""

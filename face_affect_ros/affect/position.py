@@ -15,6 +15,7 @@
 """Where a face is, from the distance between its eyes and the camera's calibration."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 from face_affect_ros.affect.types import FloatArray, LEFT_EYE, Orientation, Position, RIGHT_EYE
@@ -101,6 +102,23 @@ class Camera:
         """Return D without what some drivers of fisheye lenses put behind its four: zeros."""
         extra = self.model in FISHEYE and not self.distortion[4:].any()
         return self.distortion[:4] if extra else self.distortion
+
+
+def camera_of(info: Any, *, rectified: bool = False) -> Camera:
+    """
+    Return the calibration in a sensor_msgs/CameraInfo, of rclpy or of rosbags.
+
+    Where the message names a region of interest, that is the image. rectified: whether it has
+    no distortion any more, so that P counts instead of K and D; without a P, K alone.
+    """
+    matrix = (np.array(info.p, np.float64).reshape(3, 4)[:, :3] if rectified and np.any(info.p)
+              else np.array(info.k, np.float64).reshape(3, 3))
+    width, height, window = info.width, info.height, info.roi
+    if window.width and window.height:
+        matrix[:2, 2] -= window.x_offset, window.y_offset
+        width, height = window.width, window.height
+    return Camera(matrix=matrix, model=info.distortion_model, width=width, height=height,
+                  distortion=np.asarray([] if rectified else info.d, np.float64))
 
 
 def locate(landmarks: FloatArray, camera: Camera, *, width: int, height: int,

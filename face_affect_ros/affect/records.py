@@ -23,15 +23,17 @@ import numpy as np
 #: Digits after the point; finer than any of the values is meant.
 PIXEL_DIGITS = 2
 SHARE_DIGITS = 5
+METRE_DIGITS = 4
 
 
 def to_record(faces: list[Face], *, source: str, width: int, height: int,
-              **when: float) -> dict[str, Any]:
+              **when: float | str) -> dict[str, Any]:
     """
     Return one frame's faces as a mapping that json can write.
 
     source: file or topic. width, height: of the image in pixels. when: `frame`, its number from
-    0, and/or `stamp`, seconds.
+    0, and/or `stamp`, seconds; of a bag also `topic`, `frame_id` and `stamp_ns`, nanoseconds. A
+    face whose position is known has it, and its standard deviation, in metres.
     """
     return {'source': source, **when, 'width': width, 'height': height,
             'faces': [_face(face) for face in faces]}
@@ -42,7 +44,7 @@ def _face(face: Face) -> dict[str, Any]:
         'id': face.id,
         'roi': list(whole_pixels(face.box)),
         'score': round(float(face.score), SHARE_DIGITS),
-        'landmarks': {name: _numbers(point, PIXEL_DIGITS) if np.isfinite(point).all() else None
+        'landmarks': {name: numbers(point, PIXEL_DIGITS) if np.isfinite(point).all() else None
                       for name, point in zip(LANDMARKS, face.landmarks)},
         'tracked_for': round(face.tracked_for, 3),
     }
@@ -51,9 +53,13 @@ def _face(face: Face) -> dict[str, Any]:
         entry[task] = estimate.label
         entry[f'{task}_unknown_reason'] = estimate.reason
         entry[f'{task}_confidence'] = round(estimate.confidence, SHARE_DIGITS)
-        entry[f'{task}_probabilities'] = _numbers(estimate.probabilities, SHARE_DIGITS)
+        entry[f'{task}_probabilities'] = numbers(estimate.probabilities, SHARE_DIGITS)
+    if face.position is not None:
+        entry['position'] = numbers(face.position.point, METRE_DIGITS)
+        entry['position_std'] = numbers(np.sqrt(face.position.covariance.diagonal()), METRE_DIGITS)
     return entry
 
 
-def _numbers(values: Any, digits: int) -> list[float]:
+def numbers(values: Any, digits: int) -> list[float]:
+    """Return numbers rounded to so many digits after the point."""
     return [round(float(value), digits) for value in values]

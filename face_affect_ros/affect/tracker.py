@@ -89,6 +89,11 @@ class Tracker:
         """End all tracks; their ids are not used again."""
         self._tracks, self._now = [], -np.inf
 
+    def restart(self) -> None:
+        """End all tracks and number the next ones from 1 again."""
+        self.reset()
+        self._count = itertools.count(1)
+
     def update(self, detections: Detections, stamp: float, *, timeout: float,
                start_score: float) -> list[Track | None]:
         """

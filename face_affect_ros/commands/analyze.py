@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""`face_affect analyze`: the heart without ROS, for pictures and clips."""
+"""`face_affect analyze`: the heart without ROS, for pictures, clips and bags."""
 
 import argparse
 from collections import Counter
@@ -28,6 +28,10 @@ from face_affect_ros.affect.pipeline import AffectPipeline
 from face_affect_ros.affect.records import to_record
 from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.archive.analysis import analysed, FatalError
+from face_affect_ros.archive.remote import fetched
+from face_affect_ros.archive.sources import find_sources, Source
+from face_affect_ros.commands import tables
 from face_affect_ros.commands.copies import Copies
 from face_affect_ros.commands.options import (
     add_option,
@@ -43,9 +47,10 @@ from face_affect_ros.commands.outputs import (
     Inputs,
     model_files,
 )
-from face_affect_ros.media import folder_files, left_out, Media, open_media
+from face_affect_ros.media import Media
 from face_affect_ros.nodes.spec import Spec
-from face_affect_ros.paths import expanded, is_bag, shown
+from face_affect_ros.paths import expanded, shown
+from face_affect_ros.recordings import open_recording
 from tqdm import tqdm
 
 SEQUENCE = Spec(0.0, 'The pictures of a folder are the frames of one clip, in the order of their '
@@ -53,19 +58,17 @@ SEQUENCE = Spec(0.0, 'The pictures of a folder are the frames of one clip, in th
                 bounds=(0.0, 1000.0))
 
 
-class _FatalError(AffectError):
-    """What no further file can mend: a model that is missing, lines that cannot be written."""
-
-
 def register(subparsers: Any) -> None:
     """Add the subcommand to argparse's subparsers."""
     parser = subparsers.add_parser(
-        'analyze', help='find faces, expressions and genders in pictures and clips',
-        description='Write one JSON line per frame with its faces, to standard output or a file. '
-        'Every picture, clip and file of a folder is judged on its own. The exit code is 1 where '
-        'one of them could not be analysed, or its copy not be written.')
+        'analyze', help='find faces, expressions and genders in pictures, clips and bags',
+        description='Write one JSON line per frame with its faces, to standard output or a file; '
+        'or, with --out, a table with one row per face and frame of each FILE into a folder. '
+        'Every picture, clip, bag and file of a folder is judged on its own. The exit code is 1 '
+        'where one of them could not be analysed, or its copy not be written.')
     parser.add_argument('files', nargs='+', metavar='FILE', type=file_name,
-                        help='picture, GIF or video, or a folder of them')
+                        help="picture, GIF, video or bag, a folder of them, or a pattern such as "
+                        "'runs/**/*.mcap'")
     parser.add_argument('--json', metavar='OUT.jsonl', default='-',
                         help='file for the JSON lines (default: standard output)')
     parser.add_argument('--annotate', metavar='OUT', default='',
@@ -74,6 +77,12 @@ def register(subparsers: Any) -> None:
     parser.add_argument('--overwrite', action='store_true',
                         help='replace the FILE of --annotate if it is there')
     add_option(parser, '--sequence', SEQUENCE, metavar='HZ')
+    parser.add_argument('--topic', action='append', default=[], metavar='TOPIC',
+                        help='image topic of the bags, raw or compressed; may be given several '
+                        'times (default: the first one with pictures, those in colour first)')
+    parser.add_argument('--rectified', action='store_true', help='the images of the bags have no '
+                        'distortion: faces have their position by P of camera_info')
+    tables.add_options(parser)
     add_pipeline_options(parser, track_id_prefix='f', detection_interval=0.0,
                          emotion_interval=0.0, gender_interval=0.0)
     parser.set_defaults(run=run)
@@ -83,13 +92,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Analyse every file; return the exit code."""
     settings = settings_from(arguments)
     check_option('--sequence', SEQUENCE, arguments.sequence)
+    tables.check_options(arguments)
     if arguments.sequence and not any(os.path.isdir(expanded(name)) for name in arguments.files):
         raise AffectError('--sequence is about the pictures of a folder, and no FILE is one')
-    sources = [source for name in arguments.files
-               for source in _sources(name, sequence=arguments.sequence > 0.0)]
-    inputs = Inputs([*arguments.files, *model_files(settings)])
-    copies = Copies(arguments.annotate, sources,
-                    folder=len(sources) > 1 or sources != arguments.files)
+    sources = find_sources(arguments.files, topics=arguments.topic,
+                           sequence=arguments.sequence > 0.0)
+    if arguments.out:
+        return tables.run(arguments, settings, sources)
+    names = [source.name for source in sources]
+    inputs = Inputs([*arguments.files, *names, *model_files(settings)])
+    copies = Copies(arguments.annotate, names, folder=len(names) > 1 or names != arguments.files)
     outputs = [('--annotate', path) for path in copies.planned()]
     if arguments.json != '-':
         outputs.insert(0, ('--json', expanded(arguments.json)))
@@ -99,42 +111,29 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json != '-':
         check_lines('--json', expanded(arguments.json))
     with _Lines(arguments.json) as lines:
-        analysis = _Analysis(settings, lines, copies, inputs, rate=arguments.sequence or None)
+        analysis = _Analysis(settings, lines, copies, inputs, rate=arguments.sequence or None,
+                             rectified=arguments.rectified)
         failed = [source for source in sources if not analysis.try_file(source)]
     if len(sources) > 1 and failed:
-        names = ', '.join(shown(source) for source in failed)
-        print(f'{len(failed)} of {len(sources)} files failed: {names}', file=sys.stderr)
+        text = ', '.join(shown(source) for source in failed)
+        print(f'{len(failed)} of {len(sources)} files failed: {text}', file=sys.stderr)
     return 1 if failed else 0
-
-
-def _sources(name: str, *, sequence: bool) -> list[str]:
-    """Return what a FILE stands for: the files of a folder, unless it is one clip or a bag."""
-    folder = expanded(name)
-    if sequence or not os.path.isdir(folder) or is_bag(name):
-        return [name]
-    try:
-        taken, left = folder_files(folder)
-    except AffectError:   # told of when it is opened, and the other FILEs are not lost
-        return [name]
-    if left:
-        print(f'{shown(name)}: {left_out(left)}', file=sys.stderr)
-    return [str(path) for path in taken]
 
 
 class _Analysis:
     """Analyses one file after the other, with models that are loaded for the first one."""
 
     def __init__(self, settings: PipelineSettings, output: '_Lines', copies: Copies,
-                 inputs: Inputs, *, rate: float | None) -> None:
-        self._settings, self._output = settings, output
+                 inputs: Inputs, *, rate: float | None, rectified: bool) -> None:
+        self._settings, self._output, self._rectified = settings, output, rectified
         self._copies, self._inputs, self._rate = copies, inputs, rate
         self._pipeline: AffectPipeline | None = None
 
-    def try_file(self, source: str) -> bool:
+    def try_file(self, source: Source) -> bool:
         """Analyse a file; say what is wrong with it or its copy and return whether all is well."""
         try:
             self._analyse(source)
-        except (_FatalError, BrokenPipeError):
+        except (FatalError, BrokenPipeError):
             raise
         except Exception as error:   # one bad file must not cost the others
             known = isinstance(error, AffectError)
@@ -143,32 +142,36 @@ class _Analysis:
             return False
         return True
 
-    def _analyse(self, source: str) -> None:
+    def _analyse(self, source: Source) -> None:
         """Write the lines of one file; AffectError where it or its copy is not complete."""
         seen: Counter[str] = Counter()
-        frames = 0
+        frames, first = 0, 0.0
         with contextlib.ExitStack() as stack:
-            media = stack.enter_context(open_media(source, rate=self._rate))
+            path = stack.enter_context(fetched(source.name))
+            media = stack.enter_context(open_recording(
+                path, topic=source.topic, rate=self._rate, rectified=self._rectified))
             pipeline = self._fresh_pipeline()
-            copy = self._copies.copy_of(source, media, self._inputs)
+            copy = self._copies.copy_of(source.name, media, self._inputs)
             if copy is not None:
                 stack.enter_context(copy)
-            for frame in _with_progress(media):
-                if media.pages:   # they have nothing to do with each other
-                    pipeline.reset()
-                faces = pipeline.process(frame.image, frame.stamp)
+            for frame, faces in _with_progress(media, analysed(media, pipeline)):
                 height, width = frame.image.shape[:2]
-                self._output.write(to_record(faces, source=source, frame=frame.index,
-                                             stamp=frame.stamp, width=width, height=height))
+                of_bag = {'topic': media.topic, 'frame_id': frame.frame_id,
+                          'stamp_ns': frame.nanoseconds} if media.topic else {}
+                self._output.write(to_record(faces, source=source.name, frame=frame.index,
+                                             stamp=frame.stamp, **of_bag, width=width,
+                                             height=height))
+                first = frame.stamp if frames == 0 else first
                 if copy is not None:
-                    copy.write(annotate(frame.image, faces), frame.stamp)
+                    copy.write(annotate(frame.image, faces),
+                               frame.stamp - first if media.topic else frame.stamp)
                 seen.update(face.id for face in faces)
                 frames += 1
         print(f'{shown(source)}: {frames} frames, {seen.total()} faces, {len(seen)} tracks',
               file=sys.stderr)
         if copy is not None and copy.problem:
             raise AffectError(copy.problem)
-        if media.skipped and os.path.isdir(expanded(source)):
+        if media.skipped and os.path.isdir(expanded(source.name)):
             raise AffectError(f'{source}: {media.skipped} files or frames could not be read')
 
     def _fresh_pipeline(self) -> AffectPipeline:
@@ -177,14 +180,14 @@ class _Analysis:
             try:
                 self._pipeline = make_pipeline(self._settings)
             except AffectError as error:
-                raise _FatalError(str(error)) from error
+                raise FatalError(str(error)) from error
         self._pipeline.reset()
         return self._pipeline
 
 
-def _with_progress(media: Media) -> Iterator[Any]:
+def _with_progress(media: Media, frames: Iterator[Any]) -> Iterator[Any]:
     """Show a progress bar when a clip takes more than a second and a person watches."""
-    return iter(tqdm(media, total=media.frame_count, delay=1.0, unit='frame',
+    return iter(tqdm(frames, total=media.frame_count, delay=1.0, unit='frame',
                      desc=shown(media.name), disable=None, leave=False))
 
 
@@ -209,7 +212,7 @@ class _Lines:
                 self._file.close()
 
     def write(self, record: dict[str, Any]) -> None:
-        """Write a line; _FatalError on a full disk."""
+        """Write a line; FatalError on a full disk."""
         with self._named():
             print(json.dumps(record), file=self._file)
 
@@ -220,5 +223,5 @@ class _Lines:
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise _FatalError(f'{self._name}: cannot be written: {error.strerror}; choose another '
+            raise FatalError(f'{self._name}: cannot be written: {error.strerror}; choose another '
                               'path with --json') from error

@@ -16,12 +16,14 @@
 
 import argparse
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeAlias
 
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes.parameters import PARAMETERS, problem_with
 from face_affect_ros.nodes.spec import Spec
+
+Options: TypeAlias = 'argparse.ArgumentParser | argparse._ArgumentGroup'
 
 
 def add_pipeline_options(parser: argparse.ArgumentParser, **defaults: object) -> None:
@@ -45,7 +47,7 @@ def settings_from(arguments: argparse.Namespace) -> PipelineSettings:
     return PipelineSettings(**values)
 
 
-def add_option(parser: argparse.ArgumentParser, name: str, spec: Spec, *, metavar: str) -> None:
+def add_option(parser: Options, name: str, spec: Spec, *, metavar: str) -> None:
     """Add an option of a number; check_option refuses what the spec does not allow."""
     parser.add_argument(name, type=type(spec.default), default=spec.default, metavar=metavar,
                         help=help_of(spec))

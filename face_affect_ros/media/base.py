@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import logging
 from typing import Any
 
+from face_affect_ros.affect.position import Camera
 from face_affect_ros.affect.types import AffectError, ImageArray
 
 _log = logging.getLogger('face_affect_ros.media')
@@ -37,12 +38,22 @@ class Frame:
     One frame of a source.
 
     index: place in the source, from 0; corrupt frames are counted too. stamp: seconds since the
-    source's start. image: (H, W, 3) uint8 BGR.
+    source's start; of a bag, those of the image's header. image: (H, W, 3) uint8 BGR; of a bag,
+    (H, W) where it is grey. camera: the calibration that belongs to it. frame_id: of its header.
+    exact: the stamp in nanoseconds, where it is known better than `stamp` has it.
     """
 
     index: int
     stamp: float
     image: ImageArray
+    camera: Camera | None = None
+    frame_id: str = ''
+    exact: int | None = None
+
+    @property
+    def nanoseconds(self) -> int:
+        """Return the stamp in nanoseconds."""
+        return round(self.stamp * 1e9) if self.exact is None else self.exact
 
 
 class Media(abc.ABC):
@@ -53,12 +64,13 @@ class Media(abc.ABC):
     the first frame in pixels. rate: frames per second, None for pictures, which have none.
     frame_count: None where it is not known. live: whether frames come when they like, as from a
     camera. pages: whether the frames are pages, which have nothing to do with each other: no film.
-    skipped: corrupt frames that were left out by the iteration under way. last_duration: seconds
-    for which the frame that came last is shown.
+    topic: of a bag. skipped: corrupt frames that were left out by the iteration under way.
+    last_duration: seconds for which the frame that came last is shown.
     """
 
     live = False
     pages = False
+    topic = ''
 
     def __init__(self, name: str, *, width: int, height: int, rate: float | None,
                  frame_count: int | None) -> None:

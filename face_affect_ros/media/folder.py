@@ -33,12 +33,12 @@ MEDIA_SUFFIXES = PICTURE_SUFFIXES + (
     '.ts', '.webm', '.wmv', '.y4m')
 
 
-def folder_files(folder: Path) -> tuple[list[Path], list[Path]]:
+def folder_files(folder: Path, *, needed: bool = True) -> tuple[list[Path], list[Path]]:
     """
     Return the pictures and clips of a folder in natural order, 2.png before 10.png, and the rest.
 
-    What is a picture or a clip is told by the suffix. AffectError where there is none, or where
-    the folder must not be entered.
+    What is a picture or a clip is told by the suffix. AffectError where there is none and one is
+    needed, or where the folder must not be entered.
     """
     taken: list[Path] = []
     left: list[Path] = []
@@ -49,7 +49,7 @@ def folder_files(folder: Path) -> tuple[list[Path], list[Path]]:
     except OSError as error:
         raise AffectError(f'{folder}: {error.strerror}; make the folder readable: '
                           'chmod u+rx') from error
-    if not taken:
+    if needed and not taken:
         raise AffectError(f'{folder}: no pictures in this folder, and no clips; choose another, '
                           'or name a single file')
     return taken, left

@@ -22,15 +22,12 @@ from typing import Any
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.bags import IMAGE_TYPES, ImageBag
 from face_affect_ros.nodes import qos
+from face_affect_ros.recordings import AHEAD, calibration_topic
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rosgraph_msgs.msg import Clock
 
-INFO = 'sensor_msgs/msg/CameraInfo'
 TRANSFORMS = {'/tf': qos.transforms, '/tf_static': qos.latched}
-#: Nanoseconds by which companions are ahead of the images: they may have been recorded after the
-#: image that they belong to.
-AHEAD = 100_000_000
 #: Nanoseconds of the recording between two messages on /clock, at least.
 CLOCK_PERIOD = 10_000_000
 #: Seconds to wait for readers before the first message, and for them to take it.
@@ -60,7 +57,7 @@ class Companions:
             raise AffectError(f"parameter 'depth': {bag} has no depth images on '{depth}'; its "
                               f'image topics: {known}')
         self._publishers: dict[str, Publisher] = {}
-        info = _calibration_of(image, topics)
+        info = calibration_topic(image, topics)
         if info:
             self._offer(node, info, topics[info], 'camera_info', qos.results())
         if depth:
@@ -119,12 +116,3 @@ class Companions:
             node.get_logger().info(f'{name} is not played: the package {package} is not installed')
             return
         self._publishers[name] = node.create_publisher(made, topic, profile)
-
-
-def _calibration_of(image: str, topics: dict[str, str]) -> str:
-    """Return the topic of the calibration of an image topic, '' where that is not clear."""
-    infos = [name for name, kind in topics.items() if kind == INFO]
-    beside = f"{image.removesuffix('/compressed').rpartition('/')[0]}/camera_info"
-    if beside in infos:
-        return beside
-    return infos[0] if len(infos) == 1 else ''

@@ -19,12 +19,11 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from face_affect_ros.affect.position import Camera
+from face_affect_ros.affect.position import Camera, camera_of
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.health import Health
 from face_affect_ros.nodes.image_conversion import decode_compressed, to_array
-from face_affect_ros.nodes.messages import camera_of
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 from rclpy.subscription import Subscription

@@ -17,7 +17,6 @@
 from builtin_interfaces.msg import Duration
 from face_affect_msgs.msg import FaceAffect, FaceAffectArray
 from face_affect_ros.affect.boxes import whole_pixels
-from face_affect_ros.affect.position import Camera
 from face_affect_ros.affect.types import (
     Estimate,
     Face,
@@ -30,25 +29,8 @@ from geometry_msgs.msg import Point, Point32, Quaternion
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
-from sensor_msgs.msg import CameraInfo, RegionOfInterest
+from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
-
-
-def camera_of(info: CameraInfo, *, rectified: bool = False) -> Camera:
-    """
-    Return the calibration in a message.
-
-    Where the message names a region of interest, that is the image. rectified: whether it has
-    no distortion any more, so that P counts instead of K and D; without a P, K alone.
-    """
-    matrix = (np.array(info.p, np.float64).reshape(3, 4)[:, :3] if rectified and np.any(info.p)
-              else np.array(info.k, np.float64).reshape(3, 3))
-    width, height, window = info.width, info.height, info.roi
-    if window.width and window.height:
-        matrix[:2, 2] -= window.x_offset, window.y_offset
-        width, height = window.width, window.height
-    return Camera(matrix=matrix, model=info.distortion_model, width=width, height=height,
-                  distortion=np.asarray([] if rectified else info.d, np.float64))
 
 
 def seconds_of(header: Header) -> float:

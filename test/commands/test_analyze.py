@@ -137,7 +137,7 @@ def test_what_a_decoder_raises_costs_that_file(monkeypatch: pytest.MonkeyPatch,
         if source == 'a.png':
             raise PermissionError(13, 'Permission denied')
         return open_media(source)
-    monkeypatch.setattr(module, 'open_media', raising)
+    monkeypatch.setattr(module, 'open_recording', raising)
     assert [record['source'] for record in analyze('a.png', 'b.png', code=1)] == ['b.png']
     assert 'error: a.png: PermissionError' in capsys.readouterr().err
 

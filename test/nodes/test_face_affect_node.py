@@ -25,6 +25,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 from bench import Bench, stamped, SUCCESS  # noqa: E402, I100
 from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
 from face_affect_msgs.msg import FaceAffect  # noqa: E402
+from face_affect_ros.affect.position import camera_of  # noqa: E402
 from face_affect_ros.affect.types import AffectError  # noqa: E402
 from face_affect_ros.nodes import parameters, qos  # noqa: E402
 from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
@@ -35,7 +36,7 @@ from face_affect_ros.nodes.image_conversion import (  # noqa: E402
     to_message,
 )
 from face_affect_ros.nodes.lifecycle_client import bring_up  # noqa: E402
-from face_affect_ros.nodes.messages import camera_of, from_message, to_face_message  # noqa: E402
+from face_affect_ros.nodes.messages import from_message, to_face_message  # noqa: E402
 import rclpy  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402

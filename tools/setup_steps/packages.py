@@ -33,9 +33,11 @@ MODULES = {
     'pillow': 'PIL',
     'protobuf': 'google.protobuf',
     'python-dateutil': 'dateutil',
+    'pympi-ling': 'pympi',
     'pyyaml': 'yaml',
     'ruamel-yaml': 'ruamel.yaml',
     'scikit-image': 'skimage',
+    'webvtt-py': 'webvtt',
 }
 # From version 80 on, setuptools turns the links of colcon's --symlink-install into copies.
 FIND = """

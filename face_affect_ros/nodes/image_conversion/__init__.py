@@ -22,14 +22,20 @@ again as cv_bridge does: they carry measurements such as depth, which no fixed s
 picture. to_depth reads depth images.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.nodes.image_conversion.compressed import decode_compressed, to_compressed
 from face_affect_ros.nodes.image_conversion.converters import converter
 from face_affect_ros.nodes.image_conversion.depth import to_depth
 from face_affect_ros.nodes.image_conversion.layouts import check, ENCODINGS, ImageConversionError
 import numpy as np
-from sensor_msgs.msg import Image
-from std_msgs.msg import Header
+
+if TYPE_CHECKING:   # bags are read where there is no ROS
+    from sensor_msgs.msg import Image
+    from std_msgs.msg import Header
 
 __all__ = ['ENCODINGS', 'WRITABLE', 'ImageConversionError', 'backend', 'decode_compressed',
            'to_array', 'to_compressed', 'to_depth', 'to_message']

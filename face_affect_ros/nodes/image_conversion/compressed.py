@@ -14,8 +14,11 @@
 
 """sensor_msgs/CompressedImage to pixels and back."""
 
+from __future__ import annotations
+
 import array
 import io
+from typing import TYPE_CHECKING
 import warnings
 
 import cv2
@@ -31,8 +34,10 @@ from face_affect_ros.nodes.image_conversion.layouts import (
 )
 import numpy as np
 from PIL import Image as PillowImage
-from sensor_msgs.msg import CompressedImage
-from std_msgs.msg import Header
+
+if TYPE_CHECKING:   # bags are read where there is no ROS
+    from sensor_msgs.msg import CompressedImage
+    from std_msgs.msg import Header
 
 #: The file formats that can be read, and the bytes at the end of a complete file.
 _FORMATS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82', 'WEBP': b'', 'TIFF': b'', 'BMP': b''}
@@ -94,6 +99,7 @@ def to_compressed(image: ImageArray, header: Header, *, format: str = 'jpeg',  #
     if format not in ('jpeg', 'png'):
         raise ImageConversionError(f"images cannot be compressed as '{format}'; use jpeg or png",
                                    kind='not sent')
+    from sensor_msgs.msg import CompressedImage
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if format == 'jpeg' else []
     try:
         done, encoded = cv2.imencode(f'.{format}', image, options)

@@ -14,19 +14,23 @@
 
 """The two converters: cv_bridge where it works, and our own of the same results."""
 
+from __future__ import annotations
+
 import array
 import functools
 import importlib.util
 import logging
-from typing import Any, Protocol
+from typing import Any, Protocol, TYPE_CHECKING
 
 import cv2
 from face_affect_ros.affect.sandbox import run_isolated, signal_of
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.nodes.image_conversion.layouts import Layout
 import numpy as np
-from sensor_msgs.msg import Image
-from std_msgs.msg import Header
+
+if TYPE_CHECKING:   # bags are read where there is no ROS
+    from sensor_msgs.msg import Image
+    from std_msgs.msg import Header
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +69,7 @@ class NumpyConverter:
 
     def to_message(self, image: ImageArray, encoding: str, header: Header) -> Image:
         """Return a message with these pixels as they are."""
+        from sensor_msgs.msg import Image
         height, width = image.shape[:2]
         # rclpy takes an array of bytes as it is; of other types it checks every single byte
         data = array.array('B')
@@ -117,6 +122,7 @@ class CvBridgeConverter:
 
 def probe() -> CvBridgeConverter:
     """Return a cv_bridge that works; raise whatever it raises, AssertionError for wrong pixels."""
+    from std_msgs.msg import Header
     converter = CvBridgeConverter()
     image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     for encoding, expected in (('bgr8', image), ('rgb8', image[:, :, ::-1])):

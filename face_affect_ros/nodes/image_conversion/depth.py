@@ -14,12 +14,17 @@
 
 """Depth images (REP-118) to metres."""
 
+from __future__ import annotations
+
 import sys
+from typing import TYPE_CHECKING
 
 from face_affect_ros.affect.types import FloatArray
 from face_affect_ros.nodes.image_conversion.layouts import check, DEPTH_LAYOUTS
 import numpy as np
-from sensor_msgs.msg import Image
+
+if TYPE_CHECKING:   # bags are read where there is no ROS
+    from sensor_msgs.msg import Image
 
 
 def to_depth(message: Image) -> FloatArray:

@@ -14,12 +14,17 @@
 
 """How the encodings of sensor_msgs/Image lay out their pixels, and the check of a message."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 from face_affect_ros.affect.types import AffectError
-from sensor_msgs.msg import Image
+
+if TYPE_CHECKING:   # bags are read where there is no ROS
+    from sensor_msgs.msg import Image
 
 #: Characters of a message's own text that are shown; its sender may have written a book.
 SHOWN = 60

@@ -1,0 +1,183 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""One source in, its table out: the same on this machine and on any other."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+import threading
+from typing import Any
+
+from face_affect_ros import __version__
+from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.pipeline import AffectPipeline
+from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+from face_affect_ros.affect.types import AffectError, Face
+from face_affect_ros.archive.remote import fetched
+from face_affect_ros.archive.results import Results, Summary
+from face_affect_ros.archive.schema import described, rows_of, VERSION
+from face_affect_ros.archive.sources import Source
+from face_affect_ros.archive.storage import StorageError
+from face_affect_ros.media import Frame, Media
+from face_affect_ros.paths import shown
+from face_affect_ros.recordings import open_recording
+
+#: Called with the number of images so far, and the share of the source that they are; next to 0
+#: where its length is not known.
+Progress = Callable[[int, float], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """
+    What a run does with each source.
+
+    settings: of the pipeline. out: folder or URL of the results. form: of the tables, one of
+    tables.FORMATS. rate: pictures per second of folders that are one clip, 0 where none is.
+    rectified: whether images of bags have no distortion.
+    """
+
+    settings: PipelineSettings
+    out: str
+    form: str
+    rate: float = 0.0
+    rectified: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    What became of one source.
+
+    summary: None where it failed. problem: why. before: whether an earlier run did it. fatal:
+    whether no further source can be done. passing: whether another try may do better, as after an
+    error of a network.
+    """
+
+    source: Source
+    summary: Summary | None = None
+    problem: str = ''
+    before: bool = False
+    fatal: bool = False
+    passing: bool = False
+
+
+class FatalError(AffectError):
+    """What no further source can mend: a model that is missing, or not the one of the run."""
+
+
+def facts_of(run: Run) -> dict[str, Any]:
+    """
+    Return what the metadata of a run tell: versions, models with checksums, settings, columns.
+
+    Raises AffectError where a model is missing or broken.
+    """
+    settings = run.settings
+    named = {'detector': settings.detector, 'emotion': settings.emotion_model,
+             'gender': settings.gender_model}
+    models = {}
+    for task, name in named.items():
+        if name:
+            card = load_card(name, 'detector' if task == 'detector' else 'classifier')
+            models[task] = {'name': card.name, 'sha256': card.sha256}
+    return {'schema_version': VERSION, 'package_version': __version__, 'format': run.form,
+            'models': models, 'settings': asdict(settings), 'rate': run.rate,
+            'rectified': run.rectified, 'columns': described()}
+
+
+def analysed(media: Media, pipeline: AffectPipeline) -> Iterator[tuple[Frame, list[Face]]]:
+    """Yield the frames of a source, each with its faces."""
+    for frame in media:
+        if media.pages:   # they have nothing to do with each other
+            pipeline.reset()
+        yield frame, pipeline.process(frame.image, frame.stamp, frame.camera)
+
+
+def do(source: Source, run: Run, facts: dict[str, Any], progress: Progress | None = None
+       ) -> Outcome:
+    """
+    Analyse a source, unless it is done; return what became of it.
+
+    facts: facts_of the run, where it was begun. Whatever is wrong with the source costs the
+    source.
+    """
+    results = Results(run.out)
+    try:
+        summary = results.summary_of(source)
+        if summary is not None:
+            return Outcome(source, summary, before=True)
+        pipeline = _pipeline_of(run, facts, results)
+        summary = _write(source, run, facts, results, pipeline, progress)
+        results.finish(source, summary)
+    except (StorageError, FatalError) as error:
+        return Outcome(source, problem=str(error), fatal=True)
+    except AffectError as error:
+        return Outcome(source, problem=str(error))
+    except Exception as error:   # one bad source must not cost the others
+        return Outcome(source, problem=f'{source}: {type(error).__name__}: {error}',
+                       passing=isinstance(error, OSError))
+    return Outcome(source, summary)
+
+
+def _write(source: Source, run: Run, facts: dict[str, Any], results: Results,
+           pipeline: AffectPipeline, progress: Progress | None) -> Summary:
+    ids: set[str] = set()
+    frames = faces = 0
+    first = last = 0.0
+    topic = source.topic
+    with fetched(source.name) as path, open_recording(
+            path, topic=source.topic, rate=run.rate or None, rectified=run.rectified
+    ) as media, results.table(source, facts) as table:
+        topic = media.topic
+        for frame, found in analysed(media, pipeline):
+            table.write(rows_of(found, source=shown(source.name), topic=topic, frame=frame))
+            first, last = first if frames else frame.stamp, frame.stamp
+            frames, faces = frames + 1, faces + len(found)
+            ids.update(face.id for face in found)
+            if progress is not None:
+                progress(frames, min(1.0, frames / (media.frame_count or 1e9)))
+    return Summary(source=source.name, topic=topic, frames=frames, faces=faces, tracks=len(ids),
+                   skipped=media.skipped, first=first, last=last)
+
+
+def _begun(results: Results) -> dict[str, Any]:
+    try:
+        return results.facts()
+    except AffectError:   # there is nothing of a run
+        return {}
+
+
+_loaded = threading.local()
+
+
+def _pipeline_of(run: Run, facts: dict[str, Any], results: Results) -> AffectPipeline:
+    """Return a pipeline that has seen nothing; each thread loads its models once."""
+    if getattr(_loaded, 'run', None) != run:
+        try:
+            here = facts_of(run)
+            _loaded.pipeline = make_pipeline(run.settings)
+        except AffectError as error:
+            raise FatalError(str(error)) from error
+        for name in ('schema_version', 'package_version', 'models'):
+            if here[name] != facts[name]:
+                raise FatalError(f'this machine has another {name} than where the run was begun: '
+                                 f'{here[name]}, there {facts[name]}; install the same version')
+        if _begun(results) != facts:
+            raise FatalError(f'{run.out}: the process that is to write there does not find the '
+                             'run that was begun; name a URL, or a folder on a disk that all '
+                             'machines share')
+        _loaded.run = run
+    pipeline: AffectPipeline = _loaded.pipeline
+    pipeline.restart()
+    return pipeline

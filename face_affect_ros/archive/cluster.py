@@ -1,0 +1,86 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Many sources on many machines, by Dask: each is a task, and what is lost is done again."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+import os
+from typing import Any
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.archive.analysis import do, Outcome, Run
+from face_affect_ros.archive.sources import Source
+from face_affect_ros.extras import needed
+from face_affect_ros.paths import is_url
+
+#: Times that a source is tried again after an error of a network. Dask itself does again what a
+#: worker had in hand that died, three times (distributed.scheduler.allowed-failures).
+RETRIES = 3
+#: Seconds to wait for a scheduler.
+TIMEOUT = 10.0
+
+
+class PassingError(Exception):
+    """Another try may do better."""
+
+
+def run_there(sources: Sequence[Source], run: Run, facts: dict[str, Any], *, scheduler: str
+              ) -> Iterator[Outcome]:
+    """
+    Yield what becomes of each source, as they are done by the workers of a scheduler.
+
+    scheduler: its address, such as tcp://host:8786. A source is one task, by its key: however
+    often it is submitted or done again, its table is written whole or not at all. Raises
+    AffectError where the scheduler cannot be reached.
+    """
+    for name in (run.out, *(source.name for source in sources)):
+        if not is_url(name) and not os.path.isabs(name):
+            raise AffectError(f'{name}: workers have other working folders; with --scheduler, '
+                              'name absolute paths or URLs')
+    distributed = needed('distributed', 'cluster', '--scheduler')
+    try:
+        client = distributed.Client(scheduler, timeout=TIMEOUT)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise AffectError(f'--scheduler {scheduler}: cannot be reached: {error}; start one: dask '
+                          'scheduler') from error
+    with client:
+        futures = {client.submit(task, source, run, facts, key=f'face_affect-{source.key}',
+                                 retries=RETRIES, pure=False): source for source in sources}
+        try:
+            for future in distributed.as_completed(futures):
+                outcome = _outcome(future, futures[future])
+                yield outcome
+                if outcome.fatal:
+                    return
+        finally:
+            client.cancel(list(futures))
+
+
+def task(source: Source, run: Run, facts: dict[str, Any]) -> Outcome:
+    """Do a source on a worker; raises PassingError where it is to be tried again."""
+    outcome = do(source, run, facts)
+    if outcome.passing:
+        raise PassingError(outcome.problem)
+    return replace(outcome, before=False)   # a worker may have died right after it was done
+
+
+def _outcome(future: Any, source: Source) -> Outcome:
+    try:
+        outcome: Outcome = future.result()
+        return outcome
+    except Exception as error:   # of the network, or of workers that died again and again
+        text = str(error) if isinstance(error, PassingError) else (
+            f'{source}: {type(error).__name__}: {error}')
+        return Outcome(source, problem=text)

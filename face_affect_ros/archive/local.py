@@ -1,0 +1,155 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Many sources on this machine, in one process or several."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+import functools
+import multiprocessing
+from multiprocessing.connection import wait
+import os
+import signal
+import time
+from typing import Any
+
+import cv2
+from face_affect_ros.affect.sandbox import signal_of
+from face_affect_ros.archive.analysis import do, Outcome, Run
+from face_affect_ros.archive.sources import Source
+
+#: Called with a source, the number of its images so far and the share of it that they are.
+Watch = Callable[[Source, int, float], None]
+#: Seconds between two words of a process about where it is.
+PERIOD = 0.2
+
+
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else (
+        os.cpu_count() or 1)
+
+
+def run_here(sources: Sequence[Source], run: Run, facts: dict[str, Any], *, jobs: int,
+             watch: Watch) -> Iterator[Outcome]:
+    """
+    Yield what becomes of each source, as they are done.
+
+    jobs: number of processes, 1 for this one alone. After a fatal outcome nothing more is begun.
+    """
+    jobs = min(jobs, len(sources))
+    if jobs > 1:
+        yield from _Workers(run, facts, watch).outcomes(sources, jobs)
+        return
+    for source in sources:
+        outcome = do(source, run, facts, functools.partial(watch, source))
+        yield outcome
+        if outcome.fatal:
+            return
+
+
+class _Workers:
+    """Processes that take one source after the other; one that dies costs the source it has."""
+
+    def __init__(self, run: Run, facts: dict[str, Any], watch: Watch) -> None:
+        self._run, self._facts, self._watch = run, facts, watch
+        # Not forked: threads of the networks and of OpenCV do not live on in a forked process.
+        self._context = multiprocessing.get_context('spawn')
+        self._processes: list[Any] = []
+        self._busy: dict[Any, tuple[Any, Source]] = {}
+
+    def outcomes(self, sources: Sequence[Source], jobs: int) -> Iterator[Outcome]:
+        waiting = deque(sources)
+        try:
+            for _ in range(jobs):
+                self._give(*self._start(), waiting)
+            while self._busy:
+                for connection in wait(list(self._busy)):
+                    outcome = self._take(connection, waiting)
+                    if outcome is None:
+                        continue
+                    yield outcome
+                    if outcome.fatal:
+                        return
+        finally:
+            for process in self._processes:
+                process.terminate()
+            for process in self._processes:
+                process.join()
+
+    def _start(self) -> tuple[Any, Any]:
+        connection, theirs = self._context.Pipe()
+        process = self._context.Process(target=_serve, args=(theirs, self._run, self._facts),
+                                        daemon=True)
+        process.start()
+        self._processes.append(process)
+        theirs.close()   # or its end would not be seen here
+        return connection, process
+
+    def _give(self, connection: Any, process: Any, waiting: deque[Source]) -> None:
+        """Give the next source to a process, or let it end where there is none."""
+        if waiting:
+            source = waiting.popleft()
+            self._busy[connection] = process, source
+            connection.send(source)
+        else:
+            connection.close()
+
+    def _take(self, connection: Any, waiting: deque[Source]) -> Outcome | None:
+        """Hear a process; return the outcome of its source, None where it is still at it."""
+        process, source = self._busy[connection]
+        try:
+            message = connection.recv()
+        except (EOFError, ConnectionError):
+            process.join()
+            del self._busy[connection]
+            name = signal_of(process.exitcode)
+            how = f'signal {name}' if name else f'exit code {process.exitcode}'
+            if waiting:
+                self._give(*self._start(), waiting)
+            return Outcome(source, problem=f'{source}: its process ended with {how}; try it '
+                           'alone, or with fewer --jobs where memory is short')
+        if not isinstance(message, Outcome):
+            self._watch(source, *message)
+            return None
+        del self._busy[connection]
+        if not message.fatal:
+            self._give(connection, process, waiting)
+        return message
+
+
+def _serve(connection: Any, run: Run, facts: dict[str, Any]) -> None:
+    """Do one source after the other; ends with the process that gives them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)   # of a terminal: our parent ends us
+    cv2.setNumThreads(1)
+    try:
+        while True:
+            connection.send(do(connection.recv(), run, facts, _Words(connection)))
+    except (EOFError, OSError):
+        return
+
+
+class _Words:
+    """Tells now and then where a process is, and ends it where nobody hears that any more."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection, self._last = connection, time.monotonic()
+
+    def __call__(self, frames: int, share: float) -> None:
+        if time.monotonic() - self._last >= PERIOD:
+            self._last = time.monotonic()
+            try:
+                self._connection.send((frames, share))
+            except OSError as error:
+                raise SystemExit from error

@@ -1,0 +1,164 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+A folder of results: one table for each source, and beside it what became of the source.
+
+RESULTS/run.json is about all of it; faces/KEY.FORMAT is the table of one source, whole or not
+there; sources/KEY.json comes last, and says that the source is done.
+"""
+
+from collections.abc import Iterator, Sequence
+import contextlib
+from dataclasses import asdict, dataclass
+import json
+from pathlib import Path
+from typing import Any
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.archive.schema import VERSION
+from face_affect_ros.archive.sources import Source
+from face_affect_ros.archive.storage import open_storage, StorageError
+from face_affect_ros.archive.tables import open_table, read_table, Row, Table
+
+RUN, FACES, SOURCES = 'run.json', 'faces', 'sources'
+#: Characters of a value that are shown in an error.
+SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Summary:
+    """
+    What came of one source that is done.
+
+    source, topic: its name, and the image topic of a bag. frames, faces, tracks, skipped: counts
+    of its images, the rows of its table, ids, and images that could not be read. first, last:
+    stamps of its images in seconds.
+    """
+
+    source: str
+    topic: str
+    frames: int
+    faces: int
+    tracks: int
+    skipped: int
+    first: float
+    last: float
+
+
+class Results:
+    """A folder of results, here or at a URL; any number of processes may write into it."""
+
+    def __init__(self, folder: str) -> None:
+        """Name a folder; nothing is made yet."""
+        self.folder = folder
+        self._storage = open_storage(folder)
+
+    def begin(self, facts: dict[str, Any], *, resume: bool) -> None:
+        """
+        Make the folder ready for a run.
+
+        facts: of the run, see facts_of. Raises AffectError where something else is there, or
+        without `resume`, results; and where those are of another run: other models or settings.
+        """
+        if not self._storage.names():
+            self._storage.write(RUN, json.dumps(facts, indent=1) + '\n')
+            return
+        before = self.facts()
+        if not resume:
+            raise AffectError(f'{self.folder}: holds results already; give --resume to go on with '
+                              'them, or name another folder with --out')
+        wrong = [name for name in facts if facts[name] != before.get(name)]
+        if wrong:
+            raise AffectError(
+                f'{self.folder}: was begun with other {", ".join(wrong)}: '
+                f'{_short(before.get(wrong[0]))}, now {_short(facts[wrong[0]])}; '
+                'give the same options, or name another folder with --out')
+        self._storage.clean(FACES)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the facts of the run; AffectError where the folder holds no results."""
+        text = self._storage.read(RUN)
+        try:
+            facts = dict(json.loads(text or ''))
+            version = facts['schema_version']
+        except (ValueError, KeyError) as error:
+            raise AffectError(f'{self.folder}: is no folder of results, it has no {RUN} of one; '
+                              'name another') from error
+        if version != VERSION:
+            raise AffectError(f'{self.folder}: is of version {version} of the table of faces, '
+                              f'this is {VERSION}; read it with the version that wrote it')
+        return facts
+
+    def summary_of(self, source: Source) -> Summary | None:
+        """Return what came of a source, None where it is not done."""
+        text = self._storage.read(f'{SOURCES}/{source.key}.json')
+        return None if text is None else Summary(**json.loads(text))
+
+    def summaries(self) -> dict[str, Summary]:
+        """Return what came of each source that is done, by its key."""
+        names = sorted(name for name in self._storage.names(SOURCES) if name.endswith('.json'))
+        return {name.removesuffix('.json'): Summary(**json.loads(
+            self._storage.read(f'{SOURCES}/{name}') or '')) for name in names}
+
+    @contextlib.contextmanager
+    def table(self, source: Source, facts: dict[str, Any]) -> Iterator[Table]:
+        """Write the table of a source: it is there when the with statement ends well, or not."""
+        name = f"{FACES}/{source.key}.{facts['format']}"
+        with self._storage.new_file(name) as path, contextlib.ExitStack() as stack:
+            with _named(self.folder):
+                table = stack.enter_context(open_table(path, facts['format'], facts))
+            yield _NamedTable(table, self.folder)
+            with _named(self.folder):
+                stack.close()
+
+    def finish(self, source: Source, summary: Summary) -> None:
+        """Say that a source is done; its table is there."""
+        self._storage.write(f'{SOURCES}/{source.key}.json',
+                            json.dumps(asdict(summary), indent=1) + '\n')
+
+    def rows(self, key: str) -> Iterator[Row]:
+        """Yield the rows of a source that is done, by its key."""
+        with self._storage.local(f"{FACES}/{key}.{self.facts()['format']}") as path:
+            yield from read_table(path)
+
+
+class _NamedTable:
+    """A table whose errors name the folder, and are told apart from those of a source."""
+
+    def __init__(self, table: Table, folder: str) -> None:
+        self._table, self._folder = table, folder
+
+    def write(self, rows: Sequence[Row]) -> None:
+        with _named(self._folder):
+            self._table.write(rows)
+
+
+@contextlib.contextmanager
+def _named(folder: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f'{folder}: cannot be written: {error.strerror or error}; choose '
+                           'another folder with --out') from error
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) < SHOWN else f'{text[:SHOWN]}...'
+
+
+def is_results(path: Path) -> bool:
+    """Return whether a path is that of a local folder of results."""
+    return (path / RUN).is_file()

@@ -1,0 +1,140 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The table of faces: its columns with type, unit and meaning.
+
+A column is never given another meaning under the same version. docs/tables.md is written from
+this list.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from face_affect_ros.affect.boxes import whole_pixels
+from face_affect_ros.affect.records import METRE_DIGITS, numbers, PIXEL_DIGITS, SHARE_DIGITS
+from face_affect_ros.affect.types import EMOTIONS, Face, LABELS, LANDMARKS
+from face_affect_ros.media import Frame
+import numpy as np
+
+#: Goes up when a column is dropped, or means something else.
+VERSION = 1
+#: Digits after the point of seconds.
+SECOND_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Column:
+    """
+    One column.
+
+    kind: 'string', 'integer' (64 bits) or 'number' (64 bits). unit: '' for none. nullable: whether
+    a row may have nothing there: null in JSON and Parquet, an empty cell in CSV.
+    """
+
+    name: str
+    kind: str
+    unit: str
+    description: str
+    nullable: bool = False
+
+
+def _columns() -> tuple[Column, ...]:
+    found = [
+        Column('source', 'string', '', 'File, folder, bag or URL, as it was named.'),
+        Column('topic', 'string', '', 'Image topic of a bag.', True),
+        Column('frame', 'integer', '', 'Number of the image in its source, from 0.'),
+        Column('stamp', 'number', 's', "Time: of a clip since its start; of a bag the header's "
+               'stamp since 1970, or where that is 0 the time of recording.'),
+        Column('stamp_ns', 'integer', 'ns', 'The same, exact.'),
+        Column('frame_id', 'string', '', "Frame in the image's header.", True),
+        Column('image_width', 'integer', 'px', 'Width of the image.'),
+        Column('image_height', 'integer', 'px', 'Height of the image.'),
+        Column('id', 'string', '', 'Track: the same face in the images of one source and topic. '
+               'It says nothing about who it is.'),
+        Column('x', 'integer', 'px', 'Left edge of the box.'),
+        Column('y', 'integer', 'px', 'Upper edge of the box.'),
+        Column('width', 'integer', 'px', 'Width of the box.'),
+        Column('height', 'integer', 'px', 'Height of the box.'),
+        Column('score', 'number', '', "The detector's confidence, 0 to 1."),
+        Column('tracked_for', 'number', 's', 'Time since the track was first seen.')]
+    for name in LANDMARKS:
+        found += [Column(f'{name}_{axis}', 'number', 'px',
+                         f"{name.replace('_', ' ').capitalize()}, left and right as the person's "
+                         'own.', True) for axis in 'xy']
+    for task, labels in LABELS.items():
+        what = 'expression' if labels == EMOTIONS else 'gender'
+        found += [
+            Column(task, 'string', '', f"Apparent {what}: {', '.join(labels)} or unknown; nothing "
+                   'where its model was switched off.', True),
+            Column(f'{task}_unknown_reason', 'string', '', f'Why {task} is unknown.', True),
+            Column(f'{task}_confidence', 'number', '', 'Probability of the most probable label, '
+                   'known or not, 0 to 1.', True)]
+        found += [Column(f'{task}_{label}', 'number', '', f'Probability of {label}, 0 to 1.', True)
+                  for label in labels]
+    for axis, way in zip('xyz', ('right', 'down', 'forward')):
+        found.append(Column(f'position_{axis}', 'number', 'm', "Point between the eyes in the "
+                            f"camera's optical frame, {way}; with a camera_info.", True))
+    for axis in 'xyz':
+        found.append(Column(f'position_{axis}_std', 'number', 'm',
+                            'Its standard deviation.', True))
+    return tuple(found)
+
+
+COLUMNS = _columns()
+
+
+def described() -> list[dict[str, Any]]:
+    """Return the columns as mappings that json can write."""
+    return [asdict(column) for column in COLUMNS]
+
+
+def markdown() -> str:
+    """Return the columns as a Markdown table."""
+    lines = ['| column | type | unit | |', '| --- | --- | --- | --- |']
+    lines += [f"| `{each.name}` | {each.kind}{' or nothing' if each.nullable else ''} | "
+              f'{each.unit} | {each.description} |' for each in COLUMNS]
+    return '\n'.join(lines)
+
+
+def rows_of(faces: Sequence[Face], *, source: str, topic: str, frame: Frame
+            ) -> list[dict[str, Any]]:
+    """Return the rows of one image: one for each face, with a value or None for each column."""
+    height, width = frame.image.shape[:2]
+    shared = {'source': source, 'topic': topic or None, 'frame': frame.index,
+              'stamp': round(frame.stamp, SECOND_DIGITS), 'stamp_ns': frame.nanoseconds,
+              'frame_id': frame.frame_id or None, 'image_width': width, 'image_height': height}
+    return [{column.name: None for column in COLUMNS} | shared | _values(face) for face in faces]
+
+
+def _values(face: Face) -> dict[str, Any]:
+    values: dict[str, Any] = {'id': face.id, 'score': round(float(face.score), SHARE_DIGITS),
+                              'tracked_for': round(face.tracked_for, SECOND_DIGITS)}
+    values |= zip(('x', 'y', 'width', 'height'), whole_pixels(face.box))
+    for name, point in zip(LANDMARKS, face.landmarks):
+        if np.isfinite(point).all():
+            values |= zip((f'{name}_x', f'{name}_y'), numbers(point, PIXEL_DIGITS))
+    for task, estimate in face.estimates.items():
+        values[task] = estimate.label
+        values[f'{task}_unknown_reason'] = estimate.reason or None
+        values[f'{task}_confidence'] = round(float(estimate.confidence), SHARE_DIGITS)
+        values |= zip([f'{task}_{label}' for label in LABELS[task]],
+                      numbers(estimate.probabilities, SHARE_DIGITS))
+    if face.position is not None:
+        spread = np.sqrt(face.position.covariance.diagonal())
+        for axis, metres, std in zip('xyz', face.position.point, spread):
+            values[f'position_{axis}'] = round(float(metres), METRE_DIGITS)
+            values[f'position_{axis}_std'] = round(float(std), METRE_DIGITS)
+    return values

@@ -1,0 +1,179 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The three forms of a table: JSON lines, CSV and Parquet; written row by row, read likewise."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+import contextlib
+import csv
+import json
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.archive.schema import COLUMNS, VERSION
+from face_affect_ros.extras import needed
+
+Row: TypeAlias = dict[str, Any]
+#: Rows of a row group of a Parquet file: what is held in memory, and what a reader gets at once.
+GROUP = 8192
+#: The key of the facts in the metadata of a Parquet file.
+KEY = b'face_affect'
+
+
+class Table(Protocol):
+    """Takes rows with a value or None for each column."""
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Append rows."""
+
+
+@contextlib.contextmanager
+def _json_lines(path: Path, facts: Mapping[str, Any]) -> Iterator[Table]:
+    with path.open('w', encoding='utf-8') as file:
+        yield _JsonLines(file)
+
+
+class _JsonLines:
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def write(self, rows: Sequence[Row]) -> None:
+        self._file.writelines(f'{json.dumps(row)}\n' for row in rows)
+
+
+@contextlib.contextmanager
+def _csv(path: Path, facts: Mapping[str, Any]) -> Iterator[Table]:
+    with path.open('w', encoding='utf-8', errors='surrogateescape', newline='') as file:
+        writer = csv.DictWriter(file, [column.name for column in COLUMNS], lineterminator='\n')
+        writer.writeheader()
+        yield _Csv(writer)
+
+
+class _Csv:
+    def __init__(self, writer: 'csv.DictWriter[str]') -> None:
+        self._writer = writer
+
+    def write(self, rows: Sequence[Row]) -> None:
+        self._writer.writerows(rows)
+
+
+@contextlib.contextmanager
+def _parquet(path: Path, facts: Mapping[str, Any]) -> Iterator[Table]:
+    arrow, parquet = _pyarrow()
+    kinds = {'string': arrow.string(), 'integer': arrow.int64(), 'number': arrow.float64()}
+    schema = arrow.schema(
+        [arrow.field(each.name, kinds[each.kind], each.nullable,
+                     {'unit': each.unit, 'description': each.description}) for each in COLUMNS],
+        {KEY: json.dumps(facts)})
+    with parquet.ParquetWriter(path, schema, compression='zstd') as writer:
+        table = _Parquet(arrow, writer, schema)
+        yield table
+        table.flush()
+
+
+class _Parquet:
+    def __init__(self, arrow: Any, writer: Any, schema: Any) -> None:
+        self._arrow, self._writer, self._schema = arrow, writer, schema
+        self._rows: list[Row] = []
+
+    def write(self, rows: Sequence[Row]) -> None:
+        self._rows += rows
+        if len(self._rows) >= GROUP:
+            self.flush()
+
+    def flush(self) -> None:
+        rows = [{name: _text(value) for name, value in row.items()} for row in self._rows]
+        self._writer.write_batch(self._arrow.RecordBatch.from_pylist(rows, self._schema))
+        self._rows.clear()
+
+
+def _text(value: Any) -> Any:
+    """Return a value with what is not UTF-8 in a name escaped: Parquet has no other strings."""
+    if isinstance(value, str):
+        return value.encode('utf-8', 'backslashreplace').decode()
+    return value
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    what = '--format parquet'
+    return needed('pyarrow', 'tables', what), needed('pyarrow.parquet', 'tables', what)
+
+
+WRITERS: dict[str, Callable[[Path, Mapping[str, Any]],
+                            contextlib.AbstractContextManager[Table]]] = {
+    'jsonl': _json_lines, 'csv': _csv, 'parquet': _parquet}
+FORMATS = tuple(WRITERS)
+
+
+def check_format(form: str) -> None:
+    """Raise AffectError where what a form needs is not installed."""
+    if form == 'parquet':
+        _pyarrow()
+
+
+def open_table(path: Path, form: str, facts: Mapping[str, Any]
+               ) -> contextlib.AbstractContextManager[Table]:
+    """
+    Return a table to write, complete when the with statement ends.
+
+    form: one of FORMATS. facts: of the run, for the metadata of a Parquet file. Raises OSError as
+    of a full disk, and AffectError where a package is missing.
+    """
+    return WRITERS[form](path, facts)
+
+
+def read_table(path: Path) -> Iterator[Row]:
+    """
+    Yield the rows of a table, whose suffix tells its form, with None for each missing value.
+
+    Raises AffectError where it is no table of faces.
+    """
+    try:
+        rows = {'.jsonl': _read_json_lines, '.csv': _read_csv, '.parquet': _read_parquet}[
+            path.suffix.lower()](path)
+        for row in rows:
+            if row.keys() != _NAMES:
+                raise AffectError(f'{path}: its columns are not those of version {VERSION} of the '
+                                  'table of faces; read it with the version that wrote it')
+            yield row
+    except KeyError as error:
+        raise AffectError(f'{path}: the suffix is none of a table: .jsonl, .csv, .parquet'
+                          ) from error
+    except (OSError, ValueError) as error:   # pyarrow's errors are of these, too
+        raise AffectError(f'{path}: cannot be read as a table: {error}') from error
+
+
+_NAMES = {column.name for column in COLUMNS}
+
+
+def _read_json_lines(path: Path) -> Iterator[Row]:
+    with path.open(encoding='utf-8') as file:
+        for line in file:
+            yield json.loads(line)
+
+
+def _read_csv(path: Path) -> Iterator[Row]:
+    kinds = {'string': str, 'integer': int, 'number': float}
+    types = {column.name: kinds[column.kind] for column in COLUMNS}
+    with path.open(encoding='utf-8', errors='surrogateescape', newline='') as file:
+        for row in csv.DictReader(file):
+            yield {name: types.get(name, str)(value) if value else None
+                   for name, value in row.items()}
+
+
+def _read_parquet(path: Path) -> Iterator[Row]:
+    with _pyarrow()[1].ParquetFile(path) as file:
+        for batch in file.iter_batches():
+            yield from batch.to_pylist()

@@ -1,0 +1,128 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What `face_affect analyze --out` does: many sources into a folder of tables."""
+
+import argparse
+from collections.abc import Iterable, Iterator, Sequence
+import sys
+from typing import Any
+
+from face_affect_ros.affect.settings import PipelineSettings
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.archive.analysis import facts_of, Outcome, Run
+from face_affect_ros.archive.bar import Bar
+from face_affect_ros.archive.cluster import run_there
+from face_affect_ros.archive.local import cores, run_here
+from face_affect_ros.archive.results import Results
+from face_affect_ros.archive.sources import Source
+from face_affect_ros.archive.tables import check_format, FORMATS
+from face_affect_ros.commands.options import add_option, check_option, help_of
+from face_affect_ros.nodes.spec import Spec
+from face_affect_ros.paths import shown
+
+JOBS = Spec(1, 'With --out: processes; 0: one for each processor core. Each network keeps to '
+            '--num-threads in each of them.', bounds=(0, 1024))
+FORMAT = Spec('', 'With --out: the form of the tables; Parquet needs the extra `tables`. Without '
+              'it: jsonl.', choices=FORMATS)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of tables."""
+    group = parser.add_argument_group('tables', 'one row a face and image, a table each source')
+    group.add_argument('--out', metavar='RESULTS', default='', help='folder for tables, instead '
+                       'of JSON lines')
+    group.add_argument('--format', choices=FORMATS, default='', help=help_of(FORMAT))
+    group.add_argument('--resume', action='store_true', help='with --out: go on with a run that '
+                       'was interrupted; sources that are done are left as they are')
+    add_option(group, '--jobs', JOBS, metavar='N')
+    group.add_argument('--scheduler', metavar='ADDRESS', default='', help='with --out: hand the '
+                       'sources to the workers of a Dask scheduler, such as tcp://host:8786; they '
+                       'read FILEs and write RESULTS, so that both are URLs or on a shared disk')
+
+
+def check_options(arguments: argparse.Namespace) -> None:
+    """Raise AffectError for options that do not go together."""
+    check_option('--jobs', JOBS, arguments.jobs)
+    if arguments.out:
+        for option, given in (('--json', arguments.json != '-'),
+                              ('--annotate', bool(arguments.annotate))):
+            if given:
+                raise AffectError(f'{option} and --out do not go together; run analyze twice')
+        if arguments.scheduler and arguments.jobs != 1:
+            raise AffectError('--jobs and --scheduler do not go together; the workers of the '
+                              'scheduler are its jobs')
+        return
+    for option, given in (('--format', bool(arguments.format)), ('--resume', arguments.resume),
+                          ('--jobs', arguments.jobs != 1),
+                          ('--scheduler', bool(arguments.scheduler))):
+        if given:
+            raise AffectError(f'{option} is about tables; name a folder for them with --out')
+
+
+def run(arguments: argparse.Namespace, settings: PipelineSettings,
+        found: Iterable[Source]) -> int:
+    """Analyse all sources into a folder of tables; return the exit code."""
+    what = Run(settings=settings, out=arguments.out, form=arguments.format or 'jsonl',
+               rate=arguments.sequence, rectified=arguments.rectified)
+    check_format(what.form)
+    facts = facts_of(what)
+    results = Results(what.out)
+    results.begin(facts, resume=arguments.resume)
+    done = results.summaries()
+    sources = list(dict.fromkeys(found))
+    left = [source for source in sources if source.key not in done]
+    outcomes = [Outcome(source, done[source.key], before=True) for source in sources
+                if source.key in done]
+    with Bar(left) as bar:
+        for outcome in _outcomes(left, what, facts, arguments, bar):
+            outcomes.append(outcome)
+            bar.done(outcome.source, outcome.summary.frames if outcome.summary else 0)
+            bar.say(_line(outcome))
+    for line in _summary(outcomes, total=len(sources)):
+        print(line, file=sys.stderr)
+    return 0 if len(outcomes) == len(sources) and all(each.summary for each in outcomes) else 1
+
+
+def _outcomes(sources: Sequence[Source], what: Run, facts: dict[str, Any],
+              arguments: argparse.Namespace, bar: Bar) -> Iterator[Outcome]:
+    if arguments.scheduler:
+        return run_there(sources, what, facts, scheduler=arguments.scheduler)
+    return run_here(sources, what, facts, jobs=arguments.jobs or cores(), watch=bar.watch)
+
+
+def _line(outcome: Outcome) -> str:
+    summary = outcome.summary
+    if summary is None:
+        return f'error: {shown(outcome.problem)}'
+    skipped = (f', {summary.skipped} images left out: they cannot be read' if summary.skipped
+               else '')
+    return (f'{shown(outcome.source)}: {summary.frames} frames, {summary.faces} faces, '
+            f'{summary.tracks} tracks{skipped}')
+
+
+def _summary(outcomes: Sequence[Outcome], *, total: int) -> Iterator[str]:
+    """Yield the last lines: counts of all sources, and those that failed by name."""
+    good = [each.summary for each in outcomes if each.summary is not None]
+    failed = [shown(each.source) for each in outcomes if each.summary is None]
+    before = sum(each.before for each in outcomes)
+    parts = [f'{len(good)} of {total} sources done' + (f', {before} of them before'
+                                                       if before else '')]
+    parts += [f'{sum(getattr(each, name) for each in good)} {name}' for name in (
+        'frames', 'faces', 'tracks')]
+    yield ', '.join(parts)
+    if failed:
+        yield f'{len(failed)} of {total} sources failed: {", ".join(failed)}'
+    if len(outcomes) < total:
+        yield f'{total - len(outcomes)} sources were not begun'

@@ -1,0 +1,47 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Python packages that only some commands need, by the extra that installs them."""
+
+import importlib
+from typing import Any
+
+#: What `pip install .` brings where there is no ROS. Beside ROS, package.xml names it.
+RUNTIME = ('numpy', 'opencv-python-headless', 'ai-edge-litert', 'PyYAML', 'scipy', 'tqdm',
+           'rosbags', 'pillow', 'av', 'scikit-image')
+#: The packages of each extra, as pip names them.
+EXTRAS = {
+    'tables': ('pyarrow',),
+    'report': ('plotly',),
+    'tiers': ('pympi-ling', 'webvtt-py'),
+    'cluster': ('dask', 'distributed', 'fsspec'),
+}
+
+
+def needed(module: str, extra: str, what: str) -> Any:
+    """
+    Import a module of an extra.
+
+    what: that needs it, for people. Raises AffectError with the extra where it is not installed.
+    """
+    # Not above: setup.py runs this file where nothing is installed.
+    from face_affect_ros.affect.types import AffectError
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        packages = ', '.join(EXTRAS[extra])
+        raise AffectError(
+            f'{what} needs {packages}, and {error.name or module} is not installed; install the '
+            f"extra: python3 -m pip install 'face_affect_ros[{extra}]', or beside a ROS "
+            f"distribution: python3 -m pip install {' '.join(EXTRAS[extra])}") from error

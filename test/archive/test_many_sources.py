@@ -1,0 +1,161 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Many sources: several processes give what one gives, and what dies costs what it had in hand."""
+
+from collections.abc import Callable, Iterator
+import contextlib
+import json
+import multiprocessing
+import os
+from pathlib import Path
+import shutil
+import signal
+import sys
+
+from face_affect_ros.affect.settings import PipelineSettings
+from face_affect_ros.archive.analysis import facts_of, Run
+from face_affect_ros.archive.local import cores, run_here
+from face_affect_ros.archive.results import Results
+from face_affect_ros.archive.sources import find_sources, Source
+from face_affect_ros.cli import main
+from face_affect_ros.media.portrait import portrait_path
+import pytest
+from support import running, SOURCE, wait_until
+
+CLIP = 'media/face-demographics-walking-and-pause.gif'
+
+
+@pytest.fixture
+def sources(tmp_path: Path, shared_file: Callable[[str], Path],
+            monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Return two clips and a folder of three pictures, by names relative to the working folder."""
+    monkeypatch.chdir(tmp_path)
+    Path('pictures').mkdir()
+    for number in range(3):
+        shutil.copy(portrait_path(), f'pictures/{number}.png')
+    for name in ('a.gif', 'b.gif'):
+        shutil.copy(shared_file(CLIP), name)
+    yield ['a.gif', 'b.gif', 'pictures']
+
+
+def files_of(folder: str) -> dict[str, bytes]:
+    """Return the files of a folder of results, hidden ones as well."""
+    found = {}
+    for path in Path(folder).rglob('*'):
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):   # it may go meanwhile
+            found[str(path.relative_to(folder))] = path.read_bytes()
+    return found
+
+
+def analyze(*arguments: str, code: int = 0) -> None:
+    """Run the command on the sources into a folder of tables."""
+    assert main(['analyze', *arguments, '--format', 'csv']) == code
+
+
+@pytest.mark.slow
+def test_processes_give_what_one_gives(sources: list[str],
+                                       capsys: pytest.CaptureFixture[str]) -> None:
+    analyze(*sources, 'nowhere.png', '--out', 'one', code=1)
+    err = capsys.readouterr().err
+    assert 'a.gif: 41 frames, 123 faces, 3 tracks' in err
+    assert '5 of 6 sources done, 85 frames, 249 faces, 9 tracks' in err
+    assert err.endswith('1 of 6 sources failed: nowhere.png\n')
+    analyze(*sources, 'nowhere.png', '--out', 'two', '--jobs', '2', code=1)
+    assert capsys.readouterr().err.endswith('1 of 6 sources failed: nowhere.png\n')
+    assert files_of('one') == files_of('two')
+    assert len(files_of('one')) == 11
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_goes_on(sources: list[str]) -> None:
+    analyze(*sources, '--out', 'whole')
+    command = [sys.executable, '-m', 'face_affect_ros.cli', 'analyze', 'pictures', 'a.gif',
+               'b.gif', '--out', 'cut', '--format', 'csv', '--jobs', '2']
+    with running(*command, environment={'PYTHONPATH': os.pathsep.join(
+            [str(SOURCE), *filter(None, sys.path)])}) as process:
+        assert wait_until(lambda: len(list(Path('cut/sources').glob('*.json'))) >= 3,
+                          timeout=120.0), process.output()
+        process.popen.kill()
+        process.wait()
+    whole, cut = files_of('whole'), files_of('cut')
+    done = [name for name in cut if not Path(name).name.startswith('.')]
+    assert 7 <= len(done) < len(whole), 'it was killed too late'
+    assert {name: whole[name] for name in done} == {name: cut[name] for name in done}
+    before = {name: os.stat(f'cut/{name}').st_mtime_ns for name in done}
+    assert wait_until(lambda: not [name for name in files_of('cut')
+                                   if Path(name).name.startswith('.')])  # the processes end too
+    analyze(*sources, '--out', 'cut', '--resume')
+    assert files_of('cut') == whole
+    assert {name: os.stat(f'cut/{name}').st_mtime_ns for name in done} == before
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_costs_the_source_that_it_has(sources: list[str]) -> None:
+    run = Run(PipelineSettings(track_id_prefix='f'), 'out', 'csv')
+    facts = facts_of(run)
+    results = Results('out')
+    results.begin(facts, resume=False)
+    killed: list[Source] = []
+
+    def kill(source: Source, frames: int, share: float) -> None:
+        if not killed:
+            killed.append(source)
+            for process in multiprocessing.active_children():
+                os.kill(process.pid or 0, signal.SIGKILL)
+
+    found = find_sources(sources)
+    outcomes = list(run_here(found, run, facts, jobs=2, watch=kill))
+    assert {outcome.source for outcome in outcomes} == set(found)
+    failed = [outcome for outcome in outcomes if outcome.summary is None]
+    assert killed[0] in [outcome.source for outcome in failed] and len(failed) <= 2
+    assert all('its process ended with signal SIGKILL' in each.problem for each in failed)
+    assert len(results.summaries()) == len(found) - len(failed)
+    again = list(run_here([each.source for each in failed], run, facts, jobs=2,
+                          watch=lambda *_: None))
+    assert all(outcome.summary for outcome in again)
+
+
+@pytest.mark.slow
+def test_a_model_that_is_missing_ends_all_processes(sources: list[str]) -> None:
+    run = Run(PipelineSettings(), 'out', 'csv')
+    facts = facts_of(run) | {'models': {}}
+    outcomes = list(run_here(find_sources(sources), run, facts, jobs=2, watch=lambda *_: None))
+    assert outcomes[-1].fatal and len(outcomes) < 5
+    assert multiprocessing.active_children() == []
+
+
+def test_sources_are_found_by_folders_and_patterns(sources: list[str]) -> None:
+    assert [source.name for source in find_sources(['pictures/*.png', 'a.gif', '**/2.png'])] == [
+        'pictures/0.png', 'pictures/1.png', 'pictures/2.png', 'a.gif', 'pictures/2.png']
+    assert find_sources(['nothing*.png']) == [Source('nothing*.png')]
+    Path('[1].png').touch()
+    assert find_sources(['[1].png']) == [Source('[1].png')]
+    assert find_sources(['pictures'], sequence=True) == [Source('pictures')]
+
+
+def test_a_source_is_done_once(sources: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    analyze('pictures/0.png', 'pictures/0.png', 'pictures', '--out', 'out')
+    assert '3 of 3 sources done' in capsys.readouterr().err
+    names = [json.loads(path.read_text())['source'] for path in Path('out/sources').iterdir()]
+    assert sorted(names) == ['pictures/0.png', 'pictures/1.png', 'pictures/2.png']
+
+
+def test_keys_are_names_of_files_that_tell_sources_apart() -> None:
+    names = ['a/b.mcap', 'c/b.mcap', '..', '', 'x' * 300, 's3://bucket/b.mcap', 'ä\n/', '\udcff']
+    keys = [Source(name).key for name in names] + [Source('a/b.mcap', '/image').key]
+    assert len(set(keys)) == len(keys)
+    assert all(key.isascii() and '/' not in key and len(key) < 80 and key[0] != '.'
+               for key in keys)
+    assert cores() >= 1

@@ -1,0 +1,231 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Tables of faces: the same rows in each form, with the schema, whole or not there."""
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+
+from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.settings import PipelineSettings
+from face_affect_ros.affect.types import (
+    AffectError,
+    Estimate,
+    Face,
+    Position,
+)
+from face_affect_ros.archive import tables
+from face_affect_ros.archive.analysis import do, facts_of, Run
+from face_affect_ros.archive.results import Results
+from face_affect_ros.archive.schema import COLUMNS, markdown, rows_of
+from face_affect_ros.archive.sources import Source
+from face_affect_ros.archive.storage import StorageError
+from face_affect_ros.cli import main
+from face_affect_ros.media import Frame
+from face_affect_ros.media.portrait import portrait_path
+import numpy as np
+import pytest
+
+DOCS = Path(__file__).resolve().parents[2] / 'docs'
+EMOTION = np.array([0.1, 0.2, 0.05, 0.3, 0.15, 0.12, 0.08], np.float32)
+
+
+def a_face() -> Face:
+    """Return a face whose every value is told apart from the others."""
+    return Face(
+        id='f0007', box=np.array([10.4, 20.0, 30.0, 40.6], np.float32), score=0.87654321,
+        landmarks=np.array([[1.126, 2], [3, 4], [np.nan, np.nan], [7, 8]], np.float32),
+        estimates={'emotion': Estimate('unknown', 0.3, EMOTION, 'too_small')}, tracked_for=1.25,
+        position=Position(np.array([0.1, -0.2, 1.5]), np.diag([0.0001, 0.0004, 0.04])))
+
+
+def rows_of_a_face() -> list[dict]:
+    """Return the rows of an image of a bag with one face."""
+    frame = Frame(3, 1700000000.5, np.zeros((48, 64), np.uint8), frame_id='camera',
+                  exact=1_700_000_000_500_000_001)
+    return rows_of([a_face()], source='a.mcap', topic='/image', frame=frame)
+
+
+def test_a_row_has_every_value_of_a_face() -> None:
+    row, = rows_of_a_face()
+    assert list(row) == [column.name for column in COLUMNS]
+    expected = {
+        'source': 'a.mcap', 'topic': '/image', 'frame': 3, 'stamp': 1700000000.5,
+        'stamp_ns': 1_700_000_000_500_000_001, 'frame_id': 'camera', 'image_width': 64,
+        'image_height': 48, 'id': 'f0007', 'x': 10, 'y': 20, 'width': 30, 'height': 41,
+        'score': 0.87654, 'tracked_for': 1.25, 'right_eye_x': 1.13, 'right_eye_y': 2.0,
+        'nose_x': None, 'nose_y': None, 'mouth_x': 7.0, 'emotion': 'unknown',
+        'emotion_unknown_reason': 'too_small', 'emotion_confidence': 0.3, 'emotion_angry': 0.1,
+        'emotion_disgust': 0.2, 'emotion_neutral': 0.08, 'gender': None,
+        'gender_unknown_reason': None, 'gender_confidence': None, 'gender_man': None,
+        'position_x': 0.1, 'position_y': -0.2, 'position_z': 1.5, 'position_x_std': 0.01,
+        'position_y_std': 0.02, 'position_z_std': 0.2}
+    assert {name: row[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize('form', tables.FORMATS)
+def test_a_table_is_read_as_it_was_written(form: str, tmp_path: Path) -> None:
+    if form == 'parquet':
+        pytest.importorskip('pyarrow', reason='pyarrow is not installed: no Parquet here')
+    rows = rows_of_a_face() * 3
+    path = tmp_path / f'a.{form}'
+    with tables.open_table(path, form, {}) as table:
+        table.write(rows[:1])
+        table.write(rows[1:])
+    assert list(tables.read_table(path)) == rows
+    with tables.open_table(path, form, {}):
+        pass
+    assert list(tables.read_table(path)) == []
+
+
+def test_the_three_forms_of_one_source_are_equal_and_parquet_knows_units_and_models(
+        tmp_path: Path) -> None:
+    parquet = pytest.importorskip('pyarrow.parquet', reason='pyarrow is not installed')
+    found = {}
+    for form in tables.FORMATS:
+        out = tmp_path / form
+        assert main(['analyze', str(portrait_path()), '--out', str(out), '--format', form]) == 0
+        results = Results(str(out))
+        (key, summary), = results.summaries().items()
+        assert (summary.frames, summary.faces, summary.tracks) == (1, 1, 1)
+        found[form] = list(results.rows(key))
+    assert found['jsonl'] == found['csv'] == found['parquet']
+    assert found['csv'][0]['emotion'] == 'happy' and found['csv'][0]['id'] == 'f0001'
+    path, = (tmp_path / 'parquet/faces').glob('*.parquet')
+    schema = parquet.read_schema(path)
+    assert schema.field('tracked_for').metadata[b'unit'] == b's'
+    assert schema.field('x').metadata[b'unit'] == b'px'
+    facts = json.loads(schema.metadata[b'face_affect'])
+    assert facts == json.loads((tmp_path / 'parquet/run.json').read_text())
+    defaults = PipelineSettings()
+    for task, name in (('detector', defaults.detector), ('emotion', defaults.emotion_model),
+                       ('gender', defaults.gender_model)):
+        assert facts['models'][task] == {'name': name, 'sha256': load_card(name).sha256}
+    assert facts['schema_version'] == 1
+    path, = (tmp_path / 'csv/faces').glob('*.csv')
+    with path.open(newline='') as file:
+        assert float(next(csv.DictReader(file))['emotion_happy']) > 0.5
+
+
+def test_the_page_lists_every_column() -> None:
+    assert markdown() in (DOCS / 'tables.md').read_text()
+
+
+def test_a_broken_table_is_told(tmp_path: Path) -> None:
+    (tmp_path / 'a.csv').write_text('frame,emotion\n1,happy\n')
+    (tmp_path / 'a.jsonl').write_text('{"source": 1\n')
+    (tmp_path / 'a.parquet').write_bytes(b'PAR1')
+    for name, complaint in (('a.csv', 'columns are not those'), ('a.jsonl', 'cannot be read'),
+                            ('a.parquet', 'cannot be read'), ('a.xml', 'the suffix is none')):
+        if name != 'a.parquet' or pytest.importorskip('pyarrow'):
+            with pytest.raises(AffectError, match=complaint):
+                list(tables.read_table(tmp_path / name))
+
+
+def test_where_pyarrow_is_missing_the_extra_is_named(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(__import__('sys').modules, 'pyarrow', None)
+    out = tmp_path / 'out'
+    assert main(['analyze', str(portrait_path()), '--out', str(out), '--format', 'parquet']) == 1
+    assert "pip install 'face_affect_ros[tables]'" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_source_that_fails_leaves_no_table(tmp_path: Path) -> None:
+    (tmp_path / 'bad.png').write_bytes(b'no picture')
+    run = Run(PipelineSettings(), str(tmp_path / 'out'), 'csv')
+    facts = facts_of(run)
+    Results(run.out).begin(facts, resume=False)
+    outcome = do(Source(str(tmp_path / 'bad.png')), run, facts)
+    assert outcome.summary is None and 'bad.png' in outcome.problem and not outcome.fatal
+    assert sorted(path.name for path in (tmp_path / 'out').rglob('*')) in (
+        ['run.json'], ['faces', 'run.json'])
+
+
+def test_a_table_is_whole_or_not_there(tmp_path: Path) -> None:
+    results = Results(str(tmp_path))
+    source = Source('a')
+    with pytest.raises(RuntimeError), results.table(source, {'format': 'jsonl'}) as table:
+        table.write(rows_of_a_face())
+        raise RuntimeError
+    assert list((tmp_path / 'faces').iterdir()) == []
+    with results.table(source, {'format': 'jsonl'}) as table:
+        table.write(rows_of_a_face())
+        assert [path.name[0] for path in (tmp_path / 'faces').iterdir()] == ['.']
+    assert [path.name for path in (tmp_path / 'faces').iterdir()] == [f'{source.key}.jsonl']
+
+
+def test_a_full_disk_ends_the_run_with_one_error(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    def full(self: object, rows: object) -> None:
+        raise OSError(28, 'No space left on device')
+    monkeypatch.setattr(tables._Csv, 'write', full)
+    picture = str(portrait_path())
+    (tmp_path / 'b.png').write_bytes(Path(picture).read_bytes())
+    out = tmp_path / 'out'
+    assert main(['analyze', picture, str(tmp_path / 'b.png'), '--out', str(out), '--format',
+                 'csv']) == 1
+    err = capsys.readouterr().err
+    assert err.count('No space left on device; choose another folder with --out') == 1
+    assert '1 sources were not begun' in err
+    with pytest.raises(StorageError), Results('/proc/nowhere').table(Source('a'), {
+            'format': 'csv'}):
+        pass
+
+
+@pytest.mark.parametrize(('arguments', 'complaint'), [
+    (['--format', 'csv'], '--format is about tables; name a folder for them with --out'),
+    (['--resume'], '--resume is about tables'),
+    (['--jobs', '2'], '--jobs is about tables'),
+    (['--out', 'results', '--jobs', '-1'], '--jobs is -1; it must be from 0 to 1024'),
+    (['--out', 'results', '--json', 'a.jsonl'], '--json and --out do not go together'),
+    (['--out', 'results', '--annotate', 'a.png'], '--annotate and --out do not go together'),
+    (['--out', 'other'], 'other: is no folder of results'),
+    (['--out', 'other', '--resume'], 'other: is no folder of results'),
+    (['--out', 'results', '--emotion-model', 'nothing'], "model 'nothing' not found"),
+])
+def test_options_that_are_refused(arguments: list[str], complaint: str, tmp_path: Path,
+                                  monkeypatch: pytest.MonkeyPatch,
+                                  capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path('other').mkdir()
+    Path('other/thesis.docx').write_text('mine')
+    assert main(['analyze', str(portrait_path()), *arguments]) == 1
+    assert complaint in capsys.readouterr().err
+    assert sorted(str(path) for path in Path().rglob('*')) == ['other', 'other/thesis.docx']
+
+
+def test_results_are_gone_on_with_by_the_same_models_only(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / 'out')
+    command = ['analyze', str(portrait_path()), '--out', out]
+    assert main([*command, '--gender-model', '']) == 0
+    assert main([*command, '--gender-model', '']) == 1
+    assert 'holds results already; give --resume' in capsys.readouterr().err
+    assert main([*command, '--resume']) == 1
+    assert 'was begun with other models, settings: {"detector": ' in capsys.readouterr().err
+    assert main([*command, '--gender-model', '', '--resume']) == 0
+    assert '1 of 1 sources done, 1 of them before, 1 frames, 1 faces' in capsys.readouterr().err
+    run = Run(dataclasses.replace(PipelineSettings(), gender_model=''), out, 'jsonl')
+    facts = facts_of(run)
+    outcome = do(Source('another.png'), run, facts | {'models': {}})
+    assert outcome.fatal and 'this machine has another models' in outcome.problem
+    elsewhere = dataclasses.replace(run, out=str(tmp_path / 'elsewhere'))
+    outcome = do(Source('another.png'), elsewhere, facts)
+    assert outcome.fatal and 'does not find the run that was begun' in outcome.problem
+    assert not Path(elsewhere.out).exists()
