@@ -2,12 +2,16 @@
 
 import os
 from pathlib import Path
+import runpy
 import sys
 
 from setuptools import find_packages, setup
 
 NAME = 'face_affect_ros'
 SHARED = ('launch', 'config', 'rviz', 'models')
+#: Whether pip builds, which makes a wheel for where there is no ROS; else it is colcon.
+WHEEL = bool({'bdist_wheel', 'dist_info', 'editable_wheel'} & set(sys.argv))
+EXTRAS = runpy.run_path(str(Path(__file__).with_name(NAME) / 'extras.py'))
 
 
 def data_files() -> list[tuple[str, list[str]]]:
@@ -16,8 +20,9 @@ def data_files() -> list[tuple[str, list[str]]]:
     files = {
         'share/ament_index/resource_index/packages': [f'resource/{NAME}'],
         str(share): ['package.xml'],
-        'bin': ['scripts/face_affect'],
     }
+    if not WHEEL:   # a wheel's own program is on the PATH
+        files['bin'] = ['scripts/face_affect']
     for top in SHARED:
         for path in sorted(Path(top).rglob('*')):
             if path.is_file() and '__pycache__' not in path.parts:
@@ -43,8 +48,10 @@ setup(
     packages=find_packages(include=[NAME, f'{NAME}.*']),
     data_files=data_files(),
     python_requires='>=3.10',
-    install_requires=['setuptools'],
-    extras_require={'test': ['pytest']},
+    # What a ROS distribution has from apt has no metadata for pip to find.
+    install_requires=list(EXTRAS['RUNTIME']) if WHEEL else ['setuptools'],
+    extras_require={'test': ['pytest'],
+                    **{name: list(needs) for name, needs in EXTRAS['EXTRAS'].items()}},
     zip_safe=False,
     author='face_affect_ros maintainers',
     maintainer='face_affect_ros maintainers',

@@ -12,4 +12,37 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The ROS-free heart: a frame in, faces out. Nothing here imports rclpy."""
+"""
+The ROS-free heart: a frame in, faces out.
+
+    from face_affect_ros.affect import make_pipeline, PipelineSettings
+    pipeline = make_pipeline(PipelineSettings())
+    faces = pipeline.process(image, stamp)   # (H, W, 3) BGR uint8, seconds
+
+docs/library.md has more.
+"""
+
+from importlib import import_module
+from typing import Any, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from face_affect_ros.affect.pipeline import AffectPipeline
+    from face_affect_ros.affect.position import Camera
+    from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+    from face_affect_ros.affect.types import AffectError, Estimate, Face
+
+#: Where each name comes from. It is loaded when it is asked for: whoever wants the defaults
+#: alone, as the launch files, need not wait for SciPy and OpenCV.
+_PLACES = {'AffectError': 'types', 'AffectPipeline': 'pipeline', 'Camera': 'position',
+           'Estimate': 'types', 'Face': 'types', 'PipelineSettings': 'settings',
+           'make_pipeline': 'settings'}
+
+__all__ = ['AffectError', 'AffectPipeline', 'Camera', 'Estimate', 'Face', 'PipelineSettings',
+           'make_pipeline']
+
+
+def __getattr__(name: str) -> Any:
+    """Return a name of the library's face."""
+    if name not in _PLACES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(import_module(f'{__name__}.{_PLACES[name]}'), name)

