@@ -76,3 +76,9 @@ def help_of(spec: Spec) -> str:
 
 def _option(name: str) -> str:
     return '--' + name.replace('_', '-')
+
+
+def add_results(parser: Any) -> None:
+    """Add the argument of the results that a subcommand reads, see archive.reading.parts_of."""
+    parser.add_argument('results', metavar='RESULTS', help='folder of `analyze --out`, or the '
+                        'JSON lines of analyze or of the demo')

@@ -1,0 +1,143 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Time lines in the files that annotation tools and players read: ELAN, WebVTT, CSV."""
+
+from collections.abc import Iterable, Iterator
+import csv
+import mimetypes
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.archive.reading import Part
+from face_affect_ros.archive.timeline import Span, Track, tracks_of
+from face_affect_ros.extras import needed
+from face_affect_ros.paths import expanded, is_url
+
+#: Seconds that something lasts that is seen in one image, where nothing tells how long it lasts.
+SHORTEST = 0.04
+
+
+class Annotation(NamedTuple):
+    """
+    A time on a tier.
+
+    tier: '<track> expression', or '<track> present'. start, end: milliseconds since the start of
+    the clip, or of a bag since its first image; an image lasts until the next one is due. label:
+    an apparent expression or 'unknown'; of 'present', the track.
+    """
+
+    tier: str
+    start: int
+    end: int
+    label: str
+
+
+def annotations_of(part: Part) -> list[Annotation]:
+    """Return the time line of a source: in the order of its tracks, each tier without overlaps."""
+    summary = part.summary
+    frames = max(summary.frames - 1, 1)
+    shortest = (summary.last - summary.first) / frames or SHORTEST
+    origin = summary.first if summary.topic else 0.0
+    return [Annotation(f'{track.id} {name}', start, end, span.label)
+            for track in tracks_of(part.rows())
+            for name, spans in (('present', _presence(track, shortest)),
+                                ('expression', track.spans(shortest=shortest)))
+            for span in spans
+            for start, end in [_milliseconds(span, origin)]]
+
+
+def _presence(track: Track, shortest: float) -> Iterator[Span]:
+    """Yield the times in which a track was there, labelled by its id."""
+    found: Span | None = None
+    for span in track.spans(shortest=shortest):
+        if found is not None and span.start <= found.end:
+            found = Span(found.start, span.end, track.id)
+        else:
+            if found is not None:
+                yield found
+            found = Span(span.start, span.end, track.id)
+    if found is not None:
+        yield found
+
+
+def _milliseconds(span: Span, origin: float) -> tuple[int, int]:
+    start = max(0, round((span.start - origin) * 1000))
+    return start, max(start + 1, round((span.end - origin) * 1000))
+
+
+def write_csv(annotations: Iterable[Annotation], path: Path, part: Part) -> None:
+    """Write a CSV that ELAN imports, with a line of names."""
+    with path.open('w', encoding='utf-8', newline='') as file:
+        writer = csv.writer(file, lineterminator='\n')
+        writer.writerow(('tier', 'begin_ms', 'end_ms', 'annotation'))
+        writer.writerows(annotations)
+
+
+def write_vtt(annotations: Iterable[Annotation], path: Path, part: Part) -> None:
+    """Write the expressions as WebVTT, each with its track as the voice."""
+    needed('webvtt', 'tiers', '--format vtt')
+    from webvtt import Caption, WebVTT
+    cues = sorted((each for each in annotations if each.tier.endswith(' expression')),
+                  key=lambda each: (each.start, each.tier))
+    captions = [Caption(_clock(each.start), _clock(each.end),
+                        f'<v {each.tier.rpartition(" ")[0]}>{each.label}') for each in cues]
+    WebVTT(captions=captions).save(str(path))
+
+
+def write_eaf(annotations: Iterable[Annotation], path: Path, part: Part) -> None:
+    """Write a document of ELAN, with a tier for each track and what is told of it."""
+    needed('pympi', 'tiers', '--format eaf')
+    from pympi.Elan import Eaf
+    document = Eaf(author='face_affect_ros')
+    document.remove_tier('default')
+    source = part.summary.source
+    kind = mimetypes.guess_type(source)[0]
+    if kind is not None and not is_url(source):
+        document.add_linked_file(expanded(os.path.abspath(expanded(source))).as_uri(),
+                                 mimetype=kind)
+    tiers = set()
+    for each in annotations:
+        if each.tier not in tiers:
+            tiers.add(each.tier)
+            document.add_tier(each.tier)
+        document.add_annotation(each.tier, each.start, each.end, each.label)
+    document.to_file(str(path))
+
+
+def _clock(milliseconds: int) -> str:
+    seconds, rest = divmod(milliseconds, 1000)
+    return f'{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:03}'
+
+
+WRITERS = {'csv': write_csv, 'eaf': write_eaf, 'vtt': write_vtt}
+
+
+def write_tiers(part: Part, folder: Path, form: str) -> Path:
+    """
+    Write the time line of a source into a folder; return the file.
+
+    form: one of WRITERS. Raises AffectError where a package is missing or the disk is full.
+    """
+    path = folder / f'{part.key}.{form}'
+    annotations = annotations_of(part)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        WRITERS[form](annotations, path, part)
+    except OSError as error:
+        raise AffectError(f'{path}: cannot be written: {error.strerror}; choose another folder '
+                          'with --out') from error
+    return path

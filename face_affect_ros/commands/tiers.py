@@ -1,0 +1,56 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""`face_affect tiers`: time lines for annotation tools."""
+
+import argparse
+import os
+import sys
+from typing import Any
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.archive.reading import parts_of
+from face_affect_ros.archive.tiers import write_tiers, WRITERS
+from face_affect_ros.commands.options import add_results
+from face_affect_ros.paths import expanded, shown
+
+
+def register(subparsers: Any) -> None:
+    """Add the subcommand to argparse's subparsers."""
+    parser = subparsers.add_parser(
+        'tiers', help='write time lines for ELAN and video players out of results',
+        description='Write a file for each source: when each track was there, and its apparent '
+        'expressions. ELAN and WebVTT need the extra `tiers`; CSV, which ELAN imports, nothing.')
+    add_results(parser)
+    parser.add_argument('--format', choices=WRITERS, default='csv',
+                        help='eaf: of ELAN; vtt: WebVTT; csv (default: %(default)s)')
+    parser.add_argument('--out', type=expanded, required=True, metavar='FOLDER',
+                        help='folder of the files')
+    parser.add_argument('--overwrite', action='store_true',
+                        help='write into a FOLDER that holds something')
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the files; return the exit code."""
+    out = arguments.out
+    if os.path.lexists(out) and (not out.is_dir() or any(out.iterdir())
+                                 ) and not arguments.overwrite:
+        raise AffectError(f'--out {out}: holds something already; name another folder, or give '
+                          '--overwrite')
+    parts, _ = parts_of(arguments.results)
+    for part in parts:
+        print(f'{shown(part.title)}: {shown(write_tiers(part, out, arguments.format))}',
+              file=sys.stderr)
+    return 0
