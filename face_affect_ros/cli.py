@@ -35,7 +35,7 @@ def make_parser() -> argparse.ArgumentParser:
     Raises AffectError where a Python package is missing that one of them needs.
     """
     try:
-        from face_affect_ros.commands import analyze, demo, explain, tiers
+        from face_affect_ros.commands import analyze, demo, explain, report, tiers
     except ModuleNotFoundError as error:
         raise AffectError(f"the Python package '{error.name}' is missing; install what "
                           'package.xml names: rosdep install --from-paths src --ignore-src'
@@ -47,6 +47,7 @@ def make_parser() -> argparse.ArgumentParser:
     analyze.register(subparsers)
     demo.register(subparsers)
     explain.register(subparsers)
+    report.register(subparsers)
     tiers.register(subparsers)
     for point in sorted(set(entry_points(group=GROUP)), key=lambda point: point.name):
         point.load()(subparsers)

@@ -164,6 +164,8 @@ def test_the_demo_publishes_faces_and_writes_its_results(ros_domain: int, tmp_pa
     assert all(set(record['faces'][0]) >= KEYS for record in labelled)
     assert cv2.imread(str(tmp_path / 'annotated.png')).shape == (480, 640, 3)
     assert cv2.VideoCapture(str(tmp_path / 'annotated.mp4')).read()[0]
+    pytest.importorskip('plotly', reason='plotly is not installed: no report here')
+    assert f'{len(records)} images in' in (tmp_path / 'report.html').read_text()
 
 
 @pytest.mark.parametrize(('arguments', 'complaint'), [

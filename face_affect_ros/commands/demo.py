@@ -15,6 +15,7 @@
 """`face_affect demo`: player and node as two processes over DDS, and what comes out of them."""
 
 import argparse
+import sys
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
@@ -25,9 +26,10 @@ from face_affect_ros.commands.options import (
     settings_from,
 )
 from face_affect_ros.commands.outputs import check_lines, check_outputs, Inputs
-from face_affect_ros.demo import ENDLESS_DURATION, LINES, RESULTS
+from face_affect_ros.commands.report import make_report
+from face_affect_ros.demo import ENDLESS_DURATION, LINES, REPORT, RESULTS
 from face_affect_ros.nodes.spec import Spec
-from face_affect_ros.paths import expanded
+from face_affect_ros.paths import expanded, shown
 
 DURATION = Spec(0.0, 'End after so many seconds at the latest; 0: when a clip or bag ends, and '
                 f'after {ENDLESS_DURATION:.0f} for what has no end.', bounds=(0.0, 1e6))
@@ -38,8 +40,8 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         'demo', help='run camera player and node for a while, show and record the result',
         description='Start camera_player (or bag_player) and face_affect_node as two processes, '
-        'show a live table, and write annotated.png, annotated.mp4 and faces.jsonl. The exit '
-        'code is 0 only if faces were published.')
+        'show a live table, and write annotated.png, annotated.mp4, faces.jsonl and, where Plotly '
+        'is installed, report.html. The exit code is 0 only if faces were published.')
     parser.add_argument('--source', default='', help='picture, folder, GIF, video, bag or camera '
                         "device such as '/dev/video0'; a folder is played as one clip (default: a "
                         'portrait, panned and zoomed)')
@@ -62,5 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
     check_outputs([('--out', arguments.out / name) for name in RESULTS],
                   Inputs([arguments.source]))
     check_lines('--out', arguments.out / LINES)
-    return run_demo(source=arguments.source, duration=arguments.duration, out=arguments.out,
+    code = run_demo(source=arguments.source, duration=arguments.duration, out=arguments.out,
                     settings=settings)
+    try:
+        make_report(str(arguments.out / LINES), arguments.out / REPORT)
+    except AffectError as error:   # the results are there without it
+        print(f'no {REPORT}: {shown(error)}', file=sys.stderr)
+    return code

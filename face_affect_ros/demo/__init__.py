@@ -16,5 +16,6 @@
 
 #: Seconds that sources without an end are shown: pictures, cameras, the default source.
 ENDLESS_DURATION = 10.0
-#: The files that it leaves: one line a message, the annotated clip, its best picture.
-RESULTS = LINES, CLIP, PICTURE = 'faces.jsonl', 'annotated.mp4', 'annotated.png'
+#: The files that it leaves: one line a message, the annotated clip, its best picture, and a page.
+RESULTS = LINES, CLIP, PICTURE, REPORT = (
+    'faces.jsonl', 'annotated.mp4', 'annotated.png', 'report.html')

@@ -1,0 +1,63 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""A picture of each track, cut out of its source again; results hold no pixels."""
+
+import base64
+from collections.abc import Sequence
+
+import cv2
+from face_affect_ros.affect.types import AffectError, ImageArray
+from face_affect_ros.archive.reading import Part
+from face_affect_ros.archive.remote import fetched
+from face_affect_ros.archive.tables import Row
+from face_affect_ros.archive.timeline import Track
+from face_affect_ros.recordings import open_recording
+
+#: Share of the box that is added on each side, and pixels of a picture's longer side.
+MARGIN, SIDE = 0.25, 160
+
+
+def thumbnails_of(part: Part, tracks: Sequence[Track]) -> tuple[dict[str, str], str]:
+    """
+    Return a picture of each track as a data URL by its id, and why some are missing, '' if none.
+
+    It is of the image in which the face is largest among those that could be judged.
+    """
+    wanted: dict[int, list[Track]] = {}
+    for track in tracks:
+        wanted.setdefault(track.best['frame'], []).append(track)
+    found: dict[str, str] = {}
+    try:
+        with fetched(part.summary.source) as path, open_recording(
+                path, topic=part.summary.topic) as media:
+            for frame in media:
+                for track in wanted.pop(frame.index, []):
+                    found[track.id] = _data_url(frame.image, track.best)
+                if not wanted:
+                    break
+    except (AffectError, OSError) as error:
+        return found, str(error)
+    missing = len(tracks) - len(found)
+    return found, f'{missing} images are not in the source any more' if missing else ''
+
+
+def _data_url(image: ImageArray, row: Row) -> str:
+    x, y, width, height = (row[name] for name in ('x', 'y', 'width', 'height'))
+    left, top = max(0, round(x - MARGIN * width)), max(0, round(y - MARGIN * height))
+    crop = image[top:round(y + (1 + MARGIN) * height), left:round(x + (1 + MARGIN) * width)]
+    scale = min(1.0, SIDE / max(crop.shape[:2]))
+    small = cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    _, data = cv2.imencode('.jpg', small, [cv2.IMWRITE_JPEG_QUALITY, 85])
+    return 'data:image/jpeg;base64,' + base64.b64encode(data.tobytes()).decode()

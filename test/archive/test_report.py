@@ -1,0 +1,206 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The report: what it says, what it does not show, and how a browser draws it."""
+
+import base64
+from collections import Counter
+from collections.abc import Callable
+import json
+from pathlib import Path
+import re
+import shutil
+import subprocess
+import sys
+
+import cv2
+from face_affect_ros.affect.types import AffectError, EMOTIONS
+from face_affect_ros.archive.reading import parts_of
+from face_affect_ros.archive.schema import COLUMNS
+from face_affect_ros.archive.timeline import Span, tracks_of
+from face_affect_ros.cli import main
+import numpy as np
+import pytest
+
+CLIP = 'media/face-demographics-walking-and-pause.gif'
+CHROMIUM = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser',
+                                                'google-chrome'))), None)
+
+
+def row(track: str, stamp: float, emotion: str = 'happy', **values: object) -> dict:
+    """Return a row of a table, all of whose probability is that of one expression."""
+    label = 'neutral' if emotion == 'unknown' else emotion
+    return {**{column.name: None for column in COLUMNS}, 'id': track, 'stamp': stamp, 'frame': 0,
+            'emotion': emotion, 'score': 0.9, 'width': 10, 'height': 10,
+            **{f'emotion_{each}': float(each == label) for each in EMOTIONS}, **values}
+
+
+@pytest.fixture(scope='module')
+def results(tmp_path_factory: pytest.TempPathFactory,
+            shared_file: Callable[[str], Path]) -> Path:
+    """Return a folder of results of the walking clip."""
+    out = tmp_path_factory.mktemp('results') / 'out'
+    assert main(['analyze', str(shared_file(CLIP)), '--out', str(out)]) == 0
+    return out
+
+
+def test_spans_are_divided_where_the_expression_changes_or_nobody_is_there() -> None:
+    rows = [row('f1', stamp) for stamp in (0.0, 0.1, 0.2)]
+    rows += [row('f1', stamp, 'unknown') for stamp in (0.3, 0.4)]
+    rows += [row('f2', 0.4, 'sad'), row('f1', 5.0), row('f1', 5.5)]
+    one, two = tracks_of(rows)
+    assert one.spans() == [Span(0.0, 0.3, 'happy'), Span(0.3, 0.4, 'unknown'),
+                           Span(5.0, 5.5, 'happy')]
+    assert two.spans(shortest=0.05) == [Span(0.4, 0.45, 'sad')]
+    assert (one.images, one.labels) == (7, Counter(happy=5, unknown=2))
+
+
+def test_bins_have_the_mean_of_their_images() -> None:
+    rows = [row('f1', 0.0, 'happy'), row('f1', 0.1, 'sad'), row('f1', 0.2, 'sad'),
+            row('f1', 1.0, 'angry', emotion_unknown_reason='x'),
+            row('f1', 1.9, emotion=None, **{f'emotion_{each}': None for each in EMOTIONS})]
+    track, = tracks_of(rows, width=1.0)
+    first, second = track.bins
+    assert (first.images, first.start, first.end, first.label) == (3, 0.0, 0.2, 'sad')
+    assert first.shares == pytest.approx([0, 0, 0, 1 / 3, 2 / 3, 0, 0])
+    assert second.images == 2 and second.shares == pytest.approx([1, 0, 0, 0, 0, 0, 0])
+    assert track.reasons == Counter(x=1)
+
+
+def test_the_best_image_is_a_large_one_that_could_be_judged() -> None:
+    track, = tracks_of([row('f1', 0.0, frame=1), row('f1', 0.1, 'unknown', frame=2, width=90),
+                        row('f1', 0.2, frame=3, width=20), row('f1', 0.3, frame=4, width=15)])
+    assert track.best['frame'] == 3
+
+
+def page_of(results: Path, tmp_path: Path, *options: str) -> str:
+    """Return the text of a report, without plotly.js."""
+    pytest.importorskip('plotly', reason='plotly is not installed: no report here')
+    page = tmp_path / 'deep' / 'report.html'
+    assert main(['report', str(results), '--out', str(page), *options]) == 0
+    html = page.read_text()
+    start, end = html.index('<script>'), html.index('</script></head>')
+    assert end - start > 1_000_000
+    return html[:start] + html[end:]
+
+
+def test_a_report_has_the_numbers_of_the_tables_and_no_faces(results: Path,
+                                                             tmp_path: Path) -> None:
+    page = page_of(results, tmp_path)
+    (part,), _ = parts_of(str(results))
+    labels = Counter(each['emotion'] for each in part.rows())
+    for label, count in labels.items():
+        assert f'<td>{label}</td><td class=n>{count}</td>' in page
+    assert '41 images in 3.3 s, 3 tracks' in page
+    assert 'it is not what the person feels' in page
+    facts = json.loads((results / 'run.json').read_text())
+    assert facts['models']['emotion']['sha256'] in page
+    assert '<img' not in page and 'data:image' not in page
+    # Nothing is loaded from elsewhere, and the browser would refuse it.
+    assert not re.search(r'(src|href)="?(https?:)?//', page)
+    assert "default-src 'none'" in page
+
+
+def test_faces_are_shown_where_they_are_asked_for(results: Path, tmp_path: Path,
+                                                  shared_file: Callable[[str], Path]) -> None:
+    page = page_of(results, tmp_path, '--with-faces')
+    pictures = re.findall(r'<img alt="face of (\w+)" src="data:image/jpeg;base64,([^"]*)"', page)
+    assert [name for name, _ in pictures] == ['f0001', 'f0002', 'f0003']
+    (part,), _ = parts_of(str(results))
+    best = {track.id: track.best for track in tracks_of(part.rows())}
+    capture = cv2.VideoCapture(str(shared_file(CLIP)))
+    frames = [capture.read()[1] for _ in range(41)]
+    for name, data in pictures:
+        picture = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), 1)
+        shown = best[name]
+        assert picture.shape[0] == pytest.approx(1.5 * shown['height'], abs=2)
+        x, y = (round(shown[axis] + shown[side] / 2) for axis, side in (('x', 'width'),
+                                                                         ('y', 'height')))
+        middle = picture[picture.shape[0] // 2, picture.shape[1] // 2].astype(int)
+        assert np.abs(frames[shown['frame']][y, x] - middle).max() < 30
+
+
+def test_where_the_source_has_gone_the_report_says_so(results: Path, tmp_path: Path) -> None:
+    lines = tmp_path / 'faces.jsonl'
+    record = {'source': 'gone.mp4', 'frame': 0, 'stamp': 0.0, 'width': 9, 'height': 9, 'faces': []}
+    face = {'id': '<b>', 'roi': [1, 2, 3, 4], 'score': 0.5, 'tracked_for': 0.0,
+            'emotion_probabilities': [], 'gender_probabilities': []}
+    lines.write_text(''.join(json.dumps(each) + '\n' for each in (
+        record, {**record, 'stamp': 1.0, 'faces': [face]})))
+    page = page_of(lines, tmp_path, '--with-faces')
+    assert 'No pictures of faces: gone.mp4: there is no such file' in page
+    assert '&lt;b&gt;' in page and '<b>' not in page
+    assert '2 images in 1.0 s, 1 tracks' in page
+
+
+def test_json_lines_give_what_tables_give(results: Path, tmp_path: Path,
+                                          shared_file: Callable[[str], Path]) -> None:
+    lines = tmp_path / 'faces.jsonl'
+    assert main(['analyze', str(shared_file(CLIP)), '--json', str(lines)]) == 0
+    (table,), _ = parts_of(str(results))
+    (other,), facts = parts_of(str(lines))
+    assert facts == {} and other.summary == table.summary
+    for one, two in zip(table.rows(), other.rows(), strict=True):
+        del one['stamp_ns'], two['stamp_ns']
+        assert {**one, 'tracked_for': 0} == {**two, 'tracked_for': 0} | {
+            name: one[name] for name in one if re.fullmatch('.*(eye|nose|mouth)_[xy]', name)}
+
+
+@pytest.mark.parametrize(('content', 'complaint'), [
+    ('', 'there are no sources in it'), ('{"a": 1}\n', 'line 1 is none of the JSON lines'),
+    ('[1]\n', 'line 1 is none'), ('nothing', 'line 1 is none')])
+def test_what_is_no_result_is_told(content: str, complaint: str, tmp_path: Path,
+                                   capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / 'a.jsonl').write_text(content)
+    out = tmp_path / 'report.html'
+    assert main(['report', str(tmp_path / 'a.jsonl'), '--out', str(out)]) == 1
+    assert complaint in capsys.readouterr().err
+    with pytest.raises(AffectError, match='is no folder of results'):
+        parts_of(str(tmp_path))
+    out.write_text('mine')
+    assert main(['report', str(tmp_path / 'a.jsonl'), '--out', str(out)]) == 1
+    assert 'give --overwrite' in capsys.readouterr().err and out.read_text() == 'mine'
+
+
+def test_where_plotly_is_missing_the_extra_is_named(
+        results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, 'plotly', None)
+    out = tmp_path / 'report.html'
+    assert main(['report', str(results), '--out', str(out)]) == 1
+    assert "pip install 'face_affect_ros[report]'" in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason='no Chromium is installed here')
+def test_a_browser_draws_the_charts_without_network(results: Path, tmp_path: Path) -> None:
+    page_of(results, tmp_path)
+    page = tmp_path / 'deep' / 'report.html'
+    picture = tmp_path / 'page.png'
+    command = [str(CHROMIUM), '--headless', '--no-sandbox', '--disable-gpu', '--hide-scrollbars',
+               '--window-size=1100,1900', '--virtual-time-budget=20000',
+               f'--user-data-dir={tmp_path / "profile"}', '--host-resolver-rules=MAP * ~NOTFOUND']
+    subprocess.run([*command, f'--screenshot={picture}', page.as_uri()], check=True,
+                   capture_output=True, timeout=120.0)
+    image = cv2.imread(str(picture)).astype(int)
+    for colour in ((0x00, 0x72, 0xb2), (0x6b, 0x6b, 0x6b), (0xd9, 0xd9, 0xd9)):   # sad, neutral
+        alike = (np.abs(image - np.array(colour[::-1])).max(axis=2) < 3).sum()
+        assert alike > 2000, colour
+    done = subprocess.run([*command, '--dump-dom', page.as_uri()], check=True,
+                          capture_output=True, text=True, timeout=120.0)
+    drawn = done.stdout.partition('</head>')[2]
+    assert drawn.count('class="main-svg"') >= 4
+    for text in ('f0001', 'f0002', 'f0003', '41 images in 3.3 s', 'unknown'):
+        assert text in re.sub('<script.*?</script>', '', drawn, flags=re.DOTALL)
