@@ -15,11 +15,12 @@
 """
 Feed one target with what a coverage-guided fuzzer makes of the corpus; see README.md here.
 
-python test/fuzz/run.py TARGET [options of libFuzzer] needs the Python package atheris.
+python test/fuzz/run.py TARGET [FOLDER] [options of libFuzzer] needs the Python package atheris.
 """
 
 from pathlib import Path
 import sys
+import tempfile
 
 import atheris
 
@@ -30,6 +31,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 with atheris.instrument_imports(include=['face_affect_ros', 'PIL', 'rosbags', 'yaml']):
     from face_affect_ros.affect import model_store  # noqa: F401
     import face_affect_ros.bags  # noqa: F401
+    from kept import kept
     from targets import TARGETS
 
 
@@ -38,10 +40,13 @@ def main() -> None:
     names = [each for each in sys.argv[1:] if not each.startswith('-')]
     if not names or names[0] not in TARGETS:
         sys.exit(f'run.py: name a target: {", ".join(TARGETS)}')
-    corpus = names[1:] or [str(HERE / 'corpus' / names[0])]
     options = [each for each in sys.argv[1:] if each.startswith('-')]
-    atheris.Setup([sys.argv[0], *options, *corpus], TARGETS[names[0]])
-    atheris.Fuzz()
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in kept(names[0]).items():
+            Path(folder, name).write_bytes(data)
+        # what is found goes into the first folder
+        atheris.Setup([sys.argv[0], *options, *names[1:], folder], TARGETS[names[0]])
+        atheris.Fuzz()
 
 
 if __name__ == '__main__':

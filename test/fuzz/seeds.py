@@ -28,6 +28,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 from face_affect_ros.affect.model_store import find_model  # noqa: E402, I100
 from face_affect_ros.bags import write_bag  # noqa: E402
 from face_affect_ros.media import Frame  # noqa: E402
+from kept import keep  # noqa: E402
 from targets import FORMATS, IMAGE_ENCODINGS, IMAGE_HEAD  # noqa: E402
 
 PICTURE = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
@@ -74,10 +75,7 @@ def main() -> int:
     """Write them."""
     for target, seeds in (('image', images()), ('compressed', pictures()), ('card', cards()),
                           ('parameters', parameter_files()), ('bag', bags())):
-        folder = HERE / 'corpus' / target
-        folder.mkdir(parents=True, exist_ok=True)
-        for seed in seeds:
-            (folder / f'seed_{hashlib.sha256(seed).hexdigest()[:12]}').write_bytes(seed)
+        keep(target, {f'seed_{hashlib.sha256(seed).hexdigest()[:12]}': seed for seed in seeds})
     return 0
 
 

@@ -20,7 +20,6 @@ README.md; what it found stays in the corpus and is fed here each time.
 """
 
 import os
-from pathlib import Path
 from typing import Any
 
 from hypothesis import given, HealthCheck, settings
@@ -32,11 +31,11 @@ pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 from face_affect_ros.affect.settings import make_pipeline, PipelineSettings  # noqa: E402, I100
 from face_affect_ros.nodes import parameters  # noqa: E402
+from fuzz.kept import kept  # noqa: E402
 from fuzz.targets import IMAGE_ENCODINGS, IMAGE_HEAD, TARGETS  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
-CORPUS = Path(__file__).resolve().parent / 'corpus'
 EXAMPLES = int(os.environ.get('FACE_AFFECT_FUZZ_EXAMPLES', '200'))
 #: The same nonsense each time, so that a failure is one of the change and not of the dice.
 BOUNDED = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None,
@@ -47,7 +46,7 @@ SLOW = {'network', 'parameters'}
 
 def seeds(target: str) -> list[bytes]:
     """Return the inputs of a target that are kept."""
-    return [path.read_bytes() for path in sorted((CORPUS / target).iterdir())]
+    return list(kept(target).values())
 
 
 @st.composite
