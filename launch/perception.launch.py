@@ -32,6 +32,7 @@ from face_affect_ros.launch_support.arguments import (
     PASSED,
     passed_parameters,
     sim_time,
+    switched_off,
     text,
 )
 from face_affect_ros.launch_support.cameras import params_file, share
@@ -61,8 +62,10 @@ def start(context: LaunchContext) -> list[Any]:
         parameters['use_depth'] = True
     low = low_power(context)
     files = parameter_files(context, low=low)
-    if low and importlib.util.find_spec('rclpy.experimental'):
-        parameters['executor'] = 'events'
+    if low:
+        parameters = {**switched_off(files[0]), **parameters}
+        if importlib.util.find_spec('rclpy.experimental'):
+            parameters['executor'] = 'events'
     # Of our own logger alone: at level debug, rcl's tell of every message.
     logger = name.strip('/').replace('/', '.')
     settings: dict[str, Any] = {

@@ -15,6 +15,7 @@
 """The arguments of the launch files: one table, so that a name means the same in each file."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
@@ -25,6 +26,7 @@ from launch.actions import DeclareLaunchArgument
 from launch.logging import get_logger
 from launch.substitutions import LaunchConfiguration
 from launch_ros.parameter_descriptions import ParameterValue
+import yaml
 
 #: The words for what '' says, which `ros2 launch` does not take: as if it were not given, and
 #: nothing at all.
@@ -215,6 +217,27 @@ def passed_parameters(context: LaunchContext) -> dict[str, Any]:
             if problem:
                 raise AffectError(f"launch argument '{name}': {problem}")
     return parameters
+
+
+def switched_off(file: Path) -> dict[str, Any]:
+    """
+    Return the models that a parameter file sets to '', for any node: nobody may change that.
+
+    config/low_power.yaml names models, and counts more than the file. A file that is no YAML is
+    left to rcl, whose complaint is to the point.
+    """
+    try:
+        waiting = [yaml.safe_load(file.read_text(encoding='utf-8'))]
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    found: dict[str, Any] = {}
+    while waiting:
+        content = waiting.pop()
+        if isinstance(content, dict):
+            waiting += content.values()
+            found |= {name: ParameterValue('', value_type=str)
+                      for name in ('emotion_model', 'gender_model') if content.get(name) == ''}
+    return found
 
 
 def sim_time(context: LaunchContext) -> dict[str, bool]:

@@ -258,6 +258,22 @@ def test_low_power_has_a_deprecated_name(given: dict[str, str], low: bool, warne
     assert told == (['the launch argument frugal is deprecated: use low_power'] if warned else [])
 
 
+def test_low_power_leaves_off_what_a_parameter_file_switches_off(tmp_path: Path) -> None:
+    """The models of config/low_power.yaml count more than the file's."""
+    file = tmp_path / 'mine.yaml'
+    for content, off in (
+            ("/robot: {face_affect: {ros__parameters: {gender_model: ''}}}", {'gender_model'}),
+            ("/**: {ros__parameters: {emotion_model: '', gender_model: ''}}",
+             {'emotion_model', 'gender_model'}),
+            ('/**: {ros__parameters: {gender_model: gender_mini_xception}}', set()),
+            ('/**: [', set())):
+        file.write_text(content, encoding='utf-8')
+        found = arguments.switched_off(file)
+        assert set(found) == off
+        assert {each.evaluate(context_of()) for each in found.values()} <= {''}
+    assert arguments.switched_off(tmp_path / 'nowhere.yaml') == {}
+
+
 def test_parameters_pass_through_the_launch_files_in_their_own_types() -> None:
     context = context_of(emotion_model='none', gender_model='7', min_score='0.3',
                          blur_faces='True', ros4hri='1', tf='0', detector='yunet')

@@ -66,6 +66,7 @@ class TestPerception(RosCase):
         events = importlib.util.find_spec('rclpy.experimental') is not None
         wanted = {'stale_timeout': 5.0, 'image_transport': 'compressed', 'emotion_interval': 0.3,
                   'detector': 'blazeface_full_range',
+                  'emotion_model': 'affect_small_resnet_fast',
                   'executor': 'events' if events else 'single_threaded'}
         request = GetParameters.Request(names=list(wanted))
         values = self.ask(GetParameters, f'{NODE}/get_parameters', request).values
