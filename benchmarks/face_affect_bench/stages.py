@@ -49,8 +49,8 @@ import rclpy
 from std_msgs.msg import Header
 
 FACES = (1, 2, 4, 8, 16)
-#: The shipped models that answer both attributes at once.
-BLENDED = ('affect_small_resnet', 'affect_small_resnet_fast')
+#: The shipped model that answers both attributes at once.
+BLENDED = 'affect_small_resnet_fast'
 
 
 def run(context: Context) -> list[Row]:
@@ -74,7 +74,7 @@ def _rows(context: Context, times: int) -> Iterator[Row]:
            **measure(TemplateTracker(images[0], found[0]), images[:3], times=times).row()}
     cut = [(image, each.boxes, each.landmarks) for image, each in zip(images, found)]
     batches = {}
-    for classifier in (*pipeline.classifiers, *(Classifier(load_card(name)) for name in BLENDED)):
+    for classifier in (*pipeline.classifiers, Classifier(load_card(BLENDED))):
         name, spec = classifier.card.name, classifier.crop
         yield {'stage': f'crop for {name}', 'faces': 2,
                **measure(partial(_crop, spec), cut, times=times).row()}

@@ -27,10 +27,8 @@ import numpy as np
 import pytest
 import yaml
 
-SHIPPED = {'affect_small_resnet': [('emotion', EMOTIONS), ('gender', GENDERS)],
-           'affect_small_resnet_fast': [('emotion', EMOTIONS), ('gender', GENDERS)],
+SHIPPED = {'affect_small_resnet_fast': [('emotion', EMOTIONS), ('gender', GENDERS)],
            'emotion_mini_xception': [('emotion', EMOTIONS)],
-           'emotion_mini_xception_four_looks': [('emotion', EMOTIONS)],
            'emotion_sequential_fully_cnn': [('emotion', EMOTIONS)],
            'emotion_small_resnet': [('emotion', EMOTIONS)],
            'gender_efficientnet_lite': [('gender', GENDERS)],

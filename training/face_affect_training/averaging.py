@@ -14,7 +14,6 @@
 
 """Averaged weights (Polyak and Juditsky 1992), made fit to be judged."""
 
-from collections.abc import Callable
 from typing import Any
 
 from face_affect_ros.affect.types import ImageArray
@@ -39,7 +38,6 @@ class Averaged:
         self._norms = [layer for layer in network.layers
                        if isinstance(layer, keras.layers.BatchNormalization)]
         self._kept: list[Any] = []
-        self._measure = _compiled(model)
 
     def __enter__(self) -> bool:
         """Put the averages in; return whether there are any."""
@@ -66,7 +64,7 @@ class Averaged:
         for layer in self._norms:
             layer.momentum = 0.0   # what this batch shows, and nothing of before
         try:
-            self._measure(self._views)
+            self._model(self._views, training=True)
         finally:
             for layer, momentum in zip(self._norms, momenta):
                 layer.momentum = momentum
@@ -74,23 +72,3 @@ class Averaged:
     def _variables(self) -> list[Any]:
         """Return all that the averaged weights replace, dropout's random state included."""
         return list(self._model.variables)
-
-
-def _compiled(model: keras.Model) -> Callable[[ImageArray], None]:
-    """Return what calls a model as in training, for the statistics that it leaves behind."""
-    if keras.backend.backend() != 'jax':
-        def measure_eagerly(views: ImageArray) -> None:
-            model(views, training=True)
-        return measure_eagerly
-    import jax
-
-    def after(trained: list[Any], others: list[Any], views: Any) -> list[Any]:
-        return list(model.stateless_call(trained, others, views, training=True)[1])
-    compiled = jax.jit(after)
-
-    def measure_compiled(views: ImageArray) -> None:
-        found = compiled([variable.value for variable in model.trainable_variables],
-                         [variable.value for variable in model.non_trainable_variables], views)
-        for variable, value in zip(model.non_trainable_variables, found):
-            variable.assign(value)
-    return measure_compiled

@@ -14,7 +14,7 @@
 
 """The stream of training batches: shuffled, weighted, mixed, and the same after a resume."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from face_affect_ros.affect.types import ImageArray
 from face_affect_training.data.targets import Targets
@@ -38,18 +38,11 @@ class Batches:
 
     def __init__(self, views: Views, targets: Targets, weights: npt.NDArray[np.float32],
                  training: Training, *, seed: int, teachers: Teachers | None = None,
-                 batch: int = 0, auxiliary: Sequence[Targets] = ()) -> None:
-        """
-        Take the faces.
-
-        batch: faces of each batch, those of training by default. auxiliary: further columns of
-        the targets, of which the teachers know nothing; zero for the faces that they lack.
-        """
+                 batch: int = 0) -> None:
+        """Take the faces. batch: faces of each batch, those of training by default."""
         self._views, self._targets, self._weights = views, targets, weights
         self._training, self._seed, self._teachers = training, seed, teachers
         self._batch = batch or training.batch
-        self._auxiliary = [np.pad(each, ((0, len(targets) - len(each)), (0, 0)))
-                           for each in auxiliary]
         self._opinions: dict[int, Targets] = {}
 
     @property
@@ -69,7 +62,7 @@ class Batches:
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Yield the batches of one epoch."""
         views = self._views.epoch(epoch)
-        targets = np.hstack([self._taught(views, epoch), *self._auxiliary])
+        targets = self._taught(views, epoch)
         order = _generator(self._seed ^ SHUFFLE, epoch).permutation(len(targets))
         random = _generator(self._seed ^ MIX, epoch)
         gentle = epoch >= self._training.epochs - self._training.plain_epochs
@@ -118,14 +111,14 @@ class Together:
     """
     Batches of several tasks: each holds faces of all of them, in proportion to their numbers.
 
-    parts: by the number of the task, of those that are learned. widths: classes of all tasks. The
-    targets (B, K) are zero in the columns of the tasks that a face has no label of.
+    parts, widths: batches and number of classes of each task. The targets (B, K) are zero in the
+    columns of the tasks that a face has no label of.
     """
 
-    def __init__(self, parts: Mapping[int, Batches], widths: Sequence[int], epochs: int) -> None:
-        self._parts, self._epochs = list(parts.values()), epochs
+    def __init__(self, parts: Sequence[Batches], widths: Sequence[int], epochs: int) -> None:
+        self._parts, self._epochs = parts, epochs
         stops = np.cumsum(widths)
-        self._columns = [slice(stops[task] - widths[task], stops[task]) for task in parts]
+        self._columns = [slice(stop - width, stop) for width, stop in zip(widths, stops)]
         self._width = int(stops[-1])
 
     @property

@@ -18,7 +18,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 import inspect
 import math
-from typing import Any
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks
@@ -91,13 +90,6 @@ def tflite_size(network: keras.Model) -> tuple[int | None, str]:
         return None, f'only TensorFlow writes TFLite, and Keras runs on {backend}'
     from face_affect_training.export import convert
     return len(convert(network)), ''
-
-
-def from_scratch(name: str) -> dict[str, Any]:
-    """Return the options with which a network of the registry can be built without any file."""
-    if 'weights' in inspect.signature(networks.NETWORKS[name]).parameters:
-        return {'weights': 'random'}
-    return {}
 
 
 def summary(name: str) -> str:

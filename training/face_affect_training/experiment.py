@@ -98,22 +98,6 @@ class Targets:
 
 
 @dataclass(frozen=True)
-class Unlabelled:
-    """
-    Further faces, of whose labels nothing is known: of another data set, or of another task.
-
-    reader, path, split, options: as in Data; no reader, no faces. zoom: of their chips, for faces
-    as large as those that are labelled.
-    """
-
-    reader: str = ''
-    path: str = ''
-    split: str = ''
-    zoom: float = 1.0
-    options: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Distillation:
     """
     Learn from another network's opinion of each very view (Hinton et al. 2015).
@@ -124,10 +108,9 @@ class Distillation:
     about the mirror image, too, and take the mean: what a flip at inference would gain, without
     its price. once: ask about the undisturbed chip at each of data.zooms, in the teacher's own
     size, instead of about each view: the way for a teacher that is too slow to be asked in every
-    epoch. The answers are kept beside it.
-    unlabelled: faces that are learned from by the teachers' opinion alone (Xie et al. 2020), asked
-    for once. rounds: after this many epochs the same views come again, in another order and mixed
-    otherwise, and the teachers' opinion of them is remembered; 0 asks about new views each time.
+    epoch. The answers are kept beside it. rounds: after this many epochs the same views come
+    again, in another order and mixed otherwise, and the teachers' opinion of them is remembered;
+    0 asks about new views each time.
     """
 
     teachers: tuple[str, ...] = ()
@@ -136,7 +119,6 @@ class Distillation:
     mirror: bool = False
     once: bool = False
     rounds: int = 0
-    unlabelled: Unlabelled = field(default_factory=Unlabelled)
 
 
 @dataclass(frozen=True)
@@ -150,14 +132,11 @@ class Training:
     kept. mixup: alpha of its beta distribution, 0 for none (Zhang et al. 2018). cutmix likewise
     (Yun et al. 2019). blend_share: share of the batches that are mixed. plain_epochs: the last
     epochs are trained on gentle views: no erasing, no mixing. class_weights: none, balanced or
-    sqrt. start_from: a .keras file of the same network, or of one without its mirror_pairs or some
-    of its residual blocks, whose weights to begin with; 'dlib' for those of face_resnet,
-    'imagenet' for those of efficientnet_lite; '' for random ones. trunk_from: a .keras file of
-    another network whose weights to begin with in the layers that fit, see runs.take_trunk.
-    trunk_stays: whether these layers stay as they are. hint: name of a layer that is to see what
-    the one of this name in trunk_from sees; then nothing else is learned, see hints.hint_model.
-    precision: Keras' dtype policy, float32 or mixed_bfloat16. workers: processes that render
-    views, 0 for none, -1 for all cores but one.
+    sqrt. start_from: a .keras file of the same network whose weights to begin with; 'dlib' for
+    those of face_resnet, 'imagenet' for those of efficientnet_lite; '' for random ones.
+    trunk_from: a .keras file of another network whose weights to begin with in the layers that
+    fit, see runs.take_trunk. precision: Keras' dtype policy, float32 or mixed_bfloat16. workers:
+    processes that render views, 0 for none, -1 for all cores but one.
     """
 
     epochs: int = 150
@@ -176,10 +155,23 @@ class Training:
     class_weights: str = 'none'
     start_from: str = ''
     trunk_from: str = ''
-    trunk_stays: bool = False
-    hint: str = ''
     precision: str = 'float32'
     workers: int = 1
+
+
+@dataclass(frozen=True)
+class Export:
+    """
+    What `ship` makes of the run.
+
+    precision: of the model, one of tflite.PRECISIONS. mirror: it gives the mean answer about each
+    face and its mirror image, at twice the time. saliency: precision of the gradients that explain
+    it, '' for a model without.
+    """
+
+    precision: str = 'float32'
+    mirror: bool = False
+    saliency: str = ''
 
 
 @dataclass(frozen=True)
@@ -187,21 +179,13 @@ class Task:
     """
     One decision to learn: from which faces, towards what, through which views.
 
-    weight: of its loss; 0 for a task that is known already, with a trunk that stays.
-    group_weights: how much the faces of a group count, such as {race: {Black: 2.0}}; 1 for those
-    that are not named. auxiliary: what else of a face the network learns to tell while it is
-    trained, by the name of a grouping, with the weight of its loss, such as {age: 0.3, race: 0.1};
-    what is kept does not answer this (Caruana 1997). Of one task only. The other entries are
-    described by their types.
+    The entries are described by their types.
     """
 
     data: Data
     augmentation: Augmentation = field(default_factory=Augmentation)
     targets: Targets = field(default_factory=Targets)
     distillation: Distillation = field(default_factory=Distillation)
-    weight: float = 1.0
-    group_weights: dict[str, dict[str, float]] = field(default_factory=dict)
-    auxiliary: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -219,6 +203,7 @@ class Experiment:
     tasks: dict[str, Task]
     seed: int = 1
     training: Training = field(default_factory=Training)
+    export: Export = field(default_factory=Export)
 
     @property
     def task(self) -> str:
@@ -255,9 +240,6 @@ class Experiment:
         facts = dict(_plain(dataclasses.asdict(self)))
         if len(self.tasks) == 1:
             [(task, entries)] = facts.pop('tasks').items()
-            for key in ('weight', 'group_weights', 'auxiliary'):
-                if entries[key] in (1.0, {}):
-                    del entries[key]
             facts |= {'task': task, **entries}
         return facts
 
@@ -354,8 +336,6 @@ def make_experiment(facts: dict[str, Any], where: str) -> Experiment:
             raise AffectError(f"{where}: task '{task}' is not one of {', '.join(LABELS)}")
     built = {task: _build(Task, part, where if len(tasks) == 1 else f'{where}: tasks.{task}')
              for task, part in tasks.items()}
-    if len(tasks) > 1 and any(task.auxiliary for task in built.values()):
-        raise AffectError(f'{where}: auxiliary is for experiments with one task')
     experiment = _build(Experiment, common, where, tasks=built,
                         known=('task', *sorted(entries)))
     assert isinstance(experiment, Experiment)

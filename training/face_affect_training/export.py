@@ -24,7 +24,6 @@ from typing import Any
 
 from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
 from face_affect_training import tflite
-from face_affect_training.balance import balance
 from face_affect_training.data.loading import load_split
 from face_affect_training.evaluate import whole_crops
 from face_affect_training.evaluate.checkpoints import experiment_of, load_network
@@ -32,10 +31,9 @@ from face_affect_training.experiment import Experiment
 from face_affect_training.export_card import make_card
 from face_affect_training.export_parity import check_parity, PARITY_FACES
 from face_affect_training.metrics import calibrate, coverage, fit_temperature, report
-from face_affect_training.networks.looks import with_looks
-from face_affect_training.networks.mirroring import settle
+from face_affect_training.networks.mirror import with_mirror
 from face_affect_training.rounding import rounded
-from face_affect_training.runs import with_column_pairs
+from face_affect_training.runs import hours
 from face_affect_training.tflite import convert
 import keras
 import numpy as np
@@ -91,7 +89,6 @@ def export(run: Path, models: Path, *, name: str | None = None,
            precisions: Sequence[str] = (), main: str = 'float32', margin: float | None = None,
            unknown_share: float = 0.1, saliency: str = '',
            limits: Mapping[str, dict[str, float]] | None = None, mirror: bool = False,
-           zooms: Sequence[float] = (1.0,), balanced: bool = False, pair_columns: bool = False,
            cache_folder: Path | None = None) -> list[Exported]:
     """
     Write a model's folder for each precision and return them.
@@ -101,17 +98,12 @@ def export(run: Path, models: Path, *, name: str | None = None,
     robot's crop, see framing.py; None for the views' own. unknown_share: share of the validation
     faces, the least certain ones, that the threshold leaves UNKNOWN. saliency: float32, float16 or
     dynamic to write the graph of the gradients in this precision as well, into the folder NAME.
-    limits: of the faces that the model can judge, by task, see limits.py. mirror, zooms: the
-    model looks at each face in the mirror as well, and at these zooms, see networks.looks.
-    balanced: shift the bias so that two classes have the same recall on the validation faces, see
-    balance.py. pair_columns: the first stage takes two columns for one, see
-    networks.column_pairs. Raises AffectError where the run has no network, or where a TFLite file
-    disagrees with Keras; a folder is written only after its files have been checked.
+    limits: of the faces that the model can judge, by task, see limits.py. mirror: the model looks
+    at the mirror image of each face as well, and gives the mean answer. Raises AffectError where
+    the run has no network, or where a TFLite file disagrees with Keras; a folder is written only
+    after its files have been checked.
     """
     precisions = precisions or (main,)
-    zooms = tuple(zooms)
-    if min(zooms) < 1.0 or balanced and zooms != (1.0,):
-        raise AffectError('--zooms: must be 1 or more, and go without --balanced')
     if saliency and main not in precisions:
         raise AffectError(f'the gradients belong to the {main} model; add this precision')
     experiment = experiment_of(run / 'best.keras')
@@ -119,7 +111,6 @@ def export(run: Path, models: Path, *, name: str | None = None,
         raise AffectError(f"--limits: of {', '.join(limits)}, but the model answers "
                           f"{', '.join(experiment.tasks)}; give a file for each of these")
     network = load_network(run / 'best.keras', experiment)
-    settle(network)
     spec = experiment.input.spec()
     if margin is not None:   # judged as the robot sees them
         spec = replace(spec, margin=margin)
@@ -131,53 +122,30 @@ def export(run: Path, models: Path, *, name: str | None = None,
         faces[task] = Faces(crops, experiment.input.scaled(crops), judged.labels, judged.source)
     best = run / 'best.json'
     trained = json.loads(best.read_text(encoding='utf-8')) if best.is_file() else {}
+    trained['hours'] = hours(run)
     name = name or experiment.name
-    extra: dict[str, Any] = {}
-    if mirror:
-        extra['mirror'] = True
-    if zooms != (1.0,):
-        extra['zooms'] = list(zooms)
-    if balanced:
-        extra['balance'] = _balance(network, faces, mirror=mirror)
-    parameters = network.count_params()
-    if pair_columns:
-        extra['pair_columns'] = True
-        network = with_column_pairs(network, experiment)
-    return [_export(network, experiment, precision, faces, parameters=parameters,
+    return [_export(network, experiment, precision, faces, mirror=mirror,
                     folder=models / (name if precision == main else f'{name}_{precision}'),
                     margin=margin, unknown_share=unknown_share,
-                    saliency=saliency if precision == main else '', extra=extra,
+                    saliency=saliency if precision == main else '',
                     limits=limits or {}, trained=trained, cache_folder=cache_folder)
             for precision in dict.fromkeys(precisions)]
 
 
-def _balance(network: keras.Model, faces: dict[str, Faces], *, mirror: bool) -> float:
-    """Balance the only task of two classes, see balance.py. Raises AffectError without one."""
-    found = [(index, each) for index, (task, each) in enumerate(faces.items())
-             if len(LABELS[task]) == 2]
-    if len(found) != 1:
-        raise AffectError(f"--balanced: one task must have two classes; {', '.join(faces)}: "
-                          f'{len(found)} of these have')
-    [(index, each)] = found
-    return round(balance(network, each.inputs, each.labels, mirror=mirror, task=index), 4)
-
-
 def _export(network: keras.Model, experiment: Experiment, precision: str,
-            faces: dict[str, Faces], *, parameters: int, folder: Path, margin: float | None,
-            unknown_share: float, saliency: str, extra: dict[str, Any],
-            limits: Mapping[str, dict[str, float]], trained: dict[str, Any],
-            cache_folder: Path | None) -> Exported:
-    samples, mirror, zooms = None, 'mirror' in extra, extra.get('zooms', (1.0,))
-    asked = with_looks(network, mirror=mirror, zooms=zooms)
-    written = network
+            faces: dict[str, Faces], *, mirror: bool, folder: Path, margin: float | None,
+            unknown_share: float, saliency: str, limits: Mapping[str, dict[str, float]],
+            trained: dict[str, Any], cache_folder: Path | None) -> Exported:
+    samples, written = None, network
+    extra: dict[str, Any] = {'mirror': True} if mirror else {}
     if precision == 'int8':
-        samples, quantisation = _samples(experiment, cache_folder)
-        extra = {**extra, 'quantisation': quantisation}
+        samples, extra['quantisation'] = _samples(experiment, cache_folder)
         written = rounded(network, samples)
-    content = convert(with_looks(written, mirror=mirror, zooms=zooms), precision, samples)
-    heads = _judge(asked, content, precision, faces, unknown_share)
-    card = make_card(folder.name, content, experiment, parameters=parameters, precision=precision,
-                      margin=margin, heads=heads, limits=limits, extra=extra,
+    content = convert(with_mirror(written) if mirror else written, precision, samples)
+    heads = _judge(with_mirror(network) if mirror else network, content, precision, faces,
+                   unknown_share)
+    card = make_card(folder.name, content, experiment, parameters=network.count_params(),
+                     precision=precision, margin=margin, heads=heads, limits=limits, extra=extra,
                      trained=trained)
     with tempfile.TemporaryDirectory() as unfinished:
         _write(Path(unfinished), content, card)
@@ -185,7 +153,7 @@ def _export(network: keras.Model, experiment: Experiment, precision: str,
             from face_affect_training.saliency.export import add_saliency
             add_saliency(Path(unfinished), card, network,
                          {task: each.crops for task, each in faces.items()}, saliency,
-                         mirror=mirror, zooms=zooms)
+                         mirror=mirror)
             _write(Path(unfinished), content, card)
         folder.mkdir(parents=True, exist_ok=True)
         for file in Path(unfinished).iterdir():

@@ -33,7 +33,8 @@ def make_card(name: str, content: bytes, experiment: Experiment, *, parameters: 
     content: the TFLite file. margin: of the robot's crop; None for that of the views in training,
     whose boxes are the data set's and not the detector's. heads: output, threshold, temperature,
     metrics and parity by task. limits: of the faces that it can judge, by task. extra: further
-    entries, such as quantisation. trained: the run's best.json.
+    entries, such as quantisation. trained: the run's best.json, and `hours` of
+    training by run.
     """
     wanted, settings, alone = experiment.input, experiment.as_mapping(), len(heads) == 1
     return {
@@ -53,10 +54,10 @@ def make_card(name: str, content: bytes, experiment: Experiment, *, parameters: 
            for key in ('metrics', 'parity')},
         'training': {'experiment': experiment.name, 'seed': experiment.seed,
                      'chosen_epoch': trained.get('epoch'),
+                     **{key: trained[key] for key in ('hours', 'device') if trained.get(key)},
                      'learned_from': ancestry(experiment),
                      **{key: settings[key] for key in (
-                         'augmentation', 'targets', 'auxiliary', 'distillation', 'tasks',
-                         'training')
+                         'augmentation', 'targets', 'distillation', 'tasks', 'training')
                         if key in settings}},
         'data': {task: {'training': f'{each.data.reader} {each.data.train}',
                         'chosen_on': f'{each.data.reader} {each.data.validation}',

@@ -21,8 +21,6 @@ margin of the card makes a crop of it. The margin should give what the network s
 
 from collections.abc import Sequence
 import dataclasses
-import json
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -36,9 +34,11 @@ import numpy as np
 
 #: Chips are enlarged to this many pixels, so that the detector sees a face of a usual size.
 CHIP_SIZE = 224
+#: Margins that are tried, as shares of the box on each side.
+MARGINS = (-0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2)
 
 
-def accuracy_by_margin(model: str, faces: FaceData, margins: list[float],
+def accuracy_by_margin(model: str, faces: FaceData, margins: Sequence[float],
                        detector: str) -> dict[str, Any]:
     """
     Return the accuracy at each margin, on the faces that the detector finds.
@@ -84,9 +84,9 @@ def chosen(accuracy: dict[float, float]) -> float:
     return margins[1 + int(np.convolve(values, np.ones(3), 'valid').argmax())]
 
 
-def chosen_for_all(files: Sequence[str]) -> float:
-    """Return the margin that suits the mean of some framings' accuracies, one for each task."""
-    found = [json.loads(Path(file).read_text(encoding='utf-8'))['accuracy'] for file in files]
+def chosen_for_all(framings: Sequence[dict[str, Any]]) -> float:
+    """Return the margin for the mean of what accuracy_by_margin gave, one for each task."""
+    found = [framing['accuracy'] for framing in framings]
     return chosen({float(margin): float(np.mean([each[margin] for each in found]))
                    for margin in found[0]})
 

@@ -40,12 +40,8 @@ class Log:
         self._writer: Any = None
 
     def write(self, row: dict[str, Any], each: list[float]) -> dict[str, str]:
-        """
-        Append the numbers of an epoch, keys of COLUMNS; return them as they are written.
-
-        What a run does not have is left out: the accuracy of one that learns no labels.
-        """
-        texts = {name: format(row[name], form) for name, form in COLUMNS.items() if name in row}
+        """Append the numbers of an epoch, keys of COLUMNS; return them as they are written."""
+        texts = {name: format(row[name], form) for name, form in COLUMNS.items()}
         texts[EACH] = ' '.join(f'{value:.4f}' for value in each)
         self._append([texts])
         if self._writer is None:
@@ -79,3 +75,12 @@ class Log:
             if fresh:
                 writer.writeheader()
             writer.writerows(rows)
+
+
+def last_seconds(folder: Path) -> float:
+    """Return how long a run has been trained, seconds; 0 where it has no log."""
+    path = folder / 'log.csv'
+    if not path.is_file():
+        return 0.0
+    with path.open(newline='', encoding='utf-8') as file:
+        return max((float(row['seconds']) for row in csv.DictReader(file)), default=0.0)

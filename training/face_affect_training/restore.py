@@ -28,8 +28,7 @@ from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.types import AffectError, FloatArray
 from face_affect_training.experiment import Experiment
 from face_affect_training.export_parity import LIMITS
-from face_affect_training.networks.column_pairs import unpair_weights
-from face_affect_training.networks.looks import with_looks
+from face_affect_training.networks.mirror import with_mirror
 from face_affect_training.runs import build_network, Run
 import keras
 from keras import layers
@@ -61,16 +60,13 @@ def restore(model: str, experiment: Experiment, inputs: FloatArray, folder: Path
     tolerance = TOLERANCE.get(str(card.facts.get('precision')))
     if tolerance is None:
         raise AffectError(f'{card.path}: restore takes float32, dynamic and int8 files only')
-    network = build_network(experiment)
     if card.facts.get('pair_columns'):
-        paired = build_network(experiment, pair_columns=True)
-        _fill(paired, card.path)
-        unpair_weights(network, paired)
-    else:
-        _fill(network, card.path)
+        raise AffectError(f'{card.path}: its first stage was written for pairs of columns, which '
+                          "only the repository's tag lab-2026-11 can restore")
+    network = build_network(experiment)
+    _fill(network, card.path)
     _spread(network, inputs)
-    asked = with_looks(network, mirror=bool(card.facts.get('mirror')),
-                       zooms=card.facts.get('zooms', (1.0,)))
+    asked = with_mirror(network) if card.facts.get('mirror') else network
     ours = np.concatenate([np.asarray(each) for each in keras.tree.flatten(
         asked.predict(inputs, verbose=0))], axis=-1)
     answers = Network(card.path)(inputs)

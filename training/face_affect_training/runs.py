@@ -22,18 +22,11 @@ import zipfile
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks
-from face_affect_training.experiment import Experiment, load_experiment
-from face_affect_training.logs import Log
-from face_affect_training.networks.column_pairs import pair_weights
-from face_affect_training.networks.deepening import deepen, is_deeper
-from face_affect_training.networks.mirroring import mirror_here, pair
+from face_affect_training.experiment import Experiment, is_file_of_run, load_experiment
+from face_affect_training.logs import last_seconds, Log
 import keras
 import numpy as np
-import numpy.typing as npt
 import yaml
-
-#: Shares of red, green and blue in grey (ITU-R BT.601).
-GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class Run:
@@ -110,43 +103,58 @@ def is_finished(folder: Path) -> bool:
     return bool(epoch >= load_experiment(folder / 'experiment.yaml').training.epochs)
 
 
-def build_network(experiment: Experiment, *, precision: str = 'float32',
-                  **options: Any) -> keras.Model:
-    """
-    Return the experiment's network, freshly initialised.
+def hours(run: Path) -> dict[str, float]:
+    """Return the hours of training of a run and of all runs that it learned from, by name."""
+    experiment = load_experiment(run / 'experiment.yaml')
+    found: dict[str, float] = {}
+    for source in experiment.sources:
+        file = Path(source).expanduser()
+        if is_file_of_run(source) and file.with_name('experiment.yaml').is_file():
+            found |= hours(file.parent)
+    seconds = last_seconds(run)
+    return {**found, experiment.name: round(seconds / 3600.0, 2)} if seconds else found
 
-    precision: Keras' dtype policy. options: of the builder, beside those of the experiment.
-    """
+
+def device() -> str:
+    """Return the name of what Keras computes on: a GPU, or the processor."""
+    backend = keras.backend.backend()
+    if backend == 'torch':
+        import torch
+        if torch.cuda.is_available():
+            return str(torch.cuda.get_device_name())
+    elif backend == 'jax':
+        import jax
+        if jax.default_backend() != 'cpu':
+            return str(jax.devices()[0].device_kind)
+    elif backend == 'tensorflow':
+        import tensorflow as tf
+        for each in tf.config.list_physical_devices('GPU'):
+            return str(tf.config.experimental.get_device_details(each)['device_name'])
+    from face_affect_training.evaluate.speed import cpu_model
+    return cpu_model()
+
+
+def build_network(experiment: Experiment, *, precision: str = 'float32') -> keras.Model:
+    """Return the experiment's network, freshly initialised. precision: Keras' dtype policy."""
     shape = (experiment.input.size, experiment.input.size, experiment.input.channels)
     keras.config.set_dtype_policy(precision)
     try:
         return networks.build(experiment.network.name, input_shape=shape,
-                              classes=experiment.widths,
-                              **{**experiment.network.options, **options})
+                              classes=experiment.widths, **experiment.network.options)
     finally:
         keras.config.set_dtype_policy('float32')
 
 
-def with_column_pairs(network: keras.Model, experiment: Experiment) -> keras.Model:
-    """
-    Return an experiment's network as one that answers the same, see networks.column_pairs.
-
-    Raises AffectError where there is none.
-    """
-    paired = build_network(experiment, pair_columns=True)
-    pair_weights(paired, network)
-    return paired
-
-
-def from_pixels(network: keras.Model, experiment: Experiment, **options: Any) -> keras.Model:
+def from_pixels(network: keras.Model, experiment: Experiment) -> keras.Model:
     """Return networks.from_pixels of a network that sees what the experiment's does."""
     return networks.from_pixels(network, scale=experiment.input.scale,
-                                offset=experiment.input.offset, **options)
+                                offset=experiment.input.offset)
 
 
 def take_weights(network: keras.Model, file: Path) -> None:
     """Put a .keras file's weights in. Raises AffectError where it is missing or differs."""
-    _check_exists(file)
+    if not file.is_file():
+        raise AffectError(f'{file}: does not exist; train it first')
     try:
         network.load_weights(file)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
@@ -154,84 +162,34 @@ def take_weights(network: keras.Model, file: Path) -> None:
                           f'{str(error).splitlines()[0]}') from error
 
 
-def take_start(network: keras.Model, file: Path) -> None:
+def take_trunk(network: keras.Model, file: Path) -> list[str]:
     """
-    Put in the weights of another run's network.
+    Put in what fits of another run's network; return the names of the layers that took weights.
 
-    It is of the same form, or lacks mirror_pairs or some of the residual blocks, which change
-    nothing at first. Raises AffectError where the file is missing or differs.
+    A layer takes the weights of the one of its name if their shapes agree. Raises AffectError
+    where the file is missing or nothing fits.
     """
-    other = _network_of(file)
-    paired = mirror_here(network) and not mirror_here(other)
-    if not paired and not is_deeper(network, other):
-        take_weights(network, file)
-        return
-    try:
-        (pair if paired else deepen)(network, other)
-    except ValueError as error:
-        raise AffectError(f'{file}: its {other.name} and this one differ in more than '
-                          f"{'mirror_pairs' if paired else 'residual blocks'}: "
-                          f'{str(error).splitlines()[0]}') from error
-
-
-def _network_of(file: Path) -> keras.Model:
-    """Return the network of a .keras file. Raises AffectError where it is missing or differs."""
-    _check_exists(file)
-    network = build_network(load_experiment(file.with_name('experiment.yaml')))
-    take_weights(network, file)
-    return network
-
-
-def _check_exists(file: Path) -> None:
     if not file.is_file():
         raise AffectError(f'{file}: does not exist; train it first')
-
-
-def take_trunk(network: keras.Model, file: Path) -> list[keras.layers.Layer]:
-    """
-    Put in what fits of another run's network; return the layers that took weights.
-
-    A layer takes the weights of the one of its name if their shapes agree. The first filters may
-    be for coloured and for folded pictures where the other's are for grey ones: they answer as
-    those do about the grey picture made smaller. Those for grey pictures answer as the other's do
-    about a picture that is grey in all three colours. Raises AffectError where nothing fits.
-    """
-    other = _network_of(file)
+    other = build_network(load_experiment(file.with_name('experiment.yaml')))
+    take_weights(other, file)
     theirs = {layer.name: layer.get_weights() for layer in other.layers}
-    taken, first = [], True
+    taken: list[str] = []
     for layer in network.layers:
         own, given = layer.get_weights(), theirs.get(layer.name, [])
-        if not own:
-            continue
-        if first and given:
-            given = [_spread(given[0], own[0].shape), *given[1:]]
-        first = False
-        if [each.shape for each in own] == [each.shape for each in given]:
+        if own and [each.shape for each in own] == [each.shape for each in given]:
             layer.set_weights(given)
-            taken.append(layer)
+            taken.append(layer.name)
     if not taken:
-        raise AffectError(f'{file}: no layer of {other.name} fits a layer of '
-                          f'{network.name}')
+        raise AffectError(f'{file}: no layer of {other.name} fits a layer of {network.name}')
     return taken
 
 
-def _spread(kernel: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    """Return a kernel (h, w, C, F) for pictures of other channels, if such a one is asked for."""
-    if kernel.ndim != 4 or (*kernel.shape[:2], kernel.shape[3]) != (*shape[:2], *shape[3:]):
-        return kernel
-    if kernel.shape[2] == 3 and shape[2] == 1:
-        return np.asarray(kernel.sum(2, keepdims=True), np.float32)
-    if kernel.shape[2] != 1:
-        return kernel
-    channels = GREY if shape[2] % 3 == 0 else np.ones(1, np.float32)
-    shares = np.resize(channels, shape[2])
-    return np.asarray(kernel * (shares / shares.sum())[:, np.newaxis], np.float32)
-
-
 def _identity(experiment: Experiment) -> dict[str, Any]:
-    """Return what must agree for a run to be resumed: all but how fast it is computed."""
+    """Return what must agree for a run to be resumed: all that its network depends on."""
     facts = experiment.as_mapping()
     facts['training'].pop('workers')
+    facts.pop('export')
     return facts
 
 

@@ -66,12 +66,8 @@ class Teachers:
 
         images: (N, H, W) grey or (N, H, W, 3) BGR. Answers of an earlier run are taken.
         """
-        return self.moved(targets, self.alone(images, zooms))
-
-    def alone(self, images: ImageArray, zooms: Sequence[float] = (1.0,)) -> Targets:
-        """Return the opinion that blend_once moves towards, (N, K) float32."""
-        return _mean([teacher.kept_opinion(images, zooms, self._plan)
-                      for teacher in self._teachers])
+        return self.moved(targets, _mean([teacher.kept_opinion(images, zooms, self._plan)
+                                          for teacher in self._teachers]))
 
     def moved(self, targets: Targets, opinion: Targets) -> Targets:
         """Return targets moved towards an opinion, (N, K) float32."""

@@ -26,17 +26,11 @@ from typing import Any
 from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
 from face_affect_training.averaging import Averaged
 from face_affect_training.batches import Batches, Together
-from face_affect_training.data.loading import load_splits, load_unlabelled
+from face_affect_training.data.loading import load_splits
 from face_affect_training.data.subset import stratified
-from face_affect_training.data.targets import (
-    auxiliary_targets,
-    class_weights,
-    group_weights,
-    make_targets,
-)
+from face_affect_training.data.targets import class_weights, make_targets
 from face_affect_training.data.types import FaceData
 from face_affect_training.experiment import ancestry, Experiment, Task, Training
-from face_affect_training.hints import Distance, hint_model
 from face_affect_training.losses import accuracy_of, loss_of
 from face_affect_training.metrics import nll
 from face_affect_training.networks.efficientnet_lite import (
@@ -48,10 +42,11 @@ from face_affect_training.networks.face_resnet import dlib_file, take_dlib_weigh
 from face_affect_training.networks.lowering import lowered
 from face_affect_training.runs import (
     build_network,
+    device,
     from_pixels,
     Run,
-    take_start,
     take_trunk,
+    take_weights,
 )
 from face_affect_training.teachers import Teachers
 from face_affect_training.views import plain_views, Views
@@ -93,21 +88,17 @@ def train(experiment: Experiment, folder: Path, *, cache_folder: Path | None = N
     """
     started = time.monotonic()
     settings = experiment.training
-    _check_weights(experiment)
     ancestry(experiment)   # a card will have to say it: hours later would be late for an error
     keras.utils.set_random_seed(experiment.seed)
     run = Run(folder, experiment)
     data = load_data(experiment, cache_folder)
-    faces = {task: trained for task, (trained, _) in data.items()
-             if experiment.tasks[task].weight > 0.0}
+    faces = {task: trained for task, (trained, _) in data.items()}
     judged = {task: validation for task, (_, validation) in data.items()}
     kept = build_network(experiment)
     _begin(kept, settings)
-    auxiliary = [targets.shape[1] for task, each in faces.items()
-                 for targets in auxiliary_targets(each, experiment.tasks[task].auxiliary)]
-    network, model = _trainable(experiment, kept, sum(auxiliary))
-    batches = _batches(experiment, faces, cache_folder)
-    _compile(model, experiment, batches.steps, auxiliary)
+    network, model = _trainable(experiment, kept)
+    batches = _batches(experiment, faces)
+    _compile(model, experiment, batches.steps)
     epoch, best, seconds = run.resume(model)
     if epoch >= settings.epochs:
         print(f'{folder}: all {epoch} epochs are trained', file=sys.stderr)
@@ -125,19 +116,6 @@ def train(experiment: Experiment, folder: Path, *, cache_folder: Path | None = N
     return {'epoch': judge.epoch, 'best': judge.best, 'finished': judge.epoch >= settings.epochs}
 
 
-def _check_weights(experiment: Experiment) -> None:
-    idle = [task for task, wanted in experiment.tasks.items() if wanted.weight == 0.0]
-    settings = experiment.training
-    if idle and not (settings.trunk_stays and settings.trunk_from):
-        raise AffectError(f'tasks.{idle[0]}.weight is 0, so that nothing is learned of it: set '
-                          'training.trunk_stays, with a training.trunk_from that knows it')
-    if len(idle) == len(experiment.tasks):
-        raise AffectError(f'tasks.{idle[0]}.weight is 0, and there is nothing else to learn')
-    if settings.hint and not settings.trunk_from:
-        raise AffectError(f'training.hint: {settings.hint} of which network? Set '
-                          'training.trunk_from')
-
-
 def _begin(network: keras.Model, settings: Training) -> None:
     """Put in the weights to begin with. Raises AffectError where they do not fit."""
     key = 'start_from'
@@ -147,78 +125,54 @@ def _begin(network: keras.Model, settings: Training) -> None:
         elif settings.start_from == 'imagenet':
             take_imagenet_weights(network, read_weights(imagenet_file(network)))
         elif settings.start_from:
-            take_start(network, Path(settings.start_from).expanduser())
+            take_weights(network, Path(settings.start_from).expanduser())
         if settings.trunk_from:
             key = 'trunk_from'
             taken = take_trunk(network, Path(settings.trunk_from).expanduser())
-            for layer in taken:
-                layer.trainable = not settings.trunk_stays
             print(f'{settings.trunk_from}: {len(taken)} layers took its weights', file=sys.stderr)
     except AffectError as error:
         raise AffectError(f'training.{key}: {error}') from error
 
 
-def _trainable(experiment: Experiment, kept: keras.Model,
-               auxiliary: int) -> tuple[keras.Model, keras.Model]:
+def _trainable(experiment: Experiment, kept: keras.Model) -> tuple[keras.Model, keras.Model]:
     """Return the network in the precision and layers of training, and the model around it."""
     network = lowered(build_network(experiment, precision=experiment.training.precision))
     network.set_weights(kept.get_weights())
-    for layer, same in zip(network.layers, kept.layers):
-        layer.trainable = same.trainable
     print(f'{experiment.network.name}: {network.count_params():,} parameters, '
           f'backend {keras.backend.backend()}', file=sys.stderr, flush=True)
-    hint = experiment.training.hint
-    if hint:
-        file = Path(experiment.training.trunk_from).expanduser()
-        return network, hint_model(network, experiment, file, hint)
-    return network, from_pixels(network, experiment, auxiliary=auxiliary)
+    return network, from_pixels(network, experiment)
 
 
-def _batches(experiment: Experiment, faces: dict[str, FaceData],
-             cache_folder: Path | None) -> Batches | Together:
+def _batches(experiment: Experiment, faces: dict[str, FaceData]) -> Batches | Together:
     total = sum(len(each) for each in faces.values())
-    parts = {}
-    for index, (task, wanted) in enumerate(experiment.tasks.items()):
-        if task in faces:
-            batch = max(1, round(experiment.training.batch * len(faces[task]) / total))
-            parts[index] = _batches_of(experiment, task, wanted, faces[task], batch, cache_folder)
-    if len(experiment.tasks) == 1:
+    parts = []
+    for task, wanted in experiment.tasks.items():
+        batch = max(1, round(experiment.training.batch * len(faces[task]) / total))
+        parts.append(_batches_of(experiment, task, wanted, faces[task], batch))
+    if len(parts) == 1:
         return parts[0]
     return Together(parts, experiment.widths, experiment.training.epochs)
 
 
 def _batches_of(experiment: Experiment, task: str, wanted: Task, faces: FaceData,
-                batch: int, cache_folder: Path | None) -> Batches:
+                batch: int) -> Batches:
     settings, classes = experiment.training, len(LABELS[task])
     targets = make_targets(faces, classes, smoothing=wanted.targets.smoothing,
                            ferplus_weight=wanted.targets.ferplus_weight,
                            ferplus_mapping=wanted.targets.ferplus_mapping)
-    weights = (class_weights(faces.labels, classes, settings.class_weights)[faces.labels]
-               * group_weights(faces, wanted.group_weights))
-    images, teachers = faces.images, None
-    plan = wanted.distillation
-    if plan.unlabelled.reader and not plan.teachers:
-        raise AffectError('distillation.unlabelled: faces without labels need teachers')
+    weights = class_weights(faces.labels, classes, settings.class_weights)[faces.labels]
+    plan, teachers = wanted.distillation, None
     if plan.teachers:
         teachers = Teachers(plan, experiment, task)
         if plan.once:
-            targets = teachers.blend_once(images, wanted.data.zooms, targets)
-        if plan.unlabelled.reader:
-            more = load_unlabelled(plan.unlabelled, images.shape[1],
-                                   channels=experiment.input.channels, cache_folder=cache_folder)
-            if images.ndim < more.ndim:   # grey chips among coloured ones
-                images = np.repeat(images[..., np.newaxis], 3, axis=3)
-            images = np.concatenate([images, more])
-            targets = np.concatenate([targets, teachers.alone(more)])
-            weights = np.append(weights, np.ones(len(more), np.float32))
+            targets = teachers.blend_once(faces.images, wanted.data.zooms, targets)
     cores = max(1, (os.cpu_count() or 2) - 1)
-    views = Views(images, experiment.input.spec(), wanted.augmentation,
+    views = Views(faces.images, experiment.input.spec(), wanted.augmentation,
                   seed=experiment.seed, epochs=settings.epochs, gentle=settings.plain_epochs,
                   rounds=plan.rounds,
                   workers=cores if settings.workers < 0 else settings.workers)
-    return Batches(views, targets, np.asarray(weights * wanted.weight, np.float32), settings,
-                   seed=experiment.seed, teachers=None if plan.once else teachers, batch=batch,
-                   auxiliary=auxiliary_targets(faces, wanted.auxiliary))
+    return Batches(views, targets, weights, settings, seed=experiment.seed,
+                   teachers=None if plan.once else teachers, batch=batch)
 
 
 def sample_views(experiment: Experiment, faces: dict[str, FaceData], total: int) -> ImageArray:
@@ -233,8 +187,7 @@ def sample_views(experiment: Experiment, faces: dict[str, FaceData], total: int)
     return np.concatenate(parts)
 
 
-def _compile(model: keras.Model, experiment: Experiment, steps: int,
-             auxiliary: Sequence[int]) -> None:
+def _compile(model: keras.Model, experiment: Experiment, steps: int) -> None:
     settings = experiment.training
     total = settings.epochs * steps
     warmup = min(int(settings.warmup_epochs * steps), total - 1)
@@ -257,11 +210,8 @@ def _compile(model: keras.Model, experiment: Experiment, steps: int,
                           'adamw')
     # XLA's convolutions on CPUs are slower than TensorFlow's own
     compiled = 'auto' if keras.backend.backend() != 'tensorflow' else False
-    if settings.hint:
-        model.compile(optimizer, Distance(), jit_compile=compiled)
-    else:
-        model.compile(optimizer, loss_of([*experiment.widths, *auxiliary]),
-                      metrics=[accuracy_of(experiment.widths)], jit_compile=compiled)
+    model.compile(optimizer, loss_of(experiment.widths),
+                  metrics=[accuracy_of(experiment.widths)], jit_compile=compiled)
     optimizer.build(model.trainable_variables)
 
 
@@ -316,12 +266,11 @@ class Judge(keras.callbacks.Callback):
                     'epoch': self.epoch, 'val_accuracy': accuracy, 'val_loss': loss,
                     'val_accuracy_each': {task: dict(zip(map(str, self._zooms(task)), each))
                                           for task, each in found.items()},
-                    'averaged_weights': averaged})
+                    'averaged_weights': averaged, 'device': device()})
         now = time.monotonic()
-        learned: dict[str, Any] = {
-            name: float(logs[name]) for name in ('loss', 'accuracy') if name in logs}
         row = {'epoch': self.epoch, 'seconds': self._seconds + now - self._started,
-               'learning_rate': float(self.model.optimizer.learning_rate), **learned,
+               'learning_rate': float(self.model.optimizer.learning_rate),
+               'loss': float(logs['loss']), 'accuracy': float(logs['accuracy']),
                'val_loss': loss, 'val_accuracy': accuracy, 'best': self.best}
         self._show(self._run.log.write(row, [value for each in found.values()
                                              for value in each]), now)
@@ -360,7 +309,7 @@ class Judge(keras.callbacks.Callback):
         return accuracies, float(np.mean(losses))
 
     def _show(self, row: dict[str, Any], now: float) -> None:
-        text = (f"loss {row['loss']} acc {row.get('accuracy', '-')} val {row['val_accuracy']} "
+        text = (f"loss {row['loss']} acc {row['accuracy']} val {row['val_accuracy']} "
                 f"({row['val_accuracy_each']}) best {row['best']}")
         self._bar.update(1)
         self._bar.set_postfix_str(text)

@@ -22,7 +22,7 @@ from face_affect_ros.affect.crop import CropSpec
 from face_affect_ros.affect.types import AffectError, EMOTIONS
 from face_affect_training.__main__ import main
 from face_affect_training.data.types import FaceData
-from face_affect_training.figures import guided, where
+from face_affect_training.figures import guided
 from face_affect_training.figures.guided import portrait_crop
 from face_affect_training.saliency import bias, bias_files
 from face_affect_training.saliency.regions import OUTSIDE, REGIONS, regions
@@ -95,9 +95,9 @@ def test_the_report_as_files(faces: FaceData, tmp_path: Path) -> None:
     # 12 faces a light are too few for a mean picture: it could show a person
     assert facts['pictures'] == ['bias_x_classes.png']
     assert cv2.imread(str(tmp_path / 'bias_x_classes.png')).shape[0] > 2 * 3 * 48
-    section = where.section(tmp_path)
+    section = bias_files.section(tmp_path)
     assert '`emotion_small_resnet` on portraits' in section and 'bias_x.md' in section
-    assert where.section(tmp_path / 'none') == ''
+    assert bias_files.section(tmp_path / 'none') == ''
 
 
 def test_the_command_names_its_data_so_that_others_can_type_it(

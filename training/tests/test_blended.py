@@ -17,7 +17,6 @@
 import csv
 import json
 from pathlib import Path
-from typing import Any
 
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import CropSpec
@@ -37,7 +36,6 @@ keras = pytest.importorskip('keras', reason='Keras is not installed')
 
 from face_affect_training import networks  # noqa: E402, I100
 from face_affect_training.losses import accuracy_of, loss_of  # noqa: E402
-from face_affect_training.runs import build_network, take_weights  # noqa: E402
 from face_affect_training.saliency.bias import look  # noqa: E402
 
 WIDTHS = (7, 2)
@@ -55,8 +53,7 @@ def blended(sheets: Path, genders: Path, tmp_path: Path) -> Path:
                         'augmentation': views, 'targets': {'ferplus_weight': 0.3}},
             'gender': {'data': {'reader': 'fairface', 'path': str(genders), 'train': 'train',
                                 'validation': 'val', 'zooms': [1.0, 1.2]},
-                       'augmentation': {**views, 'zoom': [1.0, 1.2]}, 'weight': 0.5,
-                       'group_weights': {'race': {'Indian': 2.0}}}},
+                       'augmentation': {**views, 'zoom': [1.0, 1.2]}}},
         'input': {'size': 24}, 'network': {'name': 'mini_xception'},
         'training': {'epochs': 4, 'batch': 42, 'learning_rate': 0.01, 'warmup_epochs': 1,
                      'ema': 0.8, 'workers': 0}}
@@ -117,8 +114,6 @@ def test_it_learns_both_and_becomes_one_model(
     assert load_experiment(run / 'experiment.yaml') == load_experiment(blended)
     with pytest.raises(AffectError, match="'both' has the tasks emotion, gender"):
         _ = load_experiment(blended).task
-    with pytest.raises(AffectError, match='auxiliary is for experiments with one task'):
-        load_experiment(blended, ['tasks.gender.auxiliary.age=0.1'])
     if keras.backend.backend() != 'tensorflow':
         pytest.skip('only the TensorFlow backend converts')
 
@@ -128,16 +123,13 @@ def test_it_learns_both_and_becomes_one_model(
     for file, (task, limits) in zip(files, wanted.items()):
         file.write_text(json.dumps({'task': task, 'limits': limits}))
     export = ['export', str(run), '--models', str(models), '--precision', 'float32', 'int8',
-              '--saliency', '--balanced', '--limits']
+              '--saliency', '--limits']
     assert main([*export, str(files[0])]) == 1
     assert 'of emotion, but the model answers emotion, gender' in capsys.readouterr().err
     assert main([*export, *map(str, files)]) == 0
     card = load_card(str(models / 'both'))
     assert [head.limits for head in card.heads] == [
         Limits.from_card(limits) for limits in wanted.values()]
-    for name in ('both', 'both_int8'):   # rounding moves neither aside
-        women, men = load_card(str(models / name)).facts['metrics']['gender']['recall'].values()
-        assert women == pytest.approx(men, abs=0.1)
     assert [head.task for head in card.heads] == ['emotion', 'gender']
     assert sorted(head.output for head in card.heads) == [0, 1]
     assert card.facts['metrics']['gender']['data'] == 'FairFace val'
@@ -153,9 +145,7 @@ def test_it_learns_both_and_becomes_one_model(
             assert found['accuracy'] == pytest.approx(metrics['accuracy'], abs=1e-3)
             assert main(['evaluate', '--model', str(run), '--task', task, *data]) == 0
             keras_says = json.loads(capsys.readouterr().out)['accuracy']
-            # the run's own bias of gender is another one
-            assert found['accuracy'] == pytest.approx(keras_says,
-                                                      abs=0.1 if task == 'emotion' else 0.3)
+            assert found['accuracy'] == pytest.approx(keras_says, abs=0.1)
     assert main(['evaluate', '--model', str(run), '--npz', 'none.npz']) == 1
 
     crops = np.random.default_rng(3).integers(0, 256, (4, 24, 24, 1), np.uint8)
@@ -176,46 +166,6 @@ def test_it_learns_both_and_becomes_one_model(
                          names=np.arange(2).astype(str))
         report, _ = look(str(models / 'both'), faces)
         assert report['left_out'] == 0 and set(report['classes']) <= set(labels)
-
-
-def test_a_task_is_added_to_a_trunk_that_stays(blended: Path, tmp_path: Path,
-                                               capsys: pytest.CaptureFixture[str]) -> None:
-    """The task that the trunk knows keeps its answers, averages and moving statistics included."""
-    facts = yaml.safe_load(blended.read_text())
-    emotion, gender = facts['tasks']['emotion'], facts['tasks']['gender']
-    trunk: dict[str, Any] = {'widths': [8], 'blocks': [1], 'dropout': 0.0}
-    known = {**facts, 'tasks': {'emotion': emotion}, 'network': {
-        'name': 'small_resnet', 'options': {**trunk, 'widths': [8, 12], 'blocks': [1, 1]}}}
-    branches = [{'classes': 7, 'widths': [12], 'blocks': [1]},
-                {'classes': 2, 'widths': [8], 'blocks': [1], 'look': 4}]
-    more = {**facts, 'tasks': {'emotion': {**emotion, 'weight': 0.0}, 'gender': gender},
-            'network': {'name': 'small_resnet', 'options': {**trunk, 'branches': branches}}}
-    before, after = tmp_path / 'before', tmp_path / 'after'
-    (tmp_path / 'known.yaml').write_text(yaml.safe_dump(known))
-    (tmp_path / 'more.yaml').write_text(yaml.safe_dump(more))
-    assert main(['train', str(tmp_path / 'known.yaml'), '--out', str(before)]) == 0
-    begin = ['train', str(tmp_path / 'more.yaml'), '--out', str(after), '--set']
-    assert main([*begin, f'training.trunk_from={before}/best.keras',
-                 'training.trunk_stays=true']) == 0
-    found = []
-    for run in (before, after):
-        network = build_network(load_experiment(run / 'experiment.yaml'))
-        take_weights(network, run / 'best.keras')
-        found.append(network)
-    image = np.random.default_rng(2).normal(size=(2, 24, 24, 1)).astype(np.float32)
-    np.testing.assert_allclose(found[1].predict(image, verbose=0)[0],
-                               found[0].predict(image, verbose=0), atol=1e-5)
-    with (after / 'log.csv').open(newline='') as file:
-        rows = list(csv.DictReader(file))
-    assert len({row['val_accuracy_each'].split()[0] for row in rows}) == 1
-    assert float(rows[-1]['loss']) < float(rows[0]['loss'])
-    for changes, complaint in (
-            ([f'training.trunk_from={before}/best.keras'], 'tasks.emotion.weight is 0'),
-            (['training.trunk_stays=true', f'training.trunk_from={before}/best.keras',
-              'tasks.gender.weight=0'], 'nothing else to learn')):
-        assert main(['train', str(tmp_path / 'more.yaml'), '--out', str(tmp_path / 'x'), '--set',
-                     *changes]) == 1
-        assert complaint in capsys.readouterr().err
 
 
 def test_wrong_tasks_are_named(blended: Path, tmp_path: Path,

@@ -21,12 +21,9 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_training.data import cache, read
 from face_affect_training.data.protocol import repeats
 from face_affect_training.data.targets import (
-    auxiliary_targets,
     class_weights,
-    group_weights,
     make_targets,
 )
-from face_affect_training.data.types import FaceData
 from face_affect_training.experiment import data_path, shared_folder
 import numpy as np
 import pytest
@@ -108,40 +105,6 @@ def test_class_weights() -> None:
     np.testing.assert_allclose(class_weights(labels, 2, 'none'), 1.0)
     np.testing.assert_allclose(class_weights(labels, 2, 'balanced'), [0.625, 2.5])
     np.testing.assert_allclose(class_weights(labels, 2, 'sqrt')[labels].mean(), 1.0, atol=1e-6)
-
-
-def grouped(**groups: list[str]) -> FaceData:
-    """Return four faces in these groups."""
-    return FaceData(source='ours', task='gender', images=np.zeros((4, 8, 8), np.uint8),
-                    labels=np.array([0, 1, 0, 1]), names=np.arange(4).astype(str),
-                    groups={name: np.array(values) for name, values in groups.items()})
-
-
-def test_auxiliary_targets() -> None:
-    """A face has the weight in its group's column, and nothing where its group is unknown."""
-    data = grouped(race=['A', 'B', '', 'B'], age=['old', 'old', 'young', 'young'])
-    age, race = auxiliary_targets(data, {'age': 0.5, 'race': 2.0})
-    np.testing.assert_array_equal(age, [[0.5, 0], [0.5, 0], [0, 0.5], [0, 0.5]])
-    np.testing.assert_array_equal(race, [[2, 0], [0, 2], [0, 0], [0, 2]])
-    assert age.dtype == np.float32 and auxiliary_targets(data, {}) == []
-    with pytest.raises(AffectError, match="auxiliary: ours has no groups 'glasses'; there are: "
-                                          'race, age'):
-        auxiliary_targets(data, {'glasses': 1.0})
-    for weight in (0.0, -1.0, float('nan')):
-        with pytest.raises(AffectError, match=f'auxiliary.age is {weight}, it must be above 0'):
-            auxiliary_targets(data, {'age': weight})
-
-
-def test_group_weights() -> None:
-    """Mean 1; what is named twice counts twice; a name that is not there is said."""
-    data = grouped(race=['A', 'B', 'B', 'B'], age=['old', 'old', 'young', 'young'])
-    np.testing.assert_allclose(group_weights(data, {}), 1.0)
-    found = group_weights(data, {'race': {'A': 2.0}, 'age': {'old': 3.0}})
-    np.testing.assert_allclose(found, np.array([6.0, 3.0, 1.0, 1.0]) * 4.0 / 11.0, rtol=1e-6)
-    with pytest.raises(AffectError, match="nobody in ours is 'C'; there are: A, B"):
-        group_weights(data, {'race': {'C': 2.0}})
-    with pytest.raises(AffectError, match="no groups 'glasses'; there are: race, age"):
-        group_weights(data, {'glasses': {'yes': 2.0}})
 
 
 def test_official_counts() -> None:

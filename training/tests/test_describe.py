@@ -124,7 +124,6 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     (['mini_xception', '--set', 'colour=1'], 'colour'),
     (['mini_xception', '--set', 'dropout'], 'OPTION=VALUE'),
     (['mini_xception', '--size', '0'], '--size 0'),
-    (['vgg16_finetuned'], "network.options.weights: FILE, or 'random'"),
     (['nosuch.yaml'], 'nosuch.yaml'),
     (['--list', '--set', 'dropout=0.1'], '--set'),
 ])

@@ -136,45 +136,15 @@ def test_it_may_end_early(tmp_path: Path) -> None:
     assert early.count_params() == 1_040_114
     whole.save(tmp_path / 'best.keras')
     (tmp_path / 'experiment.yaml').write_text(yaml.safe_dump(run.as_mapping()))
-    taken = {layer.name for layer in take_trunk(early, tmp_path / 'best.keras')}
+    taken = set(take_trunk(early, tmp_path / 'best.keras'))
     assert {layer.name for layer in early.layers if layer.weights} - taken == {'top', 'classes'}
     picture = np.random.default_rng(0).uniform(-1, 1, (1, 48, 48, 3)).astype(np.float32)
     answers = [keras.Model(network.input, network.get_layer('stage6_1_project').output).predict(
         picture, verbose=0) for network in (whole, early)]
     np.testing.assert_allclose(answers[0], answers[1], atol=1e-5)
-    grey = networks.build('efficientnet_lite', input_shape=(48, 48, 1), classes=7)
-    assert 'stem' in {layer.name for layer in take_trunk(grey, tmp_path / 'best.keras')}
-    same = np.repeat(picture[..., :1], 3, axis=3)
-    answers = [keras.Model(network.input, network.get_layer('average').output).predict(
-        view, verbose=0) for network, view in ((whole, same), (grey, picture[..., :1]))]
-    np.testing.assert_allclose(answers[0], answers[1], atol=1e-5 * np.abs(answers[0]).max())
     for blocks in ([], [1, 3], [1, 0], [-1, 1], 8 * [1]):
         with pytest.raises(AffectError, match='stages with at most'):
             networks.build('efficientnet_lite', **options, blocks=blocks)
-
-
-def test_its_first_stages_may_be_fused() -> None:
-    """They have ordinary convolutions, and the others are as they are without."""
-    options: dict[str, Any] = {'input_shape': (48, 48, 3), 'classes': 2, 'top': 640}
-    plain = networks.build('efficientnet_lite', **options, blocks=[1, 2, 2, 3, 3, 1])
-    fused = networks.build('efficientnet_lite', **options, blocks=[0, 2, 2, 3, 3, 1], stem=16,
-                           fused=3)
-    assert fused.count_params() == 1_109_426
-    shapes = [{layer.name: [weight.shape for weight in layer.weights] for layer in each.layers
-               if layer.weights} for each in (plain, fused)]
-    early = {name: each for name, each in shapes[1].items() if shapes[0].get(name) != each}
-    assert early == {
-        'stem': [(3, 3, 3, 16), (16,)],
-        'stage2_1_fused': [(3, 3, 16, 64), (64,)], 'stage2_1_project': [(1, 1, 64, 24), (24,)],
-        'stage2_2_fused': [(3, 3, 24, 96), (96,)], 'stage2_2_project': [(1, 1, 96, 24), (24,)],
-        'stage3_1_fused': [(3, 3, 24, 96), (96,)], 'stage3_1_project': [(1, 1, 96, 40), (40,)],
-        'stage3_2_fused': [(3, 3, 40, 160), (160,)],
-        'stage3_2_project': [(1, 1, 160, 40), (40,)]}
-    assert not any(name.startswith('stage1') for name in shapes[1])
-    for network in (plain, fused):
-        assert network.get_layer('stage3_2_add').output.shape[1:] == (6, 6, 40)
-    with pytest.raises(AffectError, match='does not hold the weights of stem'):
-        take_imagenet_weights(fused, random_weights())
 
 
 def test_lite2_is_wider_and_deeper() -> None:

@@ -20,18 +20,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-import cv2
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.interpreter import load_runtime, Network
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.types import AffectError, EMOTIONS, GENDERS
 from face_affect_training.__main__ import main
-from face_affect_training.balance import balance
 from face_affect_training.data import read
 from face_affect_training.evaluate import evaluate, open_contestant, whole_crops
 from face_affect_training.evaluate.checkpoints import experiment_of, load_network
 from face_affect_training.export_parity import check_parity, LIMITS
-from face_affect_training.networks import build
 from face_affect_training.tflite import convert, predict
 import numpy as np
 import pytest
@@ -131,51 +128,28 @@ def tensor_types(path: Path) -> dict[str, int]:
     return counts
 
 
-@pytest.mark.parametrize(('precision', 'zooms'), [
-    ('float32', [1.0]), ('float32', [1.0, 1.2]), ('dynamic', [1.0])])
-def test_several_looks_give_the_mean_of_their_answers(
-        precision: str, zooms: list[float], run: Path, models: Path,
-        asked: tuple[np.ndarray, np.ndarray], tmp_path: Path,
-        capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize('precision', ['float32', 'dynamic'])
+def test_a_mirror_gives_the_mean_of_both_answers(
+        precision: str, run: Path, models: Path, asked: tuple[np.ndarray, np.ndarray],
+        tmp_path: Path) -> None:
     """Whatever the number of faces; the card says so, and the run can be restored from it."""
     assert main(['export', str(run), '--models', str(tmp_path), '--main', precision,
-                 '--mirror', '--zooms', *map(str, zooms)]) == 0
+                 '--mirror']) == 0
     card = load_card(str(tmp_path / 'small'))
-    assert card.facts['mirror'] is True and card.facts.get('zooms', [1.0]) == zooms
+    assert card.facts['mirror'] is True
     inputs, theirs = (each[70:103] for each in asked)   # of which it is less certain
-    plain, often = Network(models / NAMES[precision] / 'model.tflite'), Network(card.path)
-    views = [inputs]
-    if len(zooms) > 1:   # two of 24 pixels are cut off at each side
-        views.append(np.stack([cv2.resize(each[2:22, 2:22], (24, 24))[..., np.newaxis]
-                               for each in inputs]))
-    views += [np.ascontiguousarray(each[:, :, ::-1]) for each in views]
-    sides = [plain(each)[0] for each in views]
+    plain, twice = Network(models / NAMES[precision] / 'model.tflite'), Network(card.path)
+    sides = [plain(each)[0] for each in (inputs, np.ascontiguousarray(inputs[:, :, ::-1]))]
     tolerance = 1e-5 if precision == 'float32' else 0.01
     assert np.abs(sides[0] - sides[1]).max() > 3.0 * tolerance
     for count in (33, 1, 2):
-        np.testing.assert_allclose(often(inputs[:count])[0], np.mean(sides, 0)[:count],
+        np.testing.assert_allclose(twice(inputs[:count])[0], np.mean(sides, 0)[:count],
                                    atol=tolerance)
     assert main(['restore', str(tmp_path / 'small'), str(run.with_suffix('.yaml')), '--out',
                  str(tmp_path / 'again')]) == 0
     again = load_network(tmp_path / 'again' / 'best.keras', experiment_of(run / 'best.keras'))
     np.testing.assert_allclose(again.predict(inputs, verbose=0), theirs,
                                atol=1e-4 if precision == 'float32' else 0.1)
-
-
-def test_zooms_that_cannot_be_are_named(run: Path, tmp_path: Path,
-                                        capsys: pytest.CaptureFixture[str]) -> None:
-    export = ['export', str(run), '--models', str(tmp_path), '--zooms', '1']
-    assert main([*export, '0.9']) == 1
-    assert '--zooms: must be 1 or more' in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_columns_are_paired_of_a_small_resnet_only(run: Path, tmp_path: Path,
-                                                   capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(['export', str(run), '--models', str(tmp_path), '--pair-columns']) == 1
-    message = capsys.readouterr().err
-    assert "network 'mini_xception'" in message and 'pair_columns' in message
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_int8_computes_in_integers_only(models: Path) -> None:
@@ -326,31 +300,3 @@ def test_the_shipped_emotion_model_is_as_small_as_the_papers() -> None:
     card = load_card('emotion_mini_xception')
     assert card.path.stat().st_size == card.facts['bytes'] <= 855_000
     assert card.facts['parameters'] == 58_423
-
-
-@pytest.mark.parametrize('mirror', [False, True])
-def test_balanced_classes_are_found_equally_often(mirror: bool) -> None:
-    """The second class gets just the shift in its logit that the function returns."""
-    network = build('baseline', input_shape=(16, 16, 1), classes=2)
-    random = np.random.default_rng(5)
-    faces = random.normal(size=(400, 16, 16, 1)).astype(np.float32)
-    bias = network.get_layer('classes').bias
-    bias.assign(np.array([1.5, 0.0], np.float32))
-    before = network.predict(faces, verbose=0)
-    labels = (before[:, 1] + random.normal(scale=0.3, size=400) > before[:, 1].mean()).astype(int)
-    shift = balance(network, faces, labels, mirror=mirror)
-    after = network.predict(faces, verbose=0)
-    np.testing.assert_allclose(np.log(after[:, 1] / after[:, 0]),
-                               np.log(before[:, 1] / before[:, 0]) + shift, atol=1e-4)
-    if mirror:
-        after = (after + network.predict(faces[:, :, ::-1], verbose=0)) / 2.0
-    right = after.argmax(1) == labels
-    assert shift > 0.5
-    assert abs(right[labels == 0].mean() - right[labels == 1].mean()) < 0.02
-
-
-def test_only_two_classes_can_be_balanced(run: Path, tmp_path: Path,
-                                          capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(['export', str(run), '--models', str(tmp_path), '--balanced']) == 1
-    assert '--balanced: one task must have two classes; emotion: 0' in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []

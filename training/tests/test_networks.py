@@ -20,13 +20,10 @@ from typing import Any
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks, tflite
-from face_affect_training.describe import from_scratch
 from face_affect_training.experiment import load_experiment
-from face_affect_training.networks.column_pairs import pair_weights, unpair_weights
 from face_affect_training.networks.face_resnet import dlib_file, take_dlib_weights
 from face_affect_training.networks.small_resnet import Fold
-from face_affect_training.runs import build_network, GREY, take_trunk
-import h5py
+from face_affect_training.runs import build_network, take_trunk
 import keras
 import numpy as np
 import pytest
@@ -34,21 +31,19 @@ import yaml
 
 COUNTS = {
     'baseline': 129_351, 'five_layer_cnn': 684_199, 'five_layer_cnn_fractional': 2_076_839,
-    'deeper_cnn': 1_766_439, 'vgg16_finetuned': 14_847_815, 'vggface_finetuned': 14_847_815,
-    'sequential_fully_cnn': 591_783, 'mini_xception': 58_423, 'residual_cnn': 11_177_287,
+    'deeper_cnn': 1_766_439, 'sequential_fully_cnn': 591_783, 'mini_xception': 58_423,
+    'residual_cnn': 11_177_287,
     'small_resnet': 670_359, 'face_resnet': 892_551, 'efficientnet_lite': 3_358_391}
-VGG = ('vgg16_finetuned', 'vggface_finetuned')
 #: Learning rates of networks that want smaller ones than 0.01.
-RATES = {**dict.fromkeys(VGG, 1e-4), 'face_resnet': 1e-3, 'efficientnet_lite': 1e-3}
-#: Options that make networks quick. VGG's lower blocks cost the most to train.
+RATES = {'face_resnet': 1e-3, 'efficientnet_lite': 1e-3}
+#: Options that make networks quick.
 NARROW: dict[str, dict[str, Any]] = {
     'five_layer_cnn': {'filters': (8, 12, 16), 'hidden': 16},
     'five_layer_cnn_fractional': {'filters': (8, 12, 16), 'hidden': 16},
     'deeper_cnn': {'filters': (8, 12, 16, 16), 'hidden': 16},
     'residual_cnn': {'width': 8, 'blocks': 1},
     'small_resnet': {'widths': [8, 16], 'blocks': [1, 1]},
-    'face_resnet': {'blocks': [1, 1]},
-    **dict.fromkeys(VGG, {'weights': 'random', 'frozen_blocks': 4, 'hidden': 32})}
+    'face_resnet': {'blocks': [1, 1]}}
 
 
 def small_network(name: str, *, input_shape: tuple[int, int, int], classes: int) -> keras.Model:
@@ -67,7 +62,7 @@ def answer(network: keras.Model, inputs: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize('name', networks.NETWORKS)
 def test_parameters(name: str) -> None:
     """The count is the one that the documents state."""
-    network = networks.build(name, input_shape=(48, 48, 1), classes=7, **from_scratch(name))
+    network = networks.build(name, input_shape=(48, 48, 1), classes=7)
     assert network.count_params() == COUNTS[name]
     assert f'{COUNTS[name]:,}' in (inspect.getdoc(networks.NETWORKS[name]) or '')
     assert [layer.name for layer in network.layers[-2:]] == ['logits', 'probabilities']
@@ -106,10 +101,10 @@ def test_learns_and_becomes_a_model(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('name', ['baseline', 'five_layer_cnn', 'five_layer_cnn_fractional',
-                                  'deeper_cnn', 'vgg16_finetuned'])
+                                  'deeper_cnn'])
 def test_penalty_and_dropout(name: str) -> None:
     """The penalty is the sum of the kernels' squares, and dropout is off where it is zero."""
-    options = {'input_shape': (32, 32, 1), 'classes': 7, **from_scratch(name)}
+    options: dict[str, Any] = {'input_shape': (32, 32, 1), 'classes': 7}
     network = networks.build(name, regularisation=0.01, dropout=0.0, **options)
     punished = [layer for layer in network.layers if getattr(layer, 'kernel_regularizer', None)]
     assert {layer.name for layer in punished} >= {'classes'}
@@ -120,91 +115,6 @@ def test_penalty_and_dropout(name: str) -> None:
     dropping = networks.build(name, dropout=0.3, **options)
     assert dropping.losses == []
     assert {layer.rate for layer in dropping.layers if hasattr(layer, 'rate')} == {0.3}
-
-
-def test_vgg_sees_its_own_pixels() -> None:
-    """The first layer of VGG gets blue, green and red of 0 to 255, less the means."""
-    pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.float32)
-    means = {'vgg16_finetuned': (103.939, 116.779, 123.68),
-             'vggface_finetuned': (93.594, 104.7624, 129.1863)}
-    for name, mean in means.items():
-        for channels in (1, 3):
-            network = small_network(name, input_shape=(32, 32, channels), classes=7)
-            given = keras.Model(network.input, network.get_layer('pixels').output)
-            some = pixels[..., :channels]
-            expected = np.broadcast_to(some[..., ::-1], pixels.shape) - np.float32(mean)
-            np.testing.assert_allclose(answer(given, some / 127.5 - 1), expected, atol=1e-4)
-
-
-def write_old_file(path: Path, network: keras.Model, hole: int = -1) -> None:
-    """
-    Write convolutions in the form of Keras 2, as VGG-Face's are passed on, marked by order.
-
-    hole: the one whose values are missing.
-    """
-    with h5py.File(path, 'w') as file:
-        names = []
-        kept = [layer for layer in network.layers if layer.name.startswith('block')
-                and layer.weights]
-        for index, layer in enumerate(kept):
-            names.append(f'conv{index}')
-            group = file.create_group(names[-1])
-            group.attrs['weight_names'] = [b'kernel:0', b'bias:0']
-            for key, weight in zip(('kernel:0', 'bias:0'), layer.weights):
-                value = np.nan if index == hole else index / 100.0
-                group.create_dataset(key, data=np.full(weight.shape, value, np.float32))
-        file.attrs['layer_names'] = [name.encode() for name in names]
-        file.attrs['backend'], file.attrs['keras_version'] = b'tensorflow', b'2.2.4'
-
-
-@pytest.mark.parametrize('form', ['vgg.h5', 'vgg.weights.h5', 'vgg.keras'])
-def test_vgg_takes_weights_of_a_file(form: str, tmp_path: Path) -> None:
-    """All thirteen convolutions come from the file, in their order; frozen ones do not learn."""
-    file = tmp_path / form
-    plain = keras.applications.VGG16(include_top=False, weights=None, input_shape=(32, 32, 3))
-    if form == 'vgg.h5':
-        write_old_file(file, plain)
-    else:
-        convolutions = [layer for layer in plain.layers if layer.weights]
-        for index, layer in enumerate(convolutions):
-            layer.set_weights([np.full(weight.shape, index / 100.0) for weight in layer.weights])
-        plain.save_weights(file) if form == 'vgg.weights.h5' else plain.save(file)
-    network = networks.build('vggface_finetuned', input_shape=(48, 48, 1), classes=7,
-                             weights=str(file), frozen_blocks=2)
-    blocks = [layer for layer in network.layers if layer.name.startswith('block')
-              and layer.weights]
-    assert len(blocks) == 13
-    for index, layer in enumerate(blocks):
-        for weight in layer.get_weights():
-            np.testing.assert_allclose(weight, index / 100.0, rtol=1e-6)
-        assert layer.trainable == (layer.name[5] not in '12')
-
-
-def test_vgg_without_weights(tmp_path: Path) -> None:
-    """What is missing or does not fit is said, with the remedy."""
-    options = {'input_shape': (48, 48, 1), 'classes': 7}
-    remedy = "network.options.weights: FILE, or 'random'"
-    with pytest.raises(AffectError, match=f'no weights to fine-tune.*{remedy}'):
-        networks.build('vgg16_finetuned', **options)
-    with pytest.raises(AffectError, match=f'nowhere.h5 does not exist; .*{remedy}'):
-        networks.build('vggface_finetuned', weights='nowhere.h5', **options)
-    other = tmp_path / 'other.weights.h5'
-    networks.build('mini_xception', **options).save_weights(other)
-    text = tmp_path / 'text.h5'
-    text.write_text('no weights')
-    for file in (other, text):
-        with pytest.raises(AffectError, match=f'{file.name} does not hold the conv.*{remedy}'):
-            networks.build('vgg16_finetuned', weights=str(file), **options)
-    holed = tmp_path / 'holed.h5'
-    write_old_file(holed, keras.applications.VGG16(include_top=False, weights=None), hole=7)
-    with pytest.raises(AffectError, match=f'not all thirteen; .*{remedy}'):
-        networks.build('vgg16_finetuned', weights=str(holed), **options)
-    with pytest.raises(AffectError, match='frozen_blocks is 6'):
-        networks.build('vgg16_finetuned', weights='random', frozen_blocks=6, **options)
-    with pytest.raises(AffectError, match='at least 32 pixels'):
-        networks.build('vgg16_finetuned', input_shape=(24, 24, 1), classes=7, weights='random')
-    with pytest.raises(AffectError, match='not 2; mend input.channels'):
-        networks.build('vgg16_finetuned', input_shape=(48, 48, 2), classes=7, weights='random')
 
 
 class DlibFile:
@@ -320,47 +230,10 @@ def test_a_folded_convolution_is_a_larger_one() -> None:
                                  for each in (large(image), small(folded))), atol=1e-4)
 
 
-@pytest.mark.parametrize(('shape', 'options'), [
-    ((16, 24, 1), {'widths': [4, 6, 8], 'blocks': [2, 1, 1], 'first_stride': 1}),
-    ((16, 24, 3), {'widths': [4, 6], 'blocks': [1, 0]}),
-    ((16, 16, 3), {'widths': [4, 6], 'blocks': [1, 1], 'first_stride': 1, 'fold': 2, 'branches': [
-        {'classes': 4, 'widths': [6], 'blocks': [1]}, {'classes': 3, 'look': 2}]})])
-def test_pairs_of_columns_answer_the_same(shape: tuple[int, int, int],
-                                          options: dict[str, Any]) -> None:
-    random = np.random.default_rng(5)
-    plain, paired = (networks.build('small_resnet', input_shape=shape, classes=7, **options,
-                                    pair_columns=pairs) for pairs in (False, True))
-    for layer in plain.layers:   # as after training: no statistic at rest
-        layer.set_weights([random.uniform(0.5, 1.5, each.shape) if each.ndim == 1
-                           else random.normal(scale=0.2, size=each.shape)
-                           for each in layer.get_weights()])
-    pair_weights(paired, plain)
-    image = random.normal(size=(3, *shape)).astype(np.float32)
-    logits = [keras.Model(each.input, each.get_layer('logits').output).predict(image, verbose=0)
-              for each in (plain, paired)]
-    assert np.ptp(logits[0], axis=0).min() > 0.01
-    np.testing.assert_allclose(logits[1], logits[0], rtol=1e-4, atol=1e-4)
-    wider = paired.get_layer('stage1_block1_a').kernel
-    assert wider.shape == (3, 3, 8, 8)
-    again = networks.build('small_resnet', input_shape=shape, classes=7, **options)
-    unpair_weights(again, paired)
-    for kernel, same in zip(plain.get_weights(), again.get_weights(), strict=True):
-        np.testing.assert_array_equal(same, kernel)
-
-
-@pytest.mark.parametrize('options', [
-    {'widths': [4], 'blocks': [1]}, {'widths': [4, 6], 'blocks': [1, 1], 'mirror_pairs': [2]},
-    {'widths': [4, 6], 'blocks': [1, 1], 'first_stride': 1, 'fold': 8}])
-def test_columns_that_cannot_be_paired_are_named(options: dict[str, Any]) -> None:
-    with pytest.raises(AffectError, match='pair_columns: two stages or more'):
-        networks.build('small_resnet', input_shape=(24, 24, 1), classes=7, pair_columns=True,
-                       **options)
-
-
 def test_small_resnet_may_have_stages_for_each_task() -> None:
     """What belongs to one task does not change the answers of the other one."""
     first = {'classes': 7, 'widths': [16], 'blocks': [1]}
-    second = {'classes': 2, 'widths': [6, 10], 'blocks': [1, 2], 'look': 4}
+    second = {'classes': 2, 'widths': [6, 10], 'blocks': [1, 2]}
     options: dict[str, Any] = {'widths': [8, 12], 'blocks': [1, 1], 'dropout': 0.0}
     network = networks.build('small_resnet', input_shape=(48, 48, 1), classes=(7, 2), **options,
                              branches=[first, second])
@@ -370,10 +243,7 @@ def test_small_resnet_may_have_stages_for_each_task() -> None:
     assert network.get_layer('stage3').output.shape[1:] == (6, 6, 16)
     assert network.get_layer('stage3_task2').output.shape[1:] == (6, 6, 6)
     assert network.get_layer('stage4_task2').output.shape[1:] == (3, 3, 10)
-    # the second task sees 16 pixels of the picture as one beside the twelve filters of all
-    assert network.get_layer('look_task2').kernel.shape == (3, 3, 16, 4)
-    assert network.get_layer('stage3_task2').kernel.shape[2] == 12 + 4
-    for name in ('look_task2', 'stage4_task2_block2_a'):
+    for name in ('stage3_task2', 'stage4_task2_block2_a'):
         own = network.get_layer(name)
         own.set_weights([-2.0 * each for each in own.get_weights()])
         emotion, gender = network.predict(image, verbose=0)
@@ -388,30 +258,30 @@ def test_small_resnet_may_have_stages_for_each_task() -> None:
                            branches=wrong)
 
 
-def test_a_trunk_goes_on_in_colour_and_at_twice_the_size(tmp_path: Path) -> None:
-    """The task that it knew gets the answers that it had of the grey picture of half the size."""
+def test_a_trunk_goes_on_under_other_layers(tmp_path: Path) -> None:
+    """What fits takes the weights of the other run; the rest keeps its own."""
     facts: dict[str, Any] = {
         'name': 'small', 'task': 'emotion',
         'data': {'reader': 'fer2013_sheets', 'path': '', 'train': '', 'validation': ''},
-        'input': {'size': 24, 'channels': 1}, 'network': {'name': 'small_resnet', 'options': {
-            'widths': [8, 12], 'blocks': [1, 1], 'first_stride': 1, 'dropout': 0.0}}}
+        'input': {'size': 24}, 'network': {'name': 'small_resnet', 'options': {
+            'widths': [8, 12], 'blocks': [1, 1]}}}
     (tmp_path / 'experiment.yaml').write_text(yaml.safe_dump(facts))
-    branches = [{'classes': count, 'widths': [width], 'blocks': [1]}
-                for count, width in ((7, 12), (2, 6))]
-    options = {**facts['network']['options'], 'widths': [8], 'blocks': [1], 'fold': 2,
-               'branches': branches}
     known = build_network(load_experiment(tmp_path / 'experiment.yaml'))
-    file = tmp_path / 'best.keras'
-    known.save(file)
-    network = networks.build('small_resnet', input_shape=(48, 48, 3), classes=(7, 2), **options)
-    taken = take_trunk(network, file)
-    assert {each.name for each in taken} == {each.name for each in known.layers if each.weights}
-    large = np.random.default_rng(2).normal(size=(2, 48, 48, 3)).astype(np.float32)
-    grey = (large @ GREY).reshape(2, 24, 2, 24, 2).mean((2, 4))[..., np.newaxis]
-    np.testing.assert_allclose(network.predict(large, verbose=0)[0],
-                               known.predict(grey, verbose=0), rtol=1e-4)
+    known.save(tmp_path / 'best.keras')
+    network = networks.build('small_resnet', input_shape=(24, 24, 1), classes=7, widths=[8, 10],
+                             blocks=[1, 1])
+    before = {layer.name: layer.get_weights() for layer in network.layers}
+    assert len(take_trunk(network, tmp_path / 'best.keras')) == 6   # a stage of three convolutions
+    for layer in network.layers:
+        kept = known if layer.name.startswith('stage1') else None
+        expected = kept.get_layer(layer.name).get_weights() if kept else before[layer.name]
+        for ours, theirs in zip(layer.get_weights(), expected, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
     with pytest.raises(AffectError, match='no layer of small_resnet fits a layer of mini_xc'):
-        take_trunk(networks.build('mini_xception', input_shape=(24, 24, 1), classes=7), file)
+        take_trunk(networks.build('mini_xception', input_shape=(24, 24, 1), classes=7),
+                   tmp_path / 'best.keras')
+    with pytest.raises(AffectError, match='nowhere.keras: does not exist; train it first'):
+        take_trunk(network, tmp_path / 'nowhere.keras')
 
 
 def test_unknown_names() -> None:

@@ -24,8 +24,8 @@ import zipfile
 import cv2
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.data import read
-from face_affect_training.data.ages import age_group
 from face_affect_training.data.imdb_wiki import cut_out
+from face_affect_training.data.tables import age_group
 from face_affect_training.experiment import data_path, shared_folder
 import numpy as np
 import pytest

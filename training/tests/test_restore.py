@@ -36,8 +36,6 @@ if keras.backend.backend() != 'tensorflow':
 @pytest.mark.parametrize(('name', 'precision', 'tolerance', 'options'), [
     ('mini_xception', 'float32', 1e-4, []), ('small_resnet', 'float32', 1e-4, []),
     ('sequential_fully_cnn', 'float32', 1e-4, []), ('small_resnet', 'dynamic', 0.1, []),
-    ('small_resnet', 'float32', 1e-4, ['--pair-columns']),
-    ('small_resnet', 'dynamic', 0.1, ['--pair-columns', '--mirror']),
     ('small_resnet', 'int8', 0.1, []), ('efficientnet_lite', 'float32', 1e-4, ['--mirror'])])
 def test_restored_is_the_same_network(name: str, precision: str, tolerance: float,
                                       options: list[str],
@@ -91,6 +89,8 @@ def test_another_network_is_refused(experiment: Path, tmp_path: Path,
     out = str(tmp_path / 'run')
     assert main(['restore', 'emotion_sequential_fully_cnn', str(experiment), '--out', out]) == 1
     assert "holds no kernel (3, 3, 1, 8) of the layer 'stem1'" in capsys.readouterr().err
+    assert main(['restore', 'emotion_small_resnet', str(experiment), '--out', out]) == 1
+    assert 'for pairs of columns, which only' in capsys.readouterr().err
     facts = yaml.safe_load(experiment.read_text())
     facts['network'] = {'name': 'baseline'}
     experiment.write_text(yaml.safe_dump(facts))

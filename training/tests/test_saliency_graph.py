@@ -15,12 +15,10 @@
 """Saliency: the TFLite graphs say what TensorFlow's gradients say, and what differences say."""
 
 import hashlib
-import json
 import math
 from pathlib import Path
 from typing import Any
 
-import cv2
 from face_affect_ros.affect import shared_weights
 from face_affect_ros.affect.interpreter import load_runtime
 from face_affect_ros.affect.model_store import load_card
@@ -92,9 +90,8 @@ def run(content: bytes, image: FloatArray, label: int, guided: bool) -> dict[int
 @pytest.mark.parametrize(('name', 'size', 'options'), [
     ('mini_xception', 48, {}), ('mini_xception', 31, {}), ('sequential_fully_cnn', 24, {}),
     ('residual_cnn', 16, {}), ('small_resnet', 25, {}), ('five_layer_cnn', 24, {}),
-    ('deeper_cnn', 25, {}), ('baseline', 24, {}), ('small_resnet', 24, {'pair_columns': True}),
-    ('efficientnet_lite', 48, {}), ('efficientnet_lite', 35, {'blocks': [1, 2, 2, 3], 'top': 32}),
-    ('efficientnet_lite', 48, {'blocks': [0, 2, 2], 'top': 32, 'stem': 16, 'fused': 2})])
+    ('deeper_cnn', 25, {}), ('baseline', 24, {}),
+    ('efficientnet_lite', 48, {}), ('efficientnet_lite', 35, {'blocks': [1, 2, 2, 3], 'top': 32})])
 def test_tflite_says_what_tensorflow_says(name: str, size: int, options: dict[str, Any]) -> None:
     network = alive(name, size, **options)
     content = convert_gradients(network)
@@ -107,40 +104,6 @@ def test_tflite_says_what_tensorflow_says(name: str, size: int, options: dict[st
         assert np.corrcoef(ours[4].ravel(), gradient.ravel())[0, 1] > 0.999
         if heat.std() > 0.0:
             assert np.corrcoef(ours[3].ravel(), heat.ravel())[0, 1] > 0.999
-
-
-@pytest.mark.parametrize(('zoom', 'cut'), [(1.1, 2), (1.3, 6)])
-def test_a_look_at_a_part_is_explained_in_its_place(zoom: float, cut: int) -> None:
-    """The gradient is that of the pixels that it saw, and the map lies where they are."""
-    size = 48
-    network = alive('small_resnet', size)
-    content = convert_gradients(network, zooms=[zoom])
-    reference = Gradients(network, convertible=False)
-    inner = size - 2 * cut
-
-    def seen(images: np.ndarray) -> np.ndarray:
-        return np.stack([cv2.resize(each[cut:size - cut, cut:size - cut], (size, size))
-                         for each in images])
-
-    for image, guided in zip(faces(2, size), (True, False)):
-        image = image.reshape(size, size)
-        probabilities, gradient, heat = reference(seen(image[np.newaxis])[0][..., np.newaxis],
-                                                  LABEL, guided=guided)
-        ours = run(content, image[..., np.newaxis], LABEL, guided)
-        np.testing.assert_allclose(ours[2], probabilities, atol=1e-4)
-        # a pixel's share in the score is its share in what was seen
-        pixels = np.eye(size * size, dtype=np.float32).reshape(-1, size, size)
-        expected = seen(pixels).reshape(size * size, -1) @ gradient.ravel()
-        assert np.corrcoef(ours[4].ravel(), expected)[0, 1] > 0.999
-        assert heat.std() > 0.0
-        cells = len(heat)
-        places = ((np.arange(cells) + 0.5) / cells * size - cut) / inner * cells - 0.5
-        grid = np.meshgrid(np.clip(places, 0.0, cells - 1.0), np.clip(places, 0.0, cells - 1.0))
-        expected = cv2.remap(heat, *(each.astype(np.float32) for each in grid), cv2.INTER_LINEAR)
-        beyond = (places < -0.5) | (places > cells - 0.5)
-        expected[beyond], expected[:, beyond] = 0.0, 0.0
-        np.testing.assert_allclose(ours[3].reshape(heat.shape), expected,
-                                   atol=0.02 * expected.max())
 
 
 @pytest.mark.parametrize(('name', 'size'), [('mini_xception', 31), ('small_resnet', 25)])
@@ -167,7 +130,7 @@ def test_a_task_with_a_last_stage_of_its_own_has_its_own_map() -> None:
     """The map is that of the task's last convolution: the other's has no gradient."""
     network = alive('small_resnet', 24, 9, widths=(8,), blocks=(1,), branches=[
         {'classes': 7, 'widths': [12], 'blocks': [1]},
-        {'classes': 2, 'widths': [12], 'blocks': [1], 'look': 4}])
+        {'classes': 2, 'widths': [12], 'blocks': [1]}])
     content = convert_gradients(network, widths=(7, 2))
     reference = Gradients(network, widths=(7, 2), convertible=False)
     for label, layer in ((LABEL, 'classes'), (8, 'classes_task2')):
@@ -367,20 +330,3 @@ def test_the_way_back_has_the_kernels_of_the_way_forth(tmp_path: Path) -> None:
     other = convert(small_resnet(input_shape=(24, 24, 1), classes=7, widths=[16, 24],
                                  blocks=[1, 1]), 'dynamic')
     assert turned_kernels(gradients, other) == []
-
-
-def test_randomised_weights_give_other_maps(experiment: Path, tmp_path: Path,
-                                            capsys: pytest.CaptureFixture[str]) -> None:
-    from face_affect_training.figures import sanity
-    folder, out = tmp_path / 'run', tmp_path / 'results'
-    assert main(['train', str(experiment), '--out', str(folder)]) == 0
-    assert main(['figures', 'sanity', str(folder), '--faces', '3', '--results', str(out)]) == 0
-    facts = json.loads((out / 'sanity_small.json').read_text())
-    layers = [stage['layer'] for stage in facts['stages']]
-    assert layers[:2] == ['trained', 'classes'] and layers[-1] == 'stem1'
-    assert len(layers) == 1 + 2 + 4 * 5 + 1   # trained, stems, modules, classes
-    assert facts['stages'][0]['guided'] == 1.0
-    assert abs(facts['stages'][-1]['guided']) < 0.6
-    assert [path.name for path in sanity.draw_curves(out, out)] == ['sanity_small.png']
-    assert 'Cascading randomisation' in sanity.section(out)
-    assert sanity.section(tmp_path / 'none') == ''

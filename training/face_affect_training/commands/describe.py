@@ -61,14 +61,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _all(args: argparse.Namespace) -> list[dict[str, Any]]:
     from face_affect_training import networks
-    from face_affect_training.describe import describe, from_scratch, summary
+    from face_affect_training.describe import describe, summary
     if args.changes:
         raise AffectError('--set is for one network, name it instead of --list')
     size, channels, classes = args.size or 48, args.channels or 1, args.classes or 7
     result = []
     for name in networks.NETWORKS:
-        network = networks.build(name, input_shape=(size, size, channels), classes=classes,
-                                 **from_scratch(name))
+        network = networks.build(name, input_shape=(size, size, channels), classes=classes)
         found = describe(network)
         result.append({'name': name, 'parameters': found.parameters, 'macs': found.macs,
                        'summary': summary(name)})

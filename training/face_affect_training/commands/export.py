@@ -50,14 +50,6 @@ def register(subparsers: Any) -> None:
     parser.add_argument('--mirror', action='store_true', help='a model that looks at each face in '
                         'the mirror as well, and takes the mean: more often right, at twice the '
                         'time')
-    parser.add_argument('--zooms', nargs='+', type=float, default=[1.0], help='zooms, 1 or '
-                        'more, at each of which the model looks at each face, likewise '
-                        '(default: 1)')
-    parser.add_argument('--balanced', action='store_true', help='shift the bias so that both of '
-                        'two classes are found equally often on the validation faces')
-    parser.add_argument('--pair-columns', action='store_true', help='the first stage of a '
-                        'small_resnet takes two columns for one: the same answers, sooner on '
-                        'processors with 8-bit matrix units, later on others')
     parser.add_argument('--cache', type=Path, help='folder for decoded pictures')
     parser.set_defaults(run=run)
 
@@ -75,8 +67,7 @@ def run(args: argparse.Namespace) -> int:
                            precisions=args.precision, margin=args.margin,
                            unknown_share=args.unknown_share, saliency=args.saliency,
                            limits=_limits(args.limits), mirror=args.mirror,
-                           zooms=args.zooms, balanced=args.balanced,
-                           pair_columns=args.pair_columns, cache_folder=args.cache):
+                           cache_folder=args.cache):
         print(exported.line())
     return 0
 

@@ -53,10 +53,6 @@ def register(subparsers: Any) -> None:
     maps = _add(verbs, 'guided', run_guided, 'guided back-propagation of each expression')
     maps.add_argument('models', nargs='+', metavar='MODEL', help="models' names or folders")
     maps.add_argument('--data', nargs=3, metavar=('READER', 'PATH', 'SPLIT'), required=True)
-    checks = _add(verbs, 'sanity', run_sanity, 'what randomised weights do to saliency maps')
-    checks.add_argument('folder', type=Path, help='folder of the training run')
-    checks.add_argument('--faces', type=int, default=40, help='of the validation split')
-    checks.add_argument('--cache', type=Path, help='folder for decoded pictures')
     _add(verbs, 'published', run_published, "measure the paper's published weights")
     page = _add(verbs, 'page', run_page, 'draw the pictures, write the page and those of the '
                 'models')
@@ -122,15 +118,6 @@ def run_guided(args: argparse.Namespace) -> int:
                              args.results, command))
 
 
-def run_sanity(args: argparse.Namespace) -> int:
-    """Randomise a network layer by layer; return the exit code."""
-    os.environ['KERAS_BACKEND'] = 'tensorflow'
-    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
-    from face_affect_training.figures import sanity
-    return _tell(sanity.make(args.folder, args.results, faces=args.faces, cache=args.cache,
-                             command=f'face_affect figures sanity {args.folder}'))
-
-
 def run_published(args: argparse.Namespace) -> int:
     """Measure the published weights; return the exit code."""
     from face_affect_training.experiment import shared_folder
@@ -144,7 +131,7 @@ def run_page(args: argparse.Namespace) -> int:
     """Draw and write the page; return the exit code."""
     from face_affect_training.figures import model_page, page
     content = page.text(args.results, args.models)
-    written = page.draw(args.results, args.results)
+    written = page.draw(args.results, args.models, args.results)
     (args.results / page.PAGE).write_text(content, encoding='utf-8')
     return _tell([*written, args.results / page.PAGE,
                   *model_page.write_all(args.results, args.models)])

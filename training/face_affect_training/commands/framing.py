@@ -28,8 +28,7 @@ def register(subparsers: Any) -> None:
                                    'detector, by crop margin')
     parser.add_argument('--model', required=True, help="a model's name or folder")
     parser.add_argument('--data', nargs=3, metavar=('READER', 'PATH', 'SPLIT'), required=True)
-    parser.add_argument('--margins', nargs='+', type=float,
-                        default=[-0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2])
+    parser.add_argument('--margins', nargs='+', type=float, default=None)
     parser.add_argument('--detector', default=DEFAULT_DETECTOR)
     parser.set_defaults(run=run)
 
@@ -37,7 +36,8 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print accuracy by margin; return the exit code."""
     from face_affect_training.evaluate import faces_of_reader
-    from face_affect_training.framing import accuracy_by_margin
+    from face_affect_training.framing import accuracy_by_margin, MARGINS
     faces = faces_of_reader(args.data[0], Path(args.data[1]), args.data[2])
-    print(json.dumps(accuracy_by_margin(args.model, faces, args.margins, args.detector), indent=1))
+    print(json.dumps(accuracy_by_margin(args.model, faces, args.margins or MARGINS,
+                                        args.detector), indent=1))
     return 0

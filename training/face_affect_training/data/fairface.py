@@ -21,9 +21,8 @@ The chips lie in a zip archive or in a folder beside the table.
 from pathlib import Path
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_training.data.ages import age_group
 from face_affect_training.data.pictures import Pictures
-from face_affect_training.data.tables import find_file, read_table
+from face_affect_training.data.tables import age_group, find_file, read_table
 from face_affect_training.data.types import FaceData, pack
 import numpy as np
 

@@ -25,9 +25,8 @@ from typing import Any
 
 import cv2
 from face_affect_ros.affect.types import AffectError, ImageArray
-from face_affect_training.data.ages import age_group
 from face_affect_training.data.pictures import Pictures
-from face_affect_training.data.tables import find_file
+from face_affect_training.data.tables import age_group, find_file
 from face_affect_training.data.types import FaceData
 import numpy as np
 import numpy.typing as npt

@@ -17,13 +17,11 @@
 from pathlib import Path
 import sys
 
-from face_affect_ros.affect.crop import CropSpec
-from face_affect_ros.affect.types import AffectError, ImageArray
+from face_affect_ros.affect.types import AffectError
 from face_affect_training.data import cache
-from face_affect_training.data.protocol import check_protocol, is_test, repeats
+from face_affect_training.data.protocol import check_protocol, repeats
 from face_affect_training.data.types import FaceData
-from face_affect_training.experiment import Data, data_path, Unlabelled
-from face_affect_training.views import plain_views
+from face_affect_training.experiment import Data, data_path
 
 
 def load_split(data: Data, split: str, *, channels: int, cache_folder: Path | None) -> FaceData:
@@ -56,23 +54,6 @@ def load_splits(data: Data, task: str, *, channels: int,
                               f'{expected}; complete the data, or set data.expect_{entry} to 0')
         splits.append(faces)
     return _without_repeats(splits[0], splits[1], drop=data.drop_duplicates), splits[1]
-
-
-def load_unlabelled(wanted: Unlabelled, size: int, *, channels: int,
-                    cache_folder: Path | None) -> ImageArray:
-    """
-    Return faces (N, size, size) or (N, size, size, 3) uint8, whatever their labels are.
-
-    Raises AffectError where they are of a test split.
-    """
-    if is_test(wanted.reader, wanted.split):
-        raise AffectError(f"distillation.unlabelled.split: '{wanted.split}' of {wanted.reader} is "
-                          'a test split; take another one')
-    data = Data(wanted.reader, wanted.path, wanted.split, wanted.split, options=wanted.options)
-    faces = load_split(data, wanted.split, channels=channels, cache_folder=cache_folder)
-    _print(f'{faces.source}: {len(faces)} faces without labels')
-    views = plain_views(faces.images, CropSpec(size, channels, 0.0, False), wanted.zoom)
-    return views[..., 0] if channels == 1 else views
 
 
 def _without_repeats(faces: FaceData, judged: FaceData, *, drop: bool) -> FaceData:

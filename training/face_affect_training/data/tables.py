@@ -12,13 +12,18 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Reading CSV tables with errors that name the file and the remedy."""
+"""Reading CSV tables with errors that name the file and the remedy, and groups of ages."""
 
 from collections.abc import Iterator
 import csv
 from pathlib import Path
 
 from face_affect_ros.affect.types import AffectError
+
+#: First year of each age group of FairFace (Karkkainen and Joo 2021), for all data sets alike, and
+#: its name; the last one is FairFace's own wording for 70 and above.
+GROUPS = ((0, '0-2'), (3, '3-9'), (10, '10-19'), (20, '20-29'), (30, '30-39'), (40, '40-49'),
+          (50, '50-59'), (60, '60-69'), (70, 'more than 70'))
 
 
 def read_table(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
@@ -59,3 +64,10 @@ def find_file(path: Path, names: tuple[str, ...]) -> Path:
         if (path / name).is_file():
             return path / name
     raise AffectError(f"{path}: there is no {' and no '.join(names)}")
+
+
+def age_group(years: int) -> str:
+    """Return the group of an age in years, 'unknown' where it is negative or above 120."""
+    if not 0 <= years <= 120:
+        return 'unknown'
+    return next(name for first, name in reversed(GROUPS) if years >= first)

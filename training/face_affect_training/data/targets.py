@@ -14,8 +14,6 @@
 
 """From labels and FER+ votes to the probability vector that each face is trained towards."""
 
-from collections.abc import Mapping
-
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.data.ferplus_votes import FERPLUS_COLUMNS
 from face_affect_training.data.types import FaceData
@@ -78,48 +76,3 @@ def class_weights(labels: npt.NDArray[np.int64], classes: int, mode: str) -> Tar
     power = {'none': 0.0, 'sqrt': 0.5, 'balanced': 1.0}[mode]
     weights = np.maximum(counts, 1.0) ** -power
     return np.asarray(weights * counts.sum() / (weights * counts).sum(), np.float32)
-
-
-def auxiliary_targets(data: FaceData, wanted: Mapping[str, float]) -> list[Targets]:
-    """
-    Return for each grouping (N, groups) float32: its weight in the column of a face's group.
-
-    wanted: weights by the name of a grouping ('race', 'age'). The columns are the groups in
-    alphabetical order; a face of an unknown group has zeros. Raises AffectError for a grouping
-    that the data do not have, and for a weight that is not positive.
-    """
-    found = []
-    for name, weight in wanted.items():
-        groups = _groups(data, name, 'auxiliary')
-        if not weight > 0.0:
-            raise AffectError(f'auxiliary.{name} is {weight}, it must be above 0')
-        columns = np.unique(groups[groups != ''])
-        found.append((weight * (groups[:, np.newaxis] == columns)).astype(np.float32))
-    return found
-
-
-def group_weights(data: FaceData, wanted: Mapping[str, Mapping[str, float]]) -> Targets:
-    """
-    Return the weight of each face (N,), mean 1 over the faces.
-
-    wanted: by the name of a grouping ('race', 'age'), the weight of some of its groups; the others
-    have 1. Where several name a face, their weights are multiplied. Raises AffectError for a
-    grouping or a group that the data do not have.
-    """
-    weights = np.ones(len(data), np.float64)
-    for name, groups in wanted.items():
-        values = _groups(data, name, 'group_weights')
-        for group, weight in groups.items():
-            found = values == group
-            if not found.any():
-                raise AffectError(f"group_weights.{name}: nobody in {data.source} is '{group}'; "
-                                  f"there are: {', '.join(np.unique(values))}")
-            weights[found] *= weight
-    return np.asarray(weights / weights.mean(), np.float32)
-
-
-def _groups(data: FaceData, name: str, entry: str) -> npt.NDArray[np.str_]:
-    if name not in data.groups:
-        raise AffectError(f"{entry}: {data.source} has no groups '{name}'; there are: "
-                          f"{', '.join(data.groups) or 'none'}")
-    return data.groups[name]

@@ -22,10 +22,9 @@ from pathlib import Path
 import re
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_training.data.ages import age_group
 from face_affect_training.data.fairface import read_faces
 from face_affect_training.data.pictures import Pictures
-from face_affect_training.data.tables import find_file
+from face_affect_training.data.tables import age_group, find_file
 from face_affect_training.data.types import FaceData, pack
 import numpy as np
 

@@ -24,8 +24,7 @@ from typing import Any
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.experiment import Experiment, make_experiment
 from face_affect_training.figures import results
-from face_affect_training.figures.curves import PlainCurve, read_curve
-from face_affect_training.figures.measure import measure
+from face_affect_training.figures.measure import measure, PlainCurve, read_curve
 from face_affect_training.figures.plans import Cell, Plan
 from face_affect_training.train import load_data, train
 from face_affect_training.views import plain_views

@@ -19,8 +19,8 @@ from typing import Any
 
 from face_affect_training.figures import markdown, networks_table, published, results, shipped
 
-SPEED = 'milliseconds_per_face'
-GENDER_DATA, EMOTION_DATA = 'FairFace val', 'FER-2013 PublicTest'
+#: The models that are the paper's own networks.
+OURS = {'emotion': 'emotion_mini_xception', 'gender': 'gender_mini_xception'}
 
 
 def section(folder: Path, models: Path) -> str:
@@ -28,62 +28,47 @@ def section(folder: Path, models: Path) -> str:
     weights = results.read(folder, published.NAME, published.COMMAND)['networks']
     sizes = results.read(folder, networks_table.SIZES, networks_table.SIZES_COMMAND)['networks']
     theirs = {entry['task']: entry for entry in weights}
-    shown = published.NAME
+    cards = {card['name']: card for card in shipped.trained(models)}
+    judged = {task: shipped.figures(folder, cards[name])[task]['validation']
+              for task, name in OURS.items() if name in cards}
     rows = [
-        ('expression: 66 % on FER-2013',
-         _published(theirs['emotion']), _ours(folder, 'emotion', EMOTION_DATA)),
-        ('gender: 95 to 96 % on IMDB', _published(theirs['gender']),
-         _ours(folder, 'gender', GENDER_DATA)),
+        ('expression: 66 % on FER-2013', _published(theirs['emotion']), _accuracy(judged,
+                                                                                  'emotion')),
+        ('gender: 95 to 96 % on IMDB', _published(theirs['gender']), _accuracy(judged, 'gender')),
         ('sequential fully-CNN: about 600,000 parameters', markdown.UNKNOWN,
-         f"{markdown.count(sizes['sequential_fully_cnn']['parameters'])} "
-         f'([network_sizes.json](network_sizes.json))'),
+         markdown.count(sizes['sequential_fully_cnn']['parameters'])),
         ('mini-Xception: about 60,000 parameters', markdown.UNKNOWN,
-         f"{markdown.count(sizes['mini_xception']['parameters'])} "
-         f'([network_sizes.json](network_sizes.json))'),
-        ('mini-Xception: 855 KB',
-         f"{theirs['emotion']['bytes'] / 1000:.0f} KB as TFLite ([{shown}.json]({shown}.json))",
-         _bytes(models)),
-        ('0.22 ms a face', markdown.UNKNOWN, _speed(folder)),
+         markdown.count(sizes['mini_xception']['parameters'])),
+        ('mini-Xception: 855 KB', f"{theirs['emotion']['bytes'] / 1000:.0f} KB as TFLite",
+         '; '.join(f"{cards[name]['bytes'] / 1000:.0f} KB, `{name}`" for name in OURS.values()
+                   if name in cards) or markdown.UNKNOWN),
+        ('0.22 ms a face', markdown.UNKNOWN,
+         '; '.join(_speed(facts) for facts in judged.values()
+                   if facts['milliseconds_per_face']) or markdown.UNKNOWN),
     ]
     return markdown.paragraphs(
         '## The paper, and what we measured',
         'Left what "Real-time Convolutional Neural Networks for Emotion and Gender '
         'Classification" (Arriaga, Valdenegro-Toro, Plöger 2017) says; the other columns are '
-        'measured by the commands of this page.',
-        '\n'.join(line.replace('---:', '---')
-                  for line in markdown.table(('the paper', 'its published weights', 'ours'),
-                                             rows).split('\n')))
+        'measured: [published_weights.json](published_weights.json), '
+        "[network_sizes.json](network_sizes.json), and the models' own files.",
+        markdown.table(('the paper', 'its published weights', 'the same network, trained here'),
+                       rows).replace('---:', '---'))
 
 
 def _published(entry: dict[str, Any]) -> str:
-    views = list(entry['views'])
-    figures = ' to '.join(dict.fromkeys(markdown.percent(value) for value in (
-        min(view['accuracy'] for view in views), max(view['accuracy'] for view in views))))
-    return f"{figures} on {entry['data']} ([{published.NAME}.json]({published.NAME}.json))"
+    found = [view['accuracy'] for view in entry['views']]
+    figures = ' to '.join(dict.fromkeys(map(markdown.percent, (min(found), max(found)))))
+    return f"{figures} on {entry['data']}"
 
 
-def _ours(folder: Path, task: str, data: str) -> str:
-    found = results.evaluations(folder, task, data)
-    return '; '.join(f"{markdown.percent(facts['accuracy'])} on {data}, `{model}` "
-                     f'([{path.name}]({path}))'
-                     for model, (path, facts) in found.items()) or markdown.UNKNOWN
+def _accuracy(judged: dict[str, Any], task: str) -> str:
+    facts = judged.get(task)
+    return (f"{markdown.percent(facts['accuracy'])} on {facts['data']}, `{OURS[task]}`"
+            if facts else markdown.UNKNOWN)
 
 
-def _bytes(models: Path) -> str:
-    sizes = []
-    for card in shipped.cards(models):
-        if card['network'] == 'mini_xception':
-            sizes.append(f"{card['bytes'] / 1000:.0f} KB, `{card['name']}` "
-                         f"([card](../../models/{card['name']}/card.yaml))")
-    return '; '.join(sizes) or markdown.UNKNOWN
-
-
-def _speed(folder: Path) -> str:
-    found = []
-    for path, facts in results.all_evaluations(folder):
-        if facts.get(SPEED) and facts['data'] in (EMOTION_DATA, GENDER_DATA):
-            speed = facts[SPEED]
-            found.append(f"{speed['alone']:.2f} ms alone, {speed['in_batch']:.2f} ms in a batch "
-                         f"of {speed['batch']}, `{facts['model']}` on one core of {speed['cpu']} "
-                         f'([{path.name}]({path}))')
-    return '; '.join(found) or markdown.UNKNOWN
+def _speed(facts: dict[str, Any]) -> str:
+    speed = facts['milliseconds_per_face']
+    return (f"{speed['alone']:.2f} ms alone, {speed['in_batch']:.2f} ms in a batch of "
+            f"{speed['batch']}, `{facts['model']}` on one core of {speed['cpu']}")

@@ -15,41 +15,37 @@
 """The normalised confusion matrix of the shipped emotion models."""
 
 from pathlib import Path
-from typing import Any
 
-from face_affect_ros.affect.types import AffectError
 from face_affect_training.evaluate.report_files import draw_confusion
-from face_affect_training.figures import markdown, pictures, results
+from face_affect_training.figures import markdown, pictures, shipped
 
-DATA = 'FER-2013 PublicTest'
-COMMAND = ('face_affect evaluate --model {} --data fer2013_sheets '
-           '$FACE_AFFECT_SHARED/data/fer2013 PublicTest > docs/results/{}')
+TASK = 'emotion'
 
 
-def draw(folder: Path, out: Path) -> list[Path]:
-    """Write confusion_MODEL.png for each emotion model that was judged on PublicTest."""
-    return [_plot(path, facts, out / f'confusion_{model}.png')
-            for model, (path, facts) in results.evaluations(folder, 'emotion', DATA).items()]
+def draw(folder: Path, models: Path, out: Path) -> list[Path]:
+    """Write confusion_MODEL.png for each emotion model. models: folder of the shipped models."""
+    written = []
+    for card in shipped.trained(models):
+        facts = shipped.figures(folder, card)
+        if TASK in facts:
+            picture = out / f"confusion_{card['name']}.png"
+            draw_confusion(facts[TASK]['validation'], picture)
+            written.append(pictures.shrink(picture, colours=64))
+    return written
 
 
-def section(folder: Path) -> str:
+def section(folder: Path, models: Path) -> str:
     """Return the page's section."""
     parts = []
-    for model, (path, facts) in results.evaluations(folder, 'emotion', DATA).items():
-        parts += [f"`{model}`, {facts['faces']:,} faces, accuracy "
-                  f"{markdown.percent(facts['accuracy'])}, mean recall "
-                  f"{markdown.percent(facts['balanced_accuracy'])} ([{path.name}]({path})):",
-                  f'![Confusion matrix of {model}](confusion_{model}.png)',
-                  markdown.commands(COMMAND.format(model, path))]
+    for card in shipped.trained(models):
+        name, facts = card['name'], shipped.figures(folder, card).get(TASK)
+        if facts:
+            judged = facts['validation']
+            parts += [f"`{name}`, {judged['faces']:,} faces of {judged['data']}, accuracy "
+                      f"{markdown.percent(judged['accuracy'])}, mean recall "
+                      f"{markdown.percent(judged['balanced_accuracy'])} "
+                      f'([{name}.json]({name}.json)):',
+                      f'![Confusion matrix of {name}](confusion_{name}.png)']
     return markdown.paragraphs(
         '## Confusion matrix',
-        f'Rows are the labels of {DATA}, columns what the model says; each row adds up to 1.',
-        *parts)
-
-
-def _plot(path: Path, facts: dict[str, Any], picture: Path) -> Path:
-    if 'confusion_normalised' not in facts:
-        raise AffectError(f'{path}: was written by an older version; make it again with: '
-                          f"{COMMAND.format(facts['model'], path)}")
-    draw_confusion(facts, picture)
-    return pictures.shrink(picture, colours=128)
+        'Rows are the labels, columns what the model says; each row adds up to 1.', *parts)

@@ -12,14 +12,14 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The page of a shipped model, models/NAME/README.md, out of its card and its result files."""
+"""The page of a shipped model, models/NAME/README.md, out of its card and its result file."""
 
 from pathlib import Path
 import re
 from typing import Any
 
-from face_affect_ros.affect.types import LABELS
-from face_affect_training.figures import markdown, results, shipped
+from face_affect_training.figures import markdown, shipped
+import yaml
 
 PAGE = 'README.md'
 WHAT = {'emotion': 'apparent expression', 'gender': 'apparent gender'}
@@ -36,109 +36,140 @@ EXCLUDED = ('Any decision about a person: access, employment, education, policin
             'where the law forbids to infer emotions, as at work and in schools in the European '
             'Union (Regulation 2024/1689, article 5). Children, who '
             'cannot consent.')
+#: Where the recipes are.
+EXPERIMENTS = Path(__file__).resolve().parents[2] / 'experiments'
 #: What a network has learned from and this repository has not trained.
 ORIGINS = {
-    'dlib': "At the root of it are the weights of dlib's network that tells faces apart: in the "
-            'public domain, trained by its author on three million faces of FaceScrub, VGG-Face '
-            'and the web.',
-    'imagenet': "At the root of it are EfficientNet-Lite's weights: Apache-2.0, trained by its "
-                'authors on the 1.3 million pictures of ImageNet.'}
-#: Confusions and groups that are named as failures.
+    'dlib': "The weights of dlib's network that tells faces apart: in the public domain, trained "
+            'by its author on three million faces of FaceScrub, VGG-Face and the web.',
+    'imagenet': "EfficientNet-Lite's weights: Apache-2.0, trained by its authors on the 1.3 "
+                'million pictures of ImageNet.'}
+#: Confusions that are named as failures.
 NAMED = 3
+#: What the limits of a card mean, and the reason that the robot gives.
+LIMITS = {
+    'min_side': ('too_small', "the face box's longer side in pixels is below"),
+    'max_turn': ('too_turned', "the nose's sideways distance from the middle between the eyes, "
+                               'divided by their distance, is above'),
+    'min_sharpness': ('too_blurred', "the Laplacian's variance, divided by that of the grey "
+                                     'values, is below')}
+TEMPLATE = """# {name}
+
+{what} of a face: `{network}`, {parameters:,} parameters, {bytes:,} bytes, sees {size}x{size}
+{colours} pixels{looks}. This page is written by `face_affect figures page` out of
+[card.yaml](card.yaml) and [its figures](../../docs/results/{name}.json).
+
+## Use
+
+{meaning}
+
+**Meant for.** {intended}
+
+**Not meant for.** {excluded}
+
+## Data
+
+{data}
+
+{origin}
+
+{tasks}
+
+Licence: {licence}.
+"""
 
 
 def write_all(folder: Path, models: Path) -> list[Path]:
     """Write the page of each model that this repository has trained; return their paths."""
-    written = []
-    for card in shipped.trained(models):
-        path = models / str(card['name']) / PAGE
-        path.write_text(text(folder, card) + '\n', encoding='utf-8')
-        written.append(path)
-    return written
+    return [write(folder, models / str(card['name']), card) for card in shipped.trained(models)]
+
+
+def read_card(model: Path) -> dict[str, Any]:
+    """Return the card in a model's folder as a mapping."""
+    return dict(yaml.safe_load((model / 'card.yaml').read_text(encoding='utf-8')))
+
+
+def write(folder: Path, model: Path, card: dict[str, Any]) -> Path:
+    """Write the page of one model and return its path. folder: of result files."""
+    path = model / PAGE
+    path.write_text(text(folder, card), encoding='utf-8')
+    return path
 
 
 def text(folder: Path, card: dict[str, Any]) -> str:
     """Return the page. folder: of result files."""
     tasks = [head['task'] for head in card['heads']]
-    size = card['input']['size']
-    seen = 'colour' if card['input']['channels'] == 3 else 'grey'
-    zooms = ' and '.join(f'{zoom:g}' for zoom in card.get('zooms', ()))
-    ways = [f'at the zooms {zooms}'] if zooms else []
-    ways += ['in the mirror as well'] if card.get('mirror') else []
-    looks = f", {', '.join(ways)}, and takes the mean" if ways else ''
-    return markdown.paragraphs(
-        f"# {card['name']}",
-        f"{' and '.join(WHAT[task] for task in tasks).capitalize()} of a face: "
-        f"`{card['network']}`, {card['parameters']:,} parameters, {card['bytes']:,} bytes, sees "
-        f'{size}x{size} {seen} pixels{looks}. This page is written by `face_affect figures page` '
-        'from [card.yaml](card.yaml) and the files in '
-        '[docs/results](../../docs/results/README.md).',
-        '## Use', *(MEANING[task] for task in tasks),
-        f'**Meant for.** {INTENDED}', f'**Not meant for.** {EXCLUDED}',
-        '## Data', *(_data(card, task) for task in tasks), _auxiliary(card),
-        _learned_from(card),
-        *(part for head in card['heads'] for part in _measured(folder, card, head)),
-        *_limits(folder, card),
-        f"Licence: {card['licence']}.")
+    figures = shipped.figures(folder, card)
+    return TEMPLATE.format(
+        name=card['name'], what=' and '.join(WHAT[task] for task in tasks).capitalize(),
+        network=card['network'], parameters=card['parameters'], bytes=card['bytes'],
+        size=card['input']['size'], colours='colour' if card['input']['channels'] == 3 else 'grey',
+        looks=' and their mirror image, and gives the mean answer' if card.get('mirror') else '',
+        meaning='\n\n'.join(MEANING[task] for task in tasks), intended=INTENDED,
+        excluded=EXCLUDED, data='\n\n'.join(_data(card, task) for task in tasks),
+        origin=_origin(card), licence=card['licence'],
+        tasks=markdown.paragraphs(*(part for head in card['heads']
+                                    for part in _task(card, head, figures[head['task']]))))
 
 
 def _data(card: dict[str, Any], task: str) -> str:
     data = card['data'][task]
-    balanced = 'balance' in card and len(LABELS[task]) == 2
-    balance = ' balance of the classes,' if balanced else ''
-    return (f"{WHAT[task].capitalize()}: trained on `{data['training']}`, checkpoint,{balance} "
-            f"temperature and threshold chosen on `{data['chosen_on']}`. {data['origin']}. The "
-            'pictures are not part of this repository.')
+    return (f"{WHAT[task].capitalize()}: trained on `{data['training']}`, checkpoint, temperature "
+            f"and threshold chosen on `{data['chosen_on']}`. {data['origin']}. The pictures are "
+            'not part of this repository.')
 
 
-def _auxiliary(card: dict[str, Any]) -> str:
-    groups = ' and '.join(card['training'].get('auxiliary', ()))
-    return groups and (f'While it was trained, it also learned to tell the groups of {groups} '
-                       'that the data name. What answered this is not part of the model.')
+def _origin(card: dict[str, Any]) -> str:
+    """Return by what recipe and in how much time the model was made, and from what it learned."""
+    training = card['training']
+    experiment = training['experiment']
+    parts = [f'Recipe: [{experiment}](../../training/experiments/{experiment}.yaml).']
+    if 'tag' in training:
+        parts.append(f"This file was made by the recipe and the code at the tag "
+                     f"`{training['tag']}`; the recipe above makes its successor.")
+    if training.get('hours'):
+        parts.append('Hours of training: ' + ', '.join(
+            f'{name} {hours:g}' for name, hours in training['hours'].items())
+            + f", on {training['device']}.")
+    runs = [f'[{name}](../../training/experiments/{name}.yaml)'
+            if (EXPERIMENTS / f'{name}.yaml').is_file() else name
+            for name in training.get('learned_from', []) if name not in ORIGINS]
+    if runs:
+        parts.append(f"It began with, or learned the answers of: {', '.join(runs)}.")
+    found = [text for name, text in ORIGINS.items() if name in training.get('learned_from', [])]
+    return ' '.join(parts + (['At the root of it:', *found] if found else []))
 
 
-def _learned_from(card: dict[str, Any]) -> str:
-    names = card['training'].get('learned_from', [])
-    runs = ', '.join(f'[{name}](../../training/experiments/{name}.yaml)' for name in names
-                     if name not in ORIGINS)
-    return ' '.join(([f'It began with, or learned the opinion of: {runs}.'] if runs else [])
-                    + [text for name, text in ORIGINS.items() if name in names])
-
-
-def _measured(folder: Path, card: dict[str, Any], head: dict[str, Any]) -> list[str]:
+def _task(card: dict[str, Any], head: dict[str, Any], facts: dict[str, Any]) -> list[str]:
     """Return the paragraphs about one task."""
-    task, metrics = head['task'], card['metrics'][head['task']]
-    facts = shipped.judged(folder, {**card, 'heads': [head]})[1]
-    recall = (facts or metrics)['balanced_accuracy']   # the card rounds
+    task, judged = head['task'], facts['validation']
     parts = [
         f'## {WHAT[task].capitalize()}, measured',
-        f"{metrics['data']}, {metrics['faces']:,} faces: accuracy "
-        f"{markdown.percent(metrics['accuracy'])}, mean recall "
-        f"{markdown.percent(recall)}. These faces have chosen the "
-        'checkpoint; faces never seen do a little worse.']
-    if not facts:
-        return parts
-    parts += [markdown.table(('class', 'faces', 'precision', 'recall'), [
-        (name, markdown.count(entry['faces']), markdown.percent(entry['precision']),
-         markdown.percent(entry['recall'])) for name, entry in facts['per_class'].items()])]
-    for kind, groups in facts.get('groups', {}).items():
-        parts.append(markdown.table((kind, 'faces', 'accuracy'), [
+        f"{judged['data']}, {judged['faces']:,} faces: accuracy "
+        f"{markdown.percent(judged['accuracy'])}, mean recall "
+        f"{markdown.percent(judged['balanced_accuracy'])}. These faces have chosen the "
+        'checkpoint; faces never seen do a little worse.',
+        markdown.table(('class', 'faces', 'precision', 'recall'), [
+            (name, markdown.count(entry['faces']), markdown.percent(entry['precision']),
+             markdown.percent(entry['recall'])) for name, entry in judged['per_class'].items()]),
+        *(markdown.table((kind, 'faces', 'accuracy'), [
             (name, markdown.count(entry['faces']), markdown.percent(entry['accuracy']))
-            for name, entry in sorted(groups.items(), key=lambda group: _rank(group[0]))]))
-    parts += [
+            for name, entry in sorted(groups.items(), key=lambda group: _rank(group[0]))])
+          for kind, groups in judged.get('groups', {}).items()),
         f"Calibrated with temperature {head['temperature']:g}; expected calibration error "
-        f"{markdown.percent(facts['ece'])} over 15 bins. Below {head['threshold']:g} the answer "
+        f"{markdown.percent(judged['ece'])} over 15 bins. Below {head['threshold']:g} the answer "
         'is `unknown`:',
         markdown.table(('threshold', 'answered', 'right of these'), [
             (f"{row['threshold']:.2f}", markdown.percent(row['known_share']),
-             markdown.percent(row['accuracy_where_known'])) for row in facts['coverage_curve']
+             markdown.percent(row['accuracy_where_known'])) for row in judged['coverage_curve']
             if row['threshold'] == 0.0 or row['known_share'] < 1.0])]
-    speed = facts['milliseconds_per_face']
+    speed = judged['milliseconds_per_face']
     if speed:
         parts.append(f"A face takes {speed['alone']:.2f} ms alone and {speed['in_batch']:.2f} ms "
                      f"in a batch of {speed['batch']}, crop and calibration counted, on one "
                      f"thread of {speed['cpu']}.")
-    return [*parts, _failures(folder, card, facts)]
+    return [*parts, *_failures(judged), *_limits(head.get('limits', card.get('limits')),
+                                                 facts['limits'])]
 
 
 def _rank(name: str) -> tuple[int, str]:
@@ -147,59 +178,31 @@ def _rank(name: str) -> tuple[int, str]:
     return int(digits[0]) if digits else 0, name
 
 
-def _failures(folder: Path, card: dict[str, Any], facts: dict[str, Any]) -> str:
-    lines = []
-    errors = folder / f"errors_{card['name']}.json"
-    if errors.is_file() and facts['task'] == 'emotion':
-        confusions = results.read(folder, errors.stem, '')['confusions'][:NAMED]
-        lines += [f"- {entry['true']} is taken for {entry['taken']}, "
-                  f"{markdown.percent(entry['share_of_true'])} of the time, with a mean "
-                  f"probability of {markdown.number(entry['mean_probability'])}"
-                  for entry in confusions]
-    for kind, groups in facts.get('groups', {}).items():
-        gap = facts['group_gaps'][kind]
+def _failures(judged: dict[str, Any]) -> list[str]:
+    names = list(judged['per_class'])
+    shares = sorted(((share or 0.0, names[true], names[taken])
+                     for true, row in enumerate(judged['confusion_normalised'])
+                     for taken, share in enumerate(row) if true != taken), reverse=True)
+    lines = [f'- {true} is taken for {taken}: {markdown.percent(share)}'
+             for share, true, taken in shares[:NAMED]]
+    for kind, groups in judged.get('groups', {}).items():
+        gap = judged['group_gaps'][kind]
         lowest = groups[gap['lowest']]
         lines.append(f"- by {kind}, the lowest accuracy is that of {gap['lowest']}: "
                      f"{markdown.percent(lowest['accuracy'])} of {lowest['faces']:,} faces, "
                      f"{100.0 * gap['below_mean']:.1f} points below the mean of the groups")
-    return markdown.paragraphs('### Known failures', '\n'.join(lines)) if lines else ''
+    return ['### Known failures', '\n'.join(lines)]
 
 
-def _limits(folder: Path, card: dict[str, Any]) -> list[str]:
-    """Return the section about limits, empty for a card that has none."""
-    own = {head['task']: head.get('limits', card.get('limits')) for head in card['heads']}
-    if not any(own.values()):
+def _limits(limits: dict[str, float] | None, facts: dict[str, Any]) -> list[str]:
+    """Return the section about the limits of a card. facts: what `limits` has measured."""
+    if not limits:
         return []
-    return ['## Faces that it cannot judge',
-            'They are `unknown`, and the message says why:',
-            *(part for task, limits in own.items() if limits
-              for part in _limits_of(folder, card['name'], task if len(own) > 1 else '', limits))]
-
-
-def _limits_of(folder: Path, name: str, task: str, limits: dict[str, float]) -> list[str]:
-    """Return the paragraphs of one task. task: '' for the only one."""
-    names = {'min_side': ('too_small', "the face box's longer side in pixels below"),
-             'max_turn': ('too_turned', "the nose's sideways distance from the middle between "
-                          'the eyes, divided by their distance, above'),
-             'min_sharpness': ('too_blurred', "the Laplacian's variance, divided by that of the "
-                               'grey values, below')}
-    rows = [(f'`{reason}`', f'{what} {limits[key]:g}') for key, (reason, what) in names.items()
-            if key in limits]
-    path = folder / f"{'_'.join(filter(None, (name, task)))}_limits.json"
-    curve = ''
-    if path.is_file():
-        facts = results.read(folder, path.stem, '')
-        curve = markdown.paragraphs(
-            f"Accuracy by the side of the face box, behind the robot's detector "
-            f'([{path.name}](../../docs/results/{path.name})):',
-            markdown.table(('pixels', *facts['by_side']),
-                           [('accuracy', *(markdown.percent(value)
-                                           for value in facts['by_side'].values()))]),
-            'By blur, as sigma in shares of that side:',
-            markdown.table(('sigma', *facts['by_blur']),
-                           [('accuracy', *(markdown.percent(value)
-                                           for value in facts['by_blur'].values()))]))
-    return [f'{WHAT[task].capitalize()}:' if task else '',
-            markdown.table(('reason', 'when'), rows).replace('---:', '---'), curve,
-            markdown.commands(f'face_affect limits --model {name} --data READER FOLDER SPLIT '
-                              f'> docs/results/{path.name}')]
+    return ['### Faces that it cannot judge', 'They are `unknown`, and the message says why:',
+            '\n'.join(f'- `{reason}`: {what} {limits[key]:g}'
+                      for key, (reason, what) in LIMITS.items() if key in limits),
+            "Accuracy by the side of the face box, behind the robot's detector, and by blur, as "
+            'sigma in shares of that side:',
+            *(markdown.table((name, *facts[key]), [('accuracy', *map(
+                markdown.percent, facts[key].values()))])
+              for name, key in (('pixels', 'by_side'), ('sigma', 'by_blur')))]

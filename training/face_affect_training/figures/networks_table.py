@@ -21,7 +21,6 @@ from face_affect_training.figures import markdown, pictures, results
 
 NAME, SIZES = 'networks', 'network_sizes'
 COMMAND, SIZES_COMMAND = 'face_affect figures run networks', 'face_affect figures sizes'
-RANDOM = 'network.options.weights'
 
 
 def draw(folder: Path, out: Path) -> list[Path]:
@@ -53,9 +52,11 @@ def section(folder: Path) -> str:
     return markdown.paragraphs(
         '## Networks',
         f"{markdown.setting(facts['experiment'], facts['cells'][0])} All networks get the same "
-        'faces, and all but those of random weights the same number of epochs, far fewer than '
-        'they could use: the table compares them, it does not show what each can reach. Accuracy '
-        'is taken on undisturbed views after the training, for both splits with the same code.',
+        'faces and the same number of epochs, far fewer than they could use: the table '
+        'compares them, it does not show what each can reach. Accuracy is taken on undisturbed '
+        "views after the training, for both splits with the same code. The paper's fine-tuned "
+        'VGG-16 and VGG-Face are not in it: no package was found that holds their weights, and '
+        'with random ones they say nothing.',
         markdown.not_run(facts['missing']),
         markdown.table(('network', 'parameters', 'multiply-accumulates', 'TFLite bytes',
                         'learning rate', 'epochs', 'train, last epoch', 'validation, last epoch',
@@ -68,9 +69,8 @@ def section(folder: Path) -> str:
 
 
 def _row(cell: dict[str, Any], size: dict[str, Any], base: dict[str, Any]) -> tuple[str, ...]:
-    random = ', random weights' if cell['changes'].get(RANDOM) == 'random' else ''
     rate = cell['changes'].get('training.learning_rate', base['training']['learning_rate'])
-    return (f"{cell['name']}{random}", markdown.count(cell['parameters']),
+    return (cell['name'], markdown.count(cell['parameters']),
             markdown.count(size['macs']), markdown.count(size['tflite_bytes']), f'{rate:g}',
             str(cell['epochs']),
             *(markdown.percent(cell[when][f'{split}_accuracy'])

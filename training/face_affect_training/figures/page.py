@@ -27,20 +27,19 @@ from face_affect_training.figures import (
     networks_table,
     published,
     rate_maps,
-    sanity,
     shipped,
-    where,
 )
+from face_affect_training.saliency import bias_files
 
 PAGE = 'README.md'
 COMMAND = 'face_affect figures page'
-DRAWN = (networks_table, confusion, dropout, rate_maps)
 
 
-def draw(folder: Path, out: Path) -> list[Path]:
+def draw(folder: Path, models: Path, out: Path) -> list[Path]:
     """Draw all pictures that are made of result files alone. folder: of those. out: of these."""
-    return [path for module in DRAWN for path in module.draw(folder, out)] + sanity.draw_curves(
-        folder, out)
+    return [*confusion.draw(folder, models, out), *(
+        path for module in (networks_table, dropout, rate_maps)
+        for path in module.draw(folder, out))]
 
 
 def text(folder: Path, models: Path) -> str:
@@ -58,12 +57,11 @@ def text(folder: Path, models: Path) -> str:
         claims.section(folder, models),
         networks_table.section(folder),
         shipped.section(folder, models),
-        confusion.section(folder),
+        confusion.section(folder, models),
         dropout.section(folder),
         rate_maps.section(folder),
         filters.section(folder),
         guided.section(folder),
-        sanity.section(folder),
-        where.section(folder),
+        bias_files.section(folder),
         errors.section(folder),
         published.section(folder)) + '\n'

@@ -17,12 +17,9 @@
 import json
 from pathlib import Path
 import re
-from typing import Any
+from typing import Any, NoReturn
 
 from face_affect_ros.affect.types import AffectError
-
-#: What an evaluation of a model has.
-EVALUATION = {'model', 'task', 'data', 'accuracy', 'confusion'}
 
 
 def write(path: Path, facts: dict[str, Any]) -> None:
@@ -47,22 +44,6 @@ def read(folder: Path, name: str, command: str) -> dict[str, Any]:
     return dict(facts)
 
 
-def evaluations(folder: Path, task: str, data: str) -> dict[str, tuple[Path, dict[str, Any]]]:
-    """
-    Return what `face_affect evaluate` has written, file and content by the model's name.
-
-    folder: with JSON files in it. task: 'emotion' or 'gender'. data: the source, as
-    'FER-2013 PublicTest'.
-    """
-    return {str(facts['model']): (path, facts) for path, facts in all_evaluations(folder)
-            if (facts['task'], facts['data']) == (task, data)}
-
-
-def all_evaluations(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Return file name and content of each evaluation in a folder."""
-    found = []
-    for path in sorted(folder.glob('*.json')):
-        facts = json.loads(path.read_text(encoding='utf-8'))
-        if isinstance(facts, dict) and set(facts) >= EVALUATION:
-            found.append((path.relative_to(folder), facts))
-    return found
+def refuse(path: Path, why: str, command: str) -> NoReturn:
+    """Raise the AffectError of a result file that is out of date. command: makes it again."""
+    raise AffectError(f'{path}: {why}; make it again with: {command}')

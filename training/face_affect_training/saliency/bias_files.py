@@ -75,6 +75,29 @@ def table(head: str, rows: dict[str, Any]) -> str:
         for name, row in rows.items()])
 
 
+def section(folder: Path) -> str:
+    """Return the page's section; nothing where no report has been made."""
+    reports = [results.read(folder, path.stem, '') for path in sorted(folder.glob('bias_*.json'))]
+    if not reports:
+        return ''
+    rows = {f"{report['model']}, {report['data']}": report['all'] for report in reports}
+    rows |= {f"the crop's pixels, {report['data']}": {'share': report['area']}
+             for report in reports}
+    parts = []
+    for report in reports:
+        parts += [f"`{report['model']}` on {report['data']} "
+                  f"([all classes and groups]({report['page']})):",
+                  table('class', report['classes']),
+                  *(f'![{picture}]({picture})' for picture in report['pictures'])]
+        parts.append(markdown.commands(report['command']))
+    return markdown.paragraphs(
+        '### Where the networks look',
+        'Share of guided back-propagation in each part of the crop. The parts are ellipses placed '
+        "by the detector's landmarks; nobody has labelled glasses in these data sets, so that "
+        'nothing is said of them here. What lies outside of the face should not matter:',
+        table('model, data', rows), *parts)
+
+
 def on_face(mean: Floats, heat: Floats) -> Picture:
     """Return a mean heat over a mean face, (S, S, 3) RGB from 0 to 1."""
     low, high = np.percentile(mean, (1.0, 99.0))

@@ -14,7 +14,6 @@
 
 """The file of a model's gradients, compared with TensorFlow's own before it is kept."""
 
-from collections.abc import Sequence
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -38,13 +37,12 @@ CORRELATION = {'float32': 0.999, 'float16': 0.98, 'dynamic': 0.95}
 
 
 def add_saliency(folder: Path, card: dict[str, Any], network: keras.Model,
-                 crops: dict[str, ImageArray], precision: str, *, mirror: bool = False,
-                 zooms: Sequence[float] = (1.0,)) -> None:
+                 crops: dict[str, ImageArray], precision: str, *, mirror: bool = False) -> None:
     """
     Write the gradients' file into a model's folder and its entry into the card.
 
     folder: holds the model and its card already. crops: (N, S, S, C) uint8 by task, in the order
-    of the tasks. precision: of the weights, a key of CORRELATION. mirror, zooms: see Gradients.
+    of the tasks. precision: of the weights, a key of CORRELATION. mirror: see Gradients.
     Where the model's own weights are rounded, the gradients are those of the rounded network, and
     compared with these. Raises AffectError where the file says something else than TensorFlow, or
     where it cannot be made.
@@ -52,7 +50,7 @@ def add_saliency(folder: Path, card: dict[str, Any], network: keras.Model,
     widths = tuple(len(LABELS[task]) for task in crops)
     if card['precision'] in ROUNDED:
         network = filled(network, folder / 'model.tflite')
-    content = convert_gradients(network, precision, widths, mirror=mirror, zooms=zooms)
+    content = convert_gradients(network, precision, widths, mirror=mirror)
     own = (folder / 'model.tflite').read_bytes()
     shared_weights.write(folder / FILE, content, own, turned_kernels(content, own))
     stored = (folder / FILE).read_bytes()
@@ -60,7 +58,7 @@ def add_saliency(folder: Path, card: dict[str, Any], network: keras.Model,
     chosen = {task: each[np.linspace(0, len(each) - 1, min(FACES // len(crops), len(each))
                                      ).astype(np.int64)] for task, each in crops.items()}
     found = compare(Saliency(load_card(str(folder)), entry=entry), network, chosen,
-                    mirror=mirror, zooms=zooms)
+                    mirror=mirror)
     # written so that NaN fails as well
     if not min(found.values()) >= CORRELATION[precision]:
         raise AffectError(f'the gradients of {network.name} in TFLite correlate with those of '
@@ -71,8 +69,7 @@ def add_saliency(folder: Path, card: dict[str, Any], network: keras.Model,
 
 
 def compare(saliency: Saliency, network: keras.Model,
-            crops: dict[str, ImageArray], *, mirror: bool = False,
-            zooms: Sequence[float] = (1.0,)) -> dict[str, float]:
+            crops: dict[str, ImageArray], *, mirror: bool = False) -> dict[str, float]:
     """
     Return the correlation with TensorFlow's own gradients over all pixels of all faces.
 
@@ -81,7 +78,7 @@ def compare(saliency: Saliency, network: keras.Model,
     own.
     """
     reference = Gradients(network, widths=[len(LABELS[task]) for task in crops], mirror=mirror,
-                          zooms=zooms, convertible=False)
+                          convertible=False)
     pairs: dict[str, list[Any]] = {'guided': [], 'gradient': [], 'gradcam': []}
     start = 0
     for task, each in crops.items():

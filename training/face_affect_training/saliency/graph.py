@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_training.networks.looks import cut_at
 from face_affect_training.saliency.layers import Guide, with_gradients
 from face_affect_training.tflite import convert_function
 import keras
@@ -29,8 +28,6 @@ import tensorflow as tf
 Floats = npt.NDArray[np.float32]
 #: What the names of the convolutions begin with that give the classes.
 LAST = 'classes'
-#: Constants of so many numbers stay in float32 in every precision, where these are no weights.
-FLOATS = 1000
 
 
 class Gradients:
@@ -42,12 +39,12 @@ class Gradients:
     """
 
     def __init__(self, network: keras.Model, *, widths: Sequence[int] = (), mirror: bool = False,
-                 zooms: Sequence[float] = (1.0,), convertible: bool = True) -> None:
+                 convertible: bool = True) -> None:
         """
         Copy a network of the registry.
 
-        widths: classes of each task, for a network of several. mirror, zooms: of the mean of the
-        answers about several views of the image, as networks.looks has it; of logits here.
+        widths: classes of each task, for a network of several. mirror: of the mean of the answers
+        about the image and its mirror image, as networks.mirror has it; of logits here.
         convertible: see layers.with_gradients.
         """
         self._guide = Guide()
@@ -61,9 +58,7 @@ class Gradients:
         self._model = keras.Model(copy.input, [[layer.output for layer in last], copy.output])
         self._classes = int(copy.output.shape[-1])
         self._widths = tuple(widths) or (self._classes,)
-        cuts = cut_at(zooms, network.input_shape[1])
-        self._looks = [(cut, mirrored) for mirrored in ((False, True) if mirror else (False,))
-                       for cut in cuts]
+        self._mirror = mirror
         #: What is converted. Always compiled: run eagerly, TensorFlow 2.21's oneDNN gradients of
         #: some convolutions corrupt the memory.
         self.function = tf.function(self._compute, input_signature=[
@@ -89,7 +84,7 @@ class Gradients:
         self._guide.share = guided
         with tf.GradientTape() as tape:
             tape.watch(image)
-            seen = tf.concat([_view(image, *look) for look in self._looks], 0)
+            seen = tf.concat([image, tf.reverse(image, [2])], 0) if self._mirror else image
             features, logits = self._model(seen, training=False)
             probabilities = tf.reduce_mean(tf.concat([
                 tf.nn.softmax(part) for part in tf.split(logits, self._widths, axis=1)], 1), 0,
@@ -101,68 +96,19 @@ class Gradients:
         heats = tf.nn.relu(tf.add_n([
             tf.reduce_sum(tf.reduce_mean(gradient, [1, 2], keepdims=True) * maps, 3)
             for gradient, maps in zip(to_features, features)]))
-        size = image.shape[1]
-        heat = tf.add_n([_view_back(each, *look, size) for each, look in zip(
-            tf.split(heats, len(self._looks)), self._looks)])
-        return probabilities, to_image, heat
-
-
-def _view(image: Any, cut: int, mirrored: bool) -> Any:
-    """Return a view of (1, S, S, C), as looks.Views makes it, with gradients that TFLite has."""
-    if cut:
-        image = _warped(image, _bilinear(image.shape[1], 1.0 - 2.0 * cut / image.shape[1]))
-    return tf.reverse(image, [2]) if mirrored else image
-
-
-def _view_back(heat: Any, cut: int, mirrored: bool, size: int) -> Any:
-    """Return the map (1, h, w) of a view as one of the whole image (S, S), 0 outside of it."""
-    if mirrored:
-        heat = tf.reverse(heat, [2])
-    if not cut:
-        return heat
-    back = _bilinear(heat.shape[1], 1.0 / (1.0 - 2.0 * cut / size), outside=False)
-    return _warped(heat[..., tf.newaxis], back)[..., 0]
-
-
-def _warped(image: Any, matrix: Floats) -> Any:
-    """Return (1, S, S, C) with a matrix (S, S) applied to rows and columns."""
-    parts = np.array_split(matrix, -(-matrix.size // FLOATS))
-    for _ in range(2):   # then the rows are the columns
-        rows = tf.concat([tf.tensordot(part, image, [[1], [1]]) for part in parts], 0)
-        image = tf.transpose(rows, [1, 2, 0, 3])
-    return image
-
-
-def _bilinear(size: int, share: float, *, outside: bool = True) -> Floats:
-    """
-    Return the matrix (S, S) that spreads the middle of S pixels, a share of them, over all S.
-
-    Beyond the middles of the outermost pixels these go on. outside: so they do beyond all of the
-    pixels, which a share over 1 asks for; otherwise there is 0.
-    """
-    places = (np.arange(size) + 0.5) / size   # 0 to 1
-    seen = (places - 0.5) * share + 0.5
-    low, high = (0.5 - share / 2.0, 0.5 + share / 2.0) if share < 1.0 else (0.0, 1.0)
-    first, last = low * size, high * size - 1.0
-    matrix = np.zeros((size, size), np.float32)
-    for row, place in enumerate(seen):
-        if outside or 0.0 <= place <= 1.0:
-            at = min(max(place * size - 0.5, first), last)
-            left = min(int(at), size - 2)
-            matrix[row, left] = 1.0 - (at - left)
-            matrix[row, left + 1] = at - left
-    return matrix
+        if self._mirror:
+            heats = heats[:1] + tf.reverse(heats[1:], [2])
+        return probabilities, to_image, heats
 
 
 def convert_gradients(network: keras.Model, precision: str = 'float32',
-                      widths: Sequence[int] = (), *, mirror: bool = False,
-                      zooms: Sequence[float] = (1.0,)) -> bytes:
+                      widths: Sequence[int] = (), *, mirror: bool = False) -> bytes:
     """
-    Return the TFLite file of a network's Gradients, widths, mirror and zooms as there.
+    Return the TFLite file of a network's Gradients, widths and mirror as there.
 
     precision: float32, float16 or dynamic, see tflite.PRECISIONS. The weights are in the file
     twice, for the way there and the way back. Raises AffectError where a
     gradient has no builtin operators.
     """
-    gradients = Gradients(network, widths=widths, mirror=mirror, zooms=zooms)
+    gradients = Gradients(network, widths=widths, mirror=mirror)
     return convert_function(gradients.function, f'the gradient of {network.name}', precision)
