@@ -20,7 +20,7 @@ import sys
 
 from face_affect_ros.affect.types import AffectError
 
-VERBS = ('describe', 'train', 'export', 'evaluate', 'framing', 'limits', 'bias_report',
+VERBS = ('describe', 'train', 'ship', 'export', 'evaluate', 'framing', 'limits', 'bias_report',
          'figures', 'restore', 'detector')
 
 

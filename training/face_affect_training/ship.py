@@ -1,0 +1,160 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+From a finished run to a shipped model: margin, limits, export, figures, card and page.
+
+What has been measured of a network is kept in the run's folder, so that the same call goes on
+where it was stopped.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+import hashlib
+import json
+from pathlib import Path
+import shutil
+import sys
+from typing import Any
+
+from face_affect_ros.affect.detectors import DEFAULT_DETECTOR
+from face_affect_training import tflite
+from face_affect_training.data.loading import load_split
+from face_affect_training.data.types import FaceData
+from face_affect_training.evaluate import evaluate, faces_of_reader
+from face_affect_training.experiment import (
+    data_path,
+    Experiment,
+    Export,
+    load_experiment,
+    portable_path,
+)
+from face_affect_training.export import export
+from face_affect_training.figures import model_page, results
+from face_affect_training.framing import accuracy_by_margin, chosen_for_all, MARGINS
+from face_affect_training.limits import measure
+from face_affect_training.saliency import bias, bias_files
+
+#: What is kept of an evaluation: all of that on the validation faces, and these of the others.
+SHORT = ('data', 'faces', 'accuracy', 'balanced_accuracy', 'ece')
+ELSEWHERE = (*SHORT, 'per_class', 'groups', 'group_gaps')
+#: Where the measurements of a run's network are kept, in the run's folder.
+KEPT = 'ship.json'
+
+
+def ship(run: Path, plan: Export, models: Path, folder: Path, *, cache: Path | None = None,
+         also: Sequence[tuple[str, str, str]] = ()) -> list[Path]:
+    """
+    Write the model of a finished run, its result file, log and page; return their paths.
+
+    plan: what to make of it, as its recipe says now. models: the folder of the models. folder:
+    that of result files. cache: for decoded pictures. also: reader, folder and split of further
+    faces to judge a model on that answers their task. Raises AffectError where a step finds a
+    fault; then nothing is written into models before the export, whose file is compared with
+    Keras.
+    """
+    experiment = load_experiment(run / 'experiment.yaml')
+    name, trial = experiment.name, run / 'models'
+    done = _Done(run, plan)
+    faces = {task: _faces(experiment, task, 'validation', cache) for task in experiment.tasks}
+
+    def write(where: Path, **options: Any) -> None:
+        for exported in export(run, where, name=name, main=plan.precision, mirror=plan.mirror,
+                               cache_folder=cache, **options):
+            _tell(exported.line())
+
+    # margin and limits are measured on the exported file, the limits in crops of that margin
+    done.step('trial', lambda: write(trial))
+    framing = {task: done.step(f'framing {task}', partial(
+        accuracy_by_margin, str(trial / name), faces[task], MARGINS, DEFAULT_DETECTOR))
+               for task in faces}
+    margin = chosen_for_all(list(framing.values()))
+    done.step('trial with margin', lambda: write(trial, margin=margin))
+    limits = {task: done.step(f'limits {task}', partial(
+        measure, str(trial / name), faces[task])) for task in faces}
+    final = {'margin': margin, 'limits': {task: facts['limits'] for task, facts in limits.items()}}
+    write(models, saliency=plan.saliency, **final)
+    others = [each for each in tflite.PRECISIONS if each != plan.precision]
+    write(trial, precisions=others, **final)
+
+    tasks, written = {}, []
+    further = [faces_of_reader(reader, data_path(path), split) for reader, path, split in also]
+    for task in faces:
+        judged = {precision: evaluate(str(
+            models / name if precision == plan.precision else trial / f'{name}_{precision}'),
+            faces[task], task=task) for precision in (plan.precision, *others)}
+        tasks[task] = {
+            'validation': judged[plan.precision],
+            'train': _short(evaluate(str(models / name), _faces(experiment, task, 'train', cache),
+                                     task=task), SHORT),
+            'elsewhere': [_short(evaluate(str(models / name), each, task=task), ELSEWHERE)
+                          for each in further if each.task == task],
+            'framing': framing[task], 'limits': limits[task],
+            'precisions': {precision: _short(facts, ('bytes', 'accuracy', 'ece'))
+                           for precision, facts in judged.items()}}
+        if plan.saliency:
+            written += _bias(models / name, experiment, task, faces[task], folder)
+    result = folder / f'{name}.json'
+    results.write(result, {'model': name, 'sha256': judged[plan.precision]['sha256'],
+                           'experiment': name, 'tasks': tasks})
+    if (run / 'log.csv').is_file():   # a restored run has none
+        written.append(folder / 'training' / f'{name}.csv')
+        written[-1].parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(run / 'log.csv', written[-1])
+    card = model_page.read_card(models / name)
+    return [models / name, result, *written, model_page.write(folder, models / name, card)]
+
+
+class _Done:
+    """The steps that are done for the network of a run and a plan, with what they gave."""
+
+    def __init__(self, run: Path, plan: Export) -> None:
+        self._file = run / KEPT
+        self._network = hashlib.sha256((run / 'best.keras').read_bytes()
+                                       + repr(plan).encode()).hexdigest()
+        self._facts: dict[str, Any] = {}
+        if self._file.is_file():
+            facts = json.loads(self._file.read_text(encoding='utf-8'))
+            if facts['network'] == self._network:
+                self._facts = facts['steps']
+
+    def step(self, name: str, work: Callable[[], Any]) -> Any:
+        """Return what a step has given before, or do it now."""
+        if name not in self._facts:
+            _tell(f'ship: {name}')
+            self._facts[name] = work()
+            results.write(self._file, {'network': self._network, 'steps': self._facts})
+        return self._facts[name]
+
+
+def _faces(experiment: Experiment, task: str, entry: str, cache: Path | None) -> FaceData:
+    data = experiment.tasks[task].data   # in colour, as the robot's detector sees them
+    return load_split(data, getattr(data, entry), channels=3, cache_folder=cache)
+
+
+def _bias(model: Path, experiment: Experiment, task: str, faces: FaceData,
+          folder: Path) -> list[Path]:
+    data = experiment.tasks[task].data
+    report, looked = bias.look(str(model), faces)
+    command = (f'face_affect bias-report --model {model.name} --data {data.reader} '
+               f'{portable_path(str(data_path(data.path)))} {data.validation}')
+    return bias_files.write(report, looked, folder, f'bias_{model.name}_{data.reader}', command)
+
+
+def _short(facts: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: facts[key] for key in keys if key in facts}
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

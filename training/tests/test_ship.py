@@ -1,0 +1,120 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""From the data to a shipped model in one command, on 200 faces and one or two epochs."""
+
+import csv
+import json
+from pathlib import Path
+import re
+
+import cv2
+from face_affect_ros.affect.crop import CropSpec
+from face_affect_ros.affect.model_store import load_card
+from face_affect_training.__main__ import main, VERBS
+from face_affect_training.figures.guided import portrait_crop
+import keras
+import numpy as np
+import pytest
+import yaml
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a table of 200 faces: the portrait, happy or in bad light and neutral."""
+    file = tmp_path_factory.mktemp('faces') / 'fer2013.csv'
+    chip = cv2.resize(portrait_crop(CropSpec(size=96, margin=0.25))[:, :, 0], (48, 48),
+                      interpolation=cv2.INTER_AREA)
+    random = np.random.default_rng(3)
+    with file.open('w', newline='') as stream:
+        writer = csv.writer(stream)
+        writer.writerow(('emotion', 'pixels', 'Usage'))
+        for index in range(200):
+            light = random.uniform(0.9, 1.2) if index % 2 else random.uniform(0.5, 0.7)
+            pixels = np.clip(chip * light + random.normal(0, 4, chip.shape), 0, 255).astype(int)
+            writer.writerow((3 if index % 2 else 6, ' '.join(map(str, pixels.ravel())),
+                             'PublicTest' if index % 5 == 0 else 'Training'))
+    return file
+
+
+def test_a_recipe_becomes_a_model(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                  capfd: pytest.CaptureFixture[str]) -> None:
+    """The teacher comes first; card, page and figures agree; a second call repeats nothing."""
+    if keras.backend.backend() != 'tensorflow':
+        pytest.skip('only the TensorFlow backend exports')
+    monkeypatch.chdir(tmp_path)
+    facts = {
+        'name': 'small', 'task': 'emotion',
+        'data': {'reader': 'fer2013_csv', 'path': str(data), 'train': 'Training',
+                 'validation': 'PublicTest', 'expect_train': 160, 'expect_validation': 40},
+        'input': {'size': 24}, 'network': {'name': 'mini_xception'},
+        'training': {'epochs': 1, 'batch': 16, 'learning_rate': 0.01, 'warmup_epochs': 0,
+                     'workers': 0}}
+    Path('teacher.yaml').write_text(yaml.safe_dump({**facts, 'name': 'teacher'}))
+    facts['training']['epochs'] = 2   # to be stopped after the first
+    facts['distillation'] = {'teachers': ['runs/teacher/best.keras'], 'weight': 0.5}
+    facts['export'] = {'precision': 'dynamic', 'mirror': True, 'saliency': 'float32'}
+    Path('small.yaml').write_text(yaml.safe_dump(facts))
+    ship = ['ship', 'small.yaml', '--models', 'models', '--results', 'results', '--also',
+            'fer2013_csv', str(data), 'Training']
+    assert main([*ship, '--max-minutes', '1e-9']) == 3
+    assert 'the same command goes on' in capfd.readouterr().err
+    assert not Path('models').exists()
+
+    assert main(ship) == 0
+    told = capfd.readouterr()
+    for piece in ('framing emotion', 'limits emotion', 'models/small: dynamic, '):
+        assert piece in told.err, piece
+    written = told.out.split()
+    for path in ('models/small', 'results/small.json', 'results/training/small.csv',
+                 'results/bias_small_fer2013_csv.json', 'models/small/README.md'):
+        assert path in written and Path(path).exists(), path
+    card = load_card(str(tmp_path / 'models/small'))
+    figures = json.loads(Path('results/small.json').read_text())
+    assert figures['sha256'] == card.sha256
+    found = figures['tasks']['emotion']
+    assert card.crop.margin == found['framing']['chosen'] and found['framing']['found'] > 30
+    assert card.facts['limits'] == found['limits']['limits']
+    assert card.facts['mirror'] is True and 'saliency' in card.facts
+    assert list(found['precisions']) == ['dynamic', 'float32', 'float16', 'int8']
+    assert found['precisions']['dynamic']['accuracy'] == found['validation']['accuracy']
+    assert found['train'] == {key: found['elsewhere'][0][key] for key in found['train']}
+    training = card.facts['training']
+    assert training['learned_from'] == ['teacher'] and training['device']
+    assert set(training['hours']) <= {'teacher', 'small'}   # of a minute there are none
+    page = Path('models/small/README.md').read_text()
+    assert f"accuracy {100 * found['validation']['accuracy']:.1f} %" in page
+
+    network = Path('runs/small/best.keras').stat().st_mtime_ns
+    assert main(ship) == 0
+    again = capfd.readouterr().err
+    assert 'all 2 epochs are trained' in again and 'framing' not in again
+    assert Path('runs/small/best.keras').stat().st_mtime_ns == network
+    assert json.loads(Path('results/small.json').read_text())['sha256'] == card.sha256
+
+
+def test_every_verb_is_a_command() -> None:
+    """Both lists name the same verbs: that of the package alone, and that of `face_affect`."""
+    text = (Path(__file__).parents[1] / 'pyproject.toml').read_text()
+    assert sorted(re.findall(r'commands\.(\w+):register', text)) == sorted(VERBS)
+
+
+def test_what_cannot_be_shipped_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                         capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(['ship', 'nowhere.yaml']) == 1
+    assert 'nowhere.yaml: cannot be read' in capfd.readouterr().err
+    Path('wrong.yaml').write_text('export: {precision: 3}')
+    assert main(['ship', 'wrong.yaml']) == 1
+    assert 'wrong.yaml' in capfd.readouterr().err
