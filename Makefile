@@ -10,10 +10,12 @@
 # make clean      away with all that was made here
 #
 # PYTHON= is the interpreter to build on, 3.10 to 3.13. Without a ROS distribution sourced, ROS 2
-# Jazzy comes as Python wheels.
+# Jazzy comes as Python wheels; ROS=kilted takes Kilted's, and is to be said every time (or
+# exported): what was set up for another one is made anew.
 
 SHELL := /bin/bash
 PYTHON ?= python3
+ROS ?=
 SOURCE ?=
 DURATION ?= 0
 PYTEST_ARGS ?=
@@ -24,19 +26,20 @@ BASE ?= main
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 
 ENTER := . tools/env.sh &&
+SETUP := $(PYTHON) tools/bootstrap.py --ros "$(ROS)"
 BENCH := $(ENTER) PYTHONPATH=benchmarks:benchmarks/peers:$$PYTHONPATH python -m face_affect_bench
 TRAINING := $(if $(wildcard training/tests),--with training)
 
 .PHONY: setup demo test test-unit lint bench bench-compare training clean setup-test
 
 setup:
-	@$(PYTHON) tools/bootstrap.py
+	@$(SETUP)
 
 setup-test:
-	@$(PYTHON) tools/bootstrap.py --with test $(TRAINING)
+	@$(SETUP) --with test $(TRAINING)
 
 training:
-	@$(PYTHON) tools/bootstrap.py --with training
+	@$(SETUP) --with training
 
 demo: setup
 	@$(ENTER) face_affect demo --source "$(SOURCE)" --duration $(DURATION) --out out/demo

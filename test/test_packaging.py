@@ -26,6 +26,7 @@ import xml.etree.ElementTree as ET
 import face_affect_ros
 from packaging.requirements import Requirement
 import pytest
+from setup_steps.host import WHEELS
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -166,8 +167,9 @@ def test_a_lock_has_what_its_source_asks_for(path: Path) -> None:
     assert {re.sub(r'[._]', '-', name.lower()) for name in wanted} <= locked
 
 
-@pytest.mark.parametrize('family', [('build', 'ros', 'runtime', 'test', 'training'),
-                                    ('distro', 'distro-test', 'robot')])
+@pytest.mark.parametrize('family', [
+    *(('build', 'colcon', f'ros-{ros}', 'runtime', 'test', 'training') for ros in WHEELS),
+    ('distro', 'distro-test', 'robot')])
 def test_locks_that_meet_in_one_environment_agree(family: tuple[str, ...]) -> None:
     for minor in range(10, 14):
         versions: dict[str, set[str]] = {}

@@ -18,9 +18,10 @@
 Set up everything that this repository needs, into .venv, build and install (`make setup`).
 
 Where a ROS distribution is sourced, it is used and completed by what it lacks. Elsewhere ROS 2
-Jazzy comes as Python wheels. What is up to date is skipped, so that a second run takes a moment.
+comes as Python wheels: Jazzy's, or those that --ros names. What is up to date is skipped, so that
+a second run takes a moment; another ROS makes everything anew.
 
-    tools/bootstrap.py [--with test] [--with training]
+    tools/bootstrap.py [--with test] [--with training] [--ros kilted]
 """
 
 import sys

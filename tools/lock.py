@@ -19,15 +19,18 @@ Turn requirements/*.in into pinned and hashed requirements/*.txt (needs `uv` and
 
 Run it after editing an *.in file, then commit both. Pins stay as they are where they still fit;
 --upgrade takes the newest versions instead. Two families are resolved, each as a whole so that its
-files fit together in one environment:
+files fit together in one environment (Linux, Python 3.10 to 3.13):
 
-- the wheels' machine: build, ros, runtime, test, training (Python 3.10 to 3.13,
-  x86-64, the only platform that the ROS wheels exist for);
+- without a ROS distribution: build, colcon, runtime, test and training, and beside their pins,
+  which stay as they are, each of ros-jazzy and ros-kilted (x86-64, the only platform that the ROS
+  wheels exist for);
 - a machine with a ROS distribution: distro and distro-test (what a sourced distribution may lack)
   and robot (what has no rosdep key, and comes from a package index on every robot).
 
 Only files that such a machine can install have their hash in a lock: wheels of its Pythons for
-glibc and the sources. `uv pip compile` prints why, where there is no solution.
+glibc and the sources. A hash does not tell its file's processor, so it is here that the names are
+checked: what has wheels for x86-64 must have them for arm64 too, for the same Pythons. `uv pip
+compile` prints why, where there is no solution.
 """
 
 from collections.abc import Iterator
@@ -40,8 +43,8 @@ from typing import Any
 
 REQUIREMENTS = Path(__file__).resolve().parents[1] / 'requirements'
 PYTHONS = "python_full_version >= '3.10' and python_full_version < '3.14'"
-WHEELS = f"sys_platform == 'linux' and platform_machine == 'x86_64' and {PYTHONS}"
-DISTRO = f"sys_platform == 'linux' and {PYTHONS}"
+LINUX = f"sys_platform == 'linux' and {PYTHONS}"
+X86 = f"platform_machine == 'x86_64' and {LINUX}"
 #: What apt brings to every robot that ran rosdep; pip must not put another one in front of it.
 #: LiteRT names protobuf, and runs without it.
 FROM_APT = ('numpy', 'tqdm', 'typing-extensions', 'protobuf')
@@ -91,6 +94,15 @@ def packages_of(lock: str) -> list[dict[str, Any]]:
     raise OSError('needs Python 3.11 or newer, which reads TOML')
 
 
+def lacking_on_arm64(package: dict[str, Any]) -> set[str]:
+    """Return the Python tags of a package's wheels that are for x86-64 and not for arm64."""
+    names = [name_of(wheel) for wheel in package.get('wheels', [])]
+    x86, arm = ({name.split('-')[-3] for name in names if FITTING.search(name)
+                 and name.removesuffix('.whl').endswith(('-any', machine))}
+                for machine in ('x86_64', 'aarch64'))
+    return x86 - arm
+
+
 def lines(package: dict[str, Any]) -> Iterator[str]:
     """Return the lines of a package of a pylock.toml in a requirements file."""
     marker = package.get('marker', '')
@@ -110,15 +122,26 @@ def name_of(file: dict[str, Any]) -> str:
 
 
 def write_family(together: list[str], environment: str, parts: dict[str, list[str]], *,
-                 upgrade: bool) -> None:
-    """Resolve some *.in files together, then write each part's lock with these versions."""
+                 upgrade: bool, fixed: str = '') -> None:
+    """
+    Resolve some *.in files together, then write each part's lock with these versions.
+
+    fixed: pins that must stay.
+    """
     with tempfile.NamedTemporaryFile('w', suffix='.txt') as constraints:
-        constraints.write(compiled(together, environment, 'together.txt',
-                                   present='' if upgrade else present_pins(together)))
+        constraints.write(fixed)
+        constraints.flush()
+        found = compiled(together, environment, 'together.txt', '--constraints', constraints.name,
+                         present='' if upgrade else present_pins(together))
+        constraints.write(found)
         constraints.flush()
         for name, options in parts.items():
             packages = packages_of(compiled([name], environment, 'pylock.toml',
                                             '--constraints', constraints.name, *options))
+            lacking = [f"{each['name']} {each['version']}: no arm64 wheel for {', '.join(tags)}"
+                       for each in packages if (tags := sorted(lacking_on_arm64(each)))]
+            if environment == LINUX and lacking:
+                raise OSError('\n'.join(lacking))
             text = [f'# Written by tools/lock.py from {name}.in: edit that one.',
                     *(line for package in packages for line in lines(package))]
             (REQUIREMENTS / f'{name}.txt').write_text('\n'.join(text) + '\n')
@@ -128,13 +151,15 @@ def write_family(together: list[str], environment: str, parts: dict[str, list[st
 def main() -> int:
     """Write all locks."""
     upgrade = '--upgrade' in sys.argv[1:]
-    wheels = ['build', 'ros', 'runtime', 'test', 'training']
+    parts = ['build', 'colcon', 'runtime', 'test', 'training']
     left_out = [f'--no-emit-package={name}' for name in FROM_APT]
     try:
-        write_family(wheels, WHEELS, {name: [] for name in wheels}, upgrade=upgrade)
-        write_family(['distro', 'distro-test'], DISTRO,
+        write_family(parts, LINUX, {name: [] for name in parts}, upgrade=upgrade)
+        for name in ('ros-jazzy', 'ros-kilted'):
+            write_family([name], X86, {name: []}, upgrade=upgrade, fixed=present_pins(parts))
+        write_family(['distro', 'distro-test'], LINUX,
                      {'distro': [], 'distro-test': [], 'robot': left_out}, upgrade=upgrade)
-        write_family(['detector'], DISTRO, {'detector': ['--no-deps']}, upgrade=upgrade)
+        write_family(['detector'], LINUX, {'detector': ['--no-deps']}, upgrade=upgrade)
     except (OSError, subprocess.CalledProcessError) as error:
         print(f'lock: {error}', file=sys.stderr)
         return 1

@@ -24,8 +24,10 @@ import cv2
 
 #: Of the processor, that 8-bit networks are quick by.
 EXTENSIONS = ('avx2', 'avx_vnni', 'avx512_vnni', 'amx_int8', 'asimddp', 'i8mm')
-PACKAGES = ('numpy', 'opencv-python-headless', 'ai-edge-litert', 'ros-jazzy-rclpy',
-            'ros-jazzy-rmw-fastrtps-cpp')
+#: Distributions that there are wheels of.
+WHEELS = ('jazzy', 'kilted')
+PACKAGES = ('numpy', 'opencv-python-headless', 'ai-edge-litert',
+            *(f'ros-{name}-{part}' for name in WHEELS for part in ('rclpy', 'rmw-fastrtps-cpp')))
 
 
 def pin(cores: list[int]) -> None:
@@ -45,14 +47,18 @@ def describe(cores: list[int]) -> dict[str, str]:
         'memory': f'{int(_line("/proc/meminfo", "MemTotal").split()[0]) / 2**20:.1f} GiB',
         'system': f'{platform.system()} {platform.release().split("-")[0]}',
         'Python': platform.python_version(),
-        'ROS': os.environ.get('ROS_DISTRO') or 'jazzy, as wheels',
+        'ROS': os.environ.get('ROS_DISTRO') or next(
+            (f'{name}, as wheels' for name in WHEELS if _version(f'ros-{name}-rclpy')), 'none'),
     }
-    for package in PACKAGES:
-        try:
-            facts[package] = version(package)
-        except PackageNotFoundError:
-            continue   # of another distribution, or of apt
-    return facts
+    # Some are of another distribution, or of apt.
+    return facts | {package: found for package in PACKAGES if (found := _version(package))}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ''
 
 
 def _line(file: str, key: str) -> str:

@@ -27,22 +27,41 @@ PLAIN = Python(executable='/opt/python3', prefix='/opt', version=(3, 12, 3), rcl
 WITH_ROS = replace(PLAIN, executable='/usr/bin/python3', rclpy=True)
 
 
-@pytest.mark.parametrize(('python', 'system', 'distribution', 'expected'), [
-    (PLAIN, None, '', Machine(PLAIN, '')),
-    (PLAIN, WITH_ROS, '', Machine(PLAIN, '')),
-    (WITH_ROS, None, 'jazzy', Machine(WITH_ROS, 'jazzy')),
-    (PLAIN, WITH_ROS, 'jazzy', Machine(WITH_ROS, 'jazzy')),
-    (PLAIN, PLAIN, 'jazzy', Machine(PLAIN, '')),
-])
-def test_a_sourced_distribution_is_taken_where_its_rclpy_imports(
-        python: Python, system: Python | None, distribution: str, expected: Machine,
-        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(host, 'ask', lambda executable: system)
+@pytest.fixture
+def x86(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('sys.platform', 'linux')
     monkeypatch.setattr('os.uname', lambda: type('Name', (), {'machine': 'x86_64'}))
+
+
+@pytest.mark.parametrize(('python', 'system', 'distribution', 'expected'), [
+    (PLAIN, None, '', Machine(PLAIN, 'jazzy', wheels=True)),
+    (PLAIN, WITH_ROS, '', Machine(PLAIN, 'jazzy', wheels=True)),
+    (WITH_ROS, None, 'humble', Machine(WITH_ROS, 'humble', wheels=False)),
+    (PLAIN, WITH_ROS, 'humble', Machine(WITH_ROS, 'humble', wheels=False)),
+    (PLAIN, PLAIN, 'humble', Machine(PLAIN, 'jazzy', wheels=True)),
+])
+def test_a_sourced_distribution_is_taken_where_its_rclpy_imports(
+        python: Python, system: Python | None, distribution: str, expected: Machine, x86: None,
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(host, 'ask', lambda executable: system)
     assert host.choose(python, distribution) == expected
     said = capsys.readouterr().out
-    assert ('cannot import its rclpy' in said) == bool(distribution and not expected.distribution)
+    assert ('cannot import its rclpy' in said) == bool(distribution and expected.wheels)
+
+
+def test_the_wheels_of_another_distribution_are_taken_where_it_is_asked_for(x86: None) -> None:
+    assert host.choose(PLAIN, '', 'kilted') == Machine(PLAIN, 'kilted', wheels=True)
+    assert host.choose(WITH_ROS, 'kilted', 'kilted') == Machine(WITH_ROS, 'kilted', wheels=False)
+
+
+@pytest.mark.parametrize(('sourced', 'asked', 'complaint'), [
+    ('', 'humble', 'ROS=humble: there are wheels of jazzy and kilted only'),
+    ('jazzy', 'kilted', 'ROS=kilted is asked for, but ROS jazzy is sourced'),
+])
+def test_a_distribution_that_is_not_to_be_had_is_refused(
+        sourced: str, asked: str, complaint: str, x86: None) -> None:
+    with pytest.raises(SetupError, match=complaint):
+        host.choose(WITH_ROS, sourced, asked)
 
 
 def test_a_distribution_with_too_new_a_python_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,8 +39,9 @@ FOREIGN = {
 
 def build(place: Place) -> None:
     """Build what has changed since the last time."""
-    if not place.machine.distribution:
-        locks = [REQUIREMENTS / 'ros.txt', REQUIREMENTS / 'runtime.txt']
+    if place.machine.wheels:
+        ros = f'ros-{place.machine.distribution}'
+        locks = [REQUIREMENTS / f'{name}.txt' for name in (ros, 'runtime')]
         step('cmake', 'cmake files of the ROS wheels', digest(place.key, *locks),
              partial(patch_cmake, place))
     lacking = lacking_interfaces(place)

@@ -40,7 +40,7 @@ class Place:
     @property
     def env(self) -> dict[str, str]:
         """What commands run in: the sourced distribution's variables, or none of any ROS."""
-        return environment_of(VENV, wheels=not self.machine.distribution)
+        return environment_of(VENV, wheels=self.machine.wheels)
 
 
 def environment_of(venv: Path, *, wheels: bool) -> dict[str, str]:
@@ -59,28 +59,30 @@ def create(machine: Machine) -> Place:
     """Make the virtual environment, anew where ROS, Python or the folder is another one."""
     python = machine.python
     version = '.'.join(map(str, python.version))
-    key = digest(str(VENV), python.prefix, version, machine.distribution)
+    ros = f'ROS 2 {machine.distribution}{" as wheels" if machine.wheels else ""}'
+    key = digest(str(VENV), python.prefix, version, ros)
 
     def make() -> None:
         # A distribution's Python packages are to be seen, the wheels are to be alone.
-        site = ['--system-site-packages'] if machine.distribution else []
+        site = [] if machine.wheels else ['--system-site-packages']
         _make_venv(machine, VENV, site)
-        (VENV / 'setup.sh').write_text(f'FACE_AFFECT_ROS={machine.distribution or "wheels"}\n')
+        (VENV / 'setup.sh').write_text(
+            f'FACE_AFFECT_ROS={"wheels" if machine.wheels else machine.distribution}\n')
 
-    ros = f'ROS {machine.distribution}' if machine.distribution else 'ROS 2 Jazzy as wheels'
     step('environment', f'.venv with Python {version}, {ros}', key, make, product=PYTHON)
     return Place(machine, key)
 
 
 def install(place: Place, extras: Collection[str]) -> None:
     """Install the locked requirements: all of them, or what a sourced distribution lacks."""
-    if place.machine.distribution:
-        _install_beside_distribution(place, extras)
-    else:
-        for name in ('build', 'ros', 'runtime', *extras, 'detector'):
+    if place.machine.wheels:
+        ros = f'ros-{place.machine.distribution}'
+        for name in ('build', 'colcon', ros, 'runtime', *extras, 'detector'):
             _install(place, name, VENV)
         if 'training' in extras:
             _install_training(place, VENV)
+    else:
+        _install_beside_distribution(place, extras)
 
 
 def _install_beside_distribution(place: Place, extras: Collection[str]) -> None:

@@ -25,6 +25,9 @@ import sys
 from setup_steps.steps import ROOT, SetupError
 
 OLDEST, NEWEST = (3, 10), (3, 13)
+#: Distributions that there are wheels of: requirements/ros-NAME.txt. The first is the default.
+WHEELS = ('jazzy', 'kilted')
+DEFAULT = WHEELS[0]
 #: The Python of Debian's and Ubuntu's packages, for which a distribution's rclpy is built.
 SYSTEM_PYTHON = '/usr/bin/python3'
 # An interpreter tells about the one below it where it is a virtual environment's own.
@@ -61,23 +64,28 @@ class Machine:
     """
     Where the set-up starts from.
 
-    python: what makes the virtual environment. distribution: name of the sourced ROS
-    distribution, '' where ROS comes as wheels.
+    python: what makes the virtual environment. distribution: name of the ROS distribution that is
+    sourced, or that comes as wheels.
     """
 
     python: Python
     distribution: str
+    wheels: bool
 
 
-def inspect() -> Machine:
-    """Return what this machine is. Raises SetupError with the remedy where something lacks."""
+def inspect(asked: str) -> Machine:
+    """
+    Return what this machine is. Raises SetupError with the remedy where something lacks.
+
+    asked: name of the ROS distribution to set up for, '' for the sourced one, else the default.
+    """
     if any(char.isspace() for char in str(ROOT)):
         raise SetupError(f'the path {ROOT} has a space in it, which the scripts of virtual '
                          'environments cannot take; move the repository')
     python = ask(sys.executable)
     if python is None:
         raise SetupError(f'{sys.executable} does not run')
-    machine = choose(python, os.environ.get('ROS_DISTRO', ''))
+    machine = choose(python, os.environ.get('ROS_DISTRO', ''), asked)
     remedy = [*lacking_tools(), *lacking_modules(machine.python)]
     if remedy:
         raise SetupError(f'{", ".join(what for what, _ in remedy)} not found; '
@@ -85,26 +93,34 @@ def inspect() -> Machine:
     return machine
 
 
-def choose(python: Python, distribution: str) -> Machine:
+def choose(python: Python, distribution: str, asked: str = '') -> Machine:
     """
     Return the sourced distribution with a Python that has its rclpy, else the wheels' machine.
 
-    Raises SetupError where there are no wheels for this machine.
+    Raises SetupError where another distribution is asked for than the sourced one, and where
+    there are no wheels of it, or for this machine.
     """
     if distribution:
+        if asked not in ('', distribution):
+            raise SetupError(f'ROS={asked} is asked for, but ROS {distribution} is sourced; leave '
+                             'ROS= out, or use a shell where nothing is sourced')
         for candidate in (python, ask(SYSTEM_PYTHON)):
             if candidate is not None and candidate.rclpy:
                 if not OLDEST <= candidate.version[:2] <= NEWEST:
                     raise SetupError(f'ROS {distribution} has Python '
                                      f'{candidate.version[0]}.{candidate.version[1]}, this '
                                      'package needs 3.10 to 3.13')
-                return Machine(candidate, distribution)
+                return Machine(candidate, distribution, wheels=False)
         print(f'setup: ROS {distribution} is sourced, but {python.executable} cannot import its '
-              'rclpy; going on with ROS 2 Jazzy as Python wheels')
+              f'rclpy; going on with ROS 2 {asked or DEFAULT} as Python wheels')
+    asked = asked or DEFAULT
+    if asked not in WHEELS:
+        raise SetupError(f'ROS={asked}: there are wheels of {" and ".join(WHEELS)} only; others '
+                         'are installed by apt and sourced')
     if sys.platform != 'linux' or os.uname().machine != 'x86_64':
         raise SetupError(f'the ROS wheels are for x86-64 Linux, this is {sys.platform} on '
                          f'{os.uname().machine}; install ROS 2 by apt and source it')
-    return Machine(python, '')
+    return Machine(python, asked, wheels=True)
 
 
 def lacking_tools() -> list[tuple[str, str]]:

@@ -28,13 +28,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description='Set up .venv, build and install.')
     parser.add_argument('--with', dest='extras', action='append', default=[],
                         choices=['test', 'training'], help='install also what these need')
-    extras = parser.parse_args().extras
+    parser.add_argument('--ros', default='', metavar='DISTRIBUTION',
+                        help='set up for this one: the sourced one, or, where none is, one that '
+                        f'there are wheels of ({", ".join(host.WHEELS)}; {host.DEFAULT} if left '
+                        'out)')
+    arguments = parser.parse_args()
     # Two at a time would spoil each other's work: the second one waits.
     lock = os.open(ROOT, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        place = environment.create(host.inspect())
-        environment.install(place, extras)
+        place = environment.create(host.inspect(arguments.ros))
+        environment.install(place, arguments.extras)
         build.build(place)
     except SetupError as error:
         print(f'setup: {error}', file=sys.stderr)
