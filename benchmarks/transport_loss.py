@@ -36,11 +36,10 @@ import sys
 import time
 from typing import Any
 
+from face_affect_ros.nodes.large_images import variable, VARIABLES
 import numpy as np
 
 PROFILE = Path(__file__).resolve().parents[1] / 'config' / 'fastdds_large_images.xml'
-#: Fast DDS 2 and Fast DDS 3 read the profile from variables of different names.
-VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
 TOPIC = 'transport_loss'
 #: Seconds that the publisher stays after its last image, for what is still on its way.
 LINGER = 2.0
@@ -88,7 +87,7 @@ def measure(arguments: argparse.Namespace, rate: float, holders: tuple[str, ...]
         environment = {key: value for key, value in os.environ.items() if key not in VARIABLES}
         environment['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
         if role in holders:
-            environment.update({name: str(PROFILE) for name in VARIABLES})
+            environment[variable()] = str(PROFILE)
         command = [sys.executable, __file__, *sys.argv[1:], '--role', role, '--rates', str(rate)]
         processes[role] = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
     answers = {}

@@ -127,8 +127,9 @@ def running_node(module: str, *ros_args: str, **parameters: Any) -> Iterator[Pro
 
 
 def shared_memory() -> set[str]:
-    """Return the files that Fast DDS has in /dev/shm."""
-    return set(glob.glob('/dev/shm/fastrtps_*') + glob.glob('/dev/shm/sem.fastrtps_*'))
+    """Return the files that Fast DDS, 2 (fastrtps) or 3 (fastdds), has in /dev/shm."""
+    return {path for name in ('fastrtps_', 'fastdds_', 'sem.fastrtps_', 'sem.fastdds_')
+            for path in glob.glob(f'/dev/shm/{name}*')}
 
 
 def clean_shared_memory(before: set[str], domain: int) -> None:
@@ -140,7 +141,7 @@ def clean_shared_memory(before: set[str], domain: int) -> None:
     """
     ports = range(7400 + 250 * domain, 7400 + 250 * (domain + 1))
     for path in shared_memory() - before:
-        port = re.search(r'fastrtps_port(\d+)', path)
+        port = re.search(r'fast(?:rtps|dds)_port(\d+)', path)
         if port is not None:
             if int(port[1]) in ports and not _locked(f'/dev/shm/{port[0]}_el'):
                 _unlink(path)

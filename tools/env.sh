@@ -28,12 +28,16 @@ _face_affect_enter() {
     fi
   done
   # Without it, images larger than Fast DDS's default shared memory are lost between processes.
-  # A profile of the user's own stays. Fast DDS 2 reads the first name, Fast DDS 3 the second.
+  # A profile of the user's own stays. Fast DDS 2 (Humble, Jazzy) reads the first name only, and
+  # Fast DDS 3 complains of it.
   # Humble keeps to this computer by transports of its own; those of a profile would reach others.
   if [ -z "${FASTRTPS_DEFAULT_PROFILES_FILE:-}${FASTDDS_DEFAULT_PROFILES_FILE:-}" ] &&
      [ "${ROS_DISTRO:-} ${ROS_LOCALHOST_ONLY:-}" != 'humble 1' ]; then
-    export FASTRTPS_DEFAULT_PROFILES_FILE="$root/config/fastdds_large_images.xml"
-    export FASTDDS_DEFAULT_PROFILES_FILE="$FASTRTPS_DEFAULT_PROFILES_FILE"
+    if [ -d "$VIRTUAL_ENV/share/fastrtps" ] || [ -d "/opt/ros/${ROS_DISTRO:-}/share/fastrtps" ]; then
+      export FASTRTPS_DEFAULT_PROFILES_FILE="$root/config/fastdds_large_images.xml"
+    else
+      export FASTDDS_DEFAULT_PROFILES_FILE="$root/config/fastdds_large_images.xml"
+    fi
   fi
 }
 

@@ -15,6 +15,7 @@
 """The Fast DDS profile for large images, for the processes that send some."""
 
 from collections.abc import Mapping
+import os
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory, PackageNotFoundError
@@ -33,19 +34,29 @@ def profile() -> Path | None:
     return Path(share, 'config', 'fastdds_large_images.xml')
 
 
+def variable() -> str:
+    """
+    Return the name of VARIABLES that the sourced Fast DDS looks for.
+
+    Fast DDS 3 takes the other one as well, with a warning that each process prints.
+    """
+    prefixes = filter(None, os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep))
+    return VARIABLES[not any(Path(prefix, 'share', 'fastrtps').is_dir() for prefix in prefixes)]
+
+
 def variables(environment: Mapping[str, str], file: str) -> dict[str, str]:
     """
     Return what to add to an environment so that a process uses a profile.
 
-    Nothing where the user has a profile, which is left alone. No other middleware reads these
-    variables. Humble keeps to this computer (ROS_LOCALHOST_ONLY) by transports of its own; those
+    Nothing where the user has a profile, which is left alone. No other middleware reads the
+    variable. Humble keeps to this computer (ROS_LOCALHOST_ONLY) by transports of its own; those
     of a profile would reach others, so that none is given then.
     """
     alone = (environment.get('ROS_DISTRO'), environment.get('ROS_LOCALHOST_ONLY')) == (
         'humble', '1')
     if alone or any(environment.get(name) for name in VARIABLES):
         return {}
-    return dict.fromkeys(VARIABLES, file)
+    return {variable(): file}
 
 
 def why_lost(topic: str, lost: int, sent: int) -> str:
@@ -55,5 +66,4 @@ def why_lost(topic: str, lost: int, sent: int) -> str:
     if file is None or 'fastrtps' not in get_rmw_implementation_identifier():
         return text
     return (f'{text}: the shared memory that their sender has is too small for them. Start the '
-            f"sender, the camera's driver, after: export {VARIABLES[0]}={file} (from Kilted on "
-            f'{VARIABLES[1]}=...)')
+            f"sender, the camera's driver, after: export {variable()}={file}")

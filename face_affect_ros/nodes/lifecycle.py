@@ -55,8 +55,9 @@ def reject_invalid_transitions(node: LifecycleNode) -> None:
     """
     Let a node refuse a request for a transition that its state does not have.
 
-    rclpy (7.1.6) raises it into the executor, and the process ends: a lifecycle manager that is
-    started again, and asks for what has been done, would take the node down.
+    rclpy up to Jazzy (7.1.6) raises it into the executor, and the process ends: a lifecycle
+    manager that is started again, and asks for what has been done, would take the node down.
+    Kilted's (9.1.2) logs it and refuses by itself.
     """
     def refusing(change: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         def answer(request: Any, response: Any) -> Any:
@@ -83,14 +84,15 @@ def autostart(node: LifecycleNode, *, required: bool) -> None:
     """
     def start() -> None:
         node.destroy_timer(timer)
-        try:
-            failed = next((name for name in ('configure', 'activate')
-                           if getattr(node, f'trigger_{name}')()
-                           != TransitionCallbackReturn.SUCCESS), '')
-        except RuntimeError:   # rclpy's RCLError: the state does not have the transition
-            node.get_logger().info('autostart: another node has already requested the transition')
-            return
-        if not failed:
+        for failed, state in (('configure', 'unconfigured'), ('activate', 'inactive')):
+            # Versions of rclpy differ in what they do about an impossible transition.
+            if node._state_machine.current_state[1] != state:
+                node.get_logger().info(
+                    'autostart: another node has already requested the transition')
+                return
+            if getattr(node, f'trigger_{failed}')() != TransitionCallbackReturn.SUCCESS:
+                break
+        else:
             return
         name = node.get_fully_qualified_name()
         text = f'autostart: {name} could not {failed}; the message above says why'

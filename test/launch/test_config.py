@@ -26,6 +26,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 from face_affect_ros.launch_support.cameras import CAMERAS  # noqa: E402, I100
 from face_affect_ros.nodes import parameters  # noqa: E402
+from face_affect_ros.nodes.large_images import variable  # noqa: E402
 import rclpy  # noqa: E402
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config'
@@ -34,7 +35,7 @@ MAPPED = """
 import re, rclpy
 rclpy.init()
 node = rclpy.create_node('segments')
-maps = [line.split() for line in open('/proc/self/maps') if '/dev/shm/fastrtps_' in line]
+maps = [line.split() for line in open('/proc/self/maps') if '/dev/shm/fast' in line]
 ends = [[int(end, 16) for end in line[0].split('-')] for line in maps]
 print(max(end - start for start, end in ends))
 node.destroy_node()
@@ -71,8 +72,7 @@ def largest_segment(profile: str) -> int:
     environment = {key: value for key, value in os.environ.items()
                    if not key.endswith('_DEFAULT_PROFILES_FILE')}
     if profile:
-        environment['FASTRTPS_DEFAULT_PROFILES_FILE'] = profile
-        environment['FASTDDS_DEFAULT_PROFILES_FILE'] = profile
+        environment[variable()] = profile
     run = subprocess.run([sys.executable, '-c', MAPPED], env=environment, capture_output=True,
                          text=True, check=True, timeout=60.0)
     assert 'XMLPARSER' not in run.stdout + run.stderr

@@ -15,6 +15,7 @@
 """What /diagnostics says of the camera, the clock, losses and parameters: cause and remedy."""
 
 from collections.abc import Iterator
+from pathlib import Path
 import time
 from typing import Any
 
@@ -30,7 +31,7 @@ from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
 from face_affect_ros.nodes.face_affect_node import FaceAffectNode  # noqa: E402
 from face_affect_ros.nodes.health import Health  # noqa: E402
 from face_affect_ros.nodes.image_conversion import to_compressed, to_message  # noqa: E402
-from face_affect_ros.nodes.large_images import profile, variables, why_lost  # noqa: E402
+from face_affect_ros.nodes.large_images import profile, variable, variables, why_lost  # noqa: E402
 from face_affect_ros.nodes.sim_time import why_no_time  # noqa: E402
 import rclpy  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
@@ -253,7 +254,7 @@ def test_losses_are_a_warning_with_the_line_to_type(bench: Bench) -> None:
     assert bench.status(WARN, "100 of the last 103 images on '/image' were lost between the")
     file = profile()
     assert file is not None and file.is_file()
-    assert bench.status(WARN, f'export FASTRTPS_DEFAULT_PROFILES_FILE={file}')
+    assert bench.status(WARN, f'export {variable()}={file}')
 
 
 def test_no_line_is_given_for_another_middleware(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,5 +265,13 @@ def test_no_line_is_given_for_another_middleware(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_profile_of_the_user_is_left_alone() -> None:
-    assert set(variables({}, '/a.xml').values()) == {'/a.xml'}
+    assert variables({}, '/a.xml') == {variable(): '/a.xml'}
     assert variables({'FASTDDS_DEFAULT_PROFILES_FILE': '/mine.xml'}, '/a.xml') == {}
+
+
+def test_the_variable_is_the_one_of_the_sourced_fast_dds(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path))
+    assert variable() == 'FASTDDS_DEFAULT_PROFILES_FILE'
+    (tmp_path / 'share' / 'fastrtps').mkdir(parents=True)
+    assert variable() == 'FASTRTPS_DEFAULT_PROFILES_FILE'
