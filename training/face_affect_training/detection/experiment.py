@@ -46,7 +46,8 @@ class DetectorExperiment:
     teacher: str
     network: dict[str, Any] = field(default_factory=dict)
     views: ViewSettings = ViewSettings()
-    last_views: ViewSettings = ViewSettings(grids=(0.6, 0.3, 0.1), covered=0.08, disturbed=0.4)
+    last_views: ViewSettings = ViewSettings(
+        grids=(0.6, 0.3, 0.1), empty=0.25, covered=0.08, disturbed=0.4)
     last_from: float = 0.75
     chips: int = 8000
     steps: int = 20000
