@@ -15,6 +15,7 @@
 """The face detector is trained, judged and exported."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 import subprocess
 import sys
@@ -24,8 +25,13 @@ import cv2
 from face_affect_ros.affect.detectors import make_detector
 from face_affect_ros.affect.types import AffectError, Detections
 from face_affect_ros.media.portrait import portrait_path
-from face_affect_training.detection.experiment import load_detector_experiment
+from face_affect_training.detection import pictures
+from face_affect_training.detection.experiment import (
+    DetectorExperiment,
+    load_detector_experiment,
+)
 from face_affect_training.detection.judging import fitted, judge, match, read_labelled, turned
+from face_affect_training.detection.mining import with_look_alikes
 from face_affect_training.detection.network import residual_fpn
 from face_affect_training.detection.pictures import Faces, Picture, read_pictures
 from face_affect_training.detection.views import Views, ViewSettings
@@ -78,7 +84,8 @@ def experiment(folder: Path) -> Path:
     path.write_text(yaml.safe_dump({
         'name': 'tiny', 'pictures': str(folder), 'chips_folder': str(folder), 'teacher': '',
         'network': {'stem': 4, 'widths': [4, 4, 4], 'blocks': [1, 1, 1], 'neck': [4, 4, 4]},
-        'views': {'size': 96}, 'chips': 0, 'steps': 4, 'batch': 2, 'warmup': 1,
+        'views': {'size': 96}, 'last_views': {'size': 96}, 'chips': 0,
+        'rounds': [[2, 1.0], [2, 0.5]], 'mine_every': 1, 'batch': 2, 'warmup': 1,
         'precision': 'float32', 'judge_every': 2, 'judge_part': 1, 'judge_size': 96}))
     return path
 
@@ -90,6 +97,60 @@ def test_labels_of_people_and_of_agreeing_teachers_are_certain(folder: Path) -> 
     assert face.faces.certain.tolist() == [True, False]
     assert np.isnan(face.faces.landmarks[1]).all()
     assert len(empty.faces) == 0 and empty.pixels.shape == (360, 480, 3)
+
+
+def test_labels_that_show_no_face_become_look_alikes(folder: Path,
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    write(folder / 'no_faces.csv', ['file', 'x', 'y'], [['train/face.png', 400, 400]])
+    monkeypatch.setattr(pictures, 'NO_FACES', folder / 'no_faces.csv')
+    face, empty = read_pictures(folder)
+    np.testing.assert_array_equal(face.faces.boxes, [BOX])
+    np.testing.assert_array_equal(face.look_alikes, [(400, 400, 40, 50)])
+    assert empty.look_alikes.shape == (0, 4)
+
+
+def test_false_alarms_are_mined_upright_and_turned(tmp_path: Path) -> None:
+    faces = Faces(np.array([[10, 20, 30, 30]], np.float32), np.zeros((1, 5, 2), np.float32),
+                  np.ones(1, bool))
+    picture = Picture(np.zeros((100, 200, 3), np.uint8), faces)
+    sizes = []
+
+    def detect(image: np.ndarray) -> Detections:
+        sizes.append(image.shape)
+        # The face of the upright picture, a false alarm, and one that is not sure.
+        boxes = np.array([[12, 22, 28, 28], [60, 10, 20, 30], [5, 5, 8, 8]], np.float32)
+        return Detections(boxes, np.array([0.9, 0.5, 0.2], np.float32),
+                          np.zeros((3, 4, 2), np.float32))
+    table = tmp_path / 'look_alikes.csv'
+    [found] = with_look_alikes([picture], detect, table)
+    assert sizes == [(100, 200, 3), (200, 100, 3)]
+    # Turned by 90 degrees, (12, 22) is at y = 100 - 12 - 28 of the picture, and x = 22.
+    np.testing.assert_array_equal(found.look_alikes, [(60, 10, 20, 30), (22, 60, 28, 28)])
+    [again] = with_look_alikes([picture], lambda _: pytest.fail('it was mined already'), table)
+    np.testing.assert_array_equal(again.look_alikes, found.look_alikes)
+
+
+def test_some_regions_show_a_look_alike() -> None:
+    pixels = np.zeros((400, 400, 3), np.uint8)
+    cv2.circle(pixels, (350, 350), 30, (0, 0, 255), -1)
+    picture = replace(disc(), pixels=pixels, look_alikes=np.array([[320, 320, 60, 60]],
+                                                                  np.float32))
+
+    def red(share: float) -> int:
+        settings = ViewSettings(look_alikes=share, disturbed=0.0, covered=0.0, grids=(1.0,))
+        views = Views([picture], [], settings, 3)
+        return sum(bool((views(number)[0] == (0, 0, 255)).all(axis=2).any())
+                   for number in range(40))
+    assert red(1.0) == 40 and red(0.0) < 35
+
+
+@pytest.mark.parametrize(('step', 'first', 'rate', 'mined'), [
+    (0, 0, 1.0, None), (9, 0, 1.0, None), (10, 10, 0.5, 10), (15, 10, 0.5, 14), (17, 10, 0.5, 14)])
+def test_rounds_of_a_training(step: int, first: int, rate: float, mined: int | None) -> None:
+    experiment = DetectorExperiment('x', '', '', '', rounds=((10, 1.0), (8, 0.5)), mine_every=4)
+    assert experiment.steps == 18
+    assert experiment.round_of(step)[::2] == (first, rate)
+    assert experiment.mined_at(step) == mined
 
 
 def test_a_missing_picture_is_named(tmp_path: Path) -> None:
@@ -213,21 +274,27 @@ def test_training_and_export_on_torch(experiment: Path, folder: Path, tmp_path: 
     pytest.importorskip('torch', reason='the detector is trained by PyTorch: pip install torch')
     runs = [tmp_path / name for name in ('whole', 'parts')]
 
-    def trained(out: Path, steps: int) -> None:
-        changed = tmp_path / f'{steps}.yaml'
-        changed.write_text(experiment.read_text().replace('steps: 4', f'steps: {steps}'))
+    def trained(out: Path, rounds: int) -> None:
+        entries = yaml.safe_load(experiment.read_text())
+        entries['rounds'] = entries['rounds'][:rounds]
+        changed = tmp_path / f'{rounds}.yaml'
+        changed.write_text(yaml.safe_dump(entries))
         done = subprocess.run(
             [sys.executable, '-m', 'face_affect_training', 'detector', 'train', str(changed),
              '--out', str(out), '--workers', '0', '--max-minutes', '10'],
             capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr
-    trained(runs[0], 4)
+    trained(runs[0], 2)
+    trained(runs[1], 1)
     trained(runs[1], 2)
-    trained(runs[1], 4)
     import torch
     whole, parts = (torch.load(run / 'state.pt', weights_only=False) for run in runs)
     assert whole['step'] == parts['step'] == 4
+    for name in whole['average']:
+        torch.testing.assert_close(whole['average'][name], parts['average'][name])
     assert len((runs[0] / 'log.csv').read_text().splitlines()) == 3
+    mined = [(run / f'look_alikes_{step}.csv').read_text() for run in runs for step in (2, 3)]
+    assert mined[:2] == mined[2:] and mined[0].startswith('picture,')
     done = subprocess.run(
         [sys.executable, '-m', 'face_affect_training', 'detector', 'export', str(experiment),
          '--run', str(runs[0]), '--models', str(tmp_path / 'models'), '--hours', '0.1'],

@@ -29,15 +29,30 @@ class DetectorExperiment:
     """
     All that a training of the detector depends on.
 
-    pictures, chips_folder, teacher: folder of the training pictures, of FairFace, and YuNet's
-    ONNX file; they may name ${FACE_AFFECT_SHARED}. network: options of residual_fpn. last_views:
-    of the steps after the share last_from, easier ones (Ge et al. 2021, YOLOX). chips:
-    faces of FairFace, 0 for none. steps, batch: of the training. rate: highest learning rate of
-    the kernels (Muon, Jordan et al. 2024), rate_others: of all other parameters (Adam), after
-    warmup steps, then along a half cosine to nothing. weight_decay: of the kernels.
-    averaging: decay of the averaged weights, which are kept. judge_every, judge_part: steps
-    between two looks at the labelled pictures, and of how many pictures one is taken.
-    judge_size: longer side at which they are seen.
+    Attributes:
+        name: Name of the detector.
+        pictures: Folder of the training pictures; may name ${FACE_AFFECT_SHARED}, like the next
+            two.
+        chips_folder: Folder of FairFace.
+        teacher: YuNet's ONNX file, which locates the faces of FairFace.
+        network: Options of residual_fpn.
+        views: How training views are drawn.
+        last_views: The easier views after the share `last_from` of a round (Ge et al. 2021,
+            YOLOX).
+        chips: Number of faces of FairFace, 0 for none.
+        rounds: For each round its number of steps, and the share of the highest learning rates at
+            which it starts; they fall along a half cosine to zero.
+        mine_every: Steps between two searches of the training pictures for false alarms of the
+            averaged weights, from the second round on (hard negative mining).
+        batch: Views per step.
+        rate: Highest learning rate of the kernels (Muon, Jordan et al. 2024).
+        rate_others: Highest learning rate of all other parameters (Adam).
+        weight_decay: Of the kernels.
+        warmup: Steps over which the rates rise at the start of a round.
+        averaging: Decay of the averaged weights, which are kept.
+        judge_every: Steps between two evaluations on the labelled pictures.
+        judge_part: One of so many labelled pictures is used in these.
+        judge_size: Longer side at which they are shown, in pixels.
     """
 
     name: str
@@ -50,7 +65,8 @@ class DetectorExperiment:
         grids=(0.6, 0.3, 0.1), empty=0.25, covered=0.08, disturbed=0.4)
     last_from: float = 0.75
     chips: int = 8000
-    steps: int = 20000
+    rounds: tuple[tuple[int, float], ...] = ((28000, 1.0), (28000, 0.5))
+    mine_every: int = 8000
     batch: int = 16
     rate: float = 2e-2
     rate_others: float = 2e-3
@@ -62,6 +78,25 @@ class DetectorExperiment:
     judge_every: int = 2000
     judge_part: int = 4
     judge_size: int = 640
+
+    @property
+    def steps(self) -> int:
+        """Return the number of steps of all rounds."""
+        return sum(steps for steps, _ in self.rounds)
+
+    def round_of(self, step: int) -> tuple[int, int, float]:
+        """Return the first step of the round of a step, its number of steps, and its rate."""
+        first = 0
+        for steps, rate in self.rounds[:-1]:
+            if step < first + steps:
+                return first, steps, rate
+            first += steps
+        return first, *self.rounds[-1]
+
+    def mined_at(self, step: int) -> int | None:
+        """Return the step before which the look-alikes of a step are mined, None for none."""
+        first, _, _ = self.round_of(step)
+        return first + (step - first) // self.mine_every * self.mine_every if first else None
 
     def folder(self, entry: str) -> Path:
         """Return the path that an entry names, its variables expanded."""
@@ -76,6 +111,9 @@ def load_detector_experiment(path: Path) -> DetectorExperiment:
             values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value
                                       for key, value in entries[name].items()}
             entries[name] = ViewSettings(**values)
+        if 'rounds' in entries:
+            entries['rounds'] = tuple((int(steps), float(rate))
+                                      for steps, rate in entries['rounds'])
         return DetectorExperiment(**entries)
     except (OSError, yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
         raise AffectError(f'{path}: no experiment of a detector: {error}') from error

@@ -29,6 +29,8 @@ import numpy.typing as npt
 POINTS = ('right_eye', 'left_eye', 'nose', 'right_mouth', 'left_mouth')
 #: A box that one teacher alone reports is a face from this score; below, nothing is learned there.
 SINGLE_TEACHER_SCORE = 0.75
+#: Labels of one teacher, of a turned image, that show a hand, a shoe or a wheel; seen by eye.
+NO_FACES = Path(__file__).with_name('no_faces.csv')
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,15 @@ class Faces:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture, (H, W, 3) BGR uint8, and its labels."""
+    """
+    A picture, (H, W, 3) BGR uint8, its labels, and boxes of what looks like a face and is none.
+
+    look_alikes: (N, 4) float32, x, y, width, height in pixels.
+    """
 
     pixels: ImageArray
     faces: Faces = field(default_factory=Faces.empty)
+    look_alikes: FloatArray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
 
 
 def read_pictures(folder: Path) -> list[Picture]:
@@ -69,16 +76,20 @@ def read_pictures(folder: Path) -> list[Picture]:
 
     Raises AffectError where a file is missing or no picture, or a column is absent.
     """
+    wrong = {(row['file'], row['x'], row['y']) for row in _rows(NO_FACES)}
     by_file: dict[str, list[dict[str, str]]] = defaultdict(list)
+    no_faces: dict[str, list[dict[str, str]]] = defaultdict(list)
     for row in _rows(folder / 'train_boxes.csv'):
-        by_file[row['file']].append(row)
+        known = (row['file'], row['x'], row['y']) in wrong
+        (no_faces if known else by_file)[row['file']].append(row)
     pictures = []
     for row in _rows(folder / 'train_images.csv'):
         path = folder / row['file']
         pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if pixels is None:
             raise AffectError(f'{path}: not a picture that OpenCV reads; restore the data set')
-        pictures.append(Picture(np.asarray(pixels, np.uint8), _faces(by_file[row['file']])))
+        pictures.append(Picture(np.asarray(pixels, np.uint8), _faces(by_file[row['file']]),
+                                _faces(no_faces[row['file']]).boxes))
     return pictures
 
 

@@ -29,9 +29,10 @@ from face_affect_training.detection.chips import read_chips
 from face_affect_training.detection.experiment import DetectorExperiment
 from face_affect_training.detection.judging import judge, LEAST_SCORE, Outcome, read_labelled
 from face_affect_training.detection.losses import detection_loss, Targets
+from face_affect_training.detection.mining import with_look_alikes
 from face_affect_training.detection.muon import Muon
 from face_affect_training.detection.network import NMS_OVERLAP, OUTPUTS, residual_fpn, SCALE
-from face_affect_training.detection.pictures import Faces, read_pictures
+from face_affect_training.detection.pictures import Faces, Picture, read_pictures
 from face_affect_training.detection.views import Views
 from face_affect_training.networks.lowering import lowered
 import keras
@@ -42,6 +43,8 @@ import yaml
 STATE, NETWORK, LOG = 'state.pt', 'network.keras', 'log.csv'
 #: Faces of one view that the loss looks at; the rest of a crowd is ignored.
 MOST_FACES = 40
+#: Longer side at which pictures are searched for false alarms.
+MINING_SIZE = 416
 
 
 def train(experiment: DetectorExperiment, out: Path, *, max_minutes: float = 0.0,
@@ -77,39 +80,46 @@ def train(experiment: DetectorExperiment, out: Path, *, max_minutes: float = 0.0
             optimizer.load_state_dict(state[name])
         step = state['step']
     labelled = read_labelled(experiment.folder('pictures'))[::experiment.judge_part]
+    pictures = read_pictures(experiment.folder('pictures'))
+    chips = read_chips(experiment.folder('chips_folder'), experiment.folder('teacher'),
+                       experiment.chips, experiment.seed) if experiment.chips else []
     losses: list[dict[str, float]] = []
-    for images, targets in _batches(experiment, step, workers):
-        loss, parts = detection_loss(network(images.float() * SCALE, training=True), targets)
-        if not math.isfinite(loss.item()):
-            raise AffectError(f'{out}: the loss is {loss.item()} at step {step}; lower rate')
-        network.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(others, 10.0)
-        for name, optimizer in optimizers.items():
-            optimizer.param_groups[0]['lr'] = highest[name] * _share_of_rate(experiment, step)
-            optimizer.step()
-        step += 1
-        _update(average, network, min(experiment.averaging, (1 + step) / (10 + step)))
-        losses.append(parts)
-        if step % 100 == 0:
-            print(f'{out.name}: step {step} of {experiment.steps}, '
-                  + ', '.join(f'{key} {np.mean([each[key] for each in losses[-100:]]):.4f}'
-                              for key in parts), flush=True)
-        last = step >= experiment.steps or time.monotonic() > deadline
-        if step % experiment.judge_every == 0 or last:
-            outcome = judge(detector_of(average, experiment.judge_size), labelled)
-            _log(out / LOG, step, losses, outcome)
-            losses = []
-            saved.set_weights(average.get_weights())
-            saved.save(out / NETWORK)
-        if step % 200 == 0 or last:
-            torch.save({'network': network.state_dict(), 'average': average.state_dict(),
-                        'step': step, **{name: optimizer.state_dict()
-                                         for name, optimizer in optimizers.items()}},
-                       out / f'{STATE}.new')
-            os.replace(out / f'{STATE}.new', out / STATE)
-        if last:
-            break
+    while step < experiment.steps and time.monotonic() < deadline:
+        mined_at = experiment.mined_at(step)
+        shown = pictures if mined_at is None else with_look_alikes(
+            pictures, detector_of(average, MINING_SIZE), out / f'look_alikes_{mined_at}.csv')
+        for images, targets in _batches(experiment, step, workers, shown, chips):
+            loss, parts = detection_loss(network(images.float() * SCALE, training=True), targets)
+            if not math.isfinite(loss.item()):
+                raise AffectError(f'{out}: the loss is {loss.item()} at step {step}; lower rate')
+            network.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(others, 10.0)
+            for name, optimizer in optimizers.items():
+                optimizer.param_groups[0]['lr'] = highest[name] * _share_of_rate(experiment, step)
+                optimizer.step()
+            step += 1
+            _update(average, network, min(experiment.averaging, (1 + step) / (10 + step)))
+            losses.append(parts)
+            if step % 100 == 0:
+                print(f'{out.name}: step {step} of {experiment.steps}, '
+                      + ', '.join(f'{key} {np.mean([each[key] for each in losses[-100:]]):.4f}'
+                                  for key in parts), flush=True)
+            last = step >= experiment.steps or time.monotonic() > deadline
+            if step % experiment.judge_every == 0 or last:
+                outcome = judge(detector_of(average, experiment.judge_size), labelled)
+                _log(out / LOG, step, losses, outcome)
+                losses = []
+                saved.set_weights(average.get_weights())
+                saved.save(out / NETWORK)
+            if step % 200 == 0 or last:
+                torch.save({'network': network.state_dict(), 'average': average.state_dict(),
+                            'step': step, **{name: optimizer.state_dict()
+                                             for name, optimizer in optimizers.items()}},
+                           out / f'{STATE}.new')
+                os.replace(out / f'{STATE}.new', out / STATE)
+            if last:
+                break
     return step >= experiment.steps
 
 
@@ -133,15 +143,17 @@ class _ViewSet(torch.utils.data.Dataset[tuple[ImageArray, Faces]]):
         return (self._views if number < self._last_from else self._last)(number)
 
 
-def _batches(experiment: DetectorExperiment, step: int,
-             workers: int) -> Iterator[tuple[torch.Tensor, Targets]]:
-    chips = read_chips(experiment.folder('chips_folder'), experiment.folder('teacher'),
-                       experiment.chips, experiment.seed) if experiment.chips else []
-    pictures = read_pictures(experiment.folder('pictures'))
+def _batches(experiment: DetectorExperiment, step: int, workers: int,
+             pictures: Sequence[Picture], chips: Sequence[Picture]
+             ) -> Iterator[tuple[torch.Tensor, Targets]]:
+    """Yield the batches from a step to the end of its round, or until mining is due."""
     views, last = (Views(pictures, chips, settings, experiment.seed)
                    for settings in (experiment.views, experiment.last_views))
-    last_from = round(experiment.last_from * experiment.steps * experiment.batch)
-    numbers = range(step * experiment.batch, experiment.steps * experiment.batch)
+    first, steps, _ = experiment.round_of(step)
+    last_from = round((first + experiment.last_from * steps) * experiment.batch)
+    mined_at = experiment.mined_at(step)
+    end = min(first + steps, math.inf if mined_at is None else mined_at + experiment.mine_every)
+    numbers = range(step * experiment.batch, int(end) * experiment.batch)
     yield from torch.utils.data.DataLoader(
         _ViewSet(views, last, last_from), batch_size=experiment.batch, sampler=numbers,
         num_workers=workers, collate_fn=_collated, prefetch_factor=8 if workers else None)
@@ -177,8 +189,9 @@ def _parameters(network: Any) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
 
 
 def _share_of_rate(experiment: DetectorExperiment, step: int) -> float:
-    warm = min(1.0, (step + 1) / max(1, experiment.warmup))
-    return warm * 0.5 * (1 + math.cos(math.pi * step / experiment.steps))
+    first, steps, rate = experiment.round_of(step)
+    warm = min(1.0, (step - first + 1) / max(1, experiment.warmup))
+    return rate * warm * 0.5 * (1 + math.cos(math.pi * (step - first) / steps))
 
 
 def _update(average: Any, network: Any, decay: float) -> None:

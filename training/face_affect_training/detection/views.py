@@ -42,7 +42,8 @@ class ViewSettings:
     below this size are ignored by the loss. full_circle: share of pictures that are turned by any
     angle, the others by about roll degrees (standard deviation). grids: relative frequency of
     views of 1, 2x2 and 3x3 pictures. chips: share of pictures into which faces are pasted. empty:
-    share of pictures without a face. covered: share of faces that get a mask, sunglasses or a
+    share of pictures without a face. look_alikes: share of regions around something that looks
+    like a face and is none. covered: share of faces that get a mask, sunglasses or a
     hand. disturbed: share of views with random light, blur, noise and compression.
     """
 
@@ -54,6 +55,7 @@ class ViewSettings:
     grids: tuple[float, ...] = (0.45, 0.35, 0.2)
     chips: float = 0.25
     empty: float = 0.15
+    look_alikes: float = 0.2
     covered: float = 0.15
     disturbed: float = 1.0
 
@@ -66,6 +68,8 @@ class Views:
         """Take the pictures with and without faces, and chips, each of one face."""
         self._with = [picture for picture in pictures if picture.faces.certain.any()]
         self._without = [picture for picture in pictures if not len(picture.faces)]
+        self._look_alikes = [(picture, box) for picture in pictures
+                             for box in picture.look_alikes]
         self._chips = chips
         self._settings = settings
         self._seed = seed
@@ -98,13 +102,11 @@ class Views:
     def _region(self, rng: np.random.Generator, width: int, height: int,
                 without: bool) -> tuple[ImageArray, Faces]:
         """Return a part of one picture at a random size and angle."""
-        picture = self._choose(rng, without)
-        faces = picture.faces
+        picture, box = self._choose(rng, without)
         rows, columns = picture.pixels.shape[:2]
-        if len(faces):
-            chosen = int(rng.choice(np.flatnonzero(faces.certain)))
-            size = math.sqrt(faces.boxes[chosen, 2:].prod())
-            x, y = faces.boxes[chosen, :2] + faces.boxes[chosen, 2:] / 2
+        if box is not None:
+            size = math.sqrt(box[2:].prod())
+            x, y = box[:2] + box[2:] / 2
             low, high = self._settings.faces
             wanted = math.exp(rng.uniform(math.log(low), math.log(min(high, max(width, height)))))
             zoom = wanted / size
@@ -129,10 +131,15 @@ class Views:
         view[:] = rng.integers(0, 256, 3 if rng.random() < 0.5 else 1)
         return view
 
-    def _choose(self, rng: np.random.Generator, without: bool) -> Picture:
+    def _choose(self, rng: np.random.Generator, without: bool
+                ) -> tuple[Picture, FloatArray | None]:
+        """Return a picture, and the box in it that sets size and place: a face or a look-alike."""
         if without and self._without:
-            return self._without[int(rng.integers(len(self._without)))]
-        return self._with[int(rng.integers(len(self._with)))]
+            return self._without[int(rng.integers(len(self._without)))], None
+        if self._look_alikes and rng.random() < self._settings.look_alikes:
+            return self._look_alikes[int(rng.integers(len(self._look_alikes)))]
+        picture = self._with[int(rng.integers(len(self._with)))]
+        return picture, picture.faces.boxes[int(rng.choice(np.flatnonzero(picture.faces.certain)))]
 
     def _angle(self, rng: np.random.Generator) -> float:
         if rng.random() < self._settings.full_circle:
