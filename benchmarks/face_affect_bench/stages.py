@@ -84,7 +84,7 @@ def _rows(context: Context, times: int) -> Iterator[Row]:
             batch = batches[classifier][:faces]
             yield {'stage': f'classify {name}', 'faces': faces,
                    **measure(classifier, [batch], times=times).row()}
-        if 'saliency' in classifier.card.facts:
+        if 'saliency' in classifier.card.metadata:
             saliency = Saliency(classifier.card)
             yield {'stage': f'explain {name}, guided', 'faces': 1,
                    **measure(lambda crop, explain=saliency.heat: explain(crop), crops,

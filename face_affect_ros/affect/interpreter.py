@@ -71,11 +71,12 @@ class Port:
         if dtype not in QUANTISED:
             raise AffectError(f'{where} is {np.dtype(dtype).name}; the inputs and outputs of a '
                               'network must be float32, int8 or uint8, export it again')
-        facts = detail['quantization_parameters']
-        if len(facts['scales']) != 1 or len(facts['zero_points']) != 1:
-            raise AffectError(f"{where} is {np.dtype(dtype).name} with {len(facts['scales'])} "
+        quantization = detail['quantization_parameters']
+        if len(quantization['scales']) != 1 or len(quantization['zero_points']) != 1:
+            count = len(quantization['scales'])
+            raise AffectError(f'{where} is {np.dtype(dtype).name} with {count} '
                               'scales; it needs one scale and one zero point, export it again')
-        scale, zero_point = float(facts['scales'][0]), int(facts['zero_points'][0])
+        scale, zero_point = float(quantization['scales'][0]), int(quantization['zero_points'][0])
         limits = np.iinfo(dtype)
         if not (0.0 < scale < np.inf and limits.min <= zero_point <= limits.max):
             raise AffectError(f'{where} has the scale {scale:g} and the zero point {zero_point}; '

@@ -62,7 +62,7 @@ class ModelCard:
 
     kind: 'classifier' or 'detector'. path: the checked network file. crop: what a classifier
     wants to see. scale, offset: network input = pixel * scale + offset, pixels 0 to 255.
-    heads: a classifier's outputs. facts: the whole card as a mapping.
+    heads: a classifier's outputs. metadata: the whole card as a mapping.
     """
 
     name: str
@@ -73,7 +73,7 @@ class ModelCard:
     scale: float
     offset: float
     heads: tuple[Head, ...] = ()
-    facts: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    metadata: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def scaled(self, crops: ImageArray) -> FloatArray:
         """Return uint8 crops of any shape as the network wants them, float32."""
@@ -163,9 +163,9 @@ def load_card(name: str, kind: str = '') -> ModelCard:
     """
     folder = find_model(name, kind)
     card_file = folder / CARD
-    facts = read_card(card_file)
+    metadata = read_card(card_file)
     try:
-        card = _parse(folder, facts)
+        card = _parse(folder, metadata)
     except KeyError as error:
         raise AffectError(f'{card_file}: the entry {error} is missing') from error
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -183,7 +183,7 @@ def saliency_path(card: ModelCard, entry: Mapping[str, Any] | None = None) -> Pa
     not what it should be.
     """
     try:
-        entry = card.facts['saliency'] if entry is None else entry
+        entry = card.metadata['saliency'] if entry is None else entry
         path, sha256 = card.path.parent / str(entry['file']), str(entry['sha256'])
     except (KeyError, TypeError) as error:
         raise AffectError(f"model '{card.name}': its card names no saliency file with its sha256; "
@@ -192,9 +192,9 @@ def saliency_path(card: ModelCard, entry: Mapping[str, Any] | None = None) -> Pa
     return path
 
 
-def _parse(folder: Path, facts: dict[str, Any]) -> ModelCard:
-    crop = facts.get('crop', {})
-    network = facts['input']
+def _parse(folder: Path, metadata: dict[str, Any]) -> ModelCard:
+    crop = metadata.get('crop', {})
+    network = metadata['input']
     spec = CropSpec(size=int(network['size']), channels=int(network['channels']),
                     margin=float(crop.get('margin', 0.0)), align=bool(crop.get('align', False)))
     if not (0 < spec.size <= MAX_SIZE and spec.channels in (1, 3)
@@ -204,24 +204,24 @@ def _parse(folder: Path, facts: dict[str, Any]) -> ModelCard:
     scale, offset = float(network['scale']), float(network['offset'])
     if not (math.isfinite(scale) and math.isfinite(offset)):
         raise ValueError('input.scale and input.offset must be finite')
-    kind = facts['kind']
+    kind = metadata['kind']
     if kind not in ('classifier', 'detector'):
         raise ValueError(f"kind is '{kind}', it must be classifier or detector")
-    path = _locate(folder, facts['file'])
-    sha256 = str(facts['sha256'])
+    path = _locate(folder, metadata['file'])
+    sha256 = str(metadata['sha256'])
     check_network(path, sha256)
-    heads = (tuple(_head(head, facts.get('limits')) for head in facts['heads'])
+    heads = (tuple(_head(head, metadata.get('limits')) for head in metadata['heads'])
              if kind == 'classifier' else ())
-    return ModelCard(name=str(facts['name']), kind=kind, path=path, sha256=sha256, crop=spec,
-                     scale=scale, offset=offset, heads=heads, facts=facts)
+    return ModelCard(name=str(metadata['name']), kind=kind, path=path, sha256=sha256, crop=spec,
+                     scale=scale, offset=offset, heads=heads, metadata=metadata)
 
 
-def _head(facts: dict[str, Any], limits: Any) -> Head:
+def _head(entries: dict[str, Any], limits: Any) -> Head:
     """Return a head of a card. limits: those of the card, for a head that has none."""
-    head = Head(task=str(facts['task']), output=int(facts['output']),
-                labels=tuple(facts['labels']), threshold=float(facts['threshold']),
-                temperature=float(facts.get('temperature', 1.0)),
-                limits=Limits.from_card(facts.get('limits', limits)))
+    head = Head(task=str(entries['task']), output=int(entries['output']),
+                labels=tuple(entries['labels']), threshold=float(entries['threshold']),
+                temperature=float(entries.get('temperature', 1.0)),
+                limits=Limits.from_card(entries.get('limits', limits)))
     if head.task not in LABELS:
         raise ValueError(f"head task '{head.task}' is not one of {', '.join(LABELS)}")
     if head.labels != LABELS[head.task]:

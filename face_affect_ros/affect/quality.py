@@ -48,18 +48,18 @@ class Limits:
     min_sharpness: float = 0.0
 
     @classmethod
-    def from_card(cls, facts: Any) -> 'Limits':
+    def from_card(cls, entries: Any) -> 'Limits':
         """Return the limits in a card's entry `limits`. Raises ValueError for unknown ones."""
-        if not facts:
+        if not entries:
             return cls()
         known = [each.name for each in fields(cls)]
         # Older cards have a min_score, of the one detector that there was.
-        facts = {name: value for name, value in facts.items() if name != 'min_score'}
-        unknown = sorted(set(facts) - set(known))
+        entries = {name: value for name, value in entries.items() if name != 'min_score'}
+        unknown = sorted(set(entries) - set(known))
         if unknown:
             raise ValueError(f"limits has the unknown entry {', '.join(unknown)}; there are "
                              f"{', '.join(known)}")
-        return cls(**{name: float(value) for name, value in facts.items()})
+        return cls(**{name: float(value) for name, value in entries.items()})
 
 
 def reasons(found: Detections, crops: ImageArray, limits: Limits,

@@ -77,9 +77,9 @@ class FatalError(AffectError):
     """What no further source can mend: a model that is missing, or not the one of the run."""
 
 
-def facts_of(run: Run) -> dict[str, Any]:
+def metadata_of(run: Run) -> dict[str, Any]:
     """
-    Return what the metadata of a run tell: versions, models with checksums, settings, columns.
+    Return the metadata of a run: versions, models with checksums, settings, columns.
 
     Raises AffectError where a model is missing or broken.
     """
@@ -104,12 +104,12 @@ def analysed(media: Media, pipeline: AffectPipeline) -> Iterator[tuple[Frame, li
         yield frame, pipeline.process(frame.image, frame.stamp, frame.camera)
 
 
-def do(source: Source, run: Run, facts: dict[str, Any], progress: Progress | None = None
+def do(source: Source, run: Run, metadata: dict[str, Any], progress: Progress | None = None
        ) -> Outcome:
     """
     Analyse a source, unless it is done; return what became of it.
 
-    facts: facts_of the run, where it was begun. Whatever is wrong with the source costs the
+    metadata: metadata_of the run, where it was begun. Whatever is wrong with the source costs the
     source.
     """
     results = Results(run.out)
@@ -117,8 +117,8 @@ def do(source: Source, run: Run, facts: dict[str, Any], progress: Progress | Non
         summary = results.summary_of(source)
         if summary is not None:
             return Outcome(source, summary, before=True)
-        pipeline = _pipeline_of(run, facts, results)
-        summary = _write(source, run, facts, results, pipeline, progress)
+        pipeline = _pipeline_of(run, metadata, results)
+        summary = _write(source, run, metadata, results, pipeline, progress)
         results.finish(source, summary)
     except (StorageError, FatalError) as error:
         return Outcome(source, problem=str(error), fatal=True)
@@ -130,7 +130,7 @@ def do(source: Source, run: Run, facts: dict[str, Any], progress: Progress | Non
     return Outcome(source, summary)
 
 
-def _write(source: Source, run: Run, facts: dict[str, Any], results: Results,
+def _write(source: Source, run: Run, metadata: dict[str, Any], results: Results,
            pipeline: AffectPipeline, progress: Progress | None) -> Summary:
     ids: set[str] = set()
     frames = faces = 0
@@ -138,7 +138,7 @@ def _write(source: Source, run: Run, facts: dict[str, Any], results: Results,
     topic = source.topic
     with fetched(source.name) as path, open_recording(
             path, topic=source.topic, rate=run.rate or None, rectified=run.rectified
-    ) as media, results.table(source, facts) as table:
+    ) as media, results.table(source, metadata) as table:
         topic = media.topic
         for frame, found in analysed(media, pipeline):
             table.write(rows_of(found, source=shown(source.name), topic=topic, frame=frame))
@@ -153,7 +153,7 @@ def _write(source: Source, run: Run, facts: dict[str, Any], results: Results,
 
 def _begun(results: Results) -> dict[str, Any]:
     try:
-        return results.facts()
+        return results.metadata()
     except AffectError:   # there is nothing of a run
         return {}
 
@@ -161,19 +161,19 @@ def _begun(results: Results) -> dict[str, Any]:
 _loaded = threading.local()
 
 
-def _pipeline_of(run: Run, facts: dict[str, Any], results: Results) -> AffectPipeline:
+def _pipeline_of(run: Run, metadata: dict[str, Any], results: Results) -> AffectPipeline:
     """Return a pipeline that has seen nothing; each thread loads its models once."""
     if getattr(_loaded, 'run', None) != run:
         try:
-            here = facts_of(run)
+            here = metadata_of(run)
             _loaded.pipeline = make_pipeline(run.settings)
         except AffectError as error:
             raise FatalError(str(error)) from error
         for name in ('schema_version', 'package_version', 'models'):
-            if here[name] != facts[name]:
+            if here[name] != metadata[name]:
                 raise FatalError(f'this machine has another {name} than where the run was begun: '
-                                 f'{here[name]}, there {facts[name]}; install the same version')
-        if _begun(results) != facts:
+                                 f'{here[name]}, there {metadata[name]}; install the same version')
+        if _begun(results) != metadata:
             raise FatalError(f'{run.out}: the process that is to write there does not find the '
                              'run that was begun; name a URL, or a folder on a disk that all '
                              'machines share')

@@ -36,7 +36,7 @@ class PassingError(Exception):
     """Another try may do better."""
 
 
-def run_there(sources: Sequence[Source], run: Run, facts: dict[str, Any], *, scheduler: str
+def run_there(sources: Sequence[Source], run: Run, metadata: dict[str, Any], *, scheduler: str
               ) -> Iterator[Outcome]:
     """
     Yield what becomes of each source, as they are done by the workers of a scheduler.
@@ -56,7 +56,7 @@ def run_there(sources: Sequence[Source], run: Run, facts: dict[str, Any], *, sch
         raise AffectError(f'--scheduler {scheduler}: cannot be reached: {error}; start one: dask '
                           'scheduler') from error
     with client:
-        futures = {client.submit(task, source, run, facts, key=f'face_affect-{source.key}',
+        futures = {client.submit(task, source, run, metadata, key=f'face_affect-{source.key}',
                                  retries=RETRIES, pure=False): source for source in sources}
         try:
             for future in distributed.as_completed(futures):
@@ -68,9 +68,9 @@ def run_there(sources: Sequence[Source], run: Run, facts: dict[str, Any], *, sch
             client.cancel(list(futures))
 
 
-def task(source: Source, run: Run, facts: dict[str, Any]) -> Outcome:
+def task(source: Source, run: Run, metadata: dict[str, Any]) -> Outcome:
     """Do a source on a worker; raises PassingError where it is to be tried again."""
-    outcome = do(source, run, facts)
+    outcome = do(source, run, metadata)
     if outcome.passing:
         raise PassingError(outcome.problem)
     return replace(outcome, before=False)   # a worker may have died right after it was done

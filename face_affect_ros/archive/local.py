@@ -41,7 +41,7 @@ def cores() -> int:
         os.cpu_count() or 1)
 
 
-def run_here(sources: Sequence[Source], run: Run, facts: dict[str, Any], *, jobs: int,
+def run_here(sources: Sequence[Source], run: Run, metadata: dict[str, Any], *, jobs: int,
              watch: Watch) -> Iterator[Outcome]:
     """
     Yield what becomes of each source, as they are done.
@@ -50,10 +50,10 @@ def run_here(sources: Sequence[Source], run: Run, facts: dict[str, Any], *, jobs
     """
     jobs = min(jobs, len(sources))
     if jobs > 1:
-        yield from _Workers(run, facts, watch).outcomes(sources, jobs)
+        yield from _Workers(run, metadata, watch).outcomes(sources, jobs)
         return
     for source in sources:
-        outcome = do(source, run, facts, functools.partial(watch, source))
+        outcome = do(source, run, metadata, functools.partial(watch, source))
         yield outcome
         if outcome.fatal:
             return
@@ -62,8 +62,8 @@ def run_here(sources: Sequence[Source], run: Run, facts: dict[str, Any], *, jobs
 class _Workers:
     """Processes that take one source after the other; one that dies costs the source it has."""
 
-    def __init__(self, run: Run, facts: dict[str, Any], watch: Watch) -> None:
-        self._run, self._facts, self._watch = run, facts, watch
+    def __init__(self, run: Run, metadata: dict[str, Any], watch: Watch) -> None:
+        self._run, self._metadata, self._watch = run, metadata, watch
         # Not forked: threads of the networks and of OpenCV do not live on in a forked process.
         self._context = multiprocessing.get_context('spawn')
         self._processes: list[Any] = []
@@ -90,7 +90,7 @@ class _Workers:
 
     def _start(self) -> tuple[Any, Any]:
         connection, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self._run, self._facts),
+        process = self._context.Process(target=_serve, args=(theirs, self._run, self._metadata),
                                         daemon=True)
         process.start()
         self._processes.append(process)
@@ -129,13 +129,13 @@ class _Workers:
         return message
 
 
-def _serve(connection: Any, run: Run, facts: dict[str, Any]) -> None:
+def _serve(connection: Any, run: Run, metadata: dict[str, Any]) -> None:
     """Do one source after the other; ends with the process that gives them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)   # of a terminal: our parent ends us
     cv2.setNumThreads(1)
     try:
         while True:
-            connection.send(do(connection.recv(), run, facts, _Words(connection)))
+            connection.send(do(connection.recv(), run, metadata, _Words(connection)))
     except (EOFError, OSError):
         return
 

@@ -50,22 +50,22 @@ class Part:
 
 def parts_of(path: str) -> tuple[list[Part], dict[str, Any]]:
     """
-    Return what is in results, and the facts of the run, empty where they are not known.
+    Return what is in results, and the metadata of the run, empty where it is unknown.
 
     path: of a folder that `analyze --out` made, or of a file of JSON lines. Raises AffectError
     where it is neither, or no source in it is done.
     """
-    facts: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
     if not is_url(path) and expanded(path).is_file():
         parts = _parts_of_lines(expanded(path))
     else:
         results = Results(path)
-        facts = results.facts()
+        metadata = results.metadata()
         parts = [Part(summary, functools.partial(results.rows, key))
                  for key, summary in results.summaries().items()]
     if not parts:
         raise AffectError(f'{path}: there are no sources in it that are done')
-    return parts, facts
+    return parts, metadata
 
 
 def _parts_of_lines(path: Path) -> list[Part]:

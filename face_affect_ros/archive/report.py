@@ -53,12 +53,12 @@ POLICY = ("default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inl
           'img-src data: blob:; font-src data:')
 
 
-def write_page(parts: Sequence[Part], facts: Mapping[str, Any], *, title: str,
+def write_page(parts: Sequence[Part], metadata: Mapping[str, Any], *, title: str,
                with_faces: bool = False) -> Iterator[str]:
     """
     Yield the page in pieces of HTML.
 
-    facts: of the run, may be empty. with_faces: whether a picture of each track is shown; the
+    metadata: of the run, may be empty. with_faces: whether a picture of each track is shown; the
     sources are opened for it. Raises AffectError where Plotly is missing.
     """
     yield ('<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -72,7 +72,7 @@ def write_page(parts: Sequence[Part], facts: Mapping[str, Any], *, title: str,
     if len(parts) > MAX_SOURCES:
         yield (f'<p>Charts are of the first {MAX_SOURCES} of {len(parts)} sources; the tables '
                'have all of them.</p>\n')
-    yield _models(facts)
+    yield _models(metadata)
     yield '</body></html>\n'
 
 
@@ -148,15 +148,15 @@ def _counts(tracks: Sequence[Track]) -> str:
         [[label, labels[label], f'{labels[label] / total:.0%}'] for label in (*EMOTIONS, UNKNOWN)])
 
 
-def _models(facts: Mapping[str, Any]) -> str:
+def _models(metadata: Mapping[str, Any]) -> str:
     made = f'<p>Made by face_affect_ros {escape(__version__)}'
-    models = facts.get('models', {})
+    models = metadata.get('models', {})
     if not models:
         return f'{made}.</p>\n'
     rows = [[task, each['name'], each['sha256']] for task, each in models.items()]
     return (f"<h2>Models</h2>\n{_table(('task', 'model', 'sha256'), rows)}{made} from results of "
-            f"{escape(str(facts.get('package_version', '')))}, version "
-            f"{escape(str(facts.get('schema_version', '')))} of the table; labels of "
+            f"{escape(str(metadata.get('package_version', '')))}, version "
+            f"{escape(str(metadata.get('schema_version', '')))} of the table; labels of "
             f"{', '.join(task for task in LABELS if task in models) or 'nothing'}.</p>\n")
 
 

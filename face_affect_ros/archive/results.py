@@ -65,41 +65,41 @@ class Results:
         self.folder = folder
         self._storage = open_storage(folder)
 
-    def begin(self, facts: dict[str, Any], *, resume: bool) -> None:
+    def begin(self, metadata: dict[str, Any], *, resume: bool) -> None:
         """
         Make the folder ready for a run.
 
-        facts: of the run, see facts_of. Raises AffectError where something else is there, or
+        metadata: of the run, see metadata_of. Raises AffectError where something else is there, or
         without `resume`, results; and where those are of another run: other models or settings.
         """
         if not self._storage.names():
-            self._storage.write(RUN, json.dumps(facts, indent=1) + '\n')
+            self._storage.write(RUN, json.dumps(metadata, indent=1) + '\n')
             return
-        before = self.facts()
+        before = self.metadata()
         if not resume:
             raise AffectError(f'{self.folder}: holds results already; give --resume to go on with '
                               'them, or name another folder with --out')
-        wrong = [name for name in facts if facts[name] != before.get(name)]
+        wrong = [name for name in metadata if metadata[name] != before.get(name)]
         if wrong:
             raise AffectError(
                 f'{self.folder}: was begun with other {", ".join(wrong)}: '
-                f'{_short(before.get(wrong[0]))}, now {_short(facts[wrong[0]])}; '
+                f'{_short(before.get(wrong[0]))}, now {_short(metadata[wrong[0]])}; '
                 'give the same options, or name another folder with --out')
         self._storage.clean(FACES)
 
-    def facts(self) -> dict[str, Any]:
-        """Return the facts of the run; AffectError where the folder holds no results."""
+    def metadata(self) -> dict[str, Any]:
+        """Return the metadata of the run; AffectError where the folder holds no results."""
         text = self._storage.read(RUN)
         try:
-            facts = dict(json.loads(text or ''))
-            version = facts['schema_version']
+            metadata = dict(json.loads(text or ''))
+            version = metadata['schema_version']
         except (ValueError, KeyError) as error:
             raise AffectError(f'{self.folder}: is no folder of results, it has no {RUN} of one; '
                               'name another') from error
         if version != VERSION:
             raise AffectError(f'{self.folder}: is of version {version} of the table of faces, '
                               f'this is {VERSION}; read it with the version that wrote it')
-        return facts
+        return metadata
 
     def summary_of(self, source: Source) -> Summary | None:
         """Return what came of a source, None where it is not done."""
@@ -113,12 +113,12 @@ class Results:
             self._storage.read(f'{SOURCES}/{name}') or '')) for name in names}
 
     @contextlib.contextmanager
-    def table(self, source: Source, facts: dict[str, Any]) -> Iterator[Table]:
+    def table(self, source: Source, metadata: dict[str, Any]) -> Iterator[Table]:
         """Write the table of a source: it is there when the with statement ends well, or not."""
-        name = f"{FACES}/{source.key}.{facts['format']}"
+        name = f"{FACES}/{source.key}.{metadata['format']}"
         with self._storage.new_file(name) as path, contextlib.ExitStack() as stack:
             with _named(self.folder):
-                table = stack.enter_context(open_table(path, facts['format'], facts))
+                table = stack.enter_context(open_table(path, metadata['format'], metadata))
             yield _NamedTable(table, self.folder)
             with _named(self.folder):
                 stack.close()
@@ -130,7 +130,7 @@ class Results:
 
     def rows(self, key: str) -> Iterator[Row]:
         """Yield the rows of a source that is done, by its key."""
-        with self._storage.local(f"{FACES}/{key}.{self.facts()['format']}") as path:
+        with self._storage.local(f"{FACES}/{key}.{self.metadata()['format']}") as path:
             yield from read_table(path)
 
 

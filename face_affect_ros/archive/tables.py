@@ -28,7 +28,7 @@ from face_affect_ros.extras import needed
 Row: TypeAlias = dict[str, Any]
 #: Rows of a row group of a Parquet file: what is held in memory, and what a reader gets at once.
 GROUP = 8192
-#: The key of the facts in the metadata of a Parquet file.
+#: The key of the run's metadata among the metadata of a Parquet file.
 KEY = b'face_affect'
 
 
@@ -40,7 +40,7 @@ class Table(Protocol):
 
 
 @contextlib.contextmanager
-def _json_lines(path: Path, facts: Mapping[str, Any]) -> Iterator[Table]:
+def _json_lines(path: Path, metadata: Mapping[str, Any]) -> Iterator[Table]:
     with path.open('w', encoding='utf-8') as file:
         yield _JsonLines(file)
 
@@ -54,7 +54,7 @@ class _JsonLines:
 
 
 @contextlib.contextmanager
-def _csv(path: Path, facts: Mapping[str, Any]) -> Iterator[Table]:
+def _csv(path: Path, metadata: Mapping[str, Any]) -> Iterator[Table]:
     with path.open('w', encoding='utf-8', errors='surrogateescape', newline='') as file:
         writer = csv.DictWriter(file, [column.name for column in COLUMNS], lineterminator='\n')
         writer.writeheader()
@@ -70,13 +70,13 @@ class _Csv:
 
 
 @contextlib.contextmanager
-def _parquet(path: Path, facts: Mapping[str, Any]) -> Iterator[Table]:
+def _parquet(path: Path, metadata: Mapping[str, Any]) -> Iterator[Table]:
     arrow, parquet = _pyarrow()
     kinds = {'string': arrow.string(), 'integer': arrow.int64(), 'number': arrow.float64()}
     schema = arrow.schema(
         [arrow.field(each.name, kinds[each.kind], each.nullable,
                      {'unit': each.unit, 'description': each.description}) for each in COLUMNS],
-        {KEY: json.dumps(facts)})
+        {KEY: json.dumps(metadata)})
     with parquet.ParquetWriter(path, schema, compression='zstd') as writer:
         table = _Parquet(arrow, writer, schema)
         yield table
@@ -123,15 +123,15 @@ def check_format(form: str) -> None:
         _pyarrow()
 
 
-def open_table(path: Path, form: str, facts: Mapping[str, Any]
+def open_table(path: Path, form: str, metadata: Mapping[str, Any]
                ) -> contextlib.AbstractContextManager[Table]:
     """
     Return a table to write, complete when the with statement ends.
 
-    form: one of FORMATS. facts: of the run, for the metadata of a Parquet file. Raises OSError as
-    of a full disk, and AffectError where a package is missing.
+    form: one of FORMATS. metadata: of the run, for those of a Parquet file. Raises OSError as of a
+    full disk, and AffectError where a package is missing.
     """
-    return WRITERS[form](path, facts)
+    return WRITERS[form](path, metadata)
 
 
 def read_table(path: Path) -> Iterator[Row]:

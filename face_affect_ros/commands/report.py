@@ -59,8 +59,8 @@ def make_report(results: str, out: Path, *, with_faces: bool = False) -> None:
     """
     from face_affect_ros.archive.reading import parts_of
     from face_affect_ros.archive.report import write_page
-    parts, facts = parts_of(results)
-    _write(out, write_page(parts, facts, title=f'Faces in {shown(results)}',
+    parts, metadata = parts_of(results)
+    _write(out, write_page(parts, metadata, title=f'Faces in {shown(results)}',
                            with_faces=with_faces))
 
 

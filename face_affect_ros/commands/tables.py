@@ -21,7 +21,7 @@ from typing import Any
 
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.archive.analysis import facts_of, Outcome, Run
+from face_affect_ros.archive.analysis import metadata_of, Outcome, Run
 from face_affect_ros.archive.bar import Bar
 from face_affect_ros.archive.cluster import run_there
 from face_affect_ros.archive.local import cores, run_here
@@ -77,16 +77,16 @@ def run(arguments: argparse.Namespace, settings: PipelineSettings,
     what = Run(settings=settings, out=arguments.out, form=arguments.format or 'jsonl',
                rate=arguments.sequence, rectified=arguments.rectified)
     check_format(what.form)
-    facts = facts_of(what)
+    metadata = metadata_of(what)
     results = Results(what.out)
-    results.begin(facts, resume=arguments.resume)
+    results.begin(metadata, resume=arguments.resume)
     done = results.summaries()
     sources = list(dict.fromkeys(found))
     left = [source for source in sources if source.key not in done]
     outcomes = [Outcome(source, done[source.key], before=True) for source in sources
                 if source.key in done]
     with Bar(left) as bar:
-        for outcome in _outcomes(left, what, facts, arguments, bar):
+        for outcome in _outcomes(left, what, metadata, arguments, bar):
             outcomes.append(outcome)
             bar.done(outcome.source, outcome.summary.frames if outcome.summary else 0)
             bar.say(_line(outcome))
@@ -95,11 +95,11 @@ def run(arguments: argparse.Namespace, settings: PipelineSettings,
     return 0 if len(outcomes) == len(sources) and all(each.summary for each in outcomes) else 1
 
 
-def _outcomes(sources: Sequence[Source], what: Run, facts: dict[str, Any],
+def _outcomes(sources: Sequence[Source], what: Run, metadata: dict[str, Any],
               arguments: argparse.Namespace, bar: Bar) -> Iterator[Outcome]:
     if arguments.scheduler:
-        return run_there(sources, what, facts, scheduler=arguments.scheduler)
-    return run_here(sources, what, facts, jobs=arguments.jobs or cores(), watch=bar.watch)
+        return run_there(sources, what, metadata, scheduler=arguments.scheduler)
+    return run_here(sources, what, metadata, jobs=arguments.jobs or cores(), watch=bar.watch)
 
 
 def _line(outcome: Outcome) -> str:

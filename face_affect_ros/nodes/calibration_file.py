@@ -41,9 +41,9 @@ def read_calibration(url: str) -> CameraInfo:
     camera_info_manager. Raises AffectError, which names the file and the entry.
     """
     path = path_of(url)
-    facts = read_card(path)
+    content = read_card(path)
     try:
-        return _to_info(facts)
+        return _to_info(content)
     except (ValueError, TypeError, KeyError, AssertionError) as error:
         what = f'it has no {error}' if isinstance(error, KeyError) else str(error)
         raise AffectError(f"camera_info_url '{url}': {path} is no calibration file as "
@@ -84,30 +84,30 @@ def scaled(info: CameraInfo, width: int, height: int) -> CameraInfo:
                       p=(scale @ np.reshape(info.p, (3, 4))).ravel())
 
 
-def _to_info(facts: Any) -> CameraInfo:
-    if not isinstance(facts, Mapping):
+def _to_info(content: Any) -> CameraInfo:
+    if not isinstance(content, Mapping):
         raise ValueError('it is not a mapping')
-    info = CameraInfo(width=_size(facts, 'image_width'), height=_size(facts, 'image_height'),
-                      distortion_model=str(facts['distortion_model']))
-    info.d = _numbers(facts, 'distortion_coefficients', None)
+    info = CameraInfo(width=_size(content, 'image_width'), height=_size(content, 'image_height'),
+                      distortion_model=str(content['distortion_model']))
+    info.d = _numbers(content, 'distortion_coefficients', None)
     for entry, (field, count) in MATRICES.items():
-        setattr(info, field, _numbers(facts, entry, count))
+        setattr(info, field, _numbers(content, entry, count))
     if not (info.k[0] > 0.0 and info.k[4] > 0.0):
         raise ValueError('the focal lengths in camera_matrix are not positive')
     return info
 
 
-def _size(facts: Mapping[str, Any], entry: str) -> int:
-    value = facts[entry]
+def _size(content: Mapping[str, Any], entry: str) -> int:
+    value = content[entry]
     if not isinstance(value, int) or not 0 < value < 2**16:
         raise ValueError(f'{entry} is {value!r}, not a number of pixels')
     return value
 
 
-def _numbers(facts: Mapping[str, Any], entry: str, count: int | None) -> list[float]:
-    if not isinstance(facts[entry], Mapping) or not isinstance(facts[entry].get('data'), list):
+def _numbers(content: Mapping[str, Any], entry: str, count: int | None) -> list[float]:
+    if not isinstance(content[entry], Mapping) or not isinstance(content[entry].get('data'), list):
         raise ValueError(f'{entry} has no list data')
-    values = [float(value) for value in facts[entry]['data']]
+    values = [float(value) for value in content[entry]['data']]
     if not np.isfinite(values).all() or count not in (None, len(values)):
         raise ValueError(f'{entry} has not {count or "only"} finite numbers as data')
     return values

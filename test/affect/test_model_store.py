@@ -44,9 +44,9 @@ def model(tmp_path: Path) -> Path:
 def change(folder: Path, **entries: Any) -> str:
     """Replace entries of a card; return the name to load it by."""
     card = folder / 'card.yaml'
-    facts = yaml.safe_load(card.read_text())
-    facts.update(entries)
-    card.write_text(yaml.safe_dump({key: value for key, value in facts.items()
+    metadata = yaml.safe_load(card.read_text())
+    metadata.update(entries)
+    card.write_text(yaml.safe_dump({key: value for key, value in metadata.items()
                                     if value is not None}))
     return str(folder)
 

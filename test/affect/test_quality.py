@@ -83,11 +83,11 @@ def limited(tmp_path, monkeypatch):
     """Return a function that gives the shipped expression model some limits."""
     def make(**limits: float) -> str:
         card = load_card('emotion_mini_xception')
-        facts = {**card.facts, 'limits': limits}
+        metadata = {**card.metadata, 'limits': limits}
         folder = tmp_path / 'limited'
         folder.mkdir(exist_ok=True)
         (folder / 'model.tflite').write_bytes(card.path.read_bytes())
-        (folder / 'card.yaml').write_text(yaml.safe_dump(facts))
+        (folder / 'card.yaml').write_text(yaml.safe_dump(metadata))
         return str(folder)
     return make
 
@@ -117,11 +117,11 @@ def test_what_the_detector_hardly_takes_for_a_face_is_not_judged() -> None:
 def test_a_head_may_have_limits_of_its_own(limited) -> None:
     folder = limited(min_side=12.0)
     card = Path(folder, 'card.yaml')
-    facts = yaml.safe_load(card.read_text())
+    metadata = yaml.safe_load(card.read_text())
     [head] = load_card(folder).heads
     assert head.limits == Limits(min_side=12.0)
-    facts['heads'][0]['limits'] = {'max_turn': 0.7}
-    card.write_text(yaml.safe_dump(facts))
+    metadata['heads'][0]['limits'] = {'max_turn': 0.7}
+    card.write_text(yaml.safe_dump(metadata))
     [head] = load_card(folder).heads
     assert head.limits == Limits(max_turn=0.7)
 

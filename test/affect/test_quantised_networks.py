@@ -137,12 +137,12 @@ def test_the_robot_runs_a_network_of_8_bit_integers(tmp_path: Path, kind: int) -
 
 def card_of(network: Path) -> str:
     """Write the card of a network; return the name to load it by."""
-    facts = {'name': 'small', 'kind': 'classifier', 'file': network.name,
+    metadata = {'name': 'small', 'kind': 'classifier', 'file': network.name,
              'sha256': hashlib.sha256(network.read_bytes()).hexdigest(),
              'input': {'size': 2, 'channels': 1, 'scale': 2 / 255, 'offset': -1.0},
              'heads': [{'task': 'gender', 'output': 0, 'labels': list(GENDERS),
                         'threshold': 0.5}]}
-    (network.parent / 'card.yaml').write_text(yaml.safe_dump(facts))
+    (network.parent / 'card.yaml').write_text(yaml.safe_dump(metadata))
     return str(network.parent)
 
 
@@ -172,9 +172,9 @@ def test_integers_without_a_scale_are_refused(tmp_path: Path) -> None:
 def detail(**changes: Any) -> dict[str, Any]:
     """Return the details of a tensor, as the runtime gives them."""
     scales = np.atleast_1d(np.array(changes.pop('scale', 0.5), np.float32))
-    facts = {'scales': scales,
+    quantization = {'scales': scales,
              'zero_points': np.full(len(scales), changes.pop('zero_point', 3), np.int32)}
-    return {'name': 'image', 'index': 7, 'dtype': np.int8, 'quantization_parameters': facts,
+    return {'name': 'image', 'index': 7, 'dtype': np.int8, 'quantization_parameters': quantization,
             **changes}
 
 

@@ -27,7 +27,7 @@ import bag_files
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.archive import analysis
-from face_affect_ros.archive.analysis import do, facts_of, Run
+from face_affect_ros.archive.analysis import do, metadata_of, Run
 from face_affect_ros.archive.results import Results
 from face_affect_ros.archive.sources import find_sources, Source
 from face_affect_ros.cli import main
@@ -126,20 +126,20 @@ def test_an_error_of_a_network_is_worth_another_try(tmp_path: Path,
                                                     monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = pytest.importorskip('face_affect_ros.archive.cluster')
     run = Run(PipelineSettings(gender_model=''), str(tmp_path / 'out'), 'csv')
-    facts = facts_of(run)
-    Results(run.out).begin(facts, resume=False)
+    metadata = metadata_of(run)
+    Results(run.out).begin(metadata, resume=False)
     source = Source(str(portrait_path()))
 
     def failing(name: str) -> Any:
         raise TimeoutError('no answer')
     with monkeypatch.context() as patch:
         patch.setattr(analysis, 'fetched', failing)
-        outcome = do(source, run, facts)
+        outcome = do(source, run, metadata)
         assert outcome.summary is None and outcome.passing and 'no answer' in outcome.problem
         with pytest.raises(cluster.PassingError, match='no answer'):
-            cluster.task(source, run, facts)
-    assert cluster.task(source, run, facts).summary.faces == 1
-    again = cluster.task(source, run, facts)
+            cluster.task(source, run, metadata)
+    assert cluster.task(source, run, metadata).summary.faces == 1
+    again = cluster.task(source, run, metadata)
     assert again.summary.faces == 1 and not again.before
 
 

@@ -104,8 +104,8 @@ def test_a_report_has_the_numbers_of_the_tables_and_no_faces(results: Path,
         assert f'<td>{label}</td><td class=n>{count}</td>' in page
     assert '41 images in 3.3 s, 3 tracks' in page
     assert 'it is not what the person feels' in page
-    facts = json.loads((results / 'run.json').read_text())
-    assert facts['models']['emotion']['sha256'] in page
+    metadata = json.loads((results / 'run.json').read_text())
+    assert metadata['models']['emotion']['sha256'] in page
     assert '<img' not in page and 'data:image' not in page
     # Nothing is loaded from elsewhere, and the browser would refuse it.
     assert not re.search(r'(src|href)="?(https?:)?//', page)
@@ -149,8 +149,8 @@ def test_json_lines_give_what_tables_give(results: Path, tmp_path: Path,
     lines = tmp_path / 'faces.jsonl'
     assert main(['analyze', str(shared_file(CLIP)), '--json', str(lines)]) == 0
     (table,), _ = parts_of(str(results))
-    (other,), facts = parts_of(str(lines))
-    assert facts == {} and other.summary == table.summary
+    (other,), metadata = parts_of(str(lines))
+    assert metadata == {} and other.summary == table.summary
     for one, two in zip(table.rows(), other.rows(), strict=True):
         del one['stamp_ns'], two['stamp_ns']
         assert {**one, 'tracked_for': 0} == {**two, 'tracked_for': 0} | {

@@ -28,7 +28,7 @@ from face_affect_ros.affect.types import (
     Position,
 )
 from face_affect_ros.archive import tables
-from face_affect_ros.archive.analysis import do, facts_of, Run
+from face_affect_ros.archive.analysis import do, metadata_of, Run
 from face_affect_ros.archive.results import Results
 from face_affect_ros.archive.schema import COLUMNS, markdown, rows_of
 from face_affect_ros.archive.sources import Source
@@ -108,13 +108,13 @@ def test_the_three_forms_of_one_source_are_equal_and_parquet_knows_units_and_mod
     schema = parquet.read_schema(path)
     assert schema.field('tracked_for').metadata[b'unit'] == b's'
     assert schema.field('x').metadata[b'unit'] == b'px'
-    facts = json.loads(schema.metadata[b'face_affect'])
-    assert facts == json.loads((tmp_path / 'parquet/run.json').read_text())
+    metadata = json.loads(schema.metadata[b'face_affect'])
+    assert metadata == json.loads((tmp_path / 'parquet/run.json').read_text())
     defaults = PipelineSettings()
     for task, name in (('detector', defaults.detector), ('emotion', defaults.emotion_model),
                        ('gender', defaults.gender_model)):
-        assert facts['models'][task] == {'name': name, 'sha256': load_card(name).sha256}
-    assert facts['schema_version'] == 1
+        assert metadata['models'][task] == {'name': name, 'sha256': load_card(name).sha256}
+    assert metadata['schema_version'] == 1
     path, = (tmp_path / 'csv/faces').glob('*.csv')
     with path.open(newline='') as file:
         assert float(next(csv.DictReader(file))['emotion_happy']) > 0.5
@@ -148,9 +148,9 @@ def test_where_pyarrow_is_missing_the_extra_is_named(
 def test_a_source_that_fails_leaves_no_table(tmp_path: Path) -> None:
     (tmp_path / 'bad.png').write_bytes(b'no picture')
     run = Run(PipelineSettings(), str(tmp_path / 'out'), 'csv')
-    facts = facts_of(run)
-    Results(run.out).begin(facts, resume=False)
-    outcome = do(Source(str(tmp_path / 'bad.png')), run, facts)
+    metadata = metadata_of(run)
+    Results(run.out).begin(metadata, resume=False)
+    outcome = do(Source(str(tmp_path / 'bad.png')), run, metadata)
     assert outcome.summary is None and 'bad.png' in outcome.problem and not outcome.fatal
     assert sorted(path.name for path in (tmp_path / 'out').rglob('*')) in (
         ['run.json'], ['faces', 'run.json'])
@@ -222,10 +222,10 @@ def test_results_are_gone_on_with_by_the_same_models_only(
     assert main([*command, '--gender-model', '', '--resume']) == 0
     assert '1 of 1 sources done, 1 of them before, 1 frames, 1 faces' in capsys.readouterr().err
     run = Run(dataclasses.replace(PipelineSettings(), gender_model=''), out, 'jsonl')
-    facts = facts_of(run)
-    outcome = do(Source('another.png'), run, facts | {'models': {}})
+    metadata = metadata_of(run)
+    outcome = do(Source('another.png'), run, metadata | {'models': {}})
     assert outcome.fatal and 'this machine has another models' in outcome.problem
     elsewhere = dataclasses.replace(run, out=str(tmp_path / 'elsewhere'))
-    outcome = do(Source('another.png'), elsewhere, facts)
+    outcome = do(Source('another.png'), elsewhere, metadata)
     assert outcome.fatal and 'does not find the run that was begun' in outcome.problem
     assert not Path(elsewhere.out).exists()

@@ -58,10 +58,10 @@ def summary(source: str, *, topic: str = '', begin: float = 0.0) -> Summary:
 @pytest.fixture
 def results(tmp_path: Path) -> str:
     """Return a folder of results of one clip."""
-    facts = {'schema_version': VERSION, 'format': 'jsonl'}
+    metadata = {'schema_version': VERSION, 'format': 'jsonl'}
     folder = Results(str(tmp_path / 'results'))
-    folder.begin(facts, resume=False)
-    with folder.table(Source('clip.mp4'), facts) as table:
+    folder.begin(metadata, resume=False)
+    with folder.table(Source('clip.mp4'), metadata) as table:
         table.write(list(rows(0.0)))
     folder.finish(Source('clip.mp4'), summary('clip.mp4'))
     return str(tmp_path / 'results')

@@ -312,7 +312,7 @@ def ancestry(experiment: Experiment) -> list[str]:
                 names, further = [other.name], other.sources
         elif source not in WEIGHTS:
             card = load_card(source)
-            names = [card.name, *card.facts.get('training', {}).get('learned_from', [])]
+            names = [card.name, *card.metadata.get('training', {}).get('learned_from', [])]
         if names[0] not in found:
             waiting += further
         found.update(dict.fromkeys(names))

@@ -57,16 +57,16 @@ def restore(model: str, experiment: Experiment, inputs: FloatArray, folder: Path
     measured and both are compared. Raises AffectError where the file does not hold this network.
     """
     card = load_card(model)
-    tolerance = TOLERANCE.get(str(card.facts.get('precision')))
+    tolerance = TOLERANCE.get(str(card.metadata.get('precision')))
     if tolerance is None:
         raise AffectError(f'{card.path}: restore takes float32, dynamic and int8 files only')
-    if card.facts.get('pair_columns'):
+    if card.metadata.get('pair_columns'):
         raise AffectError(f'{card.path}: its first stage was written for pairs of columns, which '
                           "only the repository's tag lab-2026-11 can restore")
     network = build_network(experiment)
     _fill(network, card.path)
     _spread(network, inputs)
-    asked = with_mirror(network) if card.facts.get('mirror') else network
+    asked = with_mirror(network) if card.metadata.get('mirror') else network
     ours = np.concatenate([np.asarray(each) for each in keras.tree.flatten(
         asked.predict(inputs, verbose=0))], axis=-1)
     answers = Network(card.path)(inputs)
@@ -77,7 +77,7 @@ def restore(model: str, experiment: Experiment, inputs: FloatArray, folder: Path
                           f'by {difference:.2g}; was it trained by this experiment?')
     run = Run(folder, experiment)
     run.save_best(network, {'restored_from': card.name, 'sha256': card.sha256,
-                            'epoch': card.facts.get('training', {}).get('chosen_epoch', 0)})
+                            'epoch': card.metadata.get('training', {}).get('chosen_epoch', 0)})
     return difference
 
 

@@ -132,7 +132,7 @@ def test_it_learns_both_and_becomes_one_model(
         Limits.from_card(limits) for limits in wanted.values()]
     assert [head.task for head in card.heads] == ['emotion', 'gender']
     assert sorted(head.output for head in card.heads) == [0, 1]
-    assert card.facts['metrics']['gender']['data'] == 'FairFace val'
+    assert card.metadata['metrics']['gender']['data'] == 'FairFace val'
     capsys.readouterr()
     for name in ('both', 'both_int8'):
         for task, reader, folder, split in (
@@ -141,7 +141,7 @@ def test_it_learns_both_and_becomes_one_model(
             data = ['--data', reader, str(folder), split]
             assert main(['evaluate', '--model', str(models / name), *data]) == 0
             found = json.loads(capsys.readouterr().out)
-            metrics = load_card(str(models / name)).facts['metrics'][task]
+            metrics = load_card(str(models / name)).metadata['metrics'][task]
             assert found['accuracy'] == pytest.approx(metrics['accuracy'], abs=1e-3)
             assert main(['evaluate', '--model', str(run), '--task', task, *data]) == 0
             keras_says = json.loads(capsys.readouterr().out)['accuracy']

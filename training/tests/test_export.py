@@ -107,8 +107,8 @@ def test_twins_agree_with_keras_and_are_smaller(
     assert 0.0 < np.abs(ours - theirs).max() <= LIMITS[precision].difference
     assert path.stat().st_size < 0.75 * (models / 'small' / 'model.tflite').stat().st_size
     card = load_card(str(path.parent))
-    parity = card.facts['parity']['emotion']
-    assert parity['faces'] == 70 and card.facts['precision'] == precision
+    parity = card.metadata['parity']['emotion']
+    assert parity['faces'] == 70 and card.metadata['precision'] == precision
     assert card.crop.margin == MARGIN
     ours, theirs = ours[:70], theirs[:70]
     assert parity['max_difference'] == pytest.approx(np.abs(ours - theirs).max(), abs=1e-6)
@@ -136,7 +136,7 @@ def test_a_mirror_gives_the_mean_of_both_answers(
     assert main(['export', str(run), '--models', str(tmp_path), '--main', precision,
                  '--mirror']) == 0
     card = load_card(str(tmp_path / 'small'))
-    assert card.facts['mirror'] is True
+    assert card.metadata['mirror'] is True
     inputs, theirs = (each[70:103] for each in asked)   # of which it is less certain
     plain, twice = Network(models / NAMES[precision] / 'model.tflite'), Network(card.path)
     sides = [plain(each)[0] for each in (inputs, np.ascontiguousarray(inputs[:, :, ::-1]))]
@@ -157,7 +157,7 @@ def test_int8_computes_in_integers_only(models: Path) -> None:
     assert tensor_types(models / 'small_float16' / 'model.tflite')['float16'] > 10
     assert 'float32' in tensor_types(models / 'small' / 'model.tflite')
     assert {'int8', 'float32'} <= set(tensor_types(models / 'small_dynamic' / 'model.tflite'))
-    learnt = load_card(str(models / 'small_int8')).facts['quantisation']
+    learnt = load_card(str(models / 'small_int8')).metadata['quantisation']
     assert learnt['faces'] == 280 and 'Training' in learnt['ranges_from']
 
 
@@ -189,9 +189,9 @@ def test_a_card_says_what_evaluate_says(models: Path, sheets: Path,
         assert main(['evaluate', '--model', str(models / name), '--data', 'fer2013_sheets',
                      str(sheets), 'PublicTest']) == 0
         result = json.loads(capsys.readouterr().out)
-        facts = load_card(str(models / name)).facts
-        assert facts['bytes'] == result['bytes'] and facts['sha256'] == result['sha256']
-        metrics = facts['metrics']['emotion']
+        metadata = load_card(str(models / name)).metadata
+        assert metadata['bytes'] == result['bytes'] and metadata['sha256'] == result['sha256']
+        metrics = metadata['metrics']['emotion']
         for key in ('accuracy', 'balanced_accuracy', 'nll', 'ece', 'known_share'):
             assert metrics[key] == pytest.approx(result[key], abs=1e-3), key
         assert metrics['recall'] == {
@@ -298,5 +298,5 @@ def test_wrong_calls_are_named(tmp_path: Path, run: Path,
 def test_the_shipped_emotion_model_is_as_small_as_the_papers() -> None:
     """855 KB is the size of the paper's weights; its network has 58,423 parameters."""
     card = load_card('emotion_mini_xception')
-    assert card.path.stat().st_size == card.facts['bytes'] <= 855_000
-    assert card.facts['parameters'] == 58_423
+    assert card.path.stat().st_size == card.metadata['bytes'] <= 855_000
+    assert card.metadata['parameters'] == 58_423

@@ -70,8 +70,8 @@ def test_restored_is_the_same_network(name: str, precision: str, tolerance: floa
 
     assert main(['export', str(again), '--models', str(tmp_path), '--name', 'twin', '--main',
                  precision, *options]) == 0
-    twin = load_card(str(tmp_path / 'twin')).facts['metrics']['emotion']['accuracy']
-    assert twin == load_card(str(tmp_path / 'small')).facts['metrics']['emotion']['accuracy']
+    twin = load_card(str(tmp_path / 'twin')).metadata['metrics']['emotion']['accuracy']
+    assert twin == load_card(str(tmp_path / 'small')).metadata['metrics']['emotion']['accuracy']
 
 
 def test_half_the_bits_are_no_network_to_train_on(experiment: Path, tmp_path: Path,

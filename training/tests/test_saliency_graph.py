@@ -249,7 +249,7 @@ def test_export_adds_the_graph_and_its_proof(experiment: Path, tmp_path: Path, s
     assert sorted(file.name for file in model.iterdir()) == [
         'card.yaml', 'model.tflite', 'saliency.npz']
     card = load_card(str(model))
-    entry = card.facts['saliency']
+    entry = card.metadata['saliency']
     assert entry['bytes'] == (model / 'saliency.npz').stat().st_size
     assert entry['faces'] == 70 and set(entry['correlation']) == set(MODES)
     assert min(entry['correlation'].values()) > 0.999
@@ -290,12 +290,12 @@ def test_export_adds_the_graph_and_its_proof(experiment: Path, tmp_path: Path, s
     with pytest.raises(AffectError, match="'small': its card names no saliency file"):
         Saliency(load_card(str(model)))
     assert main([*command, 'float16', '--name', 'half']) == 0
-    half = load_card(str(tmp_path / 'half')).facts['saliency']
+    half = load_card(str(tmp_path / 'half')).metadata['saliency']
     assert half['weights'] == 'float16' and whole('half') < 0.65 * whole('small')
     assert main([*command, 'dynamic', '--name', 'quarter', '--main', 'dynamic']) == 0
     card = load_card(str(tmp_path / 'quarter'))
-    quarter = card.facts['saliency']
-    assert card.facts['precision'] == quarter['weights'] == 'dynamic'
+    quarter = card.metadata['saliency']
+    assert card.metadata['precision'] == quarter['weights'] == 'dynamic'
     assert whole('quarter') < whole('half')
     assert quarter['bytes'] < 0.8 * whole('quarter')   # the other weights are the model's own
     assert np.isfinite(Saliency(card)(crop).gradient).all()

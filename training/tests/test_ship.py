@@ -85,12 +85,12 @@ def test_a_recipe_becomes_a_model(data: Path, tmp_path: Path, monkeypatch: pytes
     assert figures['sha256'] == card.sha256
     found = figures['tasks']['emotion']
     assert card.crop.margin == found['framing']['chosen'] and found['framing']['found'] > 30
-    assert card.facts['limits'] == found['limits']['limits']
-    assert card.facts['mirror'] is True and 'saliency' in card.facts
+    assert card.metadata['limits'] == found['limits']['limits']
+    assert card.metadata['mirror'] is True and 'saliency' in card.metadata
     assert list(found['precisions']) == ['dynamic', 'float32', 'float16', 'int8']
     assert found['precisions']['dynamic']['accuracy'] == found['validation']['accuracy']
     assert found['train'] == {key: found['elsewhere'][0][key] for key in found['train']}
-    training = card.facts['training']
+    training = card.metadata['training']
     assert training['learned_from'] == ['teacher'] and training['device']
     assert set(training['hours']) <= {'teacher', 'small'}   # of a minute there are none
     page = Path('models/small/README.md').read_text()

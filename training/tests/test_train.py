@@ -209,7 +209,7 @@ def test_a_shipped_model_teaches(experiment: Path, tmp_path: Path,
     taught = ['train', str(experiment), '--set', 'training.epochs=1', 'distillation.weight=1.0']
     assert main([*taught, 'distillation.teachers=[emotion_small_resnet]', '--out', str(run)]) == 0
     plan = load_experiment(run / 'experiment.yaml')
-    known = load_card('emotion_small_resnet').facts['training']['learned_from']
+    known = load_card('emotion_small_resnet').metadata['training']['learned_from']
     assert known and ancestry(plan) == ['emotion_small_resnet', *known]
     teachers = Teachers(plan.only.distillation, plan, plan.task)
     views = np.random.default_rng(3).integers(0, 256, (300, 48, 48, 1), np.uint8)
@@ -285,9 +285,9 @@ def test_export_and_evaluate(experiment: Path, tmp_path: Path) -> None:
                    env=environment)
     from face_affect_ros.affect.model_store import load_card
     card = load_card(str(models / 'small'))
-    assert card.facts['parity']['emotion']['label_agreement'] == 1.0
-    assert card.facts['parity']['emotion']['max_difference'] < 1e-4
-    assert card.facts['parameters'] == 58_423
+    assert card.metadata['parity']['emotion']['label_agreement'] == 1.0
+    assert card.metadata['parity']['emotion']['max_difference'] < 1e-4
+    assert card.metadata['parameters'] == 58_423
     random = np.random.default_rng(0)
     npz = tmp_path / 'faces.npz'
     np.savez(npz, images=random.integers(0, 256, (21, 60, 50, 3), np.uint8),

@@ -60,14 +60,14 @@ class BlazeFace:
         dropped, in [0, 1].
         """
         self.name = card.name
-        self.face_score = float(card.facts.get('face_score', 0.0))
+        self.face_score = float(card.metadata.get('face_score', 0.0))
         self._card = card
         odds = min_score / max(1.0 - min_score, 1e-9)
         self._min_logit = float(np.log(max(odds, 1e-9)))
-        self._overlap = float(card.facts['nms_overlap'])
+        self._overlap = float(card.metadata['nms_overlap'])
         self._network = Network(card.path, num_threads=num_threads)
         side = card.crop.size
-        self._anchors = make_anchors(side, [(int(s), int(n)) for s, n in card.facts['anchors']])
+        self._anchors = make_anchors(side, [(int(s), int(n)) for s, n in card.metadata['anchors']])
         if self._network.input_shape != (1, side, side, 3):
             raise AffectError(f'{card.path}: input is {self._network.input_shape}, its card says '
                               f'{(1, side, side, 3)}')

@@ -39,7 +39,7 @@ def make_detector(name: str = DEFAULT_DETECTOR, *, size: int = 0, min_score: flo
     min_score: detections below it are dropped, in (0, 1). Raises AffectError.
     """
     card = load_validated_card(name, 'detector')
-    decoder = str(card.facts.get('decoder', ''))
+    decoder = str(card.metadata.get('decoder', ''))
     if decoder not in DECODERS:
         raise AffectError(f"detector '{name}': the decoder '{decoder}' of its card is not one of "
                           f"{', '.join(DECODERS)}")

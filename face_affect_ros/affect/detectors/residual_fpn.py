@@ -58,12 +58,12 @@ class ResidualFpn:
         min_score: detections below it are dropped, in (0, 1).
         """
         self.name = card.name
-        self.face_score = float(card.facts.get('face_score', 0.0))
+        self.face_score = float(card.metadata.get('face_score', 0.0))
         self._card = card
         self._size = size
         self._min_score = min_score
-        self._overlap = float(card.facts['nms_overlap'])
-        self._box_scale = float(card.facts.get('box_scale', 1.0))
+        self._overlap = float(card.metadata['nms_overlap'])
+        self._box_scale = float(card.metadata.get('box_scale', 1.0))
         self._network = Network(card.path, num_threads=num_threads)
         channels = sorted(shape[-1] for shape in self._network.output_shapes)
         if self._network.input_shape[-1] != 3 or channels != sorted(CHANNELS * len(STRIDES)):

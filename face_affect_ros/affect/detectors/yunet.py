@@ -40,16 +40,16 @@ class YuNet:
         decides instead.
         """
         self.name = card.name
-        self.face_score = float(card.facts.get('face_score', 0.0))
+        self.face_score = float(card.metadata.get('face_score', 0.0))
         self._size = size
-        self._box_scale = float(card.facts.get('box_scale', 1.0))
+        self._box_scale = float(card.metadata.get('box_scale', 1.0))
         version = tuple(int(part) for part in cv2.__version__.split('.')[:2])
         if version < NEEDS_OPENCV:
             raise AffectError(f'YuNet needs OpenCV 4.8 or newer, this is {cv2.__version__}; '
                               'choose another detector or install a newer opencv-python')
         try:
             self._detector = cv2.FaceDetectorYN.create(
-                str(card.path), '', (32, 32), min_score, float(card.facts['nms_overlap']))
+                str(card.path), '', (32, 32), min_score, float(card.metadata['nms_overlap']))
         except cv2.error as error:
             raise AffectError(f'{card.path}: OpenCV cannot read this model: {error.err}'
                               ) from error

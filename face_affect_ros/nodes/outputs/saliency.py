@@ -147,7 +147,7 @@ def make_saliency(node: LifecycleNode, pipeline: AffectPipeline, values: dict[st
     task = values['saliency_task']
     for classifier in reversed(pipeline.classifiers):
         if task in (head.task for head in classifier.heads):
-            if 'saliency' not in classifier.card.facts:
+            if 'saliency' not in classifier.card.metadata:
                 node.get_logger().info(f"no ~/saliency: model '{classifier.card.name}' was "
                                        'exported without --saliency')
                 return None
