@@ -27,7 +27,7 @@ export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 
 ENTER := . tools/env.sh &&
 SETUP := $(PYTHON) tools/bootstrap.py --ros "$(ROS)"
-BENCH := $(ENTER) PYTHONPATH=benchmarks:benchmarks/peers:$$PYTHONPATH python -m face_affect_bench
+BENCH := $(ENTER) PYTHONPATH=benchmarks:$$PYTHONPATH python -m face_affect_bench
 TRAINING := $(if $(wildcard training/tests),--with training)
 
 .PHONY: setup demo test test-unit lint bench bench-compare training clean setup-test

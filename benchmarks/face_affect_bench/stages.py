@@ -21,9 +21,8 @@ import itertools
 import time
 from typing import Any
 
-from face_affect_bench.context import Context
 from face_affect_bench.frames import clip, HEADS, VGA
-from face_affect_bench.timing import measure, Row, Work
+from face_affect_bench.timing import Context, measure, Row, Work
 from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.affect.annotate import annotate
 from face_affect_ros.affect.classifier import Classifier

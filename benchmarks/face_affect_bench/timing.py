@@ -17,6 +17,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 import itertools
+from pathlib import Path
 import time
 from typing import Any
 
@@ -25,6 +26,24 @@ import numpy as np
 #: One line of a table: a number, text or None under each heading.
 Row = dict[str, Any]
 Work = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Context:
+    """
+    What the caller of the benchmark chose.
+
+    shared: folder of clips and published weights. venvs: where the peers' environments are made.
+    quick: fewer repetitions and combinations.
+    """
+
+    shared: Path
+    venvs: Path
+    quick: bool
+
+    def times(self, full: int) -> int:
+        """Return how often something is repeated."""
+        return max(20, full // 10) if self.quick else full
 
 
 @dataclass(frozen=True)

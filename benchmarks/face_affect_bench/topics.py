@@ -30,10 +30,9 @@ import time
 from typing import Any
 
 import cv2
-from face_affect_bench.context import Context
 from face_affect_bench.frames import compose, HD, VGA
 from face_affect_bench.processes import Cost
-from face_affect_bench.timing import Row
+from face_affect_bench.timing import Context, Row
 from face_affect_bench.watcher import CONTAINER, NODE, PLAYER, Watcher
 from face_affect_ros.launch_support.cameras import share
 from face_affect_ros.processes import running_node

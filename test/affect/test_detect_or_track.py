@@ -17,8 +17,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from agreement import compare, moved, track
 import cv2
-from face_affect_bench.agreement import compare, moved, track
 from face_affect_ros.affect.detectors import make_detector
 from face_affect_ros.affect.scheduling import DetectOrTrack
 from face_affect_ros.affect.settings import PipelineSettings

