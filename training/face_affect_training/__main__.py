@@ -12,24 +12,21 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The verbs of this package without the command `face_affect`: python -m face_affect_training."""
+"""The commands of this package without `face_affect`: python -m face_affect_training."""
 
 import argparse
-import importlib
 import sys
 
 from face_affect_ros.affect.types import AffectError
-
-VERBS = ('describe', 'train', 'ship', 'export', 'evaluate', 'framing', 'limits', 'bias_report',
-         'figures', 'restore', 'detector')
+from face_affect_training.commands import detector, figures, models
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one verb; return the exit code."""
+    """Run one command; return the exit code."""
     parser = argparse.ArgumentParser(prog='face_affect_training', description=__doc__)
-    subparsers = parser.add_subparsers(required=True, metavar='VERB')
-    for verb in VERBS:
-        importlib.import_module(f'face_affect_training.commands.{verb}').register(subparsers)
+    subparsers = parser.add_subparsers(required=True, metavar='COMMAND')
+    for module in (models, figures, detector):
+        module.register(subparsers)
     args = parser.parse_args(arguments)
     try:
         return int(args.run(args))

@@ -12,48 +12,49 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The stream of training batches: shuffled, weighted, mixed, and the same after a resume."""
+"""The stream of training batches: shuffled, mixed, with soft targets, the same after a resume."""
 
 from collections.abc import Iterator, Sequence
 
 from face_affect_ros.affect.types import ImageArray
 from face_affect_training.data.targets import Targets
+from face_affect_training.distillation import Teachers
 from face_affect_training.experiment import Training
-from face_affect_training.teachers import Teachers
 from face_affect_training.views import Views
 import numpy as np
-import numpy.typing as npt
 
-Batch = tuple[ImageArray, Targets, npt.NDArray[np.float32]]
+Batch = tuple[ImageArray, Targets]
 SHUFFLE, MIX = 0xA11, 0xB22
 
 
 class Batches:
     """
-    Yields (views uint8 (B, S, S, C), targets (B, K), weights (B,)) epoch after epoch.
+    Batches of one task, (views uint8 (B, S, S, C), targets float32 (B, K)) by epoch.
 
-    targets: (N, K) float32. weights: (N,) float32. Batches that would not be full are left out;
-    the faces in them change with every epoch.
+    Batches that would not be full are left out; the faces in them change with every epoch.
     """
 
-    def __init__(self, views: Views, targets: Targets, weights: npt.NDArray[np.float32],
-                 training: Training, *, seed: int, teachers: Teachers | None = None,
-                 batch: int = 0) -> None:
-        """Take the faces. batch: faces of each batch, those of training by default."""
-        self._views, self._targets, self._weights = views, targets, weights
-        self._training, self._seed, self._teachers = training, seed, teachers
-        self._batch = batch or training.batch
-        self._opinions: dict[int, Targets] = {}
+    def __init__(self, views: Views, targets: Targets, training: Training, *, seed: int,
+                 batch: int, teachers: Teachers | None = None) -> None:
+        """
+        Take the faces.
+
+        Args:
+            views: of N faces.
+            targets: (N, K) float32.
+            training: mixing and number of epochs.
+            seed: of order and mixing.
+            batch: faces of each batch.
+            teachers: whose soft targets are mixed in, None for none.
+        """
+        self._views, self._targets, self._training = views, targets, training
+        self._seed, self._batch, self._teachers = seed, batch, teachers
+        self._soft: dict[int, Targets] = {}
 
     @property
     def steps(self) -> int:
         """Return the number of batches of an epoch."""
         return max(1, len(self._targets) // self._batch)
-
-    def stream(self, first_epoch: int) -> Iterator[Batch]:
-        """Yield all batches from the start of an epoch to the end of the training."""
-        for epoch in range(first_epoch, self._training.epochs):
-            yield from self.epoch(epoch)
 
     def close(self) -> None:
         """Stop the workers."""
@@ -62,91 +63,71 @@ class Batches:
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Yield the batches of one epoch."""
         views = self._views.epoch(epoch)
-        targets = self._taught(views, epoch)
+        targets = self._targets
+        if self._teachers is not None:   # those of views that come again are kept
+            first = self._views.first_shown(epoch)
+            soft = self._soft.get(first)
+            if soft is None:
+                soft = self._teachers.soft_targets(views)
+            if self._views.rounds:
+                self._soft[first] = soft
+            targets = self._teachers.mixed(targets, soft)
         order = _generator(self._seed ^ SHUFFLE, epoch).permutation(len(targets))
         random = _generator(self._seed ^ MIX, epoch)
         gentle = epoch >= self._training.epochs - self._training.plain_epochs
         size = min(self._batch, len(targets))
         for start in range(0, self.steps * size, size):
             rows = order[start:start + size]
-            batch = views[rows], targets[rows], self._weights[rows]
-            yield batch if gentle else self._mixed(batch, random)
+            batch = views[rows], targets[rows]
+            yield batch if gentle else self._blended(*batch, random)
 
-    def _taught(self, views: ImageArray, epoch: int) -> Targets:
-        """Return the targets of an epoch; views that come again are not asked about again."""
-        if self._teachers is None:
-            return self._targets
-        first = self._views.first_shown(epoch)
-        opinion = self._opinions.get(first)
-        if opinion is None:
-            opinion = self._teachers.opinion(views)
-            if self._views.rounds:
-                self._opinions[first] = opinion
-        return self._teachers.moved(self._targets, opinion)
-
-    def _mixed(self, batch: Batch, random: np.random.Generator) -> Batch:
+    def _blended(self, views: ImageArray, targets: Targets, random: np.random.Generator) -> Batch:
         """Return the batch mixed with itself in reverse, or as it is."""
-        t = self._training
-        kinds = [kind for kind in ('mixup', 'cutmix') if getattr(t, kind) > 0.0]
-        if not kinds or random.uniform() >= t.blend_share:
-            return batch
+        alphas = {kind: getattr(self._training, kind) for kind in ('mixup', 'cutmix')}
+        kinds = [kind for kind, alpha in alphas.items() if alpha > 0.0]
+        if not kinds or random.uniform() >= self._training.blend_share:
+            return views, targets
         kind = kinds[int(random.integers(len(kinds)))]
-        share = float(random.beta(getattr(t, kind), getattr(t, kind)))
-        views, targets, weights = batch
+        share = float(random.beta(alphas[kind], alphas[kind]))
         if kind == 'mixup':
-            mixed = views * np.float32(share) + views[::-1] * np.float32(1.0 - share)
-            views = np.rint(mixed).astype(np.uint8)
+            mixed = np.rint(views * np.float32(share) + views[::-1] * np.float32(1.0 - share))
+            views = mixed.astype(np.uint8)
         else:
             size = views.shape[1]
             side = int(round(size * np.sqrt(1.0 - share)))
             y, x = random.integers(0, size + 1 - side, 2)
-            views = views.copy()
-            views[:, y:y + side, x:x + side] = batch[0][::-1, y:y + side, x:x + side]
-            share = 1.0 - (side / size) ** 2
-        blended = targets * share + targets[::-1] * (1.0 - share)
-        return views, blended.astype(np.float32), weights
+            mixed = views.copy()
+            mixed[:, y:y + side, x:x + side] = views[::-1, y:y + side, x:x + side]
+            views, share = mixed, 1.0 - (side / size) ** 2
+        return views, (targets * share + targets[::-1] * (1.0 - share)).astype(np.float32)
 
 
-class Together:
+def steps_of(parts: Sequence[Batches]) -> int:
+    """Return the number of batches of an epoch of several tasks."""
+    return min(part.steps for part in parts)
+
+
+def stream(parts: Sequence[Batches], widths: Sequence[int],
+           epochs: range) -> Iterator[Batch]:
     """
-    Batches of several tasks: each holds faces of all of them, in proportion to their numbers.
+    Yield the batches of one or several tasks, epoch after epoch.
 
-    parts, widths: batches and number of classes of each task. The targets (B, K) are zero in the
-    columns of the tasks that a face has no label of.
+    Each batch holds faces of all tasks, in proportion to their numbers. The targets (B, K) are
+    zero in the columns of the tasks that a face has no label of.
+
+    Args:
+        parts: of each task.
+        widths: number of classes of each task.
+        epochs: to train.
     """
-
-    def __init__(self, parts: Sequence[Batches], widths: Sequence[int], epochs: int) -> None:
-        self._parts, self._epochs = parts, epochs
-        stops = np.cumsum(widths)
-        self._columns = [slice(stop - width, stop) for width, stop in zip(widths, stops)]
-        self._width = int(stops[-1])
-
-    @property
-    def steps(self) -> int:
-        """Return the number of batches of an epoch."""
-        return min(part.steps for part in self._parts)
-
-    def stream(self, first_epoch: int) -> Iterator[Batch]:
-        """Yield all batches from the start of an epoch to the end of the training."""
-        for epoch in range(first_epoch, self._epochs):
-            streams = zip(*(part.epoch(epoch) for part in self._parts))
-            for _, batches in zip(range(self.steps), streams):
-                yield self._joined(batches)
-
-    def close(self) -> None:
-        """Stop the workers."""
-        for part in self._parts:
-            part.close()
-
-    def _joined(self, batches: Sequence[Batch]) -> Batch:
-        counts = [len(weights) for _, _, weights in batches]
-        targets = np.zeros((sum(counts), self._width), np.float32)
-        row = 0
-        for (_, own, _), count, columns in zip(batches, counts, self._columns):
-            targets[row:row + count, columns] = own
-            row += count
-        views, _, weights = zip(*batches)
-        return np.concatenate(views), targets, np.concatenate(weights)
+    ends = np.cumsum(widths)
+    for epoch in epochs:
+        streams = zip(*(part.epoch(epoch) for part in parts))
+        for _, batches in zip(range(steps_of(parts)), streams):
+            views, targets = zip(*batches)
+            yield np.concatenate(views), np.concatenate([
+                np.pad(own, ((0, 0), (end - width, ends[-1] - end)))
+                for own, end, width in zip(targets, ends, widths)])
 
 
 def _generator(seed: int, epoch: int) -> np.random.Generator:

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Experiments: one YAML file says all that a training run depends on."""
+"""Experiments: one YAML file has all that a training run depends on."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -26,12 +26,12 @@ from typing import Any
 from face_affect_ros.affect.crop import CropSpec
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray, LABELS
-from face_affect_training.augment import Augmentation
+from face_affect_training.views import Augmentation
 import numpy as np
 import yaml
 
 #: Sources that are neither runs nor models, but weights that others have trained.
-WEIGHTS = ('dlib', 'imagenet')
+WEIGHTS = ('imagenet',)
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,7 @@ class Data:
     split must have, 0 for any. zooms: zooms of the chip at which the validation faces are judged;
     the mean accuracy chooses the checkpoint. subset: train on this many faces only, the classes in
     the same proportions, chosen by the experiment's seed; 0 for all. options: of the reader, see
-    docs/training-data.md. allow_test: train or choose on a test split all the same.
-    drop_duplicates: leave pictures out of training that are judged as well.
+    docs/training-data.md.
     """
 
     reader: str
@@ -56,8 +55,6 @@ class Data:
     zooms: tuple[float, ...] = (1.0,)
     subset: int = 0
     options: dict[str, Any] = field(default_factory=dict)
-    allow_test: bool = False
-    drop_duplicates: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,28 +91,25 @@ class Targets:
 
     smoothing: float = 0.0
     ferplus_weight: float = 0.0
-    ferplus_mapping: str = 'fitted'
 
 
 @dataclass(frozen=True)
 class Distillation:
     """
-    Learn from another network's opinion of each very view (Hinton et al. 2015).
+    Learn from the soft targets of other networks (Hinton et al. 2015), computed for each view.
 
-    teachers: .keras files of runs, or models that robots run, by name or folder; their mean
-    opinion counts. Views are resized, and made grey or coloured, to what each of them takes in.
-    weight: share of the teachers' opinion in the target. temperature: softens it. mirror: ask
-    about the mirror image, too, and take the mean: what a flip at inference would gain, without
-    its price. once: ask about the undisturbed chip at each of data.zooms, in the teacher's own
-    size, instead of about each view: the way for a teacher that is too slow to be asked in every
-    epoch. The answers are kept beside it. rounds: after this many epochs the same views come
-    again, in another order and mixed otherwise, and the teachers' opinion of them is remembered;
-    0 asks about new views each time.
+    teachers: .keras files of runs, or exported models, by name or folder; the mean of their
+    probabilities counts. Views are resized, and made grey or coloured, to each one's input.
+    weight: share of the soft targets; the rest is the label. mirror: of the mean over the view and
+    its mirror image (test-time flip), without the price of a flip at inference. once: of the
+    undisturbed chip at each of data.zooms, in the teacher's own size, instead of each view: for
+    teachers that are too slow to run in every epoch. These are kept beside the teacher. rounds:
+    after this many epochs the same views are used again, in another order and mixed otherwise,
+    with the soft targets of before; 0 for new views in every epoch.
     """
 
     teachers: tuple[str, ...] = ()
     weight: float = 0.5
-    temperature: float = 1.0
     mirror: bool = False
     once: bool = False
     rounds: int = 0
@@ -127,23 +121,21 @@ class Training:
     How to train.
 
     optimizer: 'adam' or 'adamw'. learning_rate: its peak, reached after warmup_epochs, followed by
-    a cosine down to final_rate times the peak. clip: highest global gradient norm, 0 for none.
-    ema: momentum of the averaged weights (per step), 0 for none; the averaged ones are judged and
-    kept. mixup: alpha of its beta distribution, 0 for none (Zhang et al. 2018). cutmix likewise
-    (Yun et al. 2019). blend_share: share of the batches that are mixed. plain_epochs: the last
-    epochs are trained on gentle views: no erasing, no mixing. class_weights: none, balanced or
-    sqrt. start_from: a .keras file of the same network whose weights to begin with; 'dlib' for
-    those of face_resnet, 'imagenet' for those of efficientnet_lite; '' for random ones.
-    trunk_from: a .keras file of another network whose weights to begin with in the layers that
-    fit, see runs.take_trunk. precision: Keras' dtype policy, float32 or mixed_bfloat16. workers:
-    processes that render views, 0 for none, -1 for all cores but one.
+    a cosine. clip: highest global gradient norm, 0 for none. ema: momentum of the averaged weights
+    (per step), 0 for none; the averaged ones are judged and kept. mixup: alpha of its beta
+    distribution, 0 for none (Zhang et al. 2018). cutmix likewise (Yun et al. 2019). blend_share:
+    share of the batches that are mixed. plain_epochs: the last epochs, without erasing and mixing.
+    start_from: initial weights, a .keras file of the same network, 'imagenet' for
+    efficientnet_lite, or '' for random ones. backbone_from: a .keras file of another network,
+    whose layers of the same name and shape give the initial weights. precision: Keras' dtype
+    policy, float32 or mixed_bfloat16. workers: processes that render views, 0 for none, -1 for all
+    cores but one.
     """
 
     epochs: int = 150
     batch: int = 128
     optimizer: str = 'adamw'
     learning_rate: float = 2e-3
-    final_rate: float = 0.002
     weight_decay: float = 1e-4
     warmup_epochs: float = 3.0
     clip: float = 0.0
@@ -152,9 +144,8 @@ class Training:
     cutmix: float = 0.0
     blend_share: float = 0.5
     plain_epochs: int = 0
-    class_weights: str = 'none'
     start_from: str = ''
-    trunk_from: str = ''
+    backbone_from: str = ''
     precision: str = 'float32'
     workers: int = 1
 
@@ -164,7 +155,7 @@ class Export:
     """
     What `ship` makes of the run.
 
-    precision: of the model, one of tflite.PRECISIONS. mirror: it gives the mean answer about each
+    precision: of the model, one of tflite.PRECISIONS. mirror: test-time flip, the mean over each
     face and its mirror image, at twice the time. saliency: precision of the gradients that explain
     it, '' for a model without.
     """
@@ -230,10 +221,10 @@ class Experiment:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """What it starts from and learns from: files of runs, models, 'dlib' or 'imagenet'."""
+        """What it starts from and learns from: files of runs, models or 'imagenet'."""
         teachers = [file for task in self.tasks.values() for file in task.distillation.teachers]
         return tuple(dict.fromkeys(file for file in (self.training.start_from,
-                                               self.training.trunk_from, *teachers) if file))
+                                               self.training.backbone_from, *teachers) if file))
 
     def as_mapping(self) -> dict[str, Any]:
         """Return the whole experiment as plain lists and mappings, as YAML writes them."""
@@ -292,7 +283,7 @@ def is_file_of_run(source: str) -> bool:
 
 def ancestry(experiment: Experiment) -> list[str]:
     """
-    Return the names of all that it has learned from, the nearest first: runs, 'dlib', 'imagenet'.
+    Return the names of all that it has learned from, the nearest first: runs, models, 'imagenet'.
 
     A file of a run counts with what that run has learned from, as the experiment.yaml beside it
     says; where there is none, the folder's name is its own. A model counts with what its card

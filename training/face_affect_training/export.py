@@ -16,6 +16,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+import hashlib
 import json
 from pathlib import Path
 import shutil
@@ -24,17 +25,15 @@ from typing import Any
 
 from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
 from face_affect_training import tflite
+from face_affect_training.data import ORIGINS
 from face_affect_training.data.loading import load_split
 from face_affect_training.evaluate import whole_crops
-from face_affect_training.evaluate.checkpoints import experiment_of, load_network
-from face_affect_training.experiment import Experiment
-from face_affect_training.export_card import make_card
-from face_affect_training.export_parity import check_parity, PARITY_FACES
+from face_affect_training.experiment import ancestry, Experiment
 from face_affect_training.metrics import calibrate, coverage, fit_temperature, report
-from face_affect_training.networks.mirror import with_mirror
-from face_affect_training.rounding import rounded
-from face_affect_training.runs import hours
-from face_affect_training.tflite import convert
+from face_affect_training.networks.head import with_mirror
+from face_affect_training.quantisation import rounded
+from face_affect_training.runs import hours, load_run
+from face_affect_training.tflite import check_parity, convert, PARITY_FACES
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -42,8 +41,6 @@ import yaml
 
 #: int8 learns its ranges from this many training faces, drawn with this seed.
 SAMPLES, SAMPLE_SEED = 512, 1
-
-__all__ = ['Exported', 'convert', 'export']
 
 
 @dataclass(frozen=True)
@@ -89,35 +86,45 @@ def export(run: Path, models: Path, *, name: str | None = None,
            precisions: Sequence[str] = (), main: str = 'float32', margin: float | None = None,
            unknown_share: float = 0.1, saliency: str = '',
            limits: Mapping[str, dict[str, float]] | None = None, mirror: bool = False,
-           cache_folder: Path | None = None) -> list[Exported]:
+           cache: Path | None = None) -> list[Exported]:
     """
     Write a model's folder for each precision and return them.
 
-    run: folder of a training run. models: where the folders go: NAME for the precision `main`,
-    NAME_float16 and so on for others. precisions: to write, that one by default. margin: of the
-    robot's crop, see framing.py; None for the views' own. unknown_share: share of the validation
-    faces, the least certain ones, that the threshold leaves UNKNOWN. saliency: float32, float16 or
-    dynamic to write the graph of the gradients in this precision as well, into the folder NAME.
-    limits: of the faces that the model can judge, by task, see limits.py. mirror: the model looks
-    at the mirror image of each face as well, and gives the mean answer. Raises AffectError where
-    the run has no network, or where a TFLite file disagrees with Keras; a folder is written only
-    after its files have been checked.
+    A folder is written only after its files have been checked.
+
+    Args:
+        run: folder of a training run.
+        models: where the folders go: NAME for the precision `main`, NAME_float16 and so on for
+            others.
+        name: the experiment's by default.
+        precisions: to write, `main` by default.
+        main: precision of the folder NAME.
+        margin: of the robot's crop, see robot_crops.py; None for that of the views in training.
+        unknown_share: share of the validation faces, the least certain ones, that the threshold
+            leaves UNKNOWN.
+        saliency: float32, float16 or dynamic to write the graph of the gradients in this precision
+            as well, into the folder NAME.
+        limits: of the faces that the model can judge, by task, see robot_crops.py.
+        mirror: test-time flip, the mean over each face and its mirror image.
+        cache: folder for decoded pictures.
+
+    Raises:
+        AffectError: the run has no network, or a TFLite file disagrees with Keras.
     """
     precisions = precisions or (main,)
     if saliency and main not in precisions:
         raise AffectError(f'the gradients belong to the {main} model; add this precision')
-    experiment = experiment_of(run / 'best.keras')
+    experiment, network = load_run(run / 'best.keras')
     if limits and set(limits) != set(experiment.tasks):
-        raise AffectError(f"--limits: of {', '.join(limits)}, but the model answers "
+        raise AffectError(f"--limits: of {', '.join(limits)}, but the model classifies "
                           f"{', '.join(experiment.tasks)}; give a file for each of these")
-    network = load_network(run / 'best.keras', experiment)
     spec = experiment.input.spec()
     if margin is not None:   # judged as the robot sees them
         spec = replace(spec, margin=margin)
     faces = {}
     for task, each in experiment.tasks.items():
         judged = load_split(each.data, each.data.validation, channels=experiment.input.channels,
-                            cache_folder=cache_folder)
+                            cache=cache)
         crops = whole_crops(judged.images, spec)
         faces[task] = Faces(crops, experiment.input.scaled(crops), judged.labels, judged.source)
     best = run / 'best.json'
@@ -128,18 +135,18 @@ def export(run: Path, models: Path, *, name: str | None = None,
                     folder=models / (name if precision == main else f'{name}_{precision}'),
                     margin=margin, unknown_share=unknown_share,
                     saliency=saliency if precision == main else '',
-                    limits=limits or {}, trained=trained, cache_folder=cache_folder)
+                    limits=limits or {}, trained=trained, cache=cache)
             for precision in dict.fromkeys(precisions)]
 
 
 def _export(network: keras.Model, experiment: Experiment, precision: str,
             faces: dict[str, Faces], *, mirror: bool, folder: Path, margin: float | None,
             unknown_share: float, saliency: str, limits: Mapping[str, dict[str, float]],
-            trained: dict[str, Any], cache_folder: Path | None) -> Exported:
+            trained: dict[str, Any], cache: Path | None) -> Exported:
     samples, written = None, network
     extra: dict[str, Any] = {'mirror': True} if mirror else {}
     if precision == 'int8':
-        samples, extra['quantisation'] = _samples(experiment, cache_folder)
+        samples, extra['quantisation'] = _samples(experiment, cache)
         written = rounded(network, samples)
     content = convert(with_mirror(written) if mirror else written, precision, samples)
     heads = _judge(with_mirror(network) if mirror else network, content, precision, faces,
@@ -167,13 +174,13 @@ def _write(folder: Path, content: bytes, card: dict[str, Any]) -> None:
     (folder / 'card.yaml').write_text(text, encoding='utf-8')
 
 
-def _samples(experiment: Experiment, cache_folder: Path | None,
+def _samples(experiment: Experiment, cache: Path | None,
              ) -> tuple[npt.NDArray[np.float32], dict[str, Any]]:
-    """Return network inputs of some training faces, undisturbed, and what the card says."""
+    """Return network inputs of some training faces, undisturbed, and their entry in the card."""
     parts, sources = [], []
     for each in experiment.tasks.values():
         faces = load_split(each.data, each.data.train, channels=experiment.input.channels,
-                           cache_folder=cache_folder)
+                           cache=cache)
         count = min(SAMPLES // len(experiment.tasks), len(faces))
         rows = np.random.default_rng(SAMPLE_SEED).choice(len(faces), count, replace=False)
         parts.append(whole_crops(faces.images[np.sort(rows)], experiment.input.spec()))
@@ -209,12 +216,12 @@ def _judge(network: keras.Model, content: bytes, precision: str, faces: dict[str
 
 def _figures(raw: npt.NDArray[np.float32], faces: Faces, names: tuple[str, ...],
              unknown_share: float) -> dict[str, Any]:
-    """Return temperature, threshold and metrics of some answers (N, K)."""
+    """Return temperature, threshold and metrics of probabilities (N, K)."""
     # an 8-bit softmax adds up to one only roughly; the robot's classifier divides likewise
     shares = raw / raw.sum(1, keepdims=True)
     temperature = round(fit_temperature(shares, faces.labels), 3)
     probabilities = calibrate(shares, temperature)
-    # rounded down: never more unknown faces than asked for
+    # rounded down: never more unknown faces than wanted
     quantile = float(np.quantile(probabilities.max(1), unknown_share))
     threshold = float(np.floor(quantile * 100.0) / 100.0)
     metrics = report(probabilities, faces.labels, names)
@@ -230,3 +237,53 @@ def _figures(raw: npt.NDArray[np.float32], faces: Faces, names: tuple[str, ...],
 
 def _short(value: Any) -> float | None:
     return None if value is None else round(float(value), 4)
+
+
+def make_card(name: str, content: bytes, experiment: Experiment, *, parameters: int,
+              precision: str, margin: float | None, heads: dict[str, Any],
+              limits: Mapping[str, dict[str, float]], extra: dict[str, Any],
+              trained: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return a card as a mapping, in the order in which it is read.
+
+    Args:
+        name: of the model.
+        content: the TFLite file.
+        experiment: that it was trained by.
+        parameters: their number.
+        precision: of the file.
+        margin: of the robot's crop; None for that of the views in training.
+        heads: output, threshold, temperature, metrics and parity by task.
+        limits: of the faces that it can judge, by task.
+        extra: further entries, such as quantisation.
+        trained: the run's best.json, and `hours` of training by run.
+    """
+    wanted, settings, alone = experiment.input, experiment.as_mapping(), len(heads) == 1
+    return {
+        'name': name, 'kind': 'classifier', 'file': 'model.tflite',
+        'sha256': hashlib.sha256(content).hexdigest(), 'bytes': len(content),
+        'input': {'size': wanted.size, 'channels': wanted.channels, 'scale': wanted.scale,
+                  'offset': wanted.offset},
+        'crop': {'margin': wanted.margin if margin is None else margin, 'align': wanted.align},
+        'heads': [{'task': task, 'output': head['output'], 'labels': list(LABELS[task]),
+                   'threshold': head['threshold'], 'temperature': head['temperature'],
+                   **({'limits': limits[task]} if task in limits and not alone else {})}
+                  for task, head in heads.items()],
+        'network': experiment.network.name, 'parameters': parameters,
+        'precision': precision, **extra,
+        **({'limits': next(iter(limits.values()))} if limits and alone else {}),
+        **{key: {task: head[key] for task, head in heads.items()}
+           for key in ('metrics', 'parity')},
+        'training': {'experiment': experiment.name, 'seed': experiment.seed,
+                     'chosen_epoch': trained.get('epoch'),
+                     **{key: trained[key] for key in ('hours', 'device') if trained.get(key)},
+                     'learned_from': ancestry(experiment),
+                     **{key: settings[key] for key in (
+                         'augmentation', 'targets', 'distillation', 'tasks', 'training')
+                        if key in settings}},
+        'data': {task: {'training': f'{each.data.reader} {each.data.train}',
+                        'chosen_on': f'{each.data.reader} {each.data.validation}',
+                        'origin': ORIGINS.get(each.data.reader, each.data.reader)}
+                 for task, each in experiment.tasks.items()},
+        'licence': 'Apache-2.0',
+    }

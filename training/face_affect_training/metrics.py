@@ -18,17 +18,27 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from scipy.special import softmax
 
 #: Probabilities are (N, K) in [0, 1], labels (N,) in 0 to K - 1.
 Floats = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.integer[Any]]
 BINS = 15
+#: Thresholds of the coverage curve.
+THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(20))
 
 
 def nll(probabilities: Floats, labels: Labels) -> float:
     """Return the mean negative log-likelihood of the true labels, in nats."""
     chosen = probabilities[np.arange(len(labels)), labels]
     return float(-np.log(np.maximum(chosen, 1e-12)).mean())
+
+
+def accuracy_and_loss(logits: Floats, labels: Labels) -> tuple[float, float]:
+    """Return accuracy and mean negative log-likelihood (nats) of logits (N, K)."""
+    probabilities = softmax(np.asarray(logits, np.float64), axis=1)
+    return float((probabilities.argmax(1) == labels).mean()), nll(probabilities, labels)
 
 
 def expected_calibration_error(probabilities: Floats, labels: Labels) -> float:
@@ -43,8 +53,7 @@ def expected_calibration_error(probabilities: Floats, labels: Labels) -> float:
 def calibrate(probabilities: Floats, temperature: float) -> npt.NDArray[np.float64]:
     """Return p ** (1 / T), normalised; the softmax of logits / T."""
     logits = np.log(np.maximum(probabilities.astype(np.float64), 1e-12)) / temperature
-    powers = np.exp(logits - logits.max(1, keepdims=True))
-    return np.asarray(powers / powers.sum(1, keepdims=True), np.float64)
+    return np.asarray(softmax(logits, axis=1), np.float64)
 
 
 def fit_temperature(probabilities: Floats, labels: Labels) -> float:
@@ -54,10 +63,9 @@ def fit_temperature(probabilities: Floats, labels: Labels) -> float:
     Its minimum is flat: of the temperatures that are within a thousandth of it, the one with the
     lowest expected calibration error is taken.
     """
-    from scipy.optimize import minimize_scalar
-
     def loss(log: float) -> float:
         return nll(calibrate(probabilities, float(np.exp(log))), labels)
+
     bounds = np.log([0.2, 5.0])
     found = minimize_scalar(loss, bounds=bounds, method='bounded')
     near = np.clip(found.x + np.linspace(-0.1, 0.1, 41), *bounds)
@@ -69,7 +77,7 @@ def fit_temperature(probabilities: Floats, labels: Labels) -> float:
 
 def coverage(probabilities: Floats, labels: Labels, threshold: float) -> dict[str, Any]:
     """
-    Return which share of the faces is answered at a threshold, and how many of them rightly.
+    Return which share of the faces has a label at a threshold, and the accuracy of these.
 
     accuracy_where_known is None where no face reaches the threshold.
     """
@@ -81,7 +89,7 @@ def coverage(probabilities: Floats, labels: Labels, threshold: float) -> dict[st
 
 def coverage_curve(probabilities: Floats, labels: Labels) -> list[dict[str, Any]]:
     """Return the coverage at thresholds from 0 to 0.95, those that no face reaches left out."""
-    rows = [coverage(probabilities, labels, round(0.05 * step, 2)) for step in range(20)]
+    rows = [coverage(probabilities, labels, threshold) for threshold in THRESHOLDS]
     return [row for row in rows if row['known_share'] > 0.0]
 
 
@@ -90,66 +98,54 @@ def report(probabilities: Floats, labels: Labels, names: tuple[str, ...],
     """
     Return accuracy, per-class figures, confusion matrix and calibration as plain values.
 
-    probabilities: (N, K). labels: (N,). names: of the K classes. groups: (N,) names each. The
-    confusion matrix has the true classes as rows. A class that no face has gets no recall (None)
-    and does not count in balanced_accuracy. group_gaps: the mean accuracy of a column's groups,
-    and how far below it the lowest is.
+    The confusion matrix has the true classes as rows. A class that no face has gets no recall
+    (None) and does not count in balanced_accuracy. group_gaps: the mean accuracy of a column's
+    groups, and how far below it the lowest is.
+
+    Args:
+        probabilities: (N, K).
+        labels: (N,).
+        names: of the K classes.
+        groups: (N,) names each.
     """
+    from sklearn.metrics import confusion_matrix
     predicted = probabilities.argmax(1)
-    confusion = _confusion(predicted, labels, len(names))
-    truths = confusion.sum(1)
-    recalls = [float(share) for share in (confusion.diagonal() / np.maximum(truths, 1))]
+
+    def table(rows: npt.NDArray[Any]) -> Any:
+        return confusion_matrix(labels[rows], predicted[rows], labels=range(len(names)))
+
+    confusion = table(np.arange(len(labels)))
+    per_class = _per_class(confusion, names)
+    recalls = [each['recall'] for each in per_class.values() if each['faces']]
     result: dict[str, Any] = {
-        'faces': len(labels),
-        'accuracy': float((predicted == labels).mean()),
-        'balanced_accuracy': float(np.mean([recall for recall, truth in zip(recalls, truths)
-                                            if truth])),
+        'faces': len(labels), 'accuracy': float((predicted == labels).mean()),
+        'balanced_accuracy': float(np.mean(recalls)),
         'nll': nll(probabilities, labels),
         'ece': expected_calibration_error(probabilities, labels),
-        'per_class': _per_class(confusion, names),
-        'confusion': confusion.tolist(),
-        'confusion_normalised': [(row / row.sum()).tolist() if row.any() else [None] * len(row)
-                                 for row in confusion],
-    }
+        'per_class': per_class, 'confusion': confusion.tolist(),
+        'confusion_normalised': [[_share(count, row.sum()) for count in row]
+                                 for row in confusion]}
     for group, values in (groups or {}).items():
-        table = _by_group(predicted, labels, values, names)
-        result.setdefault('groups', {})[group] = table
-        result.setdefault('group_gaps', {})[group] = _gap(table)
+        found, accuracies = {}, {}
+        for value in np.unique(values).tolist():
+            part = table(np.flatnonzero(values == value))
+            found[value] = {'faces': int(part.sum()), 'accuracy': float(part.trace() / part.sum()),
+                            'recall': {name: each['recall']
+                                       for name, each in _per_class(part, names).items()}}
+            accuracies[value] = float(part.trace() / part.sum())
+        lowest, mean = min(accuracies, key=accuracies.__getitem__), np.mean([*accuracies.values()])
+        result.setdefault('groups', {})[group] = found
+        result.setdefault('group_gaps', {})[group] = {
+            'mean': float(mean), 'lowest': lowest, 'below_mean': float(mean - accuracies[lowest])}
     return result
-
-
-def _confusion(predicted: Labels, labels: Labels, classes: int) -> npt.NDArray[np.int64]:
-    counts = np.bincount(labels * classes + predicted, minlength=classes ** 2)
-    return counts.reshape(classes, classes)
 
 
 def _per_class(confusion: npt.NDArray[np.int64], names: tuple[str, ...]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    columns = (confusion.diagonal(), confusion.sum(1), confusion.sum(0))
-    for name, *counts in zip(names, *columns):
-        hit, truth, called = (int(count) for count in counts)
-        result[name] = {'precision': hit / called if called else None,
-                        'recall': hit / truth if truth else None,
-                        'f1': 2 * hit / (truth + called) if truth + called else None,
-                        'faces': truth}
-    return result
+    return {name: {'precision': _share(hit, called), 'recall': _share(hit, truth),
+                   'f1': _share(2 * hit, truth + called), 'faces': int(truth)}
+            for name, hit, truth, called in zip(names, confusion.diagonal(), confusion.sum(1),
+                                                confusion.sum(0))}
 
 
-def _by_group(predicted: Labels, labels: Labels, values: npt.NDArray[np.str_],
-              names: tuple[str, ...]) -> dict[str, Any]:
-    table: dict[str, Any] = {}
-    for value in np.unique(values):
-        rows = values == value
-        confusion = _confusion(predicted[rows], labels[rows], len(names))
-        table[str(value)] = {
-            'faces': int(rows.sum()),
-            'accuracy': float((predicted == labels)[rows].mean()),
-            'recall': {name: each['recall']
-                       for name, each in _per_class(confusion, names).items()}}
-    return table
-
-
-def _gap(table: dict[str, Any]) -> dict[str, Any]:
-    mean = float(np.mean([each['accuracy'] for each in table.values()]))
-    lowest = min(table, key=lambda value: float(table[value]['accuracy']))
-    return {'mean': mean, 'lowest': lowest, 'below_mean': mean - table[lowest]['accuracy']}
+def _share(part: Any, whole: Any) -> float | None:
+    return float(part / whole) if whole else None

@@ -14,6 +14,7 @@
 
 """The folder of a training run: experiment, log, best network, state to resume from."""
 
+import csv
 import json
 import os
 from pathlib import Path
@@ -23,10 +24,17 @@ import zipfile
 from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks
 from face_affect_training.experiment import Experiment, is_file_of_run, load_experiment
-from face_affect_training.logs import last_seconds, Log
 import keras
 import numpy as np
+from tensorboardX import SummaryWriter
 import yaml
+
+#: Columns of log.csv and how their numbers are written; between the last two are the accuracies
+#: at each zoom at which the validation faces are judged, parted by spaces.
+COLUMNS = {'epoch': 'd', 'seconds': '.1f', 'learning_rate': '.3g', 'loss': '.4f',
+           'accuracy': '.4f', 'val_loss': '.4f', 'val_accuracy': '.4f', 'best': '.4f'}
+EACH = 'val_accuracy_each'
+HEADER = (*list(COLUMNS)[:-1], EACH, 'best')
 
 
 class Run:
@@ -38,18 +46,16 @@ class Run:
 
     def __init__(self, folder: Path, experiment: Experiment) -> None:
         self.folder = folder
-        self.best = folder / 'best.keras'
-        self._state = folder / 'state.npz'
+        self._state, self._log = folder / 'state.npz', folder / 'log.csv'
+        self._writer: Any = None
         folder.mkdir(parents=True, exist_ok=True)
-        self.log = Log(folder)
         own = folder / 'experiment.yaml'
-        if own.is_file():
-            if _identity(load_experiment(own)) != _identity(experiment):
-                raise AffectError(f'{folder}: holds a run of a different experiment; choose '
-                                  'another folder with --out, or remove it')
-        else:
+        if not own.is_file():
             text = yaml.safe_dump(experiment.as_mapping(), sort_keys=False)
             own.write_text(text, encoding='utf-8')
+        elif _identity(load_experiment(own)) != _identity(experiment):
+            raise AffectError(f'{folder}: holds a run of a different experiment; choose another '
+                              'folder with --out, or remove it')
 
     def resume(self, model: keras.Model) -> tuple[int, float, float]:
         """
@@ -57,18 +63,20 @@ class Run:
 
         (0, -1, 0) and an untouched model where there is nothing to resume.
         """
-        if not self._state.is_file():
-            self.log.trim(0)
-            return 0, -1.0, 0.0
-        with np.load(self._state, allow_pickle=False) as state:
-            facts = json.loads(str(state['facts']))
-            for index, variable in enumerate(_variables(model)):
-                variable.assign(state[f'v{index}'])
-        self.log.trim(facts['epoch'])
-        return facts['epoch'], facts['best'], facts['seconds']
+        facts = {'epoch': 0, 'best': -1.0, 'seconds': 0.0}
+        if self._state.is_file():
+            with np.load(self._state, allow_pickle=False) as state:
+                facts = json.loads(str(state['facts']))
+                for index, variable in enumerate(_variables(model)):
+                    variable.assign(state[f'v{index}'])
+        if self._log.is_file():   # later epochs will be trained again
+            rows = [row for row in read_log(self.folder) if int(row['epoch']) <= facts['epoch']]
+            self._log.unlink()
+            self._append(rows)
+        return int(facts['epoch']), facts['best'], facts['seconds']
 
     def save_state(self, model: keras.Model, *, epoch: int, best: float, seconds: float) -> None:
-        """Write all that the next epochs depend on. epoch: the one to go on with."""
+        """Write all that the next epochs depend on. epoch: the next one."""
         arrays = {f'v{index}': keras.ops.convert_to_numpy(variable.value)
                   for index, variable in enumerate(_variables(model))}
         facts = json.dumps({'epoch': epoch, 'best': best, 'seconds': seconds})
@@ -76,19 +84,58 @@ class Run:
         np.savez(unfinished, facts=np.array(facts), **arrays)
         os.replace(unfinished, self._state)
 
-    def save_last(self, network: keras.Model) -> None:
-        """Write the weights of the moment, not averaged, for another run to start from."""
-        self._save(network, self.folder / 'last.keras')
-
-    def save_best(self, network: keras.Model, facts: dict[str, Any]) -> None:
-        """Write the network to use, and its figures as best.json."""
-        self._save(network, self.best)
-        (self.folder / 'best.json').write_text(json.dumps(facts, indent=1), encoding='utf-8')
-
-    def _save(self, network: keras.Model, path: Path) -> None:
-        unfinished = path.with_name('unfinished.keras')
+    def save(self, network: keras.Model, name: str, facts: dict[str, Any] | None = None) -> None:
+        """Write NAME.keras: 'best', or 'last', not averaged; with its figures as NAME.json."""
+        unfinished = self.folder / 'unfinished.keras'
         network.save(unfinished)
-        os.replace(unfinished, path)
+        os.replace(unfinished, self.folder / f'{name}.keras')
+        if facts:
+            (self.folder / f'{name}.json').write_text(json.dumps(facts, indent=1),
+                                                      encoding='utf-8')
+
+    def log(self, row: dict[str, Any], each: list[float]) -> dict[str, str]:
+        """
+        Append the numbers of an epoch to log.csv and TensorBoard's event file.
+
+        Args:
+            row: a number for each key of COLUMNS.
+            each: validation accuracies at each zoom, of one task after the other.
+
+        Returns:
+            The numbers as they are written.
+        """
+        texts = {name: format(row[name], form) for name, form in COLUMNS.items()}
+        texts[EACH] = ' '.join(f'{value:.4f}' for value in each)
+        self._append([texts])
+        if self._writer is None:   # what an interrupted run has written of later epochs is void
+            self._writer = SummaryWriter(str(self.folder / 'tensorboard'),
+                                         purge_step=row['epoch'])
+        for name in COLUMNS:
+            self._writer.add_scalar(name, row[name], row['epoch'])
+        self._writer.flush()
+        return texts
+
+    def close(self) -> None:
+        """Close the event file."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def _append(self, rows: list[dict[str, str]]) -> None:
+        fresh = not self._log.is_file()
+        with self._log.open('a', newline='', encoding='utf-8') as file:
+            writer = csv.DictWriter(file, HEADER, lineterminator='\n')
+            if fresh:
+                writer.writeheader()
+            writer.writerows(rows)
+
+
+def read_log(folder: Path) -> list[dict[str, str]]:
+    """Return the lines of a run's log; none where there is no log."""
+    path = folder / 'log.csv'
+    if not path.is_file():
+        return []
+    with path.open(newline='', encoding='utf-8') as file:
+        return list(csv.DictReader(file))
 
 
 def is_finished(folder: Path) -> bool:
@@ -96,7 +143,7 @@ def is_finished(folder: Path) -> bool:
     if not (folder / 'best.keras').is_file():
         return False
     state = folder / 'state.npz'
-    if not state.is_file():   # of a shipped model, or of a run that was kept without it
+    if not state.is_file():   # of a run that was kept without it
         return True
     with np.load(state, allow_pickle=False) as arrays:
         epoch = json.loads(str(arrays['facts']))['epoch']
@@ -111,7 +158,7 @@ def hours(run: Path) -> dict[str, float]:
         file = Path(source).expanduser()
         if is_file_of_run(source) and file.with_name('experiment.yaml').is_file():
             found |= hours(file.parent)
-    seconds = last_seconds(run)
+    seconds = max((float(row['seconds']) for row in read_log(run)), default=0.0)
     return {**found, experiment.name: round(seconds / 3600.0, 2)} if seconds else found
 
 
@@ -130,7 +177,7 @@ def device() -> str:
         import tensorflow as tf
         for each in tf.config.list_physical_devices('GPU'):
             return str(tf.config.experimental.get_device_details(each)['device_name'])
-    from face_affect_training.evaluate.speed import cpu_model
+    from face_affect_training.evaluate import cpu_model
     return cpu_model()
 
 
@@ -146,9 +193,35 @@ def build_network(experiment: Experiment, *, precision: str = 'float32') -> kera
 
 
 def from_pixels(network: keras.Model, experiment: Experiment) -> keras.Model:
-    """Return networks.from_pixels of a network that sees what the experiment's does."""
-    return networks.from_pixels(network, scale=experiment.input.scale,
-                                offset=experiment.input.offset)
+    """
+    Return the network (sharing its weights) from uint8 pixels to logits.
+
+    For training: a quarter of the bytes to copy, and a loss that is numerically stable.
+    """
+    pixels = keras.Input(network.input_shape[1:], dtype='uint8', name='pixels')
+    scaled = keras.layers.Rescaling(experiment.input.scale, experiment.input.offset,
+                                    name='scaled')(pixels)
+    to_logits = keras.Model(network.input, network.get_layer('logits').output)
+    return keras.Model(pixels, to_logits(scaled))
+
+
+def load_run(file: Path) -> tuple[Experiment, keras.Model]:
+    """
+    Return the experiment beside a .keras file, and its network with the weights of the file.
+
+    Built anew, so that it does not matter how it was trained. Raises AffectError where one of
+    both is missing, or the file holds another network.
+    """
+    if not file.is_file():
+        raise AffectError(f'{file.parent}: there is no {file.name}; train first')
+    beside = file.with_name('experiment.yaml')
+    if not beside.is_file():
+        raise AffectError(f'{file}: there is no experiment.yaml beside it, which has the scale '
+                          'and size of its input')
+    experiment = load_experiment(beside)
+    network = build_network(experiment)
+    take_weights(network, file)
+    return experiment, network
 
 
 def take_weights(network: keras.Model, file: Path) -> None:
@@ -162,7 +235,7 @@ def take_weights(network: keras.Model, file: Path) -> None:
                           f'{str(error).splitlines()[0]}') from error
 
 
-def take_trunk(network: keras.Model, file: Path) -> list[str]:
+def take_backbone(network: keras.Model, file: Path) -> list[str]:
     """
     Put in what fits of another run's network; return the names of the layers that took weights.
 
@@ -171,8 +244,7 @@ def take_trunk(network: keras.Model, file: Path) -> list[str]:
     """
     if not file.is_file():
         raise AffectError(f'{file}: does not exist; train it first')
-    other = build_network(load_experiment(file.with_name('experiment.yaml')))
-    take_weights(other, file)
+    _, other = load_run(file)
     theirs = {layer.name: layer.get_weights() for layer in other.layers}
     taken: list[str] = []
     for layer in network.layers:

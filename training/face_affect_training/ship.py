@@ -15,8 +15,7 @@
 """
 From a finished run to a shipped model: margin, limits, export, figures, card and page.
 
-What has been measured of a network is kept in the run's folder, so that the same call goes on
-where it was stopped.
+What has been measured of a network is kept in the run's folder, so that the same call resumes.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,14 +23,12 @@ from functools import partial
 import hashlib
 import json
 from pathlib import Path
-import shutil
 import sys
 from typing import Any
 
-from face_affect_ros.affect.detectors import DEFAULT_DETECTOR
 from face_affect_training import tflite
+from face_affect_training.data.faces import FaceData
 from face_affect_training.data.loading import load_split
-from face_affect_training.data.types import FaceData
 from face_affect_training.evaluate import evaluate, faces_of_reader
 from face_affect_training.experiment import (
     data_path,
@@ -41,10 +38,11 @@ from face_affect_training.experiment import (
     portable_path,
 )
 from face_affect_training.export import export
-from face_affect_training.figures import model_page, results
-from face_affect_training.framing import accuracy_by_margin, chosen_for_all, MARGINS
-from face_affect_training.limits import measure
-from face_affect_training.saliency import bias, bias_files
+from face_affect_training.figures import models as model_pages
+from face_affect_training.figures import results
+from face_affect_training.robot_crops import best_margin, input_limits, tune_margin
+from face_affect_training.saliency import bias
+import yaml
 
 #: What is kept of an evaluation: all of that on the validation faces, and these of the others.
 SHORT = ('data', 'faces', 'accuracy', 'balanced_accuracy', 'ece')
@@ -56,13 +54,19 @@ KEPT = 'ship.json'
 def ship(run: Path, plan: Export, models: Path, folder: Path, *, cache: Path | None = None,
          also: Sequence[tuple[str, str, str]] = ()) -> list[Path]:
     """
-    Write the model of a finished run, its result file, log and page; return their paths.
+    Write the model of a finished run, its result file and page; return their paths.
 
-    plan: what to make of it, as its recipe says now. models: the folder of the models. folder:
-    that of result files. cache: for decoded pictures. also: reader, folder and split of further
-    faces to judge a model on that answers their task. Raises AffectError where a step finds a
-    fault; then nothing is written into models before the export, whose file is compared with
-    Keras.
+    Args:
+        run: folder of the run.
+        plan: what to make of it, the `export` entry of its recipe.
+        models: the folder of the models; nothing is written there before the export, whose file
+            is compared with Keras.
+        folder: of result files.
+        cache: for decoded pictures.
+        also: reader, folder and split of further faces to judge a model on that has their task.
+
+    Raises:
+        AffectError: a step fails.
     """
     experiment = load_experiment(run / 'experiment.yaml')
     name, trial = experiment.name, run / 'models'
@@ -71,18 +75,17 @@ def ship(run: Path, plan: Export, models: Path, folder: Path, *, cache: Path | N
 
     def write(where: Path, **options: Any) -> None:
         for exported in export(run, where, name=name, main=plan.precision, mirror=plan.mirror,
-                               cache_folder=cache, **options):
+                               cache=cache, **options):
             _tell(exported.line())
 
     # margin and limits are measured on the exported file, the limits in crops of that margin
     done.step('trial', lambda: write(trial))
-    framing = {task: done.step(f'framing {task}', partial(
-        accuracy_by_margin, str(trial / name), faces[task], MARGINS, DEFAULT_DETECTOR))
-               for task in faces}
-    margin = chosen_for_all(list(framing.values()))
+    margins = {task: done.step(f'margins {task}', partial(
+        tune_margin, str(trial / name), faces[task])) for task in faces}
+    margin = best_margin([each['accuracy'] for each in margins.values()])
     done.step('trial with margin', lambda: write(trial, margin=margin))
     limits = {task: done.step(f'limits {task}', partial(
-        measure, str(trial / name), faces[task])) for task in faces}
+        input_limits, str(trial / name), faces[task])) for task in faces}
     final = {'margin': margin, 'limits': {task: facts['limits'] for task, facts in limits.items()}}
     write(models, saliency=plan.saliency, **final)
     others = [each for each in tflite.PRECISIONS if each != plan.precision]
@@ -100,7 +103,7 @@ def ship(run: Path, plan: Export, models: Path, folder: Path, *, cache: Path | N
                                      task=task), SHORT),
             'elsewhere': [_short(evaluate(str(models / name), each, task=task), ELSEWHERE)
                           for each in further if each.task == task],
-            'framing': framing[task], 'limits': limits[task],
+            'margins': margins[task], 'limits': limits[task],
             'precisions': {precision: _short(facts, ('bytes', 'accuracy', 'ece'))
                            for precision, facts in judged.items()}}
         if plan.saliency:
@@ -108,12 +111,9 @@ def ship(run: Path, plan: Export, models: Path, folder: Path, *, cache: Path | N
     result = folder / f'{name}.json'
     results.write(result, {'model': name, 'sha256': judged[plan.precision]['sha256'],
                            'experiment': name, 'tasks': tasks})
-    if (run / 'log.csv').is_file():   # a restored run has none
-        written.append(folder / 'training' / f'{name}.csv')
-        written[-1].parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(run / 'log.csv', written[-1])
-    card = model_page.read_card(models / name)
-    return [models / name, result, *written, model_page.write(folder, models / name, card)]
+    card = yaml.safe_load((models / name / 'card.yaml').read_text(encoding='utf-8'))
+    return [models / name, result, *written,
+            model_pages.write_page(folder, models / name, card)]
 
 
 class _Done:
@@ -140,16 +140,16 @@ class _Done:
 
 def _faces(experiment: Experiment, task: str, entry: str, cache: Path | None) -> FaceData:
     data = experiment.tasks[task].data   # in colour, as the robot's detector sees them
-    return load_split(data, getattr(data, entry), channels=3, cache_folder=cache)
+    return load_split(data, getattr(data, entry), channels=3, cache=cache)
 
 
 def _bias(model: Path, experiment: Experiment, task: str, faces: FaceData,
           folder: Path) -> list[Path]:
     data = experiment.tasks[task].data
-    report, looked = bias.look(str(model), faces)
-    command = (f'face_affect bias-report --model {model.name} --data {data.reader} '
-               f'{portable_path(str(data_path(data.path)))} {data.validation}')
-    return bias_files.write(report, looked, folder, f'bias_{model.name}_{data.reader}', command)
+    report, explained = bias.bias_report(str(model), faces)
+    return bias.write_report(
+        report, explained, folder, f'face_affect bias-report --model {model.name} --data '
+        f'{data.reader} {portable_path(str(data_path(data.path)))} {data.validation}')
 
 
 def _short(facts: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:

@@ -12,8 +12,9 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Writing TFLite files of a network in four precisions, and running them as the robot does."""
+"""Writing TFLite files of a network in four precisions, running and comparing them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 import warnings
@@ -27,6 +28,8 @@ import numpy.typing as npt
 #: are 8-bit integers, and so are the activations that ordinary convolutions take in, whose range
 #: is measured in every run. int8: all is, and the ranges are known beforehand.
 PRECISIONS = ('float32', 'float16', 'dynamic', 'int8')
+#: Validation faces on which the two are compared, at most.
+PARITY_FACES = 1024
 
 
 def convert(network: Any, precision: str = 'float32',
@@ -104,8 +107,52 @@ def predict_all(path: Path, inputs: npt.NDArray[np.float32], *,
     network.
     """
     network = Network(path)
-    answers = [network(inputs[start:start + batch]) for start in range(0, len(inputs), batch)]
-    return tuple(np.concatenate(each) for each in zip(*answers))
+    found = [network(inputs[start:start + batch]) for start in range(0, len(inputs), batch)]
+    return tuple(np.concatenate(each) for each in zip(*found))
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """
+    What may be lost.
+
+    difference: largest of any probability. agreement: least share of the faces that get the same
+    label.
+    """
+
+    difference: float
+    agreement: float
+
+
+#: A float32 file is the same computation in another order. float16 rounds each weight to 11 bits,
+#: dynamic to 8 and the activations as well, but for those that are added or pooled. int8 leaves
+#: 1/256 between two probabilities and about as much between two activations; faces whose two best
+#: classes are close change their label. More than this is a fault of the export.
+TOLERANCES = {'float32': Tolerance(1e-4, 0.99), 'float16': Tolerance(0.05, 0.98),
+          'dynamic': Tolerance(0.3, 0.95), 'int8': Tolerance(0.6, 0.9)}
+
+
+def check_parity(ours: npt.NDArray[np.floating[Any]], theirs: npt.NDArray[np.floating[Any]],
+                 labels: npt.NDArray[np.int64], precision: str) -> dict[str, Any]:
+    """
+    Return how a file and its network compare on some faces, as plain values for the card.
+
+    ours, theirs: (N, K) probabilities of the file and of Keras. labels: (N,), for both accuracies.
+    Raises AffectError where the precision does not explain the difference.
+    """
+    difference = float(np.abs(ours - theirs).max())
+    agreement = float((ours.argmax(1) == theirs.argmax(1)).mean())
+    allowed = TOLERANCES[precision]
+    # written so that NaN fails as well
+    if not (difference <= allowed.difference and agreement >= allowed.agreement):
+        raise AffectError(
+            f'the {precision} file differs from Keras by up to {difference:.2g} and gives '
+            f'{agreement:.1%} of {len(ours)} faces the same label, allowed are '
+            f'{allowed.difference:g} and {allowed.agreement:.0%}; it was not written. Leave out '
+            'this precision, or look for layers whose values reach far out')
+    return {'faces': len(ours), 'max_difference': difference, 'label_agreement': agreement,
+            'accuracy': float((ours.argmax(1) == labels).mean()),
+            'keras_accuracy': float((theirs.argmax(1) == labels).mean())}
 
 
 def _reason(error: Exception) -> str:

@@ -12,11 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Train a network as an experiment says, on whichever backend Keras runs on."""
+"""Train the network of an experiment, on any backend of Keras."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
 import os
 from pathlib import Path
 import sys
@@ -24,155 +23,138 @@ import time
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
-from face_affect_training.averaging import Averaged
-from face_affect_training.batches import Batches, Together
+from face_affect_training.batches import Batches, steps_of, stream
+from face_affect_training.data.faces import FaceData
 from face_affect_training.data.loading import load_splits
-from face_affect_training.data.subset import stratified
-from face_affect_training.data.targets import class_weights, make_targets
-from face_affect_training.data.types import FaceData
-from face_affect_training.experiment import ancestry, Experiment, Task, Training
-from face_affect_training.losses import accuracy_of, loss_of
-from face_affect_training.metrics import nll
-from face_affect_training.networks.efficientnet_lite import (
-    imagenet_file,
-    read_weights,
-    take_imagenet_weights,
-)
-from face_affect_training.networks.face_resnet import dlib_file, take_dlib_weights
+from face_affect_training.data.targets import make_targets
+from face_affect_training.distillation import Teachers
+from face_affect_training.evaluation_callback import EvaluationCallback
+from face_affect_training.experiment import ancestry, Experiment, Training
+from face_affect_training.networks.efficientnet_lite import take_imagenet_weights
 from face_affect_training.networks.lowering import lowered
 from face_affect_training.runs import (
     build_network,
-    device,
     from_pixels,
     Run,
-    take_trunk,
+    take_backbone,
     take_weights,
 )
-from face_affect_training.teachers import Teachers
-from face_affect_training.views import plain_views, Views
+from face_affect_training.views import Views
 import keras
+from keras import ops
 import numpy as np
-import numpy.typing as npt
-from tqdm import tqdm
 
-#: The state to resume from is written at most this often, seconds.
-STATE_PERIOD = 20.0
-#: Faces on which the statistics of averaged weights are measured.
+#: Faces on which the batch statistics of averaged weights are measured.
 MEASURED = 1024
-#: Validation faces that are judged at a time: their features have to fit into memory.
-JUDGED = 128
+#: Share of the peak learning rate at the end, and at the start of the warm-up.
+FINAL_RATE, FIRST_RATE = 0.002, 0.01
 
 
 def load_data(experiment: Experiment,
-              folder: Path | None) -> dict[str, tuple[FaceData, FaceData]]:
+              cache: Path | None) -> dict[str, tuple[FaceData, FaceData]]:
     """Return the training and validation faces of each task, their counts printed and checked."""
     found = {}
     for task, wanted in experiment.tasks.items():
         faces, judged = load_splits(wanted.data, task, channels=experiment.input.channels,
-                                    cache_folder=folder)
+                                    cache=cache)
         if wanted.data.subset:
-            faces = stratified(faces, wanted.data.subset, seed=experiment.seed)
+            faces = faces.subset(wanted.data.subset, seed=experiment.seed)
         found[task] = faces, judged
     return found
 
 
-def train(experiment: Experiment, folder: Path, *, cache_folder: Path | None = None,
+def train(experiment: Experiment, folder: Path, *, cache: Path | None = None,
           max_minutes: float = 0.0,
           callbacks: Sequence[keras.callbacks.Callback] = ()) -> dict[str, Any]:
     """
-    Train, or go on training, and return the figures of the best network.
+    Train, or resume a training, and return the figures of the best network.
 
-    folder: of the run. max_minutes: stop cleanly after this time, 0 for no limit. callbacks: of
-    Keras, called before an epoch is judged and saved. Raises AffectError where the data or the
-    folder do not fit the experiment.
+    Args:
+        experiment: what to train.
+        folder: of the run.
+        cache: folder for decoded pictures.
+        max_minutes: stop cleanly after this time, 0 for no limit.
+        callbacks: of Keras, called before an epoch is judged and saved.
+
+    Returns:
+        'epoch', the number of those trained; 'best', the validation accuracy; 'finished'.
+
+    Raises:
+        AffectError: the data or the folder do not fit the experiment.
     """
     started = time.monotonic()
     settings = experiment.training
-    ancestry(experiment)   # a card will have to say it: hours later would be late for an error
+    ancestry(experiment)   # the card needs it: hours later would be late for an error
     keras.utils.set_random_seed(experiment.seed)
     run = Run(folder, experiment)
-    data = load_data(experiment, cache_folder)
+    data = load_data(experiment, cache)
     faces = {task: trained for task, (trained, _) in data.items()}
-    judged = {task: validation for task, (_, validation) in data.items()}
     kept = build_network(experiment)
-    _begin(kept, settings)
-    network, model = _trainable(experiment, kept)
-    batches = _batches(experiment, faces)
-    _compile(model, experiment, batches.steps)
+    _initialise(kept, settings)
+    network = lowered(build_network(experiment, precision=settings.precision))
+    network.set_weights(kept.get_weights())
+    print(f'{experiment.network.name}: {network.count_params():,} parameters, '
+          f'backend {keras.backend.backend()}', file=sys.stderr, flush=True)
+    model = from_pixels(network, experiment)
+    batches = batches_of(experiment, faces)
+    compile_model(model, experiment, steps_of(batches))
     epoch, best, seconds = run.resume(model)
     if epoch >= settings.epochs:
         print(f'{folder}: all {epoch} epochs are trained', file=sys.stderr)
         return {'epoch': epoch, 'best': best, 'finished': True}
-    judge = Judge(run, experiment, network=network, kept=kept,
-                  measured=sample_views(experiment, faces, MEASURED), judged=judged, best=best,
-                  seconds=seconds,
-                  deadline=started + 60.0 * max_minutes if max_minutes else 0.0)
+    evaluation = EvaluationCallback(
+        run, experiment, network=network, kept=kept,
+        measured=sample_views(experiment, faces, MEASURED),
+        judged={task: validation for task, (_, validation) in data.items()}, best=best,
+        seconds=seconds, deadline=started + 60.0 * max_minutes if max_minutes else 0.0)
     try:
-        model.fit(batches.stream(epoch), steps_per_epoch=batches.steps, epochs=settings.epochs,
-                  initial_epoch=epoch, callbacks=[*callbacks, judge], shuffle=False, verbose=0)
+        model.fit(stream(batches, experiment.widths, range(epoch, settings.epochs)),
+                  steps_per_epoch=steps_of(batches), epochs=settings.epochs, initial_epoch=epoch,
+                  callbacks=[*callbacks, evaluation], shuffle=False, verbose=0)
     finally:
-        batches.close()
-        judge.close()
-    return {'epoch': judge.epoch, 'best': judge.best, 'finished': judge.epoch >= settings.epochs}
+        for part in batches:
+            part.close()
+        evaluation.close()
+    return {'epoch': evaluation.epoch, 'best': evaluation.best,
+            'finished': evaluation.epoch >= settings.epochs}
 
 
-def _begin(network: keras.Model, settings: Training) -> None:
-    """Put in the weights to begin with. Raises AffectError where they do not fit."""
+def _initialise(network: keras.Model, settings: Training) -> None:
+    """Put in the initial weights. Raises AffectError where they do not fit."""
     key = 'start_from'
     try:
-        if settings.start_from == 'dlib':
-            take_dlib_weights(network, dlib_file())
-        elif settings.start_from == 'imagenet':
-            take_imagenet_weights(network, read_weights(imagenet_file(network)))
+        if settings.start_from == 'imagenet':
+            take_imagenet_weights(network)
         elif settings.start_from:
             take_weights(network, Path(settings.start_from).expanduser())
-        if settings.trunk_from:
-            key = 'trunk_from'
-            taken = take_trunk(network, Path(settings.trunk_from).expanduser())
-            print(f'{settings.trunk_from}: {len(taken)} layers took its weights', file=sys.stderr)
+        if settings.backbone_from:
+            key = 'backbone_from'
+            taken = take_backbone(network, Path(settings.backbone_from).expanduser())
+            print(f'{settings.backbone_from}: {len(taken)} layers took its weights',
+                  file=sys.stderr)
     except AffectError as error:
         raise AffectError(f'training.{key}: {error}') from error
 
 
-def _trainable(experiment: Experiment, kept: keras.Model) -> tuple[keras.Model, keras.Model]:
-    """Return the network in the precision and layers of training, and the model around it."""
-    network = lowered(build_network(experiment, precision=experiment.training.precision))
-    network.set_weights(kept.get_weights())
-    print(f'{experiment.network.name}: {network.count_params():,} parameters, '
-          f'backend {keras.backend.backend()}', file=sys.stderr, flush=True)
-    return network, from_pixels(network, experiment)
-
-
-def _batches(experiment: Experiment, faces: dict[str, FaceData]) -> Batches | Together:
+def batches_of(experiment: Experiment, faces: dict[str, FaceData]) -> list[Batches]:
+    """Return the batches of each task; faces: of each task."""
+    settings, parts = experiment.training, []
     total = sum(len(each) for each in faces.values())
-    parts = []
+    workers = settings.workers if settings.workers >= 0 else max(1, (os.cpu_count() or 2) - 1)
     for task, wanted in experiment.tasks.items():
-        batch = max(1, round(experiment.training.batch * len(faces[task]) / total))
-        parts.append(_batches_of(experiment, task, wanted, faces[task], batch))
-    if len(parts) == 1:
-        return parts[0]
-    return Together(parts, experiment.widths, experiment.training.epochs)
-
-
-def _batches_of(experiment: Experiment, task: str, wanted: Task, faces: FaceData,
-                batch: int) -> Batches:
-    settings, classes = experiment.training, len(LABELS[task])
-    targets = make_targets(faces, classes, smoothing=wanted.targets.smoothing,
-                           ferplus_weight=wanted.targets.ferplus_weight,
-                           ferplus_mapping=wanted.targets.ferplus_mapping)
-    weights = class_weights(faces.labels, classes, settings.class_weights)[faces.labels]
-    plan, teachers = wanted.distillation, None
-    if plan.teachers:
-        teachers = Teachers(plan, experiment, task)
-        if plan.once:
-            targets = teachers.blend_once(faces.images, wanted.data.zooms, targets)
-    cores = max(1, (os.cpu_count() or 2) - 1)
-    views = Views(faces.images, experiment.input.spec(), wanted.augmentation,
-                  seed=experiment.seed, epochs=settings.epochs, gentle=settings.plain_epochs,
-                  rounds=plan.rounds,
-                  workers=cores if settings.workers < 0 else settings.workers)
-    return Batches(views, targets, weights, settings, seed=experiment.seed,
-                   teachers=None if plan.once else teachers, batch=batch)
+        own, plan = faces[task], wanted.distillation
+        targets = make_targets(own, len(LABELS[task]), smoothing=wanted.targets.smoothing,
+                               ferplus_weight=wanted.targets.ferplus_weight)
+        teachers = Teachers(plan, experiment, task) if plan.teachers else None
+        if teachers and plan.once:
+            targets = teachers.mixed_once(own.images, wanted.data.zooms, targets)
+            teachers = None
+        views = Views(own.images, experiment.input.spec(), wanted.augmentation,
+                      seed=experiment.seed, epochs=settings.epochs, gentle=settings.plain_epochs,
+                      rounds=plan.rounds, workers=workers)
+        parts.append(Batches(views, targets, settings, seed=experiment.seed, teachers=teachers,
+                             batch=max(1, round(settings.batch * len(own) / total))))
+    return parts
 
 
 def sample_views(experiment: Experiment, faces: dict[str, FaceData], total: int) -> ImageArray:
@@ -187,13 +169,14 @@ def sample_views(experiment: Experiment, faces: dict[str, FaceData], total: int)
     return np.concatenate(parts)
 
 
-def _compile(model: keras.Model, experiment: Experiment, steps: int) -> None:
+def compile_model(model: keras.Model, experiment: Experiment, steps: int) -> None:
+    """Compile a model from pixels to logits. steps: batches of an epoch."""
     settings = experiment.training
     total = settings.epochs * steps
     warmup = min(int(settings.warmup_epochs * steps), total - 1)
     schedule = keras.optimizers.schedules.CosineDecay(
-        settings.learning_rate * 0.01 if warmup else settings.learning_rate, total - warmup,
-        alpha=settings.final_rate, warmup_target=settings.learning_rate if warmup else None,
+        settings.learning_rate * FIRST_RATE if warmup else settings.learning_rate, total - warmup,
+        alpha=FINAL_RATE, warmup_target=settings.learning_rate if warmup else None,
         warmup_steps=warmup)
     options: dict[str, Any] = {'learning_rate': schedule}
     if settings.clip > 0.0:
@@ -215,120 +198,37 @@ def _compile(model: keras.Model, experiment: Experiment, steps: int) -> None:
     optimizer.build(model.trainable_variables)
 
 
-class Judge(keras.callbacks.Callback):
+def loss_of(widths: Sequence[int]) -> Callable[[Any, Any], Any]:
     """
-    After each epoch: judge the network, keep the best, log, save the state, watch the clock.
+    Return the sum of the tasks' cross-entropies of each face, (N,).
 
-    network: in training. kept: takes its weights, to be judged and saved in float32.
+    It is between targets (N, K) and logits (N, K); a face without a label of a task has zeros
+    there. widths: classes of each task, K in all.
     """
+    def cross_entropy(y_true: Any, y_pred: Any) -> Any:
+        return -sum(ops.sum(y_true[:, part] * ops.log_softmax(y_pred[:, part]), axis=-1)
+                    for part in _parts(widths))
 
-    def __init__(self, run: Run, experiment: Experiment, *, network: keras.Model,
-                 kept: keras.Model, measured: ImageArray, judged: dict[str, FaceData],
-                 best: float, seconds: float, deadline: float) -> None:
-        super().__init__()
-        self.best, self.epoch = best, 0
-        self._run, self._experiment, self._network, self._kept = run, experiment, network, kept
-        self._judged_network = lowered(kept)
-        self._judged_model = from_pixels(self._judged_network, experiment)
-        self._measured = measured
-        spec = experiment.input.spec()
-        self._views = {task: [plain_views(faces.images, spec, zoom)
-                              for zoom in experiment.tasks[task].data.zooms]
-                       for task, faces in judged.items()}
-        self._labels = {task: faces.labels for task, faces in judged.items()}
-        self._deadline = deadline
-        self._started = self._epoch_started = time.monotonic()
-        self._state_written, self._seconds = self._started, seconds
-        self._bar: Any = None
+    return cross_entropy
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start the clock of an epoch."""
-        if self._bar is None:
-            self._bar = tqdm(total=self._experiment.training.epochs, initial=epoch,
-                             desc=self._experiment.name, unit='epoch', disable=None)
-        self._epoch_started = time.monotonic()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Do it all."""
-        logs = logs or {}
-        if not np.isfinite(logs['loss']):
-            raise AffectError(f"the loss of epoch {epoch + 1} is {logs['loss']}: lower "
-                              'training.learning_rate, set training.clip, or set '
-                              'training.precision to float32')
-        self.epoch = epoch + 1
-        with self._averages as averaged:
-            self._kept.set_weights(self._network.get_weights())
-            found, loss = self._judge()
-            accuracy = float(np.mean([np.mean(each) for each in found.values()]))
-            if accuracy > self.best:
-                self.best = accuracy
-                self._run.save_best(self._kept, {
-                    'epoch': self.epoch, 'val_accuracy': accuracy, 'val_loss': loss,
-                    'val_accuracy_each': {task: dict(zip(map(str, self._zooms(task)), each))
-                                          for task, each in found.items()},
-                    'averaged_weights': averaged, 'device': device()})
-        now = time.monotonic()
-        row = {'epoch': self.epoch, 'seconds': self._seconds + now - self._started,
-               'learning_rate': float(self.model.optimizer.learning_rate),
-               'loss': float(logs['loss']), 'accuracy': float(logs['accuracy']),
-               'val_loss': loss, 'val_accuracy': accuracy, 'best': self.best}
-        self._show(self._run.log.write(row, [value for each in found.values()
-                                             for value in each]), now)
-        self._finish_epoch(now)
+def accuracy_of(widths: Sequence[int]) -> Callable[[Any, Any], Any]:
+    """
+    Return the share of each face's labels that are the most probable class of their task, (N,).
 
-    @cached_property
-    def _averages(self) -> Averaged:
-        """The averages of the model, which Keras names when the training begins."""
-        return Averaged(self.model, self._network, self._measured)
+    widths: classes of each task, K columns of targets and logits in all.
+    """
+    def accuracy(y_true: Any, y_pred: Any) -> Any:
+        hits, labels = 0.0, 0.0
+        for part in _parts(widths):
+            present = ops.cast(ops.sum(y_true[:, part], axis=-1) > 0.0, 'float32')
+            same = ops.equal(ops.argmax(y_true[:, part], -1), ops.argmax(y_pred[:, part], -1))
+            hits = hits + present * ops.cast(same, 'float32')
+            labels = labels + present
+        return hits / ops.maximum(labels, 1.0)
 
-    def close(self) -> None:
-        """Close the progress bar and the log."""
-        self._run.log.close()
-        if self._bar is not None:
-            self._bar.close()
+    return accuracy
 
-    def _zooms(self, task: str) -> tuple[float, ...]:
-        return self._experiment.tasks[task].data.zooms
 
-    def _judge(self) -> tuple[dict[str, list[float]], float]:
-        """Return the accuracy at each zoom by task, and the mean loss."""
-        self._judged_network.set_weights(self._kept.get_weights())
-        accuracies: dict[str, list[float]] = {}
-        losses, start = [], 0
-        for task, width in zip(self._views, self._experiment.widths):
-            labels, accuracies[task] = self._labels[task], []
-            for views in self._views[task]:
-                logits = np.asarray(
-                    self._judged_model.predict(views, batch_size=JUDGED, verbose=0),
-                    np.float64)[:, start:start + width]
-                powers = np.exp(logits - logits.max(1, keepdims=True))
-                probabilities: npt.NDArray[np.float64] = powers / powers.sum(1, keepdims=True)
-                accuracies[task].append(float((probabilities.argmax(1) == labels).mean()))
-                losses.append(nll(probabilities, labels))
-            start += width
-        return accuracies, float(np.mean(losses))
-
-    def _show(self, row: dict[str, Any], now: float) -> None:
-        text = (f"loss {row['loss']} acc {row['accuracy']} val {row['val_accuracy']} "
-                f"({row['val_accuracy_each']}) best {row['best']}")
-        self._bar.update(1)
-        self._bar.set_postfix_str(text)
-        if self._bar.disable:
-            print(f'{self._experiment.name} {self.epoch}/{self._experiment.training.epochs} '
-                  f'{now - self._epoch_started:.1f} s {text}', file=sys.stderr, flush=True)
-
-    def _finish_epoch(self, now: float) -> None:
-        """Save the state if it is time; stop where the next epoch would not fit."""
-        last = self.epoch >= self._experiment.training.epochs
-        took = now - self._epoch_started
-        over = self._deadline > 0.0 and now + 1.2 * took + 1.0 > self._deadline
-        if last or over or now - self._state_written > STATE_PERIOD:
-            self._kept.set_weights(self._network.get_weights())
-            self._run.save_last(self._kept)
-            self._run.save_state(self.model, epoch=self.epoch, best=self.best,
-                                 seconds=self._seconds + now - self._started)
-            self._state_written = time.monotonic()
-        if over and not last:
-            print(f'{self._experiment.name}: time is up after epoch {self.epoch}; the same '
-                  'command goes on from here', file=sys.stderr, flush=True)
-            self.model.stop_training = True
+def _parts(widths: Sequence[int]) -> list[slice]:
+    return [slice(sum(widths[:index]), sum(widths[:index + 1])) for index in range(len(widths))]

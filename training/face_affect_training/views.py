@@ -13,24 +13,169 @@
 # limitations under the License.
 
 """
-All views of an epoch, rendered ahead by worker processes.
+Random views of faces: the robot's own crop matrix, disturbed, then light and occlusion.
 
-Worker count changes the speed and nothing else.
+All draws of an epoch come from one generator seeded with (seed, epoch) and are taken for the whole
+data set at once, so the view of face i depends on nothing but (seed, epoch, i). Worker processes
+render the epochs ahead; their number changes the speed and nothing else.
 """
 
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 import multiprocessing
 from pathlib import Path
+from typing import Any
 
 import cv2
-from face_affect_ros.affect.crop import CropSpec
+from face_affect_ros.affect.crop import (
+    box_of_chip,
+    crop_matrix,
+    CropSpec,
+    to_channels,
+    warp,
+)
 from face_affect_ros.affect.types import ImageArray
-from face_affect_training.augment import Augmentation, draw, PLAIN, render
 import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+#: Largest share of a crop that is erased, and faces that a worker renders at a time.
+ERASED, CHUNK = 0.15, 4096
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """
+    How far a view may lie from the plain crop. All zero, and zoom 1 to 1, is the plain crop.
+
+    flip: probability of a mirror image. roll: degrees either way. shift: share of the crop's side
+    either way. zoom: smallest and largest, 1 shows the whole chip, 1.5 its middle two thirds.
+    aspect, shear: shares either way. brightness: share of 255 either way. contrast, gamma:
+    logarithms either way. tint: logarithm of each colour channel's gain, either way. blur: highest
+    sigma in output pixels, blur_share: probability of it. erase: probability of a rectangle of
+    even grey, of up to ERASED of the crop.
+    """
+
+    flip: float = 0.5
+    roll: float = 10.0
+    shift: float = 0.06
+    zoom: tuple[float, float] = (0.95, 1.1)
+    aspect: float = 0.04
+    shear: float = 0.04
+    brightness: float = 0.08
+    contrast: float = 0.2
+    gamma: float = 0.0
+    tint: float = 0.0
+    blur: float = 0.0
+    blur_share: float = 0.0
+    erase: float = 0.0
+
+
+PLAIN = Augmentation(flip=0.0, roll=0.0, shift=0.0, zoom=(1.0, 1.0), aspect=0.0, shear=0.0,
+                     brightness=0.0, contrast=0.0)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """
+    What was drawn for faces of an epoch, (N, ...) each.
+
+    matrices: (N, 2, 3) float32 from crop to disturbed crop. tables: (N, 256, C) uint8 tone curves.
+    blur: (N,) sigma, 0 for none. erase: (N, 5) x0, y0, x1, y1, grey level; x1 <= x0 for none.
+    """
+
+    matrices: npt.NDArray[np.float32]
+    tables: npt.NDArray[np.uint8]
+    blur: Floats
+    erase: npt.NDArray[np.int64]
+
+
+def draw(augmentation: Augmentation, *, count: int, size: int, channels: int, seed: int,
+         epoch: int, rows: slice = slice(None)) -> Draws:
+    """
+    Draw the views of one epoch. Same arguments, same draws, on every machine.
+
+    count: of all faces. rows: those whose draws are returned; they are the same as among all.
+    """
+    a = augmentation
+    random = np.random.Generator(np.random.Philox(key=[seed, epoch]))
+    u = random.uniform(-1.0, 1.0, (count, 16))[rows]
+    tint = random.uniform(-1.0, 1.0, (count, channels))[rows]
+    erased = (random.uniform(0.0, 1.0, count) < a.erase)[rows, np.newaxis]
+    grey = random.integers(0, 256, (count, 1))[rows]
+    zoom = np.exp(_between(u[:, 0], np.log(a.zoom[0]), np.log(a.zoom[1])))
+    matrices = _matrices(size, angle=np.deg2rad(a.roll) * u[:, 1], zoom=zoom,
+                         aspect=np.exp(a.aspect * u[:, 2]), shear=a.shear * u[:, 3],
+                         shift=a.shift * size * u[:, 4:6], mirror=(u[:, 6] + 1) / 2 < a.flip)
+    tables = _tables(a, u[:, 7], u[:, 8], u[:, 9], tint)
+    blurred = (u[:, 10] + 1) / 2 < a.blur_share
+    area = size * size * ERASED * (0.2 + 0.8 * (u[:, 11] + 1) / 2)
+    ratio = np.exp(0.7 * u[:, 12])
+    sides = np.sqrt(np.stack([area * ratio, area / ratio], 1)).clip(1, size).astype(np.int64)
+    place = np.floor((u[:, 13:15] + 1) / 2 * (size + 1 - sides)).astype(np.int64)
+    erase = np.concatenate([place, np.where(erased, place + sides, place), grey], 1)
+    return Draws(matrices, tables, np.where(blurred, a.blur * (u[:, 15] + 1) / 2, 0.0),
+                 erase)
+
+
+def render(images: ImageArray, draws: Draws, rows: range, spec: CropSpec) -> ImageArray:
+    """
+    Return the views of some faces, (len(rows), size, size, channels) uint8.
+
+    images: all faces, (N, H, W) grey or (N, H, W, 3) BGR chips. draws: of these rows. spec: the
+    crop. rows: which faces.
+    """
+    height, width = images.shape[1:3]
+    base = np.vstack([crop_matrix(box_of_chip(width, height, spec.margin), spec), [0, 0, 1]])
+    matrices = (draws.matrices @ base).astype(np.float32)
+    views = np.empty((len(rows), spec.size, spec.size, spec.channels), np.uint8)
+    curved = bool((draws.tables[:, :, 0] != np.arange(256, dtype=np.uint8)).any())
+    for index, (view, row, matrix) in enumerate(zip(views, rows, matrices)):
+        crop: npt.NDArray[Any] = to_channels(warp(images[row], matrix, spec.size), spec.channels)
+        if draws.blur[index] > 0.0:
+            crop = np.reshape(cv2.GaussianBlur(crop, (0, 0), draws.blur[index]), view.shape)
+        if curved:
+            crop = np.reshape(cv2.LUT(crop, draws.tables[index][:, np.newaxis]), view.shape)
+        view[:] = crop
+        x0, y0, x1, y1, level = draws.erase[index].tolist()
+        if x1 > x0:
+            view[y0:y1, x0:x1] = level
+    return views
+
+
+def _between(u: Floats, low: float, high: float) -> Floats:
+    return np.asarray(low + (high - low) * (u + 1) / 2, np.float64)
+
+
+def _matrices(size: int, *, angle: Floats, zoom: Floats, aspect: Floats, shear: Floats,
+              shift: Floats, mirror: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """Return (N, 3, 3) maps about the crop's centre: mirror, scale, shear, turn, shift."""
+    cos, sin, zero, one = np.cos(angle), np.sin(angle), np.zeros_like(angle), np.ones_like(angle)
+    turn = np.array([[cos, -sin], [sin, cos]]).transpose(2, 0, 1)
+    slant = np.array([[one, shear], [zero, one]]).transpose(2, 0, 1)
+    sign = np.where(mirror, -1.0, 1.0)
+    scale = np.array([[zoom * aspect * sign, zero], [zero, zoom / aspect]]).transpose(2, 0, 1)
+    linear = turn @ slant @ scale
+    centre = np.full(2, (size - 1) / 2.0)
+    maps = np.zeros((len(angle), 3, 3))
+    maps[:, :2, :2] = linear
+    maps[:, :2, 2] = centre + shift - linear @ centre
+    return maps[:, :2].astype(np.float32)
+
+
+def _tables(a: Augmentation, light: Floats, contrast: Floats, gamma: Floats,
+            tint: Floats) -> npt.NDArray[np.uint8]:
+    """Return (N, 256, C) uint8 tone curves."""
+    grey = np.arange(256, dtype=np.float32)[np.newaxis, :, np.newaxis] / 255.0
+    if a.gamma > 0.0:
+        grey = grey ** np.exp(a.gamma * gamma)[:, np.newaxis, np.newaxis].astype(np.float32)
+    gain = np.exp(a.contrast * contrast[:, np.newaxis] + a.tint * tint)[:, np.newaxis]
+    offset = (a.brightness * light)[:, np.newaxis, np.newaxis]
+    curve = (grey - 0.5) * gain.astype(np.float32) + (0.5 + offset).astype(np.float32)
+    return np.rint(curve.clip(0.0, 1.0) * 255.0).astype(np.uint8)
+
 
 _images: ImageArray | None = None
-CHUNK = 4096
 
 
 class Views:
@@ -107,7 +252,7 @@ def _chunk(images: ImageArray, spec: CropSpec, augmentation: Augmentation, seed:
            start: int, stop: int) -> ImageArray:
     draws = draw(augmentation, count=len(images), size=spec.size, channels=spec.channels,
                  seed=seed, epoch=epoch, rows=slice(start, stop))
-    return render(images, draws, range(start, stop), spec=spec, seed=seed, epoch=epoch)
+    return render(images, draws, range(start, stop), spec)
 
 
 def _source(images: ImageArray) -> tuple[Path, int, tuple[int, ...]] | ImageArray:

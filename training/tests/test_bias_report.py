@@ -21,11 +21,11 @@ import cv2
 from face_affect_ros.affect.crop import CropSpec
 from face_affect_ros.affect.types import AffectError, EMOTIONS
 from face_affect_training.__main__ import main
-from face_affect_training.data.types import FaceData
+from face_affect_training.data.faces import FaceData
 from face_affect_training.figures import guided
 from face_affect_training.figures.guided import portrait_crop
-from face_affect_training.saliency import bias, bias_files
-from face_affect_training.saliency.regions import OUTSIDE, REGIONS, regions
+from face_affect_training.saliency import bias
+from face_affect_training.saliency.bias import OUTSIDE, REGIONS, regions
 import numpy as np
 import pytest
 
@@ -71,13 +71,13 @@ def test_profiles_and_unknown_landmarks_have_no_parts(points: np.ndarray) -> Non
 
 @pytest.mark.parametrize('mode', ['guided', 'gradient'])
 def test_shares_of_saliency(mode: str, faces: FaceData) -> None:
-    report, looked = bias.look('emotion_small_resnet', faces, mode=mode)
+    report, explained = bias.bias_report('emotion_small_resnet', faces, mode=mode)
     assert (report['faces'], report['left_out']) == (25, 1)
-    assert looked.shares.shape == (24, len(REGIONS))
-    np.testing.assert_allclose(looked.shares.sum(1), 1.0, atol=1e-6)
-    np.testing.assert_allclose(looked.areas.sum(1), 1.0, atol=1e-6)
+    assert explained.shares.shape == (24, len(REGIONS))
+    np.testing.assert_allclose(explained.shares.sum(1), 1.0, atol=1e-6)
+    np.testing.assert_allclose(explained.areas.sum(1), 1.0, atol=1e-6)
     assert sum(report['area'].values()) == pytest.approx(1.0, abs=1e-3)
-    outside = looked.shares[:, OUTSIDE].mean()
+    outside = explained.shares[:, OUTSIDE].mean()
     assert report['all']['share']['outside'] == pytest.approx(outside, abs=1e-4)
     assert outside < report['area']['outside']   # it looks at the face
     assert sum(row['faces'] for row in report['classes'].values()) == 24
@@ -85,19 +85,18 @@ def test_shares_of_saliency(mode: str, faces: FaceData) -> None:
 
 
 def test_the_report_as_files(faces: FaceData, tmp_path: Path) -> None:
-    report, looked = bias.look('emotion_small_resnet', faces)
-    written = bias_files.write(report, looked, tmp_path, 'bias_x', 'the command')
-    assert {path.name for path in written} >= {'bias_x.json', 'bias_x.md'}
-    facts = json.loads((tmp_path / 'bias_x.json').read_text())
+    report, explained = bias.bias_report('emotion_small_resnet', faces)
+    written = bias.write_report(report, explained, tmp_path, 'the command')
+    assert {path.suffix for path in written} == {'.json', '.md', '.png'}
+    facts = json.loads((tmp_path / 'bias_emotion_small_resnet.json').read_text())
     assert facts['command'] == 'the command'
-    page = (tmp_path / 'bias_x.md').read_text()
+    page = (tmp_path / 'bias_emotion_small_resnet.md').read_text()
     assert '24 of 25 faces' in page and '## By light' in page
     # 12 faces a light are too few for a mean picture: it could show a person
-    assert facts['pictures'] == ['bias_x_classes.png']
-    assert cv2.imread(str(tmp_path / 'bias_x_classes.png')).shape[0] > 2 * 3 * 48
-    section = bias_files.section(tmp_path)
-    assert '`emotion_small_resnet` on portraits' in section and 'bias_x.md' in section
-    assert bias_files.section(tmp_path / 'none') == ''
+    assert facts['pictures'] == ['bias_emotion_small_resnet_classes.png']
+    assert cv2.imread(str(written[-1])).shape[0] > 150
+    assert '(bias_emotion_small_resnet.md), portraits | 24 |' in bias.section(tmp_path)
+    assert bias.section(tmp_path / 'none') == ''
 
 
 def test_the_command_names_its_data_so_that_others_can_type_it(
@@ -107,7 +106,7 @@ def test_the_command_names_its_data_so_that_others_can_type_it(
     # the detector takes some of these shapes for faces
     assert main(['bias-report', '--model', 'emotion_small_resnet', '--data', 'fer2013_sheets',
                  str(sheets), 'PublicTest', '--out', str(tmp_path), '--limit', '12']) == 0
-    name = 'bias_emotion_small_resnet_fer2013_sheets.json'
+    name = 'bias_emotion_small_resnet.json'
     assert f'{tmp_path}/{name}' in capsys.readouterr().out
     assert json.loads((tmp_path / name).read_text())['command'] == (
         'face_affect bias-report --model emotion_small_resnet --data fer2013_sheets '
@@ -116,10 +115,10 @@ def test_the_command_names_its_data_so_that_others_can_type_it(
 
 def test_what_cannot_be_explained_is_named(faces: FaceData) -> None:
     with pytest.raises(AffectError, match="mode 'gradcam' is not one of guided, gradient"):
-        bias.look('emotion_small_resnet', faces, mode='gradcam')
+        bias.bias_report('emotion_small_resnet', faces, mode='gradcam')
     nobody = faces.select(np.array([24]))
-    with pytest.raises(AffectError, match='portraits: blazeface_back finds no face, seen from'):
-        bias.look('emotion_small_resnet', nobody)
+    with pytest.raises(AffectError, match='portraits: .* finds no face, seen from'):
+        bias.bias_report('emotion_small_resnet', nobody)
 
 
 def test_guided_maps_of_each_expression(faces: FaceData, tmp_path: Path) -> None:

@@ -12,25 +12,93 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The readers: right rows, right order, bad rows named."""
+"""The readers and their use: right rows in the right order, bad rows named, no test split."""
 
+import csv
+from dataclasses import replace
 from pathlib import Path
 import shutil
+import zipfile
 
-from face_affect_ros.affect.types import AffectError
-from face_affect_training.data import cache, read
-from face_affect_training.data.protocol import repeats
-from face_affect_training.data.targets import (
-    class_weights,
-    make_targets,
+import cv2
+from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.types import AffectError, EMOTIONS
+from face_affect_training.data import ORIGINS, read, READERS
+from face_affect_training.data.faces import repeats
+from face_affect_training.data.fer2013 import majority, VOTES
+from face_affect_training.data.files import age_group
+from face_affect_training.data.loading import load_split, load_splits
+from face_affect_training.data.targets import make_targets
+from face_affect_training.experiment import (
+    Data,
+    data_path,
+    is_file_of_run,
+    load_experiment,
+    shared_folder,
+    WEIGHTS,
 )
-from face_affect_training.experiment import data_path, shared_folder
 import numpy as np
 import pytest
 
+#: emotion, split and FER+ votes of the rows of the small table.
+ROWS = [(3, 'Training', (0, 9, 1, 0, 0, 0, 0, 0, 0, 0)),
+        (0, 'Training', (0, 0, 0, 3, 7, 0, 0, 0, 0, 0)),
+        (0, 'Training', (0, 0, 0, 0, 0, 0, 0, 0, 0, 10)),
+        (6, 'Training', (5, 0, 0, 5, 0, 0, 0, 0, 0, 0)),
+        (4, 'Training', (0, 0, 0, 1, 1, 2, 1, 5, 0, 0)),
+        (6, 'PublicTest', (2, 0, 1, 1, 1, 1, 1, 1, 1, 1)),
+        (6, 'PrivateTest', (6, 0, 0, 2, 0, 0, 0, 0, 2, 0))]
+UTK = ['100_0_0_20170112213500903.jpg.chip.jpg', '1_1_2_20161219140627985.jpg.chip.jpg',
+       '39_1_20170116174525125.jpg.chip.jpg', '25_2_0_20170116174525125.jpg',
+       '117_0_0_20170116174525125.jpg', '26_1_3_20170116174525126.png']
 
-def test_sheets_are_read(sheets: Path) -> None:
-    """Every split has its own rows, in the order of the table."""
+
+def picture(number: int) -> np.ndarray:
+    """Return another picture for each number, (48, 48) uint8."""
+    return np.random.default_rng(number).integers(0, 256, (48, 48), np.uint8)
+
+
+def write_table(path: Path, changes: dict[int, tuple[str, str, str]] | None = None,
+                header: tuple[str, ...] = ('emotion', 'pixels', 'Usage')) -> None:
+    """Write a table in the form of fer2013.csv. changes: other text for a row."""
+    with path.open('w', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        for number, (emotion, usage, _) in enumerate(ROWS):
+            pixels = ' '.join(map(str, picture(number).ravel().tolist()))
+            fields = (changes or {}).get(number, (str(emotion), pixels, usage))
+            by_name = dict(zip(('emotion', 'pixels', 'usage'), fields))
+            writer.writerow([by_name[name.strip().lower()] for name in header])
+
+
+def write_votes(path: Path, order: list[int]) -> None:
+    """Write a table in the form of fer2013new.csv; its names skip a number, as FER+'s do."""
+    with path.open('w', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerow(['Usage', 'Image name', *VOTES])
+        for place in order:
+            _, usage, votes = ROWS[place]
+            name = '' if votes[-1] == 10 else f'fer{place - (place > 2):07d}.png'
+            writer.writerow([usage, name, *votes])
+
+
+def write_picture(path: Path, grey: int = 128, size: int = 40) -> None:
+    """Write a picture of one grey value."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), np.full((size, size, 3), grey, np.uint8))
+
+
+def zip_folder(folder: Path, archive: Path) -> None:
+    """Put a folder's files into a zip archive, and remove the folder."""
+    with zipfile.ZipFile(archive, 'w') as file:
+        for each in sorted(folder.rglob('*')):
+            if each.is_file():
+                file.write(each, each.relative_to(folder))
+    shutil.rmtree(folder)
+
+
+def test_sheets_are_read(sheets: Path, tmp_path: Path) -> None:
+    """Every split has its own rows, in the order of the table; bad rows are named."""
     train, test = (read('fer2013_sheets', sheets, split) for split in ('Training', 'PublicTest'))
     assert (len(train), len(test)) == (280, 70)
     assert train.labels[:8].tolist() == [0, 1, 2, 3, 4, 5, 6, 0]
@@ -38,12 +106,7 @@ def test_sheets_are_read(sheets: Path) -> None:
     assert train.images.shape == (280, 48, 48) and train.images.dtype == np.uint8
     assert train.images[0, 24, 24] < 60 and train.images[1, 24, 24] > 180
     assert '280 faces' in train.table()
-
-
-def test_bad_sheet_rows_are_named(sheets: Path, tmp_path: Path) -> None:
-    """A bad row is skipped and named, the good ones stay."""
-    folder = tmp_path / 'bad'
-    shutil.copytree(sheets, folder)
+    folder = Path(shutil.copytree(sheets, tmp_path / 'bad'))
     lines = (folder / 'labels.csv').read_text().splitlines()
     lines[1] = lines[1].replace('Training,0', 'Training,9')
     lines[2] = '0,9999' + lines[2][3:]
@@ -51,73 +114,298 @@ def test_bad_sheet_rows_are_named(sheets: Path, tmp_path: Path) -> None:
     lines[4] = lines[4].replace('Training', 'Nowhere')
     (folder / 'labels.csv').write_text('\n'.join(lines))
     data = read('fer2013_sheets', folder, 'Training')
-    assert len(data) == 276
-    assert [problem.split(':')[0] for problem in data.problems] == [f'line {i}' for i in
-                                                                    (2, 3, 4, 5)]
+    assert len(data) == len(data.votes) == 276
+    assert [problem.split(':')[0] for problem in data.problems] == [
+        f'line {line}' for line in (2, 3, 4, 5)]
     with pytest.raises(AffectError, match='Holdout'):
         read('fer2013_sheets', folder, 'Holdout')
 
 
-def test_fairface_zip_and_folder(fairface: Path) -> None:
-    """Rows with an unknown gender, no picture or a broken one are skipped and named."""
-    data = read('fairface', fairface, 'train')
-    assert data.labels.tolist() == [0, 1, 0, 1, 0, 1, 0]
-    assert data.images.shape == (7, 112, 112, 3)
-    assert len(data.problems) == 3 and 'Unclear' in data.problems[0]
-    assert set(data.groups) == {'race', 'age'}
-    shutil.unpack_archive(fairface / 'fairface_train.zip', fairface)
-    (fairface / 'fairface_train.zip').unlink()
-    again = read('fairface', fairface, 'train')
-    assert (again.images == data.images).all()
-    with pytest.raises(AffectError, match='no fairface_val.csv'):
-        read('fairface', fairface, 'val')
+def test_csv_has_the_official_splits(tmp_path: Path) -> None:
+    write_table(tmp_path / 'fer2013.csv')
+    data = read('fer2013_csv', tmp_path, 'Training')
+    assert data.labels.tolist() == [3, 0, 0, 6, 4] and data.names.tolist() == list('01234')
+    assert data.images.dtype == np.uint8 and (data.images[4] == picture(4)).all()
+    assert data.votes is None and not data.problems
+    for split, number in (('PublicTest', 5), ('PrivateTest', 6)):
+        other = read('fer2013_csv', tmp_path / 'fer2013.csv', split)
+        assert len(other) == 1 and (other.images[0] == picture(number)).all()
+    # on the challenge's page the columns have another order, and blanks before their names
+    (tmp_path / 'fer2013.csv').unlink()
+    write_table(tmp_path / 'icml_face_data.csv', header=('emotion', ' Usage', ' pixels'))
+    assert len(read('fer2013_csv', tmp_path, 'Training')) == 5
 
 
-def test_cache_gives_the_same(fairface: Path, tmp_path: Path) -> None:
-    """The cached arrays equal the read ones, and grey is grey."""
-    folder = tmp_path / 'cache'
-    for channels, shape in ((3, (7, 112, 112, 3)), (1, (7, 112, 112))):
-        first = cache.load('fairface', fairface, 'train', channels=channels, cache=None)
-        for _ in range(2):
-            cached = cache.load('fairface', fairface, 'train', channels=channels, cache=folder)
-            assert cached.images.shape == shape
-            assert (cached.images == first.images).all()
-            assert (cached.labels == first.labels).all() and cached.problems == first.problems
-            assert (cached.groups['race'] == first.groups['race']).all()
-    assert len(list(folder.iterdir())) == 2
+@pytest.mark.parametrize('bad, reason', [
+    (('7', None, 'Training'), "emotion '7' does not exist"),
+    (('', None, 'Training'), "emotion '' does not exist"),
+    (('0', '1 2 3', 'Training'), '3 pixels instead of 2304'),
+    (('0', ' '.join(['256'] * 2304), 'Training'), 'outside of 0 to 255'),
+    (('0', ' '.join(['-1'] * 2304), 'Training'), 'outside of 0 to 255'),
+    (('0', ' '.join(['1.5'] * 2304), 'Training'), "'1.5'"),
+    (('0', None, 'Holdout'), "usage 'Holdout' does not exist"),
+])
+def test_bad_csv_rows_are_named(tmp_path: Path, bad: tuple[str, str | None, str],
+                                reason: str) -> None:
+    pixels = ' '.join(map(str, picture(2).ravel().tolist())) if bad[1] is None else bad[1]
+    write_table(tmp_path / 'fer2013.csv', {2: (bad[0], pixels, bad[2])})
+    write_votes(tmp_path / 'fer2013new.csv', list(range(7)))
+    data = read('fer2013_csv', tmp_path, 'Training')
+    assert data.names.tolist() == ['0', '1', '3', '4']
+    [problem] = data.problems
+    assert problem.startswith('line 4: ') and reason in problem
+    assert data.votes is not None and data.votes[2, 3] == 5
 
 
-@pytest.mark.parametrize('mapping', ['votes', 'fitted'])
-def test_targets(sheets: Path, mapping: str) -> None:
-    """Targets are probability vectors between label and FER+ opinion."""
+def test_errors_of_fer2013_have_a_remedy(tmp_path: Path) -> None:
+    with pytest.raises(AffectError, match=r'no fer2013\.csv and no icml_face_data\.csv'):
+        read('fer2013_csv', tmp_path, 'Training')
+    write_table(tmp_path / 'fer2013.csv', header=('emotion', 'pixels'))
+    with pytest.raises(AffectError, match='the column Usage is missing'):
+        read('fer2013_csv', tmp_path, 'Training')
+    with pytest.raises(AffectError, match="'test' is not one of Training, PublicTest"):
+        read('fer2013_csv', tmp_path, 'test')
+    (tmp_path / 'fer2013.csv').write_bytes(b'\xff\xfe\x00')
+    with pytest.raises(AffectError, match='cannot be read as a CSV table'):
+        read('fer2013_csv', tmp_path, 'Training')
+    with pytest.raises(AffectError, match="data.options.colour: reader 'fairface' has the opt"):
+        read('fairface', tmp_path, 'train', {'colour': 1})
+    with pytest.raises(AffectError, match="size: 'big' is not a usable int"):
+        read('fairface', tmp_path, 'train', {'size': 'big'})
+
+
+def test_votes_are_aligned_by_order(tmp_path: Path) -> None:
+    """The numbers in FER+'s image names are not rows of fer2013.csv."""
+    write_table(tmp_path / 'fer2013.csv')
+    elsewhere = tmp_path / 'elsewhere.csv'
+    write_votes(elsewhere, list(range(7)))
+    data = read('fer2013_csv', tmp_path, 'Training', {'ferplus': str(elsewhere)})
+    np.testing.assert_array_equal(data.votes, [row[2] for row in ROWS[:5]])
+    for order in (list(range(6)), [5, 0, 1, 2, 3, 4, 6]):
+        write_votes(elsewhere, order)
+        with pytest.raises(AffectError, match='does not belong to'):
+            read('fer2013_csv', tmp_path, 'Training', {'ferplus': str(elsewhere)})
+
+
+@pytest.mark.parametrize('votes, winner', [
+    ((0, 9, 1, 0, 0, 0, 0, 0, 0, 0), 'happiness'),
+    ((5, 0, 0, 5, 0, 0, 0, 0, 0, 0), None),          # half is not more than half
+    ((4, 1, 1, 1, 1, 1, 1, 0, 0, 0), 'neutral'),     # single votes do not count
+    ((1, 1, 1, 1, 1, 1, 1, 1, 1, 1), None),
+    ((0, 0, 0, 0, 0, 0, 0, 0, 3, 7), 'NF'),
+    ((0, 0, 0, 0, 0, 0, 0, 0, 0, 0), None),
+])
+def test_majority_by_the_published_rule(votes: tuple[int, ...], winner: str | None) -> None:
+    expected = -1 if winner is None else VOTES.index(winner)
+    assert majority(np.array([votes], np.float32)).tolist() == [expected]
+
+
+def test_ferplus_gives_the_label(tmp_path: Path, sheets: Path) -> None:
+    write_table(tmp_path / 'fer2013.csv')
+    with pytest.raises(AffectError, match=r'no fer2013new\.csv'):
+        read('ferplus', tmp_path, 'Training')
+    write_votes(tmp_path / 'fer2013new.csv', list(range(7)))
+    data = read('ferplus', tmp_path, 'Training')
+    assert data.names.tolist() == ['0', '1']
+    assert [EMOTIONS[label] for label in data.labels] == ['happy', 'angry']
+    assert 'left out by the FER+ rule: 1 no majority, 1 contempt, 1 NF' in data.table()
+    given, voted = (read(name, sheets, 'Training') for name in ('fer2013_sheets', 'ferplus'))
+    np.testing.assert_array_equal(voted.labels, given.labels)
+
+
+def test_targets(sheets: Path) -> None:
+    """Targets are probability vectors between the label and that of the FER+ votes."""
     data = read('fer2013_sheets', sheets, 'Training')
-    targets = make_targets(data, 7, smoothing=0.07, ferplus_weight=0.5, ferplus_mapping=mapping)
+    targets = make_targets(data, 7, smoothing=0.07, ferplus_weight=0.5)
     assert targets.shape == (280, 7) and targets.dtype == np.float32
     np.testing.assert_allclose(targets.sum(1), 1.0, atol=1e-5)
     assert targets.min() >= 0.0099
-    expected = {'votes': 0.93 * (0.5 + 0.5 * 0.8) + 0.01, 'fitted': 0.93 + 0.01}[mapping]
-    np.testing.assert_allclose(targets[0, 0], expected, atol=0.02)
+    np.testing.assert_allclose(targets[0, 0], 0.93 + 0.01, atol=0.02)
+    with pytest.raises(AffectError, match='has no FER. votes; set targets.ferplus_weight'):
+        make_targets(replace(data, votes=None), 7, ferplus_weight=0.5)
 
 
-def test_class_weights() -> None:
-    """Weights average to 1 over the faces; balanced classes weigh alike in sum."""
-    labels = np.array([0] * 8 + [1] * 2)
-    np.testing.assert_allclose(class_weights(labels, 2, 'none'), 1.0)
-    np.testing.assert_allclose(class_weights(labels, 2, 'balanced'), [0.625, 2.5])
-    np.testing.assert_allclose(class_weights(labels, 2, 'sqrt')[labels].mean(), 1.0, atol=1e-6)
+@pytest.mark.parametrize('years, group', [(0, '0-2'), (3, '3-9'), (69, '60-69'),
+                                          (70, 'more than 70'), (120, 'more than 70'),
+                                          (-1, 'unknown'), (121, 'unknown')])
+def test_age_groups(years: int, group: str) -> None:
+    assert age_group(years) == group
 
 
-def test_official_counts() -> None:
-    """
-    The shared FER-2013 has the official number of faces of each class.
+@pytest.mark.parametrize('form', ['folder', 'folder in it', 'zip'])
+def test_fairface_as_published(tmp_path: Path, form: str) -> None:
+    """fairface_label_val.csv, and pictures val/1.jpg in a folder or in the published archive."""
+    place = tmp_path / 'fairface-img-margin025-trainval'
+    root = tmp_path if form == 'folder' else place
+    for number in (1, 2, 3):
+        write_picture(root / f'val/{number}.jpg', 40 * number, size=224)
+    whole = (root / 'val/3.jpg').read_bytes()
+    (root / 'val/3.jpg').write_bytes(whole[:len(whole) // 2])   # OpenCV would fill it up
+    if form == 'zip':
+        zip_folder(place, place.with_suffix('.zip'))
+    with (tmp_path / 'fairface_label_val.csv').open('w', newline='') as file:
+        csv.writer(file).writerows([
+            ('file', 'age', 'gender', 'race', 'service_test'),
+            ('val/1.jpg', '3-9', 'Male', 'East Asian', 'True'),
+            ('val/2.jpg', 'more than 70', 'Female', 'Black', 'False'),
+            ('val/3.jpg', '0-2', 'Female', 'Black', 'False'),
+            ('val/4.jpg', '0-2', 'Female', 'Black', 'False'),
+            ('val/1.jpg', '0-2', 'Unclear', 'Black', 'False')])
+    data = read('fairface', tmp_path, 'val')
+    assert data.labels.tolist() == [1, 0] and data.images.shape == (2, 112, 112, 3)
+    assert [int(image.mean()) for image in data.images] == [40, 80]
+    assert data.groups['age'].tolist() == ['3-9', 'more than 70']
+    assert data.problems == ("line 6: gender 'Unclear' is neither Female nor Male",
+                             *(f"line {line}: picture 'val/{line - 1}.jpg' is missing or "
+                               'unreadable' for line in (4, 5)))
+    assert read('fairface', tmp_path, 'val', {'size': 64}).images.shape == (2, 64, 64, 3)
+    with pytest.raises(AffectError, match='no fairface_train.csv'):
+        read('fairface', tmp_path, 'train')
 
-    Some pictures are in both splits, which is why they are told.
-    """
-    folder = data_path('${FACE_AFFECT_SHARED}/data/fer2013')
+
+@pytest.mark.parametrize('zipped', [False, True])
+def test_utkface_names(tmp_path: Path, zipped: bool) -> None:
+    """Gender 0 of a name is a man, class 1; other names, and copies, are reported."""
+    folder = tmp_path / 'UTKFace'
+    for number, name in enumerate(UTK):
+        write_picture(folder / 'part1' / name, 10 * number + 10, size=200)
+    shutil.copy(folder / 'part1' / UTK[0], folder / UTK[0])
+    path = folder
+    if zipped:
+        path = tmp_path / 'UTKFace.zip'
+        zip_folder(folder, path)
+    data = read('utkface', path, 'all')
+    names = [name.split('/')[-1] for name in data.names.tolist()]
+    assert dict(zip(names, data.labels.tolist())) == {UTK[0]: 1, UTK[1]: 0, UTK[5]: 0}
+    picked = [(data.groups['age'][row], data.groups['race'][row], int(data.images[row].mean()))
+              for row in (names.index(UTK[0]), names.index(UTK[1]), names.index(UTK[5]))]
+    assert picked == [('more than 70', 'White', 10), ('0-2', 'Asian', 20), ('20-29', 'Indian', 60)]
+    assert [problem.split(':')[0].split('/')[-1] for problem in data.problems] == sorted(UTK[2:5])
+    assert '1 pictures lie there once more' in data.table()
+
+
+def test_utkface_errors_and_table(tmp_path: Path) -> None:
+    write_picture(tmp_path / 'a.jpg')
+    with pytest.raises(AffectError, match='no picture is named as in UTKFace'):
+        read('utkface', tmp_path, 'all')
+    with pytest.raises(AffectError, match="'train' is not one of all, test"):
+        read('utkface', tmp_path, 'train')
+    (tmp_path / 'UTKFace.tar.gz').write_bytes(b'\x1f\x8b')
+    with pytest.raises(AffectError, match='cannot be read as a zip archive'):
+        read('utkface', tmp_path / 'UTKFace.tar.gz', 'all')
+    for number in (0, 1):
+        write_picture(tmp_path / f'pictures/utk/{number}.webp')
+    zip_folder(tmp_path / 'pictures', tmp_path / 'utkface_test.zip')
+    (tmp_path / 'utkface_test.csv').write_text('file,age,gender,race\nutk/0.webp,53,Male,White\n'
+                                               'utk/1.webp,9,Female,Others\n')
+    data = read('utkface', tmp_path, 'test')
+    assert data.labels.tolist() == [1, 0] and data.source == 'UTKFace test'
+    assert data.groups['age'].tolist() == ['50-59', '3-9']
+
+
+def test_the_shared_sets_have_the_official_counts() -> None:
+    """Some pictures of FER-2013 are in both splits, which is why they are counted."""
+    folder = data_path('${FACE_AFFECT_SHARED}/data')
     if not folder.is_dir():
         pytest.skip(f'no shared data in {shared_folder()}; set FACE_AFFECT_SHARED')
-    train, test = (read('fer2013_sheets', folder, split) for split in ('Training', 'PublicTest'))
+    train, test = (read('fer2013_sheets', folder / 'fer2013', split)
+                   for split in ('Training', 'PublicTest'))
     assert list(train.counts().values()) == [3995, 436, 4097, 7215, 4830, 3171, 4965]
     assert list(test.counts().values()) == [467, 56, 496, 895, 653, 415, 607]
-    assert not train.notes and not test.notes
     assert [int(rows.sum()) for rows in repeats(train, test)] == [351, 280]
+    val = read('fairface', folder / 'faces_gender', 'val', {'size': 32})
+    assert len(val) == 3000 and not val.problems
+    utk = read('utkface', folder / 'faces_gender', 'test', {'size': 32})
+    assert list(utk.counts().values()) == [2846, 3154]
+
+
+def test_a_subset_is_like_the_whole(sheets: Path) -> None:
+    """Classes keep their proportions, a rare class a face; the seed decides."""
+    faces = read('fer2013_sheets', sheets, 'Training')
+    part = faces.subset(100, seed=3)
+    assert len(set(part.names)) == 100 and set(part.counts().values()) == {14, 15}
+    assert part.votes is not None and part.votes.shape == (100, 10)
+    rows = [int(np.flatnonzero(faces.names == name)[0]) for name in part.names]
+    assert rows == sorted(rows)
+    np.testing.assert_array_equal(part.images, faces.images[rows])
+    np.testing.assert_array_equal(faces.subset(100, seed=3).names, part.names)
+    assert set(faces.subset(100, seed=4).names) != set(part.names)
+    happy, disgusted = (np.flatnonzero(faces.labels == label) for label in (3, 1))
+    few = faces.select(np.append(happy, disgusted[0]))
+    assert few.subset(10, seed=1).counts()['disgust'] == 1
+    for count in (6, 281):
+        with pytest.raises(AffectError, match=f'cannot take {count}'):
+            faces.subset(count, seed=3)
+
+
+def test_loading_checks(sheets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Wrong counts, another task and a test split are errors; repeated pictures are counted."""
+    data = Data('fer2013_sheets', str(sheets), 'Training', 'PublicTest', expect_validation=9)
+    with pytest.raises(AffectError, match='70 faces, but the experiment expects 9; .*expect_val'):
+        load_splits(data, 'emotion', channels=1, cache=None)
+    with pytest.raises(AffectError, match='holds labels of emotion'):
+        load_splits(data, 'gender', channels=1, cache=None)
+    with pytest.raises(AffectError, match="data.options.size: reader 'fer2013_sheets' has no op"):
+        load_split(replace(data, options={'size': 9}), 'Training', channels=1, cache=None)
+    for reader, train, validation, entry in (
+            ('fer2013_sheets', 'PrivateTest', 'PublicTest', 'train'),
+            ('fer2013_sheets', 'Training', 'PrivateTest', 'validation'),
+            ('utkface', 'all', 'all', 'train')):
+        wrong = Data(reader, str(sheets), train, validation)
+        with pytest.raises(AffectError, match=rf'data\.{entry}: .* is a test split'):
+            load_splits(wrong, 'emotion', channels=1, cache=None)
+    folder = Path(shutil.copytree(sheets, tmp_path / 'repeating'))
+    sheet = cv2.imread(str(folder / 'sheet_00.webp'), cv2.IMREAD_GRAYSCALE)
+    tiles = sheet.reshape(6, 48, 64, 48)
+    for row, judged in ((0, 280), (1, 280), (2, 281)):
+        tiles[row // 64, :, row % 64] = tiles[judged // 64, :, judged % 64]
+    assert cv2.imwrite(str(folder / 'sheet_00.webp'), sheet, [cv2.IMWRITE_WEBP_QUALITY, 101])
+    capsys.readouterr()
+    load_splits(replace(data, path=str(folder), expect_validation=70), 'emotion', channels=1,
+                cache=None)
+    assert '2 of 70 pictures of FER-2013 PublicTest are in FER-2013 Training as well, 3 of 280 ' \
+           'there' in capsys.readouterr().err
+
+
+def test_the_cache_gives_the_same_and_follows_the_data(genders: Path, sheets: Path,
+                                                       tmp_path: Path) -> None:
+    """Grey is grey; other options or changed files are other caches."""
+    cache, folder = tmp_path / 'cache', Path(shutil.copytree(genders, tmp_path / 'in'))
+    for channels, path, reader, split in ((3, folder, 'fairface', 'val'),
+                                          (1, folder, 'fairface', 'val'),
+                                          (1, sheets, 'fer2013_sheets', 'PublicTest')):
+        data = Data(reader, str(path), split, split)
+        first = load_split(data, split, channels=channels, cache=None)
+        assert first.images.ndim == (4 if channels == 3 else 3)
+        for _ in range(2):
+            cached = load_split(data, split, channels=channels, cache=cache)
+            np.testing.assert_array_equal(cached.images, first.images)
+            for key in ('labels', 'names', 'votes'):
+                np.testing.assert_array_equal(getattr(cached, key), getattr(first, key))
+            assert cached.groups.keys() == first.groups.keys()
+            assert (cached.source, cached.problems) == (first.source, first.problems)
+    assert len(list(cache.iterdir())) == 3
+    data = Data('fairface', str(folder), 'val', 'val', options={'size': 24})
+    assert load_split(data, 'val', channels=3, cache=cache).images.shape[1] == 24
+    shutil.unpack_archive(folder / 'fairface_val.zip', folder)
+    (folder / 'fairface_val.zip').unlink()
+    assert cv2.imwrite(str(folder / 'val/0.webp'), np.zeros((48, 48, 3), np.uint8))
+    assert not load_split(data, 'val', channels=3, cache=cache).images[0].any()
+    assert len(list(cache.iterdir())) == 5
+
+
+def test_the_recipes_keep_the_protocol() -> None:
+    """Every recipe can be read, and needs recipes and models that are there."""
+    folder = Path(__file__).parents[1] / 'experiments'
+    recipes = [path for path in folder.glob('*.yaml') if path.stem != 'face_residual_fpn']
+    assert len(recipes) > 5 and READERS.keys() == ORIGINS.keys()
+    for path in recipes:
+        experiment = load_experiment(path)
+        assert experiment.name == path.stem
+        for data in (task.data for task in experiment.tasks.values()):
+            assert data.expect_train and data.expect_validation
+        for source in experiment.sources:
+            if is_file_of_run(source):
+                assert (folder / f'{Path(source).parent.name}.yaml').is_file(), source
+            elif source not in WEIGHTS:
+                load_card(source)

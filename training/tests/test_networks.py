@@ -20,10 +20,9 @@ from typing import Any
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks, tflite
-from face_affect_training.experiment import load_experiment
-from face_affect_training.networks.face_resnet import dlib_file, take_dlib_weights
+from face_affect_training.experiment import Input, load_experiment
 from face_affect_training.networks.small_resnet import Fold
-from face_affect_training.runs import build_network, take_trunk
+from face_affect_training.runs import build_network, from_pixels, take_backbone
 import keras
 import numpy as np
 import pytest
@@ -33,9 +32,9 @@ COUNTS = {
     'baseline': 129_351, 'five_layer_cnn': 684_199, 'five_layer_cnn_fractional': 2_076_839,
     'deeper_cnn': 1_766_439, 'sequential_fully_cnn': 591_783, 'mini_xception': 58_423,
     'residual_cnn': 11_177_287,
-    'small_resnet': 670_359, 'face_resnet': 892_551, 'efficientnet_lite': 3_358_391}
+    'small_resnet': 670_359, 'efficientnet_lite': 3_358_391}
 #: Learning rates of networks that want smaller ones than 0.01.
-RATES = {'face_resnet': 1e-3, 'efficientnet_lite': 1e-3}
+RATES = {'efficientnet_lite': 1e-3}
 #: Options that make networks quick.
 NARROW: dict[str, dict[str, Any]] = {
     'five_layer_cnn': {'filters': (8, 12, 16), 'hidden': 16},
@@ -43,7 +42,7 @@ NARROW: dict[str, dict[str, Any]] = {
     'deeper_cnn': {'filters': (8, 12, 16, 16), 'hidden': 16},
     'residual_cnn': {'width': 8, 'blocks': 1},
     'small_resnet': {'widths': [8, 16], 'blocks': [1, 1]},
-    'face_resnet': {'blocks': [1, 1]}}
+    'efficientnet_lite': {'blocks': [1, 1, 1], 'top': 64}}
 
 
 def small_network(name: str, *, input_shape: tuple[int, int, int], classes: int) -> keras.Model:
@@ -52,6 +51,12 @@ def small_network(name: str, *, input_shape: tuple[int, int, int], classes: int)
     if 'dropout' in inspect.signature(networks.NETWORKS[name]).parameters:
         options['dropout'] = 0.0
     return networks.build(name, input_shape=input_shape, classes=classes, **options)
+
+
+class Scaled:
+    """Stands for an experiment whose network sees pixels from -1 to 1."""
+
+    input = Input(32)
 
 
 def answer(network: keras.Model, inputs: np.ndarray) -> np.ndarray:
@@ -73,7 +78,7 @@ def test_learns_and_becomes_a_model(name: str, tmp_path: Path) -> None:
     """A few steps on one batch lower the loss; file and TFLite twin answer as the network does."""
     keras.utils.set_random_seed(1)
     network = small_network(name, input_shape=(32, 32, 3), classes=2)
-    model = networks.from_pixels(network, scale=2 / 255, offset=-1.0)
+    model = from_pixels(network, Scaled())
     random = np.random.default_rng(0)
     labels = np.arange(8) % 2
     images = random.integers(0, 128, (8, 32, 32, 3)) + 100 * labels[:, None, None, None]
@@ -94,7 +99,7 @@ def test_learns_and_becomes_a_model(name: str, tmp_path: Path) -> None:
 
     if keras.backend.backend() != 'tensorflow':
         pytest.skip('the TFLite twin is not looked at: only TensorFlow writes TFLite')
-    from face_affect_training.export import convert
+    from face_affect_training.tflite import convert
     (tmp_path / 'model.tflite').write_bytes(convert(network))
     twin = tflite.predict(tmp_path / 'model.tflite', inputs)
     np.testing.assert_allclose(twin, probabilities, atol=1e-4)
@@ -115,93 +120,6 @@ def test_penalty_and_dropout(name: str) -> None:
     dropping = networks.build(name, dropout=0.3, **options)
     assert dropping.losses == []
     assert {layer.rate for layer in dropping.layers if hasattr(layer, 'rate')} == {0.3}
-
-
-class DlibFile:
-    """A file of weights in dlib's form, and the same network computed from them by hand."""
-
-    def __init__(self, path: Path, shapes: list[tuple[int, ...]]) -> None:
-        random = np.random.default_rng(1)
-        self.layers = []
-        content = b'\x01\x0dloss_metric_2'
-        for shape in shapes:                               # filters, channels, rows, columns
-            kernel = random.normal(0, 0.05, shape).astype(np.float32)
-            bias, scale, shift = random.normal(0, 0.5, (3, shape[0])).astype(np.float32)
-            self.layers.append((kernel, bias, scale, shift))
-            content += b'\x01\x05con_4' + self._tensor(np.append(kernel, bias)) + b'\x02\x07'
-            content += b'\x01\x07affine_' + self._tensor(np.append(scale, shift))
-        path.write_bytes(content)
-
-    @staticmethod
-    def _tensor(values: np.ndarray) -> bytes:
-        width = (len(values).bit_length() + 7) // 8
-        size = bytes([width]) + len(values).to_bytes(width, 'little')
-        return b'\x01\x02' + size + 3 * b'\x01\x01' + values.astype('<f4').tobytes()
-
-    def convolve(self, index: int, x: Any, stride: int = 1, padding: str = 'valid') -> Any:
-        """Return what dlib's convolution and its scale make of a picture."""
-        kernel, bias, scale, shift = self.layers[index]
-        y = keras.ops.conv(x, kernel.transpose(2, 3, 1, 0), strides=stride, padding=padding)
-        return (y + bias) * scale + shift
-
-    def answer(self, rgb: np.ndarray) -> np.ndarray:
-        """Return the features of (N, H, W, 3) RGB of 0-255 after a block and a halving one."""
-        relu, picture = keras.ops.relu, (rgb - np.float32([122.782, 117.001, 104.298])) / 256
-        x = keras.ops.max_pool(relu(self.convolve(0, picture, 2)), 3, 2)
-        x = relu(x + self.convolve(2, relu(self.convolve(1, x, 1, 'same')), 1, 'same'))
-        y = self.convolve(4, relu(self.convolve(3, x, 2)), 1, 'same')
-        x = keras.ops.average_pool(x, 2, 2)
-        rows = x.shape[1] - y.shape[1]
-        return keras.ops.convert_to_numpy(relu(
-            keras.ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, 32)))
-            + keras.ops.pad(y, ((0, 0), (0, rows), (0, rows), (0, 0)))))
-
-
-@pytest.mark.parametrize('size', [36, 37, 46])
-def test_face_resnet_takes_dlibs_weights(size: int, tmp_path: Path) -> None:
-    """With dlib's weights it computes what dlib's layers do, also where a picture is odd."""
-    block = (32, 32, 3, 3)
-    file = DlibFile(tmp_path / 'dlib.dat',
-                    [(32, 3, 7, 7), block, block, (64, 32, 3, 3), (64, 64, 3, 3)])
-    network = networks.build('face_resnet', input_shape=(size, size, 3), classes=2, blocks=(1, 1))
-    take_dlib_weights(network, tmp_path / 'dlib.dat')
-    features = keras.Model(network.input, network.get_layer('level2_1_relu').output)
-    rgb = np.random.default_rng(0).integers(0, 256, (2, size, size, 3)).astype(np.float32)
-    expected = file.answer(rgb)
-    assert expected.max() > 0.1
-    np.testing.assert_allclose(answer(features, rgb / 127.5 - 1), expected, atol=1e-4)
-
-    grey = networks.build('face_resnet', input_shape=(size, size, 1), classes=7, blocks=(1, 1))
-    take_dlib_weights(grey, tmp_path / 'dlib.dat')
-    features = keras.Model(grey.input, grey.get_layer('level2_1_relu').output)
-    expected = file.answer(np.repeat(rgb[..., :1], 3, axis=3))
-    np.testing.assert_allclose(answer(features, rgb[..., :1] / 127.5 - 1), expected, atol=1e-4)
-
-
-def test_face_resnet_without_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file or a package that is missing or does not fit is named."""
-    options = {'input_shape': (36, 36, 3), 'classes': 2}
-    network = networks.build('face_resnet', **options, blocks=(1, 1))
-    with pytest.raises(AffectError, match='nowhere.dat: does not exist'):
-        take_dlib_weights(network, tmp_path / 'nowhere.dat')
-    file = tmp_path / 'other.dat'
-    file.write_bytes(b'nothing of the kind')
-    with pytest.raises(AffectError, match='other.dat: does not hold the weights of stem'):
-        take_dlib_weights(network, file)
-    DlibFile(file, [(32, 3, 7, 7)])
-    with pytest.raises(AffectError, match='does not hold the weights of level1_1_a; it must be'):
-        take_dlib_weights(network, file)
-    file.write_bytes(file.read_bytes()[:500])
-    with pytest.raises(AffectError, match='does not hold the weights of stem'):
-        take_dlib_weights(network, file)
-    with pytest.raises(AffectError, match='for a face_resnet, not for a mini_xception'):
-        take_dlib_weights(networks.build('mini_xception', **options), file)
-    for blocks in ((), (3, 4, 4), (0, 1), (3, 4, 3, 3, 1, 1)):
-        with pytest.raises(AffectError, match=r'at most \[3, 4, 3, 3, 1\]'):
-            networks.build('face_resnet', **options, blocks=blocks)
-    monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
-    with pytest.raises(AffectError, match='pip install face_recognition_models'):
-        dlib_file()
 
 
 def test_small_resnet_may_see_the_whole_picture() -> None:
@@ -258,7 +176,7 @@ def test_small_resnet_may_have_stages_for_each_task() -> None:
                            branches=wrong)
 
 
-def test_a_trunk_goes_on_under_other_layers(tmp_path: Path) -> None:
+def test_a_backbone_stays_under_other_layers(tmp_path: Path) -> None:
     """What fits takes the weights of the other run; the rest keeps its own."""
     facts: dict[str, Any] = {
         'name': 'small', 'task': 'emotion',
@@ -271,17 +189,18 @@ def test_a_trunk_goes_on_under_other_layers(tmp_path: Path) -> None:
     network = networks.build('small_resnet', input_shape=(24, 24, 1), classes=7, widths=[8, 10],
                              blocks=[1, 1])
     before = {layer.name: layer.get_weights() for layer in network.layers}
-    assert len(take_trunk(network, tmp_path / 'best.keras')) == 6   # a stage of three convolutions
+    # a stage of three convolutions
+    assert len(take_backbone(network, tmp_path / 'best.keras')) == 6
     for layer in network.layers:
         kept = known if layer.name.startswith('stage1') else None
         expected = kept.get_layer(layer.name).get_weights() if kept else before[layer.name]
         for ours, theirs in zip(layer.get_weights(), expected, strict=True):
             np.testing.assert_array_equal(ours, theirs)
     with pytest.raises(AffectError, match='no layer of small_resnet fits a layer of mini_xc'):
-        take_trunk(networks.build('mini_xception', input_shape=(24, 24, 1), classes=7),
+        take_backbone(networks.build('mini_xception', input_shape=(24, 24, 1), classes=7),
                    tmp_path / 'best.keras')
     with pytest.raises(AffectError, match='nowhere.keras: does not exist; train it first'):
-        take_trunk(network, tmp_path / 'nowhere.keras')
+        take_backbone(network, tmp_path / 'nowhere.keras')
 
 
 def test_unknown_names() -> None:

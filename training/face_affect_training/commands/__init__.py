@@ -12,4 +12,4 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The verbs: each file adds one to the command `face_affect`."""
+"""The commands that this package adds to `face_affect`."""

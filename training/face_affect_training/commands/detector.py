@@ -25,7 +25,7 @@ def register(subparsers: Any) -> None:
     """Add the verb detector and its own verbs."""
     parser = subparsers.add_parser('detector', help='train, export and judge the face detector')
     verbs = parser.add_subparsers(required=True, metavar='VERB')
-    train = verbs.add_parser('train', help='train as an experiment file says, or go on')
+    train = verbs.add_parser('train', help='train the detector of an experiment file, or resume')
     train.add_argument('experiment', type=Path, help='YAML file, as '
                        'training/experiments/face_residual_fpn.yaml')
     train.add_argument('--out', type=Path, help='folder of the run (default: runs/NAME)')
@@ -43,9 +43,9 @@ def register(subparsers: Any) -> None:
                         choices=['float32', 'float16', 'dynamic', 'int8'])
     export.add_argument('--box-scale', type=float, default=1.0,
                         help="that brings its boxes to the size of the classifiers' margins: "
-                        '(1 + 2 m) / (1 + 2 margin), m what `face_affect framing` chooses')
+                        '(1 + 2 m) / (1 + 2 margin), m what `face_affect tune-margin` chooses')
     export.add_argument('--face-score', type=float, default=0.0,
-                        help='below which it may be no face, see `face_affect limits`')
+                        help='below which it may be no face, see `face_affect input-limits`')
     export.add_argument('--hours', type=float, default=0.0, help='that the training took')
     export.set_defaults(run=_export)
     judge = verbs.add_parser('judge', help='recall and false alarms on labelled pictures')
@@ -72,7 +72,7 @@ def _train(args: argparse.Namespace) -> int:
     experiment = load_detector_experiment(args.experiment)
     out = args.out or Path('runs') / experiment.name
     finished = train(experiment, out, max_minutes=args.max_minutes, workers=args.workers)
-    print(f"{out}: {'finished' if finished else 'stopped; the same command goes on'}")
+    print(f"{out}: {'finished' if finished else 'stopped; the same command resumes'}")
     return 0
 
 

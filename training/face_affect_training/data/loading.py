@@ -12,39 +12,96 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The faces of an experiment: read, counted, checked, printed."""
+"""The faces of an experiment: read or taken from the cache, counted, checked, printed."""
 
+from dataclasses import replace
+import hashlib
+import json
+import os
 from pathlib import Path
 import sys
+from typing import Any
 
+import cv2
 from face_affect_ros.affect.types import AffectError
-from face_affect_training.data import cache
-from face_affect_training.data.protocol import check_protocol, repeats
-from face_affect_training.data.types import FaceData
+from face_affect_training.data import read
+from face_affect_training.data.faces import FaceData, repeats
 from face_affect_training.experiment import Data, data_path
+import numpy as np
+
+#: Readers of data that this project tests on and never trains on.
+TEST_ONLY = ('utkface',)
+#: Part of each cache's name; another one makes new caches.
+FORMAT = 4
+GROUP = 'group_'
 
 
-def load_split(data: Data, split: str, *, channels: int, cache_folder: Path | None) -> FaceData:
-    """Return one split of an experiment's data set, see cache.load."""
-    options = {key: str(data_path(value)) if isinstance(value, str) and '${' in value else value
+def load_split(data: Data, split: str, *, channels: int, cache: Path | None) -> FaceData:
+    """
+    Return one split of an experiment's data set, from the cache where it holds it.
+
+    Args:
+        data: the experiment's entry.
+        split: one of the reader's.
+        channels: 1 turns the pictures grey, 3 keeps what the reader gives.
+        cache: folder of prepared arrays, which are memory-mapped and so shared by all processes;
+            None reads the data set itself. Changed files or options make another cache.
+    """
+    options = {key: str(data_path(value)) if isinstance(value, str) else value
                for key, value in data.options.items()}
-    return cache.load(data.reader, data_path(data.path), split, channels=channels,
-                      cache=cache_folder, options=options)
+    path = data_path(data.path)
+    if cache is None:
+        return _read(data.reader, path, split, channels, options)
+    stamp = repr([FORMAT, data.reader, str(path.resolve()), split, channels,
+                  sorted(options.items()), _state(path, cache),
+                  [_state(Path(value), cache) for value in options.values()
+                   if isinstance(value, str)]])
+    digest = hashlib.sha256(stamp.encode()).hexdigest()[:12]
+    folder = cache / f'{data.reader}-{split}-{channels}-{digest}'
+    if not folder.is_dir():
+        faces = _read(data.reader, path, split, channels, options)
+        unfinished = cache / f'.unfinished-{os.getpid()}-{digest}'
+        unfinished.mkdir(parents=True, exist_ok=True)
+        np.save(unfinished / 'images.npy', faces.images)
+        facts = {key: getattr(faces, key) for key in ('source', 'task', 'problems', 'notes')}
+        arrays: dict[str, Any] = {GROUP + name: each for name, each in faces.groups.items()}
+        if faces.votes is not None:
+            arrays['votes'] = faces.votes
+        np.savez(unfinished / 'rest.npz', facts=np.array(json.dumps(facts)), labels=faces.labels,
+                 names=faces.names, **arrays)
+        try:
+            unfinished.rename(folder)
+        except OSError:   # another process was quicker
+            if not folder.is_dir():
+                raise
+    with np.load(folder / 'rest.npz') as rest:
+        facts = json.loads(str(rest['facts']))
+        return FaceData(
+            source=facts['source'], task=facts['task'], problems=tuple(facts['problems']),
+            images=np.load(folder / 'images.npy', mmap_mode='r').view(np.ndarray),
+            labels=rest['labels'], names=rest['names'], votes=rest.get('votes'),
+            groups={key.removeprefix(GROUP): rest[key] for key in rest if key.startswith(GROUP)},
+            notes=tuple(facts['notes']))
 
 
 def load_splits(data: Data, task: str, *, channels: int,
-                cache_folder: Path | None) -> tuple[FaceData, FaceData]:
+                cache: Path | None) -> tuple[FaceData, FaceData]:
     """
     Return the training and the validation faces, their counts printed and checked.
 
-    Raises AffectError where a split is a test split, where the labels are of another task, and
-    where a count is not the expected one.
+    Raises:
+        AffectError: a split is a test split, the labels are of another task, or a count is not
+            the expected one.
     """
-    check_protocol(data.reader, data.train, data.validation, allow_test=data.allow_test)
     splits = []
     for entry, split in (('train', data.train), ('validation', data.validation)):
-        faces = load_split(data, split, channels=channels, cache_folder=cache_folder)
-        _print(faces.table())
+        if is_test(data.reader, split):
+            raise AffectError(
+                f"data.{entry}: '{split}' of {data.reader} is a test split. A network that has "
+                'been trained or chosen on it has no clean test figure any more; take another '
+                'split (FER-2013: Training and PublicTest; FairFace: train and val)')
+        faces = load_split(data, split, channels=channels, cache=cache)
+        print(faces.table(), file=sys.stderr, flush=True)
         expected = getattr(data, f'expect_{entry}')
         if faces.task != task:
             raise AffectError(f'{faces.source} holds labels of {faces.task}, the experiment is '
@@ -53,23 +110,40 @@ def load_splits(data: Data, task: str, *, channels: int,
             raise AffectError(f'{faces.source}: {len(faces)} faces, but the experiment expects '
                               f'{expected}; complete the data, or set data.expect_{entry} to 0')
         splits.append(faces)
-    return _without_repeats(splits[0], splits[1], drop=data.drop_duplicates), splits[1]
-
-
-def _without_repeats(faces: FaceData, judged: FaceData, *, drop: bool) -> FaceData:
-    """Say how many faces are trained on and judged as well; leave them out where asked to."""
+    faces, judged = splits
     trained, tested = repeats(faces, judged)
-    count = int(trained.sum())
-    if not count:
-        _print(f'no picture of {judged.source} is in {faces.source} as well')
-        return faces
-    _print(f'{int(tested.sum())} of {len(judged)} pictures of {judged.source} are in '
-           f'{faces.source} as well, {count} of {len(faces)} there; '
-           f"{'left out of training' if drop else 'data.drop_duplicates: true leaves them out'}")
-    if drop and count == len(faces):
-        raise AffectError(f'{faces.source}: every picture is in {judged.source} as well')
-    return faces.select(~trained) if drop else faces
+    print(f'{tested.sum()} of {len(judged)} pictures of {judged.source} are in {faces.source} as '
+          f'well, {trained.sum()} of {len(faces)} there', file=sys.stderr, flush=True)
+    return faces, judged
 
 
-def _print(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def is_test(reader: str, split: str) -> bool:
+    """
+    Return whether a split is for tests only.
+
+    PublicTest is not: it is FER-2013's validation split, in spite of its name.
+    """
+    name = split.lower()
+    return reader in TEST_ONLY or ('test' in name or 'utk' in name) and name != 'publictest'
+
+
+def _read(reader: str, path: Path, split: str, channels: int,
+          options: dict[str, object]) -> FaceData:
+    data = read(reader, path, split, options)
+    if channels == 3 or data.images.ndim == 3:
+        return data
+    return replace(data, images=np.stack([cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+                                          for image in data.images]))
+
+
+def _state(path: Path, cache: Path) -> list[tuple[str, int, int]]:
+    """
+    Return name, size and time of a file and the tables beside it, or of all files of a folder.
+
+    The cache itself may lie in the folder.
+    """
+    files = ([path, *path.parent.glob('*.csv')] if path.is_file() else
+             [file for file in path.rglob('*') if file.is_file()
+              and cache.resolve() not in file.resolve().parents])
+    return sorted({(str(file), file.stat().st_size, int(file.stat().st_mtime))
+                   for file in files})

@@ -15,8 +15,7 @@
 """From labels and FER+ votes to the probability vector that each face is trained towards."""
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_training.data.ferplus_votes import FERPLUS_COLUMNS
-from face_affect_training.data.types import FaceData
+from face_affect_training.data.faces import FaceData
 import numpy as np
 import numpy.typing as npt
 
@@ -24,55 +23,47 @@ Targets = npt.NDArray[np.float32]
 
 
 def make_targets(data: FaceData, classes: int, *, smoothing: float = 0.0,
-                 ferplus_weight: float = 0.0, ferplus_mapping: str = 'fitted') -> Targets:
+                 ferplus_weight: float = 0.0) -> Targets:
     """
     Return (N, classes) float32 rows that sum to 1.
 
-    smoothing: share given to all classes alike (Szegedy et al. 2016). ferplus_weight: share of
-    the FER+ opinion, the rest is the data set's own label. ferplus_mapping: 'votes' renormalises
-    the votes for the seven classes; 'fitted' predicts the FER-2013 label from all ten counts by a
-    logistic regression fitted on these very rows: what FER-2013 would have called this face.
-    Raises AffectError where FER+ is asked for and there are no votes.
+    Args:
+        data: the faces.
+        classes: number of classes.
+        smoothing: share given to all classes alike (Szegedy et al. 2016).
+        ferplus_weight: share of the soft targets from FER+ votes; the rest is the label.
+
+    Raises:
+        AffectError: FER+ is wanted and there are no votes.
     """
     targets: Targets = np.eye(classes, dtype=np.float32)[data.labels]
     if ferplus_weight > 0.0:
         if data.votes is None:
             raise AffectError(f'{data.source} has no FER+ votes; set targets.ferplus_weight to 0')
-        opinion = _opinion(data.votes, data.labels, targets, ferplus_mapping)
-        targets = (1.0 - ferplus_weight) * targets + ferplus_weight * opinion
+        voted = ferplus_targets(data.votes, data.labels, targets)
+        targets = (1.0 - ferplus_weight) * targets + ferplus_weight * voted
     return np.asarray((1.0 - smoothing) * targets + smoothing / classes, np.float32)
 
 
-def _opinion(votes: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], hard: Targets,
-             mapping: str) -> Targets:
-    """Return (N, 7) FER+ opinions; a face without usable votes keeps its own label."""
-    if mapping == 'votes':
-        seven = votes[:, list(FERPLUS_COLUMNS)]
-        voted = seven.sum(1, keepdims=True)
-        return np.where(voted > 0.0, seven / np.maximum(voted, 1.0), hard).astype(np.float32)
-    if mapping != 'fitted':
-        raise AffectError(f"targets.ferplus_mapping is '{mapping}', it must be votes or fitted")
+def ferplus_targets(votes: npt.NDArray[np.float32], labels: npt.NDArray[np.int64],
+                    hard: Targets) -> Targets:
+    """
+    Return the probability of each FER-2013 label, (N, 7), given the FER+ votes of a face.
+
+    It is predicted from the shares of all ten columns by a logistic regression that is fitted to
+    these rows.
+
+    Args:
+        votes: (N, 10) counts.
+        labels: (N,) FER-2013 labels.
+        hard: (N, 7) rows of faces without votes.
+    """
     from sklearn.linear_model import LogisticRegression
     total = votes.sum(1, keepdims=True)
     known = total[:, 0] > 0.0
     share = votes / np.maximum(total, 1.0)
     features = np.concatenate([share, np.sqrt(share)], 1)
-    regression = LogisticRegression(C=10.0, max_iter=500)
-    regression.fit(features[known], labels[known])
-    opinion = hard.copy()
-    opinion[np.ix_(known, regression.classes_)] = regression.predict_proba(features[known])
-    return opinion
-
-
-def class_weights(labels: npt.NDArray[np.int64], classes: int, mode: str) -> Targets:
-    """
-    Return the weight of each class, mean 1 over the faces.
-
-    mode: 'none'; 'balanced' (inverse frequency); 'sqrt' (its square root, milder).
-    """
-    if mode not in ('none', 'balanced', 'sqrt'):
-        raise AffectError(f"training.class_weights is '{mode}', it must be none, balanced or sqrt")
-    counts = np.bincount(labels, minlength=classes).astype(np.float64)
-    power = {'none': 0.0, 'sqrt': 0.5, 'balanced': 1.0}[mode]
-    weights = np.maximum(counts, 1.0) ** -power
-    return np.asarray(weights * counts.sum() / (weights * counts).sum(), np.float32)
+    regression = LogisticRegression(C=10.0, max_iter=500).fit(features[known], labels[known])
+    soft = hard.copy()
+    soft[np.ix_(known, regression.classes_)] = regression.predict_proba(features[known])
+    return soft

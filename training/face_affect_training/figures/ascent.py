@@ -15,33 +15,47 @@
 """
 Pictures that excite a filter: gradient ascent on the input of a trained network.
 
-Simonyan, Vedaldi and Zisserman 2014 climb the score of a class; Yosinski et al. 2015 any filter,
-with decay and blur against the noise that excites a filter as well as a form does. A random shift
-at each step asks for forms that need not lie on an exact pixel.
+Simonyan, Vedaldi and Zisserman 2014 maximise the score of a class; Yosinski et al. 2015 any
+filter, with decay and blur against the noise that excites a filter as well as a form does. Random
+shifts of the picture at each step make the forms independent of exact pixels.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+import json
+from pathlib import Path
 from typing import Any
 
 import cv2
 from face_affect_ros.affect.types import AffectError
+from face_affect_training.figures import pictures, results
+from face_affect_training.runs import load_run
 import keras
-from keras import ops
 import numpy as np
 import numpy.typing as npt
 
-Pictures = npt.NDArray[np.float32]
-Score = Callable[[Any], Any]
+NAME = 'ascent'
+#: Layers to show, from the pixels to the classes.
+LAYERS = {
+    'mini_xception': ('stem2_relu', 'module16_add', 'module32_add', 'module64_add',
+                      'module128_add', 'classes'),
+    'sequential_fully_cnn': ('conv2_relu', 'conv4_relu', 'conv6_relu', 'conv7_relu', 'conv8_relu',
+                             'classes'),
+}
+CLASSES = 'classes'
 
 
 @dataclass(frozen=True)
-class Climb:
+class Ascent:
     """
-    How to climb. All lengths are shares of the input's range.
+    Settings of gradient ascent; all lengths are shares of the input's range.
 
-    rate: of a step. decay: share of the distance to grey that is lost at each step. blur: sigma
-    in pixels, every blur_every steps. shift: largest random shift in pixels, either way.
+    Attributes:
+        steps: how many.
+        rate: length of a step.
+        decay: share of the distance to grey that is lost at each step.
+        blur, blur_every: sigma in pixels, and after how many steps.
+        shift: largest random shift in pixels, either way.
+        seed: of noise and shifts.
     """
 
     steps: int = 120
@@ -53,105 +67,122 @@ class Climb:
     seed: int = 0
 
 
-CLIMB = Climb()
-
-
 def ascend(network: keras.Model, layer: str, filters: list[int], *, low: float, high: float,
-           climb: Climb = CLIMB) -> tuple[Pictures, list[float], list[float]]:
+           ascent: Ascent) -> tuple[npt.NDArray[np.float32], list[float], list[float]]:
     """
     Return one picture for each filter, and its mean activation before and after.
 
-    network: from pictures (N, S, S, C) to anything; batch norm and dropout as at inference.
-    layer: one with a (N, H, W, F) output. filters: of 0 to F - 1. low, high: the input's range.
-    The pictures are (len(filters), S, S, C). Raises AffectError for a layer or filter that is not
-    there, and on a Keras backend without gradients.
+    Args:
+        network: from pictures (N, S, S, C); batch norm and dropout as at inference.
+        layer: one with a (N, H, W, F) output.
+        filters: of 0 to F - 1.
+        low, high: the input's range.
+        ascent: its settings.
+
+    Returns:
+        The pictures (len(filters), S, S, C), and two lists of as many numbers.
+
+    Raises:
+        AffectError: a layer or filter that is not there, or a Keras backend other than TensorFlow.
     """
-    activations = _activations(network, layer)
-    depth = activations.output.shape[-1]
-    if any(not 0 <= index < depth for index in filters):
-        raise AffectError(f"layer '{layer}' has the filters 0 to {depth - 1}")
-    chosen = ops.convert_to_tensor(np.eye(depth, dtype=np.float32)[filters])
-
-    def each(images: Any) -> Any:
-        means = ops.mean(ops.cast(activations(images, training=False), 'float32'), axis=(1, 2))
-        return ops.sum(means * chosen, axis=1)
-
-    random = np.random.Generator(np.random.Philox(key=[climb.seed, 0]))
-    middle, span = (low + high) / 2.0, high - low
-    shape = (len(filters), *network.input_shape[1:])
-    images = (middle + 0.04 * span * random.standard_normal(shape)).astype(np.float32)
-    before = _numbers(each(images))
-    slope_at = slope_of(lambda pictures: ops.sum(each(pictures)))
-    for step in range(climb.steps):
-        dy, dx = random.integers(-climb.shift, climb.shift + 1, 2).tolist()
-        moved = np.roll(images, (dy, dx), (1, 2))
-        slope = np.roll(slope_at(moved), (-dy, -dx), (1, 2))
-        slope = slope / np.maximum(slope.std(axis=(1, 2, 3), keepdims=True), 1e-12)
-        images = middle + (1.0 - climb.decay) * (images - middle) + climb.rate * span * slope
-        if climb.blur > 0.0 and (step + 1) % climb.blur_every == 0:
-            images = _blurred(images, climb.blur)
-        images = images.clip(low, high).astype(np.float32)
-    return images, before, _numbers(each(images))
-
-
-def slope_of(score: Score) -> Callable[[Pictures], Pictures]:
-    """
-    Return the gradient of a scalar score of pictures, on any Keras backend that has one.
-
-    score: of backend tensors (N, S, S, C). Raises AffectError on a backend without gradients.
-    """
-    backend = keras.backend.backend()
-    if backend not in SLOPES:
-        raise AffectError(f"the Keras backend '{backend}' has no gradients; set KERAS_BACKEND to "
-                          f"one of {', '.join(SLOPES)}")
-    slope = SLOPES[backend](score)
-    return lambda images: np.asarray(ops.convert_to_numpy(slope(images)), np.float32)
-
-
-def _of_tensorflow(score: Score) -> Score:
+    if keras.backend.backend() != 'tensorflow':
+        raise AffectError('gradient ascent needs KERAS_BACKEND=tensorflow')
     import tensorflow as tf
-
-    def slope(images: Any) -> Any:
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(images)
-            value = score(images)
-        return tape.gradient(value, images)
-    # as a graph, what is not asked for, the gradients of the weights, is not computed
-    graph = tf.function(slope)
-    return lambda images: graph(tf.convert_to_tensor(images))
-
-
-def _of_torch(score: Score) -> Score:
-    import torch
-
-    def slope(images: Any) -> Any:
-        pictures = ops.convert_to_tensor(images).requires_grad_(True)
-        return torch.autograd.grad(score(pictures), pictures)[0]
-    return slope
-
-
-def _of_jax(score: Score) -> Score:
-    import jax
-    slope: Score = jax.jit(jax.grad(score))
-    return slope
-
-
-SLOPES = {'tensorflow': _of_tensorflow, 'torch': _of_torch, 'jax': _of_jax}
-
-
-def _activations(network: keras.Model, layer: str) -> keras.Model:
-    """Return the network up to a layer."""
-    maps = [entry.name for entry in network.layers if len(entry.output.shape) == 4]
+    maps = {entry.name: entry.output for entry in network.layers if len(entry.output.shape) == 4}
     if layer not in maps:
         raise AffectError(f"{network.name} has no layer '{layer}' of feature maps; there are "
                           f"{', '.join(maps)}")
-    return keras.Model(network.input, network.get_layer(layer).output)
+    activations, depth = keras.Model(network.input, maps[layer]), maps[layer].shape[-1]
+    if any(not 0 <= index < depth for index in filters):
+        raise AffectError(f"layer '{layer}' has the filters 0 to {depth - 1}")
+    chosen = tf.one_hot(filters, depth)
+
+    def slope_of(images: Any) -> tuple[Any, Any]:
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            means = tf.reduce_mean(activations(images, training=False), axis=(1, 2))
+            scores = tf.reduce_sum(means * chosen, axis=1)
+        return scores, tape.gradient(scores, images)
+
+    gradient = tf.function(slope_of)
+
+    random = np.random.Generator(np.random.Philox(key=[ascent.seed, 0]))
+    middle, span = (low + high) / 2.0, high - low
+    shape = (len(filters), *network.input_shape[1:])
+    images = (middle + 0.04 * span * random.standard_normal(shape)).astype(np.float32)
+    before = gradient(tf.constant(images))[0].numpy()
+    for step in range(ascent.steps):
+        dy, dx = random.integers(-ascent.shift, ascent.shift + 1, 2).tolist()
+        moved = tf.constant(np.roll(images, (dy, dx), (1, 2)))
+        slope = np.roll(gradient(moved)[1].numpy(), (-dy, -dx), (1, 2))
+        slope /= np.maximum(slope.std(axis=(1, 2, 3), keepdims=True), 1e-12)
+        images = middle + (1.0 - ascent.decay) * (images - middle) + ascent.rate * span * slope
+        if (step + 1) % ascent.blur_every == 0:
+            images = np.stack([cv2.GaussianBlur(image, (0, 0), ascent.blur).reshape(image.shape)
+                               for image in images])
+        images = images.clip(low, high).astype(np.float32)
+    after = gradient(tf.constant(images))[0].numpy()
+    return images, before.round(4).tolist(), after.round(4).tolist()
 
 
-def _blurred(images: Pictures, sigma: float) -> Pictures:
-    return np.stack([cv2.GaussianBlur(image, (0, 0), sigma).reshape(image.shape)
-                     for image in images])
+def make(run: Path, folder: Path, *, layers: list[str] | None = None, count: int = 8,
+         ascent: Ascent) -> list[Path]:
+    """
+    Write ascent_NAME.png and ascent_NAME.json of a training run, and return their paths.
+
+    Args:
+        run: folder with experiment.yaml and best.keras.
+        folder: of results.
+        layers: by name; None for those chosen in LAYERS.
+        count: filters of each layer, spread evenly over it.
+        ascent: its settings.
+
+    Raises:
+        AffectError: the run or a layer is missing.
+    """
+    experiment, network = load_run(run / 'best.keras')
+    chosen = layers or LAYERS.get(network.name)
+    if not chosen:
+        raise AffectError(f'{network.name}: name the layers to show with --layers')
+    wanted = experiment.input
+    rows, captions, entries = [], [], []
+    for layer in chosen:
+        found = [entry for entry in network.layers if entry.name == layer]
+        depth = int(found[0].output.shape[-1]) if found else 1   # ascend() names what there is
+        filters = np.linspace(0, depth - 1, min(count, depth)).round().astype(int).tolist()
+        images, before, after = ascend(network, layer, filters, low=wanted.offset,
+                                       high=wanted.offset + 255.0 * wanted.scale, ascent=ascent)
+        grey = images.mean(axis=3)   # three standard deviations either way are shown
+        spread = np.maximum(6.0 * grey.std(axis=(1, 2), keepdims=True), 1e-6)
+        rows.append([*(0.5 + (grey - grey.mean(axis=(1, 2), keepdims=True)) / spread)])
+        captions.append([experiment.labels[index] if layer == CLASSES else str(index)
+                         for index in filters])
+        entries.append({'layer': layer, 'filters': filters, 'before': before, 'after': after})
+    best = json.loads((run / 'best.json').read_text(encoding='utf-8'))
+    path = folder / f'{NAME}_{experiment.name}.json'
+    results.write(path, {
+        'command': f'face_affect figures ascent runs/{experiment.name}',
+        'experiment': experiment.name, 'network': network.name, 'task': experiment.task,
+        'epoch': best['epoch'], 'val_accuracy': best['val_accuracy'], 'ascent': vars(ascent),
+        'layers': entries})
+    return [path, pictures.sheet(rows, path.with_suffix('.png'), rows=list(chosen),
+                                 captions=captions, colours=16)]
 
 
-def _numbers(values: Any) -> list[float]:
-    return [round(float(value), 4) for value in ops.convert_to_numpy(values)]
+def section(folder: Path) -> str:
+    """Return the section of the results page; nothing where no picture has been made."""
+    parts: list[str] = []
+    for path in sorted(folder.glob(f'{NAME}_*.json')):
+        facts = results.read(folder, path.stem, '')
+        ascent = facts['ascent']
+        parts += [f"`{facts['experiment']}`, after epoch {facts['epoch']} (validation accuracy "
+                  f"{results.percent(facts['val_accuracy'])}), {ascent['steps']} steps from grey "
+                  f"noise with random shifts of up to {ascent['shift']} pixels, decay and blur; "
+                  f'activations in [{path.name}]({path.name}):',
+                  f"![Filters of {facts['experiment']}]({path.stem}.png)",
+                  results.commands(facts['command'])]
+    return results.paragraphs(
+        '## Gradient ascent',
+        'Pictures that excite one filter (Simonyan et al. 2014, Yosinski et al. 2015). A row is a '
+        'layer, from the first to the last; the last one holds the classes. Each picture has a '
+        'contrast of its own.', *parts) if parts else ''

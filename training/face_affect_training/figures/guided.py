@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-The paper's figure 4: guided back-propagation of each expression, for two networks.
+The paper's figure 4: guided back-propagation of each expression.
 
 Faces of the data set are not shown: what stands here are means over many people, and the portrait
 that comes with scikit-image, which is in the public domain.
@@ -29,16 +29,15 @@ from face_affect_ros.affect.saliency_view import overlay, to_bgr
 from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
 from face_affect_ros.affect.types import EMOTIONS, ImageArray
 from face_affect_ros.media import open_media
-from face_affect_training.data.types import FaceData
+from face_affect_training.data.faces import FaceData
 from face_affect_training.evaluate import whole_crops
-from face_affect_training.figures import markdown, results
-from face_affect_training.figures.sheets import draw, Picture, Sheet
-from face_affect_training.saliency.bias import Floats, MANY
-from face_affect_training.saliency.bias_files import on_face
+from face_affect_training.figures import pictures, results
+from face_affect_training.saliency.bias import Floats, MANY, on_face
 import numpy as np
 import numpy.typing as npt
 
 NAME = 'guided'
+Picture = npt.NDArray[Any]
 #: A mean map is made of the faces that the model is surest of and right about, at most so many.
 MOST = 200
 
@@ -53,36 +52,31 @@ def make(models: list[str], faces: FaceData, folder: Path, command: str) -> list
     captions: list[list[str]] = []
     names: list[str] = []
     facts: dict[str, Any] = {'command': command, 'data': faces.source, 'models': {}}
-    maps: dict[str, list[Any]] = {}
     for model in models:
         saliency = Saliency(load_card(model))
         name = saliency.card.name
-        drawn, counts, maps[name] = _means(saliency, faces)
+        drawn, counts, maps = _means(saliency, faces)
         rows += [drawn, _of_portrait(saliency)]
         captions += [[str(count) for count in counts], [''] * len(EMOTIONS)]
         names += [f'{name}\nmean', 'portrait']
         facts['models'][name] = {'sha256': saliency.card.sha256,
                                  'faces': dict(zip(EMOTIONS, counts)),
-                                 'likeness_of_classes': _likeness(maps[name])}
-    if len(models) == 2:
-        facts['likeness_of_models'] = {
-            emotion: _alike(*pair) for emotion, *pair in zip(EMOTIONS, *maps.values())}
+                                 'likeness_of_classes': _likeness(maps)}
     results.write(folder / f'{NAME}.json', facts)
-    picture = draw(Sheet(rows, captions, rows=names, columns=EMOTIONS), folder / f'{NAME}.png',
-                   scale=2, colours=40)
-    return [folder / f'{NAME}.json', picture]
+    return [folder / f'{NAME}.json', pictures.sheet(
+        rows, folder / f'{NAME}.png', rows=names, columns=EMOTIONS, captions=captions)]
 
 
 def _means(saliency: Saliency, faces: FaceData) -> tuple[list[Picture | None], list[int], Any]:
-    """Return for each class the mean heat over the mean face, the number of faces, the heat."""
+    """Return for each class the mean heat over the mean face, the number of faces, the map."""
     crops = whole_crops(faces.images, saliency.card.crop)
-    said = np.stack([saliency(crop).probabilities for crop in crops])
+    probabilities = np.stack([saliency(crop).probabilities for crop in crops])
     drawn: list[Picture | None] = []
     counts: list[int] = []
     heats: list[Floats | None] = []
     for label in range(len(EMOTIONS)):
-        right = np.flatnonzero((faces.labels == label) & (said.argmax(1) == label))
-        chosen = right[np.argsort(-said[right, label], kind='stable')][:MOST]
+        right = np.flatnonzero((faces.labels == label) & (probabilities.argmax(1) == label))
+        chosen = right[np.argsort(-probabilities[right, label], kind='stable')][:MOST]
         counts.append(len(chosen))
         if len(chosen) < MANY:
             drawn.append(None)
@@ -109,17 +103,13 @@ def _of_portrait(saliency: Saliency) -> list[Picture | None]:
             for label in range(len(EMOTIONS))]
 
 
-def _alike(first: npt.NDArray[Any] | None, second: npt.NDArray[Any] | None) -> float | None:
-    if first is None or second is None:
-        return None
-    return round(float(np.corrcoef(first.ravel(), second.ravel())[0, 1]), 3)
-
-
-def _likeness(heats: list[Any]) -> float | None:
+def _likeness(heats: list[Floats | None]) -> float | None:
     """Return the mean correlation of the maps of two different classes."""
-    pairs = [_alike(heats[i], heats[j]) for i in range(len(heats)) for j in range(i)]
-    known = [value for value in pairs if value is not None]
-    return round(float(np.mean(known)), 3) if known else None
+    known = [heat.ravel() for heat in heats if heat is not None]
+    if len(known) < 2:
+        return None
+    correlations = np.atleast_2d(np.corrcoef(known))
+    return round(float(correlations[np.triu_indices(len(known), 1)].mean()), 3)
 
 
 def section(folder: Path) -> str:
@@ -127,17 +117,14 @@ def section(folder: Path) -> str:
     if not (folder / f'{NAME}.json').is_file():
         return ''
     facts = results.read(folder, NAME, '')
-    alike = ', '.join(f"{facts['models'][name]['likeness_of_classes']} for `{name}`"
-                      for name in facts['models'])
-    between = ', '.join(f'{emotion} {value}' for emotion, value in
-                        facts.get('likeness_of_models', {}).items() if value is not None)
-    return markdown.paragraphs(
+    alike = ', '.join(f"{model['likeness_of_classes']} for `{name}`"
+                      for name, model in facts['models'].items())
+    return results.paragraphs(
         '## Guided back-propagation',
         f"For each expression the mean map of the faces of {facts['data']} that the model is "
         f'surest of and right about (their number beneath, {MOST} at most, none for fewer than '
         f'{MANY}), over their mean face; and the map of each class on one portrait, whatever it '
         f'shows. Computed by the TFLite graphs that the robot runs ([{NAME}.json]({NAME}.json)).',
         f'![Guided back-propagation of each expression]({NAME}.png)',
-        f'The mean maps of two classes correlate by {alike}'
-        + (f'; those of the two networks, class by class: {between}.' if between else '.'),
-        markdown.commands(facts['command']))
+        f'The mean maps of two classes correlate by {alike}.',
+        results.commands(facts['command']))

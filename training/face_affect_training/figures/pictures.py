@@ -14,7 +14,7 @@
 
 """How all pictures look: matplotlib without a screen, colours for everybody, small PNG files."""
 
-import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,58 +24,55 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-#: Okabe and Ito's colours, told apart by people who see fewer colours, too.
+#: Okabe and Ito's colours, distinct in all forms of colour blindness.
 COLOURS = ('#0072B2', '#E69F00', '#009E73', '#D55E00', '#CC79A7', '#56B4E9', '#000000')
 MARKERS = ('o', 's', '^', 'D', 'v', 'P', 'X')
-#: Dark to bright in every kind of colour vision, and in print.
-MAP = 'cividis'
 STYLE: dict[Any, Any] = {
     'font.size': 10, 'axes.spines.top': False, 'axes.spines.right': False, 'axes.grid': True,
     'grid.alpha': 0.3, 'lines.linewidth': 1.6, 'axes.titlesize': 10, 'legend.frameon': False,
-    'axes.axisbelow': True, 'svg.hashsalt': 'face_affect'}
-DPI = 100
+    'axes.axisbelow': True}
+#: Dots an inch.
+DPI = 80
 
 
 def panels(rows: int, columns: int, *, width: float = 8.6, height: float = 3.6,
            **options: Any) -> tuple[Figure, Any]:
-    """Return a figure and its axes, (rows, columns). width, height: in inches of 100 pixels."""
+    """Return a figure and its axes, (rows, columns). width, height: in inches."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), dpi=DPI, layout='constrained')
         axes = figure.subplots(rows, columns, squeeze=False, **options)
     return figure, axes
 
 
-def save(figure: Figure, path: Path, *, colours: int = 64) -> Path:
+def save(figure: Figure, path: Path, *, colours: int = 32) -> Path:
     """Write a figure as a PNG file with a palette, and return its path."""
-    buffer = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
-        figure.savefig(buffer, format='png', dpi=DPI)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(buffer.getvalue())
-    return shrink(path, colours=colours)
-
-
-def shrink(path: Path, *, colours: int = 64) -> Path:
-    """Give a PNG file a palette of so many colours, and return its path."""
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(path, dpi=DPI)
     with Image.open(path) as picture:
         small = picture.convert('RGB').quantize(colours, dither=Image.Dither.NONE)
     small.save(path, optimize=True)
     return path
 
 
-def heat_map(axis: Any, values: npt.NDArray[np.float64], *, rows: list[str], columns: list[str],
-             low: float, high: float, form: str = '{:.2f}', colours: str = MAP) -> Any:
+def heat_map(axis: Any, values: npt.NDArray[np.float64], *, rows: Sequence[str],
+             columns: Sequence[str], low: float, high: float, form: str = '{:.2f}',
+             colours: str = 'cividis') -> Any:
     """
     Draw a table of numbers as colours with the numbers in them; return the drawn map.
 
-    values: (R, C), NaN where nothing was measured. low, high: values of the first and last colour.
+    Args:
+        axis: to draw on.
+        values: (R, C), NaN where nothing was measured.
+        rows, columns: their names.
+        low, high: values of the first and last colour.
+        form: of the numbers.
+        colours: name of the colour map.
     """
     drawn = axis.imshow(values, cmap=colours, vmin=low, vmax=high, aspect='auto')
     axis.set_xticks(range(len(columns)), columns)
     axis.set_yticks(range(len(rows)), rows)
     axis.grid(False)
-    for spine in axis.spines.values():
-        spine.set_visible(False)
     axis.tick_params(length=0)
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
@@ -84,3 +81,58 @@ def heat_map(axis: Any, values: npt.NDArray[np.float64], *, rows: list[str], col
             axis.text(column, row, form.format(value), ha='center', va='center', fontsize=9,
                       color='white' if dark else 'black')
     return drawn
+
+
+def confusion(judged: dict[str, Any], path: Path) -> Path:
+    """Draw the normalised confusion matrix of an evaluation, see evaluate.evaluate."""
+    names = list(judged['per_class'])
+    shares = np.array([[np.nan if share is None else share for share in row]
+                       for row in judged['confusion_normalised']], np.float64)
+    size = 2.6 + 0.6 * len(names)
+    figure, axes = panels(1, 1, width=size, height=size)
+    heat_map(axes[0, 0], shares, rows=[f"{name}\n{judged['per_class'][name]['faces']:,}"
+                                       for name in names], columns=names, low=0.0, high=1.0,
+             colours='Blues')
+    axes[0, 0].tick_params(axis='x', rotation=45)
+    axes[0, 0].set(xlabel='predicted', ylabel='label, with the number of faces')
+    axes[0, 0].set_title(f"{judged['model']}\n{judged['data']}, accuracy "
+                         f"{100 * judged['accuracy']:.1f} %", fontsize=10)
+    return save(figure, path)
+
+
+def sheet(pictures: Sequence[Sequence[npt.NDArray[Any] | None]], path: Path, *,
+          rows: Sequence[str], columns: Sequence[str] = (),
+          captions: Sequence[Sequence[str]] = (), colours: int = 64) -> Path:
+    """
+    Write a table of small pictures as a PNG file, and return its path.
+
+    Args:
+        pictures: (H, W) grey or (H, W, 3) RGB, values 0 to 1; None leaves the place empty.
+        path: of the file.
+        rows, columns: names at the left and the top.
+        captions: beneath each picture.
+        colours: of the palette.
+
+    Raises:
+        ValueError: a sheet without any picture.
+    """
+    if not any(picture is not None for line in pictures for picture in line):
+        raise ValueError('a sheet needs a picture')
+    across = max(len(line) for line in pictures)
+    figure, axes = panels(len(pictures), across, width=1.2 * across + 1.2,
+                          height=(1.4 if captions else 1.2) * len(pictures) + 0.3)
+    for row, line in enumerate(pictures):
+        for column, axis in enumerate(axes[row]):
+            axis.set(xticks=[], yticks=[])
+            for spine in axis.spines.values():
+                spine.set_visible(False)
+            picture = line[column] if column < len(line) else None
+            if picture is not None:
+                axis.imshow(np.clip(picture, 0.0, 1.0), cmap='gray', vmin=0.0, vmax=1.0,
+                            interpolation='nearest')
+            if captions and column < len(line):
+                axis.set_xlabel(captions[row][column], fontsize=8)
+            if row == 0 and columns:
+                axis.set_title(columns[column], fontsize=9)
+        axes[row, 0].set_ylabel(rows[row], fontsize=9)
+    return save(figure, path, colours=colours)

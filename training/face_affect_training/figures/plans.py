@@ -17,24 +17,30 @@
 from dataclasses import dataclass
 import itertools
 import json
+import math
 from pathlib import Path
+import sys
+import time
 from typing import Any
 
-from face_affect_ros.affect.types import AffectError
+from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_training.experiment import Experiment, load_experiment
+from face_affect_training.figures import results
+from face_affect_training.metrics import accuracy_and_loss
+from face_affect_training.networks.lowering import lowered
+from face_affect_training.runs import from_pixels, load_run, read_log
+from face_affect_training.train import load_data, train
+from face_affect_training.views import plain_views
+import keras
+import numpy as np
+import numpy.typing as npt
 import yaml
 
 #: Where plans are looked for by their name.
 FOLDER = Path(__file__).resolve().parents[2] / 'experiments' / 'figures'
 ENTRIES = {'base', 'curves', 'cells', 'grid'}
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One variation. name: of its folder. changes: 'section.key' of the experiment to value."""
-
-    name: str
-    changes: dict[str, Any]
+BATCH = 256
+CURVE = 'train_curve.json'
 
 
 @dataclass(frozen=True)
@@ -42,26 +48,21 @@ class Plan:
     """
     An experiment and its variations.
 
-    base: the experiment's YAML file. curves: judge the training faces after every epoch, too.
+    Attributes:
+        name: of the plan.
+        base: the experiment's YAML file.
+        curves: whether the training faces are judged after every epoch, too.
+        cells: changes of each variation, 'section.key' to value, by its name.
     """
 
     name: str
     base: Path
     curves: bool
-    cells: tuple[Cell, ...]
+    cells: dict[str, dict[str, Any]]
 
-    @property
-    def command(self) -> str:
-        """Return what a person types to run it."""
-        return f'face_affect figures run {self.name}'
-
-    def base_experiment(self) -> Experiment:
-        """Return what all cells share."""
-        return load_experiment(self.base)
-
-    def experiment(self, cell: Cell) -> Experiment:
-        """Return the experiment of one cell."""
-        named = {**cell.changes, 'name': f'{self.name}/{cell.name}'}
+    def experiment(self, cell: str = '') -> Experiment:
+        """Return the experiment of one cell, or what all cells share."""
+        named = {**self.cells[cell], 'name': f'{self.name}/{cell}'} if cell else {}
         # JSON is YAML, and load_experiment() checks types and names
         return load_experiment(self.base, [f'{key}={json.dumps(value)}'
                                            for key, value in named.items()])
@@ -76,36 +77,134 @@ def load_plan(name: str) -> Plan:
     AffectError for anything else.
     """
     path = Path(name) if name.endswith('.yaml') else FOLDER / f'{name}.yaml'
-    if not path.is_file():
-        known = ', '.join(sorted(file.stem for file in FOLDER.glob('*.yaml')))
-        raise AffectError(f"there is no plan '{name}'; choose one of {known or 'none'}, or give "
-                          'the path of a .yaml file')
     try:
         facts = yaml.safe_load(path.read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise AffectError(f'{path}: cannot be read as YAML: {error}') from error
+        known = ', '.join(sorted(file.stem for file in FOLDER.glob('*.yaml')))
+        raise AffectError(f"plan '{name}' cannot be read: {error}; choose one of {known}, or give "
+                          'the path of a .yaml file') from error
     if not isinstance(facts, dict) or 'base' not in facts or set(facts) - ENTRIES:
         raise AffectError(f"{path}: a plan has the entries {', '.join(sorted(ENTRIES))}, and "
                           'base must be there')
     cells, grid = facts.get('cells', {'': {}}), facts.get('grid', {})
     if not _is_table(cells, dict) or not _is_table(grid, list):
         raise AffectError(f'{path}: cells maps names to changes, and grid keys to lists of values')
-    plan = Plan(path.stem, path.parent / facts['base'], bool(facts.get('curves', False)),
-                tuple(_combined(cells, grid)))
+    combined = {}
+    for cell, changes in cells.items():
+        for values in itertools.product(*grid.values()):
+            parts = [cell, *(f"{key.split('.')[-1]}_{value}" for key, value in zip(grid, values))]
+            combined['-'.join(filter(None, parts))] = {**changes, **dict(zip(grid, values))}
+    plan = Plan(path.stem, path.parent / facts['base'], bool(facts.get('curves', False)), combined)
     for cell in plan.cells:
         plan.experiment(cell)   # a wrong entry is found now, not after an hour
     return plan
 
 
+def run(plan: Plan, folder: Path, summary: Path, *, cache: Path,
+        max_minutes: float = 0.0) -> list[str]:
+    """
+    Train what is not yet trained, and write the results of all cells.
+
+    Args:
+        plan: to run.
+        folder: of the runs, one below it for each cell. A second call resumes the training.
+        summary: the JSON file.
+        cache: folder for decoded pictures.
+        max_minutes: stop cleanly after this time, 0 for no limit.
+
+    Returns:
+        The names of the cells that are still missing.
+
+    Raises:
+        AffectError: a cell's folder holds a different experiment.
+    """
+    deadline = time.monotonic() + 60.0 * max_minutes if max_minutes else math.inf
+    done = {}
+    for cell in plan.cells:
+        left = (deadline - time.monotonic()) / 60.0
+        if left > 0.0:
+            print(f'{plan.name}: {cell}', file=sys.stderr, flush=True)
+            result = _train(plan, cell, folder / cell, cache, left if max_minutes else 0.0)
+            if result is not None:
+                done[cell] = result
+    missing = [cell for cell in plan.cells if cell not in done]
+    if done:
+        results.write(summary, {
+            'plan': plan.name, 'command': f'face_affect figures run {plan.name}',
+            'experiment': plan.experiment().as_mapping(), 'missing': missing,
+            'cells': list(done.values())})
+    return missing
+
+
+def _train(plan: Plan, cell: str, own: Path, cache: Path,
+           max_minutes: float) -> dict[str, Any] | None:
+    """Train and judge one cell; None where the time was up before its end."""
+    experiment = plan.experiment(cell)
+    faces, judged = load_data(experiment, cache)[experiment.task]
+    spec = experiment.input.spec()
+    splits = {'train': (plain_views(faces.images, spec), faces.labels),
+              'val': (plain_views(judged.images, spec), judged.labels)}
+    curve = [PlainCurve(own / CURVE, *splits['train'])] if plan.curves else []
+    keras.backend.clear_session()   # many networks one after the other
+    if not train(experiment, own, cache=cache, max_minutes=max_minutes,
+                 callbacks=curve)['finished']:
+        return None
+
+    def measure(file: str) -> dict[str, Any]:
+        """Return accuracy and loss on undisturbed views of both splits, the same way."""
+        _, network = load_run(own / file)
+        model = from_pixels(lowered(network), experiment)
+        found = {split: judge(model, *each) for split, each in splits.items()}
+        return {f'{split}_{figure}': value for split, pair in found.items()
+                for figure, value in zip(('accuracy', 'loss'), pair)}
+
+    best, rows = json.loads((own / 'best.json').read_text(encoding='utf-8')), read_log(own)
+    curves = {name: [_number(row[name]) for row in rows] for name in ('val_accuracy', 'val_loss')}
+    if curve:
+        epochs = json.loads((own / CURVE).read_text(encoding='utf-8'))
+        curves |= {f'train_{figure}': [epochs[str(epoch)][index] for epoch in range(len(rows))]
+                   for index, figure in enumerate(('accuracy', 'loss'))}
+    return {'name': cell, 'changes': plan.cells[cell], 'backend': keras.backend.backend(),
+            'network': experiment.network.name,
+            'parameters': load_run(own / 'best.keras')[1].count_params(),
+            'train': faces.source, 'train_faces': len(faces), 'validation': judged.source,
+            'validation_faces': len(judged), 'epochs': experiment.training.epochs,
+            'final': measure('last.keras'),
+            'best': {'epoch': best['epoch'], **measure('best.keras')},
+            **({'curves': curves} if curve else {})}
+
+
+class PlainCurve(keras.callbacks.Callback):
+    """
+    Writes accuracy and loss on undisturbed views after every epoch into a JSON file.
+
+    The accuracy in the log is taken under augmentation and dropout, while the weights change; it
+    cannot be set beside the validation accuracy.
+    """
+
+    def __init__(self, path: Path, views: ImageArray, labels: npt.NDArray[np.int64]) -> None:
+        super().__init__()
+        self._path, self._views, self._labels = path, views, labels
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Judge and write; epochs that are trained again after a resume are overwritten."""
+        known = json.loads(self._path.read_text('utf-8')) if self._path.is_file() else {}
+        known[str(epoch)] = judge(self.model, self._views, self._labels)
+        self._path.write_text(json.dumps(known), encoding='utf-8')
+
+
+def judge(model: keras.Model, views: ImageArray,
+          labels: npt.NDArray[np.int64]) -> tuple[float, float | None]:
+    """Return accuracy and loss of a model from pixels to logits. views: (N, S, S, C) uint8."""
+    accuracy, loss = accuracy_and_loss(keras.ops.convert_to_numpy(
+        model.predict(views, batch_size=BATCH, verbose=0)), labels)
+    return round(accuracy, 4), _number(round(loss, 4))
+
+
+def _number(value: Any) -> float | None:
+    """Return a number; None for infinity and NaN."""
+    return float(value) if math.isfinite(float(value)) else None
+
+
 def _is_table(value: Any, kind: type) -> bool:
     return isinstance(value, dict) and all(isinstance(entry, kind) for entry in value.values())
-
-
-def _combined(cells: dict[str, dict[str, Any]], grid: dict[str, list[Any]]) -> list[Cell]:
-    result = []
-    for name, changes in cells.items():
-        for values in itertools.product(*grid.values()):
-            parts = [name, *(f"{key.split('.')[-1]}_{value}" for key, value in zip(grid, values))]
-            result.append(Cell('-'.join(part for part in parts if part),
-                               {**changes, **dict(zip(grid, values))}))
-    return result

@@ -12,23 +12,27 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Result files: JSON, short enough to be read, and the commands that write them."""
+"""Result files in JSON, the commands that write them, and pieces of Markdown pages."""
 
+from collections.abc import Iterable, Sequence
 import json
 from pathlib import Path
 import re
-from typing import Any, NoReturn
+from typing import Any
 
 from face_affect_ros.affect.types import AffectError
 
+UNKNOWN = '—'
+
 
 def write(path: Path, facts: dict[str, Any]) -> None:
-    """Write a JSON file, lists of plain values on one line each."""
+    """Write a JSON file, lists and mappings of plain values on one line, numbers of six digits."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(facts, indent=1, allow_nan=False)
-    text = re.sub(r'\[[^\[\]{}]*\]', lambda found: re.sub(r'\s*\n\s*', ' ', found.group()), text)
+    text = json.dumps(_rounded(facts), indent=1, allow_nan=False)
+    text = re.sub(r'([\[{])\s*\n\s*([^\[\]{}]*?)\s*\n\s*([\]}])', lambda found: (
+        found[1] + re.sub(r'\s*\n\s*', ' ', found[2]) + found[3]), text)
     unfinished = path.with_suffix('.unfinished')
-    unfinished.write_text(text.replace('[ ', '[').replace(' ]', ']') + '\n', encoding='utf-8')
+    unfinished.write_text(text + '\n', encoding='utf-8')
     unfinished.replace(path)
 
 
@@ -36,14 +40,43 @@ def read(folder: Path, name: str, command: str) -> dict[str, Any]:
     """Return the content of folder/NAME.json. Raises AffectError that names its command."""
     path = folder / f'{name}.json'
     try:
-        facts = json.loads(path.read_text(encoding='utf-8'))
+        return dict(json.loads(path.read_text(encoding='utf-8')))
     except FileNotFoundError:
         raise AffectError(f'{path} does not exist; make it with: {command}') from None
     except (OSError, ValueError) as error:
         raise AffectError(f'{path}: cannot be read: {error}') from error
-    return dict(facts)
 
 
-def refuse(path: Path, why: str, command: str) -> NoReturn:
-    """Raise the AffectError of a result file that is out of date. command: makes it again."""
-    raise AffectError(f'{path}: {why}; make it again with: {command}')
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table; the first column is text, the others are numbers."""
+    return '\n'.join([f"| {' | '.join(header)} |",
+                      f"| --- |{' ---: |' * (len(header) - 1)}",
+                      *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def percent(value: float | None) -> str:
+    """Return a share as '63.6 %'."""
+    return UNKNOWN if value is None else f'{100.0 * value:.1f} %'
+
+
+def count(value: float | None) -> str:
+    """Return a whole number as '58,423'."""
+    return UNKNOWN if value is None else f'{value:,.0f}'
+
+
+def commands(*lines: str) -> str:
+    """Return commands as they are typed."""
+    return '\n'.join(('```', *lines, '```'))
+
+
+def paragraphs(*parts: str) -> str:
+    """Return the parts that are not empty, with an empty line between two."""
+    return '\n\n'.join(part for part in parts if part)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(entry) for entry in value]
+    return float(f'{value:.6g}') if isinstance(value, float) else value

@@ -23,19 +23,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
+from face_affect_training.networks.arriaga2017 import mini_xception, sequential_fully_cnn
 from face_affect_training.networks.efficientnet_lite import efficientnet_lite
-from face_affect_training.networks.face_resnet import face_resnet
 from face_affect_training.networks.head import split
-from face_affect_training.networks.mini_xception import mini_xception
 from face_affect_training.networks.plain import (
     baseline,
     deeper_cnn,
     five_layer_cnn,
     five_layer_cnn_fractional,
 )
-from face_affect_training.networks.residual_cnn import residual_cnn
-from face_affect_training.networks.sequential_fully_cnn import sequential_fully_cnn
-from face_affect_training.networks.small_resnet import small_resnet
+from face_affect_training.networks.small_resnet import residual_cnn, small_resnet
 import keras
 
 NETWORKS: dict[str, Callable[..., keras.Model]] = {
@@ -47,7 +44,6 @@ NETWORKS: dict[str, Callable[..., keras.Model]] = {
     'mini_xception': mini_xception,
     'residual_cnn': residual_cnn,
     'small_resnet': small_resnet,
-    'face_resnet': face_resnet,
     'efficientnet_lite': efficientnet_lite,
 }
 
@@ -57,10 +53,16 @@ def build(name: str, *, input_shape: tuple[int, int, int], classes: int | Sequen
     """
     Return a freshly initialised network of the registry.
 
-    input_shape: (S, S, C). classes: length of the probability vector; several for a network with
-    one trunk and an output for each of them. options: the builder's own keyword arguments. Raises
-    AffectError for a name or an option that does not exist, and for a value that the builder
-    cannot work with.
+    Args:
+        name: of NETWORKS.
+        input_shape: (S, S, C).
+        classes: length of the probability vector; several for a network with one backbone and an
+            output for each of them.
+        options: the builder's own keyword arguments.
+
+    Raises:
+        AffectError: a name or an option that does not exist, or a value that the builder cannot
+            work with.
     """
     if name not in NETWORKS:
         raise AffectError(f"network '{name}' does not exist; choose one of {', '.join(NETWORKS)}")
@@ -73,15 +75,3 @@ def build(name: str, *, input_shape: tuple[int, int, int], classes: int | Sequen
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise AffectError(f"network '{name}' for {input_shape} with options {options}: {reason}"
                           ) from error
-
-
-def from_pixels(network: keras.Model, *, scale: float, offset: float) -> keras.Model:
-    """
-    Return the network (sharing its weights) from uint8 pixels to logits.
-
-    For training: a quarter of the bytes to copy, and a loss that is numerically stable.
-    """
-    pixels = keras.Input(network.input_shape[1:], dtype='uint8', name='pixels')
-    scaled = keras.layers.Rescaling(scale, offset, name='scaled')(pixels)
-    to_logits = keras.Model(network.input, network.get_layer('logits').output)
-    return keras.Model(pixels, to_logits(scaled))

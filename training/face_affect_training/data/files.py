@@ -1,0 +1,170 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Files of a data set: CSV tables, and pictures in a folder or in a zip archive."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+import csv
+from pathlib import Path
+from types import TracebackType
+import zipfile
+import zlib
+
+import cv2
+from face_affect_ros.affect.types import AffectError, ImageArray
+import numpy as np
+import numpy.typing as npt
+
+#: First year of each age group of FairFace (Karkkainen and Joo 2021), for all data sets alike, and
+#: its name; the last one is FairFace's own wording for 70 and above.
+GROUPS = ((0, '0-2'), (3, '3-9'), (10, '10-19'), (20, '20-29'), (30, '30-39'), (40, '40-49'),
+          (50, '50-59'), (60, '60-69'), (70, 'more than 70'))
+DECODERS = 8
+BATCH = 256
+SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.webp')
+#: What zipfile raises for a member that is missing, damaged, encrypted or oddly packed.
+UNREADABLE = (KeyError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
+
+class Pictures:
+    """
+    The pictures below a folder or inside a zip archive, by their names in it.
+
+    Raises AffectError where the archive cannot be read.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self._archive: zipfile.ZipFile | None = None
+        if place.is_file():
+            try:
+                self._archive = zipfile.ZipFile(place)
+            except (OSError, zipfile.BadZipFile) as error:
+                raise AffectError(f'{place}: cannot be read as a zip archive: {error}') from error
+
+    def __enter__(self) -> 'Pictures':
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        if self._archive is not None:
+            self._archive.close()
+
+    def names(self) -> list[str]:
+        """Return the names of all picture files, sorted; hidden files are left out."""
+        if self._archive is not None:
+            names = [Path(name) for name in self._archive.namelist() if not name.endswith('/')]
+        else:
+            names = [file.relative_to(self.place) for file in self.place.rglob('*')
+                     if file.is_file()]
+        return sorted(name.as_posix() for name in names if name.suffix.lower() in SUFFIXES
+                      and not any(part.startswith(('.', '__MACOSX')) for part in name.parts))
+
+    def holds(self, name: str) -> bool:
+        """Return whether there is a file of this name."""
+        if self._archive is None:
+            return (self.place / name).is_file()
+        return name in self._archive.NameToInfo
+
+    def chips(self, names: Sequence[str], size: int) -> tuple[ImageArray, npt.NDArray[np.bool_]]:
+        """Return the readable pictures, (M, size, size, 3) uint8 BGR, and which they are, (N,)."""
+        images = np.empty((len(names), size, size, 3), np.uint8)
+        readable = np.zeros(len(names), np.bool_)
+        with ThreadPoolExecutor(DECODERS) as pool:
+            for start in range(0, len(names), BATCH):
+                encoded = [self._bytes(name) for name in names[start:start + BATCH]]
+                for index, picture in enumerate(pool.map(decode, encoded), start):
+                    if picture is not None:
+                        images[np.count_nonzero(readable)] = resized(picture, size)
+                        readable[index] = True
+        return images[:np.count_nonzero(readable)], readable
+
+    def _bytes(self, name: str) -> bytes:
+        """Return a picture's file, empty where it is missing or damaged."""
+        try:
+            if self._archive is not None:
+                return self._archive.read(name)
+            return (self.place / name).read_bytes()
+        except UNREADABLE:
+            return b''
+
+
+def decode(encoded: bytes) -> ImageArray | None:
+    """
+    Return a picture (H, W, 3) uint8 BGR, None where it is damaged.
+
+    OpenCV fills the missing part of a JPEG that ends too early with grey, so that the end is
+    looked for here.
+    """
+    cut_off = (encoded[:2] == b'\xff\xd8'
+               and encoded.find(b'\xff\xd9', len(encoded) // 2) < 0)
+    if not encoded or cut_off:
+        return None
+    try:
+        picture = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:   # such as a size that no picture has
+        return None
+    return None if picture is None else np.asarray(picture, np.uint8)
+
+
+def resized(picture: ImageArray, size: int) -> ImageArray:
+    """Return a picture at size x size pixels."""
+    if picture.shape[:2] == (size, size):
+        return picture
+    shrinks = min(picture.shape[:2]) > size
+    return np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if shrinks
+                                 else cv2.INTER_LINEAR), np.uint8)
+
+
+def iterate_table(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, str]]:
+    """
+    Yield the rows of a CSV file with a header line, one at a time.
+
+    needed: columns that must be there; spaces around a column's name and in front of a value do
+    not matter. A row that is too short has '' in the columns that it lacks. Raises AffectError
+    where the file cannot be read or a column is missing.
+    """
+    try:
+        with path.open(newline='', encoding='utf-8-sig') as file:
+            reader = csv.DictReader(file, restval='', skipinitialspace=True)
+            reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
+            missing = [column for column in needed if column not in reader.fieldnames]
+            if missing:
+                raise AffectError(f"{path}: the column {', '.join(missing)} is missing from its "
+                                  'header')
+            yield from reader
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise AffectError(f'{path}: cannot be read as a CSV table: {error}') from error
+
+
+def find_file(path: Path, names: tuple[str, ...]) -> Path:
+    """
+    Return the path itself where it is a file, else the first of these files in the folder.
+
+    Raises AffectError where there is none.
+    """
+    if path.is_file():
+        return path
+    for name in names:
+        if (path / name).is_file():
+            return path / name
+    raise AffectError(f"{path}: there is no {' and no '.join(names)}")
+
+
+def age_group(years: int) -> str:
+    """Return the group of an age in years, 'unknown' where it is negative or above 120."""
+    if not 0 <= years <= 120:
+        return 'unknown'
+    return next(name for first, name in reversed(GROUPS) if years >= first)

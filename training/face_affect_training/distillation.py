@@ -1,0 +1,151 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Soft targets from trained networks (Hinton et al. 2015)."""
+
+from collections.abc import Callable, Sequence
+import hashlib
+import os
+from pathlib import Path
+from typing import TypeAlias
+
+import cv2
+from face_affect_ros.affect.classifier import Classifier
+from face_affect_ros.affect.crop import CropSpec
+from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
+from face_affect_training.data.targets import Targets
+from face_affect_training.experiment import (
+    Distillation,
+    Experiment,
+    is_file_of_run,
+    load_experiment,
+)
+from face_affect_training.networks.lowering import lowered
+from face_affect_training.runs import build_network, from_pixels, take_weights
+from face_affect_training.views import plain_views
+import numpy as np
+from scipy.special import softmax
+
+#: Views that a teacher classifies at a time, and that are handed to Keras at a time: it turns
+#: them into as many 32-bit numbers.
+BATCH, PART = 256, 4096
+#: Gives probabilities (N, K) of views (N, S, S, C) uint8.
+Predict: TypeAlias = Callable[[ImageArray], FloatArray]
+
+
+class Teachers:
+    """
+    The mean probabilities of some trained networks.
+
+    Each is a .keras file beside the experiment.yaml of its run, or an exported model by name.
+    Raises AffectError where one is missing or has other classes.
+    """
+
+    def __init__(self, distillation: Distillation, experiment: Experiment, task: str) -> None:
+        self._plan = distillation
+        self._teachers = [
+            (_of_run if is_file_of_run(entry) else _of_model)(entry, experiment, task)
+            for entry in distillation.teachers]
+
+    def soft_targets(self, views: ImageArray) -> Targets:
+        """Return the mean probabilities of these views, (N, K) float32."""
+        return _mean([teacher.soft_targets(views, self._plan.mirror)
+                      for teacher in self._teachers])
+
+    def mixed_once(self, images: ImageArray, zooms: Sequence[float], targets: Targets) -> Targets:
+        """
+        Return targets mixed with the probabilities of the undisturbed chips.
+
+        Args:
+            images: (N, H, W) grey or (N, H, W, 3) BGR.
+            zooms: of the chips; the mean over these counts.
+            targets: (N, K).
+        """
+        return self.mixed(targets, _mean([
+            teacher.kept(images, zooms, self._plan.mirror) for teacher in self._teachers]))
+
+    def mixed(self, targets: Targets, soft: Targets) -> Targets:
+        """Return targets mixed with soft targets, (N, K) float32."""
+        weight = self._plan.weight
+        return np.asarray((1.0 - weight) * targets + weight * soft, np.float32)
+
+
+class _Teacher:
+    """One of them. file: beside which soft targets are kept, if at all."""
+
+    def __init__(self, predict: Predict, part: int, spec: CropSpec, file: Path | None) -> None:
+        self._predict, self._part, self._spec, self._file = predict, part, spec, file
+
+    def soft_targets(self, views: ImageArray, mirror: bool) -> Targets:
+        """Return probabilities (N, K) float32 of views (N, S, S, 1 or 3) uint8 of any size."""
+        spec = self._spec
+        if views.shape[3] != spec.channels:
+            views = np.repeat(views, 3, axis=3) if spec.channels == 3 else np.stack([
+                cv2.cvtColor(view, cv2.COLOR_RGB2GRAY) for view in views])[..., np.newaxis]
+        if views.shape[1] != spec.size:
+            views = np.stack([cv2.resize(view, (spec.size, spec.size)) for view in views]
+                             ).reshape(-1, spec.size, spec.size, spec.channels)
+        sides = (views, views[:, :, ::-1]) if mirror else (views,)
+        return _mean([np.concatenate([self._predict(side[start:start + self._part])
+                                      for start in range(0, len(side), self._part)])
+                      for side in sides])
+
+    def kept(self, images: ImageArray, zooms: Sequence[float], mirror: bool) -> Targets:
+        """Return the mean probabilities of chips, read from beside the teacher if known."""
+        file = None
+        if self._file is not None:
+            digest = hashlib.sha256(self._file.read_bytes())
+            digest.update(repr((images.shape, tuple(zooms), mirror)).encode())
+            digest.update(np.ascontiguousarray(images).data)
+            file = self._file.with_name(f'{self._file.stem}.soft-{digest.hexdigest()[:12]}.npy')
+            if file.is_file():
+                return np.asarray(np.load(file), np.float32)
+        soft = _mean([self.soft_targets(plain_views(images, self._spec, zoom), mirror)
+                      for zoom in zooms])
+        if file is not None:
+            part = file.with_suffix(f'.{os.getpid()}.part')   # another run may write the same
+            with part.open('wb') as stream:
+                np.save(stream, soft)
+            part.replace(file)
+        return soft
+
+
+def _of_run(entry: str, experiment: Experiment, task: str) -> _Teacher:
+    path = Path(entry).expanduser()
+    own = load_experiment(path.with_name('experiment.yaml'))
+    _check(path, own.task, experiment, task)
+    network = build_network(own, precision=experiment.training.precision)
+    take_weights(network, path)
+    model = from_pixels(lowered(network), own)
+    return _Teacher(lambda views: softmax(np.asarray(
+        model.predict(views, batch_size=BATCH, verbose=0), np.float32), axis=1),
+        PART, own.input.spec(), path)
+
+
+def _of_model(entry: str, experiment: Experiment, task: str) -> _Teacher:
+    """Return a model that robots run, with its calibration."""
+    card = load_card(entry)
+    _check(card.path, task if task in {head.task for head in card.heads} else '', experiment, task)
+    network = Classifier(card, tasks=[task])
+    return _Teacher(lambda views: network(views)[task], BATCH, card.crop, None)
+
+
+def _check(path: Path, found: str, experiment: Experiment, task: str) -> None:
+    if found != task:
+        raise AffectError(f'{path}: a teacher of {experiment.name} must classify {task}')
+
+
+def _mean(each: list[FloatArray]) -> Targets:
+    return np.asarray(np.mean(each, axis=0), np.float32)

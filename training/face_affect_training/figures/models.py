@@ -1,0 +1,307 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What the shipped models are worth: their pages, models/NAME/README.md, and a results section."""
+
+from pathlib import Path
+import re
+from typing import Any
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_training.figures import pictures, results
+import yaml
+
+PAGE = 'README.md'
+WHAT = {'emotion': 'apparent expression', 'gender': 'apparent gender'}
+MEANING = {
+    'emotion': 'The label is what a network trained on FER-2013 sees in a face, as its raters '
+               'labelled pictures found on the web. It is not what the person feels.',
+    'gender': "The label is what a network trained on FairFace's two labels sees in a face. It "
+              "is not the person's gender identity, and there are more than two."}
+INTENDED = ('A robot that adapts its manner to the people before it, without consequences for '
+            'them: a greeting, a pause, a question. Research on such robots, and on these '
+            'networks.')
+EXCLUDED = ('Any decision about a person: access, employment, education, policing, credit, '
+            'health, attention or truthfulness. Identification. Counting people by gender. Use '
+            'where the law forbids to infer emotions, as at work and in schools in the European '
+            'Union (Regulation 2024/1689, article 5). Children, who '
+            'cannot consent.')
+#: Where the recipes are.
+EXPERIMENTS = Path(__file__).resolve().parents[2] / 'experiments'
+#: What a network has learned from and this repository has not trained.
+ORIGINS = {
+    'dlib': "The weights of dlib's network that tells faces apart: in the public domain, trained "
+            'by its author on three million faces of FaceScrub, VGG-Face and the web.',
+    'imagenet': "EfficientNet-Lite's weights: Apache-2.0, trained by its authors on the 1.3 "
+                'million pictures of ImageNet.'}
+#: Confusions that are named as failures.
+NAMED = 3
+#: What the limits of a card mean, and the reason that the robot gives.
+LIMITS = {
+    'min_side': ('too_small', "the face box's longer side in pixels is below"),
+    'max_turn': ('too_turned', "the nose's sideways distance from the middle between the eyes, "
+                               'divided by their distance, is above'),
+    'min_sharpness': ('too_blurred', "the Laplacian's variance, divided by that of the grey "
+                                     'values, is below')}
+TEMPLATE = """# {name}
+
+{what} of a face: `{network}`, {parameters:,} parameters, {bytes:,} bytes, sees {size}x{size}
+{colours} pixels{looks}. This page is written by `face_affect figures page` out of
+[card.yaml](card.yaml) and [its figures](../../docs/results/{name}.json).
+
+## Use
+
+{meaning}
+
+**Meant for.** {intended}
+
+**Not meant for.** {excluded}
+
+## Data
+
+{data}
+
+{origin}
+
+{tasks}
+
+Licence: {licence}.
+"""
+#: Age groups that are no adults.
+YOUNG = ('0-2', '3-9', '10-19')
+
+
+def trained(models: Path) -> list[dict[str, Any]]:
+    """Return the cards of the models that this repository has trained."""
+    found = [yaml.safe_load(path.read_text(encoding='utf-8'))
+             for path in sorted(models.glob('*/card.yaml'))]
+    return [card for card in found if card['kind'] == 'classifier' and 'training' in card]
+
+
+def command(name: str) -> str:
+    """Return what makes a model and its result file anew."""
+    return f'face_affect ship training/experiments/{name}.yaml'
+
+
+def figures(folder: Path, card: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """
+    Return the content of a model's result file by task, see ship.measure.
+
+    Raises AffectError where there is none, or where it is of another file than the card.
+    """
+    name = str(card['name'])
+    facts = results.read(folder, name, command(name))
+    if facts.get('sha256') != card['sha256']:
+        raise AffectError(f"{folder / f'{name}.json'}: is of another file than the card; make it "
+                          f'again with: {command(name)}')
+    return dict(facts['tasks'])
+
+
+def write_pages(folder: Path, models: Path) -> list[Path]:
+    """Write the page of each model that this repository has trained; return their paths."""
+    return [write_page(folder, models / str(card['name']), card) for card in trained(models)]
+
+
+def write_page(folder: Path, model: Path, card: dict[str, Any]) -> Path:
+    """Write the page of one model and return its path. folder: of result files."""
+    path = model / PAGE
+    path.write_text(page(folder, card), encoding='utf-8')
+    return path
+
+
+def draw(folder: Path, models: Path, out: Path) -> list[Path]:
+    """Write confusion_MODEL.png for each emotion model. models: folder of the shipped models."""
+    return [pictures.confusion(facts['emotion']['validation'], out / f"confusion_{card['name']}"
+                               '.png')
+            for card in trained(models) if 'emotion' in (facts := figures(folder, card))]
+
+
+def section(folder: Path, models: Path) -> str:
+    """Return the sections of the results page. models: folder of the shipped models."""
+    own = [(card, task, facts) for card in trained(models)
+           for task, facts in figures(folder, card).items()]
+    margins = list(own[0][2]['margins']['accuracy']) if own else []
+    return results.paragraphs(
+        '## The shipped models',
+        "Accuracy is that of the TFLite file behind the robot's own crop code, on faces cut as "
+        'the data set has them. Checkpoints, temperatures and thresholds were chosen on the '
+        'validation faces, so that faces never seen do a little worse. Precision and recall by '
+        "class, accuracy by group and by size of the face are on each model's page.",
+        results.table(
+            ('model', 'task', 'parameters', 'TFLite bytes', 'train', 'validation', 'mean recall',
+             'calibration error'),
+            [(f"[{card['name']}](../../models/{card['name']}/README.md)", task,
+              results.count(card['parameters']), results.count(card['bytes']),
+              results.percent(facts['train']['accuracy']),
+              *(results.percent(facts['validation'][key])
+                for key in ('accuracy', 'balanced_accuracy', 'ece')))
+             for card, task, facts in own]),
+        'One command makes a model, its teachers first, and its page and figures:',
+        results.commands(command('NAME'), 'face_affect figures page'),
+        '### Precisions',
+        'Weights in half the bytes (float16), 8-bit weights with activations whose range is '
+        'measured in every run (dynamic), 8-bit integers throughout (int8). The shipped one is '
+        'bold.',
+        results.table(('model', 'task', 'precision', 'bytes', 'accuracy', 'calibration error'), [
+            (card['name'], task, f'**{name}**' if name == card['precision'] else name,
+             results.count(each['bytes']), f"{100.0 * each['accuracy']:.2f} %",
+             results.percent(each['ece']))
+            for card, task, facts in own for name, each in facts['precisions'].items()]),
+        '### On faces of another data set',
+        'No network here has learned from these or was chosen on them. Adults are those of 20 '
+        'years and more.',
+        results.table(('model', 'data', 'faces', 'accuracy', 'adults', 'accuracy of adults',
+                       'recall by class'),
+                      [_elsewhere(card, facts) for card, _, each in own
+                       for facts in each.get('elsewhere', ())]),
+        "### Behind the robot's detector",
+        'Accuracy by crop margin, on the faces that the detector finds in the enlarged pictures. '
+        "The card's margin, in bold, is the one with the best mean over itself and its "
+        'neighbours, because no box is exact.',
+        results.table(('model', 'task', 'found', *margins), [
+            (card['name'], task,
+             f"{facts['margins']['found']:,} of {facts['margins']['faces']:,}",
+             *(f'**{results.percent(value)}**' if margin == f"{card['crop']['margin']:g}"
+               else results.percent(value)
+               for margin, value in facts['margins']['accuracy'].items()))
+            for card, task, facts in own]),
+        '## Confusion matrix',
+        'Rows are the labels, columns the predictions; each row adds up to 1. Of each expression '
+        'model, on its validation faces:',
+        *(f"![Confusion matrix of {card['name']}](confusion_{card['name']}.png)"
+          for card, task, _ in own if task == 'emotion'))
+
+
+def _elsewhere(card: dict[str, Any], facts: dict[str, Any]) -> tuple[str, ...]:
+    adults = [entry for age, entry in facts.get('groups', {}).get('age', {}).items()
+              if age not in YOUNG]
+    faces = sum(entry['faces'] for entry in adults)
+    right = sum(entry['accuracy'] * entry['faces'] for entry in adults)
+    return (card['name'], facts['data'], results.count(facts['faces']),
+            results.percent(facts['accuracy']), results.count(faces) if faces else '',
+            results.percent(right / faces) if faces else '',
+            ', '.join(f"{name} {results.percent(entry['recall'])}"
+                      for name, entry in facts['per_class'].items()))
+
+
+def page(folder: Path, card: dict[str, Any]) -> str:
+    """Return the page. folder: of result files."""
+    tasks = [head['task'] for head in card['heads']]
+    measured = figures(folder, card)
+    return TEMPLATE.format(
+        name=card['name'], what=' and '.join(WHAT[task] for task in tasks).capitalize(),
+        network=card['network'], parameters=card['parameters'], bytes=card['bytes'],
+        size=card['input']['size'], colours='colour' if card['input']['channels'] == 3 else 'grey',
+        looks=', and their mirror image (test-time flip)' if card.get('mirror') else '',
+        meaning='\n\n'.join(MEANING[task] for task in tasks), intended=INTENDED,
+        excluded=EXCLUDED, data='\n\n'.join(_data(card, task) for task in tasks),
+        origin=_origin(card), licence=card['licence'],
+        tasks=results.paragraphs(*(part for head in card['heads']
+                                    for part in _task(card, head, measured[head['task']]))))
+
+
+def _data(card: dict[str, Any], task: str) -> str:
+    data = card['data'][task]
+    return (f"{WHAT[task].capitalize()}: trained on `{data['training']}`, checkpoint, temperature "
+            f"and threshold chosen on `{data['chosen_on']}`. {data['origin']}. The pictures are "
+            'not part of this repository.')
+
+
+def _origin(card: dict[str, Any]) -> str:
+    """Return by what recipe and in how much time the model was made, and from what it learned."""
+    training = card['training']
+    experiment = training['experiment']
+    parts = [f'Recipe: [{experiment}](../../training/experiments/{experiment}.yaml).']
+    if 'tag' in training:
+        parts.append(f"This file was made by the recipe and the code at the tag "
+                     f"`{training['tag']}`; the recipe above makes its successor.")
+    if training.get('hours'):
+        parts.append('Hours of training: ' + ', '.join(
+            f'{name} {hours:g}' for name, hours in training['hours'].items())
+            + f", on {training['device']}.")
+    runs = [f'[{name}](../../training/experiments/{name}.yaml)'
+            if (EXPERIMENTS / f'{name}.yaml').is_file() else name
+            for name in training.get('learned_from', []) if name not in ORIGINS]
+    if runs:
+        parts.append(f"Initial weights or soft targets are from: {', '.join(runs)}.")
+    found = [text for name, text in ORIGINS.items() if name in training.get('learned_from', [])]
+    return ' '.join(parts + (['Pretrained weights:', *found] if found else []))
+
+
+def _task(card: dict[str, Any], head: dict[str, Any], facts: dict[str, Any]) -> list[str]:
+    """Return the paragraphs about one task."""
+    task, judged = head['task'], facts['validation']
+    parts = [
+        f'## {WHAT[task].capitalize()}, measured',
+        f"{judged['data']}, {judged['faces']:,} faces: accuracy "
+        f"{results.percent(judged['accuracy'])}, mean recall "
+        f"{results.percent(judged['balanced_accuracy'])}. These faces have chosen the "
+        'checkpoint; faces never seen do a little worse.',
+        results.table(('class', 'faces', 'precision', 'recall'), [
+            (name, results.count(entry['faces']), results.percent(entry['precision']),
+             results.percent(entry['recall'])) for name, entry in judged['per_class'].items()]),
+        *(results.table((kind, 'faces', 'accuracy'), [
+            (name, results.count(entry['faces']), results.percent(entry['accuracy']))
+            for name, entry in sorted(groups.items(), key=lambda group: _rank(group[0]))])
+          for kind, groups in judged.get('groups', {}).items()),
+        f"Calibrated with temperature {head['temperature']:g}; expected calibration error "
+        f"{results.percent(judged['ece'])} over 15 bins. Below {head['threshold']:g} the label "
+        'is `unknown`:',
+        results.table(('threshold', 'known', 'accuracy of these'), [
+            (f"{row['threshold']:.2f}", results.percent(row['known_share']),
+             results.percent(row['accuracy_where_known'])) for row in judged['coverage_curve']
+            if row['threshold'] == 0.0 or row['known_share'] < 1.0])]
+    speed = judged['milliseconds_per_face']
+    if speed:
+        parts.append(f"A face takes {speed['alone']:.2f} ms alone and {speed['in_batch']:.2f} ms "
+                     f"in a batch of {speed['batch']}, crop and calibration counted, on one "
+                     f"thread of {speed['cpu']}.")
+    return [*parts, *_failures(judged), *_limits(head.get('limits', card.get('limits')),
+                                                 facts['limits'])]
+
+
+def _rank(name: str) -> tuple[int, str]:
+    """Return what groups are sorted by: ages as numbers, others by their names."""
+    digits = re.search('[0-9]+', name)
+    return int(digits[0]) if digits else 0, name
+
+
+def _failures(judged: dict[str, Any]) -> list[str]:
+    names = list(judged['per_class'])
+    shares = sorted(((share or 0.0, names[true], names[taken])
+                     for true, row in enumerate(judged['confusion_normalised'])
+                     for taken, share in enumerate(row) if true != taken), reverse=True)
+    lines = [f'- {true} is predicted as {taken}: {results.percent(share)}'
+             for share, true, taken in shares[:NAMED]]
+    for kind, groups in judged.get('groups', {}).items():
+        gap = judged['group_gaps'][kind]
+        lowest = groups[gap['lowest']]
+        lines.append(f"- by {kind}, the lowest accuracy is that of {gap['lowest']}: "
+                     f"{results.percent(lowest['accuracy'])} of {lowest['faces']:,} faces, "
+                     f"{100.0 * gap['below_mean']:.1f} points below the mean of the groups")
+    return ['### Known failures', '\n'.join(lines)]
+
+
+def _limits(limits: dict[str, float] | None, facts: dict[str, Any]) -> list[str]:
+    """Return the section about the limits of a card. facts: what `input-limits` measures."""
+    if not limits:
+        return []
+    return ['### Limits of the input', 'Beyond these the label is `unknown`, with the reason:',
+            '\n'.join(f'- `{reason}`: {what} {limits[key]:g}'
+                      for key, (reason, what) in LIMITS.items() if key in limits),
+            "Accuracy by the side of the face box, behind the robot's detector, and by blur, as "
+            'sigma in shares of that side:',
+            *(results.table((name, *facts[key]), [('accuracy', *map(
+                results.percent, facts[key].values()))])
+              for name, key in (('pixels', 'by_side'), ('sigma', 'by_blur')))]

@@ -1,0 +1,235 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The results page: every number in it comes out of a file beside it.
+
+With the paper's table of networks, dropout curves, and maps of learning rate by regularisation.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from face_affect_training.describe import describe
+from face_affect_training.figures import ascent, guided, models, pictures, results
+from face_affect_training.figures.plans import Plan
+from face_affect_training.runs import build_network
+from face_affect_training.saliency import bias
+import numpy as np
+
+PAGE = 'README.md'
+COMMAND = 'face_affect figures page'
+DROPOUT = 'network.options.dropout'
+RATE, PENALTY = 'training.learning_rate', 'network.options.regularisation'
+TITLES = {'five_layer_cnn': 'max-pooling',
+          'five_layer_cnn_fractional': 'fractional max-pooling'}
+SIZES, SIZES_COMMAND = 'network_sizes', 'face_affect figures sizes'
+
+
+def write_sizes(plan: Plan, folder: Path) -> Path:
+    """Write network_sizes.json, what each network of a plan costs, and return its path."""
+    path = folder / f'{SIZES}.json'
+    results.write(path, {'command': SIZES_COMMAND, 'networks': {
+        cell: describe(build_network(plan.experiment(cell))) for cell in plan.cells}})
+    return path
+
+
+def draw(folder: Path, shipped: Path, out: Path) -> list[Path]:
+    """
+    Draw all pictures that are made of result files alone; return their paths.
+
+    Args:
+        folder: of result files.
+        shipped: of the shipped models.
+        out: of the pictures.
+    """
+    return [*models.draw(folder, shipped, out), _draw_networks(folder, out),
+            *_draw_dropout(folder, out), _draw_maps(folder, out)]
+
+
+def text(folder: Path, shipped: Path) -> str:
+    """
+    Return the page.
+
+    Args:
+        folder: of result files.
+        shipped: of the shipped models.
+
+    Raises:
+        AffectError: a file is missing; with the command that makes it.
+    """
+    return results.paragraphs(
+        '# Results',
+        'The table and the figures of the paper, re-made from our own runs. This page is written '
+        f'by `{COMMAND}` from the JSON files beside it. Commands are run from the root of the '
+        'repository, with the data in the folder that FACE_AFFECT_SHARED names.',
+        _networks(folder), models.section(folder, shipped), _dropout(folder), _maps(folder),
+        ascent.section(folder), guided.section(folder), bias.section(folder)) + '\n'
+
+
+def _read(folder: Path, plan: str) -> dict[str, Any]:
+    return results.read(folder, plan, f'face_affect figures run {plan}')
+
+
+def _sizes(folder: Path) -> dict[str, Any]:
+    return dict(results.read(folder, SIZES, SIZES_COMMAND)['networks'])
+
+
+def _setting(facts: dict[str, Any]) -> str:
+    """Return sentences about how the cells of a plan were trained and judged."""
+    experiment, cell = facts['experiment'], facts['cells'][0]
+    training = experiment['training']
+    batch = cell['changes'].get('training.batch', training['batch'])
+    missing = f" **Not run yet:** {', '.join(facts['missing'])}." if facts['missing'] else ''
+    return (f"Trained on {cell['train']} faces (classes in their own proportions, seed "
+            f"{experiment['seed']}) for {cell['epochs']} epochs with {training['optimizer']} and "
+            f"batches of {batch}; judged on all {cell['validation_faces']:,} faces "
+            f"of {cell['validation']}.{missing}")
+
+
+def _numbers(*names: str) -> str:
+    return 'Numbers: ' + ', '.join(f'[{name}.json]({name}.json)' for name in names) + '.'
+
+
+def _draw_networks(folder: Path, out: Path) -> Path:
+    """Write networks.png, accuracy and cost."""
+    sizes = _sizes(folder)
+    cells = sorted(_read(folder, 'networks')['cells'], key=lambda cell: float(
+        sizes[cell['name']]['macs']))
+    figure, axes = pictures.panels(1, 1, height=0.9 + 0.42 * len(cells))
+    axis, places = axes[0, 0], list(range(len(cells)))
+    shares = {split: [100.0 * cell['best'][f'{split}_accuracy'] for cell in cells]
+              for split in ('train', 'val')}
+    axis.hlines(places, shares['val'], shares['train'], color='0.6')
+    for split, name, marker, colour in (('val', 'validation', 'o', 0),
+                                        ('train', 'training', '^', 1)):
+        axis.plot(shares[split], places, marker, markersize=8, label=name,
+                  color=pictures.COLOURS[colour])
+    axis.set_yticks(places, [f"{cell['name']}\n{sizes[cell['name']]['macs'] / 1e6:.1f} M "
+                             f"multiply-accumulates, {cell['parameters'] / 1e6:.2f} M parameters"
+                             for cell in cells], fontsize=8)
+    axis.set_xlabel('accuracy at the best epoch, %')
+    axis.legend(loc='best')
+    return pictures.save(figure, out / 'networks.png')
+
+
+def _networks(folder: Path) -> str:
+    facts, sizes = _read(folder, 'networks'), _sizes(folder)
+    usual = facts['experiment']['training']['learning_rate']
+    rows = [(cell['name'], results.count(cell['parameters']),
+             results.count(sizes[cell['name']]['macs']),
+             results.count(sizes[cell['name']]['tflite_bytes']),
+             f"{cell['changes'].get(RATE, usual):g}",
+             *(results.percent(cell['best'][f'{split}_accuracy']) for split in ('train', 'val')),
+             str(cell['best']['epoch'])) for cell in facts['cells']]
+    return results.paragraphs(
+        '## Networks',
+        f'{_setting(facts)} All networks get the same faces and the same number of epochs, far '
+        'fewer than they could use: the table compares them, it does not show what each can '
+        "reach. Accuracy is taken on undisturbed views after the training. The paper's fine-tuned "
+        'VGG-16 and VGG-Face are not in it: no package was found that holds their weights, and '
+        'with random ones they say nothing.',
+        results.table(('network', 'parameters', 'multiply-accumulates', 'TFLite bytes',
+                       'learning rate', 'train', 'validation', 'best epoch'), rows),
+        '![Accuracy of each network, the cheapest at the bottom](networks.png)',
+        _numbers('networks', SIZES),
+        results.commands('face_affect figures run networks', SIZES_COMMAND))
+
+
+def _draw_dropout(folder: Path, out: Path) -> list[Path]:
+    """Write dropout_accuracy.png and dropout_loss.png, learning curves by rate of dropout."""
+    cells = sorted(_read(folder, 'dropout')['cells'], key=lambda cell: float(
+        cell['changes'][DROPOUT]))
+    written = []
+    for kind, unit in (('accuracy', 'accuracy'), ('loss', 'negative log-likelihood')):
+        figure, axes = pictures.panels(1, 2, sharey=True)
+        for axis, split, title in zip(axes[0], ('train', 'val'), ('training faces',
+                                                                  'validation faces')):
+            for cell, colour, marker in zip(cells, pictures.COLOURS, pictures.MARKERS):
+                curve = [np.nan if value is None else value
+                         for value in cell['curves'][f'{split}_{kind}']]
+                axis.plot(range(1, len(curve) + 1), curve, color=colour, marker=marker,
+                          markersize=4, markevery=max(1, len(curve) // 10),
+                          label=f"{cell['changes'][DROPOUT]:g}")
+            axis.set(title=title, xlabel='epoch')
+            axis.xaxis.get_major_locator().set_params(integer=True)
+        axes[0, 0].set_ylabel(unit)
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), title='dropout',
+                      loc='outside right upper')
+        written.append(pictures.save(figure, out / f'dropout_{kind}.png'))
+    return written
+
+
+def _dropout(folder: Path) -> str:
+    facts = _read(folder, 'dropout')
+    rows = [(f"{cell['changes'][DROPOUT]:g}", *(
+        results.percent(cell[when][f'{split}_accuracy'])
+        for when in ('final', 'best') for split in ('train', 'val')), str(cell['best']['epoch']))
+        for cell in sorted(facts['cells'], key=lambda cell: float(cell['changes'][DROPOUT]))]
+    return results.paragraphs(
+        '## Dropout',
+        f'The five-layer CNN at {len(rows)} rates of dropout before its two dense layers '
+        f'(Srivastava et al. 2014). {_setting(facts)} Both splits are judged after every epoch, '
+        'without augmentation and with dropout switched off.',
+        '![Accuracy by epoch and rate of dropout](dropout_accuracy.png)',
+        '![Loss by epoch and rate of dropout](dropout_loss.png)',
+        results.table(('dropout', 'train, last epoch', 'validation, last epoch',
+                       'train, best epoch', 'validation, best epoch', 'best epoch'), rows),
+        _numbers('dropout'), results.commands('face_affect figures run dropout'))
+
+
+def _draw_maps(folder: Path, out: Path) -> Path:
+    """Write rate_maps.png, the best validation accuracy of each cell."""
+    cells = _read(folder, 'rate_maps')['cells']
+    rates, penalties = (sorted({float(cell['changes'][key]) for cell in cells})
+                        for key in (RATE, PENALTY))
+    networks = list(dict.fromkeys(cell['network'] for cell in cells))
+    values = np.full((len(networks), len(penalties), len(rates)), np.nan)
+    for cell in cells:
+        values[networks.index(cell['network']), penalties.index(cell['changes'][PENALTY]),
+               rates.index(cell['changes'][RATE])] = 100.0 * cell['best']['val_accuracy']
+    figure, axes = pictures.panels(1, len(networks), height=3.8)
+    for axis, network, accuracies in zip(axes[0], networks, values):
+        drawn = pictures.heat_map(axis, accuracies, low=float(np.nanmin(values)),
+                                  high=float(np.nanmax(values)), form='{:.1f}',
+                                  rows=[f'{value:g}' for value in penalties],
+                                  columns=[f'{value:g}' for value in rates])
+        axis.set(title=TITLES.get(network, network), xlabel='learning rate')
+    axes[0, 0].set_ylabel('L2 regularisation')
+    figure.colorbar(drawn, ax=list(axes[0]), label='best validation accuracy, %', pad=0.02)
+    return pictures.save(figure, out / 'rate_maps.png', colours=64)
+
+
+def _maps(folder: Path) -> str:
+    facts, sizes = _read(folder, 'rate_maps'), _sizes(folder)
+    rows = []
+    for network, title in TITLES.items():
+        own = [cell for cell in facts['cells'] if cell['network'] == network]
+        if own:
+            best = max(own, key=lambda cell: float(cell['best']['val_accuracy']))
+            rows.append((f'{network} ({title})', results.count(sizes[network]['parameters']),
+                         str(len(own)), results.percent(best['best']['val_accuracy']),
+                         results.percent(best['best']['train_accuracy']),
+                         f"{best['changes'][RATE]:g}", f"{best['changes'][PENALTY]:g}"))
+    return results.paragraphs(
+        '## Learning rate and regularisation, with and without fractional max-pooling',
+        'The five-layer CNN with ordinary and with fractional max-pooling (Graham 2014) over a '
+        f'grid of peak learning rates and L2 penalties on its weights. {_setting(facts)} Each '
+        'cell is one run, so that differences of a percentage point say little. Fractional '
+        'pooling shrinks the picture in smaller steps, so that more of it reaches the dense '
+        'layers.',
+        '![Validation accuracy by learning rate and regularisation](rate_maps.png)',
+        results.table(('network', 'parameters', 'runs', 'best validation', 'its train accuracy',
+                       'its learning rate', 'its regularisation'), rows),
+        _numbers('rate_maps'), results.commands('face_affect figures run rate_maps'))

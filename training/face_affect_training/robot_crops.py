@@ -1,0 +1,257 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Accuracy behind the robot's own detector, by crop margin and by size, blur and turn of the face.
+
+Data sets come as chips that somebody else cut. On the robot a detector draws the box, and the
+margin of the card makes a crop of it. The faces of a validation split are enlarged, found by the
+detector, degraded step by step, and classified in the robot's crops.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import cv2
+from face_affect_ros.affect.classifier import Classifier
+from face_affect_ros.affect.crop import CropSpec, extract_crops
+from face_affect_ros.affect.detectors import DEFAULT_DETECTOR, Detector, make_detector
+from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.quality import sharpness_of, turn_of
+from face_affect_ros.affect.types import AffectError, Detections, ImageArray
+from face_affect_training.data.faces import FaceData
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+#: Chips are enlarged to this many pixels, so that the detector sees a face of a usual size.
+CHIP_SIZE = 224
+#: Margins that are tried, as shares of the box on each side.
+MARGINS = (-0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2)
+#: Sides of the face box in pixels, and blur as sigma in shares of that side.
+SIDES = (48, 32, 24, 20, 16, 12, 10, 8)
+BLURS = (0.01, 0.02, 0.03, 0.04, 0.06, 0.08)
+#: A face is beyond the limits where accuracy has fallen by so much.
+LOSS = 0.1
+#: Share of the validation faces as they are that a limit of score, turn or sharpness may refuse.
+REFUSED = 0.01
+
+
+@dataclass(frozen=True)
+class Found:
+    """
+    Faces as the detector sees them.
+
+    Attributes:
+        images: enlarged chips with a border.
+        faces: one detection in each.
+        rows: (N,) of the data set.
+    """
+
+    images: list[ImageArray]
+    faces: list[Detections]
+    rows: npt.NDArray[np.int64]
+
+    def crops(self, spec: CropSpec,
+              change: Callable[[ImageArray, float], ImageArray] | None = None) -> ImageArray:
+        """
+        Return the robot's crops, (N, size, size, channels) uint8.
+
+        change: applied to each image first, given the longer side of the face box, pixels.
+        """
+        return np.concatenate([extract_crops(
+            image if change is None else change(image, float(max(face.boxes[0, 2:]))),
+            face.boxes, face.landmarks, spec) for image, face in zip(self.images, self.faces)])
+
+
+def find_faces(faces: FaceData, detector: str, *, count: int = 0) -> Found:
+    """
+    Return what a detector finds in enlarged chips.
+
+    Args:
+        faces: chips.
+        detector: see make_detector.
+        count: only so many chips, evenly spread; 0 for all.
+
+    Raises:
+        AffectError: the detector cannot be loaded, or finds no face.
+    """
+    finder = make_detector(detector)
+    images, found, rows = [], [], []
+    for row in spread_rows(len(faces), count):
+        image = with_border(faces.images[row])
+        face = middle_face(finder, image)
+        if face is not None:
+            images.append(image)
+            found.append(face)
+            rows.append(row)
+    if not rows:
+        raise AffectError(f'{faces.source}: {detector} finds no face in any of the '
+                          f'{count or len(faces)} pictures')
+    return Found(images, found, np.array(rows))
+
+
+def spread_rows(total: int, count: int) -> npt.NDArray[np.int64]:
+    """Return so many rows, evenly spread; count: 0 for all."""
+    return np.linspace(0, total - 1, min(count or total, total)).astype(np.int64)
+
+
+def tune_margin(model: str, faces: FaceData, margins: Sequence[float] = MARGINS,
+                detector: str = DEFAULT_DETECTOR) -> dict[str, Any]:
+    """
+    Return the accuracy at each crop margin, on the faces that the detector finds.
+
+    Args:
+        model: name or folder.
+        faces: chips with labels of one of the model's tasks.
+        margins: shares of the box on each side.
+        detector: see make_detector.
+
+    Returns:
+        Plain values; 'chosen' is the margin for the card.
+
+    Raises:
+        AffectError: a model or detector cannot be loaded, or no face is found.
+    """
+    card = load_card(model)
+    network = Classifier(card, tasks=[faces.task] if faces.task else None)
+    found, task = find_faces(faces, detector), network.heads[0].task
+    accuracy = {margin: round(float((
+        network(found.crops(replace(card.crop, margin=margin)))[task].argmax(1)
+        == faces.labels[found.rows]).mean()), 4) for margin in sorted(margins)}
+    return {'model': card.name, 'sha256': card.sha256, 'task': task, 'data': faces.source,
+            'detector': detector, 'faces': len(faces), 'found': len(found.rows),
+            'accuracy': {f'{margin:g}': value for margin, value in accuracy.items()},
+            'chosen': best_margin([accuracy])}
+
+
+def best_margin(accuracies: Sequence[dict[Any, float]]) -> float:
+    """
+    Return the margin with the best mean over itself and its neighbours, as no box is exact.
+
+    accuracies: of each task, by margin, from the smallest to the largest; with fewer than three,
+    the best counts.
+    """
+    margins = [float(margin) for margin in accuracies[0]]
+    values = np.mean([list(each.values()) for each in accuracies], axis=0)
+    if len(values) < 3:
+        return margins[int(values.argmax())]
+    return margins[1 + int(np.convolve(values, np.ones(3), 'valid').argmax())]
+
+
+def input_limits(model: str, faces: FaceData, *, count: int = 0,
+                 detector: str = DEFAULT_DETECTOR) -> dict[str, Any]:
+    """
+    Return accuracy by size, blur and turn of the face, and the limits for the card.
+
+    Args:
+        model: name or folder.
+        faces: chips with labels of one of the model's tasks.
+        count: only so many faces, evenly spread; 0 for all.
+        detector: see make_detector.
+
+    Raises:
+        AffectError: a model or detector cannot be loaded, or no face is found.
+    """
+    card = load_card(model)
+    network = Classifier(card, tasks=[faces.task] if faces.task else None)
+    task = network.heads[0].task
+    found = find_faces(faces, detector, count=count)
+    labels = faces.labels[found.rows]
+
+    def judge(change: Callable[[ImageArray, float], ImageArray] | None = None
+              ) -> tuple[npt.NDArray[np.bool_], Floats]:
+        """Return whether each label is right, and the sharpness of each crop."""
+        crops = found.crops(card.crop, change)
+        right = network(crops)[task].argmax(1) == labels
+        return right, np.array([sharpness_of(crop) for crop in crops])
+
+    right, sharp = judge()
+    sizes = {side: float(judge(partial(_smaller, side))[0].mean()) for side in SIDES}
+    blurred = {sigma: judge(partial(_blurred, sigma)) for sigma in BLURS}
+    turns = np.array([turn_of(face.landmarks[0]) for face in found.faces])
+    scores = np.array([float(face.scores[0]) for face in found.faces])
+    every_right = np.concatenate([right, *(hits for hits, _ in blurred.values())])
+    every_sharp = np.concatenate([sharp, *(values for _, values in blurred.values())])
+    full = float(right.mean())
+    usable = [side for index, side in enumerate(SIDES)
+              if all(sizes[larger] >= full - LOSS for larger in SIDES[:index + 1])]
+    return {
+        'model': card.name, 'sha256': card.sha256, 'task': task, 'data': faces.source,
+        'detector': detector, 'faces': len(labels), 'accuracy': _short(full),
+        'by_side': {str(side): _short(value) for side, value in sizes.items()},
+        'by_blur': {f'{sigma:g}': _short(hits.mean()) for sigma, (hits, _) in blurred.items()},
+        # For the detector's card, see Detector.face_score.
+        'face_score': round(float(np.floor(np.quantile(scores, REFUSED) * 100) / 100), 2),
+        'limits': {
+            'min_side': float(min(usable, default=SIDES[0])),
+            'max_turn': round(float(np.ceil(np.quantile(turns, 1.0 - REFUSED) * 100) / 100), 2),
+            'min_sharpness': sharpness_limit(sharp, every_sharp, every_right, full)}}
+
+
+def sharpness_limit(sharp: Floats, every: Floats, right: npt.NDArray[np.bool_],
+                    full: float) -> float:
+    """
+    Return the sharpness below which accuracy is lost, refusing few of the faces as they are.
+
+    Args:
+        sharp: (N,) of the faces as they are.
+        every: (M,) of these and of blurred ones.
+        right: (M,) whether the label of each is right.
+        full: accuracy on the faces as they are.
+    """
+    order = np.argsort(every)
+    means = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    lost = np.flatnonzero(means <= full - LOSS)
+    limit = float(every[order[lost[-1]]]) if len(lost) else 0.0
+    return round(min(limit, float(np.quantile(sharp, REFUSED))), 4)
+
+
+def with_border(chip: ImageArray) -> ImageArray:
+    """Return an enlarged chip in the middle of repeated edge pixels."""
+    large = cv2.resize(chip, (CHIP_SIZE, CHIP_SIZE), interpolation=cv2.INTER_CUBIC)
+    border = CHIP_SIZE // 2
+    return np.asarray(cv2.copyMakeBorder(large, border, border, border, border,
+                                         cv2.BORDER_REPLICATE), np.uint8)
+
+
+def middle_face(finder: Detector, image: ImageArray) -> Detections | None:
+    """Return the detection nearest to the middle of the image."""
+    found = finder(image)
+    if not len(found):
+        return None
+    away = found.boxes[:, :2] + found.boxes[:, 2:] / 2 - np.array(image.shape[1::-1]) / 2
+    nearest = int(np.argmin(np.linalg.norm(away, axis=1)))
+    return found[nearest:nearest + 1]
+
+
+def _blurred(sigma: float, image: ImageArray, box: float) -> ImageArray:
+    """Return a blurred image. sigma: share of the face box's side. box: this side, pixels."""
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma * box), np.uint8)
+
+
+def _smaller(side: float, image: ImageArray, box: float) -> ImageArray:
+    """Return the image as if the face box had so few pixels, enlarged to its size again."""
+    (height, width), factor = image.shape[:2], side / box
+    if factor >= 1.0:
+        return image
+    small = cv2.resize(image, (max(1, round(width * factor)), max(1, round(height * factor))),
+                       interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _short(value: Any) -> float:
+    return round(float(min(value, 1e6)), 4)

@@ -1,0 +1,89 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Accuracy by crop margin and the limits of the input, behind the robot's detector."""
+
+import json
+from pathlib import Path
+
+from face_affect_ros.affect.crop import CropSpec
+from face_affect_ros.affect.quality import Limits
+from face_affect_ros.affect.types import AffectError, EMOTIONS
+from face_affect_training import robot_crops
+from face_affect_training.commands.models import read_limits
+from face_affect_training.data.faces import FaceData
+from face_affect_training.figures.guided import portrait_crop
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope='module')
+def faces() -> FaceData:
+    """Return 12 chips of the portrait, one of them labelled sad, and one of nobody."""
+    chip = portrait_crop(CropSpec(size=96, margin=0.25))[:, :, 0]
+    images = np.stack([*(np.clip(light * chip, 0, 255).astype(np.uint8)
+                         for light in np.linspace(0.6, 1.3, 12)), np.full_like(chip, 120)])
+    labels = np.full(13, EMOTIONS.index('happy'))
+    labels[3] = EMOTIONS.index('sad')
+    return FaceData(source='portraits', task='emotion', images=images, labels=labels,
+                    names=np.arange(13).astype(str))
+
+
+def test_only_what_the_detector_finds_is_counted(faces: FaceData) -> None:
+    result = robot_crops.tune_margin('emotion_mini_xception', faces, [0.1, 0.0])
+    assert (result['faces'], result['found']) == (13, 12)
+    assert result['accuracy'] == pytest.approx({'0': 11 / 12, '0.1': 11 / 12}, abs=1e-4)
+    assert result['chosen'] == 0.0
+    with pytest.raises(AffectError, match="'haar' not found"):
+        robot_crops.tune_margin('emotion_mini_xception', faces, detector='haar')
+
+
+@pytest.mark.parametrize(('accuracies', 'margin'), [
+    ([{-0.1: 0.90, -0.05: 0.70, 0.0: 0.80, 0.05: 0.85, 0.1: 0.84}], 0.05),
+    ([{0.0: 0.7, 0.1: 0.8}], 0.1),
+    ([dict(zip(('-0.1', '-0.05', '0', '0.05', '0.1'), values)) for values in (
+        (0.5, 0.6, 0.9, 0.6, 0.5), (0.9, 0.8, 0.7, 0.4, 0.1))], -0.05)])
+def test_the_best_margin_has_good_neighbours(accuracies: list[dict[object, float]],
+                                             margin: float) -> None:
+    assert robot_crops.best_margin(accuracies) == margin
+
+
+def test_curves_and_limits(faces: FaceData, tmp_path: Path) -> None:
+    found = robot_crops.input_limits('emotion_mini_xception', faces)
+    assert found['faces'] == 12
+    assert found['accuracy'] == pytest.approx(11 / 12, abs=1e-4)
+    assert found['by_side']['48'] >= found['by_side']['8']
+    assert found['by_blur']['0.01'] >= found['by_blur']['0.08']
+    own = Limits.from_card(found['limits'])
+    # the portrait as it is may be judged
+    assert own.min_side <= 48 and own.max_turn < 1.0 and 0.0 <= own.min_sharpness < 5.0
+    assert robot_crops.input_limits('emotion_mini_xception', faces, count=5)['faces'] <= 5
+    file = tmp_path / 'limits.json'
+    file.write_text(json.dumps(found))
+    assert read_limits([file]) == {'emotion': found['limits']}
+    file.write_text('{}')
+    with pytest.raises(AffectError, match='is not what `face_affect input-limits` prints'):
+        read_limits([file])
+    with pytest.raises(AffectError, match='portraits: .* finds no face'):
+        robot_crops.input_limits('emotion_mini_xception', faces.select(np.array([12])))
+
+
+def test_a_limit_of_sharpness_takes_what_costs_accuracy() -> None:
+    every = np.linspace(0.0, 1.0, 100)
+    right = every > 0.3
+    limit = robot_crops.sharpness_limit
+    # of the faces below 0.37 a fifth is right: half of the 0.7 that are lost by then
+    assert limit(every + 0.5, every, right, 1.0) == pytest.approx(0.5, abs=0.02)
+    assert limit(every, every, right, 1.0) == pytest.approx(0.01, abs=1e-3)
+    assert limit(every, every, right | True, 1.0) == 0.0
