@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Image messages to pixels and back, by both converters: cv_bridge and our own."""
+"""Image messages to pixels and back."""
 
 import cv2
 import numpy as np
@@ -20,9 +20,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
-from face_affect_ros.nodes import image_conversion  # noqa: E402, I100
-from face_affect_ros.nodes.image_conversion import (  # noqa: E402
-    converters,
+from face_affect_ros.nodes.image_conversion import (  # noqa: E402, I100
     ENCODINGS,
     ImageConversionError,
     to_array,
@@ -30,24 +28,6 @@ from face_affect_ros.nodes.image_conversion import (  # noqa: E402
 )
 from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
-
-CONVERTERS = {'own': converters.NumpyConverter()}
-if converters.converter().name == 'cv_bridge':
-    CONVERTERS['cv_bridge'] = converters.converter()
-
-
-@pytest.fixture(autouse=True, params=CONVERTERS)
-def backend(request, monkeypatch):
-    """Run every test with both converters."""
-    monkeypatch.setattr(image_conversion, 'converter', lambda: CONVERTERS[request.param])
-    assert image_conversion.backend() == request.param
-
-
-def test_cv_bridge_takes_part():
-    """Tells that the tests of this file ran on one converter only, where that is so."""
-    if 'cv_bridge' not in CONVERTERS:
-        pytest.skip('cv_bridge is not installed, or does not work with this numpy and OpenCV: '
-                    'our own converter alone is tested')
 
 
 def message_of(encoding, rows, *, width, height=None, padding=b'', big=False):
@@ -129,6 +109,19 @@ def test_same_as_opencv(encoding, code, rows, channels, padding):
     message = message_of(encoding, [row.tobytes() for row in pixels], width=16, height=12,
                          padding=bytes(padding))
     assert np.array_equal(to_array(message), expected)
+
+
+@pytest.mark.skipif(int(np.__version__.split('.')[0]) >= 2,
+                    reason='cv_bridge is built for numpy 1')
+@pytest.mark.parametrize('encoding, wanted, size', [
+    ('mono8', 'passthrough', 1), ('bgr8', 'passthrough', 3), ('rgb8', 'bgr8', 3),
+    ('bgra8', 'bgr8', 4), ('rgba8', 'bgr8', 4), ('mono16', 'mono8', 2),
+    *((name, 'bgr8', 1) for name in BAYER)])
+def test_same_pixels_as_cv_bridge(encoding, wanted, size):
+    bridge = pytest.importorskip('cv_bridge', reason='cv_bridge is not installed').CvBridge()
+    rows = np.random.default_rng(6).integers(0, 256, (12, 16 * size), np.uint8)
+    message = message_of(encoding, [row.tobytes() for row in rows], width=16)
+    assert np.array_equal(to_array(message), bridge.imgmsg_to_cv2(message, wanted))
 
 
 @pytest.mark.parametrize('big', [False, True])

@@ -26,7 +26,7 @@ from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.media import MAX_PIXELS
 from face_affect_ros.media.opencv_logging import opencv_silenced
 from face_affect_ros.media.png import SIGNATURE, without_metadata
-from face_affect_ros.nodes.image_conversion.layouts import (
+from face_affect_ros.nodes.image_conversion.raw import (
     DEPTH_LAYOUTS,
     ImageConversionError,
     LAYOUTS,
@@ -55,14 +55,22 @@ _AS_IT_LIES = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIE
 
 def decode_compressed(message: CompressedImage) -> ImageArray:
     """
-    Return the pixels of a compressed image, uint8, (H, W, 3) BGR or (H, W) where it is grey.
+    Convert a compressed image to pixels.
 
-    They are taken as they lie in the file, as image_transport does: the camera_info is about
-    those, and an EXIF orientation is not. 16 bits are scaled by 255 / 65535, alpha is dropped. Of
-    the message's format only the encoding before the semicolon counts, of a grey file: a Bayer
-    pattern is turned into colours. The array is read-only, as that of to_array. Raises
-    ImageConversionError where the data are no picture, are cut off, hold more than MAX_PIXELS or
-    a depth image.
+    The pixels are those of the file, as image_transport reads them: camera_info describes those,
+    and an EXIF orientation is ignored. 16 bits are scaled by 255 / 65535, alpha is dropped. Of
+    the message's format only the encoding before the semicolon is used, and only for a grey file:
+    a Bayer pattern is converted to colour.
+
+    Args:
+        message: JPEG, PNG, WebP, TIFF or BMP.
+
+    Returns:
+        (H, W, 3) BGR or (H, W) grey uint8, read-only.
+
+    Raises:
+        ImageConversionError: The data are no picture, truncated, larger than MAX_PIXELS, or a
+            depth image.
     """
     kind = message.format.lower()
     encoding = message.format.partition(';')[0].strip()
@@ -73,7 +81,7 @@ def decode_compressed(message: CompressedImage) -> ImageArray:
     data = bytes(message.data)
     _check_file(data, message.format)
     try:
-        with opencv_silenced():   # it prints a line for each broken picture
+        with opencv_silenced():   # prints a line for each damaged picture
             image = cv2.imdecode(np.frombuffer(data, np.uint8), _AS_IT_LIES)
     except cv2.error as error:
         raise _unreadable(message.format, len(data), f'OpenCV says {error.err}') from error
@@ -90,11 +98,16 @@ def decode_compressed(message: CompressedImage) -> ImageArray:
 def to_compressed(image: ImageArray, header: Header, *, format: str = 'jpeg',  # noqa: A002
                   quality: int = 90) -> CompressedImage:
     """
-    Return a compressed image message.
+    Convert pixels to a compressed image message.
 
-    image: uint8, (H, W, 3) BGR or (H, W) grey. format: 'jpeg' or 'png'. quality: of the JPEG, 1
-    to 100. The message's format is spelt as compressed_image_transport spells it. Raises
-    ImageConversionError where OpenCV cannot encode the image.
+    Args:
+        image: uint8, (H, W, 3) BGR or (H, W) grey.
+        header: Header of the message.
+        format: 'jpeg' or 'png'; the message's format is spelt as by compressed_image_transport.
+        quality: Of the JPEG, 1 to 100.
+
+    Raises:
+        ImageConversionError: OpenCV cannot encode the image.
     """
     if format not in ('jpeg', 'png'):
         raise ImageConversionError(f"images cannot be compressed as '{format}'; use jpeg or png",
@@ -118,10 +131,10 @@ def to_compressed(image: ImageArray, header: Header, *, format: str = 'jpeg',  #
 
 
 def _check_file(data: bytes, kind: str) -> None:
-    """Read the file's head: nothing is allocated for a picture that claims to be huge."""
+    """Read the file's header alone, so that no memory is allocated for the claimed size."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore')   # of broken files, one line each
+            warnings.simplefilter('ignore')   # one line for each damaged file
             file = io.BytesIO(
                 without_metadata(data) if data.startswith(SIGNATURE) else data)
             with PillowImage.open(file, formats=tuple(_FORMATS)) as picture:
