@@ -39,7 +39,6 @@ from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.media import open_media
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.image_conversion import to_message
-from face_affect_ros.nodes.lifecycle_client import bring_up
 from face_affect_ros.processes import running_node
 import numpy as np
 from sensor_msgs.msg import Image
@@ -123,11 +122,10 @@ def run(*, frames: int = 0, seconds: float = 0.0, notes: int = 20) -> dict[str, 
 
     notes: how often its memory is looked at.
     """
-    parameters = {'processing': 'every' if frames else 'newest', 'diagnostics_period': 0.2,
-                  'track_id_prefix': 'f'}
+    parameters = {'autostart': True, 'processing': 'every' if frames else 'newest',
+                  'diagnostics_period': 0.2, 'track_id_prefix': 'f'}
     with joined('soak') as (node, executor), \
             running_node('face_affect_node', 'face_affect', parameters) as process:
-        bring_up(node, '/face_affect')
         soak = Soak(node, process.pid)
         wait(executor, soak.connected)
         started = time.monotonic()

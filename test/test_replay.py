@@ -41,7 +41,6 @@ from face_affect_ros.cli import main  # noqa: E402
 from face_affect_ros.demo import run as demo  # noqa: E402
 from face_affect_ros.media import Frame, open_media  # noqa: E402
 from face_affect_ros.nodes import qos  # noqa: E402
-from face_affect_ros.nodes.lifecycle_client import bring_up  # noqa: E402
 from face_affect_ros.nodes.messages import from_message  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from support import running_node, spin_until  # noqa: E402
@@ -63,8 +62,7 @@ def replay(ros: Any, bag: Path, **parameters: Any) -> list[FaceAffectArray]:
     messages: list[FaceAffectArray] = []
     ros.node.create_subscription(FaceAffectArray, '/face_affect/faces', messages.append,
                                  qos.image_input('reliable', 1000))
-    with running_node(NODE, processing='every', track_id_prefix='f') as node:
-        bring_up(ros.node, '/face_affect')
+    with running_node(NODE, autostart=True, processing='every', track_id_prefix='f') as node:
         with running_node(PLAYER, '-r', 'faces:=/face_affect/faces', bag=str(bag),
                           max_in_flight=4, **parameters) as player:
             assert spin_until(ros.executor, lambda: not player.running(), timeout=120), \

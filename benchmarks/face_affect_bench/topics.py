@@ -74,7 +74,8 @@ def run(context: Context) -> list[Row]:
 def two_processes(watcher: Watcher, player: dict[str, Any],
                   node: dict[str, Any] | None = None) -> Iterator[dict[str, int]]:
     """Run player and node in a process each; yield their numbers. player, node: parameters."""
-    with running_node('face_affect_node', NODE, node or {}, {'image': 'image_raw'}) as faces, \
+    with running_node('face_affect_node', NODE, {'autostart': True, **(node or {})},
+                      {'image': 'image_raw'}) as faces, \
             running_node('camera_player', PLAYER, player) as camera:
         yield {'node': faces.pid, 'camera': camera.pid}
 
@@ -89,7 +90,7 @@ def two_processes_low_power(watcher: Watcher, player: dict[str, Any]) -> Any:
 def one_container(watcher: Watcher, player: dict[str, Any]) -> Iterator[dict[str, int]]:
     """Run both in one process; yield its number."""
     with running_node('container', CONTAINER, {}) as container:
-        watcher.load('FaceAffectNode', {}, {'image': 'image_raw'})
+        watcher.load('FaceAffectNode', {'autostart': True}, {'image': 'image_raw'})
         watcher.load('CameraPlayer', player, {})
         yield {'node': container.pid}
 
@@ -101,7 +102,6 @@ def measure(form: Any, picture: Path, rates: tuple[float, ...], seconds: float) 
         watcher = Watcher()
         started = time.monotonic()
         with form(watcher, {'source': str(picture), 'rate': rates[0]}) as processes:
-            watcher.bring_up()
             if not watcher.spin(PATIENCE, lambda: watcher.results):
                 raise SystemExit('no faces came')
             ready = time.monotonic() - started

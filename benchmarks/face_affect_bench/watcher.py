@@ -21,7 +21,6 @@ from typing import Any
 from composition_interfaces.srv import LoadNode
 from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.nodes import qos
-from face_affect_ros.nodes.lifecycle_client import bring_up
 from face_affect_ros.nodes.messages import seconds_of
 from rcl_interfaces.srv import SetParameters
 import rclpy
@@ -61,10 +60,6 @@ class Watcher:
         """Forget what has come so far."""
         self.results.clear()
         self.sent.clear()
-
-    def bring_up(self) -> None:
-        """Configure and activate the node."""
-        bring_up(self.node, f'/{NODE}')
 
     def spin(self, seconds: float, done: Callable[[], Any] = lambda: False) -> bool:
         """Spin for so long, or until it is done; return whether it is."""

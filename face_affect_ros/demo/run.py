@@ -31,7 +31,6 @@ from face_affect_ros.demo.table import LiveTable
 from face_affect_ros.media import open_media
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.image_conversion import to_array
-from face_affect_ros.nodes.lifecycle_client import bring_up
 from face_affect_ros.nodes.messages import from_message, seconds_of
 from face_affect_ros.processes import running_node
 import rclpy
@@ -41,8 +40,8 @@ from sensor_msgs.msg import Image
 
 #: Seconds to wait for the last results after the player has ended.
 DRAIN_TIMEOUT = 1.0
-#: Seconds without a single message after which the demo gives up.
-PATIENCE = 20.0
+#: Seconds to wait for the first result, models and decoder included, on a slow computer.
+PATIENCE = 60.0
 #: Images per second of the annotated video where the source has no rate of its own.
 DEFAULT_RATE = 30.0
 NODE = 'face_affect'
@@ -88,11 +87,11 @@ def run_demo(*, source: str, duration: float, out: Path, settings: PipelineSetti
                 LiveTable(source or 'astronaut (scikit-image), panned and zoomed') as table:
             watcher = Watcher(table, recorder)
             with running_node('face_affect_node', NODE, {
-                    **asdict(settings), 'image_transport': play.transport}) as node:
-                bring_up(watcher, f'/{NODE}')
-                with running_node(play.module, 'player', play.parameters,
-                                  {'image_raw': 'image'}) as player:
-                    _watch(watcher, recorder, player, node, duration)
+                    **asdict(settings), 'image_transport': play.transport, 'autostart': True,
+                    'required': True}) as node, \
+                    running_node(play.module, 'player', play.parameters,
+                                 {'image_raw': 'image'}) as player:
+                _watch(watcher, recorder, player, node, duration)
             watcher.destroy_node()
     finally:
         rclpy.try_shutdown()

@@ -25,7 +25,6 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402,
 from face_affect_msgs.msg import FaceAffect, FaceAffectArray  # noqa: E402
 from face_affect_ros.behaviours.greeter import Greeter, WORDS  # noqa: E402
 from face_affect_ros.nodes import qos  # noqa: E402
-from face_affect_ros.nodes.lifecycle_client import bring_up  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 from support import running_node, spin_until  # noqa: E402
@@ -36,9 +35,9 @@ def test_the_smiling_portrait_is_greeted_once(ros: Any) -> None:
     ros.node.create_subscription(String, 'greeter/say', lambda text: said.append(text.data),
                                  qos.results())
     with running_node('face_affect_ros.behaviours.greeter', hold=0.3) as greeter, \
-            running_node('face_affect_ros.nodes.face_affect_node', '-r', 'image:=image_raw'), \
+            running_node('face_affect_ros.nodes.face_affect_node', '-r', 'image:=image_raw',
+                         autostart=True), \
             running_node('face_affect_ros.nodes.camera_player'):
-        bring_up(ros.node, '/face_affect')
         assert spin_until(ros.executor, lambda: bool(said), timeout=60.0), greeter.output()
         assert greeter.stop() == 0
         assert 'Traceback' not in greeter.output()

@@ -57,16 +57,15 @@ class Far:
 def far(ros: Any) -> Iterator[Callable[..., Any]]:
     """Return a context manager that runs an active node with these parameters."""
     from bench import Bench
-    from face_affect_ros.nodes.lifecycle_client import bring_up
     with open_media('') as media:
         portrait = next(iter(media)).image
 
     @contextlib.contextmanager
     def run(*ros_args: str, **parameters: Any) -> Iterator[Far]:
         bench = Bench(ros, portrait)
-        values = {'diagnostics_period': 0.1, 'processing': 'every', **parameters}
+        values = {'autostart': True, 'diagnostics_period': 0.1, 'processing': 'every',
+                  **parameters}
         with running_node(NODE, *ros_args, **values) as process:
-            bring_up(ros.node, '/face_affect')
             assert bench.until(bench.images.get_subscription_count), process.output()
             assert bench.until(lambda: bench.statuses), process.output()
             yield Far(process, bench)

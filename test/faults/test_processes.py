@@ -27,7 +27,6 @@ pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 from bench import Bench  # noqa: E402, I100
 from face_affect_ros.nodes import qos  # noqa: E402
-from face_affect_ros.nodes.lifecycle_client import bring_up  # noqa: E402
 from lifecycle_msgs.msg import TransitionEvent  # noqa: E402
 import soak  # noqa: E402
 from support import running, running_node, spin_until  # noqa: E402
@@ -61,8 +60,7 @@ def test_killed_under_load_and_started_again(ros: Any, portrait: Any,
     with running_node(PLAYER, '-r', 'image_raw:=image', rate=30.0):
         for _ in range(2):
             started = time.monotonic()
-            with running_node(NODE) as process:
-                bring_up(ros.node, '/face_affect')
+            with running_node(NODE, autostart=True) as process:
                 bench.faces.clear()
                 assert bench.until(lambda: bench.faces), process.output()
                 record_property('seconds to the first result', time.monotonic() - started)

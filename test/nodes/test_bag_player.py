@@ -27,7 +27,6 @@ from bag_files import depth, IMAGE, image, Message, PORTRAIT, START  # noqa: E40
 from face_affect_msgs.msg import FaceAffectArray  # noqa: E402
 from face_affect_ros.nodes import qos  # noqa: E402
 from face_affect_ros.nodes.ledger import Ledger  # noqa: E402
-from face_affect_ros.nodes.lifecycle_client import bring_up  # noqa: E402
 from support import running_node, spin_until  # noqa: E402
 
 NODE = 'face_affect_ros.nodes.face_affect_node'
@@ -40,8 +39,8 @@ def replay(ros: Any, bag: Path, **parameters: Any) -> tuple[int, str, list[FaceA
     messages: list[FaceAffectArray] = []
     ros.node.create_subscription(FaceAffectArray, '/face_affect/faces', messages.append,
                                  qos.image_input('reliable', 1000))
-    with running_node(NODE, processing='every', emotion_model='', gender_model='') as node:
-        bring_up(ros.node, '/face_affect')
+    with running_node(NODE, autostart=True, processing='every', emotion_model='',
+                      gender_model='') as node:
         with running_node(PLAYER, '-r', 'faces:=/face_affect/faces', bag=str(bag),
                           **{'max_in_flight': 4, **parameters}) as player:
             assert spin_until(ros.executor, lambda: not player.running(), timeout=300), \
@@ -98,13 +97,13 @@ def test_a_replay_ends_where_the_node_has_died(ros: Any, tmp_path: Path) -> None
     messages: list[FaceAffectArray] = []
     ros.node.create_subscription(FaceAffectArray, '/face_affect/faces', messages.append,
                                  qos.image_input('reliable', 1000))
-    with running_node(NODE, processing='every', emotion_model='', gender_model='') as node:
-        bring_up(ros.node, '/face_affect')
-        with running_node(PLAYER, '-r', 'faces:=/face_affect/faces', bag=str(bag),
-                          max_in_flight=1) as player:
-            assert spin_until(ros.executor, lambda: len(messages) >= 5), player.output()
-            node.stop()
-            assert player.wait(timeout=60.0) == 1
+    with running_node(NODE, autostart=True, processing='every', emotion_model='',
+                      gender_model='') as node, \
+            running_node(PLAYER, '-r', 'faces:=/face_affect/faces', bag=str(bag),
+                         max_in_flight=1) as player:
+        assert spin_until(ros.executor, lambda: len(messages) >= 5), player.output()
+        node.stop()
+        assert player.wait(timeout=60.0) == 1
     assert 'stopped early: whoever published results has gone' in player.output()
     assert ', 0 without' not in player.output()
 

@@ -35,7 +35,6 @@ from face_affect_ros.nodes.image_conversion import (  # noqa: E402
     to_compressed,
     to_message,
 )
-from face_affect_ros.nodes.lifecycle_client import bring_up  # noqa: E402
 from face_affect_ros.nodes.messages import from_message, to_face_message  # noqa: E402
 import rclpy  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
@@ -570,8 +569,8 @@ def test_two_processes_talk_over_dds(executor: str, ros: Any, portrait: np.ndarr
     # Every image, because best effort may lose one before the two have found each other.
     bench = Bench(ros, portrait)
     with running_node('face_affect_ros.nodes.face_affect_node', processing='every',
-                      executor=executor) as process:
-        bring_up(ros.node, '/face_affect')
+                      executor=executor, autostart=True) as process:
+        assert bench.until(bench.images.get_subscription_count), process.output()
         for sec in range(1, 6):
             header = bench.send(portrait, sec)
             assert bench.until(lambda: len(bench.faces) == sec), process.output()
