@@ -30,8 +30,8 @@ import tempfile
 import time
 
 import cv2
+from face_affect_ros.affect.boxes import longer_side
 from face_affect_ros.affect.detectors import Detector, make_detector
-from face_affect_ros.affect.detectors.input_size import longer_side
 from face_affect_ros.affect.model_files import sha256_of
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import ImageArray

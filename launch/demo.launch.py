@@ -13,47 +13,48 @@
 # limitations under the License.
 
 """
-A picture, a clip or a camera, and the node face_affect that looks at it.
+A picture, a clip or a camera, and the node face_affect that processes it.
 
 ros2 launch face_affect_ros demo.launch.py source:=/path/of/clip.gif rviz:=true
 """
 
 from typing import Any
 
+from face_affect_ros.launch_support.actions import (
+    CONTAINER,
+    describe,
+    ending_with,
+    include_perception,
+    load,
+    use_profile,
+)
 from face_affect_ros.launch_support.arguments import (
     CHOICES,
-    declare,
     flag,
+    full_name,
     LOW_POWER,
     number,
     string_parameter,
     text,
 )
-from face_affect_ros.launch_support.container import load, NAME
-from face_affect_ros.launch_support.ending import ending_with
-from face_affect_ros.launch_support.interrupts import leave_interrupts_to_launch
-from face_affect_ros.launch_support.large_images import use_profile
-from face_affect_ros.launch_support.names import full_name
-from face_affect_ros.launch_support.perception import include_perception
 from launch import LaunchContext, LaunchDescription
-from launch.actions import OpaqueFunction
 from launch_ros.actions import Node
 
 
 def start(context: LaunchContext) -> list[Any]:
-    """Return the actions, now that the arguments have their values."""
+    """Return the actions for the values of the arguments."""
     compressed = flag(context, 'compressed')
     settings: dict[str, Any] = {
         'name': 'camera_player', 'namespace': text(context, 'namespace'),
         'parameters': [{'source': string_parameter(context, 'source'),
                         'rate': number(context, 'rate'),
                         'loop': flag(context, 'loop'), 'exit_at_end': not flag(context, 'loop'),
-                        # Not earlier: a short clip would end before the node begins to look.
+                        # Else a short clip ends before the node has subscribed.
                         'min_subscribers': 1,
                         'compressed': compressed}]}
     together = flag(context, 'container')
     if together:
-        player = load('CameraPlayer', container_name=full_name(context, NAME), **settings)
+        player = load('CameraPlayer', container_name=full_name(context, CONTAINER), **settings)
     else:
         player = Node(package='face_affect_ros', executable='camera_player', output='screen',
                       **settings)
@@ -66,9 +67,7 @@ def start(context: LaunchContext) -> list[Any]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return the description that `ros2 launch` asks for."""
-    leave_interrupts_to_launch()
-    return LaunchDescription([
-        *declare('source', 'rate', 'loop', 'compressed', *CHOICES, 'params_file', *LOW_POWER,
-                 'namespace', 'node_name', 'log_level', 'rviz', 'dds_profile', 'container'),
-        OpaqueFunction(function=start)])
+    """Return the launch description."""
+    return describe(start, 'source', 'rate', 'loop', 'compressed', *CHOICES, 'params_file',
+                    *LOW_POWER, 'namespace', 'node_name', 'log_level', 'rviz', 'dds_profile',
+                    'container')

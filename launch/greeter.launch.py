@@ -13,31 +13,28 @@
 # limitations under the License.
 
 """
-The node face_affect, and the example of a behaviour tree that speaks to whom it sees.
+The node face_affect, and the example of a behaviour tree that greets people.
 
 ros2 launch face_affect_ros greeter.launch.py camera:=usb_cam
 """
 
 from typing import Any
 
+from face_affect_ros.launch_support.actions import describe, include_perception
 from face_affect_ros.launch_support.arguments import (
-    declare,
+    full_name,
     LOW_POWER,
     number,
     PASSED,
     sim_time,
     text,
 )
-from face_affect_ros.launch_support.interrupts import leave_interrupts_to_launch
-from face_affect_ros.launch_support.names import full_name
-from face_affect_ros.launch_support.perception import include_perception
 from launch import LaunchContext, LaunchDescription
-from launch.actions import OpaqueFunction
 from launch_ros.actions import Node
 
 
 def start(context: LaunchContext) -> list[Any]:
-    """Return the actions, now that the arguments have their values."""
+    """Return the actions for the values of the arguments."""
     name = full_name(context, text(context, 'node_name'))
     greeter = Node(package='face_affect_ros', executable='greeter', name='greeter',
                    namespace=text(context, 'namespace'), output='screen',
@@ -48,10 +45,7 @@ def start(context: LaunchContext) -> list[Any]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return the description that `ros2 launch` asks for."""
-    leave_interrupts_to_launch()
-    return LaunchDescription([
-        *declare('camera', 'image', 'camera_info', 'depth', *PASSED, 'params_file', *LOW_POWER,
-                 'namespace', 'node_name', 'use_sim_time', 'log_level', 'rviz', 'dds_profile',
-                 'max_distance'),
-        OpaqueFunction(function=start)])
+    """Return the launch description."""
+    return describe(start, 'camera', 'image', 'camera_info', 'depth', *PASSED, 'params_file',
+                    *LOW_POWER, 'namespace', 'node_name', 'use_sim_time', 'log_level', 'rviz',
+                    'dds_profile', 'max_distance')

@@ -21,16 +21,14 @@ ros2 launch face_affect_ros multi_camera.launch.py images:=/front/image_raw,/rea
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.launch_support.arguments import CHOICES, declare, LOW_POWER, sim_time, text
-from face_affect_ros.launch_support.interrupts import leave_interrupts_to_launch
-from face_affect_ros.launch_support.perception import include_perception
+from face_affect_ros.launch_support.actions import describe, include_perception
+from face_affect_ros.launch_support.arguments import CHOICES, LOW_POWER, sim_time, text
 from launch import LaunchContext, LaunchDescription
-from launch.actions import OpaqueFunction
 from launch_ros.actions import Node
 
 
 def start(context: LaunchContext) -> list[Any]:
-    """Return the actions, now that the arguments have their values."""
+    """Return the actions for the values of the arguments."""
     images = [image.strip() for image in text(context, 'images').split(',')]
     if not all(images) or len(set(images)) < len(images):
         raise AffectError(f"launch argument 'images': '{text(context, 'images')}' is no list of "
@@ -47,9 +45,7 @@ def start(context: LaunchContext) -> list[Any]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return the description that `ros2 launch` asks for."""
-    leave_interrupts_to_launch()
-    return LaunchDescription([
-        *declare('images', 'transport', *CHOICES, 'tf', 'params_file', *LOW_POWER, 'namespace',
-                 'autostart', 'respawn', 'use_sim_time', 'log_level', 'dds_profile'),
-        OpaqueFunction(function=start)])
+    """Return the launch description."""
+    return describe(start, 'images', 'transport', *CHOICES, 'tf', 'params_file', *LOW_POWER,
+                    'namespace', 'autostart', 'respawn', 'use_sim_time', 'log_level',
+                    'dds_profile')

@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-The node face_affect for a camera that is there already.
+The node face_affect for the topics of a running camera driver.
 
 ros2 launch face_affect_ros perception.launch.py camera:=realsense
 """
@@ -24,9 +24,17 @@ from typing import Any
 
 from ament_index_python.packages import get_package_prefix, PackageNotFoundError
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.launch_support.actions import (
+    container,
+    describe,
+    ending_with,
+    Respawning,
+    use_profile,
+)
 from face_affect_ros.launch_support.arguments import (
-    declare,
     flag,
+    full_name,
+    image_topics,
     LOW_POWER,
     low_power,
     PASSED,
@@ -36,25 +44,18 @@ from face_affect_ros.launch_support.arguments import (
     text,
 )
 from face_affect_ros.launch_support.cameras import params_file, share
-from face_affect_ros.launch_support.container import container
-from face_affect_ros.launch_support.ending import ending_with
-from face_affect_ros.launch_support.interrupts import leave_interrupts_to_launch
-from face_affect_ros.launch_support.large_images import use_profile
-from face_affect_ros.launch_support.names import full_name
-from face_affect_ros.launch_support.respawn import Respawning
-from face_affect_ros.launch_support.topics import image_topics
-from face_affect_ros.nodes.parameter_files import unmatched_file
+from face_affect_ros.nodes.declaration import unmatched_file
 from launch import LaunchContext, LaunchDescription
-from launch.actions import LogInfo, OpaqueFunction
+from launch.actions import LogInfo
 from launch_ros.actions import Node
 
 
 def start(context: LaunchContext) -> list[Any]:
-    """Return the actions, now that the arguments have their values."""
+    """Return the actions for the values of the arguments."""
     name = full_name(context, text(context, 'node_name'))
     remappings, transport = image_topics(context)
-    # The node brings itself up. A LifecycleNode of launch_ros, which would need a ROS node in the
-    # process of launch, makes `ros2 launch` hang where Ctrl-C comes while that node is made.
+    # By the node's own autostart: a LifecycleNode of launch_ros needs a ROS node in the process of
+    # launch, and `ros2 launch` hangs where Ctrl-C comes while that node is created.
     parameters: dict[str, Any] = {
         **sim_time(context), **passed_parameters(context), **transport,
         'autostart': flag(context, 'autostart'), 'required': flag(context, 'required')}
@@ -66,7 +67,7 @@ def start(context: LaunchContext) -> list[Any]:
         parameters = {**switched_off(files[0]), **parameters}
         if importlib.util.find_spec('rclpy.experimental'):
             parameters['executor'] = 'events'
-    # Of our own logger alone: at level debug, rcl's tell of every message.
+    # Only of the node's logger: at level debug, those of rcl log every message.
     logger = name.strip('/').replace('/', '.')
     settings: dict[str, Any] = {
         'name': text(context, 'node_name'), 'namespace': text(context, 'namespace'),
@@ -85,11 +86,11 @@ def start(context: LaunchContext) -> list[Any]:
                               "empty; leave out 'container', or 'respawn'")
         return [*profile, *Respawning(make, context).start(), *viewer]
     if flag(context, 'container'):
-        # launch_ros reads the files itself, and is silent about those that say nothing.
-        complaints = filter(None, (unmatched_file(file, name) for file in files))
+        # launch_ros reads the files itself, without a warning about unmatched ones.
+        warnings = filter(None, (unmatched_file(file, name) for file in files))
         node = container('FaceAffectNode', executor=parameters.get('executor', 'single_threaded'),
                          **settings)
-        viewer += [LogInfo(msg=f'[WARN] {each}') for each in complaints]
+        viewer += [LogInfo(msg=f'[WARN] {each}') for each in warnings]
     else:
         node = make()
     end = [ending_with(node)] if flag(context, 'required') else []
@@ -109,7 +110,7 @@ def rviz(name: str, parameters: dict[str, bool]) -> list[Node]:
     try:
         get_package_prefix('rviz2')
     except PackageNotFoundError:
-        # Found out by launch itself, it would end and leave the node behind.
+        # Checked here: after an error of a later action, launch would leave the node behind.
         raise AffectError("launch argument 'rviz': the package rviz2 is not installed") from None
     return [Node(package='rviz2', executable='rviz2', output='log',
                  parameters=[parameters],
@@ -119,11 +120,7 @@ def rviz(name: str, parameters: dict[str, bool]) -> list[Node]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return the description that `ros2 launch` asks for."""
-    leave_interrupts_to_launch()
-    return LaunchDescription([
-        *declare('camera', 'image', 'camera_info', 'depth', *PASSED, 'tracked',
-                 'params_file', *LOW_POWER, 'namespace', 'node_name', 'autostart', 'required',
-                 'respawn', 'use_sim_time',
-                 'log_level', 'rviz', 'dds_profile', 'container'),
-        OpaqueFunction(function=start)])
+    """Return the launch description."""
+    return describe(start, 'camera', 'image', 'camera_info', 'depth', *PASSED, 'tracked',
+                    'params_file', *LOW_POWER, 'namespace', 'node_name', 'autostart', 'required',
+                    'respawn', 'use_sim_time', 'log_level', 'rviz', 'dds_profile', 'container')

@@ -22,26 +22,26 @@ from pathlib import Path
 from typing import Any
 
 from face_affect_ros.bags import ImageBag
+from face_affect_ros.launch_support.actions import (
+    describe,
+    ending_with,
+    include_perception,
+    use_profile,
+)
 from face_affect_ros.launch_support.arguments import (
     CHOICES,
-    declare,
     flag,
     LOW_POWER,
     number,
     string_parameter,
     text,
 )
-from face_affect_ros.launch_support.ending import ending_with
-from face_affect_ros.launch_support.interrupts import leave_interrupts_to_launch
-from face_affect_ros.launch_support.large_images import use_profile
-from face_affect_ros.launch_support.perception import include_perception
 from launch import LaunchContext, LaunchDescription
-from launch.actions import OpaqueFunction
 from launch_ros.actions import Node
 
 
 def start(context: LaunchContext) -> list[Any]:
-    """Return the actions, now that the arguments have their values."""
+    """Return the actions for the values of the arguments."""
     # A bag that cannot be read ends the launch here, before any process starts.
     bag = ImageBag(Path(text(context, 'bag')), topic=text(context, 'topic'))
     compressed = bag.type == 'sensor_msgs/msg/CompressedImage'
@@ -66,10 +66,7 @@ def start(context: LaunchContext) -> list[Any]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return the description that `ros2 launch` asks for."""
-    leave_interrupts_to_launch()
-    return LaunchDescription([
-        *declare('bag', 'topic', 'bag_depth', 'clock', 'max_in_flight', 'speed', 'processing',
-                 'ros4hri', 'tf', *CHOICES, 'params_file', *LOW_POWER, 'namespace', 'node_name',
-                 'log_level', 'rviz', 'dds_profile'),
-        OpaqueFunction(function=start)])
+    """Return the launch description."""
+    return describe(start, 'bag', 'topic', 'bag_depth', 'clock', 'max_in_flight', 'speed',
+                    'processing', 'ros4hri', 'tf', *CHOICES, 'params_file', *LOW_POWER,
+                    'namespace', 'node_name', 'log_level', 'rviz', 'dds_profile')

@@ -39,7 +39,7 @@ DEFAULTS = ROOT / 'config' / 'default.yaml'
 #: Module with the table PARAMETERS, by the node's name.
 NODES = {
     'face_affect': 'face_affect_ros.nodes.parameters',
-    'camera_player': 'face_affect_ros.nodes.player_parameters',
+    'camera_player': 'face_affect_ros.nodes.camera_player',
     'bag_player': 'face_affect_ros.nodes.bag_player',
     'face_affect_container': 'face_affect_ros.nodes.container',
     'humans_merger': 'face_affect_ros.nodes.humans_merger',

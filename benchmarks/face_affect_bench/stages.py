@@ -25,15 +25,13 @@ from face_affect_bench.frames import clip, HEADS, VGA
 from face_affect_bench.timing import Context, measure, Row, Work
 from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.affect.annotate import annotate
-from face_affect_ros.affect.classifier import Classifier
+from face_affect_ros.affect.classifier import Classifier, Smoother
 from face_affect_ros.affect.crop import CropSpec, extract_crops
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.pipeline import AffectPipeline
 from face_affect_ros.affect.saliency import Saliency
-from face_affect_ros.affect.scheduling import InferenceScheduler
+from face_affect_ros.affect.scheduling import InferenceScheduler, TemplateTracker
 from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
-from face_affect_ros.affect.smoother import Smoother
-from face_affect_ros.affect.template_tracker import TemplateTracker
 from face_affect_ros.affect.tracker import Tracker
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.nodes import messages, qos
@@ -134,8 +132,9 @@ def _both(pipeline: AffectPipeline, batches: dict[Classifier, ImageArray], count
     """Return what asks for both attributes of so many faces, each when it has its turn."""
     tracks = [str(number) for number in range(count)]
     settings = pipeline.settings
+    intervals = {'emotion': settings.emotion_interval, 'gender': settings.gender_interval}
     scheduled = [(classifier, InferenceScheduler(), batches[classifier],
-                  min(settings.interval_of(head.task) for head in classifier.heads))
+                  min(intervals[head.task] for head in classifier.heads))
                  for classifier in pipeline.classifiers]
 
     def ask(stamp: float) -> None:

@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-The ROS-free heart: a frame in, faces out.
+Faces, expressions and genders in images, without ROS.
 
     from face_affect_ros.affect import make_pipeline, PipelineSettings
     pipeline = make_pipeline(PipelineSettings())
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
     from face_affect_ros.affect.types import AffectError, Estimate, Face
 
-#: Where each name comes from. It is loaded when it is asked for: whoever wants the defaults
-#: alone, as the launch files, need not wait for SciPy and OpenCV.
-_PLACES = {'AffectError': 'types', 'AffectPipeline': 'pipeline', 'Camera': 'position',
+#: Modules of the names, imported at the first use: the launch files need the defaults alone, and
+#: not SciPy and OpenCV.
+_MODULES = {'AffectError': 'types', 'AffectPipeline': 'pipeline', 'Camera': 'position',
            'Estimate': 'types', 'Face': 'types', 'PipelineSettings': 'settings',
            'make_pipeline': 'settings'}
 
@@ -42,7 +42,7 @@ __all__ = ['AffectError', 'AffectPipeline', 'Camera', 'Estimate', 'Face', 'Pipel
 
 
 def __getattr__(name: str) -> Any:
-    """Return a name of the library's face."""
-    if name not in _PLACES:
+    """Return a public name of the library."""
+    if name not in _MODULES:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    return getattr(import_module(f'{__name__}.{_PLACES[name]}'), name)
+    return getattr(import_module(f'{__name__}.{_MODULES[name]}'), name)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Draw faces on an image so that a person across the room can read them."""
+"""Draw faces on an image, legible from across a room, and hide them from viewers."""
 
 from collections.abc import Iterable
 import colorsys
@@ -24,7 +24,7 @@ import zlib
 
 import cv2
 from face_affect_ros.affect.boxes import whole_pixels
-from face_affect_ros.affect.types import Face, ImageArray, LABELS, UNKNOWN, UNSURE
+from face_affect_ros.affect.types import Face, FloatArray, ImageArray, LABELS, UNKNOWN, UNSURE
 import numpy as np
 
 #: Left, top, width and height in pixels.
@@ -38,6 +38,10 @@ TEXT_PER_IMAGE = (0.018, 0.03)
 MIN_TEXT_HEIGHT = 8.0
 #: Height in pixels of capital letters of FONT at scale 1.
 FONT_HEIGHT = 22.0
+#: A hidden face has so many colours across and down.
+CELLS = 4
+#: Share of its side by which the box of a hidden face grows, for hair and ears.
+MARGIN = 0.25
 
 
 def colour_of(track: str) -> tuple[int, int, int]:
@@ -49,7 +53,7 @@ def colour_of(track: str) -> tuple[int, int, int]:
 
 
 def caption(face: Face, tasks: Iterable[str] = tuple(LABELS)) -> list[str]:
-    """Return the lines of text of a face: what each task says of it, and its id."""
+    """Return the lines of text of a face: the label of each task, and its id."""
     lines: list[str] = []
     for task in tasks:
         estimate = face.estimates.get(task)
@@ -59,7 +63,7 @@ def caption(face: Face, tasks: Iterable[str] = tuple(LABELS)) -> list[str]:
             line = f'{estimate.label} {estimate.confidence:.0%}'
         elif estimate.reason in ('', UNSURE):
             line = f'{task}? {estimate.confidence:.0%}'
-        else:   # once where it is true of all tasks
+        else:   # one line where all tasks have the same reason
             line = estimate.reason.replace('_', ' ')
         if line not in lines:
             lines.append(line)
@@ -71,7 +75,7 @@ def annotate(image: ImageArray, faces: list[Face]) -> ImageArray:
     canvas: ImageArray = np.array(
         cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image, np.uint8)
     thickness = max(1, round(canvas.shape[0] / 300))
-    # The nearest faces last, so that theirs is on top.
+    # The nearest faces last, so that they are on top.
     faces = sorted(faces, key=lambda face: float(face.box[2]))
     for face in faces:
         colour = colour_of(face.id)
@@ -85,7 +89,7 @@ def annotate(image: ImageArray, faces: list[Face]) -> ImageArray:
                 cv2.circle(canvas, centre, radius, colour, -1, cv2.LINE_AA)
     taken = [whole_pixels(face.box) for face in faces]
     plates = []
-    for face in reversed(faces):   # the nearest chooses first
+    for face in reversed(faces):   # the nearest is placed first
         plate = Plate.of(face, canvas.shape)
         place = plate.place(taken, canvas.shape)
         taken.append(place)
@@ -100,8 +104,15 @@ class Plate:
     """
     The text of a face, to be written on a dark plate beside it.
 
-    box: of the face. height: of capital letters; pad, step: around and from line to line. All in
-    pixels. scale, thickness: of the font. width: of the plate.
+    Attributes:
+        lines: Of text.
+        box: Of the face, pixels.
+        height: Of capital letters, pixels.
+        scale: Of the font.
+        thickness: Of the font.
+        pad: Pixels around the text.
+        step: Pixels from line to line.
+        width: Of the plate, pixels.
     """
 
     lines: list[str]
@@ -126,7 +137,7 @@ class Plate:
                    width + 2 * pad)
 
     def place(self, taken: Iterable[Box], shape: tuple[int, ...]) -> Box:
-        """Return the place below, above or beside the face that hides least of what is taken."""
+        """Return the place below, above or beside the face that overlaps least with others."""
         x, y, width, height = self.box
         tall = self.step * len(self.lines) + self.pad
         middle = x + (width - self.width) // 2
@@ -152,3 +163,48 @@ def _overlap(one: Box, other: Box) -> int:
     sides = (min(one[axis] + one[axis + 2], other[axis] + other[axis + 2])
              - max(one[axis], other[axis]) for axis in (0, 1))
     return math.prod(max(0, side) for side in sides)
+
+
+def hide(image: ImageArray, boxes: Iterable[FloatArray]) -> ImageArray:
+    """
+    Return a copy of an image with faces averaged to CELLS x CELLS colours, irreversibly.
+
+    Args:
+        image: (H, W) or (H, W, 3) uint8.
+        boxes: (4,) float32 each, pixels; may extend over the image's edge.
+    """
+    result: ImageArray = image.copy()
+    height, width = image.shape[:2]
+    for box in boxes:
+        grow = MARGIN * box[2:]
+        x, y, w, h = whole_pixels(np.concatenate([box[:2] - grow, box[2:] + 2 * grow]))
+        left, top = max(0, x), max(0, y)
+        region = result[top:max(top, min(height, y + h)), left:max(left, min(width, x + w))]
+        if region.size:
+            few = cv2.resize(region, (CELLS, CELLS), interpolation=cv2.INTER_AREA)
+            region[:] = cv2.resize(few, region.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return result
+
+
+class RecentBoxes:
+    """The newest box of each track, kept for a while: the detector may miss a face in a frame."""
+
+    def __init__(self) -> None:
+        """Start without boxes."""
+        self._seen: dict[str, tuple[float, FloatArray]] = {}
+
+    def update(self, faces: list[Face], stamp: float, *, hold: float) -> list[FloatArray]:
+        """
+        Add the faces of a frame; return the boxes to hide in it, (4,) each.
+
+        Args:
+            faces: Of the frame.
+            stamp: Time of the frame, seconds.
+            hold: Seconds for which the box of a face that is not found is kept.
+        """
+        kept = {name: seen for name, seen in self._seen.items()
+                if 0.0 <= stamp - seen[0] <= hold}
+        now = {face.id: (stamp, face.box if face.whole_box is None else face.whole_box)
+               for face in faces}
+        self._seen = {**kept, **now}
+        return [box for _, box in self._seen.values()]

@@ -14,11 +14,15 @@
 
 """Geometry of boxes as pure functions on arrays; a box is x, y, width, height in pixels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 from face_affect_ros.affect.types import FloatArray, ImageArray
 import numpy as np
+
+#: Longer side of a detector's input, pixels: the image's up to WHOLE, then SHARE of it up to MOST.
+WHOLE, SHARE, MOST = 640, 0.75, 960
 
 
 def iou(first: FloatArray, second: FloatArray) -> FloatArray:
@@ -58,11 +62,16 @@ def weighted_nms(values: FloatArray, scores: FloatArray,
     """
     Merge overlapping candidates into score-weighted means instead of dropping them.
 
-    Blending (Bazarevsky et al. 2019, BlazeFace, section 3.3) removes the jitter that plain
-    suppression gives from frame to frame.
+    Blending (Bazarevsky et al. 2019, BlazeFace, section 3.3) removes the jitter of plain
+    suppression from frame to frame.
 
-    values: (N, 4 + 2 K), a box and its landmarks. scores: (N,). threshold: overlap from which
-    two candidates are the same face. Returns the merged (M, 4 + 2 K) and (M,), best first.
+    Args:
+        values: (N, 4 + 2 K) float32, each a box and its landmarks.
+        scores: (N,) float32.
+        threshold: IoU above which two candidates are the same face.
+
+    Returns:
+        Merged values (M, 4 + 2 K) and scores (M,), best first.
     """
     rest = np.argsort(-scores, kind='stable')
     merged, best = [], []
@@ -79,7 +88,7 @@ def weighted_nms(values: FloatArray, scores: FloatArray,
 
 @dataclass(frozen=True)
 class Letterbox:
-    """How an image was fitted into a square: square = image * scale + shift, each x and y."""
+    """The map of an image into a square: square = image * scale + shift, (2,) each, x and y."""
 
     scale: FloatArray
     shift: FloatArray
@@ -107,11 +116,25 @@ def halved(image: ImageArray, size: int) -> ImageArray:
     """
     Return an image averaged down by 2 until its longer side is below a number of pixels.
 
-    Sampling would skip pixels, and OpenCV averages by other factors several times slower. Of an
-    odd number of rows or columns the last is left out.
+    Sampling would skip pixels, and OpenCV averages by other factors several times slower. The
+    last one of an odd number of rows or columns is left out.
     """
     while max(image.shape[:2]) >= size:
         height, width = (max(1, side // 2) for side in image.shape[:2])
         image = np.asarray(cv2.resize(image[:2 * height, :2 * width], (width, height),
                                       interpolation=cv2.INTER_AREA), np.uint8)
     return image
+
+
+def longer_side(shape: Sequence[int], size: int = 0) -> int:
+    """
+    Return the longer side of a detector's input, pixels; never more than the image's.
+
+    Args:
+        shape: Of the image, (H, W[, C]).
+        size: As chosen by the user; 0 for the image's longer side up to WHOLE, and SHARE of a
+            larger one, between WHOLE and MOST.
+    """
+    longer = max(shape[:2])
+    wanted = size or min(max(WHOLE, round(SHARE * longer)), MOST)
+    return min(longer, wanted)

@@ -12,14 +12,22 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A TFLite classifier of face crops, run the way its card says."""
+"""A TFLite classifier of face crops, and the average of its probabilities over a track."""
 
 from collections.abc import Sequence
+import math
 
 from face_affect_ros.affect.crop import CropSpec
 from face_affect_ros.affect.interpreter import BATCH_SIZE, Network
-from face_affect_ros.affect.model_store import ModelCard
-from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
+from face_affect_ros.affect.model_store import Head, ModelCard
+from face_affect_ros.affect.types import (
+    AffectError,
+    Estimate,
+    FloatArray,
+    ImageArray,
+    UNKNOWN,
+    UNSURE,
+)
 import numpy as np
 
 #: How far from 1 the probabilities of an 8-bit network may add up.
@@ -34,27 +42,33 @@ def calibrate(probabilities: FloatArray, temperature: float) -> FloatArray:
     return np.asarray(powered / powered.sum(axis=1, keepdims=True), np.float32)
 
 
-def as_shares(probabilities: FloatArray) -> FloatArray:
+def normalize(probabilities: FloatArray) -> FloatArray:
     """Return probabilities (N, K) that sum to 1; those of an 8-bit network do so roughly."""
     total = probabilities.sum(axis=1, keepdims=True)
     return np.asarray(probabilities / np.maximum(total, 1e-6), np.float32)
 
 
 class Classifier:
-    """One network with one or more heads, for all faces of a frame."""
+    """A network with one or more heads, run on all faces of a frame."""
 
     def __init__(self, card: ModelCard, *, tasks: Sequence[str] | None = None,
                  num_threads: int = 1, batch_size: int = BATCH_SIZE) -> None:
         """
-        Load a card's network; AffectError where it does not match its card.
+        Load a card's network.
 
-        tasks: the heads to run, all by default. batch_size: largest number of faces of one run of
-        the network.
+        Args:
+            card: Of a classifier.
+            tasks: Tasks of the heads to run, all by default.
+            num_threads: Of the network, >= 1.
+            batch_size: Largest number of faces of one run of the network.
+
+        Raises:
+            AffectError: The network does not match its card, or has no head for one of the tasks.
         """
-        answers = [head.task for head in card.heads]
+        known = [head.task for head in card.heads]
         for task in tasks or ():
-            if task not in answers:
-                raise AffectError(f"model '{card.name}' answers {' and '.join(answers)}, not "
+            if task not in known:
+                raise AffectError(f"model '{card.name}' classifies {' and '.join(known)}, not "
                                   f"{task}; name another {task}_model, or '' for none")
         self.card = card
         self.heads = tuple(head for head in card.heads if tasks is None or head.task in tasks)
@@ -79,11 +93,94 @@ class Classifier:
 
     @property
     def crop(self) -> CropSpec:
-        """How this classifier wants its faces."""
+        """Size, channels, margin and alignment of the crops."""
         return self.card.crop
 
     def __call__(self, crops: ImageArray) -> dict[str, FloatArray]:
-        """Return calibrated probabilities (N, K) by task, of crops (N, S, S, C) uint8."""
-        outputs = self._network(self.card.scaled(crops))
-        return {head.task: calibrate(as_shares(outputs[head.output]), head.temperature)
+        """
+        Run the network.
+
+        Args:
+            crops: (N, S, S, C) uint8, as extract_crops returns them.
+
+        Returns:
+            Calibrated probabilities by task, each (N, K) float32.
+        """
+        outputs = self._network.run_pixels(crops, self.card.scale, self.card.offset)
+        return {head.task: calibrate(normalize(outputs[head.output]), head.temperature)
                 for head in self.heads}
+
+
+class Smoother:
+    """
+    Exponential average of one head's probabilities over one track.
+
+    The time constant is in seconds, so that the result does not depend on the frame rate.
+
+    Attributes:
+        estimate: The last one, None before the first.
+    """
+
+    def __init__(self, head: Head, *, hysteresis: float = 0.05) -> None:
+        """
+        Start without an estimate.
+
+        Args:
+            head: Its labels and threshold.
+            hysteresis: Difference in probability that a new label needs over the last one, and
+                that the first one needs over the threshold.
+        """
+        self._head = head
+        self._hysteresis = hysteresis
+        self._mean: FloatArray | None = None
+        self._stamp = 0.0
+        self._good = -math.inf
+        self._best = -1
+        self._known = False
+        self.estimate: Estimate | None = None
+
+    def __call__(self, probabilities: FloatArray, stamp: float, reason: str = '', *,
+                 time_constant: float) -> Estimate:
+        """
+        Add the probabilities of one image; return the smoothed estimate.
+
+        Args:
+            probabilities: (K,) float32.
+            stamp: Time of the image, seconds.
+            reason: Why the face cannot be classified in this image, '' where it can. Such a face
+                is ignored after others that could, whose label is kept for one time constant.
+            time_constant: Seconds after which the weight of earlier images has fallen to 1/e; 0
+                for no smoothing.
+        """
+        self.estimate = self._estimate(probabilities, stamp, reason, time_constant)
+        return self.estimate
+
+    def _estimate(self, probabilities: FloatArray, stamp: float, reason: str,
+                  time_constant: float) -> Estimate:
+        if self._mean is None or (not reason and self._good == -math.inf):
+            self._mean = probabilities.copy()
+        elif not reason:
+            weight = _weight(max(0.0, stamp - self._stamp), time_constant)
+            self._mean += weight * (probabilities - self._mean)
+        if not reason:
+            self._stamp = self._good = stamp
+        elif stamp - self._good > time_constant or time_constant <= 0.0:
+            self._known = False
+            self._best = int(np.argmax(self._mean))
+            return Estimate(UNKNOWN, float(self._mean[self._best]), self._mean.copy(), reason)
+        return self._decide(self._mean, time_constant)
+
+    def _decide(self, mean: FloatArray, time_constant: float) -> Estimate:
+        best = int(np.argmax(mean))
+        if self._best < 0 or mean[best] >= mean[self._best] + self._hysteresis:
+            self._best = best
+        confidence = float(mean[self._best])
+        lead = 0.0 if self._known or time_constant <= 0.0 else self._hysteresis
+        self._known = confidence >= self._head.threshold + lead
+        label = self._head.labels[self._best] if self._known else UNKNOWN
+        return Estimate(label, confidence, mean.copy(), '' if self._known else UNSURE)
+
+
+def _weight(elapsed: float, time_constant: float) -> float:
+    """Return the weight of a new value after so many seconds, in [0, 1]."""
+    return 1.0 - math.exp(-elapsed / time_constant) if time_constant > 0.0 else 1.0

@@ -13,11 +13,11 @@
 # limitations under the License.
 
 """
-From a face box to the pixels that a classifier sees, in training and on the robot alike.
+The crops of faces for classifiers, in training and on the robot.
 
 A crop is a square around the face box, grown by a margin and turned until the eyes are level.
-Where it reaches over the image's edge, the edge pixels are repeated, so that the face keeps its
-place and scale in the crop.
+Where it extends over the image's edge, the edge pixels are repeated, so that the face keeps its
+position and scale in the crop.
 """
 
 from dataclasses import dataclass
@@ -27,21 +27,22 @@ import cv2
 from face_affect_ros.affect.types import Face, FloatArray, ImageArray, LEFT_EYE, RIGHT_EYE
 import numpy as np
 
-#: Eyes nearer to each other than this share of the box give no trustworthy angle (profiles).
+#: Smallest distance of the eyes, relative to the box, for a reliable angle (not of profiles).
 MIN_EYE_DISTANCE = 0.15
-#: Faces turned further than this in the image plane are taken for bad landmarks, radians.
+#: Largest roll, radians; more is an error of the landmarks.
 MAX_ROLL = np.deg2rad(60.0)
 
 
 @dataclass(frozen=True)
 class CropSpec:
     """
-    How a classifier wants its faces.
+    The geometry and the channels of a crop.
 
-    size: side of the square crop in pixels.
-    channels: 1 (grey) or 3 (RGB).
-    margin: share of the face box's longer side added on each of the four sides, > -0.5.
-    align: turn the crop until the eyes are level, where the landmarks allow.
+    Attributes:
+        size: Side of the square crop, pixels.
+        channels: 1 (grey) or 3 (RGB).
+        margin: Share of the face box's longer side added on each of the four sides, > -0.5.
+        align: Whether to turn the crop until the eyes are level, where the landmarks allow.
     """
 
     size: int
@@ -52,9 +53,11 @@ class CropSpec:
 
 def roll_of(landmarks: FloatArray, side: float) -> float:
     """
-    Return the angle of the line through the eyes in radians, 0 when it cannot be trusted.
+    Return the angle of the line through the eyes in radians, 0 if it is not reliable.
 
-    landmarks: (4, 2) in pixels, rows as in types.LANDMARKS. side: the face box's side in pixels.
+    Args:
+        landmarks: (4, 2) in pixels, rows as in types.LANDMARKS.
+        side: Of the face box, pixels.
     """
     dx, dy = (landmarks[LEFT_EYE] - landmarks[RIGHT_EYE]).tolist()
     angle, distance = math.atan2(dy, dx), math.hypot(dx, dy)
@@ -64,10 +67,12 @@ def roll_of(landmarks: FloatArray, side: float) -> float:
 
 def crop_matrix(box: FloatArray, spec: CropSpec, roll: float = 0.0) -> FloatArray:
     """
-    Return the (2, 3) affine map from image pixels to crop pixels.
+    Return the (2, 3) affine map from image pixels to crop pixels, with centres at whole numbers.
 
-    box: x, y, width, height in pixels. roll: angle to turn away, radians. Pixel centres lie at
-    whole numbers, as OpenCV has it.
+    Args:
+        box: (4,), x, y, width, height in pixels.
+        spec: Of the crop.
+        roll: Angle to compensate, radians.
     """
     x, y, width, height = box.tolist()
     side = max(width, height, 1.0) * (1.0 + 2.0 * spec.margin)
@@ -96,10 +101,16 @@ def warp(image: ImageArray, matrix: FloatArray, size: int) -> ImageArray:
 def extract_crops(image: ImageArray, boxes: FloatArray, landmarks: FloatArray,
                   spec: CropSpec) -> ImageArray:
     """
-    Return the crops of all faces of an image, (N, size, size, channels) uint8.
+    Return the crops of all faces of an image.
 
-    image: (H, W) grey or (H, W, 3) BGR, uint8. boxes: (N, 4). landmarks: (N, 4, 2), NaN where
-    unknown. Crops of three channels are RGB.
+    Args:
+        image: (H, W) grey or (H, W, 3) BGR uint8.
+        boxes: (N, 4), pixels.
+        landmarks: (N, 4, 2), pixels, NaN where unknown.
+        spec: Of the crops.
+
+    Returns:
+        (N, size, size, channels) uint8, grey or RGB.
     """
     crops = np.empty((len(boxes), spec.size, spec.size, spec.channels), np.uint8)
     for crop, box, points in zip(crops, boxes, landmarks):
@@ -109,9 +120,12 @@ def extract_crops(image: ImageArray, boxes: FloatArray, landmarks: FloatArray,
 
 def aligned_matrix(box: FloatArray, landmarks: FloatArray, spec: CropSpec) -> FloatArray:
     """
-    Return the (2, 3) affine map from image pixels to crop pixels, eyes level where asked for.
+    Return the (2, 3) affine map from image pixels to crop pixels, with level eyes if spec.align.
 
-    box: (4,), as detected. landmarks: (4, 2), NaN where unknown.
+    Args:
+        box: (4,), as detected.
+        landmarks: (4, 2), NaN where unknown.
+        spec: Of the crop.
     """
     roll = roll_of(landmarks, float(max(box[2], box[3]))) if spec.align else 0.0
     return crop_matrix(box, spec, roll)
@@ -124,7 +138,7 @@ def face_matrix(face: Face, spec: CropSpec) -> FloatArray:
 
 
 def extract_crop(image: ImageArray, face: Face, spec: CropSpec) -> ImageArray:
-    """Return the crop of one face that the classifier saw, (size, size, channels) uint8."""
+    """Return the classifier's crop of one face, (size, size, channels) uint8."""
     return _cut(image, face_matrix(face, spec), spec)
 
 
@@ -154,7 +168,7 @@ def _cut(image: ImageArray, matrix: FloatArray, spec: CropSpec) -> ImageArray:
 def _reduce(image: ImageArray, matrix: FloatArray, size: int,
             factor: int) -> tuple[ImageArray, FloatArray]:
     """Shrink the part of the image under the crop by a whole factor, and the matrix with it."""
-    (a, b, c), (d, e, f) = matrix.tolist()   # numpy would take longer over so few numbers
+    (a, b, c), (d, e, f) = matrix.tolist()   # faster than numpy for so few numbers
     corners = [(x - c, y - f) for x in (-1, size) for y in (-1, size)]
     area = a * e - b * d
     left, right, columns = _blocks([(e * x - b * y) / area for x, y in corners],

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Who came, who left, whose expression changed: told once, and not at every flicker."""
+"""Events of faces that appear, leave or change their expression for some time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ APPEARED, LEFT, EMOTION_CHANGED = 'appeared', 'left', 'emotion_changed'
 
 @dataclass(frozen=True)
 class Event:
-    """One event: its type, the face, and the expression told of before (EMOTION_CHANGED)."""
+    """One event: its type, the face, and the previous expression (EMOTION_CHANGED)."""
 
     type: str  # noqa: A003
     face: Face
@@ -34,30 +34,37 @@ class Event:
 @dataclass
 class Presence:
     """
-    A face that is there.
+    A face that has not left.
 
-    face, seen: as last seen, and when. first: when it came. told: whether it has been told of,
-    and emotion: the expression that was. new, since: an expression that may become the next one.
+    Attributes:
+        face: As last seen.
+        first: When it was first seen, seconds.
+        seen: When it was last seen, seconds.
+        reported: Whether its appearance has been reported.
+        emotion: The last reported expression.
+        new: The current expression.
+        since: Since when, seconds.
     """
 
     face: Face
     first: float
     seen: float
-    told: bool = False
+    reported: bool = False
     emotion: str = ''
     new: str = ''
     since: float = 0.0
 
 
 class Events:
-    """Turns the faces of successive images into events."""
+    """Detects the events in the faces of successive images."""
 
     def __init__(self, *, hold: float, timeout: float) -> None:
         """
-        Start with nobody there.
+        Start without faces.
 
-        hold: seconds that a face or an expression must last to be told of. timeout: seconds
-        without a sight of a face after which it has left; the tracker's.
+        Args:
+            hold: Seconds that a face or an expression must last to be reported.
+            timeout: Seconds without a face after which it has left; that of the tracker.
         """
         self.hold, self.timeout = hold, timeout
         self._there: dict[str, Presence] = {}
@@ -65,30 +72,30 @@ class Events:
 
     def __call__(self, faces: Sequence[Face], stamp: float) -> list[Event]:
         """
-        Return the events that the faces of one image bring; stamp: its time in seconds.
+        Return the events of one image; stamp: its time, seconds.
 
-        Where time jumps back by more than the timeout, everybody leaves.
+        If time jumps back by more than the timeout, all faces leave.
         """
         events = self.end() if stamp < self._now - self.timeout else []
         self._now = stamp
         for face in faces:
             there = self._there.setdefault(face.id, Presence(face, stamp, stamp))
             there.face, there.seen = face, stamp
-            events += self._look(there, stamp)
-        gone = [key for key, there in self._there.items() if stamp - there.seen > self.timeout]
-        return events + [event for key in gone for event in self._leave(key)]
+            events += self._update(there, stamp)
+        left = [key for key, there in self._there.items() if stamp - there.seen > self.timeout]
+        return events + [event for key in left for event in self._leave(key)]
 
     def end(self) -> list[Event]:
-        """Return the events of everybody's leaving."""
+        """Return the events of all faces leaving."""
         return [event for key in list(self._there) for event in self._leave(key)]
 
-    def _look(self, there: Presence, stamp: float) -> list[Event]:
+    def _update(self, there: Presence, stamp: float) -> list[Event]:
         estimate = there.face.estimates.get('emotion')
         emotion = estimate.label if estimate else UNKNOWN
-        if not there.told:
+        if not there.reported:
             if stamp - there.first < self.hold:
                 return []
-            there.told, there.emotion, there.new = True, emotion, emotion
+            there.reported, there.emotion, there.new = True, emotion, emotion
             return [Event(APPEARED, there.face)]
         if emotion != there.new:
             there.new, there.since = emotion, stamp
@@ -99,4 +106,4 @@ class Events:
 
     def _leave(self, key: str) -> list[Event]:
         there = self._there.pop(key)
-        return [Event(LEFT, there.face)] if there.told else []
+        return [Event(LEFT, there.face)] if there.reported else []

@@ -14,13 +14,16 @@
 
 """Run a TFLite network with whichever runtime is installed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+import contextlib
 from dataclasses import dataclass
+from functools import partial
 import importlib
+import os
 from pathlib import Path
+import sys
 from typing import Any
 
-from face_affect_ros.affect.stderr_lines import stderr_without
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
 import numpy as np
 import numpy.typing as npt
@@ -28,18 +31,45 @@ import numpy.typing as npt
 #: Tried in this order: today's name of the runtime, its old name, the whole framework.
 RUNTIMES = ('ai_edge_litert.interpreter', 'tflite_runtime.interpreter',
             'tensorflow.lite.python.interpreter')
-#: Faces that a network is asked about at a time, unless it is told otherwise: the feature maps of
-#: more leave the processor's cache, and each number of faces needs an interpreter of its own.
+#: Default number of faces of one run: the feature maps of more do not fit into the processor's
+#: cache, and each number of faces needs an interpreter of its own.
 BATCH_SIZE = 2
 #: Sizes of the input for which an interpreter is kept.
 KEPT_SIZES = 4
-#: Bytes of all tensors that a file declares. The largest of ours has 72 MB, weights included.
+#: Bytes of all tensors that a file may declare; the largest of the package has 72 MB.
 MAX_TENSORS = 200_000_000
-#: What the runtime says on stderr when it loads its first network, which tells users nothing.
+#: What the runtime prints on stderr when it loads its first network.
 DELEGATE_LINE = b'Created TensorFlow Lite XNNPACK delegate for CPU'
-#: What the runtime and numpy raise of a file that is no network, or was tampered with.
+#: What the runtime and numpy raise for a file that is no network or is damaged.
 UNREADABLE = (ValueError, RuntimeError, LookupError, TypeError)
 QUANTISED = (np.int8, np.uint8)
+
+
+@contextlib.contextmanager
+def stderr_without(text: bytes) -> Iterator[None]:
+    """
+    Drop the lines with this text from stderr in a with block; the others are written at its end.
+
+    This affects the whole process, native code included, so that the block should be short. On
+    other systems than Linux nothing is dropped.
+    """
+    if sys.platform != 'linux':
+        yield
+        return
+    try:
+        stderr, kept = os.dup(2), os.memfd_create('stderr')
+    except OSError:   # a process without stderr
+        yield
+        return
+    os.dup2(kept, 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.lseek(kept, 0, os.SEEK_SET)
+        with open(kept, 'rb') as file, contextlib.suppress(OSError):
+            os.write(stderr, b''.join(line for line in file if text not in line))
+        os.close(stderr)
 
 
 @dataclass(frozen=True)
@@ -47,8 +77,11 @@ class Port:
     """
     An input or output tensor of a network.
 
-    index: as the runtime numbers it. dtype: float32, int8 or uint8. scale, zero_point: of the
-    8-bit ones, real value = scale * (stored - zero_point) (Jacob et al. 2018); scale > 0.
+    Attributes:
+        index: Number of the tensor in the runtime.
+        dtype: float32, int8 or uint8.
+        scale: Of 8-bit tensors, > 0: value = scale * (stored - zero_point) (Jacob et al. 2018).
+        zero_point: Of 8-bit tensors.
     """
 
     index: int
@@ -61,8 +94,9 @@ class Port:
         """
         Return the port that a runtime's tensor details describe.
 
-        Raises AffectError, naming the file, for another number type, and for 8-bit integers
-        without a usable scale and zero point.
+        Raises:
+            AffectError: The tensor has another number type, or 8-bit integers without one valid
+                scale and zero point.
         """
         where = f"{path}: the tensor '{detail['name']}'"
         index, dtype = int(detail['index']), detail['dtype']
@@ -72,11 +106,11 @@ class Port:
             raise AffectError(f'{where} is {np.dtype(dtype).name}; the inputs and outputs of a '
                               'network must be float32, int8 or uint8, export it again')
         quantization = detail['quantization_parameters']
-        if len(quantization['scales']) != 1 or len(quantization['zero_points']) != 1:
-            count = len(quantization['scales'])
-            raise AffectError(f'{where} is {np.dtype(dtype).name} with {count} '
-                              'scales; it needs one scale and one zero point, export it again')
-        scale, zero_point = float(quantization['scales'][0]), int(quantization['zero_points'][0])
+        scales, zero_points = quantization['scales'], quantization['zero_points']
+        if len(scales) != 1 or len(zero_points) != 1:
+            raise AffectError(f'{where} is {np.dtype(dtype).name} with {len(scales)} scales; it '
+                              'needs one scale and one zero point, export it again')
+        scale, zero_point = float(scales[0]), int(zero_points[0])
         limits = np.iinfo(dtype)
         if not (0.0 < scale < np.inf and limits.min <= zero_point <= limits.max):
             raise AffectError(f'{where} has the scale {scale:g} and the zero point {zero_point}; '
@@ -85,7 +119,7 @@ class Port:
         return cls(index, dtype, scale, zero_point)
 
     def encode(self, values: FloatArray) -> npt.NDArray[Any]:
-        """Return values as the network takes them; what its numbers cannot hold is clipped."""
+        """Return float32 values in the tensor's number type, clipped to its range."""
         if self.dtype == np.float32:
             return np.ascontiguousarray(values, np.float32)
         limits = np.iinfo(self.dtype)
@@ -95,14 +129,17 @@ class Port:
 
     def encode_pixels(self, pixels: npt.NDArray[np.uint8], scale: float,
                       offset: float) -> npt.NDArray[Any]:
-        """Return uint8 pixels, whose real values are pixel * scale + offset, for the network."""
+        """Return pixel * scale + offset of uint8 pixels in the tensor's number type."""
         if (self.dtype, self.zero_point, offset) == (np.int8, -128, 0.0) and np.isclose(
                 self.scale, scale, rtol=1e-4):
             return (pixels ^ np.uint8(128)).view(np.int8)   # pixel - 128, without the arithmetic
-        return self.encode(pixels * np.float32(scale) + np.float32(offset))
+        values = pixels.astype(np.float32)
+        values *= scale
+        values += offset
+        return self.encode(values)
 
     def decode(self, stored: npt.NDArray[Any]) -> FloatArray:
-        """Return what the network gave, as float32."""
+        """Return stored values as float32."""
         if self.dtype == np.float32:
             return np.asarray(stored, np.float32)
         values = (stored.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
@@ -125,15 +162,25 @@ class Network:
     """
     A TFLite network with one input; the first dimension of all its tensors is the batch.
 
-    Height and width may be free as well. Callers see float32 only: tensors of 8-bit integers are
-    translated by their scale and zero point.
+    Height and width may be free as well. Inputs and outputs are float32: 8-bit tensors are
+    converted by their scale and zero point.
+
+    Attributes:
+        input_shape: Shape of the input in the file.
+        output_shapes: Shapes of the outputs in the file.
     """
 
     def __init__(self, path: Path, *, num_threads: int = 1, batch_size: int = BATCH_SIZE) -> None:
         """
-        Load a network; AffectError where the file is missing or no network for this class.
+        Load a network.
 
-        batch_size: largest number of inputs of one run.
+        Args:
+            path: TFLite file.
+            num_threads: Of the runtime, >= 1.
+            batch_size: Largest number of inputs of one run.
+
+        Raises:
+            AffectError: The file is missing, damaged, or has more than one input.
         """
         self._path = path
         self._num_threads = num_threads
@@ -157,29 +204,32 @@ class Network:
         """
         Run the network on (N, ...) float32; return its outputs, each (N, ...) float32.
 
-        AffectError where the runtime cannot, which only a run can show.
+        Raises:
+            AffectError: The runtime cannot run the network.
         """
-        try:
-            parts = [self._run(batch[start:start + self._batch_size])
-                     for start in range(0, max(len(batch), 1), self._batch_size)]
-        except UNREADABLE as error:
-            raise _unreadable(self._path, error) from error
-        return parts[0] if len(parts) == 1 else tuple(map(np.concatenate, zip(*parts)))
+        return self._run(batch, self._input.encode)
 
     def run_pixels(self, images: ImageArray, scale: float,
                    offset: float) -> tuple[FloatArray, ...]:
         """
-        Run the network on (1, H, W, C) uint8 pixels, whose real values are pixel * scale + offset.
+        Run the network on pixel * scale + offset of (N, H, W, C) uint8 images.
 
-        Returns its outputs as a call does. AffectError where the runtime cannot.
+        Returns:
+            Its outputs, each (N, ...) float32.
+
+        Raises:
+            AffectError: The runtime cannot run the network.
         """
+        return self._run(images, partial(self._input.encode_pixels, scale=scale, offset=offset))
+
+    def _run(self, batch: npt.NDArray[Any],
+             encode: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> tuple[FloatArray, ...]:
         try:
-            return self._invoke(self._input.encode_pixels(images, scale, offset))
+            parts = [self._invoke(encode(batch[start:start + self._batch_size]))
+                     for start in range(0, max(len(batch), 1), self._batch_size)]
         except UNREADABLE as error:
             raise _unreadable(self._path, error) from error
-
-    def _run(self, batch: FloatArray) -> tuple[FloatArray, ...]:
-        return self._invoke(self._input.encode(batch))
+        return parts[0] if len(parts) == 1 else tuple(map(np.concatenate, zip(*parts)))
 
     def _invoke(self, stored: Any) -> tuple[FloatArray, ...]:
         interpreter = self._sized(stored.shape)
@@ -201,9 +251,14 @@ def open_interpreter(path: Path, *, num_threads: int = 1, shape: Sequence[int] =
     """
     Return the runtime's interpreter of a TFLite file, its tensors allocated.
 
-    shape: first dimensions of the first input; the others stay the file's own. content: what
-    stands for the file, for one that is no network by itself. Raises AffectError where the file
-    is no network, or one whose tensors would eat the memory.
+    Args:
+        path: TFLite file.
+        num_threads: Of the runtime, >= 1.
+        shape: First dimensions of the first input; the others are the file's.
+        content: Of the network, where the file holds only a part of it.
+
+    Raises:
+        AffectError: The file is no network, or its tensors need more than MAX_TENSORS bytes.
     """
     try:
         file = {'model_path': str(path)} if content is None else {'model_content': content}
@@ -222,8 +277,8 @@ def open_interpreter(path: Path, *, num_threads: int = 1, shape: Sequence[int] =
 
 
 def _check_tensors(path: Path, details: list[Any]) -> None:
-    """Refuse a file whose tensors would eat the memory, before they are allocated."""
-    # The runtime leaves out of its list a tensor that it cannot describe, and allocates it.
+    """Raise AffectError for tensors that need too much memory, before they are allocated."""
+    # The runtime allocates a tensor that it cannot describe, but does not list it.
     if [each['index'] for each in details] != list(range(len(details))):
         raise AffectError(f'{path}: not all of its tensors can be described; the file is damaged, '
                           'export or download it again')

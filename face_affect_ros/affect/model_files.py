@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The files of a model as they come from a disk: read within bounds, checked before use."""
+"""Read the files of a model with limits of their size, and check them."""
 
 import hashlib
 from pathlib import Path
@@ -21,14 +21,14 @@ from typing import Any
 from face_affect_ros.affect.types import AffectError
 import yaml
 
-#: Bytes of a card and of a network; larger files are none.
+#: Largest number of bytes of a card and of a network.
 MAX_CARD = 2**18
 MAX_NETWORK = 2**29
 CHUNK = 2**20
 
 
 class _CardLoader(yaml.SafeLoader):
-    """Refuses references: a few lines of them can stand for gigabytes."""
+    """Rejects references, a few lines of which may expand to gigabytes."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -37,7 +37,7 @@ class _CardLoader(yaml.SafeLoader):
 
 
 def read_card(path: Path) -> Any:
-    """Return what a card's YAML says; AffectError where it cannot be read."""
+    """Return the content of a YAML file; AffectError where it cannot be read."""
     try:
         with path.open('rb') as file:
             data = file.read(MAX_CARD + 1)
@@ -46,7 +46,7 @@ def read_card(path: Path) -> Any:
         return yaml.load(data.decode('utf-8'), _CardLoader)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise AffectError(f'{path}: cannot be read as YAML: {error}') from error
-    except Exception as error:   # PyYAML makes dates and numbers of what cannot be any
+    except Exception as error:   # as from PyYAML's constructors of dates and numbers
         raise AffectError(f'{path}: cannot be read as YAML: {type(error).__name__}') from error
 
 
@@ -54,7 +54,7 @@ def sha256_of(path: Path) -> str:
     """Return the checksum of a network's file; AffectError where it cannot be read."""
     digest = hashlib.sha256()
     try:
-        if path.exists() and not path.is_file():   # a pipe or a device may never end
+        if path.exists() and not path.is_file():   # reading a pipe or a device may not end
             raise AffectError(f'{path}: the model file cannot be read: it is not a file')
         with path.open('rb') as file:
             for _ in range(MAX_NETWORK // CHUNK):
@@ -63,12 +63,12 @@ def sha256_of(path: Path) -> str:
                 digest.update(chunk)
     except OSError as error:
         raise AffectError(f'{path}: the model file cannot be read: {error.strerror}') from error
-    raise AffectError(f'{path}: has more than {MAX_NETWORK} bytes; it is no model of ours')
+    raise AffectError(f'{path}: has more than {MAX_NETWORK} bytes; it is no model of this package')
 
 
 def check_network(path: Path, sha256: str) -> None:
-    """Raise AffectError where a file is not the one that its card describes."""
+    """Raise AffectError if a file has another sha256 than its card."""
     digest = sha256_of(path)
     if digest != sha256:
         raise AffectError(f'{path}: sha256 is {digest}, but its card says {sha256}; the file is '
-                          'corrupt or was exchanged, install it again')
+                          'corrupt or was replaced, install it again')

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Model cards: everything that belongs to a model's file, read and checked in one place."""
+"""Model cards: the metadata of a model's file, read and validated."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray, LA
 import numpy as np
 
 CARD = 'card.yaml'
-#: Largest side of a network's input in pixels, and largest margin: what is larger is a mistake.
+#: Largest allowed side of a network's input, pixels, and largest margin.
 MAX_SIZE = 2048
 MAX_MARGIN = 10.0
 
@@ -41,10 +41,13 @@ class Head:
     """
     One output of a classifier.
 
-    task: 'emotion' or 'gender'. output: index of the network's output tensor, which holds
-    probabilities. labels: those of types.LABELS, in that order. threshold: probability below which
-    the answer is UNKNOWN. temperature: > 0, divides the logits (Guo et al. 2017). limits: of the
-    faces that it can judge, its own or the card's.
+    Attributes:
+        task: 'emotion' or 'gender'.
+        output: Index of the network's output of probabilities.
+        labels: Those of types.LABELS, in that order.
+        threshold: Probability below which the label is UNKNOWN.
+        temperature: > 0, divides the logits (Guo et al. 2017).
+        limits: Of the faces that it can classify, its own or the card's.
     """
 
     task: str
@@ -58,11 +61,18 @@ class Head:
 @dataclass(frozen=True)
 class ModelCard:
     """
-    A model's file and all that is needed to run and to judge it.
+    A model's file and its metadata.
 
-    kind: 'classifier' or 'detector'. path: the checked network file. crop: what a classifier
-    wants to see. scale, offset: network input = pixel * scale + offset, pixels 0 to 255.
-    heads: a classifier's outputs. metadata: the whole card as a mapping.
+    Attributes:
+        name: Of the model.
+        kind: 'classifier' or 'detector'.
+        path: Of the network's file, whose sha256 has been checked.
+        sha256: Of the file.
+        crop: Input of the network.
+        scale: Input of the network = pixel * scale + offset, pixels 0 to 255.
+        offset: See scale.
+        heads: Outputs of a classifier.
+        metadata: The whole card.
     """
 
     name: str
@@ -76,7 +86,7 @@ class ModelCard:
     metadata: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def scaled(self, crops: ImageArray) -> FloatArray:
-        """Return uint8 crops of any shape as the network wants them, float32."""
+        """Return pixel * scale + offset of uint8 crops of any shape, float32."""
         batch = crops.astype(np.float32)
         batch *= self.scale
         batch += self.offset
@@ -85,9 +95,9 @@ class ModelCard:
 
 def search_path() -> Iterator[Path]:
     """
-    Yield the folders in which models are looked for, first hit wins.
+    Yield the folders of models, in the order of the search.
 
-    FACE_AFFECT_MODEL_PATH, then the installed ones.
+    Those of FACE_AFFECT_MODEL_PATH, then the installed ones.
     """
     for entry in os.environ.get('FACE_AFFECT_MODEL_PATH', '').split(os.pathsep):
         if entry:
@@ -97,10 +107,10 @@ def search_path() -> Iterator[Path]:
 
 def installed_folders() -> Iterator[Path]:
     """
-    Yield the folders of the models that come with this package.
+    Yield the folders of this package's models.
 
-    The share folders of the sourced ROS workspaces, of this Python environment and of where this
-    package lies in it (PREFIX/lib/pythonX.Y/site-packages), then the source tree.
+    The share folders of the sourced ROS workspaces, of the Python environment and of the package's
+    prefix (PREFIX/lib/pythonX.Y/site-packages), then the source tree.
     """
     here = Path(__file__).resolve()
     prefixes = [*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix,
@@ -113,11 +123,14 @@ def installed_folders() -> Iterator[Path]:
 
 def find_model(name: str, kind: str = '') -> Path:
     """
-    Return the folder of a model, by its name or by the path of its folder or card.
+    Return the folder of a model.
 
-    A path has a slash: a folder that happens to lie where a program was started is not taken for
-    an installed model. kind: 'classifier' or 'detector', of the models that an error lists; '' for
-    both. Raises AffectError with the folders that were searched.
+    Args:
+        name: Of the model, or the path of its folder or card, which has a slash.
+        kind: Of the models that an error lists, 'classifier' or 'detector'; '' for both.
+
+    Raises:
+        AffectError: There is no such model; the message has the folders that were searched.
     """
     if os.sep in name:
         direct = Path(os.path.expanduser(name))
@@ -141,7 +154,7 @@ def find_model(name: str, kind: str = '') -> Path:
 
 
 def _kind_of(card: Path) -> str:
-    """Return what a card says of its kind, '' where it cannot be read."""
+    """Return the kind in a card, '' where it cannot be read."""
     try:
         return str(read_card(card).get('kind', ''))
     except (AffectError, AttributeError):
@@ -149,17 +162,21 @@ def _kind_of(card: Path) -> str:
 
 
 def is_installed(name: str) -> bool:
-    """Return whether a model, named as for find_model, came with this package."""
+    """Return whether a model, named as for find_model, is one of this package."""
     folder = find_model(name).resolve().parent
     return any(folder == each.resolve() for each in installed_folders())
 
 
 def load_card(name: str, kind: str = '') -> ModelCard:
     """
-    Read a model's card and check its file against the card's sha256.
+    Read a model's card and check the file by its sha256.
 
-    name, kind: as find_model takes them. Raises AffectError where the card or the file is missing,
-    unreadable or not what it should be, and where the model is of another kind.
+    Args:
+        name: See find_model.
+        kind: See find_model.
+
+    Raises:
+        AffectError: Card or file is missing or invalid, or the model is of another kind.
     """
     folder = find_model(name, kind)
     card_file = folder / CARD
@@ -179,8 +196,12 @@ def saliency_path(card: ModelCard, entry: Mapping[str, Any] | None = None) -> Pa
     """
     Return the checked file of a classifier's gradients, see affect.saliency.
 
-    entry: instead of the card's own. Raises AffectError where the card names none, or the file is
-    not what it should be.
+    Args:
+        card: Of the classifier.
+        entry: Entry `saliency`, by default that of the card.
+
+    Raises:
+        AffectError: The card has no such entry, or the file has another sha256.
     """
     try:
         entry = card.metadata['saliency'] if entry is None else entry
@@ -217,7 +238,7 @@ def _parse(folder: Path, metadata: dict[str, Any]) -> ModelCard:
 
 
 def _head(entries: dict[str, Any], limits: Any) -> Head:
-    """Return a head of a card. limits: those of the card, for a head that has none."""
+    """Return a head of a card; limits: of the card, for a head without."""
     head = Head(task=str(entries['task']), output=int(entries['output']),
                 labels=tuple(entries['labels']), threshold=float(entries['threshold']),
                 temperature=float(entries.get('temperature', 1.0)),
@@ -233,7 +254,7 @@ def _head(entries: dict[str, Any], limits: Any) -> Head:
 
 
 def _locate(folder: Path, entry: Any) -> Path:
-    """Return the network's path: beside the card, or else a data file of an installed wheel."""
+    """Return the network's path: beside the card, or a data file of an installed wheel."""
     if isinstance(entry, str):
         return folder / entry
     beside = folder / Path(str(entry['path'])).name

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""How each person looked over some time, as the buffered mode of the paper's robot."""
+"""The mean estimates of each face over some time, as in the buffered mode of the paper's robot."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,8 +27,10 @@ class Observed:
     """
     One face over several images.
 
-    face: as last seen, its estimates those of the mean probabilities. images: that showed it.
-    judged: by task, the images in which the task's network could judge it.
+    Attributes:
+        face: As last seen, with the estimates of the mean probabilities.
+        images: Number of images with the face.
+        judged: By task, the number of images in which the face could be classified.
     """
 
     face: Face
@@ -45,7 +47,7 @@ class _Sum:
 
 
 class Observation:
-    """Averages each track's probabilities over the images in which the face could be judged."""
+    """Averages each track's probabilities over the images in which it could be classified."""
 
     def __init__(self, heads: Mapping[str, Head]) -> None:
         """Start without faces; heads: by task, for their labels and thresholds."""
@@ -66,7 +68,7 @@ class Observation:
                     entry.sums[task] = entry.sums.get(task, 0.0) + estimate.probabilities
 
     def faces(self) -> list[Observed]:
-        """Return what is known so far, the face of the most images first."""
+        """Return the faces so far, those of the most images first."""
         found = sorted(self._faces.values(), key=lambda entry: (-entry.images, entry.face.id))
         return [Observed(replace(entry.face, estimates={
             task: self._mean(task, estimate, entry)

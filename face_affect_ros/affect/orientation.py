@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""How a head is turned: the pose of a mean face that explains its four landmarks."""
+"""The orientation of a head: the pose of a mean face, fitted to its four landmarks."""
 
 from dataclasses import dataclass, replace
 import math
@@ -30,25 +30,25 @@ from face_affect_ros.affect.types import (
 import numpy as np
 
 EYES = [[0.0, -EYE_DISTANCE / 2, 0.0], [0.0, EYE_DISTANCE / 2, 0.0]]
-#: Mean faces by what a detector takes for the mouth, see Detector.mouth: rows as in
-#: types.LANDMARKS, metres from the point between the eyes, x out of the face, y to its left, z up.
-#: Fitted by benchmarks/head_pose.py: landmarks of faces that are turned away are nearer to where
-#: those of others are than they should be, so that the nose is not as long as a nose.
+#: Mean faces by the landmark of the mouth, see Detector.mouth: rows as in types.LANDMARKS, metres
+#: from the point between the eyes, x out of the face, y to its left, z up. Fitted as in
+#: docs/orientation.md; the noses are shorter than real ones, because detectors underestimate
+#: how far the landmarks of faces that are turned away move.
 MEAN_FACES = {'lips': np.array([*EYES, [0.031, 0.0, -0.031], [0.017, 0.0, -0.062]]),
               'corners': np.array([*EYES, [0.020, 0.0, -0.033], [0.0, 0.0, -0.062]])}
-#: Standard deviation of each landmark in the image, metres at the face: how people differ from
-#: the mean face, and the detector from the truth.
+#: Standard deviation of each landmark in the image, metres at the face: the differences of people
+#: from the mean face and the errors of the detector.
 LANDMARK_SPREAD = np.array([0.005, 0.005, 0.005, 0.0055])
-#: The errors of a face that is turned away by so much, radians, are twice as large.
+#: Facing angle at which the errors are twice as large, radians.
 TWICE_AT = math.radians(60.0)
-#: The same for small faces, pixels.
+#: Standard deviation of each landmark for small faces, pixels.
 PIXEL_SPREAD = 0.5
 #: Standard deviation of heads from facing the camera, about its x, y and z axes: pitch, yaw, and
-#: what roll is left where the eyes are level.
+#: the roll that is left after the eyes were made level, radians.
 PRIOR = np.radians([30.0, 50.0, 15.0])
 #: Rotation of a face that faces the camera: its axes in the camera's frame as columns.
 FACING = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, -1.0], [-1.0, 0.0, 0.0]])
-#: Gauss-Newton: steps, the size of the one that is the last, and of the largest, radians.
+#: Gauss-Newton: number of steps, size at which it ends, and largest size, radians.
 STEPS, LAST_STEP, MAX_STEP = 20, 1e-4, 0.5
 #: Field of view along the longer side of the image where there is no calibration, radians, and
 #: the standard deviation of its focal length as a share of it.
@@ -56,12 +56,14 @@ ASSUMED_VIEW, ASSUMED_SPREAD = math.radians(60.0), 0.25
 
 
 @dataclass(frozen=True)
-class Sight:
+class HeadPose:
     """
-    One look at a head.
+    The pose of a head in one image.
 
-    rotation, covariance: as in Orientation. line: (3,) float64, unit vector from the camera to
-    the point between the eyes.
+    Attributes:
+        rotation: As in Orientation.
+        covariance: As in Orientation.
+        line: (3,) float64, unit vector from the camera to the point between the eyes.
     """
 
     rotation: Array64
@@ -70,23 +72,29 @@ class Sight:
 
     @property
     def orientation(self) -> Orientation:
-        """Return what is told of it."""
+        """The orientation with its facing angle."""
         cosine = float(np.clip(-self.rotation[:, 0] @ self.line, -1.0, 1.0))
         return Orientation(self.rotation, self.covariance, math.acos(cosine))
 
 
-def look(landmarks: FloatArray, camera: Camera | None, *, width: int, height: int,
-         face: Array64 = MEAN_FACES['lips']) -> Sight | None:
+def head_pose(landmarks: FloatArray, camera: Camera | None, *, width: int, height: int,
+                         face: Array64 = MEAN_FACES['lips']) -> HeadPose | None:
     """
-    Return how a head is turned, None where a landmark is unknown.
+    Estimate the pose of a head.
 
-    landmarks: (4, 2) in pixels of an image of this width and height, rows as in types.LANDMARKS.
-    camera: its calibration; where it is None or does not fit the image, a field of view is
-    assumed, which leaves `facing_angle` nearly as it is: the uncertainty is that of the axes.
-    face: the mean one, (4, 3), see MEAN_FACES.
+    This is the maximum a posteriori of perspective-n-point under normal errors of the landmarks
+    and a prior that heads face the camera, by Gauss-Newton.
 
-    The estimate is the most probable one (maximum a posteriori) of perspective-n-point under
-    normal errors of the landmarks and a prior that heads face the camera, by Gauss-Newton.
+    Args:
+        landmarks: (4, 2) in pixels, rows as in types.LANDMARKS.
+        camera: Calibration; without one that fits, a field of view is assumed, which affects the
+            axes more than the facing angle.
+        width: Of the image, pixels.
+        height: Of the image, pixels.
+        face: Mean face (4, 3), see MEAN_FACES.
+
+    Returns:
+        None where a landmark is unknown.
     """
     if not np.isfinite(landmarks).all():
         return None
@@ -106,18 +114,18 @@ def look(landmarks: FloatArray, camera: Camera | None, *, width: int, height: in
     if not (apart > 0.0 and pixels > 0.0):
         return None
     across /= apart
-    # A camera that looks at the face, with its eyes level.
+    # The axes of a camera that points at the face, with its eyes level.
     level = np.stack([across, np.cross(line, across), line])
     seen = directions @ level.T
     if not (seen[:, 2] > 0.0).all():
         return None
     sigma = np.hypot(LANDMARK_SPREAD, PIXEL_SPREAD * EYE_DISTANCE / pixels)
     rotation, covariance = _fit(seen[:, :2] / seen[:, 2:], face, EYE_DISTANCE / apart, sigma)
-    sight = Sight(level.T @ rotation @ FACING, level.T @ covariance @ level, line)
-    growth = (1.0 + (sight.orientation.facing_angle / TWICE_AT) ** 2) ** 2
-    # The wrong focal length turns the line of sight, and the face with it.
+    pose = HeadPose(level.T @ rotation @ FACING, level.T @ covariance @ level, line)
+    growth = (1.0 + (pose.orientation.facing_angle / TWICE_AT) ** 2) ** 2
+    # A wrong focal length rotates the line of sight, and the face with it.
     aside = spread * line[2] * np.cross([0.0, 0.0, 1.0], line)
-    return replace(sight, covariance=growth * sight.covariance + np.outer(aside, aside))
+    return replace(pose, covariance=growth * pose.covariance + np.outer(aside, aside))
 
 
 def assumed_rays(points: FloatArray, width: int, height: int) -> Array64:
@@ -132,8 +140,11 @@ def _fit(seen: Array64, face: Array64, distance: float,
     """
     Return the rotation from a face that faces the camera, and its covariance, both (3, 3).
 
-    seen: (4, 2), x/z and y/z of the landmarks. face: (4, 3), the mean one. distance: about that
-    of the face, metres. sigma: (4,), standard deviations, metres.
+    Args:
+        seen: (4, 2), x/z and y/z of the landmarks.
+        face: (4, 3), mean face.
+        distance: Approximate distance of the face, metres.
+        sigma: (4,), standard deviations of the landmarks, metres.
     """
     model = face @ FACING.T
     rotation, place = np.eye(3), np.array([0.0, 0.0, distance])
@@ -148,7 +159,7 @@ def _fit(seen: Array64, face: Array64, distance: float,
         weights = place[2] / sigma
         errors[:-3] = ((shown - seen) * weights[:, np.newaxis]).ravel()
         errors[-3:] = turn / PRIOR
-        change = np.zeros((len(face), 2, 3))   # of what is shown, by the points' x, y and z
+        change = np.zeros((len(face), 2, 3))   # of the projection, by the points' x, y and z
         change[:, 0, 0] = change[:, 1, 1] = weights / points[:, 2]
         change[:, :, 2] = -shown * change[:, :1, 0]
         jacobian[:-3, :3] = (change @ _cross_matrices(-turned)).reshape(-1, 3)
@@ -163,14 +174,14 @@ def _fit(seen: Array64, face: Array64, distance: float,
         place[2] = max(place[2], distance / 4.0)
         if size < LAST_STEP:
             break
-    # Of eleven equations with six unknowns; errors beyond what is normal tell of a strange face.
+    # Eleven equations with six unknowns: larger errors than expected are those of an unusual face.
     excess = max(1.0, float(errors @ errors) / (len(errors) - 6))
     covariance = excess * np.linalg.inv(information)[:3, :3]
     return rotation, np.asarray(covariance, np.float64)
 
 
 def _rotated(rotation: Array64, turn: Array64) -> Array64:
-    """Return a rotation (3, 3), turned on by a rotation vector (3,)."""
+    """Return a rotation (3, 3) followed by a rotation vector (3,)."""
     return np.asarray(cv2.Rodrigues(turn)[0] @ rotation, np.float64)
 
 
@@ -180,7 +191,7 @@ def _vector(rotation: Array64) -> Array64:
 
 
 def _cross_matrices(vectors: Array64) -> Array64:
-    """Return the matrices (N, 3, 3) that multiply by vectors (N, 3) from the left, crosswise."""
+    """Return the matrices (N, 3, 3) of the cross products with vectors (N, 3) on the left."""
     matrices = np.zeros((len(vectors), 3, 3))
     x, y, z = vectors.T
     matrices[:, 0, 1], matrices[:, 0, 2], matrices[:, 1, 2] = -z, y, -x
@@ -191,8 +202,8 @@ def axes_of(face: Face, position: Position) -> Array64:
     """
     Return a face's x, y and z axes in the camera's optical frame as columns, (3, 3).
 
-    Where its orientation is not known, x points to the camera, and z up as the line through the
-    eyes says.
+    Where its orientation is unknown, x points to the camera, and the line through the eyes is
+    level in the face.
     """
     if face.orientation is not None:
         return face.orientation.rotation
@@ -206,29 +217,33 @@ def axes_of(face: Face, position: Position) -> Array64:
 
 class OrientationSmoother:
     """
-    Exponential average of how a head is turned over its track.
+    Exponential average of the orientation of a head over its track.
 
-    The covariance is not made smaller by it: most of the error, as that the face is not the mean
-    one, is the same in all images.
+    It does not reduce the covariance: most of the error, such as the difference of the face from
+    the mean one, is the same in all images.
     """
 
     def __init__(self) -> None:
-        """Start without a past."""
-        self._mean: Sight | None = None
+        """Start without a measurement."""
+        self._mean: HeadPose | None = None
         self._stamp = 0.0
 
-    def __call__(self, sight: Sight, stamp: float, *, time_constant: float) -> Orientation:
+    def __call__(self, pose: HeadPose, stamp: float, *, time_constant: float) -> Orientation:
         """
-        Add one measurement at a time in seconds; return the smoothed orientation.
+        Add one measurement; return the smoothed orientation.
 
-        time_constant: seconds after which the weight of the past is 1/e; 0 for no smoothing.
+        Args:
+            pose: Of the head in one image.
+            stamp: Time of the image, seconds.
+            time_constant: Seconds after which the weight of earlier images has fallen to 1/e; 0
+                for no smoothing.
         """
         if self._mean is not None and time_constant > 0.0:
             weight = 1.0 - math.exp(-max(0.0, stamp - self._stamp) / time_constant)
             before = self._mean
-            turn = _vector(sight.rotation @ before.rotation.T)
-            sight = Sight(_rotated(before.rotation, weight * turn),
-                          before.covariance + weight * (sight.covariance - before.covariance),
-                          sight.line)
-        self._mean, self._stamp = sight, stamp
-        return sight.orientation
+            turn = _vector(pose.rotation @ before.rotation.T)
+            pose = HeadPose(_rotated(before.rotation, weight * turn),
+                            before.covariance + weight * (pose.covariance - before.covariance),
+                            pose.line)
+        self._mean, self._stamp = pose, stamp
+        return pose.orientation

@@ -12,21 +12,20 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The blended step of the paper: detect, track, crop, classify, smooth."""
+"""The steps of the paper for one frame: detect, track, crop, classify, smooth."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
 
 from face_affect_ros.affect.boxes import clip
-from face_affect_ros.affect.classifier import Classifier
+from face_affect_ros.affect.classifier import Classifier, Smoother
 from face_affect_ros.affect.crop import CropSpec, extract_crops
 from face_affect_ros.affect.detectors import Detector
-from face_affect_ros.affect.orientation import look, MEAN_FACES, OrientationSmoother
+from face_affect_ros.affect.orientation import head_pose, MEAN_FACES, OrientationSmoother
 from face_affect_ros.affect.position import Camera, locate, locate_in_depth
 from face_affect_ros.affect.quality import reasons
 from face_affect_ros.affect.scheduling import DetectOrTrack, InferenceScheduler
 from face_affect_ros.affect.settings import PipelineSettings
-from face_affect_ros.affect.smoother import Smoother
 from face_affect_ros.affect.tracker import Tracker
 from face_affect_ros.affect.types import (
     Detections,
@@ -38,24 +37,31 @@ from face_affect_ros.affect.types import (
 )
 import numpy as np
 
-#: A head's probabilities for one face, and the reason why they do not count, '' where they do.
-Answer: TypeAlias = tuple[FloatArray, str]
+#: A head's probabilities (K,) of one face, and why the face cannot be classified, '' if it can.
+Classification: TypeAlias = tuple[FloatArray, str]
 
 
 class AffectPipeline:
     """
-    A frame in, faces out (Arriaga et al. 2017, section IV, as one call).
+    The tracked and classified faces of each frame (Arriaga et al. 2017, section IV).
 
-    settings: those of the next frame. Another thread may replace them; a frame sees either the old
-    ones or the new ones. The models and track_id_prefix are those of the start.
+    Attributes:
+        settings: Of the next frame; another thread may replace them. The models and
+            track_id_prefix stay those of the constructor.
+        classifiers: As given.
+        heads: Of the classifiers, by task.
+        locate: Detects or tracks the faces.
     """
 
     def __init__(self, detector: Detector, classifiers: Sequence[Classifier],
                  settings: PipelineSettings) -> None:
         """
-        Put the parts together.
+        Create a pipeline.
 
-        classifiers: any number; of two with the same task the last one counts.
+        Args:
+            detector: Finds the faces.
+            classifiers: Any number; of two with the same task the last one is used.
+            settings: Of the first frame.
         """
         self.settings = settings
         self.classifiers = tuple(classifiers)
@@ -67,24 +73,31 @@ class AffectPipeline:
 
     @property
     def detector(self) -> Detector:
-        """Return what finds the faces."""
+        """The face detector."""
         return self.locate.detector
 
     @property
     def tracks(self) -> frozenset[str]:
-        """Return the ids of the tracks that have not ended."""
+        """The ids of the tracks that have not ended."""
         return self._tracker.ids
 
     def process(self, image: ImageArray, stamp: float, camera: Camera | None = None,
                 depth: FloatArray | None = None) -> list[Face]:
         """
-        Return the faces of one frame, oldest track first.
+        Process one frame.
 
-        image: (H, W) grey or (H, W, 3) BGR uint8, not written to. stamp: time of the frame in
-        seconds; frames should come in the order of their stamps. camera: its calibration, for
-        the faces' positions; without it, their orientations are by an assumed one. depth:
-        registered to the image, as of locate_in_depth; where it has no value for a face, the
-        distance of the eyes is used.
+        Args:
+            image: (H, W) grey or (H, W, 3) BGR uint8, not written to.
+            stamp: Time of the frame, seconds; frames should come in the order of their stamps.
+            camera: Calibration, for positions; without one, orientations use an assumed one.
+            depth: Registered to the image, see locate_in_depth; where it has no value for a face,
+                the distance of the eyes is used.
+
+        Returns:
+            The faces, oldest track first.
+
+        Raises:
+            AffectError: The runtime cannot run a network.
         """
         settings = self.settings
         located = self.locate(image, stamp, settings.detection_interval)
@@ -94,14 +107,14 @@ class AffectPipeline:
         kept = [index for index, track in enumerate(tracks) if track is not None]
         found = found[kept]
         ids = [track.id for track in tracks if track is not None]
-        answers = self._classify(image, found, ids, stamp, settings, defer=located.defer)
+        classified = self._classify(image, found, ids, stamp, settings, defer=located.defer)
         height, width = image.shape[:2]
         boxes = clip(found.boxes, width, height)
         faces = []
         for row, index in enumerate(kept):
             track = tracks[index]
             assert track is not None
-            estimates = self._smooth(track.id, answers[row], stamp,
+            estimates = self._smooth(track.id, classified[row], stamp,
                                      settings.smoothing_time_constant)
             orientation = self._orient(track.id, found.landmarks[row], stamp, camera, width=width,
                                        height=height,
@@ -122,13 +135,13 @@ class AffectPipeline:
         return sorted(faces, key=lambda face: (-face.tracked_for, face.id))
 
     def warm_up(self) -> None:
-        """Run every network once, so that the first frame need not wait for them."""
+        """Run every network once, which takes longer the first time."""
         self.detector(np.zeros((480, 640, 3), np.uint8))
         for each in self.classifiers:
             each(np.zeros((1, each.crop.size, each.crop.size, each.crop.channels), np.uint8))
 
     def reset(self) -> None:
-        """Start again, for images that have nothing to do with those before."""
+        """End all tracks, for images of another scene."""
         self.locate.reset()
         self._tracker.reset()
         self._smoothers: dict[str, dict[str, Smoother]] = {}
@@ -136,17 +149,18 @@ class AffectPipeline:
         self._schedulers = [InferenceScheduler() for _ in self.classifiers]
 
     def restart(self) -> None:
-        """Start again as if just made: the tracks of another source are numbered from 1 again."""
+        """End all tracks and number the next ones from 1 again, for another source."""
         self.reset()
         self._tracker.restart()
 
     def _classify(self, image: ImageArray, found: Detections, tracks: Sequence[str], stamp: float,
-                  settings: PipelineSettings, *, defer: bool) -> list[dict[str, Answer]]:
-        """Return the answers about each face, by task; only of the tasks that ran on it."""
-        answers: list[dict[str, Answer]] = [{} for _ in tracks]
+                  settings: PipelineSettings, *, defer: bool) -> list[dict[str, Classification]]:
+        """Return the classifications of each face by task, of the tasks that ran on it."""
+        classified: list[dict[str, Classification]] = [{} for _ in tracks]
         crops: dict[tuple[CropSpec, tuple[int, ...]], ImageArray] = {}
+        intervals = {'emotion': settings.emotion_interval, 'gender': settings.gender_interval}
         for classifier, scheduler in zip(self.classifiers, self._schedulers):
-            interval = min(settings.interval_of(head.task) for head in classifier.heads)
+            interval = min(intervals[head.task] for head in classifier.heads)
             rows = scheduler.select(tracks, stamp, interval, defer=defer)
             if not rows:
                 continue
@@ -158,30 +172,30 @@ class AffectPipeline:
             probabilities = classifier(crops[key])
             for head in classifier.heads:
                 for row, each, reason in zip(rows, probabilities[head.task], why[head.limits]):
-                    answers[row][head.task] = each, reason
-        return answers
+                    classified[row][head.task] = each, reason
+        return classified
 
-    def _smooth(self, track: str, answers: dict[str, Answer], stamp: float,
+    def _smooth(self, track: str, classified: dict[str, Classification], stamp: float,
                 time_constant: float) -> dict[str, Estimate]:
-        """Return the estimates of a track by task, with those of earlier images among them."""
+        """Return the estimates of a track by task, also those of earlier images."""
         smoothers = self._smoothers.setdefault(track, {
             task: Smoother(head) for task, head in self.heads.items()})
-        for task, (probabilities, reason) in answers.items():
+        for task, (probabilities, reason) in classified.items():
             smoothers[task](probabilities, stamp, reason, time_constant=time_constant)
         return {task: each.estimate for task, each in smoothers.items()
                 if each.estimate is not None}
 
     def _orient(self, track: str, landmarks: FloatArray, stamp: float, camera: Camera | None, *,
                 width: int, height: int, time_constant: float) -> Orientation | None:
-        """Return the smoothed orientation of the head of a track, None where it is not known."""
-        sight = look(landmarks, camera, width=width, height=height, face=self._mean_face)
-        if sight is None:
+        """Return the smoothed orientation of a head, None where it is unknown."""
+        pose = head_pose(landmarks, camera, width=width, height=height, face=self._mean_face)
+        if pose is None:
             return None
         smoother = self._orientations.setdefault(track, OrientationSmoother())
-        return smoother(sight, stamp, time_constant=time_constant)
+        return smoother(pose, stamp, time_constant=time_constant)
 
     def _prune(self) -> None:
-        """Drop what belongs to tracks that have ended."""
+        """Drop the state of tracks that have ended."""
         alive = self._tracker.ids
         for kept in (self._smoothers, self._orientations):
             for track in kept.keys() - alive:

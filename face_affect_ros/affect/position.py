@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Where a face is, from the distance between its eyes and the camera's calibration."""
+"""The position of a face, from the distance between its eyes or from a depth image."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -28,14 +28,13 @@ Array64 = npt.NDArray[np.float64]
 EYE_DISTANCE, EYE_DISTANCE_SPREAD = 0.0634, 0.0038
 #: Standard deviation of a detector's eye distance, as a share of it.
 LANDMARK_SPREAD = 0.06
-#: Standard deviation where it is not known how a face is turned, by up to about 30 degrees: of
-#: the cosine.
+#: Standard deviation of the cosine of the yaw where the orientation is unknown, up to 30 degrees.
 YAW_SPREAD = 0.05
-#: Share of the box, in width and height, whose depths count: cheeks, nose and eyes.
+#: Share of the box, in width and height, whose depths are used: cheeks, nose and eyes.
 DEPTH_PART = 0.4
-#: Fewer pixels with a depth than this are none.
+#: Smallest number of pixels with a depth.
 MIN_DEPTHS = 10
-#: Standard deviation of the eyes' depth against that of the face's middle, metres.
+#: Standard deviation of the difference between the depths of the eyes and the face, metres.
 FACE_DEPTH = 0.02
 #: Depth noise of structured light and stereo at 1 m, metres; it grows with the square of the
 #: distance (Khoshelham and Elberink 2012).
@@ -43,7 +42,7 @@ DEPTH_NOISE = 0.003
 FISHEYE = ('equidistant', 'fisheye')
 #: Numbers of distortion coefficients that OpenCV takes, of a fisheye lens and of any other.
 FISHEYE_COEFFICIENTS, COEFFICIENTS = (0, 4), (0, 4, 5, 8, 12, 14)
-#: A ray further from the axis than this, x/z or y/z, is a pixel that cannot be undistorted.
+#: Largest x/z and y/z of a ray; those of pixels that cannot be undistorted are larger.
 MAX_RAY = 100.0
 
 
@@ -52,8 +51,12 @@ class Camera:
     """
     A camera's calibration, as in sensor_msgs/CameraInfo.
 
-    matrix: (3, 3) float64, K. distortion: float64, D, may be empty. model: distortion model.
-    width, height: size of the calibrated image in pixels.
+    Attributes:
+        matrix: (3, 3) float64, K.
+        distortion: float64, D, may be empty.
+        model: Distortion model.
+        width: Of the calibrated image, pixels.
+        height: Of the calibrated image, pixels.
     """
 
     matrix: Array64
@@ -64,7 +67,7 @@ class Camera:
 
     @property
     def calibrated(self) -> bool:
-        """Return whether there is a calibration; focal lengths are zero where there is none."""
+        """Whether there is a calibration; else the focal lengths are zero."""
         return bool(self.matrix[:2, :2].any())
 
     def problem(self, width: int, height: int) -> str:
@@ -83,10 +86,9 @@ class Camera:
 
     def rays(self, points: FloatArray, width: int, height: int) -> Array64 | None:
         """
-        Return x/z, y/z of the rays through pixels (N, 2) of an image of this size, (N, 2).
+        Return x/z, y/z of the rays through pixels (N, 2) of an image, (N, 2) float64.
 
-        An image that was scaled since it was calibrated is allowed for; None where there is a
-        `problem`, or a pixel is one that cannot be undistorted.
+        The image may be scaled. None where there is a `problem`, or a pixel cannot be undistorted.
         """
         if self.problem(width, height):
             return None
@@ -99,17 +101,19 @@ class Camera:
 
     @property
     def _coefficients(self) -> Array64:
-        """Return D without what some drivers of fisheye lenses put behind its four: zeros."""
+        """D without the zeros that some drivers of fisheye lenses append to its four."""
         extra = self.model in FISHEYE and not self.distortion[4:].any()
         return self.distortion[:4] if extra else self.distortion
 
 
 def camera_of(info: Any, *, rectified: bool = False) -> Camera:
     """
-    Return the calibration in a sensor_msgs/CameraInfo, of rclpy or of rosbags.
+    Return the calibration in a sensor_msgs/CameraInfo.
 
-    Where the message names a region of interest, that is the image. rectified: whether it has
-    no distortion any more, so that P counts instead of K and D; without a P, K alone.
+    Args:
+        info: Message of rclpy or of rosbags; the image is its region of interest, if it has one.
+        rectified: Whether the image is rectified, so that P is used instead of K and D; K alone
+            if P is zero.
     """
     matrix = (np.array(info.p, np.float64).reshape(3, 4)[:, :3] if rectified and np.any(info.p)
               else np.array(info.k, np.float64).reshape(3, 3))
@@ -124,12 +128,19 @@ def camera_of(info: Any, *, rectified: bool = False) -> Camera:
 def locate(landmarks: FloatArray, camera: Camera, *, width: int, height: int,
            orientation: Orientation | None = None) -> Position | None:
     """
-    Return the point between the eyes in the camera's optical frame, with its uncertainty.
+    Locate the point between the eyes in the camera's optical frame.
 
-    landmarks: (4, 2) in pixels of an image of this width and height, rows as in types.LANDMARKS.
-    orientation: of the head; the eyes of one that is turned away are nearer to each other in the
-    image. None where an eye is unknown or the calibration does not fit the image. Children's eyes
-    are nearer to each other, so that they seem further away than they are.
+    The distance is that of an adult; children, whose eyes are closer together, seem further away.
+
+    Args:
+        landmarks: (4, 2) in pixels, rows as in types.LANDMARKS.
+        camera: Calibration.
+        width: Of the image, pixels.
+        height: Of the image, pixels.
+        orientation: Of the head, for the foreshortening of the distance of the eyes.
+
+    Returns:
+        None where an eye is unknown or the calibration does not fit the image.
     """
     eyes = landmarks[[RIGHT_EYE, LEFT_EYE]]
     rays = camera.rays(eyes, width, height) if np.isfinite(eyes).all() else None
@@ -142,16 +153,18 @@ def locate(landmarks: FloatArray, camera: Camera, *, width: int, height: int,
     share, unsure = (1.0, YAW_SPREAD) if orientation is None else _foreshortened(orientation, ray)
     point = share * EYE_DISTANCE / apart * ray
     spread = np.hypot(np.hypot(EYE_DISTANCE_SPREAD / EYE_DISTANCE, LANDMARK_SPREAD), unsure)
-    # Along the ray the distance is unsure; across it only the place of the eyes in the image.
+    # The uncertainty is that of the distance along the ray, and of the landmarks across it.
     across = (LANDMARK_SPREAD * EYE_DISTANCE) ** 2 * np.eye(3)
     return Position(point, spread**2 * np.outer(point, point) + across)
 
 
 def _foreshortened(orientation: Orientation, ray: Array64) -> tuple[float, float]:
     """
-    Return the share of the eyes' distance that is seen, and its standard deviation as a share.
+    Return the foreshortening of the eyes' distance, and its relative standard deviation.
 
-    ray: (3,), x/z, y/z, 1 of the point between the eyes.
+    Args:
+        orientation: Of the head.
+        ray: (3,), x/z, y/z, 1 of the point between the eyes.
     """
     eyes = orientation.rotation[:, 1]
     seen = eyes[:2] - ray[:2] * eyes[2]
@@ -164,12 +177,19 @@ def _foreshortened(orientation: Orientation, ray: Array64) -> tuple[float, float
 def locate_in_depth(box: FloatArray, landmarks: FloatArray, depth: FloatArray, camera: Camera, *,
                     width: int, height: int) -> Position | None:
     """
-    Return where a face is by a depth image that is registered to the colour image.
+    Locate the point between the eyes by a depth image that is registered to the colour image.
 
-    box: (4,) in pixels of the colour image of this width and height; landmarks: (4, 2) likewise.
-    depth: (h, w) float32, metres along the optical axis, 0, infinite or NaN where unknown; any
-    size of the colour image's shape. None where the face's middle has no depth or the
-    calibration does not fit. The point is the one between the eyes, as of `locate`.
+    Args:
+        box: (4,) in pixels of the colour image.
+        landmarks: (4, 2) in pixels of the colour image, rows as in types.LANDMARKS.
+        depth: (h, w) float32, metres along the optical axis; 0, infinite or NaN where unknown; of
+            any size with the aspect ratio of the colour image.
+        camera: Calibration.
+        width: Of the colour image, pixels.
+        height: Of the colour image, pixels.
+
+    Returns:
+        None where the centre of the face has no depth, or the calibration does not fit.
     """
     rows, columns = depth.shape
     scale = np.array([columns / width, rows / height], np.float32)

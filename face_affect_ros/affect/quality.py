@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Whether a face can be judged at all: too small, turned away, blurred, or no face."""
+"""Whether a face can be classified: not too small, turned away or blurred, and a face at all."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -36,11 +36,12 @@ import numpy as np
 @dataclass(frozen=True)
 class Limits:
     """
-    What a model can judge; `face_affect limits` measures it. The defaults let all faces pass.
+    The faces that a model can classify, see `face_affect limits`; all by default.
 
-    min_side: longer side of the face box in pixels of the image. max_turn: see turn_of.
-    min_sharpness: see sharpness_of. What is no face at all the detector's card knows, see
-    Detector.face_score.
+    Attributes:
+        min_side: Longer side of the face box, pixels.
+        max_turn: See turn_of.
+        min_sharpness: See sharpness_of.
     """
 
     min_side: float = 0.0
@@ -49,11 +50,11 @@ class Limits:
 
     @classmethod
     def from_card(cls, entries: Any) -> 'Limits':
-        """Return the limits in a card's entry `limits`. Raises ValueError for unknown ones."""
+        """Return the limits of a card's entry `limits`; ValueError for unknown names."""
         if not entries:
             return cls()
         known = [each.name for each in fields(cls)]
-        # Older cards have a min_score, of the one detector that there was.
+        # Cards of earlier versions have a min_score.
         entries = {name: value for name, value in entries.items() if name != 'min_score'}
         unknown = sorted(set(entries) - set(known))
         if unknown:
@@ -65,14 +66,17 @@ class Limits:
 def reasons(found: Detections, crops: ImageArray, limits: Limits,
             face_score: float = 0.0) -> list[str]:
     """
-    Return for each face why it cannot be judged, '' where it can.
+    Return for each face why it cannot be classified, '' where it can.
 
-    found: N detections. crops: (N, S, S, C) uint8, theirs. face_score: detections with a lower
-    one are taken for no face.
+    Args:
+        found: N detections.
+        crops: (N, S, S, C) uint8, of the detections.
+        limits: Of the model.
+        face_score: Smallest score of a face, see Detector.
     """
     result = []
     for box, score, points, crop in zip(found.boxes, found.scores, found.landmarks, crops):
-        if max(box[2:]) < limits.min_side:   # the scores of small faces are low
+        if max(box[2:]) < limits.min_side:   # before the score, which is low for small faces
             result.append(TOO_SMALL)
         elif score < face_score:
             result.append(NOT_A_FACE)
@@ -87,11 +91,16 @@ def reasons(found: Detections, crops: ImageArray, limits: Limits,
 
 def turn_of(landmarks: FloatArray) -> float:
     """
-    Return how far a head is turned to a side: 0 from the front, 0.5 and more half away.
+    Return how far a head is turned to a side: 0 for a frontal face, 0.5 and more for a profile.
 
-    It is the distance of the nose from the middle between the eyes, along the line through them,
-    as a share of the eyes' distance. landmarks: (4, 2), rows as in types.LANDMARKS. 0 where eyes
-    or nose are unknown.
+    This is the distance of the nose from the middle between the eyes, along the line through them,
+    relative to the eyes' distance.
+
+    Args:
+        landmarks: (4, 2), rows as in types.LANDMARKS.
+
+    Returns:
+        0 where eyes or nose are unknown.
     """
     right, left, nose = landmarks[[RIGHT_EYE, LEFT_EYE, NOSE]].astype(np.float64)
     across = left - right
@@ -104,9 +113,9 @@ def turn_of(landmarks: FloatArray) -> float:
 
 def sharpness_of(crop: ImageArray) -> float:
     """
-    Return how much detail a crop (S, S, C) uint8 has, whatever its light: 0 for none.
+    Return the sharpness of a crop (S, S, C) uint8, independent of its contrast; 0 for none.
 
-    It is the variance of the Laplacian (Pech-Pacheco et al. 2000) by that of the grey values.
+    This is the variance of the Laplacian (Pech-Pacheco et al. 2000) by that of the grey values.
     """
     grey = crop[:, :, 0] if crop.shape[2] == 1 else cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     spread = float(cv2.meanStdDev(grey)[1][0, 0])

@@ -20,7 +20,7 @@ from face_affect_ros.affect.boxes import whole_pixels
 from face_affect_ros.affect.types import Estimate, Face, LABELS, LANDMARKS, UNKNOWN
 import numpy as np
 
-#: Digits after the point; finer than any of the values is meant.
+#: Digits after the point.
 PIXEL_DIGITS = 2
 SHARE_DIGITS = 5
 METRE_DIGITS = 4
@@ -31,9 +31,16 @@ def to_record(faces: list[Face], *, source: str, width: int, height: int,
     """
     Return one frame's faces as a mapping that json can write.
 
-    source: file or topic. width, height: of the image in pixels. when: `frame`, its number from
-    0, and/or `stamp`, seconds; of a bag also `topic`, `frame_id` and `stamp_ns`, nanoseconds. A
-    face whose position is known has it, and its standard deviation, in metres.
+    Args:
+        faces: Of the frame.
+        source: File or topic.
+        width: Of the image, pixels.
+        height: Of the image, pixels.
+        when: `frame`, its number from 0, and/or `stamp`, seconds; of a bag also `topic`,
+            `frame_id` and `stamp_ns`, nanoseconds.
+
+    Returns:
+        A face with a known position has it and its standard deviation, metres.
     """
     return {'source': source, **when, 'width': width, 'height': height,
             'faces': [_face(face) for face in faces]}

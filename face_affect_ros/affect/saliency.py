@@ -13,39 +13,49 @@
 # limitations under the License.
 
 """
-Why a classifier decided so: the pixels of a crop that its decision rests on.
+Saliency maps of a classifier's decisions, and pictures of them.
 
-As in section V of the paper by guided back-propagation (Springenberg et al. 2015), and beside it
-by the plain gradient (Simonyan et al. 2014) and by Grad-CAM (Selvaraju et al. 2017). All three
-come out of one TFLite graph beside the model, which `face_affect export --saliency` writes.
+Guided back-propagation (Springenberg et al. 2015), as in section V of the paper, the plain
+gradient (Simonyan et al. 2014) and Grad-CAM (Selvaraju et al. 2017) are outputs of one TFLite
+graph beside the model, which `face_affect export --saliency` writes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+import math
 from typing import Any
 
 import cv2
 from face_affect_ros.affect import shared_weights
+from face_affect_ros.affect.annotate import FONT, FONT_HEIGHT
 from face_affect_ros.affect.interpreter import open_interpreter
 from face_affect_ros.affect.model_store import ModelCard, saliency_path
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
 import numpy as np
+import numpy.typing as npt
 
 MODES = ('guided', 'gradient', 'gradcam')
-#: Dimensions of the graph's outputs, by which they are told apart.
+#: Dimensions of the graph's outputs, which identify them.
 PROBABILITIES, GRADIENT, CAM = 2, 4, 3
-#: A heat map is full where a gradient is as large as this percentile of its pixels.
+#: Percentile of a gradient at which the heat is full.
 FULL_AT = 99.0
+#: Side of a picture in a grid and height of its text, pixels.
+SIDE, TEXT = 144, 11
+BACKGROUND = (32, 32, 32)
+#: Opacity of the colour where the heat is full.
+OPACITY = 0.85
 
 
 @dataclass(frozen=True)
 class Explanation:
     """
-    What one run of the graph gives for one crop and one class.
+    The outputs of the graph for one crop and one class.
 
-    probabilities: (K,) float32 of the task, not calibrated. label: index of the task's class that
-    was explained. gradient: (S, S, C) float32, of the class's logit with respect to the network's
-    input. cam: (h, w) float32, >= 0, the Grad-CAM map.
+    Attributes:
+        probabilities: (K,) float32 of the task, not calibrated.
+        label: Index of the explained class among those of the task.
+        gradient: (S, S, C) float32, of the class's logit with respect to the network's input.
+        cam: (h, w) float32, >= 0, the Grad-CAM map.
     """
 
     probabilities: FloatArray
@@ -55,16 +65,21 @@ class Explanation:
 
 
 class Saliency:
-    """The gradients of one model's decisions. For one thread at a time."""
+    """The gradients of one model's decisions, for one thread at a time."""
 
     def __init__(self, card: ModelCard, *, num_threads: int = 1,
                  entry: Mapping[str, Any] | None = None) -> None:
         """
         Load the graph beside a classifier.
 
-        entry: what the card says of the graph, for a card that does not say it yet. Raises
-        AffectError where there is none, where its sha256 is not the card's, and where it does not
-        fit the card.
+        Args:
+            card: Of the classifier.
+            num_threads: Of the graph, >= 1.
+            entry: Entry `saliency` for a card that has none yet.
+
+        Raises:
+            AffectError: There is no graph, its sha256 is not the card's, or it does not match the
+                card.
         """
         path = saliency_path(card, entry)
         self.card = card
@@ -91,9 +106,11 @@ class Saliency:
         """
         Explain one class of one crop.
 
-        crop: (S, S, C) uint8, as extract_crops returns it. label: index of the class, None for
-        the most probable one. task: one of the model's, the first by default. guided: guided or
-        plain gradient; the Grad-CAM map is of either.
+        Args:
+            crop: (S, S, C) uint8, as extract_crops returns it.
+            label: Index of the class, None for the most probable one.
+            task: One of the model's, the first by default.
+            guided: Whether the gradient is that of guided back-propagation or the plain one.
         """
         part = self._parts[task or self.card.heads[0].task]
         if label is None and part.start > 0:   # the graph finds the best class of the first task
@@ -105,7 +122,7 @@ class Saliency:
 
     def heat(self, crop: ImageArray, label: int | None = None, *, task: str = '',
              mode: str = 'guided') -> FloatArray:
-        """Return where the decision comes from, (S, S) float32 in [0, 1]. mode: one of MODES."""
+        """Return the saliency map of a crop, (S, S) float32 in [0, 1]; mode: one of MODES."""
         explanation = self(crop, label, task=task, guided=mode == 'guided')
         if mode == 'gradcam':
             return heat_of_cam(explanation.cam, crop.shape[0])
@@ -139,3 +156,76 @@ def heat_of_cam(cam: FloatArray, size: int) -> FloatArray:
     shares = cam / full if full > 0.0 else cam * 0.0
     enlarged = cv2.resize(shares, (size, size), interpolation=cv2.INTER_LINEAR)
     return np.asarray(enlarged, np.float32)
+
+
+def to_bgr(crop: ImageArray) -> ImageArray:
+    """Return a crop (S, S, 1) grey or (S, S, 3) RGB as (S, S, 3) BGR."""
+    code = cv2.COLOR_GRAY2BGR if crop.shape[2] == 1 else cv2.COLOR_RGB2BGR
+    return np.asarray(cv2.cvtColor(crop, code), np.uint8)
+
+
+def overlay(picture: ImageArray, heat: FloatArray) -> ImageArray:
+    """Return a BGR picture (H, W, 3) with heat (H, W) in [0, 1] over a darkened copy of it."""
+    colour = _colours(heat)
+    share = OPACITY * heat[:, :, np.newaxis]
+    return np.asarray(0.7 * picture * (1.0 - share) + colour * share, np.uint8)
+
+
+def tile(pictures: Sequence[ImageArray], lines: Sequence[str]) -> ImageArray:
+    """Return BGR pictures side by side, SIDE high, with lines of text under them."""
+    row = cv2.hconcat([cv2.resize(each, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+                       for each in pictures])
+    step = TEXT + 7
+    canvas = np.full((SIDE + step * len(lines) + 7, row.shape[1], 3), BACKGROUND, np.uint8)
+    canvas[:SIDE] = row
+    for number, line in enumerate(lines, start=1):
+        cv2.putText(canvas, line, (4, SIDE + step * number), FONT, TEXT / FONT_HEIGHT,
+                    (240, 240, 240), 1, cv2.LINE_AA)
+    return canvas
+
+
+def grid(tiles: Sequence[ImageArray]) -> ImageArray:
+    """Return tiles of one size in rows, about as wide as high; none gives an empty tile."""
+    if not tiles:
+        return tile([np.full((8, 8, 3), BACKGROUND, np.uint8)] * 2, ['no face'])
+    height, width = tiles[0].shape[:2]
+    columns = min(len(tiles), max(1, round(math.sqrt(len(tiles) * height / width))))
+    rows = -(-len(tiles) // columns)
+    canvas = np.full((rows * height, columns * width, 3), BACKGROUND, np.uint8)
+    for index, each in enumerate(tiles):
+        row, column = divmod(index, columns)
+        canvas[row * height:(row + 1) * height, column * width:(column + 1) * width] = each
+    return canvas
+
+
+def heat_on_image(canvas: ImageArray, heat: FloatArray, matrix: FloatArray) -> None:
+    """
+    Draw the heat of a crop into an image, at the place of the crop.
+
+    Args:
+        canvas: (H, W, 3) BGR uint8, is changed.
+        heat: (S, S) float32 in [0, 1].
+        matrix: (2, 3), from image pixels to crop pixels.
+    """
+    size = heat.shape[0]
+    to_image = cv2.invertAffineTransform(matrix)
+    corners = np.array([[-1, -1], [size, -1], [-1, size], [size, size]], np.float32)
+    corners = corners @ to_image[:, :2].T + to_image[:, 2]
+    limit = np.array(canvas.shape[1::-1])
+    left, top = np.clip(np.floor(corners.min(0)), 0, limit).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(corners.max(0)), 0, limit).astype(int).tolist()
+    if right <= left or bottom <= top:
+        return
+    to_part = to_image - np.array([[0.0, 0.0, left], [0.0, 0.0, top]])
+    share = cv2.warpAffine(heat, to_part, (right - left, bottom - top), flags=cv2.INTER_LINEAR,
+                           borderMode=cv2.BORDER_CONSTANT, borderValue=0.0)
+    colour = _colours(share)
+    share = OPACITY * share[:, :, np.newaxis]
+    part = canvas[top:bottom, left:right]
+    part[:] = part * (1.0 - share) + colour * share
+
+
+def _colours(heat: npt.NDArray[Any]) -> ImageArray:
+    """Return colours from red to yellow, without the darkest, which look like shadows."""
+    levels = np.asarray(255.0 * (0.4 + 0.6 * heat), np.uint8)
+    return np.asarray(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), np.uint8)

@@ -13,10 +13,10 @@
 # limitations under the License.
 
 """
-Code that may crash, in a child process; TFLite files above all.
+Validate TFLite files in a child process.
 
-The runtime checks the form of a file, not its content: some damaged files crash the process or
-allocate gigabytes, which cannot be caught in Python.
+The runtime does not validate a file's content: some damaged files crash the process or allocate
+gigabytes.
 """
 
 import contextlib
@@ -32,11 +32,11 @@ from face_affect_ros.affect.model_store import is_installed, load_card, ModelCar
 from face_affect_ros.affect.types import AffectError
 import numpy as np
 
-#: OpenCV's parser reads such files, not the TFLite runtime.
+#: Ending of files that OpenCV reads, not the TFLite runtime.
 ONNX = '.onnx'
-#: Bytes that loading and one run may take, more than the tensors that a file may declare.
+#: Bytes that loading and one run may use; more than MAX_TENSORS.
 MEMORY = 500_000_000
-#: Seconds for Python's start, imports and a run of the network, on a slow computer.
+#: Seconds for the start of Python, imports and a run of the network, on a slow computer.
 TIMEOUT = 60.0
 
 
@@ -44,15 +44,17 @@ def load_validated_card(name: str, kind: str = '') -> ModelCard:
     """
     Read a model's card as load_card does, and validate its networks.
 
-    Models of the installed folders were tested with this package and are not validated again.
-    Raises AffectError as load_card and validate_network do.
+    The models of this package are not validated again.
+
+    Raises:
+        AffectError: See load_card and validate_network.
     """
     card = load_card(name, kind)
     if not is_installed(name) and card.path.suffix != ONNX:
         validate_network(card.path)
         try:
             gradients = saliency_path(card)
-        except AffectError:   # there are none, which those are told who ask for maps
+        except AffectError:   # there are none
             return card
         validate_network(gradients, source=card.path)
     return card
@@ -63,11 +65,17 @@ def validate_network(path: Path, *, source: Path | None = None, memory: int = ME
     """
     Load a network and run it once on zeros, in a child process.
 
-    source: the file that it shares its weights with, if it does. memory: bytes. timeout: seconds.
-    Raises AffectError where the network does not run, or not within these limits.
+    Args:
+        path: TFLite file.
+        source: File with which it shares its weights, if it does.
+        memory: Limit in bytes.
+        timeout: Limit in seconds.
+
+    Raises:
+        AffectError: The network does not run within these limits.
     """
     try:
-        # One thread: the stacks of many would count as memory of the network.
+        # One thread: the stacks of threads count as memory of the network.
         child = run_isolated('-m', __name__, str(path), str(memory),
                              *([str(source)] if source else []), timeout=timeout,
                              OPENBLAS_NUM_THREADS='1', OMP_NUM_THREADS='1')
@@ -76,8 +84,8 @@ def validate_network(path: Path, *, source: Path | None = None, memory: int = ME
     if ended_by := signal_of(child.returncode):
         raise _unfit(path, f'the TFLite runtime was ended by {ended_by}')
     if child.returncode:
-        said = child.stdout.decode('utf-8', 'replace').strip()
-        raise _unfit(path, said or f'exit code {child.returncode}')
+        output = child.stdout.decode('utf-8', 'replace').strip()
+        raise _unfit(path, output or f'exit code {child.returncode}')
 
 
 def run_isolated(*arguments: str, timeout: float = TIMEOUT,
@@ -85,8 +93,13 @@ def run_isolated(*arguments: str, timeout: float = TIMEOUT,
     """
     Run Python with the module path of this process; return its exit code and output.
 
-    arguments: of the interpreter, such as '-c' and code. timeout: seconds. variables: of the
-    environment. Raises subprocess.TimeoutExpired.
+    Args:
+        arguments: Of the interpreter, such as '-c' and code.
+        timeout: Seconds.
+        variables: Of the environment.
+
+    Raises:
+        subprocess.TimeoutExpired: After the timeout.
     """
     path = os.pathsep.join(filter(None, sys.path))
     return subprocess.run([sys.executable, *arguments],
@@ -101,8 +114,8 @@ def signal_of(code: int) -> str:
 
 
 def _unfit(path: Path, why: str) -> AffectError:
-    return AffectError(f'{path}: tried in a process of its own, this network is not fit to run: '
-                       f'{why}; export or download it again')
+    return AffectError(f'{path}: validated in a process of its own, this network is not fit to '
+                       f'run: {why}; export or download it again')
 
 
 def _run(path: Path, memory: int, source: Path | None = None) -> str:

@@ -18,21 +18,98 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 import math
 
+import cv2
+from face_affect_ros.affect.crop import CropSpec, extract_crops
 from face_affect_ros.affect.detectors import Detector
-from face_affect_ros.affect.template_tracker import TemplateTracker
-from face_affect_ros.affect.types import Detections, ImageArray
+from face_affect_ros.affect.types import Detections, FloatArray, ImageArray
+import numpy as np
 
+#: Side of a face's template, pixels: localizes a face at a hundredth of the detector's cost.
+TEMPLATE = 20
+#: Share of the box's sides in the template, without the edge, where the background moves.
+INNER = 0.9
+#: How far a face may move from one image to the next, in template sides, in each direction.
+REACH = 0.5
+#: Correlation below which the tracking of a face has failed.
+MIN_CORRELATION = 0.6
 #: Share of an interval by which an image may come too early, because of jitter of the camera.
 JITTER = 0.05
 #: A deferred inference runs at the latest after this many intervals.
 MAX_DEFERRAL = 1.5
 
+FACE = CropSpec(size=TEMPLATE, margin=(INNER - 1.0) / 2.0, align=False)
+AROUND = CropSpec(size=round(TEMPLATE * (1.0 + 2.0 * REACH)), align=False,
+                  margin=(INNER * (1.0 + 2.0 * REACH) - 1.0) / 2.0)
+
+
+class TemplateTracker:
+    """
+    Tracks faces from image to image by normalised cross-correlation.
+
+    The template of a face is always that of its detection, so that errors do not accumulate.
+    """
+
+    def __init__(self, image: ImageArray, found: Detections) -> None:
+        """Crop the templates of faces from a (H, W) grey or (H, W, 3) BGR uint8 image."""
+        self._found = found
+        self._templates = extract_crops(image, found.boxes, found.landmarks, FACE)
+        self._shifts = np.zeros((len(found), 2), np.float32)
+
+    def __len__(self) -> int:
+        """Return the number of templates."""
+        return len(self._templates)
+
+    def __call__(self, image: ImageArray) -> Detections | None:
+        """
+        Track the faces in a later image.
+
+        Returns:
+            The detections with boxes and landmarks shifted; None if one face cannot be tracked.
+        """
+        found = self._found
+        around = extract_crops(image, shifted(found.boxes, self._shifts), found.landmarks, AROUND)
+        for index, (part, template) in enumerate(zip(around, self._templates)):
+            fit = np.asarray(cv2.matchTemplate(part, template, cv2.TM_CCOEFF_NORMED), np.float32)
+            _, correlation, _, (column, row) = cv2.minMaxLoc(fit)
+            if not correlation >= MIN_CORRELATION:
+                return None
+            place = np.array([column + peak(fit[row], column), row + peak(fit[:, column], row)])
+            pixel = max(found.boxes[index, 2:].max(), 1.0) * INNER / TEMPLATE
+            self._shifts[index] += pixel * (place - (AROUND.size - TEMPLATE) / 2.0)
+        return Detections(shifted(found.boxes, self._shifts), found.scores,
+                          found.landmarks + self._shifts[:, np.newaxis])
+
+
+def shifted(boxes: FloatArray, shifts: FloatArray) -> FloatArray:
+    """Return boxes (N, 4) moved by shifts (N, 2), pixels."""
+    return np.concatenate([boxes[:, :2] + shifts, boxes[:, 2:]], axis=1)
+
+
+def peak(values: FloatArray, index: int) -> float:
+    """
+    Return the maximum of the parabola through the largest value and its neighbours.
+
+    Args:
+        values: (N,).
+        index: Of the largest value.
+
+    Returns:
+        Position relative to index, in [-0.5, 0.5]; 0 at an end of the values.
+    """
+    if not 0 < index < len(values) - 1:
+        return 0.0
+    before, top, after = (float(value) for value in values[index - 1:index + 2])
+    bend = before - 2.0 * top + after
+    return 0.5 * (before - after) / bend if bend < 0.0 else 0.0
+
 
 def is_due(elapsed: float, interval: float) -> bool:
     """
-    Return whether an interval has passed; True also where time stands still or jumps back.
+    Return whether an interval has passed, also where time stands still or jumps back.
 
-    elapsed: seconds since the last run. interval: seconds between two runs, 0 for no limit.
+    Args:
+        elapsed: Seconds since the last run.
+        interval: Seconds between two runs, 0 for no limit.
     """
     return not 0.0 < elapsed < (1.0 - JITTER) * interval
 
@@ -42,8 +119,11 @@ class Located:
     """
     The faces of one image.
 
-    detected: whether the detector ran on this image. defer: whether other work should wait for
-    the next image, because the detector will not run on that one if it comes after the same time.
+    Attributes:
+        faces: Best first.
+        detected: Whether the detector ran on this image.
+        defer: Whether inferences should wait for the next image, on which the detector will not
+            run if it comes after the same time.
     """
 
     faces: Detections
@@ -67,10 +147,12 @@ class DetectOrTrack:
 
     def __call__(self, image: ImageArray, stamp: float, interval: float) -> Located:
         """
-        Return the faces of a (H, W) grey or (H, W, 3) BGR uint8 image, best first.
+        Detect or track the faces of an image.
 
-        stamp: time of the image in seconds. interval: seconds between two runs of the detector,
-        0 for every image.
+        Args:
+            image: (H, W) grey or (H, W, 3) BGR uint8.
+            stamp: Time of the image, seconds.
+            interval: Seconds between two runs of the detector, 0 for every image.
         """
         elapsed, self._stamp = stamp - self._stamp, stamp
         if (self._templates is not None and image.shape == self._shape
@@ -112,8 +194,11 @@ class InferenceScheduler:
         """
         Return the indices of the tracks to run on.
 
-        stamp: of the image, seconds. interval: seconds between two runs on a track, 0 for every
-        image. defer: wait for the next image, unless that would exceed MAX_DEFERRAL intervals.
+        Args:
+            tracks: Ids of the tracks in the image.
+            stamp: Time of the image, seconds.
+            interval: Seconds between two runs on a track, 0 for every image.
+            defer: Wait for the next image, unless that would exceed MAX_DEFERRAL intervals.
         """
         elapsed, self._stamp = stamp - self._stamp, stamp
         share = len(tracks) * (1.0 if is_due(elapsed, interval) else elapsed / interval)
@@ -126,7 +211,7 @@ class InferenceScheduler:
         self._budget += share
         chosen = due[:math.floor(self._budget + JITTER)]
         self._budget = max(0.0, self._budget - len(chosen))
-        if not defer:   # with more than one left, tracks due together would stay together
+        if not defer:   # a larger rest would keep tracks together that are due together
             self._budget = min(self._budget, 1.0) if share < 1.0 else self._budget % 1.0
         chosen = sorted(new + chosen)
         self._last.update({tracks[index]: stamp for index in chosen})

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The choices a user has, and the pipeline made from them."""
+"""The settings of a pipeline, and the pipeline made from them."""
 
 from __future__ import annotations
 
@@ -30,15 +30,25 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class PipelineSettings:
     """
-    What the node's parameters and the command line's options choose.
+    Settings of the node's parameters and the command line's options.
 
-    detector, detector_size [px], min_score: see make_detector. detection_interval [s]: between
-    two runs of the detector, 0 for every image. start_score, track_timeout [s], track_id_prefix:
-    see Tracker. emotion_model, gender_model: name or path of a model, '' to switch the attribute
-    off; the same name twice loads one network with two heads. emotion_interval, gender_interval
-    [s]: between two inferences on a track, 0 for every image; a network for both runs at the
-    shorter one. smoothing_time_constant [s]: see Smoother. orientation_time_constant [s]: see
-    OrientationSmoother. num_threads: of each network, >= 1.
+    Attributes:
+        detector: See make_detector.
+        detector_size: See make_detector, pixels.
+        min_score: See make_detector.
+        detection_interval: Seconds between two runs of the detector, 0 for every image.
+        start_score: See Tracker.
+        emotion_model: Name or path of a model, '' for none; with the same name as gender_model
+            one network with two heads is loaded.
+        gender_model: Likewise.
+        emotion_interval: Seconds between two inferences on a track, 0 for every image; a network
+            for both tasks runs at the shorter interval.
+        gender_interval: Likewise.
+        track_timeout: See Tracker, seconds.
+        track_id_prefix: See Tracker.
+        smoothing_time_constant: See Smoother, seconds.
+        orientation_time_constant: See OrientationSmoother, seconds.
+        num_threads: Of each network, >= 1.
     """
 
     detector: str = DEFAULT_DETECTOR
@@ -56,15 +66,10 @@ class PipelineSettings:
     orientation_time_constant: float = 0.2
     num_threads: int = 1
 
-    def interval_of(self, task: str) -> float:
-        """Return the interval of a task, 'emotion' or 'gender', in seconds."""
-        return {'emotion': self.emotion_interval, 'gender': self.gender_interval}[task]
-
 
 def make_pipeline(settings: PipelineSettings) -> AffectPipeline:
-    """Load all models and return the pipeline; AffectError names what is wrong."""
-    # Not at the top: it imports SciPy, which would delay the launch files, which read the
-    # defaults above.
+    """Load all models and return the pipeline; AffectError where one cannot be loaded."""
+    # Not at the top: SciPy would delay the launch files, which read the defaults above.
     from face_affect_ros.affect.pipeline import AffectPipeline
     detector = make_detector(settings.detector, size=settings.detector_size,
                              min_score=settings.min_score, num_threads=settings.num_threads)

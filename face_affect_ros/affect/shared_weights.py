@@ -13,13 +13,13 @@
 # limitations under the License.
 
 """
-A network's file without what it shares with another one.
+A network's file without the bytes that it shares with another one.
 
-The gradients of a model hold its weights, which stand in the model's own file as well. They are
-stored as an .npz of these arrays: `copies` (N, 3) int64, where a piece goes, where it begins in
-the other file, and its length, in the order of the first; and `rest` (M,) uint8, what lies between
-these pieces. The way back needs 8-bit kernels that are turned round: in their places the pieces
-have the difference to what `turned` (K, 5) int64 and `factors` (F,) float32 say, see Turned.
+The graph of a model's gradients holds the weights of the model's file. It is stored as an .npz of
+these arrays: `copies` (N, 3) int64, position, position in the other file, and length of each
+shared piece, in the order of the positions; and `rest` (M,) uint8, the bytes between these pieces.
+Back-propagation needs transposed 8-bit kernels: they are stored as the difference to those of
+`turned` (K, 5) int64 and `factors` (F,) float32, see Turned.
 """
 
 from collections.abc import Sequence
@@ -34,24 +34,27 @@ from face_affect_ros.affect.types import AffectError
 import numpy as np
 import numpy.typing as npt
 
-#: Pieces are found by blocks of this many bytes that begin at a multiple of STEP in the other
-#: file; weights are aligned to 16 bytes in TFLite files.
+#: Bytes of the blocks by which pieces are found, and of the steps between those of the other file:
+#: weights are aligned to 16 bytes in TFLite files.
 BLOCK, STEP = 64, 16
-#: Shape behind the first dimension, and kind, of each array.
+#: Shape after the first dimension, and dtype, of each array.
 ARRAYS = {'copies': ((3,), 'int64'), 'rest': ((), 'uint8'), 'turned': ((5,), 'int64'),
           'factors': ((), 'float32')}
-#: What is raised of an archive that is none, or was damaged.
+#: What numpy and zipfile raise for a damaged archive.
 DAMAGED = (OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, zlib.error,
            zipfile.BadZipFile)
 
 
 class Turned(NamedTuple):
     """
-    A kernel (I, P, O) int8 that is nearly another one, (O, P, I) int8, turned round.
+    A kernel (I, P, O) int8 that is approximately the transpose of another one, (O, P, I) int8.
 
-    place: of the first in its file. start: of the other in its own. shape: O, P, I, where P
-    counts the places of a kernel. factors: (O,) float32, of the outputs of the other. Multiplied
-    by them, it has been made such that the largest number of each I is 127.
+    Attributes:
+        place: Position of the kernel in its file.
+        start: Position of the other kernel in the other file.
+        shape: O, P, I, where P is the number of positions of a kernel.
+        factors: (O,) float32, of the outputs of the other kernel. The product with them is scaled
+            so that the largest absolute value of each I is 127.
     """
 
     place: int
@@ -60,7 +63,7 @@ class Turned(NamedTuple):
     factors: npt.NDArray[np.float32]
 
     def expected(self, source: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:
-        """Return the first kernel as the other file suggests it, (I, P, O)."""
+        """Return the kernel as computed from the other file, (I, P, O) int8."""
         count = math.prod(self.shape)
         if not (min(self.place, self.start, *self.shape) >= 0
                 and 0 < count <= len(source) - self.start
@@ -74,7 +77,7 @@ class Turned(NamedTuple):
 
 
 def write(path: Path, content: bytes, source: bytes, turned: Sequence[Turned] = ()) -> None:
-    """Write a network's content without what source has. turned: by their places in content."""
+    """Write a network's content without the bytes of source; turned: in the order of places."""
     content = _moved(content, np.frombuffer(source, np.uint8), turned, np.subtract)
     places: dict[bytes, int] = {}
     for start in range(0, len(source) - BLOCK + 1, STEP):
@@ -100,7 +103,7 @@ def write(path: Path, content: bytes, source: bytes, turned: Sequence[Turned] = 
 
 def _moved(content: bytes, source: npt.NDArray[np.uint8], turned: Sequence[Turned],
            move: np.ufunc) -> bytes:
-    """Return a content whose turned kernels are moved by what source suggests, modulo 256."""
+    """Return a content with the expected kernels added or subtracted, modulo 256."""
     moved = np.frombuffer(content, np.uint8).copy()
     position = 0
     for each in turned:
@@ -114,20 +117,23 @@ def _moved(content: bytes, source: npt.NDArray[np.uint8], turned: Sequence[Turne
 
 
 def _common(content: bytes, position: int, source: bytes, start: int) -> int:
-    """Return how many bytes agree from these places on."""
+    """Return the number of equal bytes from these positions on."""
     length = min(len(content) - position, len(source) - start)
-    ours = np.frombuffer(content, np.uint8, length, position)
-    theirs = np.frombuffer(source, np.uint8, length, start)
-    other = np.flatnonzero(ours != theirs)
-    return int(other[0]) if len(other) else length
+    different = np.flatnonzero(np.frombuffer(content, np.uint8, length, position)
+                               != np.frombuffer(source, np.uint8, length, start))
+    return int(different[0]) if len(different) else length
 
 
 def read(path: Path, source: Path) -> bytes:
     """
-    Return the whole content of a network that write has written.
+    Return the content of a network that `write` has written.
 
-    source: the other file. Raises AffectError where one of them cannot be read, or where they do
-    not belong together.
+    Args:
+        path: Archive.
+        source: The other file.
+
+    Raises:
+        AffectError: One of them cannot be read, or they do not match.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -145,7 +151,7 @@ def read(path: Path, source: Path) -> bytes:
             for (place, start, outputs, places, inputs), end in zip(turned.tolist(), ends.tolist())
         ], np.add)
     except DAMAGED as error:
-        raise AffectError(f'{path}: cannot be put together with {source.name}: {error}; export '
+        raise AffectError(f'{path}: cannot be combined with {source.name}: {error}; export '
                           'the model again') from error
 
 

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Stable ids: the faces of a frame joined to the faces of the frames before."""
+"""Assign the faces of a frame to tracks."""
 
 from dataclasses import dataclass
 import itertools
@@ -23,14 +23,14 @@ from face_affect_ros.affect.types import Detections, FloatArray
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-#: Joining costs the distance of the centres in face sides plus the change of scale (|ln|).
+#: Largest cost of an assignment: distance of the centres in face sides plus |ln| of the scales.
 MAX_COST = 1.0
 #: Share of a newly measured velocity in the track's velocity.
 VELOCITY_GAIN = 0.5
-#: Frames nearer to each other than this, seconds, as of a driver that stamps them when they come
-#: in a burst, count as this far apart: else noise would be divided by next to nothing.
+#: Smallest time between frames for a velocity, seconds: some drivers stamp frames of a burst at
+#: arrival, and the noise would be divided by almost 0.
 MIN_ELAPSED = 0.005
-#: A prediction is not carried further than this, seconds: faces do not keep a course for long.
+#: Longest time of a prediction, seconds: faces do not keep their velocity for long.
 MAX_COAST = 0.5
 
 
@@ -39,8 +39,12 @@ class Track:
     """
     One face over time.
 
-    id: unique. box: (4,) float32, as last seen. velocity: (2,) float32, of the centre, px/s.
-    first, last: stamps in seconds.
+    Attributes:
+        id: Unique.
+        box: (4,) float32, of the last detection, pixels.
+        velocity: (2,) float32, of the centre, pixels per second.
+        first: Stamp of the first detection, seconds.
+        last: Stamp of the last detection, seconds.
     """
 
     id: str  # noqa: A003
@@ -50,13 +54,13 @@ class Track:
     last: float
 
     def predict(self, stamp: float) -> FloatArray:
-        """Return where the box should be at a time in seconds, (4,) float32."""
+        """Return the predicted box at a time in seconds, (4,) float32."""
         box = self.box.copy()
         box[:2] += self.velocity * min(max(stamp - self.last, 0.0), MAX_COAST)
         return box
 
-    def see(self, box: FloatArray, stamp: float) -> None:
-        """Take the box that a detector found at a time in seconds."""
+    def update(self, box: FloatArray, stamp: float) -> None:
+        """Set the box (4,) of a detection at a time in seconds."""
         elapsed = stamp - self.last
         if elapsed > 0.0:
             moved = (box[:2] + box[2:] / 2) - (self.box[:2] + self.box[2:] / 2)
@@ -66,12 +70,12 @@ class Track:
 
 
 def random_prefix() -> str:
-    """Return a prefix that keeps the ids of one run apart from those of any other."""
+    """Return a prefix by which the ids of one run differ from those of others."""
     return 'f' + ''.join(secrets.choice(string.ascii_lowercase) for _ in range(5))
 
 
 class Tracker:
-    """Joins detections to tracks by place, size and motion."""
+    """Assigns detections to tracks by position, size and motion."""
 
     def __init__(self, *, prefix: str = '') -> None:
         """Start without tracks; prefix: first part of every id, random by default."""
@@ -82,7 +86,7 @@ class Tracker:
 
     @property
     def ids(self) -> frozenset[str]:
-        """Return the ids of the living tracks, seen in the last frame or not."""
+        """The ids of the tracks that have not ended, seen in the last frame or not."""
         return frozenset(track.id for track in self._tracks)
 
     def reset(self) -> None:
@@ -97,12 +101,19 @@ class Tracker:
     def update(self, detections: Detections, stamp: float, *, timeout: float,
                start_score: float) -> list[Track | None]:
         """
-        Join one frame's detections, return each one's track, None where it starts none.
+        Assign the detections of one frame.
 
-        stamp: time of the frame in seconds. timeout: seconds without a detection after which a
-        track ends. start_score: score in [0, 1] that a detection needs to start a track; weaker
-        ones only continue one (as in ByteTrack, Zhang et al. 2022). Where time jumps back by more
-        than the timeout, as when a bag is played again, all tracks end.
+        All tracks end if time jumps back by more than the timeout, as when a bag is played again.
+
+        Args:
+            detections: Of the frame.
+            stamp: Time of the frame, seconds.
+            timeout: Seconds without a detection after which a track ends.
+            start_score: Score in [0, 1] that a detection needs to start a track; weaker ones only
+                continue one (as in ByteTrack, Zhang et al. 2022).
+
+        Returns:
+            The track of each detection, None for one without.
         """
         if stamp < self._now - timeout:
             self._tracks = []
@@ -110,7 +121,7 @@ class Tracker:
         self._tracks = [t for t in self._tracks if stamp - t.last <= timeout]
         joined: list[Track | None] = [None] * len(detections)
         for track, index in self._assign(detections, stamp):
-            track.see(detections.boxes[index], stamp)
+            track.update(detections.boxes[index], stamp)
             joined[index] = track
         for index in range(len(detections)):
             if joined[index] is None and detections.scores[index] >= start_score:
@@ -134,7 +145,7 @@ class Tracker:
 
 
 def join_costs(tracks: FloatArray, boxes: FloatArray) -> FloatArray:
-    """Return how badly boxes (M, 4) fit to tracks (N, 4), (N, M), 0 is a perfect fit."""
+    """Return the costs of assigning boxes (M, 4) to tracks (N, 4), (N, M), 0 for equal boxes."""
     apart = ((tracks[:, np.newaxis, :2] + tracks[:, np.newaxis, 2:] / 2)
              - (boxes[np.newaxis, :, :2] + boxes[np.newaxis, :, 2:] / 2))
     sides = np.sqrt(np.maximum(tracks[:, 2:].prod(axis=1), 1.0))[:, np.newaxis]

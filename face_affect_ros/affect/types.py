@@ -13,7 +13,7 @@
 # limitations under the License.
 
 # flake8: noqa: A005
-"""The value types that travel through the heart: detections in, faces out."""
+"""The value types of the pipeline."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,7 +40,7 @@ RIGHT_EYE, LEFT_EYE, NOSE, MOUTH = range(4)
 
 
 class AffectError(Exception):
-    """Something the user can mend; the message names the culprit and the remedy."""
+    """An error that the user can fix; the message names the cause and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,10 @@ class Detections:
     """
     The faces a detector found in one image, best first.
 
-    boxes: (N, 4) float32, x, y, width, height in pixels; may reach over the image's edge.
-    scores: (N,) float32 in [0, 1].
-    landmarks: (N, 4, 2) float32, x, y in pixels, rows as in LANDMARKS; NaN where unknown.
+    Attributes:
+        boxes: (N, 4) float32, x, y, width, height in pixels; may extend over the image's edge.
+        scores: (N,) float32 in [0, 1].
+        landmarks: (N, 4, 2) float32, x, y in pixels, rows as in LANDMARKS; NaN where unknown.
     """
 
     boxes: FloatArray
@@ -73,12 +74,13 @@ class Detections:
 @dataclass(frozen=True)
 class Estimate:
     """
-    What one classifier head says of one face, smoothed over its track.
+    The result of one classifier head for one face, smoothed over its track.
 
-    label: one of the head's labels, or UNKNOWN where the confidence is below the threshold.
-    confidence: probability in [0, 1] of the most probable label, known or not.
-    probabilities: (K,) float32 that sum to 1, in the order of the head's labels.
-    reason: why the label is UNKNOWN, one of REASONS; '' where it is not.
+    Attributes:
+        label: One of the head's labels, or UNKNOWN where the confidence is below the threshold.
+        confidence: Probability in [0, 1] of the most probable label, known or not.
+        probabilities: (K,) float32 that sum to 1, in the order of the head's labels.
+        reason: Why the label is UNKNOWN, one of REASONS; '' where it is not.
     """
 
     label: str
@@ -92,7 +94,9 @@ class Position:
     """
     A point in the camera's optical frame: x right, y down, z forward.
 
-    point: (3,) float64, metres. covariance: (3, 3) float64, square metres.
+    Attributes:
+        point: (3,) float64, metres.
+        covariance: (3, 3) float64, square metres.
     """
 
     point: npt.NDArray[np.float64]
@@ -102,12 +106,14 @@ class Position:
 @dataclass(frozen=True)
 class Orientation:
     """
-    How a head is turned.
+    The orientation of a head.
 
-    rotation: (3, 3) float64, columns are the face's axes in the camera's optical frame: x out of
-    the face, y to the person's left, z up (REP-155). covariance: (3, 3) float64, square radians,
-    of small rotations about the camera's x, y and z axes. facing_angle: radians between the
-    face's x axis and the line from the face to the camera, 0 where it faces the camera.
+    Attributes:
+        rotation: (3, 3) float64, columns are the face's axes in the camera's optical frame: x out
+            of the face, y to the person's left, z up (REP-155).
+        covariance: (3, 3) float64, square radians, of small rotations about the camera's axes.
+        facing_angle: Radians between the face's x axis and the line from the face to the camera,
+            0 where it faces the camera.
     """
 
     rotation: npt.NDArray[np.float64]
@@ -120,15 +126,16 @@ class Face:
     """
     One tracked face of one frame.
 
-    id: starts with a letter, never re-used, says nothing about who it is.
-    box: (4,) float32, x, y, width, height in pixels, clipped to the image.
-    score: the detector's confidence in [0, 1].
-    landmarks: (4, 2) float32 in pixels, rows as in LANDMARKS; NaN where unknown.
-    estimates: by task ('emotion', 'gender'); a task that is switched off is absent.
-    tracked_for: seconds since the track was first seen.
-    position: of the point between the eyes; None without a calibrated camera.
-    orientation: of the head; None where a landmark is unknown.
-    whole_box: as detected, may reach over the image's edge; None where only the message is known.
+    Attributes:
+        id: Starts with a letter, never re-used, does not identify a person.
+        box: (4,) float32, x, y, width, height in pixels, clipped to the image.
+        score: Of the detection, in [0, 1].
+        landmarks: (4, 2) float32 in pixels, rows as in LANDMARKS; NaN where unknown.
+        estimates: By task ('emotion', 'gender'), without those that are switched off.
+        tracked_for: Seconds since the track began.
+        position: Of the point between the eyes; None without a calibrated camera.
+        orientation: Of the head; None where a landmark is unknown.
+        whole_box: As detected, may extend over the image's edge; None for a face of a message.
     """
 
     id: str  # noqa: A003

@@ -33,7 +33,7 @@ from face_affect_ros.behaviours import (
 )
 from face_affect_ros.behaviours.listener import PEOPLE
 from face_affect_ros.nodes import qos
-from face_affect_ros.nodes.declaration import declare, refuse_unknown
+from face_affect_ros.nodes.declaration import declare
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.spec import Spec
 import py_trees
@@ -105,7 +105,6 @@ class Greeter(Node):
         """Set the tree up; kwargs go to rclpy's Node."""
         super().__init__(node_name, **kwargs)
         declare(self, PARAMETERS, fixed=True)
-        refuse_unknown(self, PARAMETERS)
         values = {name: self.get_parameter(name).value for name in PARAMETERS}
         self.tree = py_trees.trees.BehaviourTree(make_tree(
             hold=values['hold'], patience=values['patience'],

@@ -20,8 +20,15 @@ from typing import Any
 
 from face_affect_ros.affect.crop import extract_crop
 from face_affect_ros.affect.model_store import load_card
-from face_affect_ros.affect.saliency import heat_of_cam, heat_of_gradient, MODES, Saliency
-from face_affect_ros.affect.saliency_view import overlay, tile, to_bgr
+from face_affect_ros.affect.saliency import (
+    heat_of_cam,
+    heat_of_gradient,
+    MODES,
+    overlay,
+    Saliency,
+    tile,
+    to_bgr,
+)
 from face_affect_ros.affect.settings import make_pipeline
 from face_affect_ros.affect.types import AffectError, Face, ImageArray, LABELS
 from face_affect_ros.commands.options import (

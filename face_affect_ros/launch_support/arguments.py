@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The arguments of the launch files: one table, so that a name means the same in each file."""
+"""The table of the launch arguments, which have the same meaning in each file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +26,10 @@ from launch.actions import DeclareLaunchArgument
 from launch.logging import get_logger
 from launch.substitutions import LaunchConfiguration
 from launch_ros.parameter_descriptions import ParameterValue
+from launch_ros.utilities import make_namespace_absolute, prefix_namespace
 import yaml
 
-#: The words for what '' says, which `ros2 launch` does not take: as if it were not given, and
-#: nothing at all.
+#: Words for '', which `ros2 launch` does not accept: the default value, and none.
 DEFAULT, NONE = 'default', 'none'
 TRUE, FALSE = ('true', 'True', '1'), ('false', 'False', '0')
 
@@ -39,8 +39,11 @@ class Argument:
     """
     One launch argument.
 
-    default: None means that it must be given. empty: what else says '', DEFAULT or NONE, where ''
-    is a value of it.
+    Attributes:
+        default: None for a required argument.
+        description: For `ros2 launch --show-args`.
+        choices: Allowed values.
+        empty: The word for '', DEFAULT or NONE, which `ros2 launch` does not accept.
     """
 
     default: str | None
@@ -60,7 +63,7 @@ def passed(parameter: str) -> Argument:
     choices = (*TRUE, *FALSE) if isinstance(spec.default, bool) else spec.choices
     off = f", '{NONE}' for ''" if spec.default and parameter.endswith('_model') else ''
     return Argument(
-        DEFAULT, f"Parameter {parameter}{off}; '{DEFAULT}' as the parameter file says. "
+        DEFAULT, f"Parameter {parameter}{off}; '{DEFAULT}' is that of the parameter file. "
         f'{spec.description}', (DEFAULT, '', *choices) if choices else (), DEFAULT)
 
 
@@ -72,14 +75,16 @@ PASSED = {'transport': 'image_transport', 'processing': 'processing', 'ros4hri':
 LOW_POWER = ('low_power', 'frugal')
 #: Those that choose what is computed of each face.
 CHOICES = ('emotion_model', 'gender_model', 'detector', 'min_score', 'blur_faces')
+#: What image_transport appends to an image topic for compressed images.
+COMPRESSED = '/compressed'
 PROFILE = str(share('config', 'fastdds_large_images.xml'))
 LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
 
 ARGUMENTS = {
     # the node
     'camera': Argument(
-        'default', 'Whose topics and parameter file to use where image, camera_info and '
-        'params_file do not say otherwise.', tuple(CAMERAS)),
+        'default', 'Camera whose topics and parameter file are the defaults of image, camera_info '
+        'and params_file.', tuple(CAMERAS)),
     'image': Argument(
         DEFAULT, f"Image topic; with the ending /compressed, of compressed images; '{DEFAULT}' is "
         "the camera's.", empty=DEFAULT),
@@ -115,7 +120,7 @@ ARGUMENTS = {
         'false', 'Start the node again when its process ends, after 0.1 s, then after twice as '
         'long each time, up to 30 s.'),
     'use_sim_time': Argument(
-        DEFAULT, f"Take the time from /clock; '{DEFAULT}' as the parameter file says.",
+        DEFAULT, f"Use the time of /clock; '{DEFAULT}' is that of the parameter file.",
         (DEFAULT, '', *TRUE, *FALSE), DEFAULT),
     'log_level': Argument('info', 'Least severe log messages to show.', LEVELS),
     'container': flag_argument(
@@ -167,13 +172,13 @@ def declare(*names: str) -> list[DeclareLaunchArgument]:
 
 
 def text(context: LaunchContext, name: str) -> str:
-    """Return the value of an argument, '' where it is the word for that."""
+    """Return the value of an argument, '' for its word `empty`."""
     value = str(LaunchConfiguration(name).perform(context))
     return '' if value and value == ARGUMENTS[name].empty else value
 
 
 def number(context: LaunchContext, name: str, kind: type = float) -> Any:
-    """Return the value of an argument as a float or an int; AffectError where it is none."""
+    """Return the value of an argument as a number; AffectError where it is none."""
     try:
         return kind(text(context, name))
     except ValueError:
@@ -221,10 +226,10 @@ def passed_parameters(context: LaunchContext) -> dict[str, Any]:
 
 def switched_off(file: Path) -> dict[str, Any]:
     """
-    Return the models that a parameter file sets to '', for any node: nobody may change that.
+    Return the models that a parameter file sets to '', for any node.
 
-    config/low_power.yaml names models, and counts more than the file. A file that is no YAML is
-    left to rcl, whose complaint is to the point.
+    They stay switched off, although config/low_power.yaml names models and overrides the file. For
+    a file that is no YAML rcl has an error of its own.
     """
     try:
         waiting = [yaml.safe_load(file.read_text(encoding='utf-8'))]
@@ -247,5 +252,38 @@ def sim_time(context: LaunchContext) -> dict[str, bool]:
 
 
 def string_parameter(context: LaunchContext, name: str) -> ParameterValue:
-    """Return the value of an argument as a parameter that stays a string, were it '0' or ''."""
+    """Return the value of an argument as a string parameter, also of '0' and ''."""
     return ParameterValue(text(context, name), value_type=str)
+
+
+def full_name(context: LaunchContext, name: str) -> str:
+    """Return a node's name with the argument `namespace`, also inside of a PushRosNamespace."""
+    namespace = make_namespace_absolute(prefix_namespace(
+        context.launch_configurations.get('ros_namespace'), text(context, 'namespace')))
+    return str(prefix_namespace(namespace, name))
+
+
+def image_topics(context: LaunchContext) -> tuple[list[tuple[str, str]], dict[str, str]]:
+    """
+    Return the remappings of the node's inputs, and the parameter image_transport where given.
+
+    An image topic may end with /compressed. Where `image` is given and `camera_info` is not, the
+    node itself subscribes to camera_info beside the image.
+
+    Raises:
+        AffectError: The arguments image and transport contradict each other.
+    """
+    camera = CAMERAS[text(context, 'camera')]
+    image, info = text(context, 'image'), text(context, 'camera_info')
+    transport = text(context, 'transport')
+    if image.endswith(COMPRESSED):
+        if transport == 'raw':
+            raise AffectError(f"launch argument 'image': {image} is a topic of compressed images; "
+                              'leave out transport:=raw, or /compressed')
+        image, transport = image.removesuffix(COMPRESSED), 'compressed'
+    elif not image:
+        image, info = camera.image, info or camera.camera_info
+    remappings = [('image', image), ('camera_info', info), ('depth', text(context, 'depth')),
+                  ('/humans/faces/tracked', text(context, 'tracked'))]
+    return ([(name, topic) for name, topic in remappings if topic],
+            {'image_transport': transport} if transport else {})

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The cameras that the launch files know by name: their topics and their parameter files."""
+"""The cameras of the launch argument `camera`: their topics and their parameter files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from ament_index_python.packages import get_package_share_directory
 
 @dataclass(frozen=True)
 class Camera:
-    """Topics as the camera's driver publishes them. They cannot stand in a parameter file."""
+    """Topics of the camera's driver; a parameter file cannot hold them."""
 
     image: str
     camera_info: str
@@ -30,13 +30,13 @@ class Camera:
 
 #: By the name of the parameter file in config/, without its ending.
 CAMERAS = {
-    # The driver's topics are relative; a namespace is ours and the driver's alike.
+    # Relative, so that a namespace is that of the driver too.
     'default': Camera('image_raw', 'camera_info'),
     # `ros2 run usb_cam usb_cam_node_exe`
     'usb_cam': Camera('/image_raw', '/camera_info'),
     # `ros2 launch realsense2_camera rs_launch.py`, release 4.55 and later
     'realsense': Camera('/camera/camera/color/image_raw', '/camera/camera/color/camera_info'),
-    # The camera of the sensor ring, turned upright by the robot's own bring-up (cob_image_flip).
+    # The camera of the sensor ring, turned upright by the robot's bring-up (cob_image_flip).
     'care_o_bot': Camera('/sensorring_cam3d_upright/rgb/image_raw',
                          '/sensorring_cam3d/rgb/camera_info'),
 }

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What a bag holds beside its images and the node face_affect can use: calibration, depth, tf."""
+"""The topics that are played beside the images of a bag: calibration, depth, tf, clock."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -28,27 +28,34 @@ from rclpy.publisher import Publisher
 from rosgraph_msgs.msg import Clock
 
 TRANSFORMS = {'/tf': qos.transforms, '/tf_static': qos.latched}
-#: Nanoseconds of the recording between two messages on /clock, at least.
+#: Minimum of nanoseconds of the recording between two messages on /clock.
 CLOCK_PERIOD = 10_000_000
-#: Seconds to wait for readers before the first message, and for them to take it.
-READERS, SETTLE = 2.0, 0.2
+#: Seconds to wait for subscribers before the first message, and for its delivery.
+SUBSCRIBERS_TIMEOUT, DELIVERY_TIME = 2.0, 0.2
 
 
 class Companions:
     """
     Publishes the messages of other topics of a bag in the order of their recording.
 
-    The calibration beside the image topic, or the only one of the bag, goes to 'camera_info', the
-    depth images to 'depth', /tf and /tf_static to where they come from, and the time of the
-    recording to /clock, where that is asked for.
+    The calibration beside the image topic, or the only one of the bag, is published on
+    'camera_info', depth images on 'depth', /tf and /tf_static on their topics, and the time of the
+    recording on /clock if enabled.
     """
 
     def __init__(self, node: Node, bag: str, *, image: str, depth: str, clock: bool) -> None:
         """
-        Look what the bag has, and offer the topics.
+        Create the publishers.
 
-        image: the image topic in the bag. depth: that of depth images, '' for none. Raises
-        AffectError where the bag does not have it.
+        Args:
+            node: Of the publishers.
+            bag: Path.
+            image: Image topic in the bag.
+            depth: Topic of depth images in the bag, '' for none.
+            clock: Whether to publish /clock.
+
+        Raises:
+            AffectError: The bag has no such depth images.
         """
         self._bag = ImageBag(bag, topic=image)
         topics = self._bag.topics()
@@ -59,12 +66,12 @@ class Companions:
         self._publishers: dict[str, Publisher] = {}
         info = calibration_topic(image, topics)
         if info:
-            self._offer(node, info, topics[info], 'camera_info', qos.results())
+            self._add_publisher(node, info, topics[info], 'camera_info', qos.results())
         if depth:
-            self._offer(node, depth, topics[depth], 'depth', qos.results())
+            self._add_publisher(node, depth, topics[depth], 'depth', qos.results())
         for name, profile in TRANSFORMS.items():
             if name in topics:
-                self._offer(node, name, topics[name], name, profile())
+                self._add_publisher(node, name, topics[name], name, profile())
         self._clock = node.create_publisher(Clock, '/clock', qos.results()) if clock else None
         self._time: int | None = None
         self._messages = self._read()
@@ -73,29 +80,29 @@ class Companions:
         node.get_logger().info(f'played beside {image}: {names or "nothing"}')
 
     def play_until(self, when: int) -> None:
-        """Publish what was recorded before an image that is about to be published, time in ns."""
+        """Publish the messages that were recorded before the next image; when: its time, ns."""
         first = self._time is None
         if first:
-            self._wait_for_readers()
+            self._wait_for_subscribers()
         while self._next is not None and self._next[0] <= when + AHEAD:
             recorded, topic, data = self._next
-            self._tell_time(min(recorded, when))
+            self._publish_time(min(recorded, when))
             self._publishers[topic].publish(data)
             self._next = next(self._messages, None)
-        self._tell_time(when)
+        self._publish_time(when)
         if first and self._publishers:
-            time.sleep(SETTLE)   # or the first image would overtake its calibration
+            time.sleep(DELIVERY_TIME)   # the first image must not overtake its calibration
 
-    def _wait_for_readers(self) -> None:
-        """Wait for those of the node face_affect, which come with that of the images."""
-        deadline = time.monotonic() + READERS
+    def _wait_for_subscribers(self) -> None:
+        """Wait for the node face_affect, which subscribes to these topics with the images."""
+        deadline = time.monotonic() + SUBSCRIBERS_TIMEOUT
         awaited = [publisher for name, publisher in self._publishers.items()
                    if name not in TRANSFORMS]
         while time.monotonic() < deadline and not all(
                 publisher.get_subscription_count() for publisher in awaited):
             time.sleep(0.02)
 
-    def _tell_time(self, when: int) -> None:
+    def _publish_time(self, when: int) -> None:
         if self._time is not None and when < self._time + CLOCK_PERIOD:
             return
         self._time = when
@@ -107,8 +114,8 @@ class Companions:
     def _read(self) -> Iterator[tuple[int, str, bytes]]:
         return self._bag.others_of(list(self._publishers)) if self._publishers else iter(())
 
-    def _offer(self, node: Node, name: str, kind: str, topic: str, profile: Any) -> None:
-        """Offer a topic of the bag, unless its message type is not installed."""
+    def _add_publisher(self, node: Node, name: str, kind: str, topic: str, profile: Any) -> None:
+        """Create the publisher of a topic, unless its message type is not installed."""
         package, _, message = kind.split('/')
         try:
             made = getattr(import_module(f'{package}.msg'), message)

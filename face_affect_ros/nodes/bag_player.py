@@ -14,18 +14,18 @@
 
 """The node `bag_player`: the images of a bag, at their pace or in step with their results."""
 
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 import threading
 import time
-from typing import Any
+from typing import Any, TypeAlias
 
 from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.bags import ImageBag
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.bag_companions import Companions
-from face_affect_ros.nodes.declaration import declare, refuse_unknown
-from face_affect_ros.nodes.ledger import Ledger
+from face_affect_ros.nodes.declaration import declare
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.spec import Spec
 from face_affect_ros.paths import shown
@@ -33,7 +33,8 @@ import rclpy
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 
-#: Seconds without any result after which the images on their way are given up.
+Stamp: TypeAlias = tuple[int, int]
+#: Seconds without any result after which the images in flight are abandoned.
 RESULT_TIMEOUT = 5.0
 PARAMETERS = {
     'bag': Spec('', 'Path of a bag, sqlite3 or mcap.', dynamic_typing=True),
@@ -50,20 +51,65 @@ TYPES: dict[str, Any] = {'sensor_msgs/msg/Image': Image,
                          'sensor_msgs/msg/CompressedImage': CompressedImage}
 
 
+class PendingResults:
+    """
+    Matches images and results by their stamps, as often as a stamp occurs.
+
+    Results come in the order of the images: with the result of one, those sent before it are no
+    longer in flight; a late result still counts.
+    """
+
+    def __init__(self) -> None:
+        """Start without images."""
+        self._missing: Counter[Stamp] = Counter()
+        self._in_flight: deque[Stamp] = deque()
+
+    @property
+    def in_flight(self) -> int:
+        """Number of images whose results are waited for."""
+        return len(self._in_flight)
+
+    @property
+    def missing(self) -> int:
+        """Number of images without a result."""
+        return self._missing.total()
+
+    def add(self, stamp: Stamp) -> None:
+        """Add an image that is sent; stamp: (sec, nanosec)."""
+        self._missing[stamp] += 1
+        self._in_flight.append(stamp)
+
+    def resolve(self, stamp: Stamp) -> bool:
+        """Match a result; return whether it is that of an image without one."""
+        if not self._missing[stamp]:
+            return False
+        self._missing[stamp] -= 1
+        if not self._missing[stamp]:
+            del self._missing[stamp]
+        while stamp in self._in_flight:
+            if self._in_flight.popleft() == stamp:
+                break
+        return True
+
+    def abandon(self) -> int:
+        """Stop waiting for the images in flight; return their number."""
+        number = len(self._in_flight)
+        self._in_flight.clear()
+        return number
+
+
 class BagPlayer(Node):
     """
-    Publishes the images of a bag as they were recorded, serialized bytes and all.
+    Publishes the images of a bag as they were recorded, and their companions, see Companions.
 
-    Beside them it publishes what belongs to them, see Companions.
-    With `max_in_flight` it waits for the results of the images on their way, so that every
-    image is processed however slow the computer is; else it keeps the bag's own pace.
+    With `max_in_flight` it waits for the results of the images in flight, so that every image is
+    processed on a slow computer too; else it plays at the speed of the recording.
     """
 
     def __init__(self, node_name: str = 'bag_player', **kwargs: Any) -> None:
         """Open the bag, AffectError where that fails; kwargs go to rclpy's Node."""
         super().__init__(node_name, **kwargs)
         declare(self, PARAMETERS, fixed=True)
-        refuse_unknown(self, PARAMETERS)
         self._rate = float(self.get_parameter('rate').value)
         self._limit = int(self.get_parameter('max_in_flight').value)
         self._bag = ImageBag(str(self.get_parameter('bag').value),
@@ -84,7 +130,7 @@ class BagPlayer(Node):
                                       depth=self.get_parameter('depth').value,
                                       clock=self.get_parameter('clock').value)
         self._changed = threading.Condition()
-        self._ledger = Ledger()
+        self._pending = PendingResults()
         self._exit_code: int | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._play, name='bag_player', daemon=True)
@@ -105,7 +151,7 @@ class BagPlayer(Node):
     def _take_result(self, message: FaceAffectArray) -> None:
         stamp = message.header.stamp
         with self._changed:
-            if self._ledger.answered((stamp.sec, stamp.nanosec)):
+            if self._pending.resolve((stamp.sec, stamp.nanosec)):
                 self._changed.notify_all()
 
     def _play(self) -> None:
@@ -113,7 +159,7 @@ class BagPlayer(Node):
             self._exit_code = self._play_all()
         except rclpy.exceptions.InvalidHandle:  # the process is ending
             self._exit_code = 0
-        except Exception as error:  # else the process would wait for ever
+        except Exception as error:  # else the process would never end
             if self.context.ok():
                 self.get_logger().error(shown(f'{type(error).__name__}: {error}'))
             self._exit_code = 1
@@ -128,11 +174,11 @@ class BagPlayer(Node):
                     return 0
                 if self._limit:
                     with self._changed:
-                        self._ledger.sent(stamp)
+                        self._pending.add(stamp)
                 self._images.publish(data)
                 published += 1
                 if not self._wait_for_results(self._limit - 1):
-                    problem = 'whoever published results has gone'
+                    problem = 'the results have no publisher any more'
                     break
         except AffectError as error:
             problem = str(error)
@@ -140,9 +186,9 @@ class BagPlayer(Node):
         return self._report(published, problem)
 
     def _report(self, published: int, problem: str) -> int:
-        """Say what became of the messages; return the exit code, 0 where none was lost."""
+        """Log the numbers of messages; return the exit code, 0 where none was lost."""
         text = f'{published} images of {self._bag.topic} published'
-        unanswered = self._ledger.unanswered
+        unanswered = self._pending.missing
         if self._limit:
             text += f', {unanswered} without a result'
         if self._bag.broken:
@@ -161,7 +207,7 @@ class BagPlayer(Node):
                     not self._limit or self.count_publishers(self.resolve_topic_name('faces'))):
                 return True
             if time.monotonic() > deadline:
-                self.get_logger().error(f"nobody subscribed to '{self._images.topic_name}'")
+                self.get_logger().error(f"'{self._images.topic_name}' got no subscriber")
                 return False
             time.sleep(0.02)
         return False
@@ -179,21 +225,22 @@ class BagPlayer(Node):
 
     def _wait_for_results(self, allowed: int) -> bool:
         """
-        Wait until at most `allowed` images are on their way, or no result comes any more.
+        Wait until at most `allowed` images are in flight or no result comes any more.
 
-        Return False where nobody is left to send results.
+        Returns:
+            False if the results have no publisher any more.
         """
         if not self._limit:
             return True
         with self._changed:
-            while not self._closing and self._ledger.on_their_way > allowed:
+            while not self._closing and self._pending.in_flight > allowed:
                 if not self._changed.wait(RESULT_TIMEOUT):
                     break
             else:
                 return True
-            given_up = self._ledger.give_up()
+            given_up = self._pending.abandon()
         self.get_logger().warning(f'{given_up} images got no result within {RESULT_TIMEOUT} s; '
-                                  'the log of the node says why')
+                                  'see the log of the node')
         return bool(self.count_publishers(self.resolve_topic_name('faces')))
 
 

@@ -35,10 +35,14 @@ ROUNDING = 1.0
 
 def read_calibration(url: str) -> CameraInfo:
     """
-    Return what a calibration file says; its header is empty.
+    Return the calibration in a file, with an empty header.
 
-    url: file:///PATH, package://NAME/PATH or a path, with ${VARIABLE} of the environment, as of
-    camera_info_manager. Raises AffectError, which names the file and the entry.
+    Args:
+        url: file:///PATH, package://NAME/PATH or a path, with ${VARIABLE} of the environment, as
+            for camera_info_manager.
+
+    Raises:
+        AffectError: The file is missing or invalid; the message names the entry.
     """
     path = path_of(url)
     content = read_card(path)
@@ -51,7 +55,7 @@ def read_calibration(url: str) -> CameraInfo:
 
 
 def path_of(url: str) -> Path:
-    """Return the file that a URL names; AffectError where there cannot be any."""
+    """Return the file of a URL; AffectError if the URL is invalid."""
     text = os.path.expandvars(url)
     if missing := re.search(r'\$\{\w*\}?', text):
         raise AffectError(f"camera_info_url '{url}': {missing[0]} is not set in the environment")
@@ -71,7 +75,7 @@ def path_of(url: str) -> Path:
 
 
 def fits(info: CameraInfo, width: int, height: int) -> bool:
-    """Return whether images of this size are the calibrated ones, perhaps scaled."""
+    """Return whether a calibration fits images of this size, scaled or not."""
     return bool(abs(height - info.height * width / info.width) <= ROUNDING)
 
 

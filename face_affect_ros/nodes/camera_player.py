@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The node `camera_player`: a picture, a clip or a camera as a camera driver would publish it."""
+"""The node `camera_player`: publishes a picture, a clip or a camera as a camera driver does."""
 
 from collections.abc import Sequence
 import math
@@ -25,10 +25,10 @@ from face_affect_ros.media import Frame, Media, open_media
 from face_affect_ros.media.playback import Playback
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.calibration_file import fits, read_calibration, scaled
-from face_affect_ros.nodes.declaration import declare, refuse_unknown
+from face_affect_ros.nodes.declaration import declare
 from face_affect_ros.nodes.image_conversion import to_compressed, to_message
 from face_affect_ros.nodes.main import run
-from face_affect_ros.nodes.player_parameters import PARAMETERS
+from face_affect_ros.nodes.spec import Spec
 import numpy as np
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
@@ -38,10 +38,41 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
+PARAMETERS: dict[str, Spec] = {
+    'source': Spec(
+        '', "Picture, GIF or video, folder of them, played as one clip, camera ('0', "
+        "'/dev/video0'); '' is a portrait that moves slowly.", dynamic_typing=True),
+    'rate': Spec(
+        0.0, "Images per second; 0 is the source's own rate, 30 for pictures. That of a camera is "
+        'set once, at the start.', bounds=(0.0, 240.0), live=True),
+    'loop': Spec(True, 'Start again at the end.', live=True),
+    'exit_at_end': Spec(False, 'End the process at the end of the source.', live=True),
+    'min_subscribers': Spec(
+        0, 'Begin only when image_raw, compressed or not, has so many subscribers, so that none '
+        'misses the start.', bounds=(0, 100)),
+    'frame_id': Spec('camera_optical_frame', "Frame of the images' headers.", live=True),
+    'width': Spec(
+        0, "Pixels; 0 is the source's own width, or follows from the height.", bounds=(0, 8192)),
+    'height': Spec(
+        0, "Pixels; 0 is the source's own height, or follows from the width.", bounds=(0, 8192)),
+    'encoding': Spec('bgr8', 'Encoding of image_raw.', choices=('bgr8', 'rgb8', 'mono8')),
+    'compressed': Spec(False, 'Publish JPEG on image_raw/compressed as well.'),
+    'jpeg_quality': Spec(
+        90, 'Quality of the JPEG, 1 is small, 100 is best.', bounds=(1, 100), live=True),
+    'horizontal_fov': Spec(
+        60.0, 'Horizontal field of view for camera_info, degrees; 0: not calibrated.',
+        bounds=(0.0, 179.0), live=True),
+    'camera_info_url': Spec(
+        '', 'Calibration file for camera_info, as camera_calibration writes it: file:///PATH, '
+        "package://NAME/PATH or a path; '' takes horizontal_fov."),
+    'reliability': Spec(
+        'reliable', 'Reliability of the publishers; reliable matches every subscription.',
+        choices=('reliable', 'best_effort')),
+}
 #: Hz of a source that has no rate of its own.
 DEFAULT_RATE = 30.0
-#: Seconds by which a clip may be late and still catches up, and until it is looked for a frame
-#: that is not decoded yet.
+#: Seconds by which a clip may be late and still catches up, and between two polls for a frame that
+#: is not decoded yet.
 LATE, SOON = 0.1, 0.005
 #: Images that wait for a slow subscriber.
 DEPTH = 2
@@ -51,8 +82,11 @@ def camera_info(width: int, height: int, horizontal_fov: float, header: Header) 
     """
     Return the calibration of a pinhole camera without distortion.
 
-    width, height: pixels. horizontal_fov: degrees, 0 for a camera that is not calibrated, which
-    sensor_msgs/CameraInfo spells as zeros. Pixel centres lie at whole numbers.
+    Args:
+        width: Of the image, pixels.
+        height: Of the image, pixels.
+        horizontal_fov: Degrees; 0 for a camera that is not calibrated, whose matrices are zero.
+        header: Of the message.
     """
     info = CameraInfo(header=header, width=width, height=height, distortion_model='plumb_bob')
     if horizontal_fov > 0.0:
@@ -67,17 +101,16 @@ def camera_info(width: int, height: int, horizontal_fov: float, header: Header) 
 
 class CameraPlayer(Node):
     """
-    Publishes `image_raw` and `camera_info`, and `image_raw/compressed` where asked to.
+    Publishes `image_raw` and `camera_info`, and `image_raw/compressed` if enabled.
 
-    Images are stamped with the node's clock. What nobody subscribes to is not computed.
+    Images are stamped with the node's clock. Topics without subscribers are not computed.
     """
 
     def __init__(self, node_name: str = 'camera_player', **kwargs: Any) -> None:
-        """Open the source, AffectError where that fails; kwargs go to rclpy's Node."""
+        """Open the source, AffectError if that fails; kwargs: of rclpy's Node."""
         super().__init__(node_name, **kwargs)
         try:
             declare(self, PARAMETERS, fixed=True)
-            refuse_unknown(self, PARAMETERS)
             url = self._value('camera_info_url')
             self._calibration = read_calibration(url) if url else None
             self._size = self._asked_size() or (0, 0)
@@ -91,7 +124,7 @@ class CameraPlayer(Node):
         profile = qos.image_input(self._value('reliability'), DEPTH)
         self._images = self.create_publisher(Image, 'image_raw', profile)
         self._infos = self.create_publisher(CameraInfo, 'camera_info', profile)
-        # beside image_raw also where that is remapped, as image_transport has it
+        # beside a remapped image_raw too, as by image_transport
         self._compressed = self.create_publisher(
             CompressedImage, f'{self.resolve_topic_name("image_raw")}/compressed',
             profile) if self._value('compressed') else None
@@ -112,7 +145,7 @@ class CameraPlayer(Node):
         ready = None
         if self._media.live:
             ready = self._tick_soon
-        else:  # at the pace of the wall clock, whatever a simulation does
+        else:  # by the steady clock, also in a simulation
             self.timer = self.create_timer(
                 1.0 / self._rate(self._value('rate')), self.tick,
                 clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -120,16 +153,16 @@ class CameraPlayer(Node):
                                   loop=lambda: bool(self._value('loop')))
 
     def _tick_soon(self) -> None:
-        """Publish in the executor; from any thread. Events executors know no guard conditions."""
+        """Publish in the executor; from any thread. Events executors have no guard conditions."""
         if self.executor is not None:
             self.executor.create_task(self.tick)
 
     def tick(self) -> None:
-        """Publish the next image; an error of the middleware at shutdown is no error."""
+        """Publish the next image; errors of the middleware at shutdown are ignored."""
         try:
             self._publish_next()
         except Exception:  # rcl's errors are of no public type
-            if self.context.ok():  # else the process was told to end in the middle of it
+            if self.context.ok():  # else the process is ending
                 raise
 
     def _publish_next(self) -> None:
@@ -166,7 +199,7 @@ class CameraPlayer(Node):
             self.timer.reset()
 
     def _own_pace(self) -> bool:
-        """Return whether each frame is shown as long as the source says."""
+        """Return whether each frame is published at its time in the source."""
         return not self._value('rate') and self._media.rate is not None
 
     def _subscribers(self) -> int:
@@ -188,7 +221,7 @@ class CameraPlayer(Node):
         self.published += 1
 
     def _info(self, width: int, height: int, header: Header) -> CameraInfo:
-        """Return the calibration of an image; of one of another shape than the file's, none."""
+        """Return the calibration of an image, none if the file's does not fit it."""
         if self._calibration is None:
             return camera_info(width, height, self._value('horizontal_fov'), header)
         problem = self._misfit(width, height)
@@ -201,14 +234,14 @@ class CameraPlayer(Node):
         return info
 
     def _check_calibration(self) -> None:
-        """Raise AffectError where the source's first image is not of the calibrated shape."""
+        """Raise AffectError if the calibration does not fit the first image."""
         problem = self._misfit(*self._target(self._media.width, self._media.height))
         if problem:
             self._media.close()
             raise AffectError(f"{problem}; set width and height to that, or camera_info_url to ''")
 
     def _misfit(self, width: int, height: int) -> str:
-        """Return why images of this size are not those of camera_info_url, '' if they are."""
+        """Return why camera_info_url does not fit images of this size, '' if it does."""
         known = self._calibration
         if known is None or fits(known, width, height):
             return ''
@@ -226,7 +259,7 @@ class CameraPlayer(Node):
             raise SystemExit(0)
 
     def _prepare(self, image: ImageArray) -> ImageArray:
-        """Scale an image and take its colours away, where that is asked for."""
+        """Scale an image and convert it to grey, as the parameters say."""
         height, width = image.shape[:2]
         target = self._target(width, height)
         if target != (width, height):
@@ -268,7 +301,7 @@ class CameraPlayer(Node):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Play a source until it ends or the process is told to; return the exit code."""
+    """Play a source until it ends or the process is stopped; return the exit code."""
     return run(CameraPlayer, argv)
 
 

@@ -15,10 +15,10 @@
 """
 `face_affect_container`: several Python nodes in one process, loaded and unloaded at run time.
 
-It offers the services of a component container, which `ros2 component` and launch_ros know from
-C++. Plugins are entry points of the setuptools group rclpy_components, named PACKAGE::PLUGIN, as
-ros2/rclpy#599 proposes. A plugin is a class or function that takes the keyword arguments of
-rclpy's Node, all of them optional, and returns a node.
+It has the services of a component container of rclcpp_components, for `ros2 component` and
+launch_ros. Plugins are entry points of the setuptools group rclpy_components, named
+PACKAGE::PLUGIN, as ros2/rclpy#599 proposes. A plugin is a class or function that takes the keyword
+arguments of rclpy's Node, all of them optional, and returns a node.
 """
 
 from collections.abc import Sequence
@@ -29,8 +29,7 @@ from typing import Any
 
 from composition_interfaces.srv import ListNodes, LoadNode, UnloadNode
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.nodes.declaration import declare, refuse_unknown
-from face_affect_ros.nodes.executors import make_executor
+from face_affect_ros.nodes.declaration import declare
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.node_thread import close, later, NodeThread
 from face_affect_ros.nodes.spec import Spec
@@ -49,15 +48,15 @@ PARAMETERS = {
 NODE_ARGUMENTS = ('use_global_arguments', 'start_parameter_services', 'enable_rosout',
                   'allow_undeclared_parameters',
                   'automatically_declare_parameters_from_overrides')
-#: Those that launch files give to C++ containers too, by their names there.
+#: Names of extra arguments in rclcpp_components, by which launch files give them.
 ALIASES = {'forward_global_arguments': 'use_global_arguments'}
-#: Those that mean nothing in Python: rclpy serializes every message.
+#: Extra arguments without effect: rclpy serializes every message.
 WITHOUT_EFFECT = ('use_intra_process_comms',)
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A node in the container; thread: its own, where it has one."""
+    """A node in the container; thread: its own, or None."""
 
     name: str
     node: Node
@@ -68,15 +67,14 @@ class Container(Node):
     """
     Loads, unloads and lists nodes.
 
-    They share its executor, or have a thread each. rclpy's MultiThreadedExecutor is not used: it
-    ends with InvalidHandle where a node is destroyed while it waits.
+    The nodes share its executor, or have a thread each. rclpy's MultiThreadedExecutor is not used:
+    it ends with InvalidHandle if a node is destroyed while it waits.
     """
 
     def __init__(self, node_name: str = 'face_affect_container', **kwargs: Any) -> None:
-        """Offer the services; AffectError for a parameter that cannot be."""
+        """Create the services; AffectError for an invalid parameter."""
         super().__init__(node_name, **kwargs)
         declare(self, PARAMETERS, fixed=True)
-        refuse_unknown(self, PARAMETERS)
         self.loaded: dict[int, Loaded] = {}
         self._last_id = 0
         for kind, name, answer in ((LoadNode, 'load_node', self._load),
@@ -85,21 +83,21 @@ class Container(Node):
             self.create_service(kind, f'~/_container/{name}', answer)
 
     def close(self) -> None:
-        """End all nodes; those without a thread once the executor has done what follows."""
+        """End all nodes; those without a thread after the callbacks that follow."""
         for number in list(self.loaded):
             self._end(self.loaded.pop(number))
 
     def _load(self, request: Any, response: Any) -> Any:
         try:
             node = self._make(request)
-        except Exception as error:   # whatever a plugin raises must not end its neighbours
+        except Exception as error:   # what a plugin raises must not end the other nodes
             reason = str(error) if isinstance(error, AffectError) else (
                 f'{request.plugin_name} failed: {type(error).__name__}: {error}')
             response.error_message = reason
             self.get_logger().error(f'not loaded: {reason}')
             node = None
         if node is None:
-            # A node that has failed half made is in reference cycles, and its name in the graph.
+            # A node whose constructor failed is in reference cycles, and still in the graph.
             gc.collect()
             return response
         self._last_id += 1
@@ -127,7 +125,7 @@ class Container(Node):
         return response
 
     def _make(self, request: Any) -> Node:
-        """Return the node that is asked for; AffectError where its name is taken."""
+        """Return the requested node; AffectError if its name is taken."""
         plugin = find_plugin(request.package_name, request.plugin_name)
         arguments: dict[str, Any] = {
             'context': self.context, 'use_global_arguments': False,
@@ -158,7 +156,7 @@ class Container(Node):
         return node
 
     def _spin(self, node: Node) -> NodeThread | None:
-        """Let a node work; return its thread, where it has one of its own."""
+        """Spin a node; return its thread, if it has one."""
         executor = self.executor
         assert executor is not None
         if self.get_parameter('executor').value == 'multi_threaded':
@@ -181,13 +179,13 @@ class Container(Node):
                 found[name] = Parameter.from_parameter_msg(message).value
             elif name not in WITHOUT_EFFECT:
                 self.get_logger().warning(
-                    f"extra argument '{message.name}' is not known and has no effect; known "
+                    f"extra argument '{message.name}' is unknown and has no effect; known "
                     f"ones: {', '.join((*NODE_ARGUMENTS, *ALIASES, *WITHOUT_EFFECT))}")
         return found
 
     def _end(self, loaded: Loaded) -> None:
         executor = self.executor
-        assert executor is not None   # it has loaded the node
+        assert executor is not None
         if loaded.thread is not None:
             loaded.thread.stop()
             executor.create_task(loaded.node.destroy_node)
@@ -196,10 +194,9 @@ class Container(Node):
 
         def destroy() -> None:
             executor.remove_node(loaded.node)
-            # In a task: an events executor has let go of it by then.
+            # In a task: an events executor must have released the node before.
             executor.create_task(loaded.node.destroy_node)
-        # The executor still sees it while it does what follows from its end, such as results of
-        # its actions, one of which a client may be asking for just now.
+        # After the callbacks that follow from its end, such as results of its actions.
         later(executor, destroy)
 
 
@@ -209,10 +206,15 @@ def _throw(error: BaseException) -> None:
 
 def find_plugin(package: str, plugin: str) -> Any:
     """
-    Return what an entry point names.
+    Return the class or function of an entry point.
 
-    plugin: PACKAGE::PLUGIN, or PLUGIN alone. Raises AffectError, with the plugins there are, where
-    it is not found, and what the import raises.
+    Args:
+        package: Of the plugin.
+        plugin: PACKAGE::PLUGIN, or PLUGIN alone.
+
+    Raises:
+        AffectError: It is not found; the message lists the plugins.
+        Exception: What the import raises.
     """
     wanted = plugin if '::' in plugin else f'{package}::{plugin}'
     points = {point.name: point for point in entry_points(group=GROUP)}
@@ -224,8 +226,8 @@ def find_plugin(package: str, plugin: str) -> Any:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the container until it is told to stop; return the exit code."""
-    return run(Container, argv, make_executor=make_executor)
+    """Run the container until it is stopped; return the exit code."""
+    return run(Container, argv)
 
 
 if __name__ == '__main__':

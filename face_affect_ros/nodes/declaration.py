@@ -12,9 +12,12 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Declare the parameters of a table in a node, and check what the user gave."""
+"""Declare the parameters of a table in a node; check parameters and files of the user."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+import re
+from typing import Any
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes.spec import hint, Spec
@@ -27,10 +30,14 @@ from rcl_interfaces.msg import (
 from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+import yaml
+
+#: What a parameter file has a node's parameters under.
+SECTION = 'ros__parameters'
 
 
 def descriptor_of(spec: Spec, *, read_only: bool) -> ParameterDescriptor:
-    """Return what rclpy needs to check the parameter and `ros2 param describe` shows."""
+    """Return the descriptor with which rclpy checks a parameter and `ros2 param` describes it."""
     descriptor = ParameterDescriptor(description=spec.description, read_only=read_only,
                                      dynamic_typing=spec.dynamic_typing)
     constraints = ['one of: ' + ', '.join(spec.choices)] if spec.choices else []
@@ -48,16 +55,25 @@ def descriptor_of(spec: Spec, *, read_only: bool) -> ParameterDescriptor:
 
 def declare(node: Node, specs: Mapping[str, Spec], *, fixed: bool) -> None:
     """
-    Declare parameters and check the values that were given.
+    Declare parameters and check the values that the user gave.
 
-    fixed: what is not live is read-only, for nodes that cannot be configured anew. An integer is
-    taken for a float, here and when the parameter is set. Raises AffectError for a wrong type or a
-    value not among the choices, and lets rclpy raise for one out of range.
+    An integer is accepted for a float, here and when the parameter is set.
+
+    Args:
+        node: Gets the parameters.
+        specs: By name.
+        fixed: Whether parameters that are not live are read-only and unknown ones an error, for
+            nodes that cannot be configured again.
+
+    Raises:
+        AffectError: A value has a wrong type or is not among the choices, or the user gave a
+            parameter that this node does not have.
+        rclpy.exceptions.InvalidParameterValueException: A value is out of range.
     """
     given = getattr(node, '_parameter_overrides', {})
     for name in specs.keys() & given.keys():
         given[name] = _converted(given[name], specs[name])
-    _accept_what_is(node, specs)
+    _accept_unchanged(node, specs)
     for name, spec in specs.items():
         descriptor = descriptor_of(spec, read_only=fixed and not spec.live)
         try:
@@ -69,6 +85,9 @@ def declare(node: Node, specs: Mapping[str, Spec], *, fixed: bool) -> None:
         problem = spec.problem_with(value)
         if problem:
             raise AffectError(f"parameter '{name}': {problem}")
+    unknown = unknown_overrides(node, specs) if fixed else ''
+    if unknown:
+        raise AffectError(f"{unknown}; known ones: {', '.join(specs)}")
 
 
 def _converted(parameter: Parameter, spec: Spec) -> Parameter:
@@ -86,12 +105,12 @@ def _is_value_of(node: Node, parameter: Parameter) -> bool:
     return bool(own.type_ == parameter.type_ and own.value == parameter.value)
 
 
-def _accept_what_is(node: Node, specs: Mapping[str, Spec]) -> None:
+def _accept_unchanged(node: Node, specs: Mapping[str, Spec]) -> None:
     """
-    Let the services of a node set its parameters to the values that they have.
+    Let the services of a node set parameters to the values that they have already.
 
-    rclpy refuses that for read-only ones, of which each node has some of its own: `ros2 param
-    load` of what `ros2 param dump` wrote would fail.
+    rclpy refuses that for read-only ones, so that `ros2 param load` of the output of `ros2 param
+    dump` would fail.
     """
     set_atomically = node.set_parameters_atomically
 
@@ -104,19 +123,56 @@ def _accept_what_is(node: Node, specs: Mapping[str, Spec]) -> None:
     node.set_parameters_atomically = set_changed
 
 
-def unknown_overrides(node: Node, specs: Mapping[str, Spec]) -> list[str]:
+def unknown_overrides(node: Node, specs: Mapping[str, Spec]) -> str:
     """
-    Return a complaint for each parameter that the user gave and this node does not have.
+    Return an error about parameters that the user gave and this node does not have, '' for none.
 
-    rclpy ignores such parameters silently, so that a misspelt one would have no effect unseen.
+    rclpy ignores such parameters silently, a misspelt one for example.
     """
     given = getattr(node, '_parameter_overrides', {})
-    return [f"unknown parameter '{name}'{hint(name, tuple(specs))}" for name in sorted(given)
-            if not node.has_parameter(name) and not name.startswith('qos_overrides.')]
+    return '; '.join(
+        f"unknown parameter '{name}'{hint(name, tuple(specs))}" for name in sorted(given)
+        if not node.has_parameter(name) and not name.startswith('qos_overrides.'))
 
 
-def refuse_unknown(node: Node, specs: Mapping[str, Spec]) -> None:
-    """Raise AffectError where the user gave parameters that this node does not have."""
-    complaints = unknown_overrides(node, specs)
-    if complaints:
-        raise AffectError(f"{'; '.join(complaints)}; known ones: {', '.join(specs)}")
+def unmatched_files(arguments: Sequence[str], node: str) -> list[str]:
+    """
+    Return a warning for each parameter file that has no section for a node; rcl ignores it.
+
+    Args:
+        arguments: Of the process, --params-file FILE among them.
+        node: Fully qualified name.
+    """
+    files = [file for flag, file in zip(arguments, arguments[1:]) if flag == '--params-file']
+    return [text for file in files if (text := unmatched_file(Path(file), node))]
+
+
+def unmatched_file(file: Path, node: str) -> str:
+    """Return a warning about a file without a section for a node, '' where it has one."""
+    try:
+        content = yaml.safe_load(file.read_text(encoding='utf-8'))
+    except (OSError, ValueError, yaml.YAMLError):
+        return ''   # rcl itself reports these
+    names = list(_sections(content))
+    if any(re.fullmatch(_pattern(name), node) for name in names):
+        return ''
+    there = f'only for {", ".join(names)}' if names else 'for none'
+    return (f'parameter file {file} has no section for {node}, {there}, and is ignored: begin it '
+            f"with '/**:' or '{node}:'")
+
+
+def _sections(content: Any, path: str = '') -> Iterator[str]:
+    """Yield the names that a file has sections for: those of nodes, with their namespaces."""
+    if not isinstance(content, dict):
+        return
+    for key, value in content.items():
+        if key == SECTION:
+            yield path
+        else:
+            yield from _sections(value, f'{path}/{str(key).strip("/")}')
+
+
+def _pattern(name: str) -> str:
+    """Return a section's name as a regular expression; its wildcards are * and **."""
+    return ''.join('(/[^/]+)*' if token == '**' else '/' + re.escape(token).replace(
+        r'\*', '[^/]*') for token in name.strip('/').split('/'))

@@ -27,14 +27,11 @@ from face_affect_ros.affect.settings import make_pipeline
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes import large_images, lifecycle, parameters, qos
 from face_affect_ros.nodes.declaration import declare, unknown_overrides
-from face_affect_ros.nodes.depth_input import DepthInput
-from face_affect_ros.nodes.executors import make_executor
-from face_affect_ros.nodes.health import Health
-from face_affect_ros.nodes.image_input import ImageInput, ImageMessage
+from face_affect_ros.nodes.health import Health, why_no_time
+from face_affect_ros.nodes.image_input import DepthInput, ImageInput, ImageMessage
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.messages import seconds_of, to_message
 from face_affect_ros.nodes.outputs import make_outputs, Output, Result
-from face_affect_ros.nodes.sim_time import why_no_time
 from face_affect_ros.nodes.worker import Worker
 import numpy as np
 from rcl_interfaces.msg import SetParametersResult
@@ -46,7 +43,7 @@ from std_msgs.msg import Header
 
 #: Seconds between two log lines of the same kind.
 LOG_PERIOD = 5.0
-#: What /diagnostics says of an active node.
+#: States of an active node on /diagnostics.
 ACTIVE, PAUSED = 'active', 'paused'
 
 
@@ -54,10 +51,19 @@ class FaceAffectNode(LifecycleNode):
     """Publishes the tracked faces of every processed image, with expression and gender."""
 
     def __init__(self, node_name: str = 'face_affect', **kwargs: Any) -> None:
-        """Declare the parameters and start the diagnostics; kwargs go to rclpy's Node."""
+        """
+        Declare the parameters and start the diagnostics.
+
+        Args:
+            node_name: Default name of the node.
+            kwargs: Of rclpy's Node.
+
+        Raises:
+            AffectError: A parameter has a wrong type or value.
+        """
         super().__init__(node_name, **kwargs)
         self.health = Health()
-        self._state = 'unconfigured'
+        self.lifecycle_state = 'unconfigured'
         self.pipeline: AffectPipeline | None = None
         self._faces: Publisher | None = None
         self.image_input: ImageInput | None = None
@@ -69,13 +75,12 @@ class FaceAffectNode(LifecycleNode):
         problem = parameters.problem_with(parameters.values_of(self))
         if problem:
             raise AffectError(problem)
-        unknown = '; '.join(unknown_overrides(self, parameters.PARAMETERS))
-        if unknown:
-            self.get_logger().error(unknown)
-        self.unknown_parameters = unknown
+        self.unknown_parameters = unknown_overrides(self, parameters.PARAMETERS)
+        if self.unknown_parameters:
+            self.get_logger().error(self.unknown_parameters)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.results())
-        # Of the steady clock: it must tick while simulated time stands still.
+        # By the steady clock, because simulated time may stand still.
         self._timer = self.create_timer(self.get_parameter('diagnostics_period').value,
                                         self._publish_diagnostics,
                                         clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -85,7 +90,7 @@ class FaceAffectNode(LifecycleNode):
 
     @lifecycle.reporting
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load the models, so that the first image need not wait for them."""
+        """Load the models and run them once, so that the first image does not wait for that."""
         values = parameters.values_of(self)
         pipeline = make_pipeline(parameters.settings_of(values))
         pipeline.warm_up()
@@ -95,33 +100,33 @@ class FaceAffectNode(LifecycleNode):
             for output in make_outputs(self, pipeline, values):
                 self.outputs.append(output)
         except Exception:
-            self._release()   # of the outputs those that have been made
+            self._release()   # also the outputs that were made
             raise
         self.pipeline = pipeline
-        self._state = 'inactive'
-        gc.unfreeze()   # what an earlier configuration left behind may go
+        self.lifecycle_state = 'inactive'
+        gc.unfreeze()   # collects what is left of an earlier configuration
         gc.collect()
-        gc.freeze()   # what is loaded by now stays: full collections need not look at it
+        gc.freeze()   # full collections skip what is loaded by now, and take less time
         models = ', '.join([pipeline.detector.name, *(c.card.name for c in pipeline.classifiers)])
         self.get_logger().info(f'configured with {models}')
         return TransitionCallbackReturn.SUCCESS
 
     @lifecycle.reporting
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Begin to listen."""
+        """Subscribe to the images."""
         result = super().on_activate(state)
         self._pause(self.get_parameter('paused').value)
         return result
 
     def _pause(self, paused: bool) -> None:
-        """Stop listening as if deactivated, or begin to; the node is active and stays so."""
+        """Unsubscribe from the images or subscribe to them; the node stays active."""
         if paused:
-            self._rest()
+            self._unsubscribe()
         elif self.image_input is None:
-            self._listen()
-        self._state = PAUSED if paused else ACTIVE
+            self._subscribe()
+        self.lifecycle_state = PAUSED if paused else ACTIVE
 
-    def _listen(self) -> None:
+    def _subscribe(self) -> None:
         values = parameters.values_of(self)
         every = values['processing'] == 'every'
         depth = values['queue_depth'] if every else 1
@@ -132,45 +137,45 @@ class FaceAffectNode(LifecycleNode):
             self.depth_input = DepthInput(self, self.health)
         reliability = 'reliable' if every else values['image_reliability']
         self.image_input = ImageInput(self, transport=values['image_transport'],
-                                 rectified=values['image_rectified'],
-                                 profile=qos.image_input(reliability, depth),
-                                 take=self.take, health=self.health)
+                                      rectified=values['image_rectified'],
+                                      profile=qos.image_input(reliability, depth),
+                                      take=self.take, health=self.health)
         self._activated_at = time.monotonic()
         self.get_logger().info(f"waiting for images on '{self.image_input.topic}'")
 
     @lifecycle.reporting
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop listening, ready to go on."""
-        self._rest()
-        self._state = 'inactive'
+        """Unsubscribe from the images."""
+        self._unsubscribe()
+        self.lifecycle_state = 'inactive'
         return super().on_deactivate(state)
 
     @lifecycle.reporting
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Give back the models."""
+        """Release the models."""
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
     @lifecycle.reporting
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop whatever runs."""
+        """Unsubscribe and release the models."""
         self._release()
-        self._state = 'finalized'
+        self.lifecycle_state = 'finalized'
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Go back to the start after a fault of ours, ready to be configured again."""
+        """Release everything after an internal error; the node can be configured again."""
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
     def close(self) -> None:
-        """End in order, as the last transition of the lifecycle, before the process ends."""
-        if self._state != 'finalized' and self.context.ok():
+        """Run the transition shutdown before the process ends."""
+        if self.lifecycle_state != 'finalized' and self.context.ok():
             self.trigger_shutdown()
         self._stop()
 
-    def _rest(self) -> None:
-        """Stop listening; the models stay loaded and the tracks alive, without their looks."""
+    def _unsubscribe(self) -> None:
+        """Stop, but keep the models and the tracks; only the templates of the tracks end."""
         self._stop()
         if self.pipeline is not None:
             self.pipeline.locate.reset()
@@ -185,7 +190,7 @@ class FaceAffectNode(LifecycleNode):
             self._run_output(output, output.stop)
         for kind in ('stamps', 'calibration', 'losses'):
             self.health.warn(kind, '')
-        # Not before the worker has ended: it converts the image in hand.
+        # After the end of the worker, which uses it for the current image.
         self.image_input = None
         if self.depth_input is not None:
             self.depth_input.close()
@@ -200,10 +205,10 @@ class FaceAffectNode(LifecycleNode):
             self.destroy_lifecycle_publisher(self._faces)
             self._faces = None
         self.pipeline = None
-        self._state = 'unconfigured'
+        self.lifecycle_state = 'unconfigured'
 
     def take(self, message: ImageMessage) -> None:
-        """Queue an image; runs in the executor and must not take long."""
+        """Queue an image; runs in the executor and must be quick."""
         self.health.received(time.monotonic())
         if self._worker is not None:
             self.health.dropped(self._worker.put(message))
@@ -218,14 +223,14 @@ class FaceAffectNode(LifecycleNode):
             stamp = seconds_of(message.header) or started
             depth = self.depth_input.at(stamp) if self.depth_input is not None else None
             faces = self.pipeline.process(image, stamp, self.image_input.camera, depth)
-            result = Result(image, faces, message.header, stamp)
-            self._faces.publish(to_message(faces, header=message.header, width=result.width,
-                                           height=result.height))
+            height, width = image.shape[:2]
+            self._faces.publish(to_message(faces, header=message.header, width=width,
+                                           height=height))
         except AffectError as error:
             self._refuse(str(error), kind=getattr(error, 'kind', 'cannot be processed'))
             return
         except Exception as error:  # one bad image must not end the node
-            if not self.context.ok():  # told to end while it works
+            if not self.context.ok():   # the process is ending
                 return
             self._refuse(f'{type(error).__name__}: {error}', kind=type(error).__name__)
             return
@@ -234,15 +239,16 @@ class FaceAffectNode(LifecycleNode):
         self.health.warn('stamps', self._why_stale(age, message.header))
         self.health.published(ended, latency=age, working=ended - started)
         self.image_input.check_calibration(image)
+        result = Result(image, faces, message.header, stamp)
         for output in self.outputs:
             self._run_output(output, partial(output.put, result))
 
     def _run_output(self, output: Output, act: Callable[[], None]) -> None:
-        """Let an output act; the faces are out, and they are what matters."""
+        """Call an output and log what it raises: ~/faces does not depend on it."""
         try:
             act()
         except Exception as error:
-            if self.context.ok():   # else it was told to end while it acted
+            if self.context.ok():   # else the process is ending
                 self.get_logger().error(
                     f'{type(output).__name__}: {type(error).__name__}: {error}',
                     throttle_duration_sec=LOG_PERIOD)
@@ -262,15 +268,15 @@ class FaceAffectNode(LifecycleNode):
         for each in changed:
             if each.name == 'diagnostics_period':
                 self._timer.timer_period_ns = round(each.value * 1e9)
-                self._timer.reset()   # or the old period would have to pass first
-            elif each.name == 'paused' and self._state in (ACTIVE, PAUSED):
+                self._timer.reset()   # or the old period would end first
+            elif each.name == 'paused' and self.lifecycle_state in (ACTIVE, PAUSED):
                 self._pause(each.value)
         return SetParametersResult(successful=True)
 
     def _publish_diagnostics(self) -> None:
-        self._look_around()
+        self._check_surroundings()
         status = self.health.status(name=f'{self.get_fully_qualified_name()[1:]}: faces',
-                                    state=self._state, silent=self._why_silent(),
+                                    state=self.lifecycle_state, silent=self._why_silent(),
                                     unknown=self.unknown_parameters)
         status.values = [*status.values, *(
             KeyValue(key=key, value=str(value))
@@ -282,18 +288,18 @@ class FaceAffectNode(LifecycleNode):
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
 
-    def _look_around(self) -> None:
-        """Warn of what is wrong around this node."""
+    def _check_surroundings(self) -> None:
+        """Warn of problems with the clock, the ROS graph, the outputs and lost images."""
         self.health.warn('clock', why_no_time(self))
         self.health.warn('outputs', '; '.join(filter(None, (
-            output.trouble() for output in self.outputs))))
+            output.problem() for output in self.outputs))))
         if self.image_input is None:
             return
         now = time.monotonic()
         started = now - self._activated_at > self.get_parameter('stale_timeout').value
         needs = [output.needs_position() for output in self.outputs]
         needs.append('use_depth' if self.depth_input is not None else '')
-        self.image_input.look_around([each for each in needs if each and started])
+        self.image_input.check_graph([each for each in needs if each and started])
         lost, sent = self.health.lost_lately(now)
         self.health.warn('losses', large_images.why_lost(self.image_input.topic, lost, sent)
                          if lost else '')
@@ -322,8 +328,8 @@ class FaceAffectNode(LifecycleNode):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the node until it is told to stop; return the exit code."""
-    return run(FaceAffectNode, argv, make_executor=make_executor)
+    """Run the node until it is stopped; return the exit code."""
+    return run(FaceAffectNode, argv)
 
 
 if __name__ == '__main__':

@@ -12,27 +12,28 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What the node has seen and done, and how it says so on /diagnostics."""
+"""The counts, warnings and errors of the node on /diagnostics."""
 
 from collections import Counter, deque
 import threading
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 import numpy as np
+from rclpy.node import Node
 
 #: Results over which rates and latencies are reported.
 WINDOW = 100
-#: Kinds of refusal that are told apart, and characters of a text that are told.
+#: Kinds of refusals that are counted separately, and characters of a text that are shown.
 MAX_KINDS = 20
 MAX_TEXT = 500
 OTHER = 'other'
-#: Seconds over which losses are judged, images that this needs, and the share that is too much.
+#: Seconds and number of images over which losses are computed, and the share that is too much.
 LOSS_WINDOW, LOSS_IMAGES, LOSS_SHARE = 10.0, 20, 0.03
 COUNTS = ('received', 'published', 'dropped', 'refused', 'lost')
 
 
 class Health:
-    """Counts images and remembers troubles; every method may be called from any thread."""
+    """Counts images and keeps warnings; every method may be called from any thread."""
 
     def __init__(self) -> None:
         """Start from zero."""
@@ -44,29 +45,31 @@ class Health:
         self._refusing = ''
         self._warnings: dict[str, str] = {}
         self._last_image = -np.inf
-        self._ways: deque[tuple[float, int, int]] = deque([(-np.inf, 0, 0)])
+        self._history: deque[tuple[float, int, int]] = deque([(-np.inf, 0, 0)])
 
     def received(self, now: float) -> None:
-        """Count an image that came at a steady time in seconds."""
+        """Count an image; now: steady time, seconds."""
         with self._lock:
             self._counts['received'] += 1
             self._last_image = now
 
     def dropped(self, number: int) -> None:
-        """Count images that were given up for newer ones."""
+        """Count images that were replaced by newer ones."""
         with self._lock:
             self._counts['dropped'] += number
 
     def lost(self, number: int) -> None:
-        """Count images that the middleware says it lost on the way."""
+        """Count images that the middleware reports as lost."""
         with self._lock:
             self._counts['lost'] += number
 
     def refused(self, reason: str, *, kind: str) -> int:
         """
-        Count an image that could not be used; return how often this kind has come up.
+        Count an image that could not be processed; return the count of this kind.
 
-        reason: for people. kind: one of few words, by which refusals are counted.
+        Args:
+            reason: Message for people.
+            kind: Category, one of few words.
         """
         with self._lock:
             self._counts['refused'] += 1
@@ -77,24 +80,31 @@ class Health:
             return self._refused[key]
 
     def published(self, now: float, *, latency: float, working: float) -> None:
-        """Count a result, its time since the image's stamp and its time in work, seconds."""
+        """
+        Count a result.
+
+        Args:
+            now: Steady time, seconds.
+            latency: Seconds since the image's stamp.
+            working: Seconds of processing.
+        """
         with self._lock:
             self._counts['published'] += 1
             self._results.append((now, latency, working))
             self._refusing = ''
 
     def set_error(self, error: str) -> None:
-        """Remember why the node cannot work, '' when it can again."""
+        """Set why the node cannot work, '' if it can."""
         with self._lock:
             self._error = error
 
-    def warn(self, topic: str, warning: str) -> None:
-        """Remember a trouble under a key, '' when it is over."""
+    def warn(self, key: str, warning: str) -> None:
+        """Set the warning of a key, '' for none."""
         with self._lock:
-            self._warnings[topic] = warning[:MAX_TEXT]
+            self._warnings[key] = warning[:MAX_TEXT]
 
     def counts(self) -> dict[str, int]:
-        """Return the numbers of images by name, those of COUNTS."""
+        """Return the numbers of images by the names in COUNTS."""
         with self._lock:
             return {name: self._counts[name] for name in COUNTS}
 
@@ -102,8 +112,11 @@ class Health:
         """
         Return the diagnostic status.
 
-        name: of the status. state: the node's lifecycle state. silent: why no image comes, '' if
-        images come or none are expected. unknown: complaint about parameters, '' for none.
+        Args:
+            name: Of the status.
+            state: Lifecycle state of the node.
+            silent: Why no image comes, '' if images come or none are expected.
+            unknown: Error about unknown parameters, '' for none.
         """
         with self._lock:
             warnings = [text for text in (*self._warnings.values(), silent) if text]
@@ -122,15 +135,16 @@ class Health:
 
     def lost_lately(self, now: float) -> tuple[int, int]:
         """
-        Return how many images were lost lately and how many were sent; (0, 0) if that is normal.
+        Return the numbers of images lost and sent in the last seconds; (0, 0) if that is normal.
 
-        now: steady time in seconds; to be asked again and again.
+        Args:
+            now: Steady time, seconds; to be called periodically.
         """
         with self._lock:
-            self._ways.append((now, self._counts['received'], self._counts['lost']))
-            while len(self._ways) > 2 and self._ways[1][0] < now - LOSS_WINDOW:
-                self._ways.popleft()
-            _, received, lost = self._ways[0]
+            self._history.append((now, self._counts['received'], self._counts['lost']))
+            while len(self._history) > 2 and self._history[1][0] < now - LOSS_WINDOW:
+                self._history.popleft()
+            _, received, lost = self._history[0]
             lost = self._counts['lost'] - lost
             sent = self._counts['received'] - received + lost
             return (lost, sent) if sent >= LOSS_IMAGES and lost > LOSS_SHARE * sent else (0, 0)
@@ -149,3 +163,15 @@ class Health:
                 ('latency median [ms]', f'{np.median(latencies) * 1e3:.1f}'),
                 ('latency p99 [ms]', f'{np.percentile(latencies, 99) * 1e3:.1f}'),
                 ('work median [ms]', f'{np.median(working) * 1e3:.1f}')]
+
+
+def why_no_time(node: Node) -> str:
+    """Return why a node's simulated time stands still, '' where it does not."""
+    if not node.get_parameter('use_sim_time').value:
+        return ''
+    if not node.count_publishers('/clock'):
+        return ('use_sim_time is set, and /clock has no publisher: start the simulation, or '
+                '`ros2 bag play --clock`, or set use_sim_time to false')
+    if not node.get_clock().now().nanoseconds:
+        return 'use_sim_time is set, and no message has come on /clock yet'
+    return ''

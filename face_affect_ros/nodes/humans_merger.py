@@ -22,7 +22,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes import qos
-from face_affect_ros.nodes.declaration import declare, refuse_unknown
+from face_affect_ros.nodes.declaration import declare
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.spec import Spec
 from rclpy.clock import Clock, ClockType
@@ -37,7 +37,7 @@ except ModuleNotFoundError as error:
         raise
     IdsList = None
 
-#: Seconds between two looks at what the sources do.
+#: Seconds between two checks of the sources.
 PERIOD = 0.5
 PARAMETERS = {
     'sources': Spec(('face_affect_1/tracked', 'face_affect_2/tracked'),
@@ -51,19 +51,17 @@ class HumansMerger(Node):
     """
     Publishes the union of several lists on /humans/faces/tracked, after each of them.
 
-    The topics of each face come from the node that tracks it: ids are unique, only the list must
-    be one.
+    The topics of each face are published by the node that tracks it; ids are unique.
     """
 
     def __init__(self, node_name: str = 'humans_merger', **kwargs: Any) -> None:
-        """Subscribe to the sources; kwargs go to rclpy's Node."""
+        """Subscribe to the sources; kwargs: of rclpy's Node."""
         super().__init__(node_name, **kwargs)
         if IdsList is None:
             raise AffectError('humans_merger needs the package hri_msgs, which is not installed')
         declare(self, PARAMETERS, fixed=True)
-        refuse_unknown(self, PARAMETERS)
         self._ids: dict[str, list[str]] = {}
-        self._heard: dict[str, float] = {}
+        self._received: dict[str, float] = {}
         self._publisher = self.create_publisher(IdsList, TRACKED, qos.results())
         self._sources = [self.resolve_topic_name(source)
                          for source in self.get_parameter('sources').value]
@@ -73,29 +71,29 @@ class HumansMerger(Node):
         for source in self._sources:
             self.create_subscription(IdsList, source, partial(self._take, source), qos.results())
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.results())
-        self.create_timer(PERIOD, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.create_timer(PERIOD, self._check, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def _take(self, source: str, message: IdsList) -> None:
         self._ids[source] = list(message.ids)
-        self._heard[source] = time.monotonic()
+        self._received[source] = time.monotonic()
         self._publish(message.header.stamp)
 
     def _publish(self, stamp: Any) -> None:
         ids = dict.fromkeys(each for ids in self._ids.values() for each in ids)
         self._publisher.publish(IdsList(header=Header(stamp=stamp), ids=list(ids)))
 
-    def _look(self) -> None:
-        """Take off the faces of silent sources, and say what is wrong."""
+    def _check(self) -> None:
+        """Remove the faces of silent sources, and publish /diagnostics."""
         timeout = self.get_parameter('timeout').value
         now = time.monotonic()
         silent = [source for source in self._sources
-                  if now - self._heard.get(source, -timeout) > timeout]
+                  if now - self._received.get(source, -timeout) > timeout]
         gone = [source for source in silent if self._ids.pop(source, None)]
         if gone:
             self._publish(self.get_clock().now().to_msg())
-        self._tell(silent)
+        self._publish_diagnostics(silent)
 
-    def _tell(self, silent: list[str]) -> None:
+    def _publish_diagnostics(self, silent: list[str]) -> None:
         listed = [each for ids in self._ids.values() for each in ids]
         twice = sorted({each for each in listed if listed.count(each) > 1})
         warnings = [f"no list comes on '{source}'" for source in silent]
@@ -114,7 +112,7 @@ class HumansMerger(Node):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the node until it is told to stop; return the exit code."""
+    """Run the node until it is stopped; return the exit code."""
     return run(HumansMerger, argv, sends_images=False)
 
 

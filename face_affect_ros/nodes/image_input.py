@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The image subscription, raw or compressed, and what it learns of its publishers."""
+"""The subscriptions to images, raw or compressed, to their calibration and to depth images."""
 
 from collections import deque
 from collections.abc import Callable
@@ -20,10 +20,16 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 
 from face_affect_ros.affect.position import Camera, camera_of
-from face_affect_ros.affect.types import ImageArray
+from face_affect_ros.affect.types import FloatArray, ImageArray
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.health import Health
-from face_affect_ros.nodes.image_conversion import decode_compressed, to_array
+from face_affect_ros.nodes.image_conversion import (
+    decode_compressed,
+    ImageConversionError,
+    to_array,
+    to_depth,
+)
+from face_affect_ros.nodes.messages import seconds_of
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 from rclpy.subscription import Subscription
@@ -38,14 +44,18 @@ ImageMessage: TypeAlias = Image | CompressedImage
 COMPRESSED = '/compressed'
 #: Images whose frame_ids are compared, and the changes among them that a single camera never has.
 COMPARED, CHANGES = 30, 3
+#: Depth images that are kept, of which the one with the nearest stamp is used.
+KEPT = 10
 
 
 class ImageInput:
     """
-    Subscribes to the images and the camera's calibration while it is open.
+    Subscribes to the images and to the camera's calibration while it is open.
 
-    camera: the newest calibration, None before the first. Calibrations hardly change, so that
-    the newest one is taken for every image.
+    Attributes:
+        topic: Of the images.
+        to_array: Converts an image message to pixels.
+        camera: The newest calibration, used for every image; None before the first.
     """
 
     def __init__(self, node: LifecycleNode, *, transport: str, rectified: bool,
@@ -54,9 +64,14 @@ class ImageInput:
         """
         Subscribe.
 
-        transport: 'raw' or 'compressed'; the latter listens on the image topic plus
-        '/compressed', after remapping, as image_transport does. rectified: whether the images have
-        no distortion. take: gets every message.
+        Args:
+            node: Of the subscriptions.
+            transport: 'raw' or 'compressed'; the latter subscribes to the remapped image topic
+                plus '/compressed', as image_transport does.
+            rectified: Whether the images have no distortion.
+            profile: Quality of service of the images.
+            take: Called with every image message.
+            health: Gets the warnings.
         """
         self._node = node
         self._health = health
@@ -82,7 +97,7 @@ class ImageInput:
                                                        message_lost=self._lost))
 
     def why_silent(self) -> str:
-        """Return what may explain that no image comes: who publishes, and what, and where."""
+        """Return why no image may come: number and types of the publishers, other topics."""
         foreign = sorted(self._kinds(self.topic) - {self._type})
         if foreign:
             return f"its publishers send {', '.join(foreign)}, not {self._type}" + (
@@ -91,7 +106,7 @@ class ImageInput:
             others = [self._base, f'{self._base}{COMPRESSED}', self._base.removesuffix(COMPRESSED)]
             for topic in others:
                 if topic != self.topic and self._remedy(topic):
-                    return f"nobody publishes there, but on '{topic}'{self._remedy(topic)}"
+                    return f"it has no publisher; images are on '{topic}'{self._remedy(topic)}"
         return f'{self._node.count_publishers(self.topic)} publishers'
 
     def close(self) -> None:
@@ -102,7 +117,7 @@ class ImageInput:
         self._node.destroy_subscription(self._infos)
 
     def check_calibration(self, image: ImageArray) -> None:
-        """Warn where the calibration does not fit an image; without one there is no position."""
+        """Warn if the calibration does not fit an image, so that faces have no position."""
         height, width = image.shape[:2]
         camera = self.camera
         self._unusable = camera.problem(width, height) if camera and camera.calibrated else ''
@@ -111,19 +126,22 @@ class ImageInput:
 
     @property
     def calibration(self) -> str:
-        """Return in few words what is known of the calibration, for people."""
+        """The state of the calibration, for messages."""
         if self.camera is None:
             return f"none has come on '{self._info_topic}'"
         if not self.camera.calibrated:
             return f"'{self._info_topic}' is not calibrated, its K is zero"
         return f'of no use: {self._unusable}' if self._unusable else 'known'
 
-    def look_around(self, needs: list[str]) -> None:
+    def check_graph(self, needs: list[str]) -> None:
         """
-        Warn of what only a look at the ROS graph and at several images shows; now and then.
+        Warn of problems that the ROS graph and several images show; to be called periodically.
 
-        needs: what needs the faces' positions, in the user's words. Publishers that hand their
-        last message to whoever comes later are asked for it where nothing else has come.
+        Where no message has come and all publishers are transient local, the subscription is
+        replaced by one that receives their last message.
+
+        Args:
+            needs: Parameters and topics that need the faces' positions.
         """
         if not self._frame_ids:
             self._subscription = self._latched(self._subscription, self._kind, self._receive)
@@ -140,7 +158,7 @@ class ImageInput:
         self._health.warn('cameras', self._why_mixed())
 
     def _why_mixed(self) -> str:
-        """Return why the images may be those of more than one camera, '' where they are not."""
+        """Return why the images may be those of several cameras, '' where they are not."""
         publishers = [info for info in self._node.get_publishers_info_by_topic(self.topic)
                       if info.topic_type == self._type]
         signs = []
@@ -153,11 +171,11 @@ class ImageInput:
             signs.append(f"alternating frame_ids ({', '.join(sorted(set(frames)))})")
         if not signs:
             return ''
-        return (f"'{self.topic}' has {' and '.join(signs)}: faces of two cameras are taken for "
-                'one another; give each camera a topic and a node of its own')
+        return (f"'{self.topic}' has {' and '.join(signs)}: faces of two cameras are mixed "
+                'up; give each camera a topic and a node of its own')
 
     def _beside(self) -> str:
-        """Return the topic of the calibration: as remapped, or beside the image's."""
+        """Return the topic of the calibration: remapped, or beside the image's."""
         remapped = self._node.resolve_topic_name('camera_info')
         if remapped != self._node.resolve_topic_name('camera_info', only_expand=True):
             return str(remapped)
@@ -165,7 +183,7 @@ class ImageInput:
 
     def _latched(self, subscription: Subscription, kind: Any,
                  take: Callable[[Any], None]) -> Subscription:
-        """Return a subscription in place of one where all publishers keep their last message."""
+        """Return a transient local subscription if all publishers are, else the given one."""
         topic = subscription.topic_name
         infos = self._node.get_publishers_info_by_topic(topic)
         kept = QoSDurabilityPolicy.TRANSIENT_LOCAL
@@ -179,7 +197,7 @@ class ImageInput:
         return {info.topic_type for info in self._node.get_publishers_info_by_topic(topic)}
 
     def _remedy(self, topic: str) -> str:
-        """Return how to get what is published on a topic, '' where it is no image."""
+        """Return how to subscribe to the images on a topic, '' if there are none."""
         kinds = self._kinds(topic)
         base = topic.removesuffix(COMPRESSED)
         if 'sensor_msgs/msg/CompressedImage' in kinds and base != topic:
@@ -212,3 +230,49 @@ class ImageInput:
 
     def _lost(self, event: Any) -> None:
         self._health.lost(event.total_count_change)
+
+
+class DepthInput:
+    """Subscribes to the depth images while it is open, and keeps the newest."""
+
+    def __init__(self, node: LifecycleNode, health: Health) -> None:
+        """Subscribe to 'depth'."""
+        self._node, self._health = node, health
+        self.images: deque[Image] = deque(maxlen=KEPT)
+        self.topic = node.resolve_topic_name('depth')
+        self._subscription = node.create_subscription(
+            Image, 'depth', self._take, qos.image_input('best_effort', KEPT),
+            qos_overriding_options=qos.overridable())
+
+    def at(self, stamp: float) -> FloatArray | None:
+        """
+        Return the depth image nearest to a time, (H, W) float32, metres.
+
+        Args:
+            stamp: Seconds.
+
+        Returns:
+            None, with a warning on /diagnostics, if there is none within depth_tolerance.
+        """
+        tolerance = self._node.get_parameter('depth_tolerance').value
+        nearest = min(self.images.copy(), default=None,
+                      key=lambda image: abs(seconds_of(image.header) - stamp))
+        if nearest is None or abs(seconds_of(nearest.header) - stamp) > tolerance:
+            self._health.warn('depth', f"no depth image on '{self.topic}' within {tolerance} s of "
+                              "the image's stamp; positions are from the distance of the eyes")
+            return None
+        try:
+            depth = to_depth(nearest)
+        except ImageConversionError as error:
+            self._health.warn('depth', f"'{self.topic}': {error}")
+            return None
+        self._health.warn('depth', '')
+        return depth
+
+    def _take(self, message: Image) -> None:
+        self.images.append(message)
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        self._health.warn('depth', '')
+        self._node.destroy_subscription(self._subscription)

@@ -21,7 +21,7 @@ from pathlib import Path
 from ament_index_python.packages import get_package_share_directory, PackageNotFoundError
 from rclpy.utilities import get_rmw_implementation_identifier
 
-#: Where Fast DDS 2 (Humble, Jazzy) and Fast DDS 3 (Kilted and later) look for a profile.
+#: Variables of the profile of Fast DDS 2 (Humble, Jazzy) and 3 (Kilted and later).
 VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
 
 
@@ -36,9 +36,9 @@ def profile() -> Path | None:
 
 def variable() -> str:
     """
-    Return the name of VARIABLES that the sourced Fast DDS looks for.
+    Return which of VARIABLES the sourced Fast DDS reads.
 
-    Fast DDS 3 takes the other one as well, with a warning that each process prints.
+    Fast DDS 3 reads the other one as well, but each process prints a warning.
     """
     prefixes = filter(None, os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep))
     return VARIABLES[not any(Path(prefix, 'share', 'fastrtps').is_dir() for prefix in prefixes)]
@@ -46,11 +46,14 @@ def variable() -> str:
 
 def variables(environment: Mapping[str, str], file: str) -> dict[str, str]:
     """
-    Return what to add to an environment so that a process uses a profile.
+    Return the variables that make a process use a profile.
 
-    Nothing where the user has a profile, which is left alone. No other middleware reads the
-    variable. Humble keeps to this computer (ROS_LOCALHOST_ONLY) by transports of its own; those
-    of a profile would reach others, so that none is given then.
+    None if the user's environment names a profile, or if Humble is restricted to this computer
+    (ROS_LOCALHOST_ONLY): the transports of a profile would lift that restriction.
+
+    Args:
+        environment: Of the process.
+        file: Path of the profile.
     """
     alone = (environment.get('ROS_DISTRO'), environment.get('ROS_LOCALHOST_ONLY')) == (
         'humble', '1')
@@ -60,10 +63,10 @@ def variables(environment: Mapping[str, str], file: str) -> dict[str, str]:
 
 
 def why_lost(topic: str, lost: int, sent: int) -> str:
-    """Return the complaint about images that the middleware lost, with the remedy."""
+    """Return the warning about images that the middleware lost, with the remedy."""
     text = f"{lost} of the last {sent} images on '{topic}' were lost between the processes"
     file = profile()
     if file is None or 'fastrtps' not in get_rmw_implementation_identifier():
         return text
-    return (f'{text}: the shared memory that their sender has is too small for them. Start the '
-            f"sender, the camera's driver, after: export {variable()}={file}")
+    return (f'{text}: the shared memory of their publisher is too small for them. Start the '
+            f"publisher, the camera's driver, after: export {variable()}={file}")

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Lifecycle callbacks that say what went wrong."""
+"""Lifecycle of a node: errors of transitions, invalid requests, autostart."""
 
 from collections.abc import Callable
 import functools
@@ -29,11 +29,10 @@ Transition = Callable[[Any, LifecycleState], TransitionCallbackReturn]
 
 def reporting(transition: Transition) -> Transition:
     """
-    Wrap a transition callback: rclpy swallows what it raises without a word.
+    Wrap a transition callback to log what it raises, which rclpy discards.
 
-    An AffectError is something the user can mend: the transition fails and the node stays where
-    it was. Anything else is a fault of ours: error processing takes over. Both are logged and
-    kept in the node's `health`.
+    After an AffectError, which the user can fix, the transition fails and the node keeps its
+    state. After any other exception on_error is called. Both are kept in the node's `health`.
     """
 
     @functools.wraps(transition)
@@ -42,7 +41,7 @@ def reporting(transition: Transition) -> Transition:
             result = transition(node, state)
         except AffectError as error:
             return _report(node, str(error), TransitionCallbackReturn.FAILURE)
-        except Exception as error:  # the executor would hide it
+        except Exception as error:  # rclpy would discard it
             text = f'{transition.__name__} failed: {type(error).__name__}: {error}'
             return _report(node, text, TransitionCallbackReturn.ERROR)
         node.health.set_error('')
@@ -53,11 +52,10 @@ def reporting(transition: Transition) -> Transition:
 
 def reject_invalid_transitions(node: LifecycleNode) -> None:
     """
-    Let a node refuse a request for a transition that its state does not have.
+    Refuse requests for a transition that is invalid in the node's state.
 
-    rclpy up to Jazzy (7.1.6) raises it into the executor, and the process ends: a lifecycle
-    manager that is started again, and asks for what has been done, would take the node down.
-    Kilted's (9.1.2) logs it and refuses by itself.
+    rclpy up to Jazzy (7.1.6) raises an error into the executor instead, which ends the process,
+    for example when a lifecycle manager is restarted. Kilted's (9.1.2) refuses by itself.
     """
     def refusing(change: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         def answer(request: Any, response: Any) -> Any:
@@ -66,7 +64,7 @@ def reject_invalid_transitions(node: LifecycleNode) -> None:
             except RuntimeError:   # rclpy's RCLError, which has no public name
                 node.get_logger().warning(
                     f'transition {request.transition.label or request.transition.id} refused: '
-                    'the state of this node does not have it')
+                    'it is invalid in the state of this node')
                 response.success = False
                 return response
         return answer
@@ -76,17 +74,19 @@ def reject_invalid_transitions(node: LifecycleNode) -> None:
             service.callback = refusing(service.callback)
 
 
-def autostart(node: LifecycleNode, *, required: bool) -> None:
+def autostart(node: Any, *, required: bool) -> None:
     """
-    Configure and activate a node as soon as it is spun, without anybody's request.
+    Configure and activate a node as soon as it is spun.
 
-    required: whether the process ends with exit code 1 where that fails.
+    Args:
+        node: LifecycleNode with an attribute `lifecycle_state`, not configured.
+        required: Whether the process ends with exit code 1 if that fails.
     """
     def start() -> None:
         node.destroy_timer(timer)
         for failed, state in (('configure', 'unconfigured'), ('activate', 'inactive')):
-            # Versions of rclpy differ in what they do about an impossible transition.
-            if node._state_machine.current_state[1] != state:
+            # Versions of rclpy differ in their reaction to an invalid transition.
+            if node.lifecycle_state != state:
                 node.get_logger().info(
                     'autostart: another node has already requested the transition')
                 return
@@ -95,21 +95,21 @@ def autostart(node: LifecycleNode, *, required: bool) -> None:
         else:
             return
         name = node.get_fully_qualified_name()
-        text = f'autostart: {name} could not {failed}; the message above says why'
+        text = f'autostart: {name} could not {failed}; see the message above'
         if required:
             node.get_logger().fatal(text)
             raise SystemExit(1)
-        node.get_logger().error(f'{text}. Mend that, then: ros2 lifecycle set {name} {failed}')
+        node.get_logger().error(f'{text}. Fix that, then: ros2 lifecycle set {name} {failed}')
 
     timer = node.create_timer(0.0, start, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
 
 def forget_destroyed(node: Node) -> None:
     """
-    Let go of what the callback group keeps of publishers and subscriptions that are gone.
+    Remove destroyed publishers and subscriptions from the node's callback group.
 
-    rclpy puts a weak reference to each into a set, and takes none out (7.1.6): a node that is
-    activated again and again would grow.
+    rclpy keeps a weak reference to each (7.1.6), so that the memory of a node that is activated
+    repeatedly would grow.
     """
     entities = node.default_callback_group.entities
     entities.difference_update([entity for entity in entities if entity() is None])

@@ -12,20 +12,20 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Run one node as a process: clean ends, clear complaints."""
+"""Run one node as a process: orderly shutdown, errors in one line."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 import contextlib
 import os
+import signal
 import sys
+import threading
 import time
-from typing import TypeVar
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes import large_images
+from face_affect_ros.nodes.declaration import unmatched_files
 from face_affect_ros.nodes.node_thread import close, drain
-from face_affect_ros.nodes.parameter_files import unmatched_files
-from face_affect_ros.nodes.signals import on_stop_signal
 from face_affect_ros.paths import shown
 import rclpy
 from rclpy.exceptions import ParameterException
@@ -34,47 +34,80 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
-NodeT = TypeVar('NodeT', bound=Node)
-#: Seconds after which an executor looks whether the process has been told to end, at the latest.
-#: The events executor of rclpy 7.1.6 (Jazzy) hears nothing where it spins without a limit.
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+#: Seconds after which an executor checks at the latest whether the process is to end: the events
+#: executor of rclpy 7.1.6 (Jazzy) is not woken where it spins without a limit.
 SPIN_PERIOD = 0.5
-#: Seconds for which a process still lives after its last message: what Fast DDS hands over in
-#: shared memory ends with it, read or not.
+#: Seconds that a process lives on after its last message: Fast DDS's shared memory ends with the
+#: process, read or not.
 LINGER = 0.1
 
 
-def run(make_node: Callable[[], NodeT], argv: Sequence[str] | None = None, *,
-        make_executor: Callable[[NodeT], Executor] | None = None,
+@contextlib.contextmanager
+def on_stop_signal(stop: Callable[[], None]) -> Iterator[None]:
+    """
+    Call a function at each SIGINT and SIGTERM, from a thread of its own, in a with block.
+
+    rclpy's own handlers shut the context down at once, after which a node cannot publish or log.
+    Python runs handlers in the main thread only, which may be waiting for messages, so that the
+    number of the signal is read from a pipe. To be called in the main thread.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    handlers = {number: signal.signal(number, lambda *_: None) for number in STOP_SIGNALS}
+    former = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+
+    def listen() -> None:
+        while data := os.read(reader, 1):
+            if data[0] in STOP_SIGNALS:
+                stop()
+
+    thread = threading.Thread(target=listen, name='signals', daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(former)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        os.close(writer)
+        thread.join()
+        os.close(reader)
+
+
+def run(make_node: Callable[[], Node], argv: Sequence[str] | None = None, *,
         sends_images: bool = True) -> int:
     """
-    Spin a node until it is told to stop; return the exit code of the process.
+    Spin a node until SIGINT, SIGTERM or SystemExit; return the exit code of the process.
 
-    make_node: returns the node; what it raises about parameters or as AffectError is printed in
-    one line and ends the process with 1. A node may have a method `close`, called at the end,
-    and raise SystemExit with an exit code from a callback. At SIGINT and SIGTERM ROS still works
-    when `close` is called, so that a node can end in order. make_executor: of the node; a
-    single-threaded one by default. sends_images: whether the process needs Fast DDS's profile for
-    large images, which it takes unless the user has one.
+    At the end the node's method `close` is called, if it has one, while ROS still works. A
+    callback may raise SystemExit with an exit code.
+
+    Args:
+        make_node: Returns the node. An AffectError or an error about parameters is printed in
+            one line, and the exit code is 1.
+        argv: Arguments of the process, sys.argv by default.
+        sends_images: Whether to use the Fast DDS profile for large images, unless the user's
+            environment names one.
     """
     if sends_images and (file := large_images.profile()):
         os.environ.update(large_images.variables(os.environ, str(file)))
     stop = Future()
     with on_stop_signal(lambda: stop.done() or stop.set_result(None)):
-        return _run(make_node, argv, make_executor, stop)
+        return _run(make_node, argv, stop)
 
 
-def _run(make_node: Callable[[], NodeT], argv: Sequence[str] | None,
-         make_executor: Callable[[NodeT], Executor] | None, stop: Future) -> int:
+def _run(make_node: Callable[[], Node], argv: Sequence[str] | None, stop: Future) -> int:
     try:
         rclpy.init(args=None if argv is None else [sys.argv[0], *argv],
                    signal_handler_options=SignalHandlerOptions.NO)
-    except Exception as error:  # rcl's own complaint about an argument, of no public type
-        return _complain(error)
+    except Exception as error:  # rcl's error about an argument, of no public type
+        return _print_error(error)
     node = executor = None
     try:
         node = make_node()
         _warn_of_files(node, sys.argv[1:] if argv is None else argv)
-        executor = make_executor(node) if make_executor else SingleThreadedExecutor()
+        executor = make_executor(node)
         executor.add_node(node)
         spin(executor, stop)
     except ExternalShutdownException:
@@ -82,39 +115,39 @@ def _run(make_node: Callable[[], NodeT], argv: Sequence[str] | None,
     except SystemExit as code:
         return int(code.code or 0)
     except (AffectError, ParameterException) as error:
-        return _complain(error)
+        return _print_error(error)
     finally:
         if node is not None:
             close(node)
             if executor is not None:
-                # what says SystemExit now has said so before
+                # a SystemExit of a callback was handled before
                 with contextlib.suppress(ExternalShutdownException, SystemExit):
                     drain(executor, node.context)
                 time.sleep(LINGER)
             node.destroy_node()
         if executor is not None:
-            # one that is collected after the context complains on stderr
+            # or it prints an error when it is collected after the context
             executor.shutdown()
         rclpy.try_shutdown()
     return 0
 
 
 def _warn_of_files(node: Node, arguments: Sequence[str]) -> None:
-    """Say which parameter files are ignored, on /diagnostics too where the node has some."""
-    complaints = unmatched_files(arguments, node.get_fully_qualified_name())
-    for complaint in complaints:
-        node.get_logger().warning(complaint)
+    """Warn of parameter files without a section for the node, on /diagnostics too."""
+    warnings = unmatched_files(arguments, node.get_fully_qualified_name())
+    for warning in warnings:
+        node.get_logger().warning(warning)
     health = getattr(node, 'health', None)
     if health is not None:
-        health.warn('parameter files', '; '.join(complaints))
+        health.warn('parameter files', '; '.join(warnings))
 
 
 def spin(executor: Executor, stop: Future) -> None:
     """
     Run callbacks until stop is done.
 
-    rclpy's own spin_until_future_complete hangs another callback on the future whenever it has
-    run one, and so grows for as long as a robot is on (rclpy 7.1.6).
+    rclpy's spin_until_future_complete adds a callback to the future each time it has run one, so
+    that its memory grows (7.1.6).
     """
     # a task ends the wait for the next callback
     stop.add_done_callback(lambda _: executor.create_task(lambda: None))
@@ -122,6 +155,25 @@ def spin(executor: Executor, stop: Future) -> None:
         executor.spin_once(SPIN_PERIOD)
 
 
-def _complain(error: Exception) -> int:
+def _print_error(error: Exception) -> int:
     print(f'error: {shown(" ".join(str(error).split()))}', file=sys.stderr, flush=True)
     return 1
+
+
+def make_executor(node: Node) -> Executor:
+    """
+    Return the executor that a node's parameter `executor` names, or a single-threaded one.
+
+    Raises:
+        AffectError: It is 'events', and this distribution's rclpy has no events executor.
+    """
+    if (not node.has_parameter('executor')
+            or node.get_parameter('executor').value != 'events'):
+        return SingleThreadedExecutor(context=node.context)
+    try:
+        from rclpy.experimental import EventsExecutor
+    except ImportError as error:
+        raise AffectError("parameter 'executor': the rclpy of this distribution has no events "
+                          'executor; set it to single_threaded') from error
+    executor: Executor = EventsExecutor(context=node.context)
+    return executor

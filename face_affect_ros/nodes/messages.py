@@ -39,7 +39,7 @@ def seconds_of(header: Header) -> float:
 
 
 def to_message(faces: list[Face], *, header: Header, width: int, height: int) -> FaceAffectArray:
-    """Return the message of one image's faces; header, width and height are the image's own."""
+    """Return the message of an image's faces; header, width and height are those of the image."""
     return FaceAffectArray(header=header, image_width=width, image_height=height,
                            faces=[to_face_message(face) for face in faces])
 

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A node that is spun in a thread of its own."""
+"""A node that is spun in a thread of its own, and the orderly end of nodes."""
 
 from collections.abc import Callable
 import threading
@@ -21,21 +21,21 @@ from rclpy.context import Context
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
-#: Tasks one after the other that follow from the end of an action's goal, and one to spare.
+#: Consecutive tasks of the executor after the end of an action's goal, and one to spare.
 STEPS = 3
-#: Seconds after which `drain` looks again whether it is done.
+#: Seconds after which `drain` checks again whether it is done.
 DRAIN_PERIOD = 0.1
 
 
 class NodeThread:
     """
-    Spins one node, so that no other node holds it up.
+    Spins one node, so that callbacks of other nodes do not delay it.
 
-    The node can be destroyed once the thread has been stopped: then nothing waits for it.
+    The node may be destroyed after `stop`.
     """
 
     def __init__(self, node: Node, *, failed: Callable[[BaseException], object]) -> None:
-        """Begin; failed: is told what a callback of the node has raised, in this thread."""
+        """Start; failed: called in this thread with what a callback of the node raises."""
         self._executor = SingleThreadedExecutor(context=node.context)
         self._executor.add_node(node)
         self._context = node.context
@@ -46,7 +46,7 @@ class NodeThread:
         self._thread.start()
 
     def stop(self) -> None:
-        """Close the node in its thread, let the callbacks that follow from that end, then it."""
+        """Close the node in its thread, run the callbacks that follow, end the thread."""
         self._executor.create_task(self._close)
         self._thread.join()
         self._executor.remove_node(self._node)
@@ -67,7 +67,7 @@ class NodeThread:
 
 
 def later(executor: Executor, act: Callable[[], None], after: int = STEPS) -> None:
-    """Let an executor act once it has done what follows from goals that have just ended."""
+    """Call a function in an executor after the tasks that follow from goals that have ended."""
     if after:
         executor.create_task(later, executor, act, after - 1)
     else:
@@ -76,9 +76,11 @@ def later(executor: Executor, act: Callable[[], None], after: int = STEPS) -> No
 
 def drain(executor: Executor, context: Context) -> None:
     """
-    Run what follows from the end of nodes that were closed, such as results of their goals.
+    Run the callbacks that follow from the end of nodes, such as results of their goals.
 
-    executor: one that does not spin now. context: of the nodes; ends this when it is shut down.
+    Args:
+        executor: Does not spin now.
+        context: Of the nodes; its shutdown ends this.
     """
     drained = threading.Event()
     later(executor, drained.set, STEPS + 1)   # a container destroys its nodes after STEPS
@@ -87,5 +89,5 @@ def drain(executor: Executor, context: Context) -> None:
 
 
 def close(node: Node) -> None:
-    """End what a node does beside its callbacks, where it has a method for that."""
+    """Call the method `close` of a node, if it has one."""
     getattr(node, 'close', lambda: None)()

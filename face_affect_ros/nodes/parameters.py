@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The node's parameters: one table with description, default and range of each."""
+"""The table of the node's parameters: description, default and range of each."""
 
 from collections.abc import Iterable
 from dataclasses import fields, replace
@@ -24,12 +24,12 @@ from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import LABELS
 from face_affect_ros.nodes.spec import Spec
 
-if TYPE_CHECKING:   # the command line reads this table where there is no ROS
+if TYPE_CHECKING:   # the command line uses this table without ROS
     from rclpy.node import Node
     from rclpy.parameter import Parameter
 
 _DEFAULTS = PipelineSettings()
-#: What may begin a topic's or frame's name, or nothing: names of topics have no two underscores.
+#: track_id_prefix: begins names of topics, which have no consecutive underscores; or nothing.
 PREFIX = r'([A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*_?)?'
 
 PARAMETERS: dict[str, Spec] = {
@@ -37,10 +37,10 @@ PARAMETERS: dict[str, Spec] = {
         False, 'Configure and activate the node as soon as it runs, without a lifecycle manager.',
         once=True),
     'required': Spec(
-        False, 'End the process with exit code 1 where autostart fails; else the node stays and '
-        'says why in the log and on /diagnostics.', once=True),
+        False, 'End the process with exit code 1 where autostart fails; else the node stays, and '
+        'the log and /diagnostics have the error.', once=True),
     'paused': Spec(
-        False, 'Stop listening to the images, as if deactivated, but stay active and keep the '
+        False, 'Unsubscribe from the images, as if deactivated, but stay active and keep the '
         'tracks for track_timeout.', live=True),
     'executor': Spec(
         'single_threaded', 'What runs the callbacks of a node in a process of its own. events: '
@@ -66,7 +66,7 @@ PARAMETERS: dict[str, Spec] = {
         'blazeface_back, blazeface_full_range, blazeface_short_range, or one with a card of '
         'your own.'),
     'detector_size': Spec(
-        _DEFAULTS.detector_size, 'Longer side in pixels at which the detector sees an image. 0: '
+        _DEFAULTS.detector_size, "Longer side in pixels of the detector's input. 0: "
         'all pixels up to 640, three quarters of a larger image up to 960. The BlazeFace '
         'detectors have a fixed one.', bounds=(0, 4096)),
     'min_score': Spec(
@@ -94,7 +94,7 @@ PARAMETERS: dict[str, Spec] = {
         bounds=(0.0, 60.0), live=True),
     'track_id_prefix': Spec(
         _DEFAULTS.track_id_prefix, 'First part of all track ids: a letter, then letters, digits '
-        "and single underscores. '' makes one up, so that ids are not used again after a "
+        "and single underscores. '': a random one, so that ids are not used again after a "
         'restart.'),
     'smoothing_time_constant': Spec(
         _DEFAULTS.smoothing_time_constant, 'Seconds over which the probabilities of a track are '
@@ -108,8 +108,8 @@ PARAMETERS: dict[str, Spec] = {
     'num_threads': Spec(
         _DEFAULTS.num_threads, 'Threads of each network.', bounds=(1, 64)),
     'annotate': Spec(
-        True, 'Publish ~/image_annotated and ~/image_annotated/compressed when somebody '
-        'subscribes to them.', live=True),
+        True, 'Publish ~/image_annotated and ~/image_annotated/compressed while they have '
+        'subscribers.', live=True),
     'jpeg_quality': Spec(
         80, 'Quality of ~/image_annotated/compressed, 1 is small, 100 is best.', bounds=(1, 100),
         live=True),
@@ -164,20 +164,20 @@ def changed_settings(settings: PipelineSettings,
 
 
 def problem_with(values: dict[str, Any]) -> str:
-    """Return why these values, by name, are refused, '' if they are not."""
+    """Return why values, by name, are invalid, '' if they are valid."""
     for name, value in values.items():
         spec = PARAMETERS.get(name)
         problem = spec.problem_with(value) if spec else ''
         if not problem and name == 'track_id_prefix' and not re.fullmatch(PREFIX, value):
-            problem = (f"'{value}' does not start with a letter, or goes on with other than "
-                       'letters, digits and single underscores: ids become parts of topics')
+            problem = (f"'{value}' is not a letter followed by letters, digits and single "
+                       'underscores: ids become parts of topics')
         if problem:
             return f"parameter '{name}': {problem}"
     return ''
 
 
 def refused(parameters: 'Iterable[Parameter]', *, configured: bool) -> str:
-    """Return the complaint about the first parameter that cannot change now, '' if all can."""
+    """Return why one of the parameters cannot change now, '' if all can."""
     for parameter in parameters:
         spec = PARAMETERS.get(parameter.name)
         if spec and spec.once:

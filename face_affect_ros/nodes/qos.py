@@ -30,44 +30,40 @@ def _profile(reliability: QoSReliabilityPolicy, depth: int) -> QoSProfile:
 
 
 def newest_image() -> QoSProfile:
-    """Only the newest image matters; matches every camera driver."""
+    """Return the profile for only the newest message; it matches every camera driver."""
     return _profile(QoSReliabilityPolicy.BEST_EFFORT, 1)
 
 
 def image_input(reliability: str, depth: int) -> QoSProfile:
-    """Return what to subscribe images with: 'best_effort' or 'reliable', depth >= 1."""
+    """Return the profile for images; reliability: 'best_effort' or 'reliable'; depth: >= 1."""
     policies = {'best_effort': QoSReliabilityPolicy.BEST_EFFORT,
                 'reliable': QoSReliabilityPolicy.RELIABLE}
     return _profile(policies[reliability], depth)
 
 
 def results() -> QoSProfile:
-    """Small messages of which none should be lost."""
+    """Return the profile for small messages of which none should be lost."""
     return _profile(QoSReliabilityPolicy.RELIABLE, 10)
 
 
 def image_output() -> QoSProfile:
-    """Images for people: reliable, so that rviz2's default matches; an old one is worthless."""
+    """Return the profile for images to view: reliable, as rviz2's default, and only the newest."""
     return _profile(QoSReliabilityPolicy.RELIABLE, 1)
 
 
 def transforms() -> QoSProfile:
-    """Return what tf2_ros publishes and subscribes /tf with."""
+    """Return the profile of tf2_ros for /tf."""
     return _profile(QoSReliabilityPolicy.RELIABLE, 100)
 
 
 def latched() -> QoSProfile:
-    """Return what hands the last message to whoever subscribes later."""
+    """Return the profile that sends the last message to later subscribers."""
     return QoSProfile(history=QoSHistoryPolicy.KEEP_LAST, depth=1,
                       reliability=QoSReliabilityPolicy.RELIABLE,
                       durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 
 
 def overridable() -> QoSOverridingOptions:
-    """
-    Let parameters override the quality: qos_overrides./TOPIC.publisher.depth and the like.
-
-    History, depth, reliability and durability, as rclcpp and rclpy name them.
-    """
+    """Return the policies that parameters such as qos_overrides./TOPIC.publisher.depth change."""
     return QoSOverridingOptions([QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH,
                                  QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY])

@@ -13,9 +13,9 @@
 # limitations under the License.
 
 """
-What a parameter is: default, description and range in one place, checked in one way.
+The specification of a parameter: default, description and range, and the check of a value.
 
-Nothing here imports rclpy: the command line keeps to the same ranges as the nodes.
+Without rclpy: the options of the command line have the same ranges as the parameters.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,10 +29,15 @@ class Spec:
     """
     One parameter.
 
-    default: its value and, by its type, its type. bounds: smallest and largest value. choices:
-    the values it may have. live: whether a change takes effect while the node runs. once: it is
-    read when the process starts, and never again. dynamic_typing: a value of another type is
-    converted to text, so that the camera 0 may be given as a number.
+    Attributes:
+        default: Its type is that of the parameter.
+        description: For `ros2 param describe`, the configuration file and the pages.
+        bounds: Smallest and largest value.
+        choices: Allowed values.
+        live: Whether a change takes effect while the node runs.
+        once: Whether it is read only when the process starts.
+        dynamic_typing: Whether a value of another type is converted to text, such as a camera's
+            number.
     """
 
     default: bool | int | float | str | tuple[str, ...]
@@ -45,7 +50,7 @@ class Spec:
 
     @property
     def value(self) -> Any:
-        """Return the default as rclpy has values, with lists for tuples."""
+        """The default as a value of rclpy, with lists for tuples."""
         return list(self.default) if isinstance(self.default, tuple) else self.default
 
     def problem_with(self, value: Any) -> str:
@@ -69,6 +74,6 @@ def table(specs: Mapping[str, Spec]) -> str:
 
 
 def hint(word: Any, words: Sequence[str]) -> str:
-    """Return a question after the word that was meant, '' where none of them is similar."""
+    """Return a suggestion of the most similar word, '' if none is similar."""
     close = difflib.get_close_matches(str(word), words, 1)
     return f"; did you mean '{close[0]}'?" if close else ''

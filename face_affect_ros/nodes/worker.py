@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""One thread that does the work, so that the executor stays responsive."""
+"""A worker thread, so that the executor stays responsive."""
 
 from collections import deque
 from collections.abc import Callable
@@ -26,10 +26,9 @@ Item = TypeVar('Item')
 
 class Worker(Generic[Item]):
     """
-    Hands items to a function, one at a time, in a thread of its own.
+    Calls a function with items, one at a time, in a thread of its own.
 
-    At most `depth` items wait; when one more comes, the oldest is dropped and counted. With a
-    depth of 1 the newest item wins.
+    At most `depth` items wait; one more replaces the oldest.
     """
 
     def __init__(self, work: Callable[[Item], None], *, depth: int, name: str,
@@ -37,8 +36,11 @@ class Worker(Generic[Item]):
         """
         Start the thread.
 
-        work: must not raise; what it raises ends the thread. niceness: how far the thread stands
-        back behind others, as nice(1) has it, where the system has niceness of threads.
+        Args:
+            work: Must not raise, which would end the thread.
+            depth: Number of items that wait, >= 1.
+            name: Of the thread.
+            niceness: Added to that of the process, on systems with a niceness of threads.
         """
         self._niceness = niceness
         self._work = work
@@ -62,11 +64,11 @@ class Worker(Generic[Item]):
 
     @property
     def waiting(self) -> bool:
-        """Return whether an item waits for the one in hand."""
+        """Whether an item waits for the current one."""
         return bool(self._waiting)
 
     def stop(self) -> int:
-        """Finish the item in hand, end the thread, return the number of items left undone."""
+        """Finish the current item and end the thread; return the number of dropped items."""
         with self._changed:
             self._stopping = True
             left = len(self._waiting)
@@ -76,7 +78,7 @@ class Worker(Generic[Item]):
         return left
 
     def _run(self) -> None:
-        if self._niceness and sys.platform == 'linux':   # elsewhere it is of the whole process
+        if self._niceness and sys.platform == 'linux':   # elsewhere it is that of the process
             os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0) + self._niceness)
         while True:
             with self._changed:

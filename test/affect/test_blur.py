@@ -14,7 +14,7 @@
 
 """Hidden faces: no detector and no eye finds them, and the rest of the picture stays."""
 
-from face_affect_ros.affect.blur import FaceHider, hide
+from face_affect_ros.affect.annotate import hide, RecentBoxes
 from face_affect_ros.affect.detectors import make_detector
 from face_affect_ros.media import open_media
 from faces import face
@@ -56,14 +56,11 @@ def test_boxes_over_the_edge_and_without_size(box: tuple[float, ...]) -> None:
 
 def test_a_face_that_is_missed_for_a_moment_stays_hidden() -> None:
     image = np.random.default_rng(2).integers(0, 256, (200, 200, 3), np.uint8)
-    hider = FaceHider()
-    hider.see([face('a')], 10.0, hold=1.0)
-    hidden = hide(image, hider.boxes)
+    recent = RecentBoxes()
+    boxes = recent.update([face('a')], 10.0, hold=1.0)
+    hidden = hide(image, boxes)
     assert not np.array_equal(hidden, image)
-    hider.see([], 10.9, hold=1.0)
-    np.testing.assert_array_equal(hide(image, hider.boxes), hidden)
-    hider.see([], 11.1, hold=1.0)
-    np.testing.assert_array_equal(hide(image, hider.boxes), image)
-    hider.see([face('a')], 10.0, hold=1.0)
-    hider.see([], 5.0, hold=1.0)   # time jumped back
-    np.testing.assert_array_equal(hide(image, hider.boxes), image)
+    np.testing.assert_array_equal(hide(image, recent.update([], 10.9, hold=1.0)), hidden)
+    assert recent.update([], 11.1, hold=1.0) == []
+    assert len(recent.update([face('a')], 10.0, hold=1.0)) == 1
+    assert recent.update([], 5.0, hold=1.0) == []   # time jumped back

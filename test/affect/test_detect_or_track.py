@@ -20,9 +20,8 @@ from pathlib import Path
 from agreement import compare, moved, track
 import cv2
 from face_affect_ros.affect.detectors import make_detector
-from face_affect_ros.affect.scheduling import DetectOrTrack
+from face_affect_ros.affect.scheduling import DetectOrTrack, peak, TemplateTracker
 from face_affect_ros.affect.settings import PipelineSettings
-from face_affect_ros.affect.template_tracker import peak, TemplateTracker
 from face_affect_ros.affect.types import Detections, ImageArray
 from face_affect_ros.media import open_media
 import numpy as np

@@ -18,10 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
-from face_affect_ros.affect.boxes import iou
+from face_affect_ros.affect.boxes import iou, longer_side
 from face_affect_ros.affect.detectors import make_detector
 from face_affect_ros.affect.detectors.blazeface import make_anchors
-from face_affect_ros.affect.detectors.input_size import longer_side
 from face_affect_ros.affect.detectors.residual_fpn import decode, fit_image
 from face_affect_ros.affect.model_files import sha256_of
 from face_affect_ros.affect.types import AffectError, LEFT_EYE, MOUTH, NOSE, RIGHT_EYE

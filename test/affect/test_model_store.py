@@ -202,7 +202,7 @@ def test_a_network_that_does_not_fit_its_card_is_named(model: Path) -> None:
 
 
 def test_a_task_that_a_model_does_not_answer_is_named() -> None:
-    with pytest.raises(AffectError, match='answers emotion, not gender'):
+    with pytest.raises(AffectError, match='classifies emotion, not gender'):
         Classifier(load_card('emotion_mini_xception'), tasks=['gender'])
 
 

@@ -19,8 +19,8 @@ import math
 from face_affect_ros.affect.detectors import make_detector
 from face_affect_ros.affect.orientation import (
     FACING,
+    head_pose,
     LANDMARK_SPREAD,
-    look,
     MEAN_FACES,
     OrientationSmoother,
 )
@@ -59,7 +59,7 @@ def between(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def test_a_head_that_faces_the_camera_has_the_axes_of_rep_155() -> None:
-    sight = look(seen(turned()), camera(), **SIZE)
+    sight = head_pose(seen(turned()), camera(), **SIZE)
     # In the optical frame (x right, y down, z away): x out of the face, y to its left, z up.
     np.testing.assert_allclose(sight.rotation.T, [[0, 0, -1], [1, 0, 0], [0, -1, 0]], atol=1e-3)
     assert sight.orientation.facing_angle == pytest.approx(0.0, abs=1e-3)
@@ -72,7 +72,7 @@ def test_a_head_that_faces_the_camera_has_the_axes_of_rep_155() -> None:
 def test_the_face_points_to_where_it_is_turned(turn: dict[str, float], axis: list[float]) -> None:
     rotation = turned(**turn)
     np.testing.assert_allclose(rotation[:, 0], axis, atol=1e-9)
-    sight = look(seen(rotation), camera(), **SIZE)
+    sight = head_pose(seen(rotation), camera(), **SIZE)
     assert between(sight.rotation, rotation) < 7.0   # the prior draws it towards the camera
     assert sight.rotation[:, 0] @ axis > 0.99
     expected = 0.0 if 'roll' in turn else next(iter(turn.values()))
@@ -84,24 +84,24 @@ def test_the_face_points_to_where_it_is_turned(turn: dict[str, float], axis: lis
 @pytest.mark.parametrize('roll', [-160.0, -45.0, 0.0, 45.0, 90.0])
 def test_known_turns_are_found(yaw: float, pitch: float, roll: float) -> None:
     rotation = turned(yaw, pitch, roll)
-    assert between(look(seen(rotation), camera(), **SIZE).rotation, rotation) < 9.0
+    assert between(head_pose(seen(rotation), camera(), **SIZE).rotation, rotation) < 9.0
 
 
 def test_a_face_at_the_side_looks_at_the_camera_or_straight_ahead() -> None:
     place = (0.6, 0.0, 1.0)
     aside = math.degrees(math.atan2(0.6, 1.0))
-    ahead = look(seen(turned(), place), camera(), **SIZE)
+    ahead = head_pose(seen(turned(), place), camera(), **SIZE)
     assert between(ahead.rotation, turned()) < 3.0
     assert math.degrees(ahead.orientation.facing_angle) == pytest.approx(aside, abs=3.0)
-    there = look(seen(turned(yaw=-aside), place), camera(), **SIZE)
+    there = head_pose(seen(turned(yaw=-aside), place), camera(), **SIZE)
     assert math.degrees(there.orientation.facing_angle) < 2.0
 
 
 def test_without_a_calibration_the_angle_to_the_camera_stays_and_the_axes_are_less_sure() -> None:
     landmarks = seen(turned(yaw=-10.0), (0.5, 0.1, 1.0))
-    known = look(landmarks, camera(), **SIZE)
+    known = head_pose(landmarks, camera(), **SIZE)
     for unusable in (None, camera(matrix=np.zeros((3, 3))), camera(height=640)):
-        assumed = look(landmarks, unusable, **SIZE)
+        assumed = head_pose(landmarks, unusable, **SIZE)
         assert assumed.orientation.facing_angle == pytest.approx(
             known.orientation.facing_angle, abs=math.radians(2.0))
         extra = assumed.covariance - known.covariance
@@ -114,12 +114,12 @@ def test_without_a_calibration_the_angle_to_the_camera_stays_and_the_axes_are_le
 def test_an_unknown_landmark_leaves_the_orientation_unknown(row: int) -> None:
     landmarks = seen(turned())
     landmarks[row] = np.nan
-    assert look(landmarks, camera(), **SIZE) is None
+    assert head_pose(landmarks, camera(), **SIZE) is None
 
 
 def test_landmarks_in_one_point_are_no_face() -> None:
-    assert look(np.full((4, 2), 100.0, np.float32), camera(), **SIZE) is None
-    assert look(np.full((4, 2), 100.0, np.float32), None, **SIZE) is None
+    assert head_pose(np.full((4, 2), 100.0, np.float32), camera(), **SIZE) is None
+    assert head_pose(np.full((4, 2), 100.0, np.float32), None, **SIZE) is None
 
 
 def test_the_covariance_is_that_of_the_errors() -> None:
@@ -129,7 +129,7 @@ def test_the_covariance_is_that_of_the_errors() -> None:
         rotation = turned(*rng.normal(size=3) * [25.0, 12.0, 10.0])
         place = np.array([rng.uniform(-0.4, 0.4), rng.uniform(-0.3, 0.3), 1.0])
         noise = rng.normal(size=(4, 2)) * 500 * LANDMARK_SPREAD[:, np.newaxis]
-        sight = look(np.float32(seen(rotation, tuple(place)) + noise), camera(), **SIZE)
+        sight = head_pose(np.float32(seen(rotation, tuple(place)) + noise), camera(), **SIZE)
         error = Rotation.from_matrix(sight.rotation @ rotation.T).as_rotvec()
         shares.append(error @ np.linalg.solve(sight.covariance, error))
     # Chi-square of three degrees of freedom: mean 3, 80 % below 4.64; less, as the covariance
@@ -139,16 +139,16 @@ def test_the_covariance_is_that_of_the_errors() -> None:
 
 
 def test_small_and_strange_faces_are_less_sure() -> None:
-    near, far = (look(seen(turned(), (0, 0, z)), camera(), **SIZE) for z in (0.5, 6.0))
+    near, far = (head_pose(seen(turned(), (0, 0, z)), camera(), **SIZE) for z in (0.5, 6.0))
     assert np.trace(far.covariance) > 2.0 * np.trace(near.covariance)
     strange = seen(turned())
     strange[2, 1] -= 40.0   # a nose above the eyes
-    odd = look(strange, camera(), **SIZE)
+    odd = head_pose(strange, camera(), **SIZE)
     assert np.trace(odd.covariance) > 2.0 * np.trace(near.covariance)
 
 
 def test_the_track_is_smoothed_by_time_and_not_more_sure_for_it() -> None:
-    sights = [look(seen(turned(yaw)), camera(), **SIZE) for yaw in (0.0, 40.0)]
+    sights = [head_pose(seen(turned(yaw)), camera(), **SIZE) for yaw in (0.0, 40.0)]
     full = between(sights[1].rotation, sights[0].rotation)
     smooth = partial(OrientationSmoother(), time_constant=0.2)
     first = smooth(sights[0], 1.0)
@@ -168,7 +168,7 @@ def test_the_track_is_smoothed_by_time_and_not_more_sure_for_it() -> None:
 def test_no_time_constant_is_no_smoothing() -> None:
     smooth = partial(OrientationSmoother(), time_constant=0.0)
     for yaw in (0.0, 40.0):
-        sight = look(seen(turned(yaw)), camera(), **SIZE)
+        sight = head_pose(seen(turned(yaw)), camera(), **SIZE)
         np.testing.assert_allclose(smooth(sight, 1.0).rotation, sight.rotation)
 
 
@@ -176,7 +176,7 @@ def test_no_time_constant_is_no_smoothing() -> None:
 def test_the_distance_of_a_head_that_is_turned_away_is_right(
         place: tuple[float, float, float]) -> None:
     landmarks = seen(turned(yaw=45.0), place)
-    orientation = look(landmarks, camera(), **SIZE).orientation
+    orientation = head_pose(landmarks, camera(), **SIZE).orientation
     naive = locate(landmarks, camera(), **SIZE)
     position = locate(landmarks, camera(), **SIZE, orientation=orientation)
     assert abs(naive.point[2] / place[2] - 1.0) > 0.1
@@ -190,7 +190,7 @@ def test_each_detector_has_the_mean_face_of_its_landmarks() -> None:
     rotation = turned(20.0, 10.0)
     points = MEAN_FACES['corners'] @ rotation.T + AHEAD
     landmarks = np.float32(points[:, :2] / points[:, 2:] * 500.0 + K[:2, 2])
-    right = look(landmarks, camera(), **SIZE, face=MEAN_FACES['corners'])
-    wrong = look(landmarks, camera(), **SIZE)
+    right = head_pose(landmarks, camera(), **SIZE, face=MEAN_FACES['corners'])
+    wrong = head_pose(landmarks, camera(), **SIZE)
     assert between(right.rotation, rotation) < 3.0
     assert between(wrong.rotation, rotation) > between(right.rotation, rotation) + 3.0

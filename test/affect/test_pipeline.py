@@ -280,7 +280,7 @@ def test_settings_change_between_frames_without_losing_tracks() -> None:
 
 
 def test_a_model_that_does_not_answer_the_task_is_named() -> None:
-    with pytest.raises(AffectError, match='answers gender, not emotion'):
+    with pytest.raises(AffectError, match='classifies gender, not emotion'):
         make_pipeline(PipelineSettings(emotion_model='gender_mini_xception', gender_model=''))
 
 

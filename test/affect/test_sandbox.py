@@ -64,7 +64,7 @@ def test_a_sound_network_is_fit() -> None:
     model = find_model('emotion_small_resnet')
     validate_network(model / 'model.tflite')
     validate_network(model / 'saliency.npz', source=model / 'model.tflite')
-    with pytest.raises(AffectError, match='cannot be put together with card.yaml'):
+    with pytest.raises(AffectError, match='cannot be combined with card.yaml'):
         validate_network(model / 'saliency.npz', source=model / 'card.yaml')
 
 
@@ -72,7 +72,7 @@ def test_a_sound_network_is_fit() -> None:
 def test_a_network_that_would_end_the_process_is_refused(name: str, foreign: Path) -> None:
     """The files are some that the fuzzer found: over one LiteRT 2.3 dies, of one it makes 2 GB."""
     exchange(foreign, FATAL / name)
-    with pytest.raises(AffectError, match='model.tflite: tried in a process of its own, this '
+    with pytest.raises(AffectError, match='model.tflite: validated in a process of its own, this '
                                           'network is not fit to run: .*; export or download'):
         make_pipeline(PipelineSettings(gender_model=str(foreign)))
 

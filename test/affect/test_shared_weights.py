@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A network's file without what it shares with another one, put together again."""
+"""A network's file without what it shares with another one, combined again."""
 
 from pathlib import Path
 import zipfile
@@ -102,7 +102,7 @@ def test_turned_kernels_that_lie_outside_are_refused(
     arrays = dict(np.load(turned[0]))
     arrays['turned'][0, column] = value
     np.savez(turned[0], **arrays)
-    with pytest.raises(AffectError, match='turned.npz: cannot be put together .* kernel'):
+    with pytest.raises(AffectError, match='turned.npz: cannot be combined .* kernel'):
         shared_weights.read(turned[0], source)
 
 
@@ -127,12 +127,12 @@ def test_what_does_not_fit_is_refused(stored: Path, source: Path,
                                       monkeypatch: pytest.MonkeyPatch) -> None:
     good = stored.read_bytes()
     source.write_bytes(source.read_bytes()[:20_000])
-    with pytest.raises(AffectError, match='saliency.npz: cannot be put together with '
+    with pytest.raises(AffectError, match='saliency.npz: cannot be combined with '
                                           'model.tflite: a piece lies outside; export the model'):
         shared_weights.read(stored, source)
     for damage in (b'', b'no archive', good[:-30], good[:200]):
         stored.write_bytes(damage)
-        with pytest.raises(AffectError, match='cannot be put together with model.tflite'):
+        with pytest.raises(AffectError, match='cannot be combined with model.tflite'):
             shared_weights.read(stored, source)
     numbers = np.zeros((1, 3), np.int64)
     rest = np.zeros(9, np.uint8)
@@ -148,7 +148,7 @@ def test_what_does_not_fit_is_refused(stored: Path, source: Path,
                    {'copies': numbers + [[20, 0, 4]], 'rest': rest},
                    {'copies': np.array([['x'] * 3], object), 'rest': rest}):
         np.savez(stored, **none, **arrays)
-        with pytest.raises(AffectError, match='cannot be put together with model.tflite'):
+        with pytest.raises(AffectError, match='cannot be combined with model.tflite'):
             shared_weights.read(stored, source)
     monkeypatch.setattr(shared_weights, 'MAX_NETWORK', 10_000)
     np.savez(stored, copies=np.array([[0, 0, 9_000], [9_000, 0, 9_000]]), rest=rest, **none)

@@ -16,8 +16,8 @@
 
 import math
 
+from face_affect_ros.affect.classifier import Smoother
 from face_affect_ros.affect.model_store import Head
-from face_affect_ros.affect.smoother import Smoother
 from face_affect_ros.affect.types import Estimate, GENDERS, UNKNOWN
 import numpy as np
 import pytest

@@ -16,9 +16,8 @@
 
 import os
 
-from face_affect_ros.affect.interpreter import DELEGATE_LINE
+from face_affect_ros.affect.interpreter import DELEGATE_LINE, stderr_without
 from face_affect_ros.affect.sandbox import run_isolated
-from face_affect_ros.affect.stderr_lines import stderr_without
 import pytest
 
 

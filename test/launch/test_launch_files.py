@@ -30,8 +30,8 @@ pytest.importorskip('launch_ros.actions', reason='launch_ros is not installed: p
 from ament_index_python.packages import get_package_prefix, PackageNotFoundError  # noqa: E402,I100
 from face_affect_ros.affect.types import AffectError  # noqa: E402
 from face_affect_ros.launch_support import arguments  # noqa: E402
-from face_affect_ros.launch_support.large_images import use_profile  # noqa: E402
-from face_affect_ros.launch_support.topics import image_topics  # noqa: E402
+from face_affect_ros.launch_support.actions import use_profile  # noqa: E402
+from face_affect_ros.launch_support.arguments import image_topics  # noqa: E402
 from face_affect_ros.nodes.large_images import variable, VARIABLES  # noqa: E402
 from launch import LaunchContext, LaunchDescription  # noqa: E402
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable  # noqa: E402
@@ -168,7 +168,7 @@ def test_a_required_node_that_cannot_be_configured_ends_the_launch(
     code, output = launched('perception', f'params_file:={unknown_model}', 'required:=true')
     assert code == 1
     assert "model 'no_such_model' not found" in output
-    assert '/face_affect could not configure; the message above says why' in output
+    assert '/face_affect could not configure; see the message above' in output
     assert 'Traceback' not in output
 
 

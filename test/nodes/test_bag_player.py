@@ -26,7 +26,7 @@ import bag_files  # noqa: E402, I100
 from bag_files import depth, IMAGE, image, Message, PORTRAIT, START  # noqa: E402
 from face_affect_msgs.msg import FaceAffectArray  # noqa: E402
 from face_affect_ros.nodes import qos  # noqa: E402
-from face_affect_ros.nodes.ledger import Ledger  # noqa: E402
+from face_affect_ros.nodes.bag_player import PendingResults  # noqa: E402
 from support import running_node, spin_until  # noqa: E402
 
 NODE = 'face_affect_ros.nodes.face_affect_node'
@@ -104,7 +104,7 @@ def test_a_replay_ends_where_the_node_has_died(ros: Any, tmp_path: Path) -> None
         assert spin_until(ros.executor, lambda: len(messages) >= 5), player.output()
         node.stop()
         assert player.wait(timeout=60.0) == 1
-    assert 'stopped early: whoever published results has gone' in player.output()
+    assert 'stopped early: the results have no publisher any more' in player.output()
     assert ', 0 without' not in player.output()
 
 
@@ -147,21 +147,21 @@ def test_a_bag_may_be_called_by_a_number(ros_domain: int, tmp_path: Path,
     monkeypatch.chdir(tmp_path)
     with running_node(PLAYER, '-p', 'bag:=2024', start_timeout=0.1) as player:
         assert player.wait() == 1
-    assert "nobody subscribed to '/image'" in player.output()
+    assert "'/image' got no subscriber" in player.output()
 
 
 def test_results_are_matched_as_often_as_a_stamp_comes() -> None:
-    ledger = Ledger()
+    pending = PendingResults()
     for stamp in [(0, 0), (0, 0), (1, 0), (2, 0)]:
-        ledger.sent(stamp)
-    assert (ledger.on_their_way, ledger.unanswered) == (4, 4)
-    assert ledger.answered((0, 0)) and not ledger.answered((9, 9))
-    assert (ledger.on_their_way, ledger.unanswered) == (3, 3)
-    assert ledger.answered((1, 0))   # the other (0, 0) was refused, or comes late
-    assert (ledger.on_their_way, ledger.unanswered) == (1, 2)
-    assert ledger.answered((0, 0)) and not ledger.answered((0, 0))
-    assert (ledger.on_their_way, ledger.unanswered, ledger.results) == (1, 1, 3)
-    assert ledger.give_up() == 1
-    assert (ledger.on_their_way, ledger.unanswered) == (0, 1)
-    assert ledger.answered((2, 0))
-    assert (ledger.unanswered, ledger.results) == (0, 4)
+        pending.add(stamp)
+    assert (pending.in_flight, pending.missing) == (4, 4)
+    assert pending.resolve((0, 0)) and not pending.resolve((9, 9))
+    assert (pending.in_flight, pending.missing) == (3, 3)
+    assert pending.resolve((1, 0))   # the other (0, 0) was refused, or comes late
+    assert (pending.in_flight, pending.missing) == (1, 2)
+    assert pending.resolve((0, 0)) and not pending.resolve((0, 0))
+    assert (pending.in_flight, pending.missing) == (1, 1)
+    assert pending.abandon() == 1
+    assert (pending.in_flight, pending.missing) == (0, 1)
+    assert pending.resolve((2, 0))
+    assert pending.missing == 0

@@ -27,8 +27,8 @@ pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 from face_affect_ros.affect.types import AffectError  # noqa: E402, I100
 from face_affect_ros.media import Frame, Media, portrait  # noqa: E402
 from face_affect_ros.nodes import calibration_file, camera_player  # noqa: E402
+from face_affect_ros.nodes.camera_player import PARAMETERS  # noqa: E402
 from face_affect_ros.nodes.image_conversion import decode_compressed, to_array  # noqa: E402
-from face_affect_ros.nodes.player_parameters import PARAMETERS  # noqa: E402
 from PIL import Image as Picture  # noqa: E402
 from rclpy.exceptions import InvalidParameterValueException  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402

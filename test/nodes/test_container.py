@@ -34,7 +34,7 @@ from face_affect_ros.affect.types import AffectError  # noqa: E402
 from face_affect_ros.nodes import container as module  # noqa: E402
 from face_affect_ros.nodes import qos  # noqa: E402
 from face_affect_ros.nodes.container import Container, find_plugin  # noqa: E402
-from face_affect_ros.nodes.executors import make_executor  # noqa: E402
+from face_affect_ros.nodes.main import make_executor  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
 import rclpy  # noqa: E402
@@ -164,8 +164,8 @@ def test_a_request_is_honoured_in_full(bench: Bench, capfd: pytest.CaptureFixtur
     assert not [name for name, _ in node.get_service_names_and_types_by_node('mine', '/')
                 if name.endswith('set_parameters')]
     said = capfd.readouterr().err
-    assert "extra argument 'wheels' is not known" in said
-    assert "'use_intra_process_comms' is not known" not in said
+    assert "extra argument 'wheels' is unknown" in said
+    assert "'use_intra_process_comms' is unknown" not in said
 
 
 @pytest.mark.parametrize(('plugin', 'complaint'), [

@@ -36,6 +36,7 @@ from face_affect_ros.nodes.image_conversion import (  # noqa: E402
     to_message,
 )
 from face_affect_ros.nodes.messages import from_message, to_face_message  # noqa: E402
+from lifecycle_msgs.srv import GetState  # noqa: E402
 import rclpy  # noqa: E402
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
@@ -335,7 +336,10 @@ def test_a_paused_node_stays_active_and_goes_on_with_the_same_faces(
     assert node.set_parameters([Parameter('paused', value=True)])[0].successful
     assert bench.until(lambda: not bench.images.get_subscription_count())
     assert bench.status(DiagnosticStatus.OK, 'paused')
-    assert node._state_machine.current_state[1] == 'active'
+    client = bench.ros.node.create_client(GetState, '/face_affect/get_state')
+    answer = client.call_async(GetState.Request())
+    assert bench.until(answer.done)
+    assert answer.result().current_state.label == 'active'
     assert node.set_parameters([Parameter('paused', value=True)])[0].successful   # once more
     received = node.health.counts()['received']
     assert node.set_parameters([Parameter('paused', value=False)])[0].successful
@@ -421,7 +425,7 @@ def test_a_model_that_is_not_there_is_an_error_and_the_node_lives(
 
 def test_what_fails_half_way_leaves_no_topics_behind(
         bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    from face_affect_ros.nodes.outputs import factory
+    from face_affect_ros.nodes import outputs
     node = bench.start(activate=False)
     before = list(node.publishers)
 
@@ -429,7 +433,7 @@ def test_what_fails_half_way_leaves_no_topics_behind(
         raise AffectError('the file of the gradients is damaged')
 
     with monkeypatch.context() as patch:
-        patch.setattr(factory, 'make_saliency', damaged)
+        patch.setattr(outputs, 'load_saliency', damaged)
         for _ in range(3):
             assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
             assert list(node.publishers) == before
@@ -461,8 +465,8 @@ def test_a_silent_camera_is_reported_by_its_topic(bench: Bench, portrait: np.nda
 def test_images_of_another_type_or_transport_are_named(bench: Bench) -> None:
     bench.ros.node.destroy_publisher(bench.images)
     node = bench.start(stale_timeout=0.1)
-    assert bench.status(DiagnosticStatus.WARN, "nobody publishes there, but on '/image/compressed'"
-                        ': set image_transport to compressed')
+    assert bench.status(DiagnosticStatus.WARN, 'it has no publisher; images are on '
+                        "'/image/compressed': set image_transport to compressed")
     context = rclpy.Context()   # one participant has one type a topic
     rclpy.init(context=context, args=[])
     try:
@@ -496,7 +500,7 @@ def test_an_unknown_parameter_is_reported_with_the_one_that_was_meant(bench: Ben
 
 @pytest.mark.parametrize(('name', 'value', 'complaint'), [
     ('processing', 'evry', "did you mean 'every'"),
-    ('track_id_prefix', '7', 'does not start with a letter'),
+    ('track_id_prefix', '7', 'is not a letter followed by letters'),
     ('image_transport', 'theora', 'not one of raw, compressed'),
 ])
 def test_a_bad_value_at_the_start_is_named(name: str, value: str, complaint: str,

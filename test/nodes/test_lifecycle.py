@@ -75,7 +75,7 @@ def test_a_transition_that_cannot_be_is_refused(ros: Any,
     assert client.state() == State.PRIMARY_STATE_ACTIVE
     said = capfd.readouterr().err
     # From Kilted on, rclpy says it itself.
-    assert ('transition 99 refused: the state of this node does not have it' in said
+    assert ('transition 99 refused: it is invalid in the state of this node' in said
             or 'Unable to start transition 99 from current state' in said)
 
 

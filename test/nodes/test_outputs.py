@@ -25,9 +25,9 @@ pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 from bench import Bench, stamped, SUCCESS  # noqa: E402, I100
 from face_affect_msgs.msg import FaceEvent  # noqa: E402
-from face_affect_ros.nodes import qos  # noqa: E402
+from face_affect_ros.nodes import outputs, qos  # noqa: E402
 from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
-from face_affect_ros.nodes.outputs import factory, Result  # noqa: E402
+from face_affect_ros.nodes.outputs import Result  # noqa: E402
 from face_affect_ros.nodes.outputs.markers import to_markers  # noqa: E402
 from faces import face  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
@@ -91,7 +91,7 @@ def test_the_heads_in_space_are_those_whose_position_is_known(bench: Bench) -> N
 
 def test_a_head_is_a_box_behind_the_eyes_with_the_axes_of_the_face() -> None:
     pytest.importorskip('vision_msgs', reason='vision_msgs is not installed')
-    from face_affect_ros.nodes.outputs.detections_3d import to_detections_3d
+    from face_affect_ros.nodes.outputs.detections import to_detections_3d
     image = np.zeros((240, 320, 3), np.uint8)
     aside = Rotation.from_euler('Y', 90, degrees=True).as_matrix() @ FACING
     assert aside[:, 0] == pytest.approx([-1, 0, 0])   # the face looks to the image's left
@@ -126,7 +126,7 @@ def test_without_vision_msgs_the_node_works_and_says_what_is_missing(
         bench: Bench, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
     def lacking(name: str) -> Any:
         raise ModuleNotFoundError("No module named 'vision_msgs'", name='vision_msgs')
-    monkeypatch.setattr(factory, '_module', lacking)
+    monkeypatch.setattr(outputs, 'import_module', lacking)
     node = bench.start()
     assert not node.get_publishers_info_by_topic('/face_affect/detections')
     bench.answered()

@@ -22,7 +22,7 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 from bench import Bench  # noqa: E402, I100
-from face_affect_ros.nodes.parameter_files import unmatched_file, unmatched_files  # noqa: E402
+from face_affect_ros.nodes.declaration import unmatched_file, unmatched_files  # noqa: E402
 from face_affect_ros.nodes.parameters import PARAMETERS  # noqa: E402
 from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters  # noqa: E402
 from rclpy.parameter import Parameter, parameter_value_to_python  # noqa: E402

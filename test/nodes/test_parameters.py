@@ -58,9 +58,9 @@ def test_the_default_file_says_what_the_node_does_anyway() -> None:
 @pytest.mark.parametrize(('name', 'value', 'problem'), [
     ('min_score', 1.5, "parameter 'min_score': 1.5 is outside of 0.01 to 0.99"),
     ('processing', 'evry', "parameter 'processing': 'evry' is not one of .*did you mean 'every'"),
-    ('track_id_prefix', '1', "parameter 'track_id_prefix': '1' does not start with a letter"),
-    ('track_id_prefix', 'robot-1', "'robot-1' .* other than letters, digits"),
-    ('track_id_prefix', 'é', "'é' does not start with a letter"),
+    ('track_id_prefix', '1', "parameter 'track_id_prefix': '1' is not a letter followed by"),
+    ('track_id_prefix', 'robot-1', "'robot-1' is not a letter followed by letters, digits"),
+    ('track_id_prefix', 'é', "'é' is not a letter followed by letters"),
     ('track_id_prefix', 'a__', "'a__' .* single underscores"),
     ('track_id_prefix', 'robot_1_', '^$'), ('track_id_prefix', '', '^$'),
     ('use_sim_time', True, '^$'),

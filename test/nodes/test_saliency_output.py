@@ -90,19 +90,18 @@ def test_heat_in_the_annotated_image(bench: Bench) -> None:
 
 def test_a_face_is_hidden_where_it_was_when_it_has_moved_on(bench: Bench) -> None:
     """The maps take time: by then the node has seen later images."""
-    node = bench.start(blur_faces=True)
+    node = bench.start(blur_faces=True, annotate_saliency=True)
     annotated = AnnotatedOutput(node)
     output = SaliencyOutput(node, StubSaliency(), task='emotion',   # type: ignore[arg-type]
                             annotated=annotated)
     try:
-        annotated.with_heat, annotated.wants_heat = True, lambda: True   # type: ignore
+        annotated.wanted = lambda: True   # type: ignore[method-assign]
         jobs: list[Job] = []
         output.worker = SimpleNamespace(put=jobs.append)   # type: ignore[assignment]
         image = np.random.default_rng(0).integers(0, 256, (200, 400, 3), np.uint8)
         for stamp, x in enumerate((20, 300)):
             moved = dataclasses.replace(face(1, 'happy', 1.0), box=np.float32([x, 60, 60, 60]))
             result = Result(image, [moved], Header(), float(stamp))
-            annotated.put(result)
             output.put(result)
         drawn: list[ImageArray] = []
         annotated.publish = lambda picture, header: drawn.append(picture)   # type: ignore
@@ -113,7 +112,6 @@ def test_a_face_is_hidden_where_it_was_when_it_has_moved_on(bench: Bench) -> Non
         output.worker = None
     finally:
         output.close()
-        annotated.close()
 
 
 def test_a_model_without_gradients_has_no_topic(bench: Bench) -> None:

@@ -29,10 +29,9 @@ from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
 from face_affect_ros.nodes import qos  # noqa: E402
 from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
 from face_affect_ros.nodes.face_affect_node import FaceAffectNode  # noqa: E402
-from face_affect_ros.nodes.health import Health  # noqa: E402
+from face_affect_ros.nodes.health import Health, why_no_time  # noqa: E402
 from face_affect_ros.nodes.image_conversion import to_compressed, to_message  # noqa: E402
 from face_affect_ros.nodes.large_images import profile, variable, variables, why_lost  # noqa: E402
-from face_affect_ros.nodes.sim_time import why_no_time  # noqa: E402
 import rclpy  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
@@ -169,7 +168,7 @@ def test_two_publishers_of_one_topic_are_named(bench: Bench, elsewhere: Any) -> 
     other = elsewhere.create_publisher(Image, 'image', qos.results())
     bench.answered(EMPTY)
     assert bench.status(WARN, "'/image' has 2 publishers (/camera, /tester): faces of two cameras "
-                        'are taken for one another')
+                        'are mixed up')
     elsewhere.destroy_publisher(other)
     assert bench.until(lambda: 'publishers' not in bench.statuses[-1].message)
 
@@ -210,7 +209,7 @@ def test_a_single_latched_image_is_processed_with_its_latched_calibration(
 def test_simulated_time_without_a_clock_is_named(bench: Bench) -> None:
     from rosgraph_msgs.msg import Clock
     bench.start(stale_timeout=3600.0, use_sim_time=True)
-    assert bench.status(WARN, 'use_sim_time is set, and nobody publishes /clock')
+    assert bench.status(WARN, 'use_sim_time is set, and /clock has no publisher')
     clock = bench.ros.node.create_publisher(Clock, '/clock', 1)
     assert bench.status(WARN, 'use_sim_time is set, and no message has come on /clock yet')
     assert bench.until(clock.get_subscription_count)

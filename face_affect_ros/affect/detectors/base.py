@@ -21,13 +21,17 @@ from face_affect_ros.affect.types import Detections, ImageArray
 
 class Detector(Protocol):
     """
-    Finds faces in one image; keeps nothing from image to image.
+    Finds faces in one image, without a state.
 
-    name: of its card. face_score: in [0, 1], the score that 99 % of the faces of a data set
-    reach; what has less may be no face, and its attributes are unknown. Boxes reach from the
-    eyebrows to the chin, as BlazeFace draws them; a network that draws others has a box_scale in
-    its card. mouth: what the landmark of the mouth is: the middle of the 'lips', or the middle
-    between its 'corners', which lie further back.
+    Boxes reach from the eyebrows to the chin, as those of BlazeFace; the card of a network with
+    other boxes has a box_scale.
+
+    Attributes:
+        name: Of its card.
+        face_score: In [0, 1], the score that 99 % of the faces of a data set reach; the attributes
+            of a detection with less are unknown.
+        mouth: The landmark of the mouth: the middle of the 'lips', or the middle between its
+            'corners', which lie further back.
     """
 
     name: str

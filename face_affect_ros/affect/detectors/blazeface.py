@@ -27,16 +27,17 @@ from face_affect_ros.affect.types import (
 )
 import numpy as np
 
-#: Logits beyond this are 0 or 1 in float32 anyway, and exp() of more would overflow.
+#: Logits are clipped to this: their sigmoid is 0 or 1 in float32, and exp() would overflow.
 MAX_LOGIT = 80.0
 
 
 def make_anchors(size: int, layers: list[tuple[int, int]]) -> FloatArray:
     """
-    Return the anchor centres of an SSD head in pixels, (N, 2).
+    Return the anchor centres of an SSD head in pixels, (N, 2) float32.
 
-    size: side of the network's square input. layers: (stride, anchors per cell), in the order
-    of the network's outputs.
+    Args:
+        size: Side of the network's square input, pixels.
+        layers: (stride, anchors per cell), in the order of the network's outputs.
     """
     centres = []
     for stride, per_cell in layers:
@@ -47,17 +48,23 @@ def make_anchors(size: int, layers: list[tuple[int, int]]) -> FloatArray:
 
 
 class BlazeFace:
-    """Detects faces with one of the BlazeFace networks; which one says the card."""
+    """Detects faces with one of the BlazeFace networks."""
 
     mouth = 'lips'
 
     def __init__(self, card: ModelCard, *, size: int = 0, min_score: float,
                  num_threads: int = 1) -> None:
         """
-        Load the network of a card whose `anchors` lists [stride, anchors per cell].
+        Load a card's network; its `anchors` lists [stride, anchors per cell].
 
-        size: has no effect, the size of the input is fixed. min_score: detections below it are
-        dropped, in [0, 1].
+        Args:
+            card: Of the detector.
+            size: Has no effect: the size of the input is fixed.
+            min_score: Smallest score of a detection, in [0, 1].
+            num_threads: Of the network, >= 1.
+
+        Raises:
+            AffectError: The network does not match its card.
         """
         self.name = card.name
         self.face_score = float(card.metadata.get('face_score', 0.0))
@@ -76,10 +83,9 @@ class BlazeFace:
         """Return the faces of a (H, W) grey or (H, W, 3) BGR uint8 image, best first."""
         square, box = letterbox(image, self._card.crop.size)
         code = cv2.COLOR_GRAY2RGB if square.ndim == 2 else cv2.COLOR_BGR2RGB
-        rgb = cv2.cvtColor(square, code).astype(np.float32)
-        rgb *= self._card.scale
-        rgb += self._card.offset
-        regressors, logits = self._network(rgb[np.newaxis])
+        rgb = np.asarray(cv2.cvtColor(square, code), np.uint8)
+        regressors, logits = self._network.run_pixels(rgb[np.newaxis], self._card.scale,
+                                                      self._card.offset)
         candidates, scores = self._decode(regressors[0], logits[0, :, 0])
         values, scores = weighted_nms(candidates, scores, self._overlap)
         boxes = values[:, :4].copy()

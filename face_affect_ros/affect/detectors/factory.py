@@ -32,11 +32,17 @@ DEFAULT_DETECTOR = 'blazeface_back'
 def make_detector(name: str = DEFAULT_DETECTOR, *, size: int = 0, min_score: float = 0.5,
                   num_threads: int = 1) -> Detector:
     """
-    Return a loaded detector.
+    Load a detector.
 
-    name: of a detector's card, or path of its folder. size: longer side of the network's input in
-    pixels where it is free, 0 for one by the image's size, see input_size.longer_side.
-    min_score: detections below it are dropped, in (0, 1). Raises AffectError.
+    Args:
+        name: Of a detector's card, or path of its folder.
+        size: Longer side of the network's input, pixels, where it is free; 0 for one by the
+            image's size, see boxes.longer_side.
+        min_score: Smallest score of a detection, in (0, 1).
+        num_threads: Of the network, >= 1.
+
+    Raises:
+        AffectError: The model is missing or invalid, or its card names an unknown decoder.
     """
     card = load_validated_card(name, 'detector')
     decoder = str(card.metadata.get('decoder', ''))

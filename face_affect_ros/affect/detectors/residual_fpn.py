@@ -18,8 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
-from face_affect_ros.affect.boxes import halved, resized, weighted_nms
-from face_affect_ros.affect.detectors.input_size import longer_side
+from face_affect_ros.affect.boxes import halved, longer_side, resized, weighted_nms
 from face_affect_ros.affect.interpreter import Network
 from face_affect_ros.affect.model_store import ModelCard
 from face_affect_ros.affect.types import (
@@ -34,13 +33,13 @@ import numpy as np
 STRIDES = (8, 16, 32)
 #: Sides of the network's input are multiples of this.
 MULTIPLE = STRIDES[-1]
-#: Landmarks that the network gives: eyes, nose, corners of the mouth.
+#: Landmarks of the network: eyes, nose, corners of the mouth.
 POINTS = 5
 #: Channels of the outputs of a stride: the score's logit, the box, the landmarks.
 CHANNELS = (1, 4, 2 * POINTS)
-#: Candidates that are merged; a crowd of fifty faces has about five hundred.
+#: Largest number of candidates to merge; fifty faces have about five hundred.
 MOST_CANDIDATES = 1000
-#: Logits beyond this are 0 or 1 in float32 anyway, and exp() of more would overflow.
+#: Logits are clipped to this: their sigmoid is 0 or 1 in float32, and exp() would overflow.
 MAX_LOGIT = 80.0
 
 
@@ -52,10 +51,16 @@ class ResidualFpn:
     def __init__(self, card: ModelCard, *, size: int = 0, min_score: float,
                  num_threads: int = 1) -> None:
         """
-        Load a card's network; AffectError where it does not match its card.
+        Load a card's network.
 
-        size: longer side of the network's input in pixels, 0 for that of input_size.longer_side.
-        min_score: detections below it are dropped, in (0, 1).
+        Args:
+            card: Of the detector.
+            size: Longer side of the network's input, pixels; 0 for that of boxes.longer_side.
+            min_score: Smallest score of a detection, in (0, 1).
+            num_threads: Of the network, >= 1.
+
+        Raises:
+            AffectError: The network does not match its card.
         """
         self.name = card.name
         self.face_score = float(card.metadata.get('face_score', 0.0))
@@ -77,7 +82,7 @@ class ResidualFpn:
         fitted = fit_image(image, longer_side(image.shape, self._size))
         outputs = self._network.run_pixels(fitted.pixels[np.newaxis], self._card.scale,
                                            self._card.offset)
-        # The converter to TFLite may have changed their order.
+        # The conversion to TFLite may change their order.
         ordered = sorted(outputs, key=lambda each: (-each.shape[1] * each.shape[2],
                                                     each.shape[3]))
         found = decode([each[0] for each in ordered], fitted.scale, min_score=self._min_score,
@@ -88,10 +93,12 @@ class ResidualFpn:
 @dataclass(frozen=True)
 class Fitted:
     """
-    An image at the size that the network sees.
+    An image at the size of the network's input.
 
-    pixels: (H, W, 3) uint8 BGR, H and W multiples of MULTIPLE; black at the right and below the
-    image. scale: (2,) float32, pixels of `pixels` a pixel of the image, in x and y.
+    Attributes:
+        pixels: (H, W, 3) BGR uint8, H and W multiples of MULTIPLE; padded with black at the right
+            and below.
+        scale: (2,) float32, size in `pixels` by that in the image, x and y.
     """
 
     pixels: ImageArray
@@ -124,11 +131,13 @@ def decode(outputs: Sequence[FloatArray], scale: FloatArray, *, min_score: float
     """
     Turn the network's nine outputs for one image into faces of the image, best first.
 
-    outputs: of strides 8, 16, 32 each the score's logit (H, W, 1), the box (H, W, 4) and the
-    landmarks (H, W, 10). A box is the offset of its centre from the cell's centre and the
-    logarithm of its sides, a landmark its offset, all in units of the stride. scale: as in Fitted.
-    min_score: detections below it are dropped, in (0, 1). nms_overlap: IoU from which two
-    candidates are merged.
+    Args:
+        outputs: Of strides 8, 16, 32 each the score's logit (H, W, 1), the box (H, W, 4) and the
+            landmarks (H, W, 10). A box is the offset of its centre from the cell's centre and the
+            logarithm of its sides, a landmark its offset, all in units of the stride.
+        scale: See Fitted.
+        min_score: Smallest score of a detection, in (0, 1).
+        nms_overlap: IoU above which candidates are merged.
     """
     min_logit = float(np.log(min_score / (1.0 - min_score)))
     values, scores = [], []

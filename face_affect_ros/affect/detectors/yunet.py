@@ -15,13 +15,12 @@
 """YuNet (Wu, Peng, Yu 2023) through OpenCV's FaceDetectorYN."""
 
 import cv2
-from face_affect_ros.affect.boxes import halved, resized
-from face_affect_ros.affect.detectors.input_size import longer_side
+from face_affect_ros.affect.boxes import halved, longer_side, resized
 from face_affect_ros.affect.model_store import ModelCard
 from face_affect_ros.affect.types import AffectError, Detections, FloatArray, ImageArray
 import numpy as np
 
-#: OpenCV 4.8 is the first whose importer reads the 2023 network with a free input size.
+#: The first version of OpenCV that reads the 2023 network with a free input size.
 NEEDS_OPENCV = (4, 8)
 
 
@@ -33,11 +32,16 @@ class YuNet:
     def __init__(self, card: ModelCard, *, size: int = 0, min_score: float,
                  num_threads: int = 1) -> None:
         """
-        Load a card's network; AffectError where OpenCV cannot read it.
+        Load a card's network.
 
-        size: longer side of the network's input in pixels, 0 for that of input_size.longer_side.
-        min_score: detections below it are dropped, in [0, 1]. num_threads: OpenCV's own setting
-        decides instead.
+        Args:
+            card: Of the detector.
+            size: Longer side of the network's input, pixels; 0 for that of boxes.longer_side.
+            min_score: Smallest score of a detection, in [0, 1].
+            num_threads: Has no effect: OpenCV has a setting of its own.
+
+        Raises:
+            AffectError: OpenCV is too old or cannot read the file.
         """
         self.name = card.name
         self.face_score = float(card.metadata.get('face_score', 0.0))

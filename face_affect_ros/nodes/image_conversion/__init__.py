@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Image messages to pixels and back, by numpy and OpenCV; docs/design.md says why by these."""
+"""Image messages to pixels and back, by numpy and OpenCV; docs/design.md has the reasons."""
 
 from face_affect_ros.nodes.image_conversion.compressed import decode_compressed, to_compressed
 from face_affect_ros.nodes.image_conversion.raw import (

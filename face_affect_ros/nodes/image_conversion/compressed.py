@@ -41,7 +41,7 @@ if TYPE_CHECKING:   # bags are read where there is no ROS
 
 #: The file formats that can be read, and the bytes at the end of a complete file.
 _FORMATS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82', 'WEBP': b'', 'TIFF': b'', 'BMP': b''}
-#: Pixels that a byte of a file stands for at most: deflate makes 1032 bytes of one (RFC 1951). A
+#: Largest number of pixels per byte of a file: deflate makes 1032 bytes of one (RFC 1951). A
 #: picture of few pixels may come from any number of bytes.
 _DENSEST, _SMALL = 1032, 4_000_000
 
@@ -84,7 +84,7 @@ def decode_compressed(message: CompressedImage) -> ImageArray:
         with opencv_silenced():   # prints a line for each damaged picture
             image = cv2.imdecode(np.frombuffer(data, np.uint8), _AS_IT_LIES)
     except cv2.error as error:
-        raise _unreadable(message.format, len(data), f'OpenCV says {error.err}') from error
+        raise _unreadable(message.format, len(data), f'OpenCV: {error.err}') from error
     if image is not None and image.dtype == np.uint16:
         image = cv2.convertScaleAbs(image, alpha=255.0 / 65535.0)
     if image is None or image.dtype != np.uint8:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:   # bags are read where there is no ROS
     from sensor_msgs.msg import Image
     from std_msgs.msg import Header
 
-#: Characters of a message's own text that are shown; a sender may have written a book.
+#: Characters of a text of a message that are shown.
 SHOWN = 60
 #: The encodings that to_message writes, with the channels of their arrays.
 WRITABLE = {'bgr8': 3, 'rgb8': 3, 'mono8': 1}
@@ -129,7 +129,7 @@ def check(message: Image, layouts: Mapping[str, Layout] = LAYOUTS) -> Layout:
         raise ImageConversionError(
             f"image of encoding '{message.encoding}', {message.width}x{message.height}, step "
             f'{message.step}, {len(message.data)} bytes of data: {problem}; its publisher is at '
-            'fault, look at the settings of the camera driver', kind='sizes that do not fit')
+            'fault, check the settings of the camera driver', kind='sizes that do not fit')
     return layout
 
 

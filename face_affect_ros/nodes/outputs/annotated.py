@@ -14,8 +14,7 @@
 
 """The topics ~/image_annotated and ~/image_annotated/compressed: the faces drawn in."""
 
-from face_affect_ros.affect.annotate import annotate
-from face_affect_ros.affect.blur import FaceHider, hide
+from face_affect_ros.affect.annotate import annotate, hide, RecentBoxes
 from face_affect_ros.affect.types import FloatArray, ImageArray
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.image_conversion import to_compressed, to_message
@@ -26,42 +25,30 @@ from std_msgs.msg import Header
 
 
 class AnnotatedOutput(Output):
-    """Draws the faces while somebody looks."""
+    """Draws the faces while the topics have subscribers."""
 
     def __init__(self, node: LifecycleNode) -> None:
-        """Offer the topics."""
+        """Create the publishers."""
         super().__init__(node)
         self._raw, self._compressed = (
             self.publisher(kind, topic, qos.image_output(),
                            qos_overriding_options=qos.overridable())
             for kind, topic in ((Image, '~/image_annotated'),
                                 (CompressedImage, '~/image_annotated/compressed')))
-        self._hider = FaceHider()
-        #: Whether another output draws the heat of ~/saliency in, and publishes the image.
-        self.with_heat = False
+        self._boxes = RecentBoxes()
 
     def wanted(self) -> bool:
-        """Return whether somebody looks, and may."""
+        """Return whether the image is enabled and has a subscriber."""
         return bool(self.node.get_parameter('annotate').value
                     and (self._raw.get_subscription_count()
                          or self._compressed.get_subscription_count()))
 
-    def wants_heat(self) -> bool:
-        """Return whether somebody looks who shall see the heat."""
-        return self.with_heat and self.wanted() and bool(
-            self.node.get_parameter('annotate_saliency').value)
-
-    @property
-    def boxes(self) -> list[FloatArray]:
-        """Return where faces are in the newest image, (4,) each, for `shown`."""
-        return self._hider.boxes
-
-    def shown(self, image: ImageArray, boxes: list[FloatArray]) -> ImageArray:
-        """Return the image as people may see it: with blur_faces, without faces, by its boxes."""
+    def visible(self, image: ImageArray, boxes: list[FloatArray]) -> ImageArray:
+        """Return the image with these boxes, (4,) each, hidden where blur_faces is set."""
         return hide(image, boxes) if self.node.get_parameter('blur_faces').value else image
 
     def publish(self, picture: ImageArray, header: Header) -> None:
-        """Publish a (H, W, 3) BGR uint8 picture under the image's header, as it is wanted."""
+        """Publish a (H, W, 3) BGR uint8 picture on the topics that have subscribers."""
         if self._raw.get_subscription_count():
             self._raw.publish(to_message(picture, 'bgr8', header))
         if self._compressed.get_subscription_count():
@@ -69,9 +56,12 @@ class AnnotatedOutput(Output):
                 picture, header, quality=self.node.get_parameter('jpeg_quality').value))
 
     def put(self, result: Result) -> None:
-        """Publish the image with the faces, unless the heat is to be drawn in first."""
-        self._hider.see(result.faces, result.stamp,
-                        hold=self.node.get_parameter('track_timeout').value)
-        if self.wanted() and not self.wants_heat():
-            picture = annotate(self.shown(result.image, self.boxes), result.faces)
+        """Publish the image with the faces."""
+        self.draw(result, self._boxes.update(result.faces, result.stamp,
+                                             hold=self.node.get_parameter('track_timeout').value))
+
+    def draw(self, result: Result, boxes: list[FloatArray]) -> None:
+        """Publish the image with the faces, with these boxes, (4,) each, hidden if enabled."""
+        if self.wanted():
+            picture = annotate(self.visible(result.image, boxes), result.faces)
             self.publish(picture, result.header)

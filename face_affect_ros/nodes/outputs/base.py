@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What the node makes of each image's faces, beside ~/faces itself."""
+"""The interface of the outputs beside ~/faces."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +28,11 @@ class Result:
     """
     The faces of one image.
 
-    image: (H, W) grey or (H, W, 3) BGR uint8, not to be written to. faces: oldest track first.
-    header: the image's own. stamp: its time in seconds.
+    Attributes:
+        image: (H, W) grey or (H, W, 3) BGR uint8, not to be written to.
+        faces: Oldest track first.
+        header: Of the image.
+        stamp: Of the image, seconds.
     """
 
     image: ImageArray
@@ -39,61 +42,61 @@ class Result:
 
     @property
     def width(self) -> int:
-        """Return the image's width in pixels."""
+        """Width of the image, pixels."""
         return int(self.image.shape[1])
 
     @property
     def height(self) -> int:
-        """Return the image's height in pixels."""
+        """Height of the image, pixels."""
         return int(self.image.shape[0])
 
 
 class Output:
     """
-    One of those things; made when the node is configured, closed when it is cleaned up.
+    A topic or action of the node; made when the node is configured, closed when it is cleaned up.
 
-    What nobody subscribes to is not computed.
+    Topics without subscribers are not computed.
     """
 
     def __init__(self, node: LifecycleNode) -> None:
-        """Begin without publishers."""
+        """Start without publishers."""
         self.node = node
         self._publishers: list[Publisher] = []
 
     def publisher(self, *arguments: Any, **keywords: Any) -> Any:
-        """Return a publisher as of create_lifecycle_publisher, given back by `close`."""
+        """Return what create_lifecycle_publisher returns; `close` destroys it."""
         made = self.node.create_lifecycle_publisher(*arguments, **keywords)
         self._publishers.append(made)
         return made
 
     def start(self) -> None:
-        """Begin to work: the node is being activated."""
+        """Start; called when the node is activated."""
 
     def put(self, result: Result) -> None:
         """
-        Make what is to be made of one image; runs in the node's worker, must be quick.
+        Publish the result of one image; runs in the node's worker and must be quick.
 
-        What it raises is logged, and costs this output of this image only.
+        What it raises is logged, and affects only this output of this image.
         """
         raise NotImplementedError
 
     def stop(self) -> None:
-        """Pause: the node is being deactivated, its worker has ended."""
+        """Stop; called when the node is deactivated, after the end of its worker."""
 
     def close(self) -> None:
-        """Take the topics back."""
+        """Stop and destroy the publishers."""
         self.stop()
         while self._publishers:
             self.node.destroy_lifecycle_publisher(self._publishers.pop())
 
     def needs_position(self) -> str:
-        """Return what needs the faces' positions now, in the user's words, '' for nothing."""
+        """Return the parameter or topic that needs the faces' positions now, '' for none."""
         return ''
 
-    def trouble(self) -> str:
-        """Return what is wrong with its surroundings, for /diagnostics, '' for nothing."""
+    def problem(self) -> str:
+        """Return a warning for /diagnostics, '' for none."""
         return ''
 
     def counts(self) -> dict[str, int]:
-        """Return numbers for /diagnostics by name."""
+        """Return counts for /diagnostics by name."""
         return {}

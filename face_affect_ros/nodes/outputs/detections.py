@@ -12,21 +12,27 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The topic ~/detections: the faces as standard vision_msgs, and what their class ids mean."""
+"""The topics ~/detections and ~/detections_3d: the faces as standard vision_msgs."""
 
 from collections.abc import Sequence
 
 from face_affect_ros.affect.boxes import whole_pixels
+from face_affect_ros.affect.orientation import axes_of
 from face_affect_ros.affect.types import Face, LABELS, UNKNOWN
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.messages import to_point, to_quaternion
 from face_affect_ros.nodes.outputs.base import Output, Result
-from geometry_msgs.msg import Pose, PoseWithCovariance
+from face_affect_ros.nodes.outputs.markers import HEAD
+from geometry_msgs.msg import Pose, PoseWithCovariance, Vector3
 import numpy as np
 from rclpy.lifecycle import LifecycleNode
+from std_msgs.msg import Header
 from vision_msgs.msg import (
+    BoundingBox3D,
     Detection2D,
     Detection2DArray,
+    Detection3D,
+    Detection3DArray,
     LabelInfo,
     ObjectHypothesis,
     ObjectHypothesisWithPose,
@@ -34,6 +40,8 @@ from vision_msgs.msg import (
     VisionInfo,
 )
 
+#: Distance of a head's middle behind the point between the eyes, metres.
+BEHIND_EYES = 0.08
 #: By class id, which vision_msgs writes as a number in a string.
 CLASSES = ('face', *(label for labels in LABELS.values() for label in labels))
 
@@ -51,12 +59,13 @@ def to_label_info(threshold: float) -> LabelInfo:
 
 
 def to_hypotheses(face: Face) -> list[ObjectHypothesisWithPose]:
-    """Return that it is a face, then its known labels, each with the pose, where that is known."""
-    said = [('face', face.score), *((each.label, each.confidence)
-                                    for each in face.estimates.values() if each.label != UNKNOWN)]
+    """Return the hypothesis 'face', then the known labels, each with the pose where known."""
+    labels = [('face', face.score)]
+    labels += [(each.label, each.confidence) for each in face.estimates.values()
+               if each.label != UNKNOWN]
     return [ObjectHypothesisWithPose(
         hypothesis=ObjectHypothesis(class_id=str(CLASSES.index(label)), score=float(score)),
-        pose=_pose(face)) for label, score in said]
+        pose=_pose(face)) for label, score in labels]
 
 
 def _detection(face: Face, result: Result) -> Detection2D:
@@ -70,9 +79,9 @@ def _detection(face: Face, result: Result) -> Detection2D:
 
 def _pose(face: Face) -> PoseWithCovariance:
     """
-    Return where a face is and how it is turned; all zeros where it is not known where it is.
+    Return the pose of a face, all zeros where its position is unknown.
 
-    Where it is not known how it is turned, the covariance says so.
+    Where its orientation is unknown, the variance of the angles is pi^2.
     """
     if face.position is None:
         return PoseWithCovariance()
@@ -86,14 +95,40 @@ def _pose(face: Face) -> PoseWithCovariance:
     return PoseWithCovariance(pose=pose, covariance=covariance.reshape(-1))
 
 
+def to_detections_3d(result: Result) -> Detection3DArray:
+    """Return the faces of an image whose position is known; every header is the image's own."""
+    return Detection3DArray(header=result.header, detections=[
+        _detection_3d(face, result.header) for face in result.faces if face.position is not None])
+
+
+def _detection_3d(face: Face, header: Header) -> Detection3D:
+    """Return the detection of a face, with the box of its head."""
+    assert face.position is not None
+    axes = axes_of(face, face.position)
+    width, depth, height = HEAD
+    return Detection3D(header=header, id=face.id, results=to_hypotheses(face), bbox=BoundingBox3D(
+        center=Pose(position=to_point(face.position.point - BEHIND_EYES * axes[:, 0]),
+                    orientation=to_quaternion(axes)),
+        size=Vector3(x=depth, y=width, z=height)))
+
+
 class DetectionsOutput(Output):
-    """Publishes the detections while somebody listens, and their classes once and for all."""
+    """Publishes the detections while they have subscribers, and once the names of the classes."""
 
     def __init__(self, node: LifecycleNode, *, models: Sequence[str], threshold: float) -> None:
-        """Offer the topics. models: names of the networks. threshold: the detector's."""
+        """
+        Create the publishers.
+
+        Args:
+            node: Of the topics.
+            models: Names of the networks.
+            threshold: Smallest score of a detection.
+        """
         super().__init__(node)
-        self._publisher = self.publisher(Detection2DArray, '~/detections', qos.results(),
-                                         qos_overriding_options=qos.overridable())
+        self._flat, self._spatial = (
+            self.publisher(kind, topic, qos.results(), qos_overriding_options=qos.overridable())
+            for kind, topic in ((Detection2DArray, '~/detections'),
+                                (Detection3DArray, '~/detections_3d')))
         self._infos = [(self.publisher(VisionInfo, '~/vision_info', qos.latched()), VisionInfo(
                             method=', '.join(models), database_version=1,
                             database_location=node.resolve_topic_name('~/label_info'))),
@@ -101,12 +136,14 @@ class DetectionsOutput(Output):
                         to_label_info(threshold))]
 
     def start(self) -> None:
-        """Say what the class ids mean; whoever subscribes later hears it too."""
+        """Publish the names of the classes, latched."""
         for publisher, message in self._infos:
             message.header.stamp = self.node.get_clock().now().to_msg()
             publisher.publish(message)
 
     def put(self, result: Result) -> None:
-        """Publish the faces of one image."""
-        if self._publisher.get_subscription_count():
-            self._publisher.publish(to_detections(result))
+        """Publish the faces of one image, and the heads of those with a position."""
+        if self._flat.get_subscription_count():
+            self._flat.publish(to_detections(result))
+        if self._spatial.get_subscription_count():
+            self._spatial.publish(to_detections_3d(result))

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The topic ~/events: who came, who left, whose expression changed."""
+"""The topic ~/events: faces that appear, leave or change their expression."""
 
 from face_affect_msgs.msg import FaceEvent
 from face_affect_ros.affect.events import Event, Events
@@ -24,10 +24,10 @@ from std_msgs.msg import Header
 
 
 class EventsOutput(Output):
-    """Publishes the events of each image; few and small, so that they are always computed."""
+    """Publishes the events of each image, also without subscribers: they are few and small."""
 
     def __init__(self, node: LifecycleNode) -> None:
-        """Offer the topic."""
+        """Create the publisher."""
         super().__init__(node)
         self._publisher = self.publisher(FaceEvent, '~/events', qos.results(),
                                          qos_overriding_options=qos.overridable())
@@ -35,14 +35,14 @@ class EventsOutput(Output):
         self._header = Header()
 
     def put(self, result: Result) -> None:
-        """Publish what has happened with this image."""
+        """Publish the events of one image."""
         self._events.hold = self.node.get_parameter('event_hold').value
         self._events.timeout = self.node.get_parameter('track_timeout').value
         self._header = result.header
         self._publish(self._events(result.faces, result.stamp))
 
     def stop(self) -> None:
-        """Let everybody leave: who is there when the node works again cannot be known."""
+        """Publish that all faces have left: nothing is seen while the node is stopped."""
         self._publish(self._events.end())
 
     def _publish(self, events: list[Event]) -> None:

@@ -53,7 +53,7 @@ except ImportError:  # Humble
 
 ROOT = '/humans/faces'
 TRACKED = f'{ROOT}/tracked'
-#: The REP's words for our expressions.
+#: Expressions of the REP by our labels.
 EXPRESSIONS = {'angry': Expression.ANGRY, 'disgust': Expression.DISGUSTED,
                'fear': Expression.SCARED, 'happy': Expression.HAPPY, 'sad': Expression.SAD,
                'surprise': Expression.SURPRISED, 'neutral': Expression.NEUTRAL}
@@ -64,7 +64,7 @@ LANDMARKS = {RIGHT_EYE: FacialLandmarks.RIGHT_PUPIL, LEFT_EYE: FacialLandmarks.L
 
 
 def other_publishers(node: Node, topic: str) -> str:
-    """Return the complaint about others who publish a list of a node, '' where it is alone."""
+    """Return a warning about other publishers of a list than this node, '' for none."""
     others = sorted(name for info in node.get_publishers_info_by_topic(topic)
                     if (name := f'{info.node_namespace.rstrip("/")}/{info.node_name}')
                     != node.get_fully_qualified_name())
@@ -98,7 +98,7 @@ def to_landmarks(face: Face, result: Result) -> FacialLandmarks:
 
 def to_expression(estimate: Estimate, header: Header) -> Expression:
     """
-    Return an expression in the REP's words, '' with confidence 0 where it is unknown.
+    Return an expression, '' with confidence 0 where it is unknown.
 
     Valence and arousal are not estimated and stay 0.
     """
@@ -112,7 +112,7 @@ def to_biometrics(estimate: Estimate, header: Header) -> SoftBiometrics:
     """
     Return a gender, UNDEFINED where it is unknown.
 
-    The age is not estimated: it has confidence 0, as the message has no other word for that.
+    The age is not estimated: it has confidence 0.
     """
     known = estimate.label != UNKNOWN
     return SoftBiometrics(
@@ -122,9 +122,13 @@ def to_biometrics(estimate: Estimate, header: Header) -> SoftBiometrics:
 
 def cut(image: ImageArray, face: Face, *, size: int, align: bool) -> ImageArray:
     """
-    Return a face as the REP wants it, (size, size, 3) BGR uint8.
+    Return the crop of a face by the REP, (size, size, 3) BGR uint8, black outside of the image.
 
-    Scaled, centred, black where it reaches over the image's edge; align: its eyes level.
+    Args:
+        image: (H, W) grey or (H, W, 3) BGR uint8.
+        face: In the image.
+        size: Width and height, pixels.
+        align: Whether to turn the crop until the eyes are level.
     """
     matrix = face_matrix(face, CropSpec(size=size, align=align))
     picture = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR,
@@ -146,14 +150,14 @@ class HumansOutput(Output):
     """Publishes the list of tracked faces, and each face under its own name."""
 
     def __init__(self, node: LifecycleNode, *, size: int) -> None:
-        """Offer the list. size: of the pictures in pixels."""
+        """Create the publisher of the list; size: of the cropped faces, pixels."""
         super().__init__(node)
         self._size = size
         self._list = self.publisher(IdsList, TRACKED, qos.results())
         self._tracked: dict[str, Tracked] = {}
 
-    def trouble(self) -> str:
-        """Return who else publishes the list, of which REP-155 has one."""
+    def problem(self) -> str:
+        """Return a warning about other publishers of the list, of which REP-155 has one."""
         return other_publishers(self.node, self._list.topic_name)
 
     def put(self, result: Result) -> None:
@@ -170,7 +174,7 @@ class HumansOutput(Output):
         self._list.publish(IdsList(header=result.header, ids=list(self._tracked)))
 
     def stop(self) -> None:
-        """Tell that no face is tracked any more."""
+        """Publish an empty list."""
         if self._tracked:
             for name in list(self._tracked):
                 self._forget(name)

@@ -42,8 +42,13 @@ def to_markers(faces: Iterable[Face], header: Header,
     """
     Return the markers of all faces whose position is known.
 
-    Of each a head, a line of one standard deviation to and fro along the view, and what the
-    networks say. numbers: marker ids by track id, one for each of the faces.
+    Each has a head, a line of one standard deviation in both directions along the view, and the
+    labels.
+
+    Args:
+        faces: Of one image.
+        header: Of the image.
+        numbers: Marker ids by track id.
     """
     markers = []
     for face in faces:
@@ -83,10 +88,10 @@ def _reach(position: Position) -> tuple[np.ndarray, np.ndarray]:
 
 
 class MarkersOutput(Output):
-    """Publishes the markers while somebody looks, and takes away those of faces that are gone."""
+    """Publishes the markers while the topic has subscribers; deletes those of lost faces."""
 
     def __init__(self, node: LifecycleNode) -> None:
-        """Offer the topic."""
+        """Create the publisher."""
         super().__init__(node)
         self._publisher = self.publisher(MarkerArray, '~/markers', qos.results(),
                                          qos_overriding_options=qos.overridable())
@@ -94,11 +99,11 @@ class MarkersOutput(Output):
         self._next = 0
 
     def needs_position(self) -> str:
-        """Return that markers do, while somebody looks."""
+        """Return the topic, while it has subscribers."""
         return '~/markers' if self._publisher.get_subscription_count() else ''
 
     def put(self, result: Result) -> None:
-        """Publish the markers of one image; the calibration must be known."""
+        """Publish the markers of one image."""
         if not self._publisher.get_subscription_count():
             return
         seen = {face.id for face in result.faces if face.position is not None}

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The action ~/observe: how the people in view look over some time."""
+"""The action ~/observe: the mean estimates of each face over some time."""
 
 from collections.abc import Mapping
 import threading
@@ -31,31 +31,31 @@ from rclpy.action.server import ServerGoalHandle
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode
 
-#: Seconds between two looks at the clock: a goal must end without images too.
+#: Seconds between two checks of the duration of goals, which end without images too.
 PERIOD = 0.1
-#: Seconds between the last results and the end of the server: a client hears of the two in
-#: different threads of its DDS, and forgets a result whose sender it takes for gone.
+#: Seconds between the last results and the end of the server: a client discards a result if its
+#: DDS notices the end of the server first.
 LINGER = 0.1
 
 
 class DeferredServer(ActionServer):
     """
-    Leaves executing goals to their owner until they have a result.
+    An action server whose goals execute until `finish`.
 
-    A goal that is awaited in a coroutine costs a whole core in rclpy up to Jazzy, whose executors
-    poll it; one that is waited for in a callback stops a single-threaded executor.
+    The executors of rclpy up to Jazzy poll a coroutine and use a whole core; a callback that
+    waits blocks a single-threaded executor.
     """
 
     def notify_execute(self, goal_handle: ServerGoalHandle, execute_callback: Any) -> None:
-        """Do nothing: the goal is executing, and `finish` will end it."""
+        """Do nothing: the goal is executing until `finish`."""
 
     def finish(self, goal_handle: ServerGoalHandle, ending: Any) -> None:
-        """Let the executor call `ending`, which returns the result; from any thread."""
+        """Call `ending` in the executor, which returns the result; from any thread."""
         super().notify_execute(goal_handle, ending)
 
 
 class Goal:
-    """One client's goal and what has been seen for it."""
+    """A goal of a client and its observation."""
 
     def __init__(self, handle: ServerGoalHandle, heads: Mapping[str, Head], now: float) -> None:
         """Start at a time in seconds."""
@@ -64,7 +64,7 @@ class Goal:
         self._started = now
 
     def over(self, now: float) -> bool:
-        """Return whether the goal has come to its end, or has been cancelled."""
+        """Return whether the goal has ended or has been cancelled."""
         self._started = min(self._started, now)   # simulated time may jump back
         wanted = self.handle.request
         return bool(self.handle.is_cancel_requested
@@ -72,7 +72,7 @@ class Goal:
                     or (wanted.duration > 0.0 and now - self._started >= wanted.duration))
 
     def faces(self) -> list[FaceObservation]:
-        """Return what has been seen so far."""
+        """Return the observation so far."""
         return [FaceObservation(face=to_face_message(each.face), images=each.images,
                                 emotion_images=each.judged.get('emotion', 0),
                                 gender_images=each.judged.get('gender', 0))
@@ -83,7 +83,7 @@ class ObserveOutput(Output):
     """Serves the action while the node is active."""
 
     def __init__(self, node: LifecycleNode, heads: Mapping[str, Head]) -> None:
-        """Offer the action; heads: of the pipeline, by task."""
+        """Create the action server; heads: of the pipeline, by task."""
         super().__init__(node)
         self._heads = heads
         self._goals: list[Goal] = []
@@ -92,9 +92,9 @@ class ObserveOutput(Output):
         self._results_due = False
         self._server = DeferredServer(
             node, Observe, '~/observe', execute_callback=lambda handle: Observe.Result(),
-            goal_callback=self._ask, handle_accepted_callback=self._accept,
+            goal_callback=self._decide, handle_accepted_callback=self._accept,
             cancel_callback=lambda handle: CancelResponse.ACCEPT)
-        self.timer = node.create_timer(PERIOD, self._end_some,
+        self.timer = node.create_timer(PERIOD, self._end_goals,
                                         clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.timer.cancel()
 
@@ -109,10 +109,10 @@ class ObserveOutput(Output):
                 goal.observation.add(result.faces)
                 goal.handle.publish_feedback(Observe.Feedback(
                     images=goal.observation.images, faces=goal.faces()))
-        self._end_some()
+        self._end_goals()
 
     def stop(self) -> None:
-        """Abort the goals with what they have got."""
+        """Abort the goals with the results so far."""
         self._active = False
         self.timer.cancel()
         with self._lock:
@@ -123,7 +123,7 @@ class ObserveOutput(Output):
             self._finish(goal)
 
     def close(self) -> None:
-        """Take the action back, after the results of goals that have just been aborted."""
+        """Destroy the action server, after the results of aborted goals."""
         super().close()
         self.node.destroy_timer(self.timer)
         executor = self.node.executor
@@ -138,10 +138,10 @@ class ObserveOutput(Output):
         self._server.destroy()
 
     def counts(self) -> dict[str, int]:
-        """Return the number of goals at work."""
+        """Return the number of active goals."""
         return {'observe goals': len(self._goals)}
 
-    def _ask(self, wanted: Observe.Goal) -> GoalResponse:
+    def _decide(self, wanted: Observe.Goal) -> GoalResponse:
         why = ''
         if not self._active:
             why = 'the node is not active'
@@ -158,7 +158,7 @@ class ObserveOutput(Output):
             self._goals.append(Goal(handle, self._heads, self._now()))
         self.timer.reset()
 
-    def _end_some(self) -> None:
+    def _end_goals(self) -> None:
         now = self._now()
         with self._lock:
             over = [goal for goal in self._goals if goal.over(now)]

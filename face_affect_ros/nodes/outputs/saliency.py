@@ -12,17 +12,15 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The topic ~/saliency: why the faces of an image got their labels, when somebody asks."""
+"""The topic ~/saliency: saliency maps of the faces of an image, also in ~/image_annotated."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from face_affect_ros.affect.annotate import annotate, caption
-from face_affect_ros.affect.blur import hide
+from face_affect_ros.affect.annotate import annotate, caption, hide, RecentBoxes
 from face_affect_ros.affect.crop import extract_crop, face_matrix
 from face_affect_ros.affect.pipeline import AffectPipeline
-from face_affect_ros.affect.saliency import Saliency
-from face_affect_ros.affect.saliency_view import grid, heat_on_image, overlay, tile, to_bgr
+from face_affect_ros.affect.saliency import grid, heat_on_image, overlay, Saliency, tile, to_bgr
 from face_affect_ros.affect.types import FloatArray, ImageArray, LABELS, UNKNOWN
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.image_conversion import to_message
@@ -33,7 +31,7 @@ import numpy as np
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image
 
-#: The maps stand back behind the faces of the next image.
+#: The maps have a lower priority than the faces of the next image.
 NICENESS = 10
 
 
@@ -42,8 +40,10 @@ class Job:
     """
     One image with its faces.
 
-    annotated: whether the annotated image is wanted as well. boxes: where faces are in it, for
-    who may not be seen; a later image has them elsewhere.
+    Attributes:
+        result: Image and faces.
+        annotated: Whether to publish the annotated image as well.
+        boxes: Of the faces to hide in the image, (4,) each.
     """
 
     result: Result
@@ -53,48 +53,70 @@ class Job:
 
 class SaliencyOutput(Output):
     """
-    Draws and publishes heat maps in a thread of its own, so that ~/faces never waits.
+    Draws and publishes saliency maps in a thread of its own, so that ~/faces never waits.
 
-    At most one map a face and image. Where a newer image waits, the youngest tracks have got
-    theirs, and the others are left out and counted.
+    At most one map per face and image, that of the youngest track first. Where a newer image
+    waits, the other maps are skipped and counted.
     """
 
     def __init__(self, node: LifecycleNode, saliency: Saliency, *, task: str,
                  annotated: AnnotatedOutput) -> None:
-        """Offer the topic. task: which decision to explain. annotated: gets the heat, if asked."""
+        """
+        Create the publisher.
+
+        Args:
+            node: Of the topic.
+            saliency: Of the task's model.
+            task: The decision to explain, 'emotion' or 'gender'.
+            annotated: Publishes the annotated image, with or without the maps.
+        """
         super().__init__(node)
         self._saliency, self._task = saliency, task
         self._annotated = annotated
-        annotated.with_heat = True
+        self._boxes = RecentBoxes()
         self._publisher = self.publisher(Image, '~/saliency', qos.image_output(),
                                          qos_overriding_options=qos.overridable())
         self.worker: Worker[Job] | None = None
         self._counts = {'saliency maps': 0, 'saliency maps left out': 0}
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start the thread."""
         self.worker = Worker(self._work, depth=1, name='saliency', niceness=NICENESS)
 
     def stop(self) -> None:
-        """Finish the map in hand."""
+        """Finish the current map and end the thread."""
         if self.worker is not None:
             self.worker.stop()
             self.worker = None
+
+    def close(self) -> None:
+        """Stop and destroy the publishers."""
+        super().close()
+        self._annotated.close()
 
     def counts(self) -> dict[str, int]:
         """Return the numbers of maps drawn and left out."""
         return dict(self._counts)
 
     def put(self, result: Result) -> None:
-        """Queue an image if somebody looks; it replaces one that waits."""
-        annotated = self._annotated.wants_heat()
+        """
+        Queue an image if a topic has subscribers; it replaces one that waits.
+
+        Without maps, the annotated image is published at once.
+        """
+        boxes = self._boxes.update(result.faces, result.stamp,
+                                   hold=self.node.get_parameter('track_timeout').value)
+        annotated = (self._annotated.wanted()
+                     and bool(self.node.get_parameter('annotate_saliency').value))
         if self.worker is not None and (annotated or self._publisher.get_subscription_count()):
-            self.worker.put(Job(result, annotated, self._annotated.boxes))
+            self.worker.put(Job(result, annotated, boxes))
+        if not annotated:
+            self._annotated.draw(result, boxes)
 
     def _work(self, job: Job) -> None:
         try:
             self.publish_maps(job, self.maps(job))
-        except Exception as error:   # the faces are out, and they are what matters
+        except Exception as error:   # the faces are published already
             if self.node.context.ok():
                 self.node.get_logger().error(
                     f'no saliency: {type(error).__name__}: {error}', throttle_duration_sec=5.0)
@@ -133,7 +155,7 @@ class SaliencyOutput(Output):
                                       [face.id, caption(face, (self._task,))[0]]))
             self._publisher.publish(to_message(grid(tiles), 'bgr8', job.result.header))
         if job.annotated:
-            picture = annotate(self._annotated.shown(job.result.image, job.boxes), [])
+            picture = annotate(self._annotated.visible(job.result.image, job.boxes), [])
             for face in job.result.faces:
                 if face.id in heats:
                     heat_on_image(picture, heats[face.id][1],
@@ -141,16 +163,27 @@ class SaliencyOutput(Output):
             self._annotated.publish(annotate(picture, job.result.faces), job.result.header)
 
 
-def make_saliency(node: LifecycleNode, pipeline: AffectPipeline, values: dict[str, Any],
-                  annotated: AnnotatedOutput) -> SaliencyOutput | None:
-    """Return the topic ~/saliency, None where the model has no gradients."""
-    task = values['saliency_task']
+def load_saliency(node: LifecycleNode, pipeline: AffectPipeline,
+                  values: dict[str, Any]) -> Saliency | None:
+    """
+    Load the gradients of the model of the parameter saliency_task.
+
+    Args:
+        node: Logs why there are none.
+        pipeline: Of the node.
+        values: Of the node's parameters, by name.
+
+    Returns:
+        None where the task is switched off or its model was exported without them.
+
+    Raises:
+        AffectError: The file of the gradients is missing or damaged.
+    """
     for classifier in reversed(pipeline.classifiers):
-        if task in (head.task for head in classifier.heads):
+        if values['saliency_task'] in (head.task for head in classifier.heads):
             if 'saliency' not in classifier.card.metadata:
                 node.get_logger().info(f"no ~/saliency: model '{classifier.card.name}' was "
                                        'exported without --saliency')
                 return None
-            saliency = Saliency(classifier.card, num_threads=values['num_threads'])
-            return SaliencyOutput(node, saliency, task=task, annotated=annotated)
+            return Saliency(classifier.card, num_threads=values['num_threads'])
     return None

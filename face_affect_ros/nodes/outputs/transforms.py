@@ -34,8 +34,8 @@ def to_transforms(face: Face, header: Header) -> list[TransformStamped]:
     """
     Return the frames face_ID and gaze_ID of a face, none without a position or a camera's frame.
 
-    The origin is the point between the eyes. Where the orientation is not known, x points to the
-    camera, and z up as the line through the eyes says.
+    The origin is the point between the eyes. Where the orientation is unknown, x points to the
+    camera, and the line through the eyes is level in the face.
     """
     if face.position is None or not header.frame_id:
         return []
@@ -58,12 +58,12 @@ class TransformsOutput(Output):
     """Publishes the frames of all faces of an image in one message."""
 
     def __init__(self, node: LifecycleNode) -> None:
-        """Offer the topic."""
+        """Create the publisher."""
         super().__init__(node)
         self._publisher = self.publisher(TFMessage, '/tf', qos.transforms())
 
     def needs_position(self) -> str:
-        """Return that all of it does."""
+        """Return the parameter."""
         return 'publish_tf'
 
     def put(self, result: Result) -> None:

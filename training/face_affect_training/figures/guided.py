@@ -24,8 +24,7 @@ from typing import Any
 
 from face_affect_ros.affect.crop import CropSpec, extract_crop
 from face_affect_ros.affect.model_store import load_card
-from face_affect_ros.affect.saliency import heat_of_gradient, Saliency
-from face_affect_ros.affect.saliency_view import overlay, to_bgr
+from face_affect_ros.affect.saliency import heat_of_gradient, overlay, Saliency, to_bgr
 from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
 from face_affect_ros.affect.types import EMOTIONS, ImageArray
 from face_affect_ros.media import open_media

@@ -1,0 +1,218 @@
+# Copyright 2026 face_affect_ros maintainers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The actions that the launch files share."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+import signal
+import threading
+import time
+from types import FrameType
+from typing import Any
+
+from face_affect_ros.affect.types import AffectError
+from face_affect_ros.launch_support.arguments import declare
+from face_affect_ros.launch_support.cameras import share
+from face_affect_ros.nodes.large_images import variables
+from launch import LaunchContext, LaunchDescription
+from launch.actions import (
+    EmitEvent,
+    GroupAction,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+    TimerAction,
+)
+from launch.event_handlers import OnProcessExit
+from launch.events import Shutdown
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.logging import get_logger
+from launch_ros.actions import ComposableNodeContainer, LoadComposableNodes, Node
+from launch_ros.descriptions import ComposableNode
+
+#: Name of the container, in the namespace of its nodes.
+CONTAINER = 'face_affect_container'
+#: Seconds between the end of a process and its next start: the first time, and at most.
+FIRST_DELAY, LAST_DELAY = 0.1, 30.0
+#: A process that has run for so many seconds is started again after the first delay.
+GOOD_RUN = 30.0
+
+
+def describe(start: Callable[[LaunchContext], list[Any]], *names: str) -> LaunchDescription:
+    """
+    Return a launch description.
+
+    Args:
+        start: Returns the actions, when the arguments have their values.
+        names: Of the file's arguments, see arguments.ARGUMENTS.
+    """
+    leave_interrupts_to_launch()
+    return LaunchDescription([*declare(*names), OpaqueFunction(function=start)])
+
+
+def include_perception(**arguments: str) -> IncludeLaunchDescription:
+    """
+    Return the action that starts the node face_affect by perception.launch.py.
+
+    Args:
+        arguments: Of perception.launch.py. The others have the values that they have in the
+            including file, where that declares them.
+    """
+    return IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(str(share('launch', 'perception.launch.py'))),
+        launch_arguments=list(arguments.items()))
+
+
+def container(plugin: str, *, namespace: str, ros_arguments: list[str],
+              executor: str = 'single_threaded', **settings: Any) -> ComposableNodeContainer:
+    """
+    Return the container with a first node.
+
+    Args:
+        plugin: Class of the node in this package.
+        namespace: Of container and node.
+        ros_arguments: Of the container.
+        executor: Value of the container's parameter of this name.
+        settings: Name, parameters and remappings of the node.
+    """
+    return ComposableNodeContainer(
+        package='face_affect_ros', executable=CONTAINER, name=CONTAINER, namespace=namespace,
+        output='screen', ros_arguments=ros_arguments, parameters=[{'executor': executor}],
+        composable_node_descriptions=[_composable(plugin, namespace=namespace, **settings)])
+
+
+def load(plugin: str, *, container_name: str, **settings: Any) -> LoadComposableNodes:
+    """
+    Return the action that loads a further node into the container.
+
+    Args:
+        plugin: Class of the node in this package.
+        container_name: Fully qualified.
+        settings: Name, namespace, parameters and remappings of the node.
+    """
+    return LoadComposableNodes(target_container=container_name,
+                               composable_node_descriptions=[_composable(plugin, **settings)])
+
+
+def _composable(plugin: str, **settings: Any) -> ComposableNode:
+    return ComposableNode(package='face_affect_ros', plugin=f'face_affect_ros::{plugin}',
+                          **settings)
+
+
+def ending_with(node: Node) -> RegisterEventHandler:
+    """
+    Return the action that ends the launch when this node's process ends.
+
+    The launch fails where the process does. To be executed before the node.
+    """
+    def end(event: Any, context: LaunchContext) -> Any:
+        if context.is_shutdown:
+            return None
+        if event.returncode:   # launch ends with exit code 1 and this text
+            raise RuntimeError(f'{node.node_name} ended with exit code {event.returncode}')
+        return EmitEvent(event=Shutdown(reason=f'{node.node_name} has ended'))
+
+    return RegisterEventHandler(OnProcessExit(target_action=node, on_exit=end))
+
+
+def use_profile(context: LaunchContext, profile: str) -> list[Any]:
+    """
+    Return the actions that set a Fast DDS profile for the processes started after them.
+
+    Args:
+        context: Whose environment may name a profile already, which is kept.
+        profile: Path, '' for none.
+
+    Raises:
+        AffectError: There is no such file.
+    """
+    wanted = variables(context.environment, profile) if profile else {}
+    if wanted and not Path(profile).is_file():
+        raise AffectError(f"launch argument 'dds_profile': there is no file {profile}")
+    return [SetEnvironmentVariable(name, value) for name, value in wanted.items()]
+
+
+def leave_interrupts_to_launch() -> None:
+    """
+    Keep SIGINT from raising KeyboardInterrupt while the event loop of launch runs.
+
+    launch handles SIGINT through a file descriptor and shuts down in order. Python's own handler
+    raises KeyboardInterrupt as well, wherever the main thread is; in the middle of the start of a
+    process, launch (3.4.3) then waits for this start for ever. To be called by
+    generate_launch_description. It does nothing without a running loop, as for `ros2 launch -s`,
+    and where SIGINT has another handler.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    if (threading.current_thread() is not threading.main_thread()
+            or signal.getsignal(signal.SIGINT) is not signal.default_int_handler):
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if not loop.is_running():
+            signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, handle)
+
+
+class Respawning:
+    """
+    Starts a node's process again each time it ends, with a delay that doubles up to LAST_DELAY.
+
+    launch's own `respawn` has a constant delay: a process that ends at once, as for a wrong
+    parameter, would keep a core of the robot busy.
+    """
+
+    def __init__(self, make: Callable[[], Node], context: LaunchContext) -> None:
+        """
+        Prepare the first start.
+
+        Args:
+            make: Returns the node, a new one each time.
+            context: Of the launch, where the node is started.
+        """
+        self._make = make
+        # Namespace and global parameters of enclosing groups, which end before the process does.
+        self._configurations = dict(context.launch_configurations)
+        self._delay = FIRST_DELAY
+        self._started = 0.0
+
+    def start(self) -> list[Any]:
+        """Return the actions that start the process."""
+        self._started = time.monotonic()
+        node = self._make()
+        handler = OnProcessExit(target_action=node, on_exit=self._again, handle_once=True)
+        return [RegisterEventHandler(handler), node]
+
+    def _again(self, event: Any, context: LaunchContext) -> Any:
+        if context.is_shutdown:
+            return None
+        if time.monotonic() - self._started > GOOD_RUN:
+            self._delay = FIRST_DELAY
+        delay, self._delay = self._delay, min(2 * self._delay, LAST_DELAY)
+        get_logger('face_affect').warning(
+            f'process {event.pid} ended with exit code {event.returncode}; its next start is in '
+            f'{delay:g} s')
+        return TimerAction(period=delay, actions=[OpaqueFunction(function=self._restart)])
+
+    def _restart(self, context: LaunchContext) -> list[Any]:
+        def restore(context: LaunchContext) -> None:
+            context.launch_configurations.update(self._configurations)
+
+        return [GroupAction([OpaqueFunction(function=restore), *self.start()])]
