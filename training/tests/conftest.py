@@ -95,7 +95,7 @@ def experiment(sheets: Path, tmp_path: Path) -> Path:
         'name': 'small', 'task': 'emotion', 'seed': 5,
         'data': {'reader': 'fer2013_sheets', 'path': str(sheets), 'train': 'Training',
                  'validation': 'PublicTest', 'expect_train': 280, 'expect_validation': 70},
-        'input': {'size': 24}, 'network': {'name': 'mini_xception', 'options': {'dropout': 0.1}},
+        'input': {'size': 24}, 'network': {'name': 'baseline', 'options': {'dropout': 0.1}},
         'augmentation': {'erase': 0.2, 'roll': 3.0},
         'targets': {'smoothing': 0.02, 'ferplus_weight': 0.3},
         'training': {'epochs': 4, 'batch': 28, 'learning_rate': 0.01, 'warmup_epochs': 1,

@@ -260,7 +260,6 @@ def test_the_shipped_emotion_model_is_as_small_as_the_papers() -> None:
 
 @pytest.mark.parametrize(('name', 'ends', 'options'), [
     ('small_resnet', 'stage2_block1_b_bn', {'widths': [16, 24], 'blocks': [1, 1]}),
-    ('mini_xception', 'module64_bn2', {}),
     ('efficientnet_lite', 'stage3_1_project', {'blocks': [1, 1, 1], 'top': 32})])
 def test_the_means_are_those_of_before(name: str, ends: str, options: dict[str, Any],
                                        tmp_path: Path) -> None:

@@ -237,7 +237,8 @@ def test_operators_without_a_counterpart_are_named() -> None:
 def test_export_adds_the_graph_and_its_proof(experiment: Path, tmp_path: Path, sheets: Path,
                                              capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / 'run'
-    assert main(['train', str(experiment), '--out', str(folder)]) == 0
+    assert main(['train', str(experiment), '--out', str(folder), '--set',
+                 'network.name=mini_xception']) == 0
     command = ['export', str(folder), '--models', str(tmp_path), '--saliency']
     assert main([*command, '--precision', 'int8']) == 1
     assert 'the gradients belong to the float32 model' in capsys.readouterr().err

@@ -49,15 +49,15 @@ def test_learns_and_resumes_exactly(experiment: Path, tmp_path: Path,
     from face_affect_training import evaluation_callback as module
     monkeypatch.setattr(module, 'STATE_PERIOD', -1.0)
     through, broken = tmp_path / 'through', tmp_path / 'broken'
-    assert main(['train', str(experiment), '--out', str(through)]) == 0
+    train = ['train', str(experiment), '--set', 'network.name=mini_xception', '--out']
+    assert main([*train, str(through)]) == 0
     losses = [float(row['loss']) for row in log(through)]
     assert len(losses) == 4 and losses[-1] < 0.8 * losses[0]
     # time is up after each epoch
     for done in (1, 2):
-        assert main(['train', str(experiment), '--out', str(broken), '--max-minutes',
-                     '0.0001']) == 0
+        assert main([*train, str(broken), '--max-minutes', '0.0001']) == 0
         assert [row['epoch'] for row in log(broken)] == [str(i + 1) for i in range(done)]
-    assert main(['train', str(experiment), '--out', str(broken)]) == 0
+    assert main([*train, str(broken)]) == 0
     assert [row['loss'] for row in log(broken)] == [row['loss'] for row in log(through)]
     ours, theirs = arrays(broken), arrays(through)
     assert ours.keys() == theirs.keys() and len(ours) > 200
@@ -158,7 +158,8 @@ def test_a_training_that_diverges_is_stopped(experiment: Path, tmp_path: Path,
     run = tmp_path / 'run'
     assert main(['train', str(experiment), '--out', str(run), '--set',
                  'training.learning_rate=1e30', 'training.warmup_epochs=0']) == 1
-    assert 'the loss of epoch 1 is nan: lower training.learning_rate' in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert 'the loss of epoch 1 is ' in told and ': lower training.learning_rate' in told
     assert not (run / 'best.keras').exists()
 
 
