@@ -61,7 +61,7 @@ def picture(x: float = 0.0, y: float = 0.0) -> np.ndarray:
 
 @pytest.mark.parametrize(('interval', 'rate', 'every'), [
     (0.0, 30, 1), (0.1, 30, 3), (0.1, 60, 6), (0.1, 15, 2), (0.1, 10, 1), (0.1, 2, 1)])
-def test_the_interval_is_in_seconds_whatever_the_rate(interval: float, rate: int,
+def test_the_interval_is_in_seconds_at_any_rate(interval: float, rate: int,
                                                       every: int) -> None:
     jitter = np.random.default_rng(0).uniform(-0.002, 0.002, 60)
     detector = Counting(lambda image: one_at(100, 80))

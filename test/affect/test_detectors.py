@@ -155,7 +155,7 @@ def test_of_two_neighbouring_cells_one_face_is_made() -> None:
 
 @pytest.mark.parametrize('name', SHIPPED)
 @pytest.mark.parametrize('shape', [(480, 640, 3), (1, 1, 3), (2, 900), (700, 1, 3)])
-def test_where_nobody_is_nobody_is_found(name: str, shape: tuple[int, ...]) -> None:
+def test_an_image_without_faces_has_no_detections(name: str, shape: tuple[int, ...]) -> None:
     found = make_detector(name)(np.zeros(shape, np.uint8))
     assert len(found) == 0
     assert found.landmarks.shape == (0, 4, 2)

@@ -23,7 +23,7 @@ def told(events: list[Event]) -> list[tuple[str, str]]:
     return [(event.type, event.face.id) for event in events]
 
 
-def test_a_face_appears_when_it_has_stayed_and_leaves_when_it_is_gone() -> None:
+def test_a_face_appears_after_the_hold_and_leaves_after_the_timeout() -> None:
     events = Events(hold=0.5, timeout=1.0)
     assert events([face('a')], 10.0) == []
     assert events([face('a')], 10.4) == []
@@ -40,7 +40,7 @@ def test_a_face_that_is_seen_for_a_moment_is_no_event_at_all() -> None:
     assert events([], 3.0) == []
 
 
-def test_an_expression_must_last_to_be_told_of() -> None:
+def test_an_expression_must_last_to_be_reported() -> None:
     events = Events(hold=0.5, timeout=1.0)
     events([face('a', 'neutral')], 0.0)
     assert told(events([face('a', 'neutral')], 0.5)) == [(APPEARED, 'a')]

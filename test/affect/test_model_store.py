@@ -138,7 +138,7 @@ def test_a_card_that_would_eat_the_memory_is_refused(model: Path, text: str,
         load_card(str(model))
 
 
-def test_a_model_that_lies_about_is_not_taken_for_an_installed_one(
+def test_a_folder_in_the_working_directory_is_no_installed_model(
         model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(model.parent)
     model.rename(model.parent / 'gender_mini_xception')
@@ -175,7 +175,7 @@ def test_a_network_of_huge_tensors_is_not_allocated(name: str, complaint: str) -
         Network(Path(__file__).parents[1] / 'fuzz' / name)
 
 
-def test_an_unknown_model_is_answered_with_the_known_ones() -> None:
+def test_the_error_about_an_unknown_model_lists_the_known_ones() -> None:
     with pytest.raises(AffectError, match=r"'emotoin' not found; known models: .*emotion_mini_x"
                        ) as caught:
         find_model('emotoin', 'classifier')
@@ -201,7 +201,7 @@ def test_a_network_that_does_not_fit_its_card_is_named(model: Path) -> None:
         Classifier(load_card(change(other, heads=[head])))
 
 
-def test_a_task_that_a_model_does_not_answer_is_named() -> None:
+def test_a_task_that_a_model_lacks_is_an_error() -> None:
     with pytest.raises(AffectError, match='classifies emotion, not gender'):
         Classifier(load_card('emotion_mini_xception'), tasks=['gender'])
 

@@ -82,12 +82,12 @@ def test_the_face_points_to_where_it_is_turned(turn: dict[str, float], axis: lis
 @pytest.mark.parametrize('yaw', [-60.0, -30.0, 0.0, 30.0, 60.0])
 @pytest.mark.parametrize('pitch', [-30.0, 0.0, 30.0])
 @pytest.mark.parametrize('roll', [-160.0, -45.0, 0.0, 45.0, 90.0])
-def test_known_turns_are_found(yaw: float, pitch: float, roll: float) -> None:
+def test_projected_orientations_are_estimated(yaw: float, pitch: float, roll: float) -> None:
     rotation = turned(yaw, pitch, roll)
     assert between(head_pose(seen(rotation), camera(), **SIZE).rotation, rotation) < 9.0
 
 
-def test_a_face_at_the_side_looks_at_the_camera_or_straight_ahead() -> None:
+def test_the_facing_angle_of_a_face_at_the_edge_of_the_view() -> None:
     place = (0.6, 0.0, 1.0)
     aside = math.degrees(math.atan2(0.6, 1.0))
     ahead = head_pose(seen(turned(), place), camera(), **SIZE)
@@ -138,7 +138,7 @@ def test_the_covariance_is_that_of_the_errors() -> None:
     assert 0.8 < np.mean(np.array(shares) < 4.64) < 0.98
 
 
-def test_small_and_strange_faces_are_less_sure() -> None:
+def test_small_and_unusual_faces_have_a_larger_covariance() -> None:
     near, far = (head_pose(seen(turned(), (0, 0, z)), camera(), **SIZE) for z in (0.5, 6.0))
     assert np.trace(far.covariance) > 2.0 * np.trace(near.covariance)
     strange = seen(turned())

@@ -161,7 +161,7 @@ def watch(pipeline: AffectPipeline) -> dict[str, list[int]]:
     return asked
 
 
-def test_gender_is_asked_now_and_then_and_stays_in_between(
+def test_gender_is_classified_at_its_interval_and_kept_in_between(
         shared_file: Callable[[str], Path]) -> None:
     """Two heads, 12 images a second: each is asked about in every third or fourth image."""
     clip = shared_file('media/head-pose-face-detection-female-and-male.gif')
@@ -185,7 +185,7 @@ def test_gender_is_asked_now_and_then_and_stays_in_between(
     assert asked == {'emotion_small_resnet': [2], 'gender_efficientnet_lite': [2]}
 
 
-def test_expression_is_asked_at_most_twenty_times_a_second(
+def test_expression_is_classified_at_most_twenty_times_a_second(
         shared_file: Callable[[str], Path]) -> None:
     """That is every image of a usual camera, and every third one at 60 Hz."""
     with open_media(str(shared_file('media/head-pose-face-detection-female-and-male.gif'))
@@ -256,7 +256,7 @@ def test_one_network_may_answer_both() -> None:
         'emotion': EMOTIONS.index('happy'), 'gender': GENDERS.index('woman')}
 
 
-def test_boxes_lie_inside_the_image_and_the_image_is_not_written_to() -> None:
+def test_boxes_are_inside_the_image_and_the_image_is_not_written_to() -> None:
     pipeline = make_pipeline(PipelineSettings())
     with open_media('') as media:
         image = next(iter(media)).image
@@ -279,7 +279,7 @@ def test_settings_change_between_frames_without_losing_tracks() -> None:
     assert [face.id for face in pipeline.process(image, 4.0)] == ['f0001']
 
 
-def test_a_model_that_does_not_answer_the_task_is_named() -> None:
+def test_a_model_without_the_task_is_an_error() -> None:
     with pytest.raises(AffectError, match='classifies gender, not emotion'):
         make_pipeline(PipelineSettings(emotion_model='gender_mini_xception', gender_model=''))
 
@@ -300,7 +300,7 @@ def test_a_record_is_json_with_the_documented_keys() -> None:
         UNKNOWN, 0.0, [])
 
 
-def test_the_caption_says_what_is_known() -> None:
+def test_the_caption_has_the_known_labels() -> None:
     unknown = Estimate(UNKNOWN, 0.52, np.array([0.52, 0.48], np.float32))
     face = one_face()
     face.estimates['gender'] = unknown

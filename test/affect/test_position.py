@@ -43,7 +43,7 @@ def test_an_average_adult_is_where_he_is(place: tuple[float, float, float]) -> N
     np.testing.assert_allclose(position.point, place, atol=1e-3)
 
 
-def test_the_uncertainty_lies_along_the_ray_and_grows_with_the_distance() -> None:
+def test_the_uncertainty_is_along_the_ray_and_grows_with_the_distance() -> None:
     near, far = (locate(eyes_at(0, 0, z), camera(), width=640, height=480) for z in (1.0, 3.0))
     np.testing.assert_allclose(np.linalg.eigvalsh(near.covariance) > 0, True)
     assert np.sqrt(near.covariance[2, 2]) == pytest.approx(0.1, abs=0.03)

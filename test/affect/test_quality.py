@@ -30,7 +30,7 @@ FRONT = np.float32([[10, 20], [30, 20], [20, 30], [20, 40]])
 
 
 @pytest.mark.parametrize(('nose', 'turn'), [((20, 30), 0.0), ((30, 30), 0.5), ((5, 33), 0.75)])
-def test_the_nose_tells_how_far_a_head_is_turned(nose: tuple[int, int], turn: float) -> None:
+def test_the_turn_of_a_head_is_measured_by_the_nose(nose: tuple[int, int], turn: float) -> None:
     points = FRONT.copy()
     points[2] = nose
     assert turn_of(points) == pytest.approx(turn)
@@ -40,7 +40,7 @@ def test_the_nose_tells_how_far_a_head_is_turned(nose: tuple[int, int], turn: fl
     assert turn_of(np.float32(3.0 * points @ spin.T + 50.0)) == pytest.approx(turn, abs=1e-5)
 
 
-def test_landmarks_that_say_nothing() -> None:
+def test_unknown_landmarks_give_no_turn() -> None:
     unknown = FRONT.copy()
     unknown[2] = np.nan
     assert turn_of(unknown) == 0.0
@@ -95,7 +95,7 @@ def limited(tmp_path, monkeypatch):
 @pytest.mark.parametrize(('limits', 'reason'), [
     ({}, ''), ({'min_side': 400.0}, 'too_small'), ({'min_sharpness': 50.0}, 'too_blurred'),
     ({'max_turn': 0.0}, 'too_turned')])
-def test_the_pipeline_says_why(limits, reason, limited) -> None:
+def test_the_pipeline_gives_the_reason(limits, reason, limited) -> None:
     pipeline = make_pipeline(PipelineSettings(emotion_model=limited(**limits)))
     with open_media('') as media:
         image = next(iter(media)).image
@@ -126,7 +126,7 @@ def test_a_head_may_have_limits_of_its_own(limited) -> None:
     assert head.limits == Limits(max_turn=0.7)
 
 
-def test_a_card_with_odd_limits_is_refused(limited) -> None:
+def test_a_card_with_unknown_limits_is_refused(limited) -> None:
     with pytest.raises(AffectError, match='limits has the unknown entry min_size; there are '
                                           'min_side, max_turn'):
         load_card(limited(min_size=4.0))

@@ -62,7 +62,7 @@ def test_heat_is_a_map_of_shares(mode: str, saliency: Saliency, crop: ImageArray
     assert heat.std() > 0.05
 
 
-def test_what_is_explained_is_what_the_classifier_says(saliency: Saliency,
+def test_the_explained_label_is_that_of_the_classifier(saliency: Saliency,
                                                        crop: ImageArray) -> None:
     explanation = saliency(crop)
     assert explanation.label == explanation.probabilities.argmax() == HAPPY

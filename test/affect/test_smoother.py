@@ -62,7 +62,7 @@ def test_a_single_odd_frame_does_not_change_the_label() -> None:
     assert smoother(MAN, 0.033).label == 'woman'
 
 
-def test_below_the_threshold_the_answer_is_unknown_with_its_confidence() -> None:
+def test_below_the_threshold_the_label_is_unknown_with_its_confidence() -> None:
     estimate = make(threshold=0.6)(np.array([0.55, 0.45], np.float32), 0.0)
     assert estimate.label == UNKNOWN
     assert estimate.confidence == pytest.approx(0.55)
@@ -81,7 +81,7 @@ def test_a_new_label_needs_a_lead() -> None:
     assert smoother(np.array([0.44, 0.56], np.float32), 0.2).label == 'man'
 
 
-def test_time_that_stands_still_or_runs_back_adds_nothing() -> None:
+def test_time_that_stops_or_jumps_back_adds_nothing() -> None:
     smoother = make()
     smoother(WOMAN, 1.0)
     np.testing.assert_allclose(smoother(MAN, 1.0).probabilities, WOMAN)
@@ -107,7 +107,7 @@ def test_a_face_that_cannot_be_judged_does_not_count() -> None:
     assert (back.label, back.reason) == ('woman', '')
 
 
-def test_a_track_that_begins_badly_says_so_and_forgets_it() -> None:
+def test_estimates_of_a_bad_first_image_are_replaced() -> None:
     smoother = make(tau=0.5)
     first = smoother(MAN, 0.0, 'too_small')
     assert (first.label, first.reason, first.confidence) == (UNKNOWN, 'too_small', 1.0)
@@ -119,6 +119,6 @@ def test_a_track_that_begins_badly_says_so_and_forgets_it() -> None:
     assert alone(WOMAN, 0.0, 'too_turned').reason == 'too_turned'
 
 
-def test_below_the_threshold_the_reason_is_doubt() -> None:
+def test_below_the_threshold_the_reason_is_unsure() -> None:
     assert make(threshold=0.6)(np.array([0.55, 0.45], np.float32), 0.0).reason == 'unsure'
     assert make(threshold=0.6)(np.array([0.75, 0.25], np.float32), 0.0).reason == ''

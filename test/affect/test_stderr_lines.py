@@ -21,7 +21,7 @@ from face_affect_ros.affect.sandbox import run_isolated
 import pytest
 
 
-def test_the_line_goes_and_the_others_come(capfd: pytest.CaptureFixture[str]) -> None:
+def test_lines_with_the_text_are_dropped(capfd: pytest.CaptureFixture[str]) -> None:
     with stderr_without(b'chatter'):
         os.write(2, b'first\nINFO: chatter\nlast without an end')
     os.write(2, b', and more\n')
@@ -35,7 +35,7 @@ def test_what_is_said_before_an_error_is_not_lost(capfd: pytest.CaptureFixture[s
     assert capfd.readouterr().err == 'the reason\n'
 
 
-def test_loading_the_models_says_nothing() -> None:
+def test_loading_the_models_prints_nothing() -> None:
     """In a process of its own: the runtime says its line once."""
     run = run_isolated('-c', 'from face_affect_ros.affect.settings import *\n'
                     'make_pipeline(PipelineSettings()).warm_up()')

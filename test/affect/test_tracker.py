@@ -39,7 +39,7 @@ def ids(tracker: Tracker, found: Detections, stamp: float,
         found, stamp, timeout=timeout, start_score=0.5)]
 
 
-def test_faces_that_move_keep_their_ids_whatever_their_order() -> None:
+def test_faces_that_move_keep_their_ids_in_any_order() -> None:
     tracker = make_tracker()
     assert ids(tracker, detections((100, 100, 50), (300, 100, 50)), 0.0) == ['t0001', 't0002']
     assert ids(tracker, detections((290, 105, 52), (112, 98, 49)), 0.1) == ['t0002', 't0001']
@@ -53,7 +53,7 @@ def test_motion_is_carried_on_while_two_faces_pass_each_other() -> None:
         assert ids(tracker, found, step / 10) == ['t0001', 't0002']
 
 
-def test_frames_of_one_burst_tell_no_velocity() -> None:
+def test_frames_of_one_burst_give_no_velocity() -> None:
     """Their stamps are a moment apart, and the detector's noise would be a hundred metres."""
     tracker = make_tracker()
     for stamp, place in ((0.0, 100), (0.0001, 102), (0.0333, 101), (0.0334, 99), (0.0667, 100)):

@@ -72,7 +72,7 @@ STAMPS = {
 }
 
 
-def test_whatever_the_stamps_every_image_is_answered(far: Callable[..., Any]) -> None:
+def test_every_image_gets_a_result_with_any_stamps(far: Callable[..., Any]) -> None:
     with far() as node:
         for name, stamps in STAMPS.items():
             node.bench.faces.clear()

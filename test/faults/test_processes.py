@@ -71,7 +71,7 @@ def test_killed_under_load_and_started_again(ros: Any, portrait: Any,
 
 
 @pytest.mark.parametrize('number', [signal.SIGSTOP, signal.SIGKILL], ids=['hangs', 'dies'])
-def test_a_subscriber_that_is_slow_or_dies_holds_up_nobody(number: int,
+def test_a_slow_or_dead_subscriber_delays_nobody_else(number: int,
                                                            far: Callable[..., Any]) -> None:
     with far() as node, running(sys.executable, '-c', SLOW) as slow:
         bench = node.bench
@@ -94,7 +94,7 @@ def subscribers(bench: Any) -> int:
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_told_to_end_under_load_it_ends_by_its_last_transition(
+def test_a_signal_under_load_ends_it_by_the_transition_shutdown(
         number: int, far: Callable[..., Any], ros: Any,
         record_property: Callable[..., None]) -> None:
     events: list[Any] = []

@@ -237,7 +237,7 @@ def test_the_topics_follow_from_the_arguments(given: dict[str, str], image: str,
 
 @pytest.mark.parametrize('name', [name for name, each in arguments.ARGUMENTS.items()
                                   if each.default is not None])
-def test_every_empty_value_has_a_word_that_ros2_launch_takes(name: str) -> None:
+def test_every_empty_value_has_a_word_that_ros2_launch_accepts(name: str) -> None:
     context = context_of(**{name: ''})
     argument = arguments.ARGUMENTS[name]
     documented = argument.default in ('', arguments.DEFAULT, arguments.NONE)
@@ -303,7 +303,7 @@ def test_a_node_that_ends_at_once_is_started_again_less_and_less_often(
 @pytest.mark.parametrize(('given', 'parameters'), [
     ('', {}), ('default', {}), ('True', {'use_sim_time': True}),
     ('false', {'use_sim_time': False})])
-def test_the_parameter_file_decides_about_simulated_time_where_nobody_says(
+def test_the_parameter_file_sets_simulated_time_by_default(
         given: str, parameters: dict[str, bool]) -> None:
     context = LaunchContext()
     context.launch_configurations['use_sim_time'] = given

@@ -72,7 +72,7 @@ def bag(tmp_path: Path, portrait: np.ndarray) -> Path:
     return tmp_path / 'bag'
 
 
-def test_every_face_has_the_position_that_the_bag_knows(bench: Bench, bag: Path) -> None:
+def test_every_face_has_the_position_of_the_bags_calibration(bench: Bench, bag: Path) -> None:
     bench.ros.node.destroy_publisher(bench.infos)
     bench.start(use_depth=True, processing='every', stale_timeout=3600.0)
     clocks: list[int] = []

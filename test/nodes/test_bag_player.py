@@ -59,7 +59,7 @@ def stamps_of(messages: list[FaceAffectArray]) -> Counter[int]:
     ([0] * 60, 1), ([0] * 60, 4), ([0] * 60, 40), ([START + n // 8 for n in range(64)], 4),
     ([START - n for n in range(30)], 4), ([0, START] * 20, 4)], ids=[
         'zero, one by one', 'zero', 'zero, many', 'eight a stamp', 'backwards', 'now and then'])
-def test_every_message_gets_its_result_whatever_its_stamp(
+def test_every_message_gets_its_result_with_any_stamp(
         stamps: list[int], limit: int, ros: Any, tmp_path: Path) -> None:
     bag = bag_files.write(tmp_path / 'bag', [
         image(stamp=stamp, when=START + number) for number, stamp in enumerate(stamps)])
@@ -132,7 +132,7 @@ def test_a_bag_without_pictures_ends_the_player_in_one_line(
     assert complaint in player.output() and 'Traceback' not in player.output()
 
 
-def test_the_other_topics_are_told(ros: Any, tmp_path: Path) -> None:
+def test_the_other_topics_are_logged(ros: Any, tmp_path: Path) -> None:
     bag = bag_files.write(tmp_path / 'bag', [
         depth(), image('/a'), image('/b'),
         image('/infra', encoding='mono8', pixels=PORTRAIT[:, :, 0])])

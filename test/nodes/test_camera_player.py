@@ -223,7 +223,7 @@ def test_a_clip_loops_in_order(ros, player, clip):
 
 @pytest.mark.parametrize('kind, topic', [
     (Image, 'image_raw'), (CompressedImage, 'image_raw/compressed')])
-def test_it_waits_for_subscribers_where_asked_to(ros, player, clip, kind, topic):
+def test_it_waits_for_min_subscribers(ros, player, clip, kind, topic):
     """So that not a single image is lost: the clip is played once, from its first image."""
     node = player(source=str(clip), rate=100.0, loop=False, compressed=True, min_subscribers=1)
     ticks = []
@@ -369,7 +369,7 @@ def test_a_camera_is_published_as_it_comes_and_its_loss_ends_the_node(ros, playe
     assert camera.closed
 
 
-def test_the_end_of_a_clip_ends_the_process_where_asked_for(ros, clip):
+def test_the_end_of_a_clip_ends_the_process_with_exit_at_end(ros, clip):
     images = listen(ros.node, Image, 'image_raw')
     with running_node(MODULE, source=str(clip), loop=False, exit_at_end=True) as process:
         assert spin_until(ros.executor, lambda: not process.running()), process.output()

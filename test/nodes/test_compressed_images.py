@@ -99,7 +99,7 @@ def test_depth_images_are_refused(picture, kind):
 
 
 @pytest.mark.parametrize('orientation', [2, 3, 6, 8])
-def test_pixels_are_taken_as_they_lie(picture, orientation):
+def test_the_exif_orientation_is_ignored(picture, orientation):
     """As image_transport does; viewers turn a file, but the camera_info is about its pixels."""
     exif = PillowImage.Exif()
     exif[0x0112] = orientation

@@ -150,7 +150,7 @@ def test_load_list_unload(bench: Bench) -> None:
     assert bench.load().unique_id == 3   # numbers are not used again
 
 
-def test_a_request_is_honoured_in_full(bench: Bench, capfd: pytest.CaptureFixture[str]) -> None:
+def test_all_fields_of_a_request_are_used(bench: Bench, capfd: pytest.CaptureFixture[str]) -> None:
     answer = bench.load(
         node_name='mine', remap_rules=['chatter:=talk'],
         parameters=[Parameter('answer', value=42).to_parameter_msg()], log_level=10,

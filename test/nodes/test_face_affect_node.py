@@ -122,7 +122,7 @@ def test_a_window_of_the_sensor_has_the_calibration_of_the_whole(rectified: bool
                                    (pixel - [[info.p[2], info.p[6]]]) / info.p[0])
 
 
-def test_a_window_makes_no_calibration_of_none_and_k_stands_in_for_p() -> None:
+def test_a_region_of_interest_without_calibration_and_k_for_a_zero_p() -> None:
     info = camera_info(1280, 960, 0.0, stamped(1))
     info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height = 640, 480, 640, 480
     assert not camera_of(info).calibrated and not camera_of(info, rectified=True).calibrated
@@ -166,7 +166,7 @@ def test_faces_survive_the_way_through_a_message(bench: Bench, portrait: np.ndar
     assert node.health.counts()['published'] == 1
 
 
-def test_nobody_there_gives_a_message_without_faces(bench: Bench) -> None:
+def test_an_image_without_faces_gives_an_empty_message(bench: Bench) -> None:
     bench.start()
     bench.send(np.zeros((48, 64, 3), np.uint8), 1)
     assert bench.until(lambda: bench.faces)
@@ -238,7 +238,8 @@ def test_the_newest_image_wins_and_the_others_are_counted(bench: Bench,
     assert counts['published'] + counts['dropped'] == 20
 
 
-def test_every_image_is_answered_in_order_when_asked(bench: Bench, portrait: np.ndarray) -> None:
+def test_every_image_gets_a_result_in_order_with_processing_every(
+        bench: Bench, portrait: np.ndarray) -> None:
     node = bench.start(processing='every', queue_depth=50)
     for sec in range(1, 21):
         bench.send(portrait, sec)
@@ -248,7 +249,7 @@ def test_every_image_is_answered_in_order_when_asked(bench: Bench, portrait: np.
     assert node.health.counts()['dropped'] == 0
 
 
-def test_the_annotated_image_is_drawn_only_for_those_who_look(
+def test_the_annotated_image_is_drawn_only_with_a_subscriber(
         bench: Bench, portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     import face_affect_ros.nodes.outputs.annotated as module
     drawn: list[int] = []
@@ -271,7 +272,7 @@ def test_the_annotated_image_is_drawn_only_for_those_who_look(
     assert drawn == [1]
 
 
-def test_the_message_says_how_the_head_is_turned(bench: Bench, portrait: np.ndarray) -> None:
+def test_the_message_has_the_orientation_of_the_head(bench: Bench, portrait: np.ndarray) -> None:
     bench.start()
     bench.answered(portrait, 1)
     assumed = bench.faces[0].faces[0]
@@ -329,7 +330,7 @@ def test_the_annotated_image_as_jpeg_for_those_who_want_that(
     assert encoded == [90, 5] and len(small[1].data) < len(small[0].data) / 2
 
 
-def test_a_paused_node_stays_active_and_goes_on_with_the_same_faces(
+def test_a_paused_node_stays_active_and_keeps_its_tracks(
         bench: Bench, portrait: np.ndarray) -> None:
     node = bench.start(track_timeout=10.0)
     bench.answered(portrait, 1)
@@ -351,7 +352,7 @@ def test_a_paused_node_stays_active_and_goes_on_with_the_same_faces(
                                    for status in bench.statuses for each in status.values))
 
 
-def test_a_node_that_starts_paused_listens_when_it_is_told_to(
+def test_paused_that_is_set_while_inactive_counts_at_activation(
         bench: Bench, portrait: np.ndarray) -> None:
     node = bench.start(paused=True)
     assert bench.status(DiagnosticStatus.OK, 'paused')
@@ -394,7 +395,7 @@ def test_tracks_survive_a_pause(bench: Bench, portrait: np.ndarray) -> None:
     assert bench.faces[0].faces[0].id == bench.faces[1].faces[0].id
 
 
-def test_in_a_pause_nothing_is_kept_of_what_faces_look_like(bench: Bench) -> None:
+def test_a_paused_node_keeps_no_pixels_of_faces(bench: Bench) -> None:
     node = bench.start()
     bench.answered()
     assert node.pipeline.locate.templates == 1
@@ -409,7 +410,7 @@ def test_an_inactive_node_listens_to_nothing(bench: Bench) -> None:
     assert not bench.images.get_subscription_count()
 
 
-def test_a_model_that_is_not_there_is_an_error_and_the_node_lives(
+def test_a_missing_model_is_an_error_and_the_node_stays(
         bench: Bench, portrait: np.ndarray) -> None:
     node = bench.start(activate=False, emotion_model='emotion_mini_xeption', stale_timeout=60.0)
     assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
@@ -492,7 +493,7 @@ def test_a_mismatch_of_reliability_is_reported(bench: Bench) -> None:
     assert bench.status(DiagnosticStatus.WARN, 'set image_reliability to best_effort')
 
 
-def test_an_unknown_parameter_is_reported_with_the_one_that_was_meant(bench: Bench) -> None:
+def test_an_unknown_parameter_is_reported_with_the_most_similar_one(bench: Bench) -> None:
     bench.start(activate=False, detecter='yunet')
     assert bench.status(DiagnosticStatus.ERROR,
                         "unknown parameter 'detecter'; did you mean 'detector'?")
@@ -517,7 +518,7 @@ def test_a_bad_value_at_the_start_is_named(name: str, value: str, complaint: str
     ('detector', 'blazeface_full_range', False),
     ('num_threads', 2, False),
 ])
-def test_what_can_change_live_does_and_the_rest_says_why_not(
+def test_live_parameters_change_and_others_are_refused_with_a_reason(
         name: str, value: Any, accepted: bool, bench: Bench) -> None:
     node = bench.start()
     before = node.get_parameter(name).value
@@ -590,7 +591,7 @@ def test_two_processes_talk_over_dds(executor: str, ros: Any, portrait: np.ndarr
     ({'detector': 3}, 'detector'),
     ({'processing': 'some'}, "parameter 'processing': 'some' is not one of newest, every"),
 ])
-def test_a_process_with_a_bad_parameter_says_so_in_one_line(
+def test_a_process_with_an_invalid_parameter_ends_with_one_line(
         arguments: dict[str, Any], complaint: str, ros_domain: int) -> None:
     with running_node('face_affect_ros.nodes.face_affect_node', **arguments) as process:
         assert process.wait() == 1
@@ -625,7 +626,7 @@ def test_stamps_that_cannot_be_are_diagnosed(bench: Bench, ahead: int | None,
         assert status.level == DiagnosticStatus.OK
 
 
-def test_faces_are_hidden_from_those_who_look(bench: Bench, portrait: np.ndarray) -> None:
+def test_blur_faces_hides_the_faces_in_images(bench: Bench, portrait: np.ndarray) -> None:
     """By what the detector makes of the pictures; heat over a blur may look like a face a bit."""
     from face_affect_ros.nodes.image_conversion import to_array
     node = bench.start()
@@ -647,7 +648,7 @@ def test_faces_are_hidden_from_those_who_look(bench: Bench, portrait: np.ndarray
     assert len(bench.faces[-1].faces) == 1
 
 
-def test_hostile_images_are_counted_by_few_kinds_and_told_in_few_lines(bench: Bench,
+def test_invalid_images_are_counted_by_few_kinds_and_logged_in_few_lines(bench: Bench,
                                                                        capfd: Any) -> None:
     node = bench.start(processing='every', queue_depth=1000)
     sent = 120

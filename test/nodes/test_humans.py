@@ -58,7 +58,7 @@ def test_landmarks_that_are_not_known_have_no_confidence() -> None:
         hidden, Result(IMAGE, [], stamped(1), 1.0)).landmarks)
 
 
-def test_expressions_have_the_words_of_the_rep() -> None:
+def test_expressions_have_the_names_of_the_rep() -> None:
     words = [to_expression(estimate(label), stamped(1)).expression for label in EMOTIONS]
     assert words == ['angry', 'disgusted', 'scared', 'happy', 'sad', 'surprised', 'neutral']
     unknown = to_expression(estimate('unknown'), stamped(1))

@@ -75,7 +75,7 @@ def show(bench: Bench, cameras: list[Any], portrait: np.ndarray, seconds: range)
             assert bench.until(lambda: node.health.counts()['published'] > before)
 
 
-def test_a_reader_sees_the_faces_of_two_cameras_come_once_and_stay(
+def test_the_merged_list_has_the_faces_of_two_cameras_without_gaps(
         bench: Bench, portrait: np.ndarray) -> None:
     start_merger(bench, timeout=60.0)
     listener = HumansListener(bench.ros.node)

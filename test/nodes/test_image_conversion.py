@@ -179,7 +179,7 @@ def test_bytes_after_the_image_are_ignored():
     ({'encoding': 'nv21', 'height': 3}, 'its width and height must be even'),
     ({'encoding': 'nv12'}, 'at least 72 bytes of data'),
 ])
-def test_sizes_that_lie_are_refused(changes, problem):
+def test_contradicting_sizes_are_refused(changes, problem):
     fields = {'encoding': 'bgr8', 'width': 4, 'height': 4, 'step': 12, 'data': bytes(48)}
     fields.update(changes)
     with pytest.raises(ImageConversionError) as caught:

@@ -87,7 +87,8 @@ def test_autostart(ros: Any) -> None:
     assert client.change(Transition.TRANSITION_ACTIVATE)
 
 
-def test_autostart_after_somebody_else(ros: Any, capfd: pytest.CaptureFixture[str]) -> None:
+def test_autostart_after_the_request_of_another_node(
+        ros: Any, capfd: pytest.CaptureFixture[str]) -> None:
     hurried = node(ros, autostart=True)
     hurried.trigger_configure()
     client = Client(ros)

@@ -138,7 +138,7 @@ def test_deactivation_aborts(bench: Bench) -> None:
 @pytest.mark.parametrize('end', [
     lambda node: node.trigger_shutdown(),
     lambda node: node.trigger_deactivate() and node.trigger_cleanup()])
-def test_the_client_of_a_node_that_ends_hears_of_it(
+def test_the_client_of_a_node_that_ends_gets_a_result(
         bench: Bench, end: Callable[[Any], Any]) -> None:
     node = bench.start()
     client = Client(bench, images=1000)
@@ -150,7 +150,7 @@ def test_the_client_of_a_node_that_ends_hears_of_it(
 
 
 @pytest.mark.parametrize('module', ['face_affect_node', 'container'])
-def test_the_client_of_a_process_that_ends_hears_of_it(module: str, bench: Bench) -> None:
+def test_the_client_of_a_process_that_ends_gets_a_result(module: str, bench: Bench) -> None:
     own = {'autostart': True} if module == 'face_affect_node' else {}
     with running_node(f'face_affect_ros.nodes.{module}', **own) as process:
         if module == 'container':

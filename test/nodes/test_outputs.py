@@ -42,7 +42,7 @@ def calibrate(bench: Bench) -> None:
     assert bench.until(lambda: node.image_input.camera is not None)
 
 
-def test_detections_say_what_the_faces_say(bench: Bench) -> None:
+def test_detections_have_the_labels_of_the_faces(bench: Bench) -> None:
     vision_msgs = pytest.importorskip('vision_msgs.msg', reason='vision_msgs is not installed')
     bench.start(gender_model='')
     calibrate(bench)
@@ -122,7 +122,7 @@ def test_an_unknown_label_is_no_hypothesis() -> None:
     assert not np.any(detection.results[0].pose.covariance)
 
 
-def test_without_vision_msgs_the_node_works_and_says_what_is_missing(
+def test_without_vision_msgs_the_node_works_and_logs_what_is_missing(
         bench: Bench, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
     def lacking(name: str) -> Any:
         raise ModuleNotFoundError("No module named 'vision_msgs'", name='vision_msgs')

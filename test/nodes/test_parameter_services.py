@@ -50,7 +50,7 @@ class Client:
         return result.successful, result.reason
 
 
-def test_a_node_takes_back_what_it_says_of_itself_while_it_is_active(bench: Bench) -> None:
+def test_a_node_accepts_its_own_values_while_it_is_active(bench: Bench) -> None:
     """What `ros2 param dump` and `ros2 param load` do; rclpy's own parameters are among it."""
     bench.start()
     client = Client(bench)
@@ -74,7 +74,7 @@ def test_an_integer_is_taken_for_a_float(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize('active', [True, False])
-def test_what_is_read_once_says_so(active: bool, bench: Bench) -> None:
+def test_parameters_that_are_read_once_are_described_so(active: bool, bench: Bench) -> None:
     bench.start(activate=active)
     for name, value in (('executor', 'events'), ('autostart', True), ('required', True)):
         successful, reason = Client(bench).set(name, value)
@@ -114,7 +114,7 @@ def test_a_file_with_integers_starts_the_node(ros_domain: int, tmp_path: Path) -
     ('', '/face_affect', 'for none'),
     ('[', '/face_affect', ''),
 ])
-def test_a_file_that_says_nothing_of_the_node_is_named(
+def test_a_file_without_a_section_for_the_node_is_reported(
         content: str, node: str, complaint: str, tmp_path: Path) -> None:
     file = tmp_path / 'my.yaml'
     file.write_text(content)

@@ -47,7 +47,7 @@ def test_the_parameter_files_hold_only_what_exists(file: Path) -> None:
         assert type(value) is type(PARAMETERS[name].default), name
 
 
-def test_the_default_file_says_what_the_node_does_anyway() -> None:
+def test_the_default_file_has_the_defaults_of_the_node() -> None:
     values = yaml.safe_load((ROOT / 'config' / 'default.yaml').read_text())['/**'][
         'ros__parameters']
     assert values == {name: spec.default for name, spec in PARAMETERS.items()}

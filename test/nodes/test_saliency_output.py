@@ -41,7 +41,7 @@ def saliency_of(node: FaceAffectNode) -> SaliencyOutput | None:
     return next((each for each in node.outputs if isinstance(each, SaliencyOutput)), None)
 
 
-def test_maps_are_computed_for_those_who_ask(bench: Bench) -> None:
+def test_maps_are_computed_only_with_a_subscriber(bench: Bench) -> None:
     node = bench.start()
     output = saliency_of(node)
     assert output is not None
@@ -178,7 +178,7 @@ def test_under_load_the_youngest_come_first(bench: Bench) -> None:
         output.close()
 
 
-def test_the_worker_stands_back() -> None:
+def test_the_worker_has_a_lower_priority() -> None:
     import os
     import threading
     seen: list[int] = []

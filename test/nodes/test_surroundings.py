@@ -60,7 +60,7 @@ def remapped(bench: Bench, *rules: str, **values: Any) -> FaceAffectNode:
     (['image:=image_raw'], '/camera_info'),
     (['image:=/camera/image_raw', 'camera_info:=/other/info'], '/other/info'),
 ])
-def test_the_calibration_is_looked_for_beside_the_image(
+def test_the_calibration_is_subscribed_beside_the_image(
         rules: list[str], topic: str, bench: Bench) -> None:
     node = remapped(bench, *rules)
     assert [info.node_name for info in node.get_subscriptions_info_by_topic(topic)] == [
@@ -224,7 +224,7 @@ def test_simulated_time_without_a_clock_is_named(bench: Bench) -> None:
 
 @pytest.mark.parametrize(('received', 'lost', 'told'), [
     (207, 453, (453, 660)), (97, 3, (0, 0)), (95, 5, (5, 100)), (9, 3, (0, 0)), (500, 0, (0, 0))])
-def test_losses_are_told_where_they_are_not_normal(received: int, lost: int,
+def test_losses_are_reported_above_a_share(received: int, lost: int,
                                                    told: tuple[int, int]) -> None:
     health = Health()
     for _ in range(received):
