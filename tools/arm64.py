@@ -15,15 +15,16 @@
 # limitations under the License.
 
 """
-Run `face_affect analyze` as on an arm64 computer, and compare its results with this one's.
+Compare the results of `face_affect analyze` under arm64 emulation with those of this computer.
 
     . tools/env.sh && python tools/arm64.py PICTURE...
 
-On x86-64 Debian with qemu-user-static, after `make setup`. It unpacks Debian's Python for arm64
-into out/arm64 (200 MB with the packages; no root, nothing outside that folder is changed),
+It needs x86-64 Debian with qemu-user-static, and `make setup`. It unpacks Debian's Python for
+arm64 into out/arm64 (200 MB with the packages; no root, no change outside of that folder),
 installs the arm64 wheels of requirements/runtime.txt and detector.txt by their hashes, and runs
-the command under emulation, for each processor and each choice of models. The exit code is 0 where
-all faces and labels are the same and coordinates and probabilities are as close as said below.
+the command under emulation, for each processor and each choice of models. The exit code is 0 if
+all faces and labels are the same, and coordinates and probabilities differ by less than the limits
+below.
 """
 
 import argparse
@@ -38,12 +39,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = ROOT / 'out' / 'arm64'
 TREE, SITE = PLACE / 'root', PLACE / 'site-packages'
-#: By QEMU's name: what Linux tells of the processor. Without it, XNNPACK does not start.
+#: Part number and features in /proc/cpuinfo by QEMU's name. XNNPACK needs them.
 PROCESSORS = {
     'cortex-a72': ('0xd08', 'fp asimd evtstrm crc32 cpuid'),                      # Raspberry Pi 4
     'cortex-a76': ('0xd0b', 'fp asimd evtstrm crc32 atomics fphp asimdhp cpuid asimddp'),   # 5
 }
-#: Options of the command, so that every model of the package is run: the networks behind the
+#: Options of the command, so that every model of the package is run: the classifiers with the
 #: detector in 8-bit integers, whose boxes are the same everywhere, then the other detectors.
 CHOICES = tuple(
     ('--detector', detector, '--emotion-model', emotion, '--gender-model', gender)
@@ -57,19 +58,19 @@ CHOICES = tuple(
         ('blazeface_back', 'emotion_small_resnet', 'gender_efficientnet_lite'),
         ('blazeface_full_range', 'emotion_small_resnet', 'gender_efficientnet_lite'),
         ('blazeface_short_range', 'emotion_small_resnet', 'gender_efficientnet_lite')))
-#: How far away probabilities may be: from the same box, ten steps of an 8-bit output (measured: up
-#: to eight); from a box that a detector in floating point has moved a little, more. And boxes and
-#: landmarks, in pixels.
+#: Limits of differences: of probabilities for the same box, ten steps of an 8-bit output
+#: (measured: up to eight); of probabilities for a box of a detector in floating point, which
+#: differs slightly; of boxes and landmarks, in pixels.
 SAME_BOX, MOVED_BOX, PIXELS = 10 / 256, 0.1, 2.0
 TAGS = [f'manylinux_2_{minor}_aarch64' for minor in (17, 24, 26, 27, 28, 31, 34)]
 
 
 def make_tree() -> Path:
-    """Unpack Debian's Python for arm64 and its libraries; return the interpreter's path."""
+    """Unpack Debian's Python for arm64 and its libraries; return the path of the interpreter."""
     apt = PLACE / 'apt'
     for folder in ('state/lists/partial', 'cache/archives/partial'):
         (apt / folder).mkdir(parents=True, exist_ok=True)
-    (apt / 'status').touch()   # nothing is installed: all that Python needs is fetched
+    (apt / 'status').touch()   # nothing is installed, so all dependencies are fetched
     settings = {'APT::Architecture': 'arm64', 'APT::Architectures': 'arm64',
                 'Dir::State': apt / 'state', 'Dir::State::status': apt / 'status',
                 'Dir::Cache': apt / 'cache', 'APT::Sandbox::User': ''}
@@ -105,9 +106,9 @@ def install(version: str) -> None:
 def emulated(processor: str) -> list[str]:
     """Return the command that runs the unpacked interpreter on a processor of PROCESSORS."""
     part, features = PROCESSORS[processor]
-    facts = {'Features': features, 'CPU implementer': '0x41', 'CPU architecture': '8',
+    entries = {'Features': features, 'CPU implementer': '0x41', 'CPU architecture': '8',
              'CPU variant': '0x0', 'CPU part': part, 'CPU revision': '1'}
-    lines = ''.join(f'{key}\t: {value}\n' for key, value in facts.items())
+    lines = ''.join(f'{key}\t: {value}\n' for key, value in entries.items())
     (TREE / 'proc' / 'cpuinfo').write_text(
         ''.join(f'processor\t: {number}\n{lines}\n' for number in range(os.cpu_count() or 1)))
     return ['qemu-aarch64-static', '-L', str(TREE), '-cpu', processor,
@@ -124,7 +125,7 @@ sys.exit(max(main(arguments) for arguments in json.loads(sys.argv[1])))
 
 
 def analyze(name: str, python: list[str], pictures: list[str]) -> list[list[Any]]:
-    """Run the command for all CHOICES, and return what it writes: an item per picture."""
+    """Run the command for all CHOICES, and return its results: an item per picture."""
     files = [PLACE / f'{name}_{number}.jsonl' for number in range(len(CHOICES))]
     orders = [['analyze', '--num-threads', '1', *options, '--json', str(file), '--', *pictures]
               for file, options in zip(files, CHOICES)]
@@ -142,15 +143,21 @@ def distance(one: Any, other: Any) -> float:
 
 def compare(here: list[Any], there: list[Any]) -> tuple[int, float, float, list[str]]:
     """
-    Compare what `face_affect analyze --json` wrote for the same pictures on two computers.
+    Compare the results of `face_affect analyze --json` for the same pictures on two computers.
 
-    Faces are told apart by where they are: their order is that of their scores. Returns the number
-    of faces, the largest difference of a probability, that of a coordinate in pixels, and a line
-    for every face or label that is not the same.
+    Faces are matched by position, because their order is that of their scores.
+
+    Args:
+        here: The lines of one computer.
+        there: The lines of the other one.
+
+    Returns:
+        The number of faces, the largest difference of a probability, that of a coordinate in
+        pixels, and a line for every face or label that differs.
     """
     faces, chance, pixels, lines = 0, 0.0, 0.0, []
     if [each['source'] for each in here] != [each['source'] for each in there]:
-        lines.append('not the same pictures')
+        lines.append('the pictures differ')
     for one, other in zip(here, there):
         if len(one['faces']) != len(other['faces']):
             lines.append(f"{one['source']}: {len(one['faces'])} and {len(other['faces'])} faces")
@@ -172,7 +179,7 @@ def compare(here: list[Any], there: list[Any]) -> tuple[int, float, float, list[
 
 
 def main() -> int:
-    """Do it all, with one line per processor and choice of models."""
+    """Compare the results; print one line per processor and choice of models."""
     parser = argparse.ArgumentParser(description='Compare arm64, emulated, with this computer.')
     parser.add_argument('pictures', metavar='PICTURE', nargs='+', help='picture or folder')
     parser.add_argument('--anew', action='store_true', help='fetch and install everything again')
@@ -194,7 +201,7 @@ def main() -> int:
             for options, one, other in zip(CHOICES, here, there):
                 faces, chance, pixels, lines = compare(one, other)
                 print(f'{processor}, {", ".join(filter(None, options[1::2]))}: {faces} faces, '
-                      f'{len(lines)} not the same, probabilities within {chance:.4f}, '
+                      f'{len(lines)} differ, probabilities within {chance:.4f}, '
                       f'coordinates within {pixels:.2f} pixels', *lines, sep='\n  ', flush=True)
                 allowed = SAME_BOX if pixels == 0.0 else MOVED_BOX
                 failed |= bool(lines) or faces == 0 or chance > allowed or pixels > PIXELS

@@ -15,21 +15,56 @@
 # limitations under the License.
 
 """
-Set up everything that this repository needs, into .venv, build and install (`make setup`).
+Set up .venv, build/ and install/ (`make setup`).
 
-Where a ROS distribution is sourced, it is used and completed by what it lacks. Elsewhere ROS 2
-comes as Python wheels: Jazzy's, or those that --ros names. What is up to date is skipped, so that
-a second run takes a moment; another ROS makes everything anew.
+A sourced ROS distribution is used, and completed by the packages that it lacks. Otherwise ROS 2 is
+installed as Python wheels: Jazzy, or the distribution of --ros. Steps that are up to date are
+skipped; another ROS repeats all of them.
 
-    tools/bootstrap.py [--with test] [--with training] [--ros kilted]
+    tools/bootstrap.py [--with test] [--with docs] [--with training] [--ros kilted]
 """
 
+import argparse
+import fcntl
+import os
 import sys
 
 if not (3, 10) <= sys.version_info[:2] <= (3, 13):
     sys.exit('setup: Python 3.10 to 3.13 is needed, this is {}.{}; choose one: '
              'make setup PYTHON=python3.12'.format(*sys.version_info[:2]))
 
-from setup_steps.main import main  # noqa: E402  (only for a Python that can read it)
+# Only a Python of these versions can read the following modules.
+from setup_steps import build, environment, host  # noqa: E402
+from setup_steps.steps import ROOT, SetupError  # noqa: E402
 
-sys.exit(main())
+
+def main() -> int:
+    """Run the set-up; return the exit status."""
+    parser = argparse.ArgumentParser(description='Set up .venv, build and install.')
+    parser.add_argument('--with', dest='extras', action='append', default=[],
+                        choices=['test', 'docs', 'training'], help='also install what these need')
+    parser.add_argument('--ros', default='', metavar='DISTRIBUTION',
+                        help='ROS distribution: the sourced one or, if none is sourced, one with '
+                        f'wheels: {", ".join(host.WHEELS)} (default: the sourced one, else '
+                        f'{host.DEFAULT})')
+    arguments = parser.parse_args()
+    # A second set-up of this repository waits for the first one.
+    lock = os.open(ROOT, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        target = environment.create(host.inspect(arguments.ros))
+        environment.install(target, arguments.extras)
+        build.build(target)
+    except SetupError as error:
+        print(f'setup: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('setup: interrupted', file=sys.stderr)
+        return 130
+    finally:
+        os.close(lock)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The environment of this repository's commands, for bash and zsh:  . tools/env.sh
-# It takes the virtual environment, ROS (a distribution's or the wheels'), and what was built.
+# The environment of the commands of this repository, for bash and zsh:  . tools/env.sh
+# It activates the virtual environment, ROS (a distribution or the wheels), and the build.
 
 _face_affect_enter() {
   local root prefix FACE_AFFECT_ROS
@@ -27,10 +27,10 @@ _face_affect_enter() {
       . "$prefix/local_setup.${ZSH_VERSION:+z}${BASH_VERSION:+ba}sh"
     fi
   done
-  # Without it, images larger than Fast DDS's default shared memory are lost between processes.
-  # A profile of the user's own stays. Fast DDS 2 (Humble, Jazzy) reads the first name only, and
-  # Fast DDS 3 complains of it.
-  # Humble keeps to this computer by transports of its own; those of a profile would reach others.
+  # Without this profile, images larger than the default shared memory of Fast DDS are lost between
+  # processes. A profile of the user is kept. Fast DDS 2 (Humble, Jazzy) reads only the first
+  # variable; Fast DDS 3 warns about it. On Humble, ROS_LOCALHOST_ONLY=1 works by transports, which
+  # those of the profile would replace.
   if [ -z "${FASTRTPS_DEFAULT_PROFILES_FILE:-}${FASTDDS_DEFAULT_PROFILES_FILE:-}" ] &&
      [ "${ROS_DISTRO:-} ${ROS_LOCALHOST_ONLY:-}" != 'humble 1' ]; then
     if [ -d "$VIRTUAL_ENV/share/fastrtps" ] || [ -d "/opt/ros/${ROS_DISTRO:-}/share/fastrtps" ]; then
@@ -41,7 +41,7 @@ _face_affect_enter() {
   fi
 }
 
-# The scripts of ROS and colcon read variables that are not set.
+# The scripts of ROS and colcon read unset variables.
 case $- in
   *u*) set +u; _face_affect_enter "${BASH_SOURCE[0]:-$0}" && set -u || { set -u; false; } ;;
   *) _face_affect_enter "${BASH_SOURCE[0]:-$0}" ;;

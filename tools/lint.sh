@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# ruff over everything, mypy over all but tests and benchmarks. Run by `make lint`, inside tools/env.sh.
+# ruff on all files, mypy on all but tests and benchmarks. Run by `make lint`, inside tools/env.sh.
 set -eu
 cd "$(dirname "$0")/.."
 
-# Beside a ROS distribution, the linters see the locked packages and not the distribution's.
+# Beside a ROS distribution, the linters use the locked packages and not those of the distribution.
 python=.venv/locked/bin/python
 if [ -x "$python" ]; then
   unset PYTHONPATH

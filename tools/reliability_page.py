@@ -15,9 +15,9 @@
 # limitations under the License.
 
 """
-Write the tables of figures into docs/results/reliability.md, from docs/results/reliability/*.json.
+Write the tables of docs/results/reliability.md from docs/results/reliability/*.json.
 
-Run it after one of the benchmarks has written its file with --out; a test compares.
+Run it after a benchmark has written its file with --out; a test compares the page.
 """
 
 import json
@@ -32,46 +32,46 @@ NOT_YET = 'not measured yet'
 
 
 def figures(name: str) -> Any:
-    """Return what a benchmark wrote, None where it has not."""
+    """Return the results of a benchmark, None if its file is missing."""
     path = FOLDER / 'reliability' / f'{name}.json'
     return json.loads(path.read_text()) if path.is_file() else None
 
 
-def restart_table(told: dict[str, Any]) -> list[str]:
+def restart_table(data: dict[str, Any]) -> list[str]:
     """Return the rows of benchmarks/restart.py."""
     names = {'first result': 'started, after kill -9 and others: first result',
              'SIGINT': 'SIGINT: ended', 'SIGTERM': 'SIGTERM: ended'}
     return ['| under 30 images a second | times | median [s] | largest [s] |', '| --- ' * 4 + '|',
-            *(f'| {text} | {told[name]["times"]} | {told[name]["median"]} | '
-              f'{told[name]["largest"]} |' for name, text in names.items())]
+            *(f'| {text} | {data[name]["times"]} | {data[name]["median"]} | '
+              f'{data[name]["largest"]} |' for name, text in names.items())]
 
 
-def cycles_table(told: list[dict[str, Any]]) -> list[str]:
+def cycles_table(data: list[dict[str, Any]]) -> list[str]:
     """Return the rows of benchmarks/cycles.py: first, middle and last."""
-    rows = [told[0], told[len(told) // 2], told[-1]]
+    rows = [data[0], data[len(data) // 2], data[-1]]
     return ['| after cycle | memory [MB] | threads | files |', '| --- ' * 4 + '|',
             *(f'| {each["cycle"]} | {each["memory"]} | {each["threads"]} | {each["files"]} |'
               for each in rows),
-            '', f'Memory between {min(each["memory"] for each in told)} and '
-            f'{max(each["memory"] for each in told)} MB.']
+            '', f'Memory between {min(each["memory"] for each in data)} and '
+            f'{max(each["memory"] for each in data)} MB.']
 
 
-def soak_table(told: dict[str, Any]) -> list[str]:
+def soak_table(data: dict[str, Any]) -> list[str]:
     """Return the rows of benchmarks/soak.py."""
     names = ('sent', 'received', 'results', 'dropped', 'refused', 'lost')
-    growth = told['growth in MB after the first quarter']
-    last = told['usage'][-1]
+    growth = data['growth in MB after the first quarter']
+    last = data['usage'][-1]
     return ['| way | seconds | ' + ' | '.join(names) + ' | adds up | growth [MB] | memory [MB] '
             '| threads | files |', '| --- ' * (len(names) + 7) + '|',
-            f'| {told["kind"]} | {told["seconds"]:.0f} | '
-            + ' | '.join(str(told[name]) for name in names)
-            + f' | {"yes" if told["adds up"] else "NO"} | {growth} | {last["memory"]} | '
+            f'| {data["kind"]} | {data["seconds"]:.0f} | '
+            + ' | '.join(str(data[name]) for name in names)
+            + f' | {"yes" if data["adds up"] else "NO"} | {growth} | {last["memory"]} | '
             f'{last["threads"]} | {last["files"]} |']
 
 
-def tracks_table(told: dict[str, Any]) -> list[str]:
+def tracks_table(data: dict[str, Any]) -> list[str]:
     """Return the rows of benchmarks/tracks.py about ids."""
-    first = next(iter(told.values()))
+    first = next(iter(data.values()))
     lengths = [each['seconds'] for each in first['occlusions']]
     return ['| clip | people, tracks, swaps | ' + ' | '.join(
         f'hidden {each:g} s: ids kept' for each in lengths) + ' | left: tracks ended |',
@@ -80,14 +80,14 @@ def tracks_table(told: dict[str, Any]) -> list[str]:
             f'{case["kept their id"]} of {case["people hidden"]}, {case["swaps"]} swaps'
             for case in each['occlusions'])
           + f' | {each["left"]["tracks ended"]} of {each["left"]["people"]} |'
-          for name, each in told.items())]
+          for name, each in data.items())]
 
 
-def labels_table(told: dict[str, Any]) -> list[str]:
+def labels_table(data: dict[str, Any]) -> list[str]:
     """Return the rows of benchmarks/tracks.py about labels."""
     rows = ['| clip | changes per track and minute: raw | smoothed | truth | faces judged | right '
             '| unknown | wrong |', '| --- ' * 8 + '|']
-    for name, each in told.items():
+    for name, each in data.items():
         raw, calm = each['labels without smoothing'], each['labels']
         judged = ' | '.join(str(calm[key]) for key in ('judged', 'right', 'unknown', 'wrong'))
         rows.append(f'| {name} | {raw["per track and minute"]} | {calm["per track and minute"]} '
@@ -95,18 +95,18 @@ def labels_table(told: dict[str, Any]) -> list[str]:
     return rows
 
 
-def fuzz_table(told: dict[str, Any]) -> list[str]:
-    """Return the rows of what the fuzzers tried."""
+def fuzz_table(data: dict[str, Any]) -> list[str]:
+    """Return the rows of the fuzzers."""
     rows = ['| target | coverage-guided: minutes | inputs | varied by hypothesis | found |',
             '| --- ' * 5 + '|']
-    for name, each in told.items():
+    for name, each in data.items():
         rows.append(f'| {name} | {each["minutes"]} | {each["guided"]} | {each["varied"]} | '
                     f'{each["found"]} |')
-    total = [sum(each[key] for each in told.values()) for key in ('minutes', 'guided', 'varied')]
+    total = [sum(each[key] for each in data.values()) for key in ('minutes', 'guided', 'varied')]
     return [*rows, f'| all | {total[0]} | {total[1]} | {total[2]} | |']
 
 
-#: Tables by their names in the page: file of the figures, and what makes rows of them.
+#: Tables by their names in the page: file of the results, and function that returns the rows.
 TABLES = {
     'restart': ('restart', restart_table), 'cycles': ('cycles', cycles_table),
     'soak in step': ('soak_frames', soak_table), 'soak at a rate': ('soak_rate', soak_table),
@@ -115,15 +115,15 @@ TABLES = {
 
 
 def filled(text: str) -> str:
-    """Return the page's text with all tables as they are to be."""
+    """Return the page with all tables replaced; ValueError if a place is missing."""
     for name, (file, rows) in TABLES.items():
-        told = figures(file)
-        table = '\n'.join(rows(told)) if told is not None else NOT_YET
+        data = figures(file)
+        table = '\n'.join(rows(data)) if data is not None else NOT_YET
         text, count = re.subn(rf'(<!-- {name} -->\n).*?(<!-- end -->)',
                               lambda found, table=table: f'{found[1]}{table}\n{found[2]}',
                               text, count=1, flags=re.DOTALL)
         if not count:
-            raise ValueError(f"{PAGE}: there is no place for the table '{name}'")
+            raise ValueError(f"{PAGE}: the comments that enclose the table '{name}' are missing")
     return text
 
 

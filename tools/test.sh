@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# All tests, or those that pytest's arguments choose. Run by `make test`, inside tools/env.sh.
-# A run of all tests measures how much of affect/ and nodes/ they reach, and wants 90 % of the lines.
+# All tests, or those selected by arguments of pytest. Run by `make test`, inside tools/env.sh.
+# A run of all tests measures the coverage of affect/ and nodes/, which must be 90 % of the lines.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,14 +9,14 @@ if [ $# -eq 0 ]; then
   rm -f .coverage .coverage.*
   run=(python -m coverage run -m pytest)
 fi
-# Runs pytest; of chosen tests, a part of the tree may have none.
+# Runs pytest; a part of the tree may contain none of the selected tests.
 tested() {
   "$@" || { code=$?; [ "$code" -eq 5 ] && [ "$chosen" -gt 0 ]; } || exit "$code"
 }
 chosen=$#
 locked=.venv/locked/bin/python
 if [ -x "$locked" ] && [ -d training/tests ]; then
-  # Beside a ROS distribution, TensorFlow lives in an environment of its own.
+  # Beside a ROS distribution, TensorFlow is in a separate environment.
   tested env -u PYTHONPATH "$locked" -m pytest training/tests "$@"
   tested "${run[@]}" test "$@"
 else

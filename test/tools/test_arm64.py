@@ -89,7 +89,7 @@ def test_the_order_of_the_faces_does_not_count() -> None:
 
 
 @pytest.mark.parametrize(('there', 'complaint'), [
-    ([], 'not the same pictures'),
+    ([], 'the pictures differ'),
     ([{**PICTURE, 'faces': []}], 'a.png: 1 and 0 faces'),
 ])
 def test_missing_pictures_and_faces_are_named(there: list[Any], complaint: str) -> None:

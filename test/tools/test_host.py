@@ -43,7 +43,7 @@ def x86(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_sourced_distribution_is_taken_where_its_rclpy_imports(
         python: Python, system: Python | None, distribution: str, expected: Machine, x86: None,
         monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(host, 'ask', lambda executable: system)
+    monkeypatch.setattr(host, 'probe', lambda executable: system)
     assert host.choose(python, distribution) == expected
     said = capsys.readouterr().out
     assert ('cannot import its rclpy' in said) == bool(distribution and expected.wheels)
@@ -54,14 +54,14 @@ def test_the_wheels_of_another_distribution_are_taken_where_it_is_asked_for(x86:
     assert host.choose(WITH_ROS, 'kilted', 'kilted') == Machine(WITH_ROS, 'kilted', wheels=False)
 
 
-@pytest.mark.parametrize(('sourced', 'asked', 'complaint'), [
-    ('', 'humble', 'ROS=humble: there are wheels of jazzy and kilted only'),
-    ('jazzy', 'kilted', 'ROS=kilted is asked for, but ROS jazzy is sourced'),
+@pytest.mark.parametrize(('sourced', 'requested', 'complaint'), [
+    ('', 'humble', 'ROS=humble: only jazzy and kilted have wheels'),
+    ('jazzy', 'kilted', 'ROS=kilted is requested, but ROS jazzy is sourced'),
 ])
 def test_a_distribution_that_is_not_to_be_had_is_refused(
-        sourced: str, asked: str, complaint: str, x86: None) -> None:
+        sourced: str, requested: str, complaint: str, x86: None) -> None:
     with pytest.raises(SetupError, match=complaint):
-        host.choose(WITH_ROS, sourced, asked)
+        host.choose(WITH_ROS, sourced, requested)
 
 
 def test_a_distribution_with_too_new_a_python_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,20 +82,20 @@ def test_what_is_missing_is_named_by_its_debian_package(
     make.chmod(0o755)
     monkeypatch.setenv('PATH', str(tmp_path))
     monkeypatch.delenv('CXX', raising=False)
-    assert [package for _, package in host.lacking_tools()] == ['cmake', 'g++']
+    assert [package for _, package in host.missing_tools()] == ['cmake', 'g++']
     bare = replace(PLAIN, venv=False, headers=False)
-    assert [package for _, package in host.lacking_modules(bare)] == [
+    assert [package for _, package in host.missing_modules(bare)] == [
         'python3.12-venv', 'python3.12-dev']
-    assert host.lacking_modules(PLAIN) == []
+    assert host.missing_modules(PLAIN) == []
 
 
 def test_an_interpreter_answers_for_itself() -> None:
     import platform
     import sys
 
-    python = host.ask(sys.executable)
+    python = host.probe(sys.executable)
     assert python is not None
     assert python.version == sys.version_info[:3]
     assert python.prefix == sys.base_prefix
     assert '.'.join(map(str, python.version)) in platform.python_version()
-    assert host.ask('/no/such/python3') is None
+    assert host.probe('/no/such/python3') is None

@@ -47,11 +47,11 @@ def test_only_what_is_lacking_is_installed(
                         lambda python, path, env: installed.append(path.read_text()))
     lock, chosen = tmp_path / 'lock.txt', tmp_path / 'chosen.txt'
     lock.write_text(LOCK)
-    packages.install_lacking(Path(sys.executable), lock, dict(os.environ), chosen)
+    packages.install_missing(Path(sys.executable), lock, dict(os.environ), chosen)
     assert installed == ['no-such-package==1.0 \\\n    --hash=sha256:cc\n']
 
     lock.write_text(LOCK.replace('no-such-package', 'numpy'))
-    packages.install_lacking(Path(sys.executable), lock, dict(os.environ), chosen)
+    packages.install_missing(Path(sys.executable), lock, dict(os.environ), chosen)
     assert len(installed) == 1
 
 
@@ -61,9 +61,9 @@ def test_another_version_is_not_the_one_of_the_lock(tmp_path: Path) -> None:
     (site / 'numpy-2.0.0.dist-info').mkdir(parents=True)
     lock = tmp_path / 'lock.txt'
     lock.write_text(LOCK)
-    assert packages.place_of('numpy', lock, tmp_path) == site / 'numpy-1.26.4.dist-info'
+    assert packages.installed_path('numpy', lock, tmp_path) == site / 'numpy-1.26.4.dist-info'
     with pytest.raises(SetupError, match='lock.txt does not pin scipy'):
-        packages.place_of('scipy', lock, tmp_path)
+        packages.installed_path('scipy', lock, tmp_path)
 
 
 @pytest.mark.parametrize(('line', 'name'), [
@@ -73,6 +73,6 @@ def test_another_version_is_not_the_one_of_the_lock(tmp_path: Path) -> None:
     ('/opt/python/cp310-cp310/lib/python3.10/site-packages/numpy/core/include', 'numpy'),
 ])
 def test_folders_of_the_machine_that_made_the_wheels_are_found(line: str, name: str) -> None:
-    hits = {key for key, pattern in build.FOREIGN.items() if pattern.search(line)}
+    hits = {key for key, pattern in build.BUILD_PATHS.items() if pattern.search(line)}
     assert hits == {name}
-    assert '/opt' not in build.FOREIGN[name].sub('/here', line)
+    assert '/opt' not in build.BUILD_PATHS[name].sub('/here', line)

@@ -12,4 +12,4 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The steps of tools/bootstrap.py. Standard library only: they run before anything is there."""
+"""The steps of tools/bootstrap.py. They use the standard library only."""

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The colcon builds: missing interface packages, then this repository's two packages."""
+"""The colcon builds: missing interface packages, then the two packages of this repository."""
 
 from functools import partial
 import os
@@ -21,98 +21,99 @@ import re
 import shutil
 import subprocess
 
-from setup_steps.environment import Place, PYTHON, REQUIREMENTS
+from setup_steps.environment import Environment, PYTHON, REQUIREMENTS
 from setup_steps.steps import digest, files_below, ROOT, run, step, VENV
 
 UNDERLAY = ROOT / 'test' / 'underlay'
 PREFIX = VENV / 'underlay'
 PACKAGES = ('face_affect_msgs', 'face_affect_ros')
-#: Installed as links: a change of theirs is there at once, only new and gone ones need a build.
+#: Installed as links: changes take effect at once, only new and removed files need a build.
 LINKED = ('launch', 'config', 'rviz', 'models', 'scripts')
 COPIED = ('package.xml', 'setup.py', 'setup.cfg', 'colcon_defaults.yaml')
-#: The wheels' cmake files name folders of the machine that they were made on.
-FOREIGN = {
+#: Paths in the cmake files of the wheels that exist only on the machine that built them.
+BUILD_PATHS = {
     'include': re.compile(r'/opt/python/[\w-]+/include/python3\.\d+'),
     'numpy': re.compile(r'/opt/python/[\w-]+/lib/python3\.\d+/site-packages/numpy/_?core/include'),
 }
 
 
-def build(place: Place) -> None:
-    """Build what has changed since the last time."""
-    if place.machine.wheels:
-        ros = f'ros-{place.machine.distribution}'
+def build(target: Environment) -> None:
+    """Build what has changed since the last build."""
+    if target.machine.wheels:
+        ros = f'ros-{target.machine.distribution}'
         locks = [REQUIREMENTS / f'{name}.txt' for name in (ros, 'runtime')]
-        step('cmake', 'cmake files of the ROS wheels', digest(place.key, *locks),
-             partial(patch_cmake, place))
-    lacking = lacking_interfaces(place)
-    if lacking:
-        sources = files_below(*(UNDERLAY / name for name in lacking))
-        step('underlay', f'colcon build of {", ".join(lacking)}, which this ROS lacks',
-             digest(place.key, *lacking, *sources), partial(build_underlay, place, lacking),
+        step('cmake', 'cmake files of the ROS wheels', digest(target.key, *locks),
+             partial(patch_cmake, target))
+    missing = missing_interfaces(target)
+    if missing:
+        sources = files_below(*(UNDERLAY / name for name in missing))
+        step('underlay', f'colcon build of {", ".join(missing)}, which this ROS lacks',
+             digest(target.key, *missing, *sources), partial(build_underlay, target, missing),
              product=PREFIX / 'local_setup.bash')
     else:
-        # The real packages have come since: ours must not be found in front of them.
+        # The real packages have been installed since: those of the underlay must not hide them.
         shutil.rmtree(PREFIX, ignore_errors=True)
     linked = [str(path) for path in files_below(*(ROOT / name for name in LINKED))]
-    # The python package's own files are linked by folder: not one of them needs a build.
-    key = digest(place.key, *linked, *(ROOT / name for name in COPIED),
+    # The Python package is linked by folder: none of its files needs a build.
+    key = digest(target.key, *linked, *(ROOT / name for name in COPIED),
                  *files_below(ROOT / 'face_affect_msgs'))
     step('build', f'colcon build of {" and ".join(PACKAGES)}', key,
-         partial(build_packages, place), product=ROOT / 'install' / 'local_setup.bash')
+         partial(build_packages, target), product=ROOT / 'install' / 'local_setup.bash')
 
 
-def patch_cmake(place: Place) -> None:
-    """Let the wheels' cmake files name this environment's Python and numpy headers."""
+def patch_cmake(target: Environment) -> None:
+    """Replace the paths of the Python and numpy headers in the cmake files of the wheels."""
     code = ('import numpy, sysconfig\n'
             'print(sysconfig.get_paths()["include"], numpy.get_include(), sep="\\n")')
     answer = subprocess.run([PYTHON, '-c', code], check=True, stdout=subprocess.PIPE,
-                            env=place.env, text=True).stdout
+                            env=target.variables(), text=True).stdout
     include, numpy = answer.splitlines()[-2:]
     here = {'include': include, 'numpy': numpy}
     for path in (VENV / 'share').rglob('*.cmake'):
         text = patched = path.read_text(errors='surrogateescape')
-        for name, pattern in FOREIGN.items():
+        for name, pattern in BUILD_PATHS.items():
             patched = pattern.sub(here[name], patched)
         if patched != text:
             path.write_text(patched, errors='surrogateescape')
 
 
-def lacking_interfaces(place: Place) -> list[str]:
-    """Return the packages of the underlay that ROS does not have itself."""
-    prefixes = [Path(entry) for entry in place.env['AMENT_PREFIX_PATH'].split(':') if entry]
+def missing_interfaces(target: Environment) -> list[str]:
+    """Return the packages of the underlay that this ROS lacks."""
+    path = target.variables()['AMENT_PREFIX_PATH']
+    prefixes = [Path(entry) for entry in path.split(':') if entry]
     names = sorted(path.parent.name for path in UNDERLAY.glob('*/package.xml'))
     return [name for name in names
             if not any((prefix / 'share' / name / 'package.xml').is_file()
                        for prefix in prefixes if prefix != PREFIX)]
 
 
-def build_underlay(place: Place, names: list[str]) -> None:
-    """Build interface packages into a prefix of their own, inside the virtual environment."""
+def build_underlay(target: Environment, names: list[str]) -> None:
+    """Build interface packages into a prefix in the virtual environment."""
     work = VENV / 'underlay-build'
     shutil.rmtree(PREFIX, ignore_errors=True)
-    # Away from the repository's folder, whose colcon_defaults.yaml asks for links.
-    _colcon(place, ['--build-base', work, '--install-base', PREFIX, '--merge-install',
+    # Outside of the repository folder, whose colcon_defaults.yaml requests links.
+    _colcon(target, ['--build-base', work, '--install-base', PREFIX, '--merge-install',
                     '--base-paths', *(UNDERLAY / name for name in names)], cwd=VENV)
     shutil.rmtree(work)
 
 
-def build_packages(place: Place) -> None:
-    """Build into build/ and install/, as `colcon build` in the repository's folder does."""
+def build_packages(target: Environment) -> None:
+    """Build into build/ and install/, as `colcon build` in the folder of the repository."""
     origin = VENV / 'build-origin'
-    known = origin.is_file() and origin.read_text() == place.key
+    same = origin.is_file() and origin.read_text() == target.key
     for base in ('build', 'install'):
-        # Links to files that went would stay, and another Python's cmake cache leads astray.
-        for name in PACKAGES[1:] if known else PACKAGES:
+        # Links to removed files would stay, and the cmake cache of another Python is wrong.
+        for name in PACKAGES[1:] if same else PACKAGES:
             shutil.rmtree(ROOT / base / name, ignore_errors=True)
-    _colcon(place, ['--packages-select', *PACKAGES])
-    origin.write_text(place.key)
+    _colcon(target, ['--packages-select', *PACKAGES])
+    origin.write_text(target.key)
 
 
-def _colcon(place: Place, options: list[str | Path], *, cwd: Path = ROOT) -> None:
-    """Run `colcon build` under the environment's Python, whatever Python colcon belongs to."""
+def _colcon(target: Environment, options: list[str | Path], *, cwd: Path = ROOT) -> None:
+    """Run `colcon build` with the Python of the environment."""
     command = 'import sys; from colcon_core.command import main; sys.exit(main())'
-    # A user's own defaults may ask for another layout than tools/env.sh expects.
-    env = {**place.env, 'COLCON_DEFAULTS_FILE': os.devnull}
+    # The defaults of the user may select another layout than tools/env.sh expects.
+    env = {**target.variables(), 'COLCON_DEFAULTS_FILE': os.devnull}
     run([PYTHON, '-c', command, 'build', '--event-handlers', 'console_direct-', *options,
          '--cmake-args', f'-DPython3_EXECUTABLE={PYTHON}', '-DBUILD_TESTING=OFF'],
         what='colcon build', env=env, cwd=cwd)

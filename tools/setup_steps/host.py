@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What this machine has: a ROS distribution or not, and the tools to build with."""
+"""The ROS distribution, the Python and the build tools of this machine."""
 
 from dataclasses import dataclass
 import json
@@ -25,15 +25,15 @@ import sys
 from setup_steps.steps import ROOT, SetupError
 
 OLDEST, NEWEST = (3, 10), (3, 13)
-#: Distributions that there are wheels of: requirements/ros-NAME.txt. The first is the default.
+#: Distributions with wheels, requirements/ros-NAME.txt. The first one is the default.
 WHEELS = ('jazzy', 'kilted')
 DEFAULT = WHEELS[0]
-#: The Python of Debian's and Ubuntu's packages, for which a distribution's rclpy is built.
+#: The Python of Debian and Ubuntu, for which the rclpy of a distribution is built.
 SYSTEM_PYTHON = '/usr/bin/python3'
-# An interpreter tells about the one below it where it is a virtual environment's own.
-QUESTION = """
+# In a virtual environment, the base interpreter is described.
+PROBE = """
 import json, os, sys, sysconfig
-def works(name):
+def imports(name):
     try:
         __import__(name)
     except ImportError:
@@ -41,15 +41,25 @@ def works(name):
     return True
 print(json.dumps({
     'executable': getattr(sys, '_base_executable', sys.executable), 'prefix': sys.base_prefix,
-    'version': sys.version_info[:3], 'rclpy': works('rclpy'),
-    'venv': works('venv') and works('ensurepip'),
+    'version': sys.version_info[:3], 'rclpy': imports('rclpy'),
+    'venv': imports('venv') and imports('ensurepip'),
     'headers': os.path.isfile(os.path.join(sysconfig.get_paths()['include'], 'Python.h'))}))
 """
 
 
 @dataclass(frozen=True)
 class Python:
-    """An interpreter. rclpy, venv, headers: whether it has these."""
+    """
+    An interpreter.
+
+    Attributes:
+        executable: Path.
+        prefix: sys.base_prefix.
+        version: Major, minor and micro version.
+        rclpy: Whether rclpy can be imported.
+        venv: Whether venv and ensurepip can be imported.
+        headers: Whether Python.h is installed.
+    """
 
     executable: str
     prefix: str
@@ -62,10 +72,12 @@ class Python:
 @dataclass(frozen=True)
 class Machine:
     """
-    Where the set-up starts from.
+    The machine to set up.
 
-    python: what makes the virtual environment. distribution: name of the ROS distribution that is
-    sourced, or that comes as wheels.
+    Attributes:
+        python: Interpreter that creates the virtual environment.
+        distribution: Name of the ROS distribution.
+        wheels: Whether it is installed as wheels; else it is sourced.
     """
 
     python: Python
@@ -73,38 +85,48 @@ class Machine:
     wheels: bool
 
 
-def inspect(asked: str) -> Machine:
+def inspect(requested: str) -> Machine:
     """
-    Return what this machine is. Raises SetupError with the remedy where something lacks.
+    Return the properties of this machine.
 
-    asked: name of the ROS distribution to set up for, '' for the sourced one, else the default.
+    Args:
+        requested: Name of the ROS distribution, '' for the sourced one, else the default.
+
+    Raises:
+        SetupError: Something is missing; the message contains the remedy.
     """
     if any(char.isspace() for char in str(ROOT)):
-        raise SetupError(f'the path {ROOT} has a space in it, which the scripts of virtual '
-                         'environments cannot take; move the repository')
-    python = ask(sys.executable)
+        raise SetupError(f'the path {ROOT} contains a space, which the scripts of virtual '
+                         'environments do not support; move the repository')
+    python = probe(sys.executable)
     if python is None:
-        raise SetupError(f'{sys.executable} does not run')
-    machine = choose(python, os.environ.get('ROS_DISTRO', ''), asked)
-    remedy = [*lacking_tools(), *lacking_modules(machine.python)]
+        raise SetupError(f'{sys.executable} cannot be run; choose another: make setup PYTHON=...')
+    machine = choose(python, os.environ.get('ROS_DISTRO', ''), requested)
+    remedy = [*missing_tools(), *missing_modules(machine.python)]
     if remedy:
         raise SetupError(f'{", ".join(what for what, _ in remedy)} not found; '
                          f'sudo apt install {" ".join(package for _, package in remedy)}')
     return machine
 
 
-def choose(python: Python, distribution: str, asked: str = '') -> Machine:
+def choose(python: Python, distribution: str, requested: str = '') -> Machine:
     """
-    Return the sourced distribution with a Python that has its rclpy, else the wheels' machine.
+    Return the sourced distribution with a Python that imports its rclpy, else the wheels.
 
-    Raises SetupError where another distribution is asked for than the sourced one, and where
-    there are no wheels of it, or for this machine.
+    Args:
+        python: The interpreter of the set-up.
+        distribution: Name of the sourced distribution, '' for none.
+        requested: Name of the requested distribution, '' for the sourced one, else the default.
+
+    Raises:
+        SetupError: The requested distribution differs from the sourced one, or has no wheels for
+            this machine.
     """
     if distribution:
-        if asked not in ('', distribution):
-            raise SetupError(f'ROS={asked} is asked for, but ROS {distribution} is sourced; leave '
-                             'ROS= out, or use a shell where nothing is sourced')
-        for candidate in (python, ask(SYSTEM_PYTHON)):
+        if requested not in ('', distribution):
+            raise SetupError(f'ROS={requested} is requested, but ROS {distribution} is sourced; '
+                             'omit ROS=, or use a shell in which nothing is sourced')
+        for candidate in (python, probe(SYSTEM_PYTHON)):
             if candidate is not None and candidate.rclpy:
                 if not OLDEST <= candidate.version[:2] <= NEWEST:
                     raise SetupError(f'ROS {distribution} has Python '
@@ -112,45 +134,45 @@ def choose(python: Python, distribution: str, asked: str = '') -> Machine:
                                      'package needs 3.10 to 3.13')
                 return Machine(candidate, distribution, wheels=False)
         print(f'setup: ROS {distribution} is sourced, but {python.executable} cannot import its '
-              f'rclpy; going on with ROS 2 {asked or DEFAULT} as Python wheels')
-    asked = asked or DEFAULT
-    if asked not in WHEELS:
-        raise SetupError(f'ROS={asked}: there are wheels of {" and ".join(WHEELS)} only; others '
-                         'are installed by apt and sourced')
+              f'rclpy; using ROS 2 {requested or DEFAULT} as Python wheels')
+    requested = requested or DEFAULT
+    if requested not in WHEELS:
+        raise SetupError(f'ROS={requested}: only {" and ".join(WHEELS)} have wheels; install '
+                         'others by apt and source them')
     if sys.platform != 'linux' or os.uname().machine != 'x86_64':
         raise SetupError(f'the ROS wheels are for x86-64 Linux, this is {sys.platform} on '
                          f'{os.uname().machine}; install ROS 2 by apt and source it')
-    return Machine(python, asked, wheels=True)
+    return Machine(python, requested, wheels=True)
 
 
-def lacking_tools() -> list[tuple[str, str]]:
+def missing_tools() -> list[tuple[str, str]]:
     """Return the build tools that are not on the PATH, each with its apt package."""
     wanted = [('cmake', 'cmake'), ('make', 'make')]
-    lacking = [pair for pair in wanted if not shutil.which(pair[0])]
+    missing = [pair for pair in wanted if not shutil.which(pair[0])]
     compilers = [os.environ.get('CXX', '').partition(' ')[0], 'c++', 'g++', 'clang++']
     if not any(shutil.which(name) for name in compilers if name):
-        lacking.append(('a C++ compiler', 'g++'))
-    return lacking
+        missing.append(('a C++ compiler', 'g++'))
+    return missing
 
 
-def lacking_modules(python: Python) -> list[tuple[str, str]]:
-    """Return the parts of Python that Debian keeps apart and that are missing here."""
+def missing_modules(python: Python) -> list[tuple[str, str]]:
+    """Return the missing parts of Python that Debian has in separate packages."""
     name = f'python{python.version[0]}.{python.version[1]}'
-    lacking = []
+    missing = []
     if not python.venv:
-        lacking.append(("Python's ensurepip", f'{name}-venv'))
+        missing.append(("Python's ensurepip", f'{name}-venv'))
     if not python.headers:
-        lacking.append(("Python's headers", f'{name}-dev'))
-    return lacking
+        missing.append(("Python's headers", f'{name}-dev'))
+    return missing
 
 
-def ask(executable: str) -> Python | None:
-    """Return what an interpreter says of itself, None where it does not run."""
+def probe(executable: str) -> Python | None:
+    """Run an interpreter and return its properties, None if it cannot be run."""
     if not Path(executable).is_file():
         return None
-    answer = subprocess.run([executable, '-c', QUESTION], stdin=subprocess.DEVNULL,
+    answer = subprocess.run([executable, '-c', PROBE], stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, text=True, check=False)
     if answer.returncode != 0:
         return None
-    facts = json.loads(answer.stdout.splitlines()[-1])
-    return Python(**{**facts, 'version': tuple(facts['version'])})
+    found = json.loads(answer.stdout.splitlines()[-1])
+    return Python(**{**found, 'version': tuple(found['version'])})

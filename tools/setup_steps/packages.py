@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Pinned and hashed Python packages, by pip."""
+"""Installation of pinned and hashed Python packages by pip."""
 
 from collections.abc import Mapping
 import json
@@ -22,9 +22,9 @@ import subprocess
 
 from setup_steps.steps import run, SetupError
 
-#: What has no wheel. It is built with the setuptools of requirements/build.txt.
+#: The package without a wheel. It is built with the setuptools of requirements/build.txt.
 SOURCE_ONLY = 'empy'
-#: Modules that are not called as their distribution is.
+#: Modules whose names differ from those of their distributions.
 MODULES = {
     'backports-strenum': 'backports.strenum',
     'backports-zstd': 'backports.zstd',
@@ -39,7 +39,7 @@ MODULES = {
     'scikit-image': 'skimage',
     'webvtt-py': 'webvtt',
 }
-# From version 80 on, setuptools turns the links of colcon's --symlink-install into copies.
+# Since version 80, setuptools copies files in place of the links of colcon's --symlink-install.
 FIND = """
 import importlib.util, json, sys
 def found(name):
@@ -57,13 +57,13 @@ print(json.dumps([found(name) for name in sys.argv[1:]]))
 
 
 def install_lock(python: Path, path: Path, env: Mapping[str, str]) -> None:
-    """Install a lock as it is. It is complete, so that pip need not look for dependencies."""
+    """Install a lock. It is complete, so pip does not resolve dependencies."""
     _pip(python, env, f'installing {path.name}', '--require-hashes', '--only-binary', ':all:',
          '--no-binary', SOURCE_ONLY, '--requirement', str(path))
 
 
-def place_of(name: str, path: Path, venv: Path) -> Path:
-    """Return the folder that is there while the version of a lock is installed."""
+def installed_path(name: str, path: Path, venv: Path) -> Path:
+    """Return the metadata folder of the pinned version of a package, installed or not."""
     version = re.search(rf'^{name}==(\S+)', path.read_text(), re.MULTILINE)
     if version is None:
         raise SetupError(f'{path} does not pin {name}')
@@ -71,7 +71,7 @@ def place_of(name: str, path: Path, venv: Path) -> Path:
 
 
 def link(python: Path, folder: Path, env: Mapping[str, str]) -> None:
-    """Install a folder's Python package as a link to its sources."""
+    """Install the Python package in a folder as a link to its sources."""
     _pip(python, env, f'linking {folder.name}', '--editable', str(folder))
 
 
@@ -81,12 +81,17 @@ def _pip(python: Path, env: Mapping[str, str], what: str, *options: str) -> None
         what=what, env=env)
 
 
-def install_lacking(python: Path, path: Path, env: Mapping[str, str], chosen: Path) -> None:
+def install_missing(python: Path, path: Path, env: Mapping[str, str], chosen: Path) -> None:
     """
     Install those pins of a lock whose modules an interpreter does not find.
 
-    Without dependencies, so that nothing that a ROS distribution has is ever replaced. chosen:
-    the file that lists what was lacking.
+    Dependencies are not installed, so that no package of a ROS distribution is replaced.
+
+    Args:
+        python: The interpreter.
+        path: The lock.
+        env: Environment variables of the commands.
+        chosen: File to which the missing pins are written.
     """
     pins = split_pins(path.read_text())
     modules = [MODULES.get(name, name.replace('-', '_')) for name, _ in pins]
@@ -99,6 +104,6 @@ def install_lacking(python: Path, path: Path, env: Mapping[str, str], chosen: Pa
 
 
 def split_pins(lock: str) -> list[tuple[str, str]]:
-    """Return the pins of a lock, each with its hashes, by distribution name."""
+    """Return the pins of a lock: distribution name, and the lines with its hashes."""
     pins = re.findall(r'^([a-z][\w.-]*)(==.*\n(?: .*\n)*)', lock, re.MULTILINE)
     return [(name, name + rest) for name, rest in pins]

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Steps that are skipped when their inputs have not changed, one line each on the terminal."""
+"""Steps that are skipped if their inputs are unchanged, one line each on the terminal."""
 
 from collections.abc import Callable, Iterator, Mapping
 import hashlib
@@ -28,7 +28,7 @@ TAIL = 25
 
 
 class SetupError(Exception):
-    """Something that stops the set-up; the message says what to do."""
+    """An error that ends the set-up; the message contains the remedy."""
 
 
 def digest(*parts: str | Path) -> str:
@@ -44,7 +44,7 @@ def digest(*parts: str | Path) -> str:
 
 
 def files_below(*folders: Path) -> Iterator[Path]:
-    """Yield the files below some folders in a fixed order, without byte code."""
+    """Yield the files below some folders in sorted order, without byte code."""
     for folder in folders:
         for path in sorted(folder.rglob('*')):
             if path.is_file() and '__pycache__' not in path.parts:
@@ -54,10 +54,20 @@ def files_below(*folders: Path) -> Iterator[Path]:
 def step(name: str, title: str, key: str, action: Callable[[], None], *,
          product: Path = ROOT, stamps: Path = VENV / 'stamps') -> bool:
     """
-    Run an action, and tell whether it ran.
+    Run an action unless its key is unchanged and its product exists.
 
-    It is skipped where it was done with this key before and its product is still there. A failed
-    action is run again the next time.
+    A failed action is run again the next time.
+
+    Args:
+        name: Name of the stamp file.
+        title: Text on the terminal.
+        key: Digest of the inputs.
+        action: The action.
+        product: File or folder that must exist.
+        stamps: Folder of the stamp files.
+
+    Returns:
+        Whether the action was run.
     """
     stamp = stamps / name
     if stamp.is_file() and stamp.read_text() == key and product.exists():
@@ -81,8 +91,15 @@ def run(command: list[str | Path], *, what: str, env: Mapping[str, str] | None =
     """
     Run a command with its output in the log.
 
-    Raises SetupError with the end of the output where the command fails. what: how the message
-    calls the command.
+    Args:
+        command: Program and arguments.
+        what: Name of the command in messages.
+        env: Environment variables, None for the present ones.
+        cwd: Working directory.
+        log: File to which command and output are appended.
+
+    Raises:
+        SetupError: The command fails; the message contains the end of its output.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open('a+b') as file:
@@ -94,7 +111,7 @@ def run(command: list[str | Path], *, what: str, env: Mapping[str, str] | None =
                               env=None if env is None else dict(env))
         if done.returncode == 0:
             return
-        file.seek(begin)   # not by its name: the command may have removed it
+        file.seek(begin)   # the same file, because the command may have removed its name
         output = file.read().decode(errors='replace').splitlines()
     tail = ''.join(f'  {line}\n' for line in output[-TAIL:])
     raise SetupError(f'{what} failed; the end of {log}:\n{tail}'
