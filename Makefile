@@ -1,17 +1,18 @@
-# make setup      everything into .venv, build and install; implied by all others
+# make setup      install into .venv, build and install; done by all other targets
 # make demo       camera player and node. SOURCE= picture, clip, bag or camera; DURATION= seconds,
 #                 by default 10, or to the end of a clip or bag
-# make test       lint, then all tests; PYTEST_ARGS= chooses
-# make test-unit  the tests without ROS 2 that take a moment each, in under a minute
+# make test       lint, then all tests; PYTEST_ARGS= selects
+# make test-unit  the fast tests without ROS 2, in under a minute
 # make lint       ruff and mypy
-# make bench      what it costs: docs/results/performance.md; BENCH_ARGS='--quick' and others
-# make bench-compare   this tree beside the merge base with BASE=main, by ratio
-# make training   what training/ needs as well; then: . tools/env.sh; face_affect train
-# make clean      away with all that was made here
+# make docs       web pages with the API, in out/docs
+# make bench      benchmarks, written to docs/results/performance.md; BENCH_ARGS='--quick' and others
+# make bench-compare   this tree against the merge base with BASE=main, by ratio
+# make training   what training/ needs, too; then: . tools/env.sh; face_affect train
+# make clean      remove everything that was created here
 #
-# PYTHON= is the interpreter to build on, 3.10 to 3.13. Without a ROS distribution sourced, ROS 2
-# Jazzy comes as Python wheels; ROS=kilted takes Kilted's, and is to be said every time (or
-# exported): what was set up for another one is made anew.
+# PYTHON= selects the interpreter, 3.10 to 3.13. Without a sourced ROS distribution, ROS 2 Jazzy is
+# installed as Python wheels; ROS=kilted selects those of Kilted, and must be given (or exported)
+# each time: another distribution creates .venv again.
 
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -21,8 +22,8 @@ DURATION ?= 0
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 BASE ?= main
-# What is published here stays on this machine, unless the caller says otherwise. Humble does not
-# know this variable: there, call make with ROS_LOCALHOST_ONLY=1.
+# By default, topics stay on this machine. Humble ignores this variable: there, call make with
+# ROS_LOCALHOST_ONLY=1.
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 
 ENTER := . tools/env.sh &&
@@ -30,7 +31,7 @@ SETUP := $(PYTHON) tools/bootstrap.py --ros "$(ROS)"
 BENCH := $(ENTER) PYTHONPATH=benchmarks:$$PYTHONPATH python -m face_affect_bench
 TRAINING := $(if $(wildcard training/tests),--with training)
 
-.PHONY: setup demo test test-unit lint bench bench-compare training clean setup-test
+.PHONY: setup demo test test-unit lint docs bench bench-compare training clean setup-test
 
 setup:
 	@$(SETUP)
@@ -52,6 +53,12 @@ test-unit: setup-test
 
 test: lint
 	@$(ENTER) tools/test.sh $(PYTEST_ARGS)
+
+# Beside a ROS distribution, Sphinx is in .venv/locked. The pages need no ROS.
+docs:
+	@$(SETUP) --with docs
+	@$(ENTER) PATH="$$VIRTUAL_ENV/locked/bin:$$PATH" PYTHONPATH=. python -m sphinx -W -q docs out/docs
+	@echo out/docs/index.html
 
 bench: setup
 	@$(BENCH) $(BENCH_ARGS)

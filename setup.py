@@ -9,19 +9,19 @@ from setuptools import find_packages, setup
 
 NAME = 'face_affect_ros'
 SHARED = ('launch', 'config', 'rviz', 'models')
-#: Whether pip builds, which makes a wheel for where there is no ROS; else it is colcon.
+#: Whether pip builds a wheel, for machines without ROS; else colcon builds.
 WHEEL = bool({'bdist_wheel', 'dist_info', 'editable_wheel'} & set(sys.argv))
 EXTRAS = runpy.run_path(str(Path(__file__).with_name(NAME) / 'extras.py'))
 
 
 def data_files() -> list[tuple[str, list[str]]]:
-    """Return what is installed beside the Python code, by target folder."""
+    """Return the files that are installed beside the Python code, by target folder."""
     share = Path('share') / NAME
     files = {
         'share/ament_index/resource_index/packages': [f'resource/{NAME}'],
         str(share): ['package.xml'],
     }
-    if not WHEEL:   # a wheel's own program is on the PATH
+    if not WHEEL:   # the console script of a wheel is on the PATH
         files['bin'] = ['scripts/face_affect']
     for top in SHARED:
         for path in sorted(Path(top).rglob('*')):
@@ -31,12 +31,12 @@ def data_files() -> list[tuple[str, list[str]]]:
 
 
 def warn_of_missing_messages() -> None:
-    """Say so where colcon builds this package and has not found the messages below it."""
+    """Warn if colcon builds this package without the messages in its subfolder."""
     path = os.environ.get('AMENT_PREFIX_PATH', '')
     prefixes = [Path(entry) for entry in path.split(':') if entry]
     found = any((prefix / 'share' / 'face_affect_msgs').is_dir() for prefix in prefixes)
     if prefixes and not found and {'install', 'develop'} & set(sys.argv):
-        print('face_affect_msgs is not built. colcon does not look below a package, name it: '
+        print('face_affect_msgs is not built. colcon does not search inside of packages, add it: '
               f'colcon build --base-paths src src/{Path.cwd().name}/face_affect_msgs',
               file=sys.stderr)
 
@@ -44,11 +44,11 @@ def warn_of_missing_messages() -> None:
 warn_of_missing_messages()
 setup(
     name=NAME,
-    version='0.1.0',
+    version=runpy.run_path(str(Path(__file__).with_name(NAME) / '__init__.py'))['__version__'],
     packages=find_packages(include=[NAME, f'{NAME}.*']),
     data_files=data_files(),
     python_requires='>=3.10',
-    # What a ROS distribution has from apt has no metadata for pip to find.
+    # Packages that apt installs may have no metadata for pip.
     install_requires=list(EXTRAS['RUNTIME']) if WHEEL else ['setuptools'],
     extras_require={'test': ['pytest'],
                     **{name: list(needs) for name, needs in EXTRAS['EXTRAS'].items()}},
@@ -68,7 +68,7 @@ setup(
             'humans_merger = face_affect_ros.nodes.humans_merger:main',
             'face_affect_container = face_affect_ros.nodes.container:main',
         ],
-        # of the package's nodes, by the names that ros2 component and launch_ros use
+        # nodes by the names that ros2 component and launch_ros use
         'rclpy_components': [
             f'{NAME}::FaceAffectNode = face_affect_ros.nodes.face_affect_node:FaceAffectNode',
             f'{NAME}::CameraPlayer = face_affect_ros.nodes.camera_player:CameraPlayer',

@@ -15,22 +15,20 @@
 # limitations under the License.
 
 """
-Turn requirements/*.in into pinned and hashed requirements/*.txt (needs `uv` and Python 3.11).
+Write pinned and hashed requirements/*.txt from requirements/*.in (needs `uv` and Python 3.11).
 
-Run it after editing an *.in file, then commit both. Pins stay as they are where they still fit;
---upgrade takes the newest versions instead. Two families are resolved, each as a whole so that its
-files fit together in one environment (Linux, Python 3.10 to 3.13):
+Run it after editing an *.in file, then commit both. Pins are kept if they still satisfy the
+requirements; --upgrade selects the newest versions instead. Two families are resolved, each as a
+whole, so that its files can be installed into one environment (Linux, Python 3.10 to 3.13):
 
-- without a ROS distribution: build, colcon, runtime, test and training, and beside their pins,
-  which stay as they are, each of ros-jazzy and ros-kilted (x86-64, the only platform that the ROS
-  wheels exist for);
-- a machine with a ROS distribution: distro and distro-test (what a sourced distribution may lack)
-  and robot (what has no rosdep key, and comes from a package index on every robot).
+- without a ROS distribution: build, colcon, runtime, test, docs and training, and with their
+  pins fixed, each of ros-jazzy and ros-kilted (x86-64, the only platform of the ROS wheels);
+- with a ROS distribution: distro and distro-test (packages that a sourced distribution may lack)
+  and robot (packages without a rosdep key, installed from a package index on every robot).
 
-Only files that such a machine can install have their hash in a lock: wheels of its Pythons for
-glibc and the sources. A hash does not tell its file's processor, so it is here that the names are
-checked: what has wheels for x86-64 must have them for arm64 too, for the same Pythons. `uv pip
-compile` prints why, where there is no solution.
+A lock contains the hashes of the files that such a machine can install: sources, and wheels of
+its Pythons for glibc. A package with wheels for x86-64 must have wheels for arm64 for the same
+Pythons. If there is no solution, `uv pip compile` prints the reason.
 """
 
 from collections.abc import Iterator
@@ -45,14 +43,14 @@ REQUIREMENTS = Path(__file__).resolve().parents[1] / 'requirements'
 PYTHONS = "python_full_version >= '3.10' and python_full_version < '3.14'"
 LINUX = f"sys_platform == 'linux' and {PYTHONS}"
 X86 = f"platform_machine == 'x86_64' and {LINUX}"
-#: What apt brings to every robot that ran rosdep; pip must not put another one in front of it.
-#: LiteRT names protobuf, and runs without it.
+#: Packages that rosdep installs by apt on every robot; pip must not hide them by others. LiteRT
+#: requires protobuf, but runs without it.
 FROM_APT = ('numpy', 'tqdm', 'typing-extensions', 'protobuf')
-#: Conditions that hold wherever a file is used. They would only lengthen each of its lines.
+#: Conditions that are true wherever a file is used, and therefore omitted.
 GIVEN = ("python_full_version >= '3.10'", "python_full_version < '3.14'",
          "sys_platform == 'linux'", "platform_machine == 'x86_64'",
          "platform_python_implementation != 'PyPy'")
-#: Wheels of Python 3.10 to 3.13 for any machine, or for glibc on a robot's processor.
+#: Wheels of Python 3.10 to 3.13 for any machine, or for glibc on the processors of robots.
 FITTING = re.compile(r'-(py3|py2\.py3)-none-any\.whl|'
                      r'-(py3-none|py2\.py3-none|[\w.]+-abi3|(cp31[0-3])-(none|\3))'
                      r'-(many)?linux[\w.]*_(x86_64|aarch64|armv7l)\.whl')
@@ -61,13 +59,20 @@ FITTING = re.compile(r'-(py3|py2\.py3)-none-any\.whl|'
 def compiled(names: list[str], environment: str, output: str, *options: str,
              present: str = '') -> str:
     """
-    Return what uv makes of some *.in files for one environment.
+    Resolve some *.in files with uv for one environment.
 
-    output: a name of a file, which chooses the form of the result. present: pins that stay where
-    they can.
+    Args:
+        names: Names of the files without suffix.
+        environment: Marker of the environment.
+        output: File name, which selects the format of the result.
+        options: Further options of `uv pip compile`.
+        present: Pins that are kept if possible.
+
+    Returns:
+        The content of the output file.
     """
     with tempfile.TemporaryDirectory() as folder:
-        # uv takes the environments from a project file only.
+        # uv reads the environments only from a project file.
         Path(folder, 'pyproject.toml').write_text(f'[tool.uv]\nenvironments = ["{environment}"]\n')
         path = Path(folder, output)
         if present:
@@ -87,7 +92,7 @@ def present_pins(names: list[str]) -> str:
 
 
 def packages_of(lock: str) -> list[dict[str, Any]]:
-    """Return the packages of a pylock.toml. Raises OSError where Python cannot read it."""
+    """Return the packages of a pylock.toml; OSError if this Python cannot read TOML."""
     if sys.version_info >= (3, 11):
         import tomllib
         return list(tomllib.loads(lock)['packages'])
@@ -95,7 +100,7 @@ def packages_of(lock: str) -> list[dict[str, Any]]:
 
 
 def lacking_on_arm64(package: dict[str, Any]) -> set[str]:
-    """Return the Python tags of a package's wheels that are for x86-64 and not for arm64."""
+    """Return the Python tags for which a package has wheels for x86-64 but not for arm64."""
     names = [name_of(wheel) for wheel in package.get('wheels', [])]
     x86, arm = ({name.split('-')[-3] for name in names if FITTING.search(name)
                  and name.removesuffix('.whl').endswith(('-any', machine))}
@@ -104,7 +109,7 @@ def lacking_on_arm64(package: dict[str, Any]) -> set[str]:
 
 
 def lines(package: dict[str, Any]) -> Iterator[str]:
-    """Return the lines of a package of a pylock.toml in a requirements file."""
+    """Yield the lines of a requirements file for a package of a pylock.toml."""
     marker = package.get('marker', '')
     if ' or ' not in marker:
         marker = ' and '.join(each for each in marker.split(' and ') if each not in GIVEN)
@@ -124,9 +129,17 @@ def name_of(file: dict[str, Any]) -> str:
 def write_family(together: list[str], environment: str, parts: dict[str, list[str]], *,
                  upgrade: bool, fixed: str = '') -> None:
     """
-    Resolve some *.in files together, then write each part's lock with these versions.
+    Resolve some *.in files together, then write the lock of each part with these versions.
 
-    fixed: pins that must stay.
+    Args:
+        together: Names of the files that are resolved together.
+        environment: Marker of the environment.
+        parts: Options of `uv pip compile` by name of the lock.
+        upgrade: Whether the present pins are ignored.
+        fixed: Pins that must be kept.
+
+    Raises:
+        OSError: A package has no wheel for arm64.
     """
     with tempfile.NamedTemporaryFile('w', suffix='.txt') as constraints:
         constraints.write(fixed)
@@ -142,7 +155,7 @@ def write_family(together: list[str], environment: str, parts: dict[str, list[st
                        for each in packages if (tags := sorted(lacking_on_arm64(each)))]
             if environment == LINUX and lacking:
                 raise OSError('\n'.join(lacking))
-            text = [f'# Written by tools/lock.py from {name}.in: edit that one.',
+            text = [f'# Written by tools/lock.py from {name}.in: edit that file.',
                     *(line for package in packages for line in lines(package))]
             (REQUIREMENTS / f'{name}.txt').write_text('\n'.join(text) + '\n')
             print(f'{name}.txt: {len(packages)} pins')
@@ -151,7 +164,7 @@ def write_family(together: list[str], environment: str, parts: dict[str, list[st
 def main() -> int:
     """Write all locks."""
     upgrade = '--upgrade' in sys.argv[1:]
-    parts = ['build', 'colcon', 'runtime', 'test', 'training']
+    parts = ['build', 'colcon', 'runtime', 'test', 'docs', 'training']
     left_out = [f'--no-emit-package={name}' for name in FROM_APT]
     try:
         write_family(parts, LINUX, {name: [] for name in parts}, upgrade=upgrade)
