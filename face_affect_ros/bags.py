@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Bags of images, read and written without a ROS installation, by `rosbags`."""
+"""Bags of images, read and written by `rosbags`, without a ROS installation."""
 
 from collections.abc import Iterable, Iterator, Sequence
 import contextlib
@@ -42,15 +42,15 @@ __all__ = ['ImageBag', 'deserialized', 'header_stamp', 'is_bag', 'write_bag']
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 CONVERT = 'convert it: rosbags-convert --src BAG --dst FOLDER'
 REMEDY = 'install it: python3 -m pip install rosbags'
-#: Encodings of measurements, which are no pictures: 16UC1, 32FC1 and the like.
+#: Encodings of measurements and not of pictures: 16UC1, 32FC1 and similar.
 MEASUREMENT = re.compile(r'(8S|16[US]|32[SF]|64F)C[0-9]+')
-#: Ends of the topics on which the node face_affect itself draws.
+#: Suffixes of the topics on which the node face_affect publishes its own images.
 DRAWN = ('/image_annotated', '/saliency')
-#: The first bytes of what is compressed (RFC 8878).
+#: The first bytes of Zstandard data (RFC 8878).
 ZSTD = b'\x28\xb5\x2f\xfd'
-#: Characters of an error of rosbags that are shown; it may quote a file.
+#: Maximum length of an error of rosbags in a message; it may quote a file.
 SHOWN = 200
-#: Messages of a topic that are looked at to learn what it holds; the first ones may be broken.
+#: Messages of a topic that are read to determine its content; the first ones may be broken.
 LOOKS = 10
 
 
@@ -58,17 +58,26 @@ class ImageBag:
     """
     The images of one topic of a bag.
 
-    topic: its name. type: one of IMAGE_TYPES. count: number of messages. seconds: from the first
-    message of the bag to the last. others: other topics with pictures. broken: messages that the
-    iteration under way has left out, as they are no images.
+    Attributes:
+        topic: Name of the topic.
+        type: One of IMAGE_TYPES.
+        count: Number of messages.
+        seconds: From the first message of the bag to the last.
+        others: Other topics with pictures.
+        broken: Messages that the current iteration has skipped, because they are truncated.
     """
 
     def __init__(self, path: str | Path, *, topic: str = '') -> None:
         """
-        Look into a bag; AffectError where it is missing, broken or has no pictures.
+        Open a bag and select a topic.
 
-        path: of the bag's folder or its storage file. topic: '' for the first one with pictures,
-        those in colour first; topics without messages and of depth images are passed over.
+        Args:
+            path: The folder of the bag or its storage file.
+            topic: Image topic. '' for the first one, colour preferred; topics without messages and
+                topics of depth images are skipped.
+
+        Raises:
+            AffectError: The bag is missing, broken or contains no pictures.
         """
         self._path = _found(path)
         self.broken = 0
@@ -81,7 +90,7 @@ class ImageBag:
                           key=lambda each: kinds[each].rank)
             if not good:
                 found = ', '.join(f'{name}: {kind.problem}' for (name, _), kind in kinds.items())
-                raise AffectError(f'{path}: it has no pictures to play; {found}{_known(images)}')
+                raise AffectError(f'{path}: contains no pictures; {found}{_known(images)}')
             self.topic, self.type = good[0]
             self.others = [name for name, _ in good[1:] if name != self.topic]
             self.count: int = sum(each.msgcount for each in images
@@ -92,7 +101,7 @@ class ImageBag:
         """
         Yield time of recording [ns], header stamp (sec, nanosec) and serialized message.
 
-        Messages that are cut off are left out and counted in `broken`.
+        Truncated messages are skipped and counted in `broken`.
         """
         self.broken = 0
         with self._reader() as reader:
@@ -105,13 +114,13 @@ class ImageBag:
 
     def _check_topics(self, images: list[Any], topic: str) -> None:
         if not any(topic in ('', each.topic) for each in images):
-            wanted = f"no image topic '{topic}'" if topic else 'it has no images'
+            wanted = f"no image topic '{topic}'" if topic else 'contains no images'
             raise AffectError(f'{self._path}: {wanted}{_known(images)}')
         if any(getattr(each.ext, 'serialization_format', 'cdr') != 'cdr' for each in images):
-            raise AffectError(f'{self._path}: its messages are not those of ROS 2; {CONVERT}')
+            raise AffectError(f'{self._path}: the messages are not those of ROS 2; {CONVERT}')
 
     def _kind(self, reader: Any, connection: Any) -> '_Kind':
-        """Look at the first messages of a topic."""
+        """Return the content of a topic, from its first messages."""
         topic, kind = connection.topic, connection.msgtype
         messages = reader.messages(connections=self._chosen(reader, topic, kind))
         problem = 'no messages'
@@ -119,8 +128,8 @@ class ImageBag:
             message = deserialized(data, kind)
             if message is not None:
                 return _kind_of(topic, message)
-            problem = ('compressed messages, as the metadata.yaml of its bag would tell'
-                       if data[:4] == ZSTD else 'messages that are cut off')
+            problem = ('compressed messages, which need the metadata.yaml of the bag'
+                       if data[:4] == ZSTD else 'truncated messages')
         return _Kind(0, problem)
 
     @staticmethod
@@ -150,28 +159,28 @@ class ImageBag:
                 yield reader
         except AffectError:
             raise
-        except Exception as error:   # of a broken file, rosbags raises whatever comes up
+        except Exception as error:   # rosbags raises many types for a broken file
             text = ' '.join(f'{type(error).__name__}: {error}'.split())[:SHOWN]
             raise AffectError(f'{self._path}: cannot be read as a bag: {text}; '
                               f'{_mending(self._path)}') from error
 
 
 class _Kind(NamedTuple):
-    """What a topic holds: its rank among the topics with pictures, and why it has none."""
+    """The rank of a topic among the topics with pictures, and why it has no pictures."""
 
     rank: int
     problem: str = ''
 
 
 class _Quoted(type(Path())):   # type: ignore[misc]
-    """A path that rosbags can put into the URI of a database, whatever its name is."""
+    """A path with any name that rosbags can insert into the URI of a database."""
 
     def __format__(self, spec: str) -> str:
         return quote(os.fsencode(self))
 
 
 def _found(path: str | Path) -> Path:
-    """Return the path for rosbags to open; AffectError where it is none of a whole bag."""
+    """Return the path for rosbags to open; AffectError if it is not that of a complete bag."""
     if not str(path):
         raise AffectError("parameter 'bag' is empty; set it to the path of a bag")
     place = expanded(path)
@@ -183,18 +192,18 @@ def _found(path: str | Path) -> Path:
         inside = not folder and (place.parent / 'metadata.yaml').is_file()
         whole = inside or (folder and (place / 'metadata.yaml').is_file())
         files = [each for each in place.iterdir() if is_storage(each)] if folder else []
-    except (OSError, ValueError) as error:   # a folder above it that must not be looked into
+    except (OSError, ValueError) as error:   # a parent folder without permission
         raise AffectError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     if not there:
-        raise AffectError(f'{path}: there is no such bag')
+        raise AffectError(f'{path}: no such bag')
     if not folder and place.suffix.lower() == ROS1_SUFFIX:
         raise AffectError(f'{path}: a bag of ROS 1; {CONVERT}')
     if folder and not whole and files:
         raise AffectError(f'{path}: the bag has no metadata.yaml; {_mending(place)}')
     if folder and not whole:
         empty = ", or parameter 'bag' is empty" if str(path) == '.' else ''
-        raise AffectError(f'{path}: this folder is no bag: it has neither metadata.yaml nor .mcap '
-                          f'or .db3{empty}')
+        raise AffectError(f'{path}: this folder is not a bag: it has neither metadata.yaml nor '
+                          f'.mcap or .db3{empty}')
     if not whole and place.suffix.lower() in COMPRESSED_SUFFIXES:
         raise AffectError(f'{path}: a compressed file without the metadata.yaml of its bag; '
                           f'decompress it first: unzstd {place.name}')
@@ -202,7 +211,7 @@ def _found(path: str | Path) -> Path:
 
 
 def _mending(path: Path) -> str:
-    """Return how a bag is mended whose recording was cut off."""
+    """Return the commands that repair a bag whose recording was interrupted."""
     files, ways = [path], []
     if path.is_dir():
         with contextlib.suppress(OSError):
@@ -211,10 +220,10 @@ def _mending(path: Path) -> str:
     for file in files[:1]:
         name = shlex.quote(str(file))
         if '.mcap' in file.name.lower():
-            ways.append(f'mcap recover {name} -o mended.mcap')
+            ways.append(f'mcap recover {name} -o repaired.mcap')
         elif '.db3' in file.name.lower():
-            ways.append(f"sqlite3 {name} '.recover' | sqlite3 mended.db3")
-    return f"if its recording was cut off, mend it: {'; or, of a file, '.join(ways)}"
+            ways.append(f"sqlite3 {name} '.recover' | sqlite3 repaired.db3")
+    return f"if its recording was interrupted, repair it: {'; or, for a file: '.join(ways)}"
 
 
 def _known(images: list[Any]) -> str:
@@ -228,15 +237,15 @@ def _types() -> Any:
 
 
 def deserialized(data: bytes, kind: str) -> Any:
-    """Return a message of ROS 2, its data a view; None where it is cut off."""
+    """Return a message of ROS 2 whose data are a view; None if it is truncated."""
     try:
         return _types().deserialize_cdr(data, kind)
-    except Exception:   # of broken messages, rosbags raises whatever comes up
+    except Exception:   # rosbags raises many types for a broken message
         return None
 
 
 def _kind_of(topic: str, message: Any) -> _Kind:
-    """Return what a topic holds by one of its messages, an Image or a CompressedImage."""
+    """Return the content of a topic from one of its messages, Image or CompressedImage."""
     encoding = str(getattr(message, 'encoding', None) or getattr(message, 'format', ''))
     pixels = encoding.partition(';')[0].strip()
     if MEASUREMENT.fullmatch(pixels.upper()) or re.search('compresseddepth|rvl', encoding.lower()):
@@ -248,10 +257,21 @@ def _kind_of(topic: str, message: Any) -> _Kind:
 def write_bag(path: Path, frames: Iterable[Frame], *, start: int, topic: str = '/image',
               frame_id: str = 'camera_optical_frame', storage: str = 'mcap') -> int:
     """
-    Write frames as a bag of sensor_msgs/Image, bgr8 or mono8; return their number.
+    Write frames as a bag of sensor_msgs/Image, bgr8 or mono8.
 
-    path: of the bag's folder, which must not exist. start: stamp of time 0 of the frames, ns.
-    storage: 'mcap' or 'sqlite3'. Raises AffectError where the bag cannot be written.
+    Args:
+        path: Folder of the bag, which must not exist.
+        frames: The frames.
+        start: Stamp of time 0 of the frames in nanoseconds.
+        topic: Image topic.
+        frame_id: Frame of the headers.
+        storage: 'mcap' or 'sqlite3'.
+
+    Returns:
+        The number of frames.
+
+    Raises:
+        AffectError: The bag cannot be written.
     """
     with _rosbags():
         from rosbags.rosbag2 import StoragePlugin, Writer
@@ -274,14 +294,14 @@ def write_bag(path: Path, frames: Iterable[Frame], *, start: int, topic: str = '
                 writer.write(connection, when, types.serialize_cdr(message, IMAGE_TYPES[0]))
                 count += 1
     except (WriterError, OSError) as error:
-        raise AffectError(f'{path}: the bag cannot be written: {error}; name a folder that does '
-                          'not exist yet') from error
+        raise AffectError(f'{path}: the bag cannot be written: {error}; choose a folder that '
+                          'does not exist') from error
     return count
 
 
 @contextlib.contextmanager
 def _rosbags() -> Iterator[None]:
-    """Say how to get rosbags where it is missing."""
+    """Turn the ImportError of rosbags into an AffectError with the remedy."""
     try:
         yield
     except ImportError as error:
@@ -292,7 +312,8 @@ def header_stamp(data: bytes) -> tuple[int, int]:
     """
     Return the stamp (sec, nanosec) of a serialized message that begins with a header.
 
-    data: CDR as on the wire; its second byte tells the byte order (RTPS 2.5, section 10.2).
+    Args:
+        data: CDR; its second byte is the byte order (RTPS 2.5, section 10.2).
     """
     order = '<' if data[1] & 1 else '>'
     sec, nanosec = struct.unpack_from(f'{order}iI', data, 4)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The command `face_affect`; other packages add subcommands by entry point."""
+"""The command `face_affect`. Other packages add subcommands as entry points."""
 
 import argparse
 from collections.abc import Sequence
@@ -30,15 +30,16 @@ GROUP = 'face_affect.commands'
 
 def make_parser() -> argparse.ArgumentParser:
     """
-    Return the parser with all subcommands that are installed.
+    Return the parser with all installed subcommands.
 
-    Raises AffectError where a Python package is missing that one of them needs.
+    Raises:
+        AffectError: A Python package that a subcommand needs is missing.
     """
     try:
         from face_affect_ros.commands import analyze, demo, explain, report, tiers
     except ModuleNotFoundError as error:
-        raise AffectError(f"the Python package '{error.name}' is missing; install what "
-                          'package.xml names: rosdep install --from-paths src --ignore-src'
+        raise AffectError(f"the Python package '{error.name}' is missing; install the "
+                          'dependencies: rosdep install --from-paths src --ignore-src'
                           ) from error
     parser = argparse.ArgumentParser(
         prog='face_affect', description='Faces with their apparent expression and gender.')
@@ -55,14 +56,14 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a subcommand; return its exit code, 1 after an error that the user can mend."""
+    """Run a subcommand; return its exit code, 1 after an error that the user can correct."""
     try:
         arguments = make_parser().parse_args(argv)
         return int(arguments.run(arguments))
     except AffectError as error:
         print(f'error: {shown(error)}', file=sys.stderr)
         return 1
-    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+    except BrokenPipeError:  # the reader of the output has ended, as `head` does
         sys.stderr.close()
         return 1
     except KeyboardInterrupt:

@@ -17,7 +17,7 @@
 import importlib
 from typing import Any
 
-#: What `pip install .` brings where there is no ROS. Beside ROS, package.xml names it.
+#: Packages that `pip install .` installs without ROS. With ROS they are in package.xml.
 RUNTIME = ('numpy', 'opencv-python-headless', 'ai-edge-litert', 'PyYAML', 'scipy', 'tqdm',
            'rosbags', 'pillow', 'av', 'scikit-image')
 #: The packages of each extra, as pip names them.
@@ -33,9 +33,18 @@ def needed(module: str, extra: str, what: str) -> Any:
     """
     Import a module of an extra.
 
-    what: that needs it, for people. Raises AffectError with the extra where it is not installed.
+    Args:
+        module: Name of the module.
+        extra: One of EXTRAS.
+        what: What needs the module, for the error message.
+
+    Returns:
+        The module.
+
+    Raises:
+        AffectError: It is not installed; the message contains the extra.
     """
-    # Not above: setup.py runs this file where nothing is installed.
+    # Not at the top: setup.py runs this file before anything is installed.
     from face_affect_ros.affect.types import AffectError
     try:
         return importlib.import_module(module)

@@ -12,14 +12,14 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What a path is by its name and its neighbours, and names as they are shown to people."""
+"""The kind of a path by its name and its neighbours, and printable names."""
 
 import contextlib
 import os
 from pathlib import Path
 import re
 
-#: The storage files of bags, of ROS 2 and, to say so, of ROS 1.
+#: Storage files of bags of ROS 2, and of ROS 1 for an error message.
 STORAGE_SUFFIXES = ('.mcap', '.db3')
 COMPRESSED_SUFFIXES = ('.zstd', '.zst')
 ROS1_SUFFIX = '.bag'
@@ -27,22 +27,22 @@ ROS1_SUFFIX = '.bag'
 
 def shown(text: object) -> str:
     r"""
-    Return a text with whatever does not print escaped, so that it is one line on every terminal.
+    Return a text with unprintable characters escaped, so that it is one line on every terminal.
 
-    Names of files may hold line breaks, and bytes that are not UTF-8, which Python keeps as
-    surrogates (PEP 383) and no stream and no ROS log takes: these become \udcXX.
+    File names may contain line breaks and bytes that are not UTF-8. Python represents these as
+    surrogates (PEP 383), which streams and the ROS log refuse: they become \udcXX.
     """
     return ''.join(each if each.isprintable() else each.encode('unicode_escape').decode('ascii')
                    for each in str(text))
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:
-    """Return a path with ~ for the home folder, where there is one."""
+    """Return a path with ~ replaced by the home folder, if there is one."""
     return Path(os.path.expanduser(path))
 
 
 def is_storage(path: Path) -> bool:
-    """Return whether a path has the name of a storage file of a ROS 2 bag."""
+    """Return whether the name of a path is that of a storage file of a ROS 2 bag."""
     name = path.name.lower()
     for suffix in COMPRESSED_SUFFIXES:
         name = name.removesuffix(suffix)
@@ -51,13 +51,13 @@ def is_storage(path: Path) -> bool:
 
 def is_bag(path: str) -> bool:
     """
-    Return whether a path is that of a bag, of ROS 1 or 2, whole or not.
+    Return whether a path is that of a bag of ROS 1 or 2, complete or not.
 
-    That is a folder with metadata.yaml or a storage file, one of these files itself, or the name
-    of one that does not exist.
+    A bag is a folder with metadata.yaml or a storage file, one of these files itself, or a
+    missing file with such a name.
     """
     place = expanded(path)
-    with contextlib.suppress(OSError, ValueError):   # of what must not be looked at
+    with contextlib.suppress(OSError, ValueError):   # without permission
         if place.is_dir():
             return (place / 'metadata.yaml').is_file() or any(map(is_storage, place.iterdir()))
         return (is_storage(place) or place.suffix.lower() == ROS1_SUFFIX
@@ -66,5 +66,5 @@ def is_bag(path: str) -> bool:
 
 
 def is_url(name: str) -> bool:
-    """Return whether a name is that of something elsewhere, such as s3://bucket/bag.mcap."""
+    """Return whether a name is a URL such as s3://bucket/bag.mcap."""
     return re.match('[A-Za-z][A-Za-z0-9+.-]+://', name) is not None

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Nodes of this package as processes of their own."""
+"""Nodes of this package in separate processes."""
 
 from collections.abc import Iterator
 import contextlib
@@ -26,7 +26,7 @@ from typing import Any
 
 import yaml
 
-#: Seconds that a process has to end after each signal.
+#: Seconds to wait for the end of a process after each signal.
 GRACE = 5.0
 
 
@@ -34,10 +34,17 @@ GRACE = 5.0
 def running_node(module: str, name: str, parameters: dict[str, Any],
                  remappings: dict[str, str] | None = None) -> Iterator['subprocess.Popen[bytes]']:
     """
-    Run a node for the length of a with block, and end it cleanly.
+    Run a node during a with block, and end it cleanly.
 
-    module: in face_affect_ros.nodes. name: of the node. parameters: by name, passed in a file,
-    where a string such as '0' stays a string. remappings: from and to.
+    Args:
+        module: Module in face_affect_ros.nodes.
+        name: Name of the node.
+        parameters: Values by name, passed in a file, in which a string such as '0' stays a
+            string.
+        remappings: Target by source.
+
+    Yields:
+        The process.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / 'parameters.yaml'
@@ -46,7 +53,7 @@ def running_node(module: str, name: str, parameters: dict[str, Any],
                    '-r', f'__node:={name}', '--params-file', str(file)]
         for source, target in (remappings or {}).items():
             command += ['-r', f'{source}:={target}']
-        # A group of its own: Ctrl-C in the terminal must reach the parent alone, which then ends
+        # A separate process group: Ctrl-C in the terminal reaches only the parent, which then ends
         # its children in order.
         process = subprocess.Popen(command, process_group=0) if sys.version_info >= (3, 11) \
             else subprocess.Popen(command, preexec_fn=os.setpgrp)
@@ -57,7 +64,7 @@ def running_node(module: str, name: str, parameters: dict[str, Any],
 
 
 def stop(process: 'subprocess.Popen[bytes]') -> int:
-    """End a process, politely first; return its exit code."""
+    """End a process by SIGINT, then SIGTERM, then SIGKILL; return its exit code."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         if process.poll() is not None:
             break

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Whatever was recorded, as frames: pictures, clips, and the images of bags."""
+"""Recordings as frames: pictures, clips, and the images of bags."""
 
 from collections.abc import Generator, Iterator
 import contextlib
@@ -30,7 +30,7 @@ from face_affect_ros.paths import is_bag, shown
 _log = logging.getLogger('face_affect_ros.media')
 
 INFO = 'sensor_msgs/msg/CameraInfo'
-#: Nanoseconds by which what belongs to an image may have been recorded after it.
+#: Nanoseconds after an image within which its calibration may have been recorded.
 AHEAD = 100_000_000
 
 
@@ -39,10 +39,18 @@ def open_recording(source: str, *, topic: str = '', rate: float | None = None,
     """
     Open a picture, a clip, a folder of pictures or a bag as frames to iterate over.
 
-    source: a path. topic: of a bag, '' for the first with pictures, those in colour first. rate:
-    pictures per second of a folder that is one clip. rectified: whether the images of a bag have
-    no distortion, so that P of their camera_info counts. Raises AffectError for a source that is
-    missing, broken, empty or of an unknown kind.
+    Args:
+        source: A path.
+        topic: Image topic of a bag. '' for the first one, colour preferred.
+        rate: Pictures per second of a folder that is one clip.
+        rectified: Whether the images of a bag are rectified, so that P of their camera_info
+            applies.
+
+    Returns:
+        The frames, with the stamps in seconds and the calibration of a bag.
+
+    Raises:
+        AffectError: The source is missing, broken, empty or of an unknown kind.
     """
     if is_bag(source):
         return BagMedia(source, topic=topic, rectified=rectified)
@@ -53,13 +61,16 @@ class BagMedia(Media):
     """
     The images of one topic of a bag, with the stamps of their headers and their calibration.
 
-    topic: its name. An image without a stamp has the time of its recording. Images that cannot
-    be read are left out and counted. The calibration is the newest that was recorded up to AHEAD
-    after an image, as bag_player sends it.
+    An image without a stamp has the time of its recording. Images that cannot be read are skipped
+    and counted. The calibration is the newest that was recorded up to AHEAD after an image, as
+    published by bag_player.
+
+    Attributes:
+        topic: Name of the topic.
     """
 
     def __init__(self, bag: str, *, topic: str = '', rectified: bool = False) -> None:
-        """Look into a bag and decode its first image, AffectError where that is impossible."""
+        """Open a bag and decode its first image; AffectError if that fails."""
         self._bag, self._rectified = ImageBag(bag, topic=topic), rectified
         self.topic, self._problem = self._bag.topic, ''
         self._to_array = (decode_compressed if self._bag.type.endswith('/CompressedImage')
@@ -69,7 +80,7 @@ class BagMedia(Media):
             first = next(frames, None)
         if first is None:
             raise AffectError(f'{bag}: no image of {self.topic} can be decoded; '
-                              f'{self._problem or "all of them are cut off"}')
+                              f'{self._problem or "all of them are truncated"}')
         height, width = first.image.shape[:2]
         moving = self._bag.count > 1 and self._bag.seconds > 0.0
         super().__init__(bag, width=width, height=height, frame_count=self._bag.count,
@@ -90,18 +101,18 @@ class BagMedia(Media):
                 refused += 1
                 if refused == 1:
                     self._problem = str(error)
-                    _log.warning('%s: left out: %s', shown(self.topic), shown(error))
+                    _log.warning('%s: skipped: %s', shown(self.topic), shown(error))
                 image = None
             self.skipped = self._bag.broken + refused
             if image is not None:
-                stamp = float(sec) + float(nanosec) * 1e-9   # as the node has it
+                stamp = float(sec) + float(nanosec) * 1e-9   # as in the node
                 exact = sec * 10**9 + nanosec
                 yield Frame(number + self._bag.broken, stamp or when * 1e-9, image, camera=camera,
                             frame_id=message.header.frame_id, exact=exact or when)
         self.skipped = self._bag.broken + refused
 
     def _cameras(self) -> Iterator[tuple[int, Camera]]:
-        """Yield the calibrations with the times of their recording, ns."""
+        """Yield time of recording [ns] and calibration."""
         for when, _, data in self._bag.others_of([self._info]) if self._info else ():
             info = deserialized(data, INFO)
             if info is not None:
@@ -110,9 +121,14 @@ class BagMedia(Media):
 
 def calibration_topic(image: str, topics: dict[str, str]) -> str:
     """
-    Return the topic of the calibration of an image topic, '' where that is not clear.
+    Return the topic of the calibration of an image topic, '' if it is ambiguous.
 
-    topics: of a bag, the types by the names. That beside the image topic counts, or the only one.
+    Args:
+        image: The image topic.
+        topics: The types of the topics of a bag by name.
+
+    Returns:
+        The calibration beside the image topic, else the only one in the bag.
     """
     infos = [name for name, kind in topics.items() if kind == INFO]
     beside = f"{image.removesuffix('/compressed').rpartition('/')[0]}/camera_info"

@@ -61,7 +61,7 @@ def test_the_topic_with_the_best_pictures_is_chosen(topics: list[Message], chose
 
 @pytest.mark.parametrize('storage', STORAGES)
 @pytest.mark.parametrize(('topic', 'complaint'), [
-    ('', r'no pictures to play; /empty: no messages, /depth: 16UC1 is depth .*'),
+    ('', r'contains no pictures; /empty: no messages, /depth: 16UC1 is depth .*'),
     ('/depth', r'/depth: 16UC1 is depth .*image topics: /depth, /empty'),
     ('/empty', r'/empty: no messages'),
     ('/nowhere', r"no image topic '/nowhere'; its image topics: /depth, /empty"),
@@ -74,7 +74,7 @@ def test_a_bag_without_pictures_is_no_success(storage: str, topic: str, complain
 
 
 def test_a_bag_without_images(tmp_path: Path) -> None:
-    with pytest.raises(AffectError, match='bag: it has no images; its image topics: none'):
+    with pytest.raises(AffectError, match='bag: contains no images; its image topics: none'):
         ImageBag(bag_files.write(tmp_path / 'bag', []))
 
 
@@ -131,7 +131,7 @@ def test_compressed_bags(storage: str, compression: str, tmp_path: Path) -> None
         assert is_bag(str(name)) and len(list(ImageBag(name).messages())) == 2
     (path / 'metadata.yaml').unlink()
     if compression != 'storage':
-        with pytest.raises(AffectError, match='compressed .*metadata.yaml of its bag'):
+        with pytest.raises(AffectError, match='compressed .*metadata.yaml of the bag'):
             ImageBag(bag_files.storage_file(path))
 
 
@@ -165,9 +165,9 @@ def test_how_a_bag_is_mended(storage: str, remedy: str, damage: str, tmp_path: P
 
 def test_what_is_no_bag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name, complaint in (('', "parameter 'bag' is empty"), ('.', 'this folder is no bag'),
-                            ('a\0b', 'there is no such bag|embedded null'),
-                            ('~/nowhere', 'there is no such bag')):
+    for name, complaint in (('', "parameter 'bag' is empty"), ('.', 'this folder is not a bag'),
+                            ('a\0b', 'no such bag|embedded null'),
+                            ('~/nowhere', 'no such bag')):
         with pytest.raises(AffectError, match=complaint):
             ImageBag(name)
 

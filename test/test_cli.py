@@ -93,7 +93,7 @@ def test_files_of_one_name_have_a_copy_each(tmp_path: Path,
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
         'portrait_annotated.png', 'portrait_annotated_2.png', 'portrait_annotated_3.png']
     assert main([*arguments, '--annotate', str(names[0])]) == 1
-    assert 'is not a folder in which several' in capsys.readouterr().err
+    assert 'is not a folder, and there are several' in capsys.readouterr().err
 
 
 def test_options_reach_the_pipeline(capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,7 +104,7 @@ def test_options_reach_the_pipeline(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(('arguments', 'complaint'), [
-    (['/nowhere/clip.mp4'], '/nowhere/clip.mp4: there is no such file'),
+    (['/nowhere/clip.mp4'], '/nowhere/clip.mp4: no such file'),
     ([__file__], 'test_cli.py'),
     ([str(portrait_path()), '--emotion-model', 'nothing'], "model 'nothing' not found"),
     ([str(portrait_path()), '--detector', 'yunet'], "model 'yunet' not found"),
@@ -122,7 +122,7 @@ def test_a_process_says_the_same_without_a_traceback() -> None:
     done = subprocess.run([sys.executable, '-m', 'face_affect_ros.cli', 'analyze', '/nowhere.gif'],
                           capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.startswith('error: /nowhere.gif: there is no such file')
+    assert done.stderr.startswith('error: /nowhere.gif: no such file')
     assert 'Traceback' not in done.stderr
 
 
@@ -169,8 +169,8 @@ def test_the_demo_publishes_faces_and_writes_its_results(ros_domain: int, tmp_pa
 
 
 @pytest.mark.parametrize(('arguments', 'complaint'), [
-    (['--source', '/nowhere.gif'], '/nowhere.gif: there is no such file'),
-    (['--source', '/nowhere.mcap'], '/nowhere.mcap: there is no such bag'),
+    (['--source', '/nowhere.gif'], '/nowhere.gif: no such file'),
+    (['--source', '/nowhere.mcap'], '/nowhere.mcap: no such bag'),
     (['--duration', '-3'], '--duration is -3.0'),
     (['--emotion-model', 'nothing', '--duration', '1'], 'could not configure'),
 ])
@@ -200,10 +200,10 @@ def test_explain_draws_a_row_for_each_face(tmp_path: Path,
 
 @pytest.mark.parametrize(('arguments', 'complaint'), [
     (['--class', 'bored'], '--class bored: the classes of emotion are angry, disgust'),
-    (['--frame', '7'], 'has no frame 7; they count from 0'),
-    (['--emotion-model', ''], '--emotion-model names no model'),
+    (['--frame', '7'], 'has no frame 7; numbers start at 0'),
+    (['--emotion-model', ''], '--emotion-model is empty'),
     (['--out', '/dev/null/why.png'], '/dev/null/why.png'),
-    (['blank.png'], 'blank.png: there is no face in frame 0'),
+    (['blank.png'], 'blank.png: no face in frame 0'),
 ])
 def test_what_cannot_be_explained_is_said(arguments: list[str], complaint: str, tmp_path: Path,
                                           monkeypatch: pytest.MonkeyPatch,

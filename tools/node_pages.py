@@ -15,9 +15,10 @@
 # limitations under the License.
 
 """
-Write the tables of parameters into docs/nodes/*.md, and config/default.yaml.
+Write the generated parts of the documentation, and config/default.yaml.
 
-Run it in the environment (`. tools/env.sh`) after a parameter has changed; a test compares.
+These are the parameters in docs/nodes/*.md and the columns in docs/tables.md. Run it in the
+environment (`. tools/env.sh`) after a change of either; tests compare the files.
 """
 
 from collections.abc import Mapping
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / 'docs' / 'nodes'
+TABLES = ROOT / 'docs' / 'tables.md'
 DEFAULTS = ROOT / 'config' / 'default.yaml'
 #: Module with the table PARAMETERS, by the node's name.
 NODES = {
@@ -53,7 +55,8 @@ HEAD = """\
 /**:
   ros__parameters:
 """
-PART = re.compile(r'(<!-- parameters: .*? -->\n).*?(<!-- end of parameters -->)', re.DOTALL)
+PART = re.compile(r'(<!-- (?:parameters|columns): .*? -->\n).*?(<!-- end of \w+ -->)', re.DOTALL)
+WIDTH = 100
 
 
 def page(node: str) -> Path:
@@ -61,12 +64,49 @@ def page(node: str) -> Path:
     return FOLDER / f'{node}.md'
 
 
-def with_table(text: str, table: str) -> str:
-    """Return a page's text with this table in its place; ValueError where it has no place."""
+def with_list(text: str, entries: str) -> str:
+    """
+    Replace the generated part of a page.
+
+    Args:
+        text: The page.
+        entries: The new part, Markdown without a final newline.
+
+    Returns:
+        The page with the new part.
+
+    Raises:
+        ValueError: The page lacks the two HTML comments that enclose the generated part.
+    """
     found = PART.search(text)
     if not found:
-        raise ValueError('there is no place for the parameters: two HTML comments mark it')
-    return f'{text[:found.end(1)]}{table}\n{text[found.start(2):]}'
+        raise ValueError('the page lacks the HTML comments that enclose the generated part')
+    return f'{text[:found.end(1)]}{entries}\n{text[found.start(2):]}'
+
+
+def item(name: str, facts: list[str], text: str) -> str:
+    """Return an item of a Markdown list: name, facts in parentheses, text."""
+    return textwrap.fill(f"**`{name}`** ({'; '.join(filter(None, facts))}): {text}", WIDTH,
+                         initial_indent='- ', subsequent_indent='  ', break_long_words=False,
+                         break_on_hyphens=False)
+
+
+def parameters(specs: Mapping[str, 'Spec']) -> str:
+    """Return a node's parameters as a Markdown list."""
+    items = []
+    for name, spec in specs.items():
+        bounds = f'{spec.bounds[0]:g} to {spec.bounds[1]:g}' if spec.bounds else ''
+        when = 'live' if spec.live else 'at start' if spec.once else ''
+        items.append(item(name, [f'`{spec.value!r}`', bounds or ', '.join(spec.choices), when],
+                          spec.description))
+    return '\n'.join(items)
+
+
+def columns() -> str:
+    """Return the columns of the table of faces as a Markdown list."""
+    from face_affect_ros.archive.schema import COLUMNS
+    return '\n'.join(item(each.name, [f"{each.kind}{' or nothing' if each.nullable else ''}",
+                                      each.unit], each.description) for each in COLUMNS)
 
 
 def parameter_file(specs: Mapping[str, 'Spec']) -> str:
@@ -85,17 +125,18 @@ def parameter_file(specs: Mapping[str, 'Spec']) -> str:
 
 
 def topics(text: str) -> Mapping[str, tuple[str, str]]:
-    """Return (type, quality) by the name of each topic, service and action in a page's tables."""
-    rows = re.findall(r'^\| `([^`]+)` \| (\S+/\S+) \|([^|]*)\|', text, re.MULTILINE)
-    return {name: (kind, quality.strip()) for name, kind, quality in rows}
+    """Return (type, quality of service) of each topic, service and action in a page's lists."""
+    rows = re.findall(r'^- \*\*`([^`]+)`\*\* \((\w+/\w+/\w+)(?:;\s([^)]*))?\)', text,
+                      re.MULTILINE)
+    return {name: (kind, ' '.join(quality.split())) for name, kind, quality in rows}
 
 
 def main() -> int:
-    """Write all tables and the parameter file."""
-    from face_affect_ros.nodes.spec import table
+    """Write all generated parts and the parameter file."""
     for node, module in NODES.items():
         path = page(node)
-        path.write_text(with_table(path.read_text(), table(import_module(module).PARAMETERS)))
+        path.write_text(with_list(path.read_text(), parameters(import_module(module).PARAMETERS)))
+    TABLES.write_text(with_list(TABLES.read_text(), columns()))
     DEFAULTS.write_text(parameter_file(import_module(NODES['face_affect']).PARAMETERS))
     return 0
 

@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-Recordings in, tables of faces out: many sources, on one machine or on a cluster.
+Tables of the faces in many recordings, computed on one machine or on a cluster.
 
 Nothing here imports rclpy.
 """

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""One source in, its table out: the same on this machine and on any other."""
+"""Analysis of one source: the same on this machine and on a worker of a cluster."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -33,19 +33,22 @@ from face_affect_ros.media import Frame, Media
 from face_affect_ros.paths import shown
 from face_affect_ros.recordings import open_recording
 
-#: Called with the number of images so far, and the share of the source that they are; next to 0
-#: where its length is not known.
+#: Called with the number of images so far and the fraction of the source, 0 to 1. The fraction is
+#: near 0 if the length is unknown.
 Progress = Callable[[int, float], None]
 
 
 @dataclass(frozen=True)
 class Run:
     """
-    What a run does with each source.
+    Options of a run, the same for each source.
 
-    settings: of the pipeline. out: folder or URL of the results. form: of the tables, one of
-    tables.FORMATS. rate: pictures per second of folders that are one clip, 0 where none is.
-    rectified: whether images of bags have no distortion.
+    Attributes:
+        settings: Settings of the pipeline.
+        out: Folder or URL of the results.
+        form: Format of the tables, one of tables.FORMATS.
+        rate: Pictures per second of folders that are one clip, 0 for separate pictures.
+        rectified: Whether images of bags are rectified.
     """
 
     settings: PipelineSettings
@@ -58,11 +61,15 @@ class Run:
 @dataclass(frozen=True)
 class Outcome:
     """
-    What became of one source.
+    The result of one source.
 
-    summary: None where it failed. problem: why. before: whether an earlier run did it. fatal:
-    whether no further source can be done. passing: whether another try may do better, as after an
-    error of a network.
+    Attributes:
+        source: The source.
+        summary: Its summary, None if it failed.
+        problem: Why it failed.
+        before: Whether an earlier run has processed it.
+        fatal: Whether no further source can be processed.
+        passing: Whether a retry may succeed, as after a network error.
     """
 
     source: Source
@@ -74,14 +81,15 @@ class Outcome:
 
 
 class FatalError(AffectError):
-    """What no further source can mend: a model that is missing, or not the one of the run."""
+    """An error for all sources: a model is missing or differs from that of the run."""
 
 
 def metadata_of(run: Run) -> dict[str, Any]:
     """
     Return the metadata of a run: versions, models with checksums, settings, columns.
 
-    Raises AffectError where a model is missing or broken.
+    Raises:
+        AffectError: A model is missing or broken.
     """
     settings = run.settings
     named = {'detector': settings.detector, 'emotion': settings.emotion_model,
@@ -97,9 +105,9 @@ def metadata_of(run: Run) -> dict[str, Any]:
 
 
 def analysed(media: Media, pipeline: AffectPipeline) -> Iterator[tuple[Frame, list[Face]]]:
-    """Yield the frames of a source, each with its faces."""
+    """Yield each frame of a source with its faces."""
     for frame in media:
-        if media.pages:   # they have nothing to do with each other
+        if media.pages:   # independent images
             pipeline.reset()
         yield frame, pipeline.process(frame.image, frame.stamp, frame.camera)
 
@@ -107,10 +115,16 @@ def analysed(media: Media, pipeline: AffectPipeline) -> Iterator[tuple[Frame, li
 def do(source: Source, run: Run, metadata: dict[str, Any], progress: Progress | None = None
        ) -> Outcome:
     """
-    Analyse a source, unless it is done; return what became of it.
+    Analyse a source, unless it is complete.
 
-    metadata: metadata_of the run, where it was begun. Whatever is wrong with the source costs the
-    source.
+    Args:
+        source: The source.
+        run: Options of the run.
+        metadata: `metadata_of` the run on the machine that started it.
+        progress: Called after each image.
+
+    Returns:
+        The outcome. An error in the source is its `problem`, and not raised.
     """
     results = Results(run.out)
     try:
@@ -124,7 +138,7 @@ def do(source: Source, run: Run, metadata: dict[str, Any], progress: Progress | 
         return Outcome(source, problem=str(error), fatal=True)
     except AffectError as error:
         return Outcome(source, problem=str(error))
-    except Exception as error:   # one bad source must not cost the others
+    except Exception as error:   # other sources continue
         return Outcome(source, problem=f'{source}: {type(error).__name__}: {error}',
                        passing=isinstance(error, OSError))
     return Outcome(source, summary)
@@ -154,7 +168,7 @@ def _write(source: Source, run: Run, metadata: dict[str, Any], results: Results,
 def _begun(results: Results) -> dict[str, Any]:
     try:
         return results.metadata()
-    except AffectError:   # there is nothing of a run
+    except AffectError:   # no run was started there
         return {}
 
 
@@ -162,7 +176,7 @@ _loaded = threading.local()
 
 
 def _pipeline_of(run: Run, metadata: dict[str, Any], results: Results) -> AffectPipeline:
-    """Return a pipeline that has seen nothing; each thread loads its models once."""
+    """Return a pipeline without tracks; each thread loads its models once."""
     if getattr(_loaded, 'run', None) != run:
         try:
             here = metadata_of(run)
@@ -171,12 +185,12 @@ def _pipeline_of(run: Run, metadata: dict[str, Any], results: Results) -> Affect
             raise FatalError(str(error)) from error
         for name in ('schema_version', 'package_version', 'models'):
             if here[name] != metadata[name]:
-                raise FatalError(f'this machine has another {name} than where the run was begun: '
+                raise FatalError(f'{name} differs from that of the machine that started the run: '
                                  f'{here[name]}, there {metadata[name]}; install the same version')
         if _begun(results) != metadata:
-            raise FatalError(f'{run.out}: the process that is to write there does not find the '
-                             'run that was begun; name a URL, or a folder on a disk that all '
-                             'machines share')
+            raise FatalError(f'{run.out}: this process does not find the run that was started '
+                             'there; choose a URL, or a folder on a disk that all machines '
+                             'share')
         _loaded.run = run
     pipeline: AffectPipeline = _loaded.pipeline
     pipeline.restart()

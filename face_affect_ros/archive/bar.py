@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A bar over all sources, for people."""
+"""A progress bar over all sources."""
 
 from collections.abc import Iterable
 import sys
@@ -25,14 +25,14 @@ from tqdm import tqdm
 
 class Bar:
     """
-    Shows how much is done, how fast, and how long it will take, where a person watches.
+    Shows the progress, the rate and the remaining time on a terminal.
 
-    How much is counted in bytes of the sources: how many images they have is not known before
-    they are opened, and a bag may be a thousand times as long as a clip.
+    Progress is measured in bytes of the sources: the number of their images is unknown before they
+    are opened, and a bag may be a thousand times as long as a clip.
     """
 
     def __init__(self, sources: Iterable[Source]) -> None:
-        """Show that nothing is done."""
+        """Show an empty bar."""
         self._sizes = {source: source.size for source in sources}
         self._shares: dict[Source, float] = {}
         self._frames: dict[Source, int] = {}
@@ -43,20 +43,20 @@ class Bar:
                          '[{elapsed}<{remaining}]', postfix=[''])
 
     def watch(self, source: Source, frames: int, share: float) -> None:
-        """Take word of a source: images so far, and the share of it that they are."""
+        """Update the progress of a source: images so far, and their fraction of it, 0 to 1."""
         gained = (share - self._shares.get(source, 0.0)) * self._sizes[source]
         self._shares[source], self._frames[source] = share, frames
         self._bar.postfix = [self.text]
         self._bar.update(gained)
 
     def done(self, source: Source, frames: int) -> None:
-        """Take word that a source has ended, well or not."""
+        """Count a source as processed, successfully or not."""
         self._done += 1
         self.watch(source, frames, 1.0)
 
     @property
     def text(self) -> str:
-        """Return counts and rate in words."""
+        """Return counts and rate as text."""
         rate = sum(self._frames.values()) / max(time.monotonic() - self._began, 1e-6)
         return f'{self._done}/{len(self._sizes)} sources, {rate:.0f} frames/s'
 

@@ -21,17 +21,17 @@ from face_affect_ros.affect.types import EMOTIONS, UNKNOWN
 from face_affect_ros.archive.timeline import Track
 from face_affect_ros.extras import needed
 
-#: Colours of the expressions: Okabe and Ito's, which people with a colour vision deficiency can
-#: tell apart, and grey where the answer is unknown.
+#: Colours of the expressions: those of Okabe and Ito, which are distinguishable with a colour
+#: vision deficiency; grey for unknown.
 COLOURS = dict(zip((*EMOTIONS, UNKNOWN), (
     '#d55e00', '#009e73', '#cc79a7', '#f0c000', '#0072b2', '#56b4e9', '#6b6b6b', '#d9d9d9')))
-#: Pixels of a row of the time line, and of a chart of probabilities.
+#: Height in pixels of a row of the time line, and of a chart of probabilities.
 ROW, HEIGHT = 26, 220
 FONT = {'family': 'system-ui, sans-serif', 'size': 12}
 
 
 def plotly_source() -> str:
-    """Return plotly.js, as the package holds it; AffectError where it is not installed."""
+    """Return plotly.js from the installed package; AffectError if it is not installed."""
     needed('plotly', 'report', 'a report')
     from plotly.offline import get_plotlyjs
     return str(get_plotlyjs())
@@ -39,12 +39,18 @@ def plotly_source() -> str:
 
 def time_line(tracks: Sequence[Track], *, first: float, last: float) -> str:
     """
-    Return a chart of who was there when, coloured by apparent expression, as HTML.
+    Return a chart of the tracks over time, coloured by apparent expression.
 
-    first, last: stamps of the source in seconds, last > first; the axis counts from the first.
+    Args:
+        tracks: The tracks to show, one row each.
+        first: First stamp of the source in seconds, the origin of the axis.
+        last: Last stamp of the source in seconds, last > first.
+
+    Returns:
+        The chart as HTML.
     """
     figure = _figure()
-    shortest = (last - first) / 400   # of one image, but to be seen
+    shortest = (last - first) / 400   # visible, also for one image
     spans = {track.id: track.spans(shortest=shortest) for track in tracks}
     for label, colour in COLOURS.items():
         rows = [(track, span) for track, found in spans.items() for span in found

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Many sources on many machines, by Dask: each is a task, and what is lost is done again."""
+"""Many sources on many machines: each is a task of Dask, which repeats lost ones."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -25,30 +25,39 @@ from face_affect_ros.archive.sources import Source
 from face_affect_ros.extras import needed
 from face_affect_ros.paths import is_url
 
-#: Times that a source is tried again after an error of a network. Dask itself does again what a
-#: worker had in hand that died, three times (distributed.scheduler.allowed-failures).
+#: Retries of a source after a network error. If a worker dies, Dask itself repeats its task, up to
+#: three times (distributed.scheduler.allowed-failures).
 RETRIES = 3
 #: Seconds to wait for a scheduler.
 TIMEOUT = 10.0
 
 
 class PassingError(Exception):
-    """Another try may do better."""
+    """An error after which a retry may succeed."""
 
 
 def run_there(sources: Sequence[Source], run: Run, metadata: dict[str, Any], *, scheduler: str
               ) -> Iterator[Outcome]:
     """
-    Yield what becomes of each source, as they are done by the workers of a scheduler.
+    Analyse sources on the workers of a Dask scheduler.
 
-    scheduler: its address, such as tcp://host:8786. A source is one task, by its key: however
-    often it is submitted or done again, its table is written whole or not at all. Raises
-    AffectError where the scheduler cannot be reached.
+    Args:
+        sources: The sources, by absolute path or URL. Each is one task, by its key: however often
+            it is submitted or repeated, its table is complete or absent.
+        run: Options of the run.
+        metadata: `metadata_of` the run.
+        scheduler: Address of the scheduler, such as tcp://host:8786.
+
+    Yields:
+        The outcome of each source, in the order of completion.
+
+    Raises:
+        AffectError: The scheduler cannot be reached.
     """
     for name in (run.out, *(source.name for source in sources)):
         if not is_url(name) and not os.path.isabs(name):
-            raise AffectError(f'{name}: workers have other working folders; with --scheduler, '
-                              'name absolute paths or URLs')
+            raise AffectError(f'{name}: workers have other working directories; with '
+                              '--scheduler, use absolute paths or URLs')
     distributed = needed('distributed', 'cluster', '--scheduler')
     try:
         client = distributed.Client(scheduler, timeout=TIMEOUT)
@@ -69,18 +78,18 @@ def run_there(sources: Sequence[Source], run: Run, metadata: dict[str, Any], *, 
 
 
 def task(source: Source, run: Run, metadata: dict[str, Any]) -> Outcome:
-    """Do a source on a worker; raises PassingError where it is to be tried again."""
+    """Analyse a source on a worker; raises PassingError if it should be retried."""
     outcome = do(source, run, metadata)
     if outcome.passing:
         raise PassingError(outcome.problem)
-    return replace(outcome, before=False)   # a worker may have died right after it was done
+    return replace(outcome, before=False)   # a worker may have died right after it
 
 
 def _outcome(future: Any, source: Source) -> Outcome:
     try:
         outcome: Outcome = future.result()
         return outcome
-    except Exception as error:   # of the network, or of workers that died again and again
+    except Exception as error:   # of the network, or after several dead workers
         text = str(error) if isinstance(error, PassingError) else (
             f'{source}: {type(error).__name__}: {error}')
         return Outcome(source, problem=text)

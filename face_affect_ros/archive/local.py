@@ -29,14 +29,14 @@ from face_affect_ros.affect.sandbox import signal_of
 from face_affect_ros.archive.analysis import do, Outcome, Run
 from face_affect_ros.archive.sources import Source
 
-#: Called with a source, the number of its images so far and the share of it that they are.
+#: Called with a source, the number of its images so far and their fraction of it, 0 to 1.
 Watch = Callable[[Source, int, float], None]
-#: Seconds between two words of a process about where it is.
+#: Seconds between two progress messages of a process.
 PERIOD = 0.2
 
 
 def cores() -> int:
-    """Return how many processor cores this process may use."""
+    """Return the number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else (
         os.cpu_count() or 1)
 
@@ -44,9 +44,17 @@ def cores() -> int:
 def run_here(sources: Sequence[Source], run: Run, metadata: dict[str, Any], *, jobs: int,
              watch: Watch) -> Iterator[Outcome]:
     """
-    Yield what becomes of each source, as they are done.
+    Analyse sources on this machine.
 
-    jobs: number of processes, 1 for this one alone. After a fatal outcome nothing more is begun.
+    Args:
+        sources: The sources.
+        run: Options of the run.
+        metadata: `metadata_of` the run.
+        jobs: Number of processes, 1 for this one alone.
+        watch: Called with the progress of each source.
+
+    Yields:
+        The outcome of each source, in the order of completion; a fatal one is the last.
     """
     jobs = min(jobs, len(sources))
     if jobs > 1:
@@ -60,11 +68,11 @@ def run_here(sources: Sequence[Source], run: Run, metadata: dict[str, Any], *, j
 
 
 class _Workers:
-    """Processes that take one source after the other; one that dies costs the source it has."""
+    """Worker processes; if one dies, only its present source fails."""
 
     def __init__(self, run: Run, metadata: dict[str, Any], watch: Watch) -> None:
         self._run, self._metadata, self._watch = run, metadata, watch
-        # Not forked: threads of the networks and of OpenCV do not live on in a forked process.
+        # Not forked: threads of the networks and of OpenCV do not exist in a forked process.
         self._context = multiprocessing.get_context('spawn')
         self._processes: list[Any] = []
         self._busy: dict[Any, tuple[Any, Source]] = {}
@@ -94,11 +102,11 @@ class _Workers:
                                         daemon=True)
         process.start()
         self._processes.append(process)
-        theirs.close()   # or its end would not be seen here
+        theirs.close()   # else the end of the process is not noticed here
         return connection, process
 
     def _give(self, connection: Any, process: Any, waiting: deque[Source]) -> None:
-        """Give the next source to a process, or let it end where there is none."""
+        """Send the next source to a process, or end it if there is none."""
         if waiting:
             source = waiting.popleft()
             self._busy[connection] = process, source
@@ -107,7 +115,7 @@ class _Workers:
             connection.close()
 
     def _take(self, connection: Any, waiting: deque[Source]) -> Outcome | None:
-        """Hear a process; return the outcome of its source, None where it is still at it."""
+        """Receive a message of a process; return the outcome of its source, None for progress."""
         process, source = self._busy[connection]
         try:
             message = connection.recv()
@@ -118,8 +126,8 @@ class _Workers:
             how = f'signal {name}' if name else f'exit code {process.exitcode}'
             if waiting:
                 self._give(*self._start(), waiting)
-            return Outcome(source, problem=f'{source}: its process ended with {how}; try it '
-                           'alone, or with fewer --jobs where memory is short')
+            return Outcome(source, problem=f'{source}: its process ended with {how}; analyse '
+                           'it alone, or use fewer --jobs if memory is short')
         if not isinstance(message, Outcome):
             self._watch(source, *message)
             return None
@@ -130,18 +138,18 @@ class _Workers:
 
 
 def _serve(connection: Any, run: Run, metadata: dict[str, Any]) -> None:
-    """Do one source after the other; ends with the process that gives them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)   # of a terminal: our parent ends us
+    """Analyse the received sources until the parent process closes the connection."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)   # Ctrl-C: the parent ends this process
     cv2.setNumThreads(1)
     try:
         while True:
-            connection.send(do(connection.recv(), run, metadata, _Words(connection)))
+            connection.send(do(connection.recv(), run, metadata, _Progress(connection)))
     except (EOFError, OSError):
         return
 
 
-class _Words:
-    """Tells now and then where a process is, and ends it where nobody hears that any more."""
+class _Progress:
+    """Sends the progress periodically, and ends the process if the parent has ended."""
 
     def __init__(self, connection: Any) -> None:
         self._connection, self._last = connection, time.monotonic()

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Results as they lie about: a folder of tables, or one file of JSON lines."""
+"""Reads results: a folder of tables, or one file of JSON lines."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -32,28 +32,40 @@ from face_affect_ros.paths import expanded, is_url
 
 @dataclass(frozen=True)
 class Part:
-    """What was found in one source and topic. rows: yields the rows of its table, each call."""
+    """
+    The results of one source and topic.
+
+    Attributes:
+        summary: Counts and stamps of the source.
+        rows: Returns an iterator over the rows of its table, at each call.
+    """
 
     summary: Summary
     rows: Callable[[], Iterator[Row]]
 
     @property
     def key(self) -> str:
-        """Return a name for files, as of Source."""
+        """Return the key of the source."""
         return Source(self.summary.source, self.summary.topic).key
 
     @property
     def title(self) -> str:
-        """Return source and topic for people."""
+        """Return source and topic as text."""
         return ' '.join(filter(None, (self.summary.source, self.summary.topic)))
 
 
 def parts_of(path: str) -> tuple[list[Part], dict[str, Any]]:
     """
-    Return what is in results, and the metadata of the run, empty where it is unknown.
+    Read results.
 
-    path: of a folder that `analyze --out` made, or of a file of JSON lines. Raises AffectError
-    where it is neither, or no source in it is done.
+    Args:
+        path: A folder of `analyze --out`, or a file of JSON lines.
+
+    Returns:
+        The sources, and the metadata of the run, empty for JSON lines.
+
+    Raises:
+        AffectError: The path is neither, or contains no complete source.
     """
     metadata: dict[str, Any] = {}
     if not is_url(path) and expanded(path).is_file():
@@ -64,7 +76,8 @@ def parts_of(path: str) -> tuple[list[Part], dict[str, Any]]:
         parts = [Part(summary, functools.partial(results.rows, key))
                  for key, summary in results.summaries().items()]
     if not parts:
-        raise AffectError(f'{path}: there are no sources in it that are done')
+        raise AffectError(f'{path}: contains no complete source; run `face_affect '
+                          'analyze --resume`')
     return parts, metadata
 
 
@@ -90,7 +103,7 @@ def _rows_of_lines(path: Path, key: tuple[str, str]) -> Iterator[Row]:
 
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield JSON lines; AffectError where they are not those of `analyze` or of the demo."""
+    """Yield JSON lines; AffectError if they are not those of `analyze` or of the demo."""
     read = 0
     try:
         with path.open(encoding='utf-8') as file:
@@ -98,11 +111,11 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
                 read += 1
                 record = json.loads(line)
                 if not {'source', 'stamp', 'width', 'height', 'faces'} <= record.keys():
-                    raise ValueError('it lacks fields')
+                    raise ValueError('fields are missing')
                 yield record
     except OSError as error:
         raise AffectError(f'{path}: cannot be read: {error.strerror}') from error
     except (ValueError, AttributeError) as error:
-        raise AffectError(f'{path}: line {read} is none of the JSON lines of `face_affect '
-                          f'analyze`: {error}; name such a file, or a folder that --out made'
+        raise AffectError(f'{path}: line {read} is not a JSON line of `face_affect analyze`: '
+                          f'{error}; choose such a file, or a folder of `analyze --out`'
                           ) from error

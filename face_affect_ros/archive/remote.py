@@ -30,19 +30,19 @@ from face_affect_ros.paths import is_storage, is_url
 
 
 def _file_system(url: str) -> tuple[Any, str]:
-    """Return fsspec's file system of a URL, and the path in it."""
+    """Return the fsspec file system of a URL, and the path in it."""
     needed('fsspec', 'cluster', url)
     from fsspec.core import url_to_fs
     try:
         system, path = url_to_fs(url)
     except (ImportError, ValueError) as error:
         raise AffectError(f'{url}: {error}; install the driver of fsspec for this kind of URL, '
-                          'or name a local path') from error
+                          'or use a local path') from error
     return system, str(path)
 
 
 def expand(url: str) -> list[str]:
-    """Return the URLs of what a pattern matches, or of the files and bags in a folder."""
+    """Return the URLs that a pattern matches, or those of the files and bags in a folder."""
     system, path = _file_system(url)
     if glob.has_magic(path):
         return [system.unstrip_protocol(each) for each in sorted(system.glob(path))] or [url]
@@ -57,10 +57,17 @@ def expand(url: str) -> list[str]:
 @contextlib.contextmanager
 def fetched(name: str) -> Iterator[str]:
     """
-    Return the local path of a source, copied here for the length of a with statement.
+    Copy a source to this machine during a with statement.
 
-    A path of this machine is itself. Raises OSError where the network fails, AffectError where
-    nothing is there.
+    Args:
+        name: URL, or path on this machine, which is not copied.
+
+    Yields:
+        The local path.
+
+    Raises:
+        OSError: The network fails.
+        AffectError: There is no such file or folder.
     """
     if not is_url(name):
         yield name
@@ -71,7 +78,7 @@ def fetched(name: str) -> Iterator[str]:
         try:
             system.get(path, copy, recursive=system.isdir(path))
         except FileNotFoundError as error:
-            raise AffectError(f'{name}: there is no such file or folder') from error
+            raise AffectError(f'{name}: no such file or folder') from error
         yield copy
 
 
@@ -79,11 +86,11 @@ class RemoteStorage:
     """
     A folder at a URL.
 
-    A file is written here, copied under a hidden name, and renamed when it is whole.
+    A file is written locally, copied under a hidden name, and renamed when it is complete.
     """
 
     def __init__(self, url: str) -> None:
-        """Name a folder; AffectError where a package for it is missing."""
+        """Open the file system of a URL; AffectError if a package for it is missing."""
         self._system, self._folder = _file_system(url)
 
     def names(self, folder: str = '') -> set[str]:
@@ -91,7 +98,7 @@ class RemoteStorage:
         return {name for name in self._listed(folder) if not name.startswith(HIDDEN)}
 
     def read(self, name: str) -> str | None:
-        """Return the text of a file, None where it is not there."""
+        """Return the text of a file, None if it does not exist."""
         try:
             return bytes(self._system.cat_file(f'{self._folder}/{name}')).decode()
         except FileNotFoundError:
@@ -104,7 +111,7 @@ class RemoteStorage:
 
     @contextlib.contextmanager
     def new_file(self, name: str) -> Iterator[Path]:
-        """Return a local path to write to; it becomes the file when the with statement ends."""
+        """Yield a local path to write to; it becomes the file when the with statement ends."""
         target = f'{self._folder}/{name}'
         parent, _, last = target.rpartition('/')
         hidden = f'{parent}/{HIDDEN}{last}.{os.uname().nodename}.{os.getpid()}'
@@ -113,20 +120,20 @@ class RemoteStorage:
             yield path
             self._system.makedirs(parent, exist_ok=True)
             self._system.put_file(str(path), hidden)
-        if self._system.exists(target):   # as of a run that was interrupted right after it
+        if self._system.exists(target):   # left by a run that was interrupted right after it
             self._system.rm_file(target)
         self._system.mv(hidden, target)
 
     @contextlib.contextmanager
     def local(self, name: str) -> Iterator[Path]:
-        """Return a local copy of a file."""
+        """Yield the path of a local copy of a file."""
         with tempfile.TemporaryDirectory(prefix='face_affect_') as folder:
             path = Path(folder, Path(name).name)
             self._system.get_file(f'{self._folder}/{name}', str(path))
             yield path
 
     def clean(self, folder: str) -> None:
-        """Remove what interrupted runs have left in a folder."""
+        """Remove the files that interrupted runs have left in a folder."""
         for name in self._listed(folder):
             if name.startswith(HIDDEN):
                 self._system.rm_file(f'{self._folder}/{folder}/{name}')

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""One page about results that needs nothing beside itself: time lines, charts and counts."""
+"""A self-contained HTML page about results: time lines, charts and counts."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,16 +28,16 @@ from face_affect_ros.archive.thumbnails import thumbnails_of
 from face_affect_ros.archive.timeline import Track, tracks_of
 from face_affect_ros.paths import shown
 
-#: Sources that have charts, and tracks of a source: the longest.
+#: Sources with charts, and tracks with charts in a source: the longest ones.
 MAX_SOURCES, MAX_TRACKS = 30, 12
-#: Bins of a chart over the length of a source.
+#: Bins of a chart over the duration of a source.
 BINS = 500
-#: Stamps later than this are times since 1970, seconds.
+#: Stamps later than this are seconds since 1970.
 EPOCH = 1e8
 LIMITS = ('The expression is what a network sees in a face; it is not what the person feels. The '
           'gender is an apparent one of two labels, and not an identity. Both are often wrong, '
-          'for some people more often than for others; "unknown" is an answer. Decide nothing '
-          'about a person by this page.')
+          'for some people more often than for others; "unknown" is a valid label. Do not use '
+          'this page to decide about a person.')
 STYLE = """
 body { font: 14px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 1100px; color: #222;
   padding: 0 1em }
@@ -48,7 +48,7 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
 p.limits { border-left: 4px solid #d55e00; padding-left: 1em }
 code { font-size: .9em } img { max-height: 96px; margin-right: 1em; vertical-align: middle }
 """
-#: The browser itself keeps the page from the network.
+#: The browser blocks all network access of the page.
 POLICY = ("default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
           'img-src data: blob:; font-src data:')
 
@@ -56,10 +56,19 @@ POLICY = ("default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inl
 def write_page(parts: Sequence[Part], metadata: Mapping[str, Any], *, title: str,
                with_faces: bool = False) -> Iterator[str]:
     """
-    Yield the page in pieces of HTML.
+    Write a report as HTML.
 
-    metadata: of the run, may be empty. with_faces: whether a picture of each track is shown; the
-    sources are opened for it. Raises AffectError where Plotly is missing.
+    Args:
+        parts: The sources.
+        metadata: Metadata of the run, may be empty.
+        title: Title of the page.
+        with_faces: Whether a picture of each track is shown, which is read from its source.
+
+    Yields:
+        The page in pieces of HTML.
+
+    Raises:
+        AffectError: Plotly is missing.
     """
     yield ('<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
@@ -70,8 +79,8 @@ def write_page(parts: Sequence[Part], metadata: Mapping[str, Any], *, title: str
     for part in parts[:MAX_SOURCES]:
         yield from _about(part, with_faces=with_faces)
     if len(parts) > MAX_SOURCES:
-        yield (f'<p>Charts are of the first {MAX_SOURCES} of {len(parts)} sources; the tables '
-               'have all of them.</p>\n')
+        yield (f'<p>Only the first {MAX_SOURCES} of {len(parts)} sources have charts; the tables '
+               'contain all of them.</p>\n')
     yield _models(metadata)
     yield '</body></html>\n'
 
@@ -82,7 +91,7 @@ def _overview(parts: Sequence[Part]) -> str:
         f'{part.summary.last - part.summary.first:.1f} s'] for part in parts]
     total = ['all', *(sum(row[column] for row in rows) for column in range(1, 5)), '']
     return '<h2>Sources</h2>\n' + _table(
-        ('source', 'images', 'left out', 'faces', 'tracks', 'length'),
+        ('source', 'images', 'skipped', 'faces', 'tracks', 'length'),
         [*rows, total] if len(rows) > 1 else rows)
 
 
@@ -93,21 +102,21 @@ def _about(part: Part, *, with_faces: bool) -> Iterator[str]:
     begin = (f', from {datetime.fromtimestamp(summary.first, timezone.utc):%Y-%m-%d %H:%M:%S} UTC'
              if summary.first > EPOCH else '')
     yield (f'<h2>{escape(shown(part.title))}</h2>\n<p>{summary.frames} images in {length:.1f} s'
-           f'{begin}, {len(tracks)} tracks. A track is a face that was followed; somebody who '
-           'leaves and comes back gets another one.</p>\n')
+           f'{begin}, {len(tracks)} tracks. A track is a tracked face; a person who leaves and '
+           'returns gets a new one.</p>\n')
     if not tracks:
         return
     tracks.sort(key=lambda track: -track.images)
     chosen = sorted(tracks[:MAX_TRACKS], key=lambda track: track.bins[0].start)
     if len(tracks) > len(chosen):
-        yield f'<p>Charts are of the {len(chosen)} tracks that were seen longest.</p>\n'
+        yield f'<p>Only the {len(chosen)} longest tracks have charts.</p>\n'
     pictures: dict[str, str] = {}
     if with_faces:
         pictures, problem = thumbnails_of(part, chosen)
         if problem:
             yield f'<p>No pictures of faces: {escape(shown(problem))}</p>\n'
     if length > 0.0:   # else it is a picture
-        yield '<h3>Who was there when, by apparent expression</h3>\n'
+        yield '<h3>Tracks over time, by apparent expression</h3>\n'
         yield time_line(chosen, first=summary.first, last=summary.last)
     yield _counts(tracks)
     for track in chosen:
@@ -120,7 +129,7 @@ def _about(part: Part, *, with_faces: bool) -> Iterator[str]:
 
 
 def _words(track: Track) -> str:
-    """Return what is to be said of a track in a sentence."""
+    """Return a sentence about a track."""
     parts = [f'{track.images} images']
     for name, counts in (('expression', track.labels), ('gender', track.genders)):
         if counts:
@@ -129,7 +138,7 @@ def _words(track: Track) -> str:
     if track.images == 1 and shares is not None:
         parts.append(', '.join(f'{label} {share:.0%}' for label, share in zip(EMOTIONS, shares)))
     if track.reasons:
-        parts.append('why unknown: ' + _listed(track.reasons))
+        parts.append('reasons of unknown: ' + _listed(track.reasons))
     return '; '.join(parts)
 
 
@@ -149,7 +158,7 @@ def _counts(tracks: Sequence[Track]) -> str:
 
 
 def _models(metadata: Mapping[str, Any]) -> str:
-    made = f'<p>Made by face_affect_ros {escape(__version__)}'
+    made = f'<p>Written by face_affect_ros {escape(__version__)}'
     models = metadata.get('models', {})
     if not models:
         return f'{made}.</p>\n'

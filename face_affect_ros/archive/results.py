@@ -13,10 +13,11 @@
 # limitations under the License.
 
 """
-A folder of results: one table for each source, and beside it what became of the source.
+A folder of results: one table and one summary for each source.
 
-RESULTS/run.json is about all of it; faces/KEY.FORMAT is the table of one source, whole or not
-there; sources/KEY.json comes last, and says that the source is done.
+RESULTS/run.json contains the metadata of the run. faces/KEY.FORMAT is the table of one source,
+complete or absent. sources/KEY.json is its summary; it is written last, when the source is
+complete.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,18 +34,24 @@ from face_affect_ros.archive.storage import open_storage, StorageError
 from face_affect_ros.archive.tables import open_table, read_table, Row, Table
 
 RUN, FACES, SOURCES = 'run.json', 'faces', 'sources'
-#: Characters of a value that are shown in an error.
+#: Maximum length of a value in an error message.
 SHOWN = 200
 
 
 @dataclass(frozen=True)
 class Summary:
     """
-    What came of one source that is done.
+    The summary of one complete source.
 
-    source, topic: its name, and the image topic of a bag. frames, faces, tracks, skipped: counts
-    of its images, the rows of its table, ids, and images that could not be read. first, last:
-    stamps of its images in seconds.
+    Attributes:
+        source: Path or URL.
+        topic: Image topic of a bag, else ''.
+        frames: Number of images.
+        faces: Number of rows of the table.
+        tracks: Number of track ids.
+        skipped: Number of images that could not be read.
+        first: Stamp of the first image in seconds.
+        last: Stamp of the last image in seconds.
     """
 
     source: str
@@ -58,63 +65,68 @@ class Summary:
 
 
 class Results:
-    """A folder of results, here or at a URL; any number of processes may write into it."""
+    """A folder of results, local or at a URL; several processes may write to it at once."""
 
     def __init__(self, folder: str) -> None:
-        """Name a folder; nothing is made yet."""
+        """Select a path or URL; nothing is created yet."""
         self.folder = folder
         self._storage = open_storage(folder)
 
     def begin(self, metadata: dict[str, Any], *, resume: bool) -> None:
         """
-        Make the folder ready for a run.
+        Prepare the folder for a run.
 
-        metadata: of the run, see metadata_of. Raises AffectError where something else is there, or
-        without `resume`, results; and where those are of another run: other models or settings.
+        Args:
+            metadata: `metadata_of` the run.
+            resume: Whether the folder may contain results of the same run.
+
+        Raises:
+            AffectError: The folder contains other files, results without `resume`, or results of a
+                run with other models or settings.
         """
         if not self._storage.names():
             self._storage.write(RUN, json.dumps(metadata, indent=1) + '\n')
             return
         before = self.metadata()
         if not resume:
-            raise AffectError(f'{self.folder}: holds results already; give --resume to go on with '
-                              'them, or name another folder with --out')
+            raise AffectError(f'{self.folder}: already contains results; use --resume to '
+                              'continue them, or choose another folder with --out')
         wrong = [name for name in metadata if metadata[name] != before.get(name)]
         if wrong:
             raise AffectError(
-                f'{self.folder}: was begun with other {", ".join(wrong)}: '
+                f'{self.folder}: was started with other {", ".join(wrong)}: '
                 f'{_short(before.get(wrong[0]))}, now {_short(metadata[wrong[0]])}; '
-                'give the same options, or name another folder with --out')
+                'use the same options, or choose another folder with --out')
         self._storage.clean(FACES)
 
     def metadata(self) -> dict[str, Any]:
-        """Return the metadata of the run; AffectError where the folder holds no results."""
+        """Return the metadata of the run; AffectError if the folder contains no results."""
         text = self._storage.read(RUN)
         try:
             metadata = dict(json.loads(text or ''))
             version = metadata['schema_version']
         except (ValueError, KeyError) as error:
-            raise AffectError(f'{self.folder}: is no folder of results, it has no {RUN} of one; '
-                              'name another') from error
+            raise AffectError(f'{self.folder}: is not a folder of results, {RUN} is missing or '
+                              'invalid; choose another') from error
         if version != VERSION:
-            raise AffectError(f'{self.folder}: is of version {version} of the table of faces, '
-                              f'this is {VERSION}; read it with the version that wrote it')
+            raise AffectError(f'{self.folder}: has version {version} of the table of faces, this '
+                              f'is {VERSION}; read it with the package that wrote it')
         return metadata
 
     def summary_of(self, source: Source) -> Summary | None:
-        """Return what came of a source, None where it is not done."""
+        """Return the summary of a source, None if it is not complete."""
         text = self._storage.read(f'{SOURCES}/{source.key}.json')
         return None if text is None else Summary(**json.loads(text))
 
     def summaries(self) -> dict[str, Summary]:
-        """Return what came of each source that is done, by its key."""
+        """Return the summaries of the complete sources by key."""
         names = sorted(name for name in self._storage.names(SOURCES) if name.endswith('.json'))
         return {name.removesuffix('.json'): Summary(**json.loads(
             self._storage.read(f'{SOURCES}/{name}') or '')) for name in names}
 
     @contextlib.contextmanager
     def table(self, source: Source, metadata: dict[str, Any]) -> Iterator[Table]:
-        """Write the table of a source: it is there when the with statement ends well, or not."""
+        """Yield the table of a source to write; it exists once the with statement has ended."""
         name = f"{FACES}/{source.key}.{metadata['format']}"
         with self._storage.new_file(name) as path, contextlib.ExitStack() as stack:
             with _named(self.folder):
@@ -124,18 +136,18 @@ class Results:
                 stack.close()
 
     def finish(self, source: Source, summary: Summary) -> None:
-        """Say that a source is done; its table is there."""
+        """Write the summary of a source, after its table."""
         self._storage.write(f'{SOURCES}/{source.key}.json',
                             json.dumps(asdict(summary), indent=1) + '\n')
 
     def rows(self, key: str) -> Iterator[Row]:
-        """Yield the rows of a source that is done, by its key."""
+        """Yield the rows of a complete source by its key."""
         with self._storage.local(f"{FACES}/{key}.{self.metadata()['format']}") as path:
             yield from read_table(path)
 
 
 class _NamedTable:
-    """A table whose errors name the folder, and are told apart from those of a source."""
+    """A table whose errors name the folder and differ from those of a source."""
 
     def __init__(self, table: Table, folder: str) -> None:
         self._table, self._folder = table, folder

@@ -15,8 +15,8 @@
 """
 The table of faces: its columns with type, unit and meaning.
 
-A column is never given another meaning under the same version. docs/tables.md is written from
-this list.
+The meaning of a column does not change within a version. docs/tables.md lists the columns
+(tools/node_pages.py).
 """
 
 from collections.abc import Sequence
@@ -29,9 +29,9 @@ from face_affect_ros.affect.types import EMOTIONS, Face, LABELS, LANDMARKS
 from face_affect_ros.media import Frame
 import numpy as np
 
-#: Goes up when a column is dropped, or means something else.
+#: Incremented when a column is removed or changes its meaning.
 VERSION = 1
-#: Digits after the point of seconds.
+#: Decimals of seconds.
 SECOND_DIGITS = 6
 
 
@@ -40,8 +40,12 @@ class Column:
     """
     One column.
 
-    kind: 'string', 'integer' (64 bits) or 'number' (64 bits). unit: '' for none. nullable: whether
-    a row may have nothing there: null in JSON and Parquet, an empty cell in CSV.
+    Attributes:
+        name: Name of the column.
+        kind: 'string', 'integer' (64 bits) or 'number' (float64).
+        unit: SI unit or 'px', '' for none.
+        description: One sentence.
+        nullable: Whether the value may be missing: null in JSON and Parquet, an empty cell in CSV.
     """
 
     name: str
@@ -53,17 +57,17 @@ class Column:
 
 def _columns() -> tuple[Column, ...]:
     found = [
-        Column('source', 'string', '', 'File, folder, bag or URL, as it was named.'),
+        Column('source', 'string', '', 'File, folder, bag or URL, as given.'),
         Column('topic', 'string', '', 'Image topic of a bag.', True),
         Column('frame', 'integer', '', 'Number of the image in its source, from 0.'),
         Column('stamp', 'number', 's', "Time: of a clip since its start; of a bag the header's "
-               'stamp since 1970, or where that is 0 the time of recording.'),
+               'stamp since 1970, or the time of recording if the stamp is 0.'),
         Column('stamp_ns', 'integer', 'ns', 'The same, exact.'),
         Column('frame_id', 'string', '', "Frame in the image's header.", True),
         Column('image_width', 'integer', 'px', 'Width of the image.'),
         Column('image_height', 'integer', 'px', 'Height of the image.'),
         Column('id', 'string', '', 'Track: the same face in the images of one source and topic. '
-               'It says nothing about who it is.'),
+               'It does not identify a person.'),
         Column('x', 'integer', 'px', 'Left edge of the box.'),
         Column('y', 'integer', 'px', 'Upper edge of the box.'),
         Column('width', 'integer', 'px', 'Width of the box.'),
@@ -78,7 +82,7 @@ def _columns() -> tuple[Column, ...]:
         what = 'expression' if labels == EMOTIONS else 'gender'
         found += [
             Column(task, 'string', '', f"Apparent {what}: {', '.join(labels)} or unknown; nothing "
-                   'where its model was switched off.', True),
+                   'if its model is switched off.', True),
             Column(f'{task}_unknown_reason', 'string', '', f'Why {task} is unknown.', True),
             Column(f'{task}_confidence', 'number', '', 'Probability of the most probable label, '
                    'known or not, 0 to 1.', True)]
@@ -97,21 +101,13 @@ COLUMNS = _columns()
 
 
 def described() -> list[dict[str, Any]]:
-    """Return the columns as mappings that json can write."""
+    """Return the columns as JSON-serialisable mappings."""
     return [asdict(column) for column in COLUMNS]
-
-
-def markdown() -> str:
-    """Return the columns as a Markdown table."""
-    lines = ['| column | type | unit | |', '| --- | --- | --- | --- |']
-    lines += [f"| `{each.name}` | {each.kind}{' or nothing' if each.nullable else ''} | "
-              f'{each.unit} | {each.description} |' for each in COLUMNS]
-    return '\n'.join(lines)
 
 
 def rows_of(faces: Sequence[Face], *, source: str, topic: str, frame: Frame
             ) -> list[dict[str, Any]]:
-    """Return the rows of one image: one for each face, with a value or None for each column."""
+    """Return one row per face of an image, with a value or None for each column."""
     height, width = frame.image.shape[:2]
     shared = {'source': source, 'topic': topic or None, 'frame': frame.index,
               'stamp': round(frame.stamp, SECOND_DIGITS), 'stamp_ns': frame.nanoseconds,

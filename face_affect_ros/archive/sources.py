@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What is analysed as a whole, and is done or not: a file, or one image topic of a bag."""
+"""Sources of an analysis: files, and image topics of bags."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,16 +27,18 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media import folder_files, left_out, MEDIA_SUFFIXES
 from face_affect_ros.paths import expanded, is_bag, is_url, shown
 
-#: Characters of a source's name that are kept in the names of its files.
+#: Characters of the name of a source in the names of its files.
 STEM = 60
 
 
 @dataclass(frozen=True)
 class Source:
     """
-    One piece of work.
+    A file, or one image topic of a bag.
 
-    name: a path or URL as the user named it. topic: of a bag, '' for the first with pictures.
+    Attributes:
+        name: Path or URL as given by the user.
+        topic: Image topic of a bag, '' for the first one.
     """
 
     name: str
@@ -47,14 +49,14 @@ class Source:
 
     @property
     def key(self) -> str:
-        """Return a name for files: told apart from that of any other source, and readable."""
+        """Return a unique, readable name for files."""
         stem = re.sub(r'[^A-Za-z0-9._-]+', '_', os.path.basename(self.name.rstrip('/')))[:STEM]
         digest = hashlib.sha256(os.fsencode(f'{self.name}\0{self.topic}')).hexdigest()
         return f"{stem.strip('._') or 'source'}-{digest[:12]}"
 
     @property
     def size(self) -> int:
-        """Return its bytes on the disk, 1 where that is not known."""
+        """Return the size on the disk in bytes, 1 if it is unknown."""
         path = expanded(self.name)
         try:
             files = path.iterdir() if path.is_dir() else [path]
@@ -66,11 +68,22 @@ class Source:
 def find_sources(names: Iterable[str], *, topics: Sequence[str] = (), sequence: bool = False
                  ) -> list[Source]:
     """
-    Return what names stand for, in their order.
+    Return the sources that names stand for, in the order of the names.
 
-    A pattern (*.mcap, **/*.mp4) stands for what it matches, a folder for the pictures, clips and
-    bags in it, a bag for its topics. sequence: a folder of pictures is one clip. What is not
-    there is a source as well: whoever opens it says so.
+    A pattern (*.mcap, **/*.mp4) stands for its matches, a folder for the pictures, clips and bags
+    in it, a bag for its topics. A missing file is a source, too: the error is raised when it is
+    opened.
+
+    Args:
+        names: Paths, URLs or patterns.
+        topics: Image topics of the bags, empty for the first one.
+        sequence: Whether a folder of pictures is one clip.
+
+    Returns:
+        The sources.
+
+    Raises:
+        AffectError: `topics` are given, and no name is a bag.
     """
     found: list[Source] = []
     for name in names:
@@ -80,7 +93,7 @@ def find_sources(names: Iterable[str], *, topics: Sequence[str] = (), sequence: 
                 bag = is_bag(file) or (is_url(file) and suffix not in MEDIA_SUFFIXES)
                 found += [Source(file, topic) for topic in (topics if bag and topics else [''])]
     if topics and not any(source.topic for source in found):
-        raise AffectError('--topic is about bags, and no FILE is one')
+        raise AffectError('--topic applies to bags, and no FILE is a bag')
     return found
 
 
@@ -94,7 +107,7 @@ def _matches(name: str) -> list[str]:
 
 
 def _files(name: str, *, sequence: bool) -> Iterator[str]:
-    """Yield the files of a folder, unless it is one clip or a bag."""
+    """Yield the files of a folder, or the folder itself if it is one clip or a bag."""
     folder = expanded(name)
     if sequence or not os.path.isdir(folder) or (folder / 'metadata.yaml').is_file():
         yield name
@@ -102,7 +115,7 @@ def _files(name: str, *, sequence: bool) -> Iterator[str]:
     try:
         bags = sorted(str(path) for path in folder.iterdir() if is_bag(str(path)))
         taken, left = folder_files(folder, needed=not bags)
-    except (AffectError, OSError):   # told of when it is opened, and the other FILEs are not lost
+    except (AffectError, OSError):   # reported when it is opened; other FILEs continue
         yield name
         return
     left = [path for path in left if str(path) not in bags]

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Where results lie: a folder of this machine, or one at a URL, by fsspec."""
+"""Storage of results: a local folder, or one at a URL, by fsspec."""
 
 from collections.abc import Iterator
 import contextlib
@@ -23,39 +23,39 @@ from typing import Protocol
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.paths import expanded, is_url
 
-#: First character of the names of files that are being written: readers of a folder of tables,
-#: such as pyarrow, pandas and Dask, pass them over.
+#: First character of the names of files that are being written. Readers of a folder of tables,
+#: such as pyarrow, pandas and Dask, skip them.
 HIDDEN = '.'
 
 
 class StorageError(AffectError):
-    """Results that cannot be read or written: no further source can mend that."""
+    """Results cannot be read or written: an error for all sources."""
 
 
 class Storage(Protocol):
-    """A folder. A file in it is whole or not there, whatever ends the process that writes it."""
+    """A folder whose files are complete or absent, even if the writing process is killed."""
 
     def names(self, folder: str = '') -> set[str]:
-        """Return the names in a folder, without hidden ones; of none where it is not there."""
+        """Return the names in a folder, without hidden ones; none if the folder is missing."""
 
     def read(self, name: str) -> str | None:
-        """Return the text of a file, None where it is not there."""
+        """Return the text of a file, None if it does not exist."""
 
     def write(self, name: str, text: str) -> None:
         """Write a file."""
 
     def new_file(self, name: str) -> contextlib.AbstractContextManager[Path]:
-        """Return a local path to write to; it becomes the file when the with statement ends."""
+        """Yield a local path to write to; it becomes the file when the with statement ends."""
 
     def local(self, name: str) -> contextlib.AbstractContextManager[Path]:
-        """Return a local path of a file, for the length of a with statement."""
+        """Yield a local path of a file, valid during the with statement."""
 
     def clean(self, folder: str) -> None:
-        """Remove what interrupted runs have left in a folder."""
+        """Remove the files that interrupted runs have left in a folder."""
 
 
 def open_storage(folder: str) -> Storage:
-    """Return the storage that a path or URL names; AffectError where a package is missing."""
+    """Return the storage of a path or URL; AffectError if a package is missing."""
     if is_url(folder) and not folder.startswith('file://'):
         from face_affect_ros.archive.remote import RemoteStorage
         return RemoteStorage(folder)
@@ -63,21 +63,21 @@ def open_storage(folder: str) -> Storage:
 
 
 class LocalStorage:
-    """A folder of this machine, or of a disk that machines share."""
+    """A folder on a local or shared disk."""
 
     def __init__(self, folder: str) -> None:
-        """Name a folder; it is made when the first file is written."""
+        """Select a folder; it is created when the first file is written."""
         self._folder = expanded(folder)
 
     def names(self, folder: str = '') -> set[str]:
-        """Return the names in a folder, without hidden ones; of none where it is not there."""
+        """Return the names in a folder, without hidden ones; none if the folder is missing."""
         with self._named(folder, 'read'), contextlib.suppress(FileNotFoundError):
             return {name for name in os.listdir(self._folder / folder)
                     if not name.startswith(HIDDEN)}
         return set()
 
     def read(self, name: str) -> str | None:
-        """Return the text of a file, None where it is not there."""
+        """Return the text of a file, None if it does not exist."""
         with self._named(name, 'read'), contextlib.suppress(FileNotFoundError):
             return (self._folder / name).read_text(encoding='utf-8')
         return None
@@ -89,7 +89,7 @@ class LocalStorage:
 
     @contextlib.contextmanager
     def new_file(self, name: str) -> Iterator[Path]:
-        """Return a local path to write to; it becomes the file when the with statement ends."""
+        """Yield a local path to write to; it becomes the file when the with statement ends."""
         path = self._folder / name
         new = path.with_name(f'{HIDDEN}{path.name}.{os.uname().nodename}.{os.getpid()}')
         with self._named(name, 'written'):
@@ -98,7 +98,7 @@ class LocalStorage:
             yield new
             with self._named(name, 'written'):
                 with new.open('rb') as file:
-                    os.fsync(file.fileno())   # whole, also where the power fails
+                    os.fsync(file.fileno())   # complete, even after a power failure
                 os.replace(new, path)
         finally:
             with contextlib.suppress(OSError):
@@ -106,11 +106,11 @@ class LocalStorage:
 
     @contextlib.contextmanager
     def local(self, name: str) -> Iterator[Path]:
-        """Return the path of a file."""
+        """Yield the path of a file."""
         yield self._folder / name
 
     def clean(self, folder: str) -> None:
-        """Remove what interrupted runs have left in a folder."""
+        """Remove the files that interrupted runs have left in a folder."""
         for path in (self._folder / folder).glob(f'{HIDDEN}*'):
             with contextlib.suppress(OSError):
                 path.unlink()

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The three forms of a table: JSON lines, CSV and Parquet; written row by row, read likewise."""
+"""The formats of a table: JSON lines, CSV and Parquet, written and read row by row."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 import contextlib
@@ -26,17 +26,17 @@ from face_affect_ros.archive.schema import COLUMNS, VERSION
 from face_affect_ros.extras import needed
 
 Row: TypeAlias = dict[str, Any]
-#: Rows of a row group of a Parquet file: what is held in memory, and what a reader gets at once.
+#: Rows of a row group of a Parquet file: held in memory while it is written, and by readers.
 GROUP = 8192
 #: The key of the run's metadata among the metadata of a Parquet file.
 KEY = b'face_affect'
 
 
 class Table(Protocol):
-    """Takes rows with a value or None for each column."""
+    """A table that is being written."""
 
     def write(self, rows: Sequence[Row]) -> None:
-        """Append rows."""
+        """Append rows, each with a value or None for each column."""
 
 
 @contextlib.contextmanager
@@ -100,7 +100,7 @@ class _Parquet:
 
 
 def _text(value: Any) -> Any:
-    """Return a value with what is not UTF-8 in a name escaped: Parquet has no other strings."""
+    """Return a value with bytes that are not UTF-8 escaped, as required by Parquet."""
     if isinstance(value, str):
         return value.encode('utf-8', 'backslashreplace').decode()
     return value
@@ -118,7 +118,7 @@ FORMATS = tuple(WRITERS)
 
 
 def check_format(form: str) -> None:
-    """Raise AffectError where what a form needs is not installed."""
+    """Raise AffectError if a package that a format needs is not installed."""
     if form == 'parquet':
         _pyarrow()
 
@@ -126,32 +126,48 @@ def check_format(form: str) -> None:
 def open_table(path: Path, form: str, metadata: Mapping[str, Any]
                ) -> contextlib.AbstractContextManager[Table]:
     """
-    Return a table to write, complete when the with statement ends.
+    Open a table for writing; it is complete when the with statement ends.
 
-    form: one of FORMATS. metadata: of the run, for those of a Parquet file. Raises OSError as of a
-    full disk, and AffectError where a package is missing.
+    Args:
+        path: File to write.
+        form: Format, one of FORMATS.
+        metadata: Metadata of the run, stored in a Parquet file.
+
+    Returns:
+        A context manager that yields the table.
+
+    Raises:
+        OSError: The file cannot be written, as on a full disk.
+        AffectError: A package is missing.
     """
     return WRITERS[form](path, metadata)
 
 
 def read_table(path: Path) -> Iterator[Row]:
     """
-    Yield the rows of a table, whose suffix tells its form, with None for each missing value.
+    Read a table.
 
-    Raises AffectError where it is no table of faces.
+    Args:
+        path: The file; its suffix is that of the format.
+
+    Yields:
+        The rows, with None for each missing value.
+
+    Raises:
+        AffectError: The file is not a table of faces.
     """
     try:
         rows = {'.jsonl': _read_json_lines, '.csv': _read_csv, '.parquet': _read_parquet}[
             path.suffix.lower()](path)
         for row in rows:
             if row.keys() != _NAMES:
-                raise AffectError(f'{path}: its columns are not those of version {VERSION} of the '
-                                  'table of faces; read it with the version that wrote it')
+                raise AffectError(f'{path}: the columns are not those of version {VERSION} of the '
+                                  'table of faces; read it with the package that wrote it')
             yield row
     except KeyError as error:
-        raise AffectError(f'{path}: the suffix is none of a table: .jsonl, .csv, .parquet'
+        raise AffectError(f'{path}: the suffix is not that of a table: .jsonl, .csv, .parquet'
                           ) from error
-    except (OSError, ValueError) as error:   # pyarrow's errors are of these, too
+    except (OSError, ValueError) as error:   # also the errors of pyarrow
         raise AffectError(f'{path}: cannot be read as a table: {error}') from error
 
 

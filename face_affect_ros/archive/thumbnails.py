@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A picture of each track, cut out of its source again; results hold no pixels."""
+"""A picture of each track, read from its source; results contain no pixels."""
 
 import base64
 from collections.abc import Sequence
@@ -25,15 +25,20 @@ from face_affect_ros.archive.tables import Row
 from face_affect_ros.archive.timeline import Track
 from face_affect_ros.recordings import open_recording
 
-#: Share of the box that is added on each side, and pixels of a picture's longer side.
+#: Margin on each side as a fraction of the box, and longer side of a picture in pixels.
 MARGIN, SIDE = 0.25, 160
 
 
 def thumbnails_of(part: Part, tracks: Sequence[Track]) -> tuple[dict[str, str], str]:
     """
-    Return a picture of each track as a data URL by its id, and why some are missing, '' if none.
+    Return a picture of each track, from the image with its largest face of known expression.
 
-    It is of the image in which the face is largest among those that could be judged.
+    Args:
+        part: The source.
+        tracks: The tracks.
+
+    Returns:
+        JPEG data URLs by track id, and why some are missing, '' if none is.
     """
     wanted: dict[int, list[Track]] = {}
     for track in tracks:
@@ -50,7 +55,7 @@ def thumbnails_of(part: Part, tracks: Sequence[Track]) -> tuple[dict[str, str], 
     except (AffectError, OSError) as error:
         return found, str(error)
     missing = len(tracks) - len(found)
-    return found, f'{missing} images are not in the source any more' if missing else ''
+    return found, f'{missing} images are no longer in the source' if missing else ''
 
 
 def _data_url(image: ImageArray, row: Row) -> str:

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Time lines in the files that annotation tools and players read: ELAN, WebVTT, CSV."""
+"""Time lines in formats of annotation tools and video players: ELAN, WebVTT, CSV."""
 
 from collections.abc import Iterable, Iterator
 import csv
@@ -27,17 +27,19 @@ from face_affect_ros.archive.timeline import Span, Track, tracks_of
 from face_affect_ros.extras import needed
 from face_affect_ros.paths import expanded, is_url
 
-#: Seconds that something lasts that is seen in one image, where nothing tells how long it lasts.
+#: Duration in seconds of an image whose duration is unknown.
 SHORTEST = 0.04
 
 
 class Annotation(NamedTuple):
     """
-    A time on a tier.
+    An interval on a tier.
 
-    tier: '<track> expression', or '<track> present'. start, end: milliseconds since the start of
-    the clip, or of a bag since its first image; an image lasts until the next one is due. label:
-    an apparent expression or 'unknown'; of 'present', the track.
+    Attributes:
+        tier: '<track> expression', or '<track> present'.
+        start: Milliseconds since the start of the clip, or since the first image of a bag.
+        end: Likewise; an image lasts until the time of the next one.
+        label: An apparent expression or 'unknown'; on tiers 'present', the track id.
     """
 
     tier: str
@@ -47,7 +49,7 @@ class Annotation(NamedTuple):
 
 
 def annotations_of(part: Part) -> list[Annotation]:
-    """Return the time line of a source: in the order of its tracks, each tier without overlaps."""
+    """Return the time line of a source, track by track; intervals of a tier do not overlap."""
     summary = part.summary
     frames = max(summary.frames - 1, 1)
     shortest = (summary.last - summary.first) / frames or SHORTEST
@@ -61,7 +63,7 @@ def annotations_of(part: Part) -> list[Annotation]:
 
 
 def _presence(track: Track, shortest: float) -> Iterator[Span]:
-    """Yield the times in which a track was there, labelled by its id."""
+    """Yield the intervals in which a track was present, labelled by its id."""
     found: Span | None = None
     for span in track.spans(shortest=shortest):
         if found is not None and span.start <= found.end:
@@ -80,7 +82,7 @@ def _milliseconds(span: Span, origin: float) -> tuple[int, int]:
 
 
 def write_csv(annotations: Iterable[Annotation], path: Path, part: Part) -> None:
-    """Write a CSV that ELAN imports, with a line of names."""
+    """Write a CSV file for ELAN, with a header line."""
     with path.open('w', encoding='utf-8', newline='') as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(('tier', 'begin_ms', 'end_ms', 'annotation'))
@@ -99,7 +101,7 @@ def write_vtt(annotations: Iterable[Annotation], path: Path, part: Part) -> None
 
 
 def write_eaf(annotations: Iterable[Annotation], path: Path, part: Part) -> None:
-    """Write a document of ELAN, with a tier for each track and what is told of it."""
+    """Write an ELAN document with two tiers for each track."""
     needed('pympi', 'tiers', '--format eaf')
     from pympi.Elan import Eaf
     document = Eaf(author='face_affect_ros')
@@ -128,9 +130,18 @@ WRITERS = {'csv': write_csv, 'eaf': write_eaf, 'vtt': write_vtt}
 
 def write_tiers(part: Part, folder: Path, form: str) -> Path:
     """
-    Write the time line of a source into a folder; return the file.
+    Write the time line of a source.
 
-    form: one of WRITERS. Raises AffectError where a package is missing or the disk is full.
+    Args:
+        part: The source.
+        folder: Target folder.
+        form: Format, one of WRITERS.
+
+    Returns:
+        The written file.
+
+    Raises:
+        AffectError: A package is missing or the disk is full.
     """
     path = folder / f'{part.key}.{form}'
     annotations = annotations_of(part)

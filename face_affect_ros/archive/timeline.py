@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The rows of one source as tracks over time, in so many bins as a chart or a person needs."""
+"""The rows of one source as tracks over time, divided into bins."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -22,18 +22,22 @@ from typing import Any
 from face_affect_ros.affect.types import EMOTIONS, LABELS, UNKNOWN
 from face_affect_ros.archive.tables import Row
 
-#: Seconds without a face after which somebody was away.
+#: Seconds without a face after which a track counts as interrupted.
 GAP = 1.5
 
 
 @dataclass
 class Bin:
     """
-    The images of a short time that show a track.
+    The images of a track within a short time.
 
-    start, end: stamps of the first and the last one, seconds. images: their number. labels:
-    apparent expressions, UNKNOWN among them. sums: of the probabilities, in the order of EMOTIONS.
-    judged: images that have probabilities.
+    Attributes:
+        start: Stamp of the first image in seconds.
+        end: Stamp of the last image in seconds.
+        images: Number of images.
+        labels: Counts of the apparent expressions, including UNKNOWN.
+        sums: Sums of the probabilities, in the order of EMOTIONS.
+        judged: Number of images with probabilities.
     """
 
     start: float
@@ -45,18 +49,18 @@ class Bin:
 
     @property
     def label(self) -> str:
-        """Return the expression of most images, UNKNOWN where none was asked for."""
+        """Return the most frequent expression, UNKNOWN if none was inferred."""
         return self.labels.most_common(1)[0][0] if self.labels else UNKNOWN
 
     @property
     def shares(self) -> list[float] | None:
-        """Return the mean probabilities, None where there are none."""
+        """Return the mean probabilities, None if there are none."""
         return [each / self.judged for each in self.sums] if self.judged else None
 
 
 @dataclass(frozen=True)
 class Span:
-    """A time in which a track looked the same: stamps in seconds, and a label."""
+    """An interval in which a track had the same label: stamps in seconds, and the label."""
 
     start: float
     end: float
@@ -68,8 +72,14 @@ class Track:
     """
     One face over time.
 
-    bins: in the order of time. labels, genders, reasons: counts over all images. best: the row
-    whose face is largest among those that the detector is surest of.
+    Attributes:
+        id: Track id.
+        bins: Bins in the order of time.
+        labels: Counts of the apparent expressions.
+        genders: Counts of the apparent genders.
+        reasons: Counts of the reasons of an unknown expression.
+        best: The row with the largest product of score and box area, rows with a known expression
+            first.
     """
 
     id: str  # noqa: A003
@@ -82,11 +92,17 @@ class Track:
 
     @property
     def images(self) -> int:
-        """Return the number of images that show it."""
+        """Return the number of images of the track."""
         return sum(each.images for each in self.bins)
 
     def add(self, row: Row, width: float) -> None:
-        """Take a row. width: of a bin, seconds."""
+        """
+        Add a row.
+
+        Args:
+            row: A row of the table.
+            width: Width of a bin in seconds, 0 for a bin for each image.
+        """
         stamp = float(row['stamp'])
         index = int(stamp / width) if width > 0.0 else None
         if not self.bins or index is None or index != self._index:
@@ -111,9 +127,10 @@ class Track:
 
     def spans(self, *, shortest: float = 0.0) -> list[Span]:
         """
-        Return when it was there, divided where its expression changes or it was away.
+        Return the intervals of the track, divided where its expression changes or it was absent.
 
-        shortest: seconds that a span lasts at least, of what is seen in one image only.
+        Args:
+            shortest: Minimum duration of a span in seconds, for a face in one image only.
         """
         found: list[Span] = []
         for each in self.bins:
@@ -134,10 +151,14 @@ def _worth(row: Row) -> tuple[bool, float]:
 
 def tracks_of(rows: Iterable[Row], *, width: float = 0.0) -> list[Track]:
     """
-    Return the tracks of one source and topic, in the order in which they came.
+    Return the tracks of one source and topic, in the order of their first images.
 
-    width: of a bin in seconds, 0 for a bin for each image. So many bins are kept in memory, and
-    not the rows.
+    Args:
+        rows: Rows of the table. Only their bins are kept in memory.
+        width: Width of a bin in seconds, 0 for a bin for each image.
+
+    Returns:
+        The tracks.
     """
     tracks: dict[str, Track] = {}
     for row in rows:
@@ -147,9 +168,14 @@ def tracks_of(rows: Iterable[Row], *, width: float = 0.0) -> list[Track]:
 
 def rows_of_records(records: Iterable[dict[str, Any]], names: Iterable[str]) -> Iterator[Row]:
     """
-    Yield what JSON lines say (affect.records) as rows of a table.
+    Convert JSON lines (affect.records) to rows of a table.
 
-    names: of the columns.
+    Args:
+        records: The decoded lines.
+        names: Names of the columns.
+
+    Yields:
+        A row for each face.
     """
     empty = dict.fromkeys(names)
     for record in records:

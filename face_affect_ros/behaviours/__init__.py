@@ -13,10 +13,11 @@
 # limitations under the License.
 
 """
-Leaves for behaviour trees (py_trees): who is there, how they look, where they look, how near.
+Leaves for behaviour trees (py_trees): presence, expression, head orientation and distance.
 
-A tree has one FacesToBlackboard, which listens, and any number of conditions, which read. They
-work in trees of py_trees and of py_trees_ros, whose setup(node=...) hands over the node.
+A tree has one FacesToBlackboard, which subscribes, and any number of conditions, which read the
+blackboard. They work in trees of py_trees and of py_trees_ros, whose setup(node=...) passes the
+node.
 """
 
 from face_affect_ros.behaviours.conditions import (

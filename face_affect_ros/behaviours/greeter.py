@@ -13,9 +13,9 @@
 # limitations under the License.
 
 """
-The example tree: greet people who smile, comfort people who look sad, ask when unsure.
+Example tree: greet people who smile, comfort sad ones, ask if the expression is unknown.
 
-It says what it does on ~/say (std_msgs/String), for a text-to-speech node.
+It publishes sentences on ~/say (std_msgs/String), for a text-to-speech node.
 """
 
 from collections.abc import Sequence
@@ -45,12 +45,12 @@ from std_msgs.msg import String
 
 PARAMETERS = {
     'tick_rate': Spec(10.0, 'Ticks of the tree per second.', bounds=(0.1, 100.0)),
-    'hold': Spec(1.0, 'Seconds that an expression must last before it is answered.',
+    'hold': Spec(1.0, 'Seconds that an expression must last before the robot responds.',
                  bounds=(0.0, 60.0)),
-    'patience': Spec(5.0, 'Seconds that somebody of unknown expression is there before the robot '
-                     'asks.', bounds=(0.0, 600.0)),
-    'max_distance': Spec(0.0, 'Metres within which people are spoken to; 0 speaks to all, and '
-                         'needs no calibrated camera.', bounds=(0.0, 100.0)),
+    'patience': Spec(5.0, 'Seconds that a person with an unknown expression is present before the '
+                     'robot asks.', bounds=(0.0, 600.0)),
+    'max_distance': Spec(0.0, 'Maximum distance in metres of people to speak to. 0: no limit, no '
+                         'calibrated camera needed.', bounds=(0.0, 100.0)),
 }
 #: Seconds between two log lines of the same kind.
 LOG_PERIOD = 10.0
@@ -60,21 +60,27 @@ WORDS = {'greet': 'Hello! Nice to see you smile.',
 
 
 class Say(py_trees.behaviour.Behaviour):
-    """Publishes one text and succeeds; fails while nobody listens, so that no word is lost."""
+    """Publishes a sentence and succeeds; fails while the topic has no subscriber."""
 
     def __init__(self, name: str, text: str) -> None:
-        """text: what to say."""
+        """
+        Create the leaf.
+
+        Args:
+            name: Name of the leaf.
+            text: The sentence.
+        """
         super().__init__(name)
         self._text = text
 
     def setup(self, **kwargs: Any) -> None:
-        """Publish with the node among the arguments."""
+        """Create the publisher of the node in the arguments."""
         self._publisher = kwargs['node'].create_publisher(String, '~/say', qos.results())
 
     def update(self) -> Status:
-        """Say it to whoever listens."""
+        """Publish the sentence if there is a subscriber."""
         if not self._publisher.get_subscription_count():
-            self.feedback_message = 'nobody listens'
+            self.feedback_message = 'no subscriber'
             return Status.FAILURE
         self._publisher.publish(String(data=self._text))
         return Status.SUCCESS
@@ -82,7 +88,7 @@ class Say(py_trees.behaviour.Behaviour):
 
 def make_tree(*, hold: float, patience: float, max_distance: float = 0.0,
               topic: str = 'face_affect/faces') -> py_trees.behaviour.Behaviour:
-    """Return the root of the tree; times in seconds, max_distance in metres, 0 for any."""
+    """Return the root of the tree; times in seconds, max_distance in metres, 0 for no limit."""
     def answer(name: str, *conditions: Condition) -> OncePerFace:
         near = [NearestPersonWithin(max_distance)] if max_distance else []
         return OncePerFace(f'{name} once', Say(name, WORDS[name]),
@@ -99,10 +105,10 @@ def make_tree(*, hold: float, patience: float, max_distance: float = 0.0,
 
 
 class Greeter(Node):
-    """Ticks the tree, and says on /diagnostics why it cannot speak."""
+    """Ticks the tree, and reports on /diagnostics if positions are missing."""
 
     def __init__(self, node_name: str = 'greeter', **kwargs: Any) -> None:
-        """Set the tree up; kwargs go to rclpy's Node."""
+        """Set up the tree; kwargs are those of rclpy's Node."""
         super().__init__(node_name, **kwargs)
         declare(self, PARAMETERS, fixed=True)
         values = {name: self.get_parameter(name).value for name in PARAMETERS}
@@ -122,8 +128,8 @@ class Greeter(Node):
         there = self._people.get(PEOPLE).there.values()
         lost = self._max_distance and there and not any(
             person.face.position_known for person in there)
-        text = ('max_distance is set, and the faces have no position, so that nobody is near: '
-                '/diagnostics of their node says why') if lost else ''
+        text = ('max_distance is set, but the faces have no position, so nobody is near: see '
+                '/diagnostics of the node face_affect') if lost else ''
         status = DiagnosticStatus(
             level=DiagnosticStatus.WARN if text else DiagnosticStatus.OK, message=text or 'active',
             name=f'{self.get_fully_qualified_name()[1:]}: people')
@@ -134,12 +140,12 @@ class Greeter(Node):
         self._diagnostics.publish(message)
 
     def close(self) -> None:
-        """Interrupt the tree before the process ends."""
+        """Interrupt the tree."""
         self.tree.interrupt()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the node until it is told to stop; return the exit code."""
+    """Run the node until SIGINT or SIGTERM; return the exit code."""
     return run(Greeter, argv, sends_images=False)
 
 

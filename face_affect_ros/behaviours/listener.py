@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The leaf that listens: faces from the topic to the blackboard."""
+"""The leaf that subscribes to faces and writes them to the blackboard."""
 
 from typing import Any
 
@@ -22,21 +22,28 @@ from face_affect_ros.nodes import qos
 import py_trees
 from py_trees.common import Access, Status
 
-#: Where the people are on the blackboard.
+#: Key of the people on the blackboard.
 PEOPLE = 'face_affect/people'
 
 
 class FacesToBlackboard(py_trees.behaviour.Behaviour):
     """
-    Writes the People of the newest message to the blackboard, under 'face_affect/people'.
+    Writes the People of the newest message to the blackboard, to 'face_affect/people'.
 
-    RUNNING until the first message, then SUCCESS while messages come and FAILURE while they do
-    not; then nobody is there.
+    RUNNING until the first message, then SUCCESS while messages arrive and FAILURE otherwise, with
+    nobody present.
     """
 
     def __init__(self, name: str = 'faces', *, topic: str = 'face_affect/faces',
                  timeout: float = 2.0) -> None:
-        """topic: of the faces. timeout: seconds without a message after which nobody is there."""
+        """
+        Create the leaf.
+
+        Args:
+            name: Name of the leaf.
+            topic: Topic of the faces.
+            timeout: Seconds without a message after which nobody is present.
+        """
         super().__init__(name)
         self._topic, self._timeout = topic, timeout
         self._people = People()
@@ -47,22 +54,22 @@ class FacesToBlackboard(py_trees.behaviour.Behaviour):
         board.set(PEOPLE, self._people)
 
     def setup(self, **kwargs: Any) -> None:
-        """Subscribe with the node among the arguments; KeyError where there is none."""
+        """Subscribe with the node in the arguments; KeyError if there is none."""
         try:
             self._node = kwargs['node']
         except KeyError as error:
-            raise KeyError(f"'{self.name}' needs setup(node=...), as py_trees_ros has it: "
-                           'the node to subscribe with') from error
+            raise KeyError(f"'{self.name}' needs setup(node=...), as in py_trees_ros: the "
+                           'node that subscribes') from error
         self._subscription = self._node.create_subscription(
             FaceAffectArray, self._topic, self.take, qos.results())
 
     def take(self, message: FaceAffectArray) -> None:
-        """Take a message; called by the subscription."""
+        """Process a message; called by the subscription."""
         self._people.see(message)
         self._heard = self._now()
 
     def update(self) -> Status:
-        """Say whether messages come."""
+        """Return whether messages arrive."""
         if self._heard is None:
             self.feedback_message = f"no message on '{self._topic}' yet"
             return Status.RUNNING

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A decorator for what should be done once to each person."""
+"""A decorator that runs its child once for each person."""
 
 from face_affect_msgs.msg import FaceAffect
 from face_affect_ros.behaviours.conditions import Condition, FACE
@@ -21,25 +21,28 @@ from face_affect_ros.behaviours.people import People
 import py_trees
 from py_trees.common import Access, Status
 
-#: Ids that are remembered; older ones have left long ago.
+#: Number of ids that are stored; the people of older ones have left.
 REMEMBERED = 1000
 
 
 class OncePerFace(py_trees.decorators.Decorator):
     """
-    Lets its child act on each face until it has succeeded on it.
+    Runs its child for each face until the child has succeeded for it.
 
-    The face is under 'face_affect/face' while the child acts, however long that takes. FAILURE
-    where there is none whose turn it is, so that a selector goes on.
+    The face is at 'face_affect/face' while the child runs. FAILURE if no face is left, so that a
+    selector continues.
     """
 
     def __init__(self, name: str, child: py_trees.behaviour.Behaviour, *,
                  who: Condition | None = None) -> None:
         """
-        Wait for faces.
+        Create the decorator.
 
-        child: what is to be done. who: to whom; each who fulfils it has a turn, the nearest first.
-        Without it, the face that an earlier leaf has left under 'face_affect/face' is meant.
+        Args:
+            name: Name of the decorator.
+            child: The behaviour to run.
+            who: Condition on the faces, the nearest first. None: the face that an earlier leaf has
+                written to 'face_affect/face'.
         """
         super().__init__(name=name, child=child)
         self._who = who
@@ -50,7 +53,7 @@ class OncePerFace(py_trees.decorators.Decorator):
         self._board.register_key(PEOPLE, access=Access.READ)
 
     def tick(self):   # type: ignore[no-untyped-def]  # a generator of py_trees
-        """Tick the child if there is a face whose turn it is."""
+        """Tick the child if there is a face for which it has not succeeded."""
         running = self.decorated.status == Status.RUNNING
         face = self._again() if running else self._next()
         if face is None:
@@ -62,7 +65,7 @@ class OncePerFace(py_trees.decorators.Decorator):
         yield from super().tick()
 
     def update(self) -> Status:
-        """Remember the face when the child has succeeded."""
+        """Store the face if the child has succeeded."""
         status: Status = self.decorated.status
         if status == Status.SUCCESS:
             self._done[self._face.id] = None
@@ -71,13 +74,13 @@ class OncePerFace(py_trees.decorators.Decorator):
         return status
 
     def _again(self) -> FaceAffect:
-        """Return the face that the child acts on, as it was last seen."""
+        """Return the newest message about the face of the running child."""
         people: People = self._board.get(PEOPLE)
         person = people.there.get(self._face.id)
         return self._face if person is None else person.face
 
-    def _next(self) -> FaceAffect | None:
-        """Return the face whose turn it is, None where there is none."""
+    def _next(self) -> 'FaceAffect | None':
+        """Return the first face for which the child has not succeeded, None if there is none."""
         if self._who is None:
             found = [self._board.get(FACE)]
         else:
@@ -85,6 +88,6 @@ class OncePerFace(py_trees.decorators.Decorator):
         waiting = [face for face in found if face.id not in self._done]
         if not waiting:
             names = ', '.join(face.id for face in found)
-            self.feedback_message = f'{names}: had a turn' if found else 'nobody'
+            self.feedback_message = f'{names}: done' if found else 'nobody'
             return None
         return waiting[0]

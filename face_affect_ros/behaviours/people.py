@@ -12,27 +12,31 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What a behaviour needs to know of the faces of successive images."""
+"""The people in successive messages, with the histories that conditions need."""
 
 from dataclasses import dataclass
 import math
 
 from face_affect_msgs.msg import FaceAffect, FaceAffectArray
 
-#: Seconds for which a face that is not seen keeps its history.
+#: Seconds for which a face that is not detected keeps its history.
 KEPT = 1.0
-#: A head that is turned to the camera within the first angle looks at it, until it is turned away
-#: by more than the second, degrees: docs/orientation.md has the errors.
+#: A head faces the camera if its angle is below the first value, until it is above the second, in
+#: degrees. For the errors see docs/orientation.md.
 LOOKING, LOOKING_NO_MORE = 20.0, 30.0
 
 
 @dataclass(frozen=True)
 class Person:
     """
-    One tracked face, as last seen; times in seconds.
+    One tracked face, as last detected; times in seconds of the stamps of images.
 
-    seen: when. since: from when on its expression is the same. looking_since: from when on its
-    head is turned to the camera, None where it is not, or where that is not known.
+    Attributes:
+        face: The message.
+        seen: Stamp of that message.
+        since: Start of the present expression.
+        looking_since: Start of facing the camera, None if the head is turned away or its
+            orientation is unknown.
     """
 
     face: FaceAffect
@@ -42,7 +46,7 @@ class Person:
 
     @property
     def distance(self) -> float:
-        """Return how far away the face is in metres, infinite where that is not known."""
+        """Return the distance of the face in metres, infinite if it is unknown."""
         place = self.face.position
         if not self.face.position_known:
             return math.inf
@@ -51,19 +55,21 @@ class Person:
 
 class People:
     """
-    The people in the newest message; times are those of the images, so that bags work too.
+    The people in the newest message; times are those of the stamps, so that bags work, too.
 
-    stamp: of that message, seconds. there: its people by track id.
+    Attributes:
+        stamp: Stamp of the message in seconds.
+        there: Its people by track id.
     """
 
     def __init__(self) -> None:
-        """Start with nobody there."""
+        """Start with nobody present."""
         self.stamp = -math.inf
         self.there: dict[str, Person] = {}
         self._known: dict[str, Person] = {}
 
     def see(self, message: FaceAffectArray) -> None:
-        """Take a message; where time jumps back, all histories end."""
+        """Process a message; if time jumps back, all histories are reset."""
         stamp = message.header.stamp.sec + message.header.stamp.nanosec * 1e-9
         known = {name: person for name, person in self._known.items()
                  if 0.0 <= stamp - person.seen <= KEPT}
@@ -72,15 +78,15 @@ class People:
         self._known = {**known, **self.there}
 
     def forget(self) -> None:
-        """Take it that nobody is there: no message has come for too long."""
+        """Remove all people, because no message has arrived for too long."""
         self.there = {}
 
     def same_for(self, person: Person) -> float:
-        """Return for how many seconds a person's expression has been what it is."""
+        """Return the duration of the present expression of a person in seconds."""
         return self.stamp - person.since
 
     def looking_for(self, person: Person) -> float:
-        """Return for how many seconds a person's head has been turned to the camera, -1 if not."""
+        """Return the duration of facing the camera in seconds, -1 if turned away or unknown."""
         return -1.0 if person.looking_since is None else self.stamp - person.looking_since
 
     def _person(self, face: FaceAffect, before: Person | None) -> Person:

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""`face_affect analyze`: the heart without ROS, for pictures, clips and bags."""
+"""`face_affect analyze`: the pipeline without ROS, for pictures, clips and bags."""
 
 import argparse
 from collections import Counter
@@ -54,7 +54,7 @@ from face_affect_ros.recordings import open_recording
 from tqdm import tqdm
 
 SEQUENCE = Spec(0.0, 'The pictures of a folder are the frames of one clip, in the order of their '
-                'numbers, so many a second. 0: they have nothing to do with each other.',
+                'numbers, with this rate in Hz. 0: they are independent.',
                 bounds=(0.0, 1000.0))
 
 
@@ -63,25 +63,25 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         'analyze', help='find faces, expressions and genders in pictures, clips and bags',
         description='Write one JSON line per frame with its faces, to standard output or a file; '
-        'or, with --out, a table with one row per face and frame of each FILE into a folder. '
-        'Every picture, clip, bag and file of a folder is judged on its own. The exit code is 1 '
-        'where one of them could not be analysed, or its copy not be written.')
+        'or, with --out, for each FILE a table with one row per face and frame. Pictures, clips, '
+        'bags and the files of a folder are analysed independently. The exit code is 1 if one of '
+        'them could not be analysed, or its annotated copy could not be written.')
     parser.add_argument('files', nargs='+', metavar='FILE', type=file_name,
                         help="picture, GIF, video or bag, a folder of them, or a pattern such as "
                         "'runs/**/*.mcap'")
     parser.add_argument('--json', metavar='OUT.jsonl', default='-',
                         help='file for the JSON lines (default: standard output)')
     parser.add_argument('--annotate', metavar='OUT', default='',
-                        help='annotated copy: a picture or .mp4; or a folder, for several FILEs, '
-                        'where it is one, or with a slash at its end')
+                        help='annotated copy: a picture or .mp4; a folder for several FILEs, if '
+                        'it exists as a folder, or with a final slash')
     parser.add_argument('--overwrite', action='store_true',
-                        help='replace the FILE of --annotate if it is there')
+                        help='replace an existing file of --annotate')
     add_option(parser, '--sequence', SEQUENCE, metavar='HZ')
     parser.add_argument('--topic', action='append', default=[], metavar='TOPIC',
                         help='image topic of the bags, raw or compressed; may be given several '
-                        'times (default: the first one with pictures, those in colour first)')
-    parser.add_argument('--rectified', action='store_true', help='the images of the bags have no '
-                        'distortion: faces have their position by P of camera_info')
+                        'times (default: the first one, colour preferred)')
+    parser.add_argument('--rectified', action='store_true', help='the images of the bags are '
+                        'rectified: positions are computed from P of camera_info')
     tables.add_options(parser)
     add_pipeline_options(parser, track_id_prefix='f', detection_interval=0.0,
                          emotion_interval=0.0, gender_interval=0.0)
@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_option('--sequence', SEQUENCE, arguments.sequence)
     tables.check_options(arguments)
     if arguments.sequence and not any(os.path.isdir(expanded(name)) for name in arguments.files):
-        raise AffectError('--sequence is about the pictures of a folder, and no FILE is one')
+        raise AffectError('--sequence applies to a folder of pictures, and no FILE is a folder')
     sources = find_sources(arguments.files, topics=arguments.topic,
                            sequence=arguments.sequence > 0.0)
     if arguments.out:
@@ -121,7 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class _Analysis:
-    """Analyses one file after the other, with models that are loaded for the first one."""
+    """Analyses files one by one; the models are loaded with the first one."""
 
     def __init__(self, settings: PipelineSettings, output: '_Lines', copies: Copies,
                  inputs: Inputs, *, rate: float | None, rectified: bool) -> None:
@@ -130,12 +130,12 @@ class _Analysis:
         self._pipeline: AffectPipeline | None = None
 
     def try_file(self, source: Source) -> bool:
-        """Analyse a file; say what is wrong with it or its copy and return whether all is well."""
+        """Analyse a file and print errors; return whether it and its copy are complete."""
         try:
             self._analyse(source)
         except (FatalError, BrokenPipeError):
             raise
-        except Exception as error:   # one bad file must not cost the others
+        except Exception as error:   # other files continue
             known = isinstance(error, AffectError)
             text = error if known else f'{source}: {type(error).__name__}: {error}'
             print(f'error: {shown(text)}', file=sys.stderr)
@@ -143,7 +143,7 @@ class _Analysis:
         return True
 
     def _analyse(self, source: Source) -> None:
-        """Write the lines of one file; AffectError where it or its copy is not complete."""
+        """Write the lines of one file; AffectError if it or its copy is not complete."""
         seen: Counter[str] = Counter()
         frames, first = 0, 0.0
         with contextlib.ExitStack() as stack:
@@ -175,7 +175,7 @@ class _Analysis:
             raise AffectError(f'{source}: {media.skipped} files or frames could not be read')
 
     def _fresh_pipeline(self) -> AffectPipeline:
-        """Return a pipeline that has seen nothing; ids are not used again."""
+        """Return a pipeline without tracks; ids are not used again."""
         if self._pipeline is None:
             try:
                 self._pipeline = make_pipeline(self._settings)
@@ -186,13 +186,13 @@ class _Analysis:
 
 
 def _with_progress(media: Media, frames: Iterator[Any]) -> Iterator[Any]:
-    """Show a progress bar when a clip takes more than a second and a person watches."""
+    """Show a progress bar on a terminal if a clip takes more than a second."""
     return iter(tqdm(frames, total=media.frame_count, delay=1.0, unit='frame',
                      desc=shown(media.name), disable=None, leave=False))
 
 
 class _Lines:
-    """Writes JSON lines to a file, or to standard output, where the file is called '-'."""
+    """Writes JSON lines to a file, or to standard output if the name is '-'."""
 
     def __init__(self, name: str) -> None:
         self._name = name

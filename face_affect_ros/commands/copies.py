@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Where the annotated copies of files go, and how each is written."""
+"""Annotated copies of files: their names, and how each is written."""
 
 from collections.abc import Sequence
 import os
@@ -25,23 +25,28 @@ from face_affect_ros.media import ImageOrVideoSink, Media, MEDIA_SUFFIXES
 from face_affect_ros.paths import expanded
 
 PICTURE, CLIP = '.png', '.mp4'
-#: Suffixes of pictures that are not animated, as a guess before they are opened.
+#: Suffixes of pictures that are usually not animated, for names before files are opened.
 STILL_SUFFIXES = ('.png', '.jpg', '.jpeg', '.jfif', '.webp', '.bmp', '.tif', '.tiff', '.ppm',
                   '.pgm')
-#: Bytes of a file's name on most disks, less some for a number and a suffix.
+#: Bytes of a file name on most disks, minus those of a number and a suffix.
 MAX_NAME = 255 - 12
 
 
 class Copies:
-    """The names of annotated copies: one file, or as many as there are sources in a folder."""
+    """The names of annotated copies: one file, or one for each source in a folder."""
 
     def __init__(self, out: str, sources: Sequence[str], *, folder: bool) -> None:
         """
-        Look where copies can go; nothing is made yet.
+        Check the target; nothing is created yet.
 
-        out: what the user named, '' for no copies; a folder where it is one, ends in a slash, or
-        where `folder` says so. AffectError where a folder is needed and it is a file, or is called
-        like one.
+        Args:
+            out: Path given by the user, '' for no copies. It is a folder if it exists as a folder,
+                ends in a slash, or `folder` is true.
+            sources: Names of the sources.
+            folder: Whether there are several copies.
+
+        Raises:
+            AffectError: A folder is needed, and `out` is a file or has the name of a file.
         """
         self._sources = sources
         self._path = expanded(out) if out else None
@@ -52,16 +57,16 @@ class Copies:
             return
         a_file = not out.endswith(os.sep) and self._path.suffix.lower() in MEDIA_SUFFIXES
         if a_file or os.path.lexists(self._path):
-            raise AffectError(f'{out}: is not a folder in which several annotated copies can be '
-                              'written; choose another with --annotate')
+            raise AffectError(f'{out}: is not a folder, and there are several annotated copies; '
+                              'choose a folder with --annotate')
 
     @property
     def file(self) -> Path | None:
-        """Return the one file that was named, None for no copies and for a folder."""
+        """Return the one target file, None for no copies and for a folder."""
         return None if self._folder else self._path
 
     def planned(self) -> list[Path]:
-        """Return the files that will be written, as far as names tell what the sources are."""
+        """Return the files that will be written, as far as the names of the sources determine."""
         if self._path is None:
             return []
         if not self._folder:
@@ -70,7 +75,7 @@ class Copies:
                                   for source in self._sources))
 
     def copy_of(self, source: str, media: Media, inputs: Inputs) -> 'Copy | None':
-        """Return the copy of a source, in its form, None where none is wanted."""
+        """Return the copy of a source, a picture or a clip, None without --annotate."""
         if self._path is None:
             return None
         if not self._folder:
@@ -86,9 +91,10 @@ class Copies:
 
 class Copy:
     """
-    One annotated copy; what goes wrong with it costs the copy and not the analysis.
+    One annotated copy; an error in it does not end the analysis.
 
-    problem: why it is not complete, '' while all is well.
+    Attributes:
+        problem: Why it is not complete, '' without an error.
     """
 
     def __init__(self, path: Path, media: Media) -> None:
@@ -97,7 +103,13 @@ class Copy:
         self._sink = ImageOrVideoSink(path, rate=media.rate)
 
     def write(self, image: ImageArray, stamp: float) -> None:
-        """Add an image, (H, W, 3) BGR uint8. stamp: seconds since the source's start."""
+        """
+        Add an image.
+
+        Args:
+            image: (H, W, 3) uint8 BGR.
+            stamp: Seconds since the start of the source.
+        """
         if not self.problem:
             try:
                 self._sink.write(image, stamp)
@@ -119,7 +131,7 @@ def _guess(source: str) -> str:
 
 
 def _stem(source: str) -> str:
-    """Return the name of a copy without its suffix, short enough for a disk."""
+    """Return the name of a copy without its suffix, within the limit of file systems."""
     path = expanded(source)
     stem = (path if path.stem.strip('.') else Path(os.path.realpath(path))).stem
     while len(os.fsencode(f'{stem}_annotated')) > MAX_NAME:

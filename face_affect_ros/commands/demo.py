@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""`face_affect demo`: player and node as two processes over DDS, and what comes out of them."""
+"""`face_affect demo`: player and node as two processes over DDS, and their results."""
 
 import argparse
 import sys
@@ -31,14 +31,14 @@ from face_affect_ros.demo import ENDLESS_DURATION, LINES, REPORT, RESULTS
 from face_affect_ros.nodes.spec import Spec
 from face_affect_ros.paths import expanded, shown
 
-DURATION = Spec(0.0, 'End after so many seconds at the latest; 0: when a clip or bag ends, and '
-                f'after {ENDLESS_DURATION:.0f} for what has no end.', bounds=(0.0, 1e6))
+DURATION = Spec(0.0, 'Maximum duration in seconds. 0: until a clip or bag ends, and '
+                f'{ENDLESS_DURATION:.0f} for pictures and cameras.', bounds=(0.0, 1e6))
 
 
 def register(subparsers: Any) -> None:
     """Add the subcommand to argparse's subparsers."""
     parser = subparsers.add_parser(
-        'demo', help='run camera player and node for a while, show and record the result',
+        'demo', help='run camera player and node, show and record the results',
         description='Start camera_player (or bag_player) and face_affect_node as two processes, '
         'show a live table, and write annotated.png, annotated.mp4, faces.jsonl and, where Plotly '
         'is installed, report.html. The exit code is 0 only if faces were published.')
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         from face_affect_ros.demo.run import run_demo
     except ImportError as error:
-        raise AffectError(f'the demo needs ROS 2 and the built messages ({error}); run it by '
+        raise AffectError(f'the demo needs ROS 2 and the built messages ({error}); run '
                           "'make demo', or source your ROS workspace first") from error
     check_option('--duration', DURATION, arguments.duration)
     settings = settings_from(arguments)
@@ -68,6 +68,6 @@ def run(arguments: argparse.Namespace) -> int:
                     settings=settings)
     try:
         make_report(str(arguments.out / LINES), arguments.out / REPORT)
-    except AffectError as error:   # the results are there without it
+    except AffectError as error:   # the other results are complete
         print(f'no {REPORT}: {shown(error)}', file=sys.stderr)
     return code

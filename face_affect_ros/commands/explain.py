@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""`face_affect explain`: which pixels of a face a decision rests on."""
+"""`face_affect explain`: the pixels of a face that a decision depends on."""
 
 import argparse
 import sys
@@ -50,13 +50,13 @@ FRAME = Spec(0, 'Number of the frame in a clip.', bounds=(0, 10**9))
 def register(subparsers: Any) -> None:
     """Add the subcommand to argparse's subparsers."""
     parser = subparsers.add_parser(
-        'explain', help='show which pixels of a face a decision rests on',
+        'explain', help='show the pixels of a face that a decision depends on',
         description='Write a picture with a row for each face: the crop, guided '
         'back-propagation, the plain gradient, Grad-CAM.')
     parser.add_argument('file', metavar='FILE', type=file_name, help='picture, GIF or video')
     parser.add_argument('--out', type=expanded, required=True, metavar='PNG',
                         help='the picture to write')
-    parser.add_argument('--overwrite', action='store_true', help='replace the file if it is there')
+    parser.add_argument('--overwrite', action='store_true', help='replace an existing file')
     parser.add_argument('--task', choices=tuple(LABELS), default='emotion',
                         help='the decision to explain (default: emotion)')
     parser.add_argument('--class', dest='label', metavar='LABEL',
@@ -80,13 +80,13 @@ def run(arguments: argparse.Namespace) -> int:
         check_new('--out', arguments.out)
     name = getattr(settings, f'{arguments.task}_model')
     if not name:
-        raise AffectError(f'--{arguments.task}-model names no model; there is nothing to explain')
+        raise AffectError(f'--{arguments.task}-model is empty; choose a model to explain')
     card = load_card(name)
     saliency = Saliency(card, num_threads=settings.num_threads)
     image = _frame(arguments.file, arguments.frame)
     faces = make_pipeline(settings).process(image, 0.0)
     if not faces:
-        raise AffectError(f'{arguments.file}: there is no face in frame {arguments.frame}')
+        raise AffectError(f'{arguments.file}: no face in frame {arguments.frame}')
     tiles = [_tile(image, face, saliency, arguments.task, arguments.label) for face in faces]
     write_image(arguments.out, np.concatenate(tiles))
     print(f'{shown(arguments.out)}: {len(faces)} faces; crop, {", ".join(MODES)}', file=sys.stderr)
@@ -98,12 +98,12 @@ def _frame(file: str, wanted: int) -> ImageArray:
         for frame in media:
             if frame.index == wanted:
                 return frame.image
-    raise AffectError(f'{file}: has no frame {wanted}; they count from 0, choose another --frame')
+    raise AffectError(f'{file}: has no frame {wanted}; numbers start at 0, choose another --frame')
 
 
 def _tile(image: ImageArray, face: Face, saliency: Saliency, task: str,
           label: str | None) -> ImageArray:
-    """Return one face's row, and print a line about it."""
+    """Return the row of a face, and print a line about it."""
     labels, estimate = LABELS[task], face.estimates[task]
     index = int(estimate.probabilities.argmax()) if label is None else labels.index(label)
     crop = extract_crop(image, face, saliency.card.crop)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Command line options that choose a pipeline, one for each of its settings."""
+"""Command line options of the pipeline, one for each of its settings."""
 
 import argparse
 from dataclasses import fields
@@ -27,7 +27,7 @@ Options: TypeAlias = 'argparse.ArgumentParser | argparse._ArgumentGroup'
 
 
 def add_pipeline_options(parser: argparse.ArgumentParser, **defaults: object) -> None:
-    """Add an option for each field of PipelineSettings; defaults replace the field's own."""
+    """Add an option for each field of PipelineSettings; `defaults` replace those of fields."""
     group = parser.add_argument_group('pipeline')
     for each in fields(PipelineSettings):
         spec = PARAMETERS[each.name]
@@ -37,7 +37,7 @@ def add_pipeline_options(parser: argparse.ArgumentParser, **defaults: object) ->
 
 
 def settings_from(arguments: argparse.Namespace) -> PipelineSettings:
-    """Return the settings that were chosen; AffectError for what a node refuses as well."""
+    """Return the chosen settings; AffectError for values that the node refuses."""
     values: dict[str, Any] = {each.name: getattr(arguments, each.name)
                               for each in fields(PipelineSettings)}
     for name, value in values.items():
@@ -48,13 +48,13 @@ def settings_from(arguments: argparse.Namespace) -> PipelineSettings:
 
 
 def add_option(parser: Options, name: str, spec: Spec, *, metavar: str) -> None:
-    """Add an option of a number; check_option refuses what the spec does not allow."""
+    """Add a numeric option; check_option refuses values outside of its range."""
     parser.add_argument(name, type=type(spec.default), default=spec.default, metavar=metavar,
                         help=help_of(spec))
 
 
 def check_option(name: str, spec: Spec, value: float) -> None:
-    """Raise AffectError for a value that the spec does not allow, NaN among them."""
+    """Raise AffectError for a value outside of the range, including NaN."""
     if spec.problem_with(value):
         assert spec.bounds is not None
         raise AffectError(f'{name} is {value}; it must be from {spec.bounds[0]:g} to '
@@ -62,14 +62,14 @@ def check_option(name: str, spec: Spec, value: float) -> None:
 
 
 def file_name(text: str) -> str:
-    """Return a FILE for argparse; an empty name, as of an unset variable, is refused."""
+    """Return a FILE for argparse; refuses an empty name, as of an unset variable."""
     if not text:
-        raise argparse.ArgumentTypeError('it is empty; name a picture, a clip or a folder')
+        raise argparse.ArgumentTypeError('it is empty; use a picture, a clip or a folder')
     return text
 
 
 def help_of(spec: Spec) -> str:
-    """Return a parameter's description, range and default as argparse's help text."""
+    """Return description, range and default of a parameter as help text for argparse."""
     bounds = f' From {spec.bounds[0]:g} to {spec.bounds[1]:g}.' if spec.bounds else ''
     return f'{spec.description}{bounds}'.replace('%', '%%') + ' (default: %(default)r)'
 
@@ -79,6 +79,6 @@ def _option(name: str) -> str:
 
 
 def add_results(parser: Any) -> None:
-    """Add the argument of the results that a subcommand reads, see archive.reading.parts_of."""
+    """Add the argument RESULTS, see archive.reading.parts_of."""
     parser.add_argument('results', metavar='RESULTS', help='folder of `analyze --out`, or the '
                         'JSON lines of analyze or of the demo')

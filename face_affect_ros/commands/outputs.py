@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What a command is about to write, checked before anything is opened: it destroys no input."""
+"""Checks of output paths before anything is opened: no command overwrites its input."""
 
 from collections.abc import Iterable, Sequence
 import contextlib
@@ -28,22 +28,22 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media import folder_files, MEDIA_SUFFIXES
 from face_affect_ros.paths import expanded
 
-#: What tells that two paths are one file: device and inode, or where it would be made.
+#: Identity of a file: device and inode, or the resolved path of a missing file.
 _Key: TypeAlias = tuple[int, int] | str
-#: What each line begins with that these commands write.
+#: The beginning of each JSON line of these commands.
 LINE = b'{"source": '
 
 
 class Inputs:
     """
-    The files that a command reads, by what they are and not by their names: links are followed.
+    The files that a command reads, compared by identity and not by name: links are followed.
 
-    Of a folder these are its pictures and clips. Pipes and devices, such as /dev/stdout, are
-    nobody's files.
+    A folder stands for its pictures and clips. Pipes and devices, such as /dev/stdout, are
+    ignored.
     """
 
     def __init__(self, paths: Iterable[str | Path]) -> None:
-        """Look at all files and folders; what is not there is told of by who opens it."""
+        """Read the identities of all files and folders; missing ones are ignored."""
         self._files: dict[_Key, Path] = {}
         self._folders: dict[_Key, Path] = {}
         for path in [expanded(each) for each in paths if each]:
@@ -54,72 +54,77 @@ class Inputs:
                 self._files.update(dict.fromkeys(_keys(each), each))
 
     def file_at(self, path: Path) -> Path | None:
-        """Return the name of the input that a path is, None where it is none."""
+        """Return the input that is the same file as a path, None if there is none."""
         return next((self._files[key] for key in _keys(path) if key in self._files), None)
 
     def folder_of(self, path: Path) -> Path | None:
-        """Return the folder among the inputs in which a path lies, None where there is none."""
+        """Return the input folder that contains a path, None if there is none."""
         return next((self._folders[key] for key in _keys(path.parent) if key in self._folders),
                     None)
 
 
 def check_outputs(outputs: Sequence[tuple[str, Path]], inputs: Inputs) -> None:
     """
-    Raise AffectError where an output is an input or another output, or would become an input.
+    Check that outputs overwrite neither inputs nor each other.
 
-    outputs: each with the option that named it. A picture or clip in a folder that is read would
-    be taken for one of its own by the next run.
+    Args:
+        outputs: Each option with its path.
+        inputs: The files that are read.
+
+    Raises:
+        AffectError: An output is an input, another output, or a picture or clip in a folder that
+            is read, where it would be an input of the next run.
     """
     named: dict[_Key, str] = {}
     for option, path in outputs:
         file, folder = inputs.file_at(path), inputs.folder_of(path)
         if file is not None:
-            raise AffectError(f'{option} {path}: would overwrite the input {file}; name another '
+            raise AffectError(f'{option} {path}: would overwrite the input {file}; choose another '
                               'file')
         if folder is not None and path.suffix.lower() in MEDIA_SUFFIXES:
-            raise AffectError(f'{option} {path}: lies in the folder {folder} that is read, and '
-                              'the next run would take it for an input; name another folder')
+            raise AffectError(f'{option} {path}: is in the input folder {folder}, and would be '
+                              'an input of the next run; choose another folder')
         for key in _keys(path):
             if key in named:
-                raise AffectError(f'{option} {path}: is the file of {named[key]} as well; name '
+                raise AffectError(f'{option} {path}: is the same file as {named[key]}; choose '
                                   'another file')
             named[key] = f'{option} {path}'
 
 
 def check_new(option: str, path: Path) -> None:
     """
-    Raise AffectError where a file that holds something is named as an output.
+    Raise AffectError if an output is an existing file that is not empty.
 
-    A shell puts the first picture there for `--out *.png`.
+    For `--out *.png` a shell inserts the first picture as the output.
     """
     if os.path.isfile(path) and os.path.getsize(path):
-        raise AffectError(f'{option} {path}: exists and would be overwritten; name another file, '
-                          'or give --overwrite')
+        raise AffectError(f'{option} {path}: exists and would be overwritten; choose another '
+                          'file, or use --overwrite')
 
 
 def check_lines(option: str, path: Path) -> None:
-    """Raise AffectError where JSON lines would overwrite something else than such lines."""
+    """Raise AffectError if JSON lines would overwrite a file of another kind."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return
         with path.open('rb') as file:
             head = file.read(len(LINE))
-    except (OSError, ValueError):   # not there, or forbidden: told when it is opened
+    except (OSError, ValueError):   # missing or without permission: reported when it is opened
         return
     if head and head != LINE:
-        raise AffectError(f'{option} {path}: holds something else than the JSON lines of an '
-                          'earlier run and would be overwritten; name another file, or remove it')
+        raise AffectError(f'{option} {path}: exists, is not a file of JSON lines, and would be '
+                          'overwritten; choose another file, or remove it')
 
 
 def model_files(settings: PipelineSettings) -> list[Path]:
-    """Return the files of the models that are named by their paths, for Inputs."""
+    """Return the files of the models that are given by paths, for Inputs."""
     files: list[Path] = []
     names = (settings.detector, settings.emotion_model, settings.gender_model)
     for path in (expanded(name) for name in names if '/' in name):
         if path.name == CARD:
             path = path.parent
         files += _listed(path) if os.path.isdir(path) else [path]
-        # A card may name a network elsewhere.
+        # A card may refer to a network in another folder.
         with contextlib.suppress(AffectError, KeyError, TypeError):
             files.append(path / read_card(path / CARD)['file'])
     return files
@@ -128,19 +133,19 @@ def model_files(settings: PipelineSettings) -> list[Path]:
 def _contents(folder: Path) -> list[Path]:
     try:
         return folder_files(folder)[0]
-    except AffectError:   # told by who opens it
+    except AffectError:   # reported when it is opened
         return []
 
 
 def _listed(folder: Path) -> list[Path]:
     try:
         return list(folder.iterdir())
-    except OSError:   # told by who opens it
+    except OSError:   # reported when it is opened
         return []
 
 
 def _keys(path: Path) -> list[_Key]:
-    """Return what two paths of one file or folder have in common, nothing for other things."""
+    """Return the identity of a file or folder, nothing for pipes and devices."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""`face_affect report`: one page about results, to look at."""
+"""`face_affect report`: an HTML page about results."""
 
 import argparse
 from collections.abc import Iterable
@@ -29,16 +29,16 @@ from face_affect_ros.paths import expanded, shown
 def register(subparsers: Any) -> None:
     """Add the subcommand to argparse's subparsers."""
     parser = subparsers.add_parser(
-        'report', help='make a page of charts out of results',
-        description='Write one HTML page that needs nothing beside itself, and no network: who '
-        'was there when, expressions over time, counts. Needs the extra `report` (Plotly).')
+        'report', help='write a page of charts about results',
+        description='Write one self-contained HTML page that needs no network: tracks over time, '
+        'expressions over time, counts. Needs the extra `report` (Plotly).')
     add_results(parser)
     parser.add_argument('--out', type=expanded, default=Path('report.html'), metavar='PAGE.html',
                         help='page to write (default: %(default)s)')
     parser.add_argument('--with-faces', action='store_true', help='show a picture of each track, '
-                        'cut out of its source; without it, nobody can be recognised')
+                        'read from its source; without it, nobody can be recognised')
     parser.add_argument('--overwrite', action='store_true',
-                        help='replace PAGE.html if it is there')
+                        help='replace an existing PAGE.html')
     parser.set_defaults(run=run)
 
 
@@ -47,15 +47,21 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.overwrite:
         check_new('--out', arguments.out)
     make_report(arguments.results, arguments.out, with_faces=arguments.with_faces)
-    print(f'{shown(arguments.out)} is written', file=sys.stderr)
+    print(f'written: {shown(arguments.out)}', file=sys.stderr)
     return 0
 
 
 def make_report(results: str, out: Path, *, with_faces: bool = False) -> None:
     """
-    Write a page about results; AffectError where they cannot be read, or the page not be written.
+    Write a page about results.
 
-    with_faces: whether it shows pictures.
+    Args:
+        results: Folder of results, or file of JSON lines.
+        out: The page.
+        with_faces: Whether it shows a picture of each track.
+
+    Raises:
+        AffectError: The results cannot be read, or the page cannot be written.
     """
     from face_affect_ros.archive.reading import parts_of
     from face_affect_ros.archive.report import write_page
@@ -65,7 +71,7 @@ def make_report(results: str, out: Path, *, with_faces: bool = False) -> None:
 
 
 def _write(out: Path, pieces: Iterable[str]) -> None:
-    text = ''.join(pieces)   # before the file is opened: what fails leaves no half of a page
+    text = ''.join(pieces)   # before the file is opened: an error leaves no partial page
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding='utf-8', errors='backslashreplace')

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What `face_affect analyze --out` does: many sources into a folder of tables."""
+"""`face_affect analyze --out`: many sources into a folder of tables."""
 
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,43 +32,43 @@ from face_affect_ros.commands.options import add_option, check_option, help_of
 from face_affect_ros.nodes.spec import Spec
 from face_affect_ros.paths import shown
 
-JOBS = Spec(1, 'With --out: processes; 0: one for each processor core. Each network keeps to '
-            '--num-threads in each of them.', bounds=(0, 1024))
-FORMAT = Spec('', 'With --out: the form of the tables; Parquet needs the extra `tables`. Without '
-              'it: jsonl.', choices=FORMATS)
+JOBS = Spec(1, 'With --out: number of processes; 0: one for each processor core. Each network '
+            'uses --num-threads in each of them.', bounds=(0, 1024))
+FORMAT = Spec('', 'With --out: the format of the tables, jsonl if not given; Parquet needs the '
+              'extra `tables`.', choices=FORMATS)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of tables."""
-    group = parser.add_argument_group('tables', 'one row a face and image, a table each source')
+    group = parser.add_argument_group('tables', 'one row per face and image, one table per source')
     group.add_argument('--out', metavar='RESULTS', default='', help='folder for tables, instead '
                        'of JSON lines')
     group.add_argument('--format', choices=FORMATS, default='', help=help_of(FORMAT))
-    group.add_argument('--resume', action='store_true', help='with --out: go on with a run that '
-                       'was interrupted; sources that are done are left as they are')
+    group.add_argument('--resume', action='store_true', help='with --out: continue an '
+                       'interrupted run; complete sources are skipped')
     add_option(group, '--jobs', JOBS, metavar='N')
-    group.add_argument('--scheduler', metavar='ADDRESS', default='', help='with --out: hand the '
-                       'sources to the workers of a Dask scheduler, such as tcp://host:8786; they '
-                       'read FILEs and write RESULTS, so that both are URLs or on a shared disk')
+    group.add_argument('--scheduler', metavar='ADDRESS', default='', help='with --out: use the '
+                       'workers of a Dask scheduler, such as tcp://host:8786; they read FILEs and '
+                       'write RESULTS, so both must be URLs or on a shared disk')
 
 
 def check_options(arguments: argparse.Namespace) -> None:
-    """Raise AffectError for options that do not go together."""
+    """Raise AffectError for incompatible options."""
     check_option('--jobs', JOBS, arguments.jobs)
     if arguments.out:
         for option, given in (('--json', arguments.json != '-'),
                               ('--annotate', bool(arguments.annotate))):
             if given:
-                raise AffectError(f'{option} and --out do not go together; run analyze twice')
+                raise AffectError(f'{option} and --out cannot be combined; run analyze twice')
         if arguments.scheduler and arguments.jobs != 1:
-            raise AffectError('--jobs and --scheduler do not go together; the workers of the '
-                              'scheduler are its jobs')
+            raise AffectError('--jobs and --scheduler cannot be combined; the number of jobs '
+                              'is that of the workers')
         return
     for option, given in (('--format', bool(arguments.format)), ('--resume', arguments.resume),
                           ('--jobs', arguments.jobs != 1),
                           ('--scheduler', bool(arguments.scheduler))):
         if given:
-            raise AffectError(f'{option} is about tables; name a folder for them with --out')
+            raise AffectError(f'{option} applies to tables; choose a folder for them with --out')
 
 
 def run(arguments: argparse.Namespace, settings: PipelineSettings,
@@ -106,23 +106,23 @@ def _line(outcome: Outcome) -> str:
     summary = outcome.summary
     if summary is None:
         return f'error: {shown(outcome.problem)}'
-    skipped = (f', {summary.skipped} images left out: they cannot be read' if summary.skipped
+    skipped = (f', {summary.skipped} unreadable images skipped' if summary.skipped
                else '')
     return (f'{shown(outcome.source)}: {summary.frames} frames, {summary.faces} faces, '
             f'{summary.tracks} tracks{skipped}')
 
 
 def _summary(outcomes: Sequence[Outcome], *, total: int) -> Iterator[str]:
-    """Yield the last lines: counts of all sources, and those that failed by name."""
+    """Yield the last lines: counts of all sources, and the names of those that failed."""
     good = [each.summary for each in outcomes if each.summary is not None]
     failed = [shown(each.source) for each in outcomes if each.summary is None]
     before = sum(each.before for each in outcomes)
-    parts = [f'{len(good)} of {total} sources done' + (f', {before} of them before'
-                                                       if before else '')]
+    parts = [f'{len(good)} of {total} sources complete' + (f', {before} of them before'
+                                                           if before else '')]
     parts += [f'{sum(getattr(each, name) for each in good)} {name}' for name in (
         'frames', 'faces', 'tracks')]
     yield ', '.join(parts)
     if failed:
         yield f'{len(failed)} of {total} sources failed: {", ".join(failed)}'
     if len(outcomes) < total:
-        yield f'{total - len(outcomes)} sources were not begun'
+        yield f'{total - len(outcomes)} sources were not started'

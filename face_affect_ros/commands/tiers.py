@@ -29,16 +29,16 @@ from face_affect_ros.paths import expanded, shown
 def register(subparsers: Any) -> None:
     """Add the subcommand to argparse's subparsers."""
     parser = subparsers.add_parser(
-        'tiers', help='write time lines for ELAN and video players out of results',
-        description='Write a file for each source: when each track was there, and its apparent '
-        'expressions. ELAN and WebVTT need the extra `tiers`; CSV, which ELAN imports, nothing.')
+        'tiers', help='write time lines of results for ELAN and video players',
+        description='Write a file for each source: when each track was present, and its apparent '
+        'expressions. ELAN and WebVTT need the extra `tiers`; CSV needs no extra.')
     add_results(parser)
     parser.add_argument('--format', choices=WRITERS, default='csv',
-                        help='eaf: of ELAN; vtt: WebVTT; csv (default: %(default)s)')
+                        help='eaf: ELAN; vtt: WebVTT; csv (default: %(default)s)')
     parser.add_argument('--out', type=expanded, required=True, metavar='FOLDER',
                         help='folder of the files')
     parser.add_argument('--overwrite', action='store_true',
-                        help='write into a FOLDER that holds something')
+                        help='write into a FOLDER that is not empty')
     parser.set_defaults(run=run)
 
 
@@ -47,8 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     out = arguments.out
     if os.path.lexists(out) and (not out.is_dir() or any(out.iterdir())
                                  ) and not arguments.overwrite:
-        raise AffectError(f'--out {out}: holds something already; name another folder, or give '
-                          '--overwrite')
+        raise AffectError(f'--out {out}: is not empty; choose another folder, or use --overwrite')
     parts, _ = parts_of(arguments.results)
     for part in parts:
         print(f'{shown(part.title)}: {shown(write_tiers(part, out, arguments.format))}',

@@ -12,10 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The demo: what a first visitor runs."""
+"""The demo: camera player, node, live table and recorder."""
 
-#: Seconds that sources without an end are shown: pictures, cameras, the default source.
+#: Duration in seconds of sources without an end: pictures, cameras, the default source.
 ENDLESS_DURATION = 10.0
-#: The files that it leaves: one line a message, the annotated clip, its best picture, and a page.
+#: The files of results: one line per message, the annotated clip, one of its images, a report.
 RESULTS = LINES, CLIP, PICTURE, REPORT = (
     'faces.jsonl', 'annotated.mp4', 'annotated.png', 'report.html')

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What the demo writes: faces.jsonl, annotated.mp4, annotated.png, and a summary."""
+"""The recorder of the demo: faces.jsonl, annotated.mp4, annotated.png, and a summary."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -31,13 +31,19 @@ from face_affect_ros.paths import shown
 
 
 class Recorder:
-    """Writes the demo's results into a folder and counts them."""
+    """Writes the results of the demo into a folder and counts them."""
 
     def __init__(self, folder: Path, *, source: str, rate: float) -> None:
         """
-        Open the files; AffectError where the folder cannot be written.
+        Open the files.
 
-        source: named in every line. rate: of the clip, images per second.
+        Args:
+            folder: Folder of the results.
+            source: Name of the source in every line.
+            rate: Images per second of the clip.
+
+        Raises:
+            AffectError: The folder cannot be written.
         """
         with _named(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +61,7 @@ class Recorder:
 
     def faces(self, faces: list[Face], *, stamp: float, width: int, height: int,
               latency: float) -> None:
-        """Take one message: times in seconds, sizes in pixels. AffectError on a full disk."""
+        """Add one message: times in seconds, sizes in pixels. AffectError on a full disk."""
         record = to_record(faces, source=self._source, frame=self.messages, stamp=stamp,
                            width=width, height=height)
         with _named(self._folder / LINES):
@@ -70,9 +76,11 @@ class Recorder:
 
     def picture(self, image: ImageArray, *, stamp: float) -> None:
         """
-        Take one annotated image; the last of those that show most is kept as a picture.
+        Add one annotated image; the last one with most known faces becomes the picture.
 
-        stamp: seconds; the clip has the time between images.
+        Args:
+            image: (H, W, 3) uint8 BGR.
+            stamp: Stamp in seconds; the clip keeps the differences.
         """
         self._began = stamp if self._began is None else self._began
         self._video.write(image, stamp - self._began)
@@ -81,14 +89,14 @@ class Recorder:
             self._picture, self._picture_worth = image.copy(), worth
 
     def close(self) -> None:
-        """Finish the files; AffectError where one is not complete."""
+        """Finish the files; AffectError if one is not complete."""
         with contextlib.closing(self._video), _named(self._folder / LINES):
             self._lines.close()
         if self._picture is not None:
             write_image(self._folder / PICTURE, self._picture)
 
     def summary(self) -> str:
-        """Return one line about all that came."""
+        """Return one line about all messages."""
         tracks = ', '.join(f'{track} in {count / self.messages:.0%}, labelled in '
                            f'{self.labelled[track] / self.messages:.0%}'
                            for track, count in self.seen.items())
@@ -100,7 +108,7 @@ class Recorder:
 
 @contextlib.contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Turn the error of a full or locked disk into one that names the file."""
+    """Turn an OSError into an AffectError that names the file."""
     try:
         yield
     except OSError as error:

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Player and node as two processes, and a third that looks at what comes out."""
+"""The demo: player and node as two processes, watched by this one."""
 
 import contextlib
 from dataclasses import asdict
@@ -48,7 +48,7 @@ NODE = 'face_affect'
 
 
 class Watcher(Node):
-    """Receives what the node publishes and hands it to table and recorder."""
+    """Receives the messages of the node and passes them to table and recorder."""
 
     def __init__(self, table: LiveTable, recorder: Recorder) -> None:
         """Subscribe."""
@@ -73,10 +73,19 @@ class Watcher(Node):
 
 def run_demo(*, source: str, duration: float, out: Path, settings: PipelineSettings) -> int:
     """
-    Run the demo; return 0 only if faces were published.
+    Run the demo.
 
-    source: see camera_player, or a bag. duration: seconds at the latest, 0 for as long as the
-    source lasts. out: folder of the results. Raises AffectError.
+    Args:
+        source: A bag, or a source of camera_player.
+        duration: Maximum duration in seconds, 0 for that of the source.
+        out: Folder of the results.
+        settings: Settings of the pipeline.
+
+    Returns:
+        The exit code, 0 only if faces were published.
+
+    Raises:
+        AffectError: The source cannot be read, a process has failed, or the disk is full.
     """
     play = player_for(source)
     duration = duration or (ENDLESS_DURATION if play.endless else float('inf'))
@@ -110,12 +119,12 @@ class Player(NamedTuple):
 
 
 def player_for(source: str) -> Player:
-    """Return what plays a source."""
+    """Return the player of a source."""
     try:
         source.encode()
     except UnicodeEncodeError as error:
-        raise AffectError(f'{source}: its name is not UTF-8, as parameters of ROS are; rename it, '
-                          'or name a symbolic link to it') from error
+        raise AffectError(f'{source}: the name is not UTF-8, as required by ROS parameters; '
+                          'rename it, or use a symbolic link to it') from error
     if source and is_bag(source):
         bag = ImageBag(source)
         transport = 'compressed' if bag.type.endswith('CompressedImage') else 'raw'
@@ -130,7 +139,7 @@ def player_for(source: str) -> Player:
 
 def _watch(watcher: Watcher, recorder: Recorder, player: 'subprocess.Popen[bytes]',
            node: 'subprocess.Popen[bytes]', duration: float) -> None:
-    """Spin until the time is up or the player has ended; AffectError where a process failed."""
+    """Spin until the duration is over or the player has ended; AffectError if a process failed."""
     executor = SingleThreadedExecutor()
     executor.add_node(watcher)
     started = time.monotonic()
@@ -145,6 +154,6 @@ def _watch(watcher: Watcher, recorder: Recorder, player: 'subprocess.Popen[bytes
         if player.poll():
             raise AffectError(f'the player ended with exit code {player.returncode}; see above')
         if not first and now - started > PATIENCE:
-            raise AffectError(f'no message came within {PATIENCE:.0f} s')
+            raise AffectError(f'no message arrived within {PATIENCE:.0f} s; see above')
         if (first and now - first > duration) or (ended and now - ended > DRAIN_TIMEOUT):
             return

@@ -22,19 +22,24 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-#: Seconds over which the rate is counted.
+#: Seconds over which the rate is measured.
 WINDOW = 2.0
-#: Seconds between two lines where the output is not a terminal.
+#: Seconds between two lines if the output is not a terminal.
 LINE_PERIOD = 2.0
-#: Stamps older than this, in seconds, are those of a recording.
+#: Older stamps, in seconds, are those of a recording.
 MAX_LATENCY = 60.0
 
 
 class LiveTable:
-    """Shows the faces of the newest message; a line now and then where no terminal is."""
+    """Shows the faces of the newest message; without a terminal, a line every LINE_PERIOD."""
 
     def __init__(self, title: str) -> None:
-        """Start with nothing; title: what is being shown."""
+        """
+        Create an empty table.
+
+        Args:
+            title: Title of the table.
+        """
         self._title = title
         self._console = Console()
         self._live = Live(console=self._console, refresh_per_second=8, transient=True)
@@ -51,7 +56,7 @@ class LiveTable:
             self._live.stop()
 
     def show(self, faces: list[Face], *, latency: float) -> None:
-        """Show one message's faces; latency as latency_text takes it."""
+        """Show the faces of one message; latency in seconds."""
         now = time.monotonic()
         self._times.append(now)
         while now - self._times[0] > WINDOW:
@@ -75,9 +80,10 @@ class LiveTable:
 
 def latency_text(latency: float) -> str:
     """
-    Return seconds since an image's stamp as text.
+    Return a latency in seconds as text, 'unknown' for the old stamps of a recording.
 
-    Images of a bag carry the stamps of their recording, which say nothing of latency.
+    Args:
+        latency: Seconds since the stamp of the image.
     """
     return f'{latency * 1e3:.1f} ms' if 0.0 <= latency < MAX_LATENCY else 'unknown'
 

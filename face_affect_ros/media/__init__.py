@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-Pictures, clips and cameras as frames, and annotated pictures and clips out of frames.
+Pictures, clips and cameras as frames; sinks that write annotated pictures and clips.
 
 Nothing here imports rclpy.
 """

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Files of several pictures that Pillow reads: animations, and documents of several pages."""
+"""Files of several pictures, read by Pillow: animations, and documents of several pages."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,20 +24,20 @@ from PIL import Image
 
 #: Formats whose further pictures are frames.
 ANIMATED = ('GIF', 'WEBP', 'PNG', 'AVIF', 'FLI')
-#: Formats whose further pictures are the first one in other sizes, its parts or its depth.
+#: Formats whose further pictures are other sizes, parts or the depth of the first one.
 SINGLE = ('MPO', 'ICO', 'ICNS', 'CUR', 'PSD', 'HEIF')
-#: Frames of no more than 10 ms are shown for 0.1 s, as browsers do.
+#: Frames of at most 10 ms are shown for 0.1 s, as in browsers.
 LEAST_DURATION, DEFAULT_DURATION = 0.01, 0.1
-#: Frames of an animation from which its rate is taken.
+#: Frames of an animation from which its rate is computed.
 RATE_FRAMES = 50
 #: TIFF's tag NewSubfileType, whose lowest bit marks a smaller copy of another page.
 SUBFILE_TYPE, SMALLER_COPY = 254, 1
 
 
 def frames_of(picture: Image.Image) -> range:
-    """Return the numbers of the pictures of an opened file that are frames or pages of it."""
+    """Return the numbers of the pictures of an opened file that are its frames or pages."""
     count = 1 if picture.format in SINGLE else int(getattr(picture, 'n_frames', 1))
-    # of some animations in PNG the first picture is for viewers that do not know them
+    # the first picture of some animated PNGs is for viewers without support of animations
     return range(1 if count > 1 and picture.info.get('default_image') else 0, count)
 
 
@@ -45,7 +45,7 @@ class AnimationMedia(Media):
     """An animated GIF, WebP or PNG; each frame has its own duration."""
 
     def __init__(self, path: Path) -> None:
-        """Look into the file; raises as `opened` does."""
+        """Read the header of the file; raises as `opened`."""
         self._path = path
         with opened(path) as picture:
             numbers = frames_of(picture)
@@ -61,7 +61,7 @@ class AnimationMedia(Media):
                     picture.seek(number)
                     image = to_bgr(picture)
                     self.last_duration = _duration(picture)
-                except BROKEN:  # it takes the time of the frame before
+                except BROKEN:  # it has the duration of the previous frame
                     self.skipped += 1
                 else:
                     yield Frame(index, round(stamp, 6), image)
@@ -69,12 +69,18 @@ class AnimationMedia(Media):
 
 
 class PagesMedia(Media):
-    """The pages of a TIFF or of another document, like the pictures of a folder."""
+    """The pages of a TIFF or of another document, independent images."""
 
     pages = True
 
     def __init__(self, path: Path, *, rate: float) -> None:
-        """Look into the file; raises as `opened` does. rate: pages per second, for the stamps."""
+        """
+        Read the header of the file; raises as `opened`.
+
+        Args:
+            path: The file.
+            rate: Pages per second, for the stamps.
+        """
         self._path, self._period = path, 1.0 / rate
         with opened(path) as picture:
             self._numbers = list(_whole_pages(picture))
@@ -105,13 +111,13 @@ def _whole_pages(picture: Image.Image) -> Iterator[int]:
 
 
 def _duration(picture: Image.Image) -> float:
-    """Return the seconds that the decoded frame is shown."""
+    """Return the duration of the decoded frame in seconds."""
     seconds = float(picture.info.get('duration', 0)) / 1000.0
     return seconds if seconds > LEAST_DURATION else DEFAULT_DURATION
 
 
 def _rate(picture: Image.Image, numbers: range) -> float:
-    """Return the mean rate of the first frames: all need decoding, and there may be many."""
+    """Return the mean rate in Hz of the first frames; all of them may be many to decode."""
     durations = []
     for number in numbers[:RATE_FRAMES]:
         try:

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What all sources of frames have in common."""
+"""Base class of the sources of frames."""
 
 import abc
 from collections.abc import Iterator
@@ -25,10 +25,10 @@ from face_affect_ros.affect.types import AffectError, ImageArray
 
 _log = logging.getLogger('face_affect_ros.media')
 
-#: Larger pictures are refused: a forged header could else take all memory.
+#: Larger pictures are refused, because a forged header could exhaust the memory.
 MAX_PIXELS = 100_000_000
 
-#: Frames per second of what has no rate.
+#: Frames per second of sources without a rate.
 DEFAULT_RATE = 30.0
 
 
@@ -37,10 +37,13 @@ class Frame:
     """
     One frame of a source.
 
-    index: place in the source, from 0; corrupt frames are counted too. stamp: seconds since the
-    source's start; of a bag, those of the image's header. image: (H, W, 3) uint8 BGR; of a bag,
-    (H, W) where it is grey. camera: the calibration that belongs to it. frame_id: of its header.
-    exact: the stamp in nanoseconds, where it is known better than `stamp` has it.
+    Attributes:
+        index: Number in the source, from 0, including corrupt frames.
+        stamp: Seconds since the start of the source; in a bag, the stamp of the header.
+        image: (H, W, 3) uint8 BGR; in a bag also (H, W) grey.
+        camera: Calibration of the image.
+        frame_id: Frame of the header in a bag.
+        exact: The stamp in nanoseconds if it is known more precisely than `stamp`.
     """
 
     index: int
@@ -60,12 +63,19 @@ class Media(abc.ABC):
     """
     A source of frames: iterate over it, and close it or use it in a with statement.
 
-    Each iteration starts anew, except that of a camera. name: for people. width, height: of
-    the first frame in pixels. rate: frames per second, None for pictures, which have none.
-    frame_count: None where it is not known. live: whether frames come when they like, as from a
-    camera. pages: whether the frames are pages, which have nothing to do with each other: no film.
-    topic: of a bag. skipped: corrupt frames that were left out by the iteration under way.
-    last_duration: seconds for which the frame that came last is shown.
+    Each iteration restarts the source, except for cameras.
+
+    Attributes:
+        name: Name for messages.
+        width: Width of the first frame in pixels.
+        height: Height of the first frame in pixels.
+        rate: Frames per second, None for pictures.
+        frame_count: Number of frames, None if it is unknown.
+        live: Whether frames arrive in real time, as from a camera.
+        pages: Whether the frames are pages, that is independent images.
+        topic: Image topic of a bag.
+        skipped: Number of corrupt frames that the current iteration has skipped.
+        last_duration: Duration in seconds of the last frame.
     """
 
     live = False
@@ -83,14 +93,14 @@ class Media(abc.ABC):
         self.last_duration = 1.0 / (rate or DEFAULT_RATE)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield the frames; AffectError where not a single one can be decoded."""
+        """Yield the frames; AffectError if none can be decoded."""
         self.skipped = 0
         delivered = 0
         for frame in self._frames():
             delivered += 1
             yield frame
         if delivered == 0:
-            raise AffectError(f'{self.name}: no frame could be decoded; the file is corrupt, '
+            raise AffectError(f'{self.name}: no frame can be decoded; the file is corrupt, '
                               'choose another')
         if self.skipped:
             _log.warning('%s: %d frames are corrupt or missing', self.name, self.skipped)
@@ -99,8 +109,8 @@ class Media(abc.ABC):
     def _frames(self) -> Iterator[Frame]:
         """Yield the frames that can be decoded, and count the others in `skipped`."""
 
-    def close(self) -> None:  # noqa: B027 - most sources hold nothing open
-        """Let go of what is open. Closing twice is allowed."""
+    def close(self) -> None:  # noqa: B027 - most sources have nothing to close
+        """Close open files. Closing twice is allowed."""
 
     def __enter__(self) -> 'Media':
         return self
@@ -110,10 +120,10 @@ class Media(abc.ABC):
 
 
 def check_size(name: str, width: int, height: int) -> None:
-    """Raise AffectError for a size that is empty or absurd."""
+    """Raise AffectError for a size of zero pixels or of more than MAX_PIXELS."""
     if width < 1 or height < 1:
-        raise AffectError(f'{name}: a picture of {width}x{height} pixels has nothing to show; '
-                          'choose another')
+        raise AffectError(f'{name}: a picture of {width}x{height} pixels is empty; choose '
+                          'another')
     if width * height > MAX_PIXELS:
-        raise AffectError(f'{name}: {width}x{height} pixels are more than the '
-                          f'{MAX_PIXELS // 1_000_000} megapixels that are read; scale it down')
+        raise AffectError(f'{name}: {width}x{height} pixels are more than the limit of '
+                          f'{MAX_PIXELS // 1_000_000} megapixels; scale it down')

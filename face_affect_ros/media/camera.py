@@ -24,33 +24,38 @@ from face_affect_ros.media.base import Frame, Media
 from face_affect_ros.media.opencv_logging import opencv_silenced
 import numpy as np
 
-#: Failed reads in a row after which a camera is lost, half a second.
+#: Consecutive failed reads, 0.05 s each, after which a camera counts as lost.
 MAX_FAILURES = 10
 
 
 class CameraMedia(Media):
-    """A camera of this computer. Frames are stamped with the seconds since it was opened."""
+    """A local camera. Stamps are seconds since it was opened."""
 
     live = True
 
     def __init__(self, source: str, *, rate: float | None, size: tuple[int, int] | None) -> None:
         """
-        Open the camera and read a first frame; AffectError where that fails.
+        Open the camera and read a first frame.
 
-        source: '0' or '/dev/video0'. rate, size: what the camera is asked for; it may choose
-        others.
+        Args:
+            source: '0' or '/dev/video0'.
+            rate: Requested frames per second; the camera may select another rate.
+            size: Requested width and height in pixels; the camera may select another size.
+
+        Raises:
+            AffectError: The camera cannot be opened or returns no image.
         """
         device = int(source) if source.isdigit() else source
         with opencv_silenced():
             self._capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
-            for key, value in _wishes(rate, size):
+            for key, value in _requests(rate, size):
                 self._capture.set(key, value)
             done, image = self._capture.read()
         if not done:
             self._capture.release()
-            raise AffectError(f'camera {source}: cannot be opened or gives no images; is it there '
-                              '(ls /dev/video*), used by another program, or forbidden to you '
-                              '(group video)?')
+            raise AffectError(f'camera {source}: cannot be opened or returns no images; check '
+                              'that it exists (ls /dev/video*), that no other program uses it, '
+                              'and that you are in the group video')
         self._index, self._opened_at = 0, time.monotonic()
         height, width = image.shape[:2]
         super().__init__(f'camera {source}', width=width, height=height, frame_count=None,
@@ -69,15 +74,15 @@ class CameraMedia(Media):
             failures += 1
             self.skipped += 1
             if failures > MAX_FAILURES:
-                raise AffectError(f'{self.name}: gives no more images; look at its cable')
+                raise AffectError(f'{self.name}: returns no more images; check its cable')
             time.sleep(0.05)
 
     def close(self) -> None:
-        """Let go of the camera."""
+        """Close the camera."""
         self._capture.release()
 
 
-def _wishes(rate: float | None, size: tuple[int, int] | None) -> Iterator[tuple[int, float]]:
+def _requests(rate: float | None, size: tuple[int, int] | None) -> Iterator[tuple[int, float]]:
     yield cv2.CAP_PROP_BUFFERSIZE, 1
     if size:
         yield cv2.CAP_PROP_FRAME_WIDTH, size[0]
@@ -87,5 +92,5 @@ def _wishes(rate: float | None, size: tuple[int, int] | None) -> Iterator[tuple[
 
 
 def _known(value: float, low: float, high: float) -> float | None:
-    """Return a property of a capture, None where OpenCV does not know it."""
+    """Return a property of a capture, None if it is outside of a plausible range."""
     return value if math.isfinite(value) and low <= value <= high else None

@@ -13,9 +13,9 @@
 # limitations under the License.
 
 """
-PyAV, which brings FFmpeg: it is loaded where a clip is read or written, and only there.
+PyAV, the Python bindings of FFmpeg, imported only when a clip is read or written.
 
-The node needs none of it, and a robot may do without.
+The node does not need it, so it may be missing on a robot.
 """
 
 from collections.abc import Iterator
@@ -27,19 +27,19 @@ from typing import Any
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media.base import MAX_PIXELS
 
-#: For the decoders: frames that they know to be damaged come too, marked as such.
+#: Options of the decoders: damaged frames are returned, too, and marked as such.
 DECODING = {'flags': '+output_corrupt', 'max_pixels': str(MAX_PIXELS)}
 
 
 @functools.cache
 def pyav() -> Any:
-    """Return PyAV's module, its log switched off; AffectError where it does not load."""
+    """Return the module of PyAV, with its log disabled; AffectError if it cannot be imported."""
     try:
         import av
         import av.filter
     except ImportError as error:
-        raise AffectError(f'clips are read and written by PyAV, which does not load ({error}); '
-                          'install it: sudo apt install python3-av, or python3 -m pip install '
+        raise AffectError(f'clips need PyAV, which cannot be imported ({error}); install '
+                          'it: sudo apt install python3-av, or python3 -m pip install '
                           'av') from error
     av.logging.set_level(av.logging.PANIC)
     return av
@@ -48,16 +48,24 @@ def pyav() -> Any:
 @contextlib.contextmanager
 def reading(path: Path, demuxer: str | None = None) -> Iterator[Any]:
     """
-    Open a file as one of PyAV's input containers.
+    Open a file as an input container of PyAV.
 
-    FFmpeg is given the open file and not its name, which may be in any encoding or look like a
-    URL. demuxer: FFmpeg's name of the format, None to find out. Raises AffectError for a file
-    that FFmpeg does not know or must not read.
+    FFmpeg receives the open file and not its name, which may have any encoding or look like a URL.
+
+    Args:
+        path: The file.
+        demuxer: FFmpeg's name of the format, None to detect it.
+
+    Yields:
+        The container.
+
+    Raises:
+        AffectError: FFmpeg does not recognise the file, or it cannot be read.
     """
     av = pyav()
     try:
         with open(path, 'rb') as file:
-            # no protocol is allowed: a playlist must not open other files, or the network
+            # no protocol is allowed: a playlist must not open other files or the network
             options = {**DECODING, 'protocol_whitelist': 'none'}
             with contextlib.closing(av.open(_Nameless(file, path), format=demuxer,
                                             options=options)) as container:
@@ -70,13 +78,13 @@ def reading(path: Path, demuxer: str | None = None) -> Iterator[Any]:
 
 
 def no_video(path: Path, why: str) -> AffectError:
-    """Return the complaint about a file that is none of what can be read."""
+    """Return the error for a file that is neither a picture nor a video."""
     return AffectError(f'{path}: neither a picture nor a video that can be read ({why}); it is '
                        'corrupt or of an unknown kind, choose another')
 
 
 class _Nameless:
-    """An open file whose name is plain, but for its suffix, by which FFmpeg tells some formats."""
+    """An open file with a plain name and its suffix, by which FFmpeg detects some formats."""
 
     def __init__(self, file: Any, path: Path) -> None:
         self.name = f'clip{path.suffix}' if path.suffix.isascii() else 'clip'

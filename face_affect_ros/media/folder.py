@@ -26,7 +26,7 @@ from face_affect_ros.paths import shown
 
 _log = logging.getLogger('face_affect_ros.media')
 
-#: Files that are taken from a folder, whether they can be decoded here or not.
+#: Suffixes of the files of a folder that are read, whether they can be decoded or not.
 MEDIA_SUFFIXES = PICTURE_SUFFIXES + (
     '.3gp', '.apng', '.avi', '.flv', '.heic', '.heif', '.jfif', '.jp2', '.jxl', '.m1v', '.m2ts',
     '.m2v', '.m4v', '.mjpeg', '.mjpg', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts', '.ogv',
@@ -35,10 +35,17 @@ MEDIA_SUFFIXES = PICTURE_SUFFIXES + (
 
 def folder_files(folder: Path, *, needed: bool = True) -> tuple[list[Path], list[Path]]:
     """
-    Return the pictures and clips of a folder in natural order, 2.png before 10.png, and the rest.
+    List the pictures and clips of a folder, selected by their suffixes.
 
-    What is a picture or a clip is told by the suffix. AffectError where there is none and one is
-    needed, or where the folder must not be entered.
+    Args:
+        folder: The folder.
+        needed: Whether at least one picture or clip is required.
+
+    Returns:
+        The pictures and clips in natural order, 2.png before 10.png, and the other files.
+
+    Raises:
+        AffectError: One is required and missing, or the folder cannot be read.
     """
     taken: list[Path] = []
     left: list[Path] = []
@@ -50,19 +57,22 @@ def folder_files(folder: Path, *, needed: bool = True) -> tuple[list[Path], list
         raise AffectError(f'{folder}: {error.strerror}; make the folder readable: '
                           'chmod u+rx') from error
     if needed and not taken:
-        raise AffectError(f'{folder}: no pictures in this folder, and no clips; choose another, '
-                          'or name a single file')
+        raise AffectError(f'{folder}: no pictures and no clips in this folder; choose another, '
+                          'or a single file')
     return taken, left
 
 
 class FolderMedia(Media):
-    """The pictures of a folder as the frames of one clip, and each clip of it as a whole."""
+    """The pictures and clips of a folder, one after the other, as one clip."""
 
     def __init__(self, folder: Path, *, rate: float, open_file: Callable[[Path], Media]) -> None:
         """
-        Look into the folder.
+        List the folder.
 
-        rate: pictures per second, for the stamps. open_file: opens one of its files.
+        Args:
+            folder: The folder.
+            rate: Pictures per second, for the stamps.
+            open_file: Function that opens one of its files.
         """
         self._paths, left = folder_files(folder)
         self._open, self._period = open_file, 1.0 / rate
@@ -78,7 +88,7 @@ class FolderMedia(Media):
             try:
                 with self._open(path) as media:
                     return media.width, media.height
-            except AffectError as error:   # told again when the frames are read
+            except AffectError as error:   # reported again when the frames are read
                 last = error
         raise last
 
@@ -94,13 +104,13 @@ class FolderMedia(Media):
                     self.skipped += media.skipped
             except AffectError as error:
                 self.skipped += 1
-                _log.warning('left out: %s', shown(error))
+                _log.warning('skipped: %s', shown(error))
             index, start = index + 1, end
 
 
 def left_out(paths: list[Path]) -> str:
-    """Return a line about the files of a folder that are not looked at."""
-    return ('left out, by their names neither pictures nor clips: '
+    """Return a message about the files of a folder that are ignored."""
+    return ('ignored, suffixes are neither of pictures nor of clips: '
             + ', '.join(shown(path.name) for path in paths))
 
 

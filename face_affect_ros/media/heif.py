@@ -13,9 +13,9 @@
 # limitations under the License.
 
 """
-HEIF, as phones save pictures: of tiles, which FFmpeg gives one by one and does not put together.
+HEIF pictures, which consist of tiles that FFmpeg decodes separately and does not assemble.
 
-Pillow reads HEIF where the plug-in pillow-heif is installed.
+Pillow reads HEIF if the plug-in pillow-heif is installed.
 """
 
 import contextlib
@@ -24,28 +24,28 @@ from pathlib import Path
 
 from face_affect_ros.affect.types import AffectError
 
-#: Brands of files that hold pictures (ISO/IEC 23008-12, AV1 Image File Format). Those of image
-#: sequences are not among them: these are clips.
+#: Brands of files of pictures (ISO/IEC 23008-12, AV1 Image File Format), without those of image
+#: sequences, which are clips.
 PICTURE_BRANDS = (b'heic', b'heix', b'heim', b'heis', b'mif1', b'mif2', b'avif')
 
 
 @functools.cache
 def register_heif() -> None:
-    """Let Pillow read HEIF, where the plug-in is installed."""
+    """Register the HEIF plug-in of Pillow, if it is installed."""
     with contextlib.suppress(ImportError):
         import pillow_heif  # type: ignore[import-not-found, unused-ignore]
         pillow_heif.register_heif_opener()
 
 
 def heif_refusal(path: Path) -> AffectError | None:
-    """Return the complaint about a HEIF or AVIF picture that Pillow does not read, else None."""
+    """Return the error for a HEIF or AVIF picture that Pillow cannot read, else None."""
     with open(path, 'rb') as file:
         head = file.read(12)
     if head[4:8] != b'ftyp' or head[8:] not in PICTURE_BRANDS:
         return None
     if head[8:] == b'avif':
-        return AffectError(f'{path}: an AVIF picture, which this Pillow does not read; convert it '
+        return AffectError(f'{path}: an AVIF picture, which this Pillow cannot read; convert it '
                            'to PNG or JPEG, or install Pillow 11.3 or newer')
-    return AffectError(f'{path}: a HEIF picture, which is not read; convert it: heif-convert '
-                       'FILE OTHER.png (of libheif-examples), or install the plug-in: '
+    return AffectError(f'{path}: a HEIF picture, which cannot be read; convert it: heif-convert '
+                       'FILE OTHER.png (in libheif-examples), or install the plug-in: '
                        'python3 -m pip install pillow-heif')

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Keep OpenCV from printing on the terminal what our own messages say better."""
+"""Disable the log of OpenCV where this package reports errors itself."""
 
 from collections.abc import Iterator
 import contextlib
@@ -26,7 +26,7 @@ _logging: Any = getattr(cv2.utils, 'logging', cv2)
 
 @contextlib.contextmanager
 def opencv_silenced() -> Iterator[None]:
-    """Switch OpenCV's log off for the length of a with block."""
+    """Disable the log of OpenCV during a with block."""
     level = _logging.getLogLevel()
     _logging.setLogLevel(0)
     try:

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Find out what a source is, and open it."""
+"""Detect the kind of a source, and open it."""
 
 import functools
 import os
@@ -39,7 +39,7 @@ from face_affect_ros.media.video import VideoMedia
 from face_affect_ros.paths import expanded, is_bag
 from PIL import UnidentifiedImageError
 
-#: Pictures per second for sources that have no rate of their own.
+#: Pictures per second of sources without a rate.
 PICTURE_RATE = 30.0
 
 
@@ -48,11 +48,18 @@ def open_media(source: str, *, rate: float | None = None,
     """
     Open a source of frames.
 
-    source: the path of a picture (png, jpg, webp, bmp, ...), a folder of pictures, an animated
-    GIF, a video, or a camera ('0' or '/dev/video0'); '' is a portrait as a moving robot would
-    see it. rate: frames per second of the portrait, of a folder's stamps, and what a camera is
-    asked for. size: width and height in pixels that a camera is asked for. Raises AffectError
-    for a source that is missing, broken, empty or of an unknown kind.
+    Args:
+        source: Path of a picture (png, jpg, webp, bmp, ...), a folder of pictures, an animated
+            GIF, a video, or a camera ('0' or '/dev/video0'). '' is a portrait, panned and zoomed.
+        rate: Frames per second of the portrait, of the stamps of a folder, and requested from a
+            camera.
+        size: Width and height in pixels requested from a camera.
+
+    Returns:
+        The source.
+
+    Raises:
+        AffectError: The source is missing, broken, empty or of an unknown kind.
     """
     if not source:
         return PortraitMedia(rate=rate or PICTURE_RATE)
@@ -61,15 +68,15 @@ def open_media(source: str, *, rate: float | None = None,
     path = expanded(source)
     try:
         there = path.exists()
-    except (OSError, ValueError) as error:   # a folder above it that must not be looked into
+    except (OSError, ValueError) as error:   # a parent folder without permission
         why = getattr(error, 'strerror', None) or error
         raise AffectError(f'{source}: {why}; choose another') from error
     if not there:
-        raise AffectError(f'{source}: there is no such file or folder; name a picture, a folder '
-                          'of pictures, a clip or a camera')
+        raise AffectError(f'{source}: no such file or folder; choose a picture, a folder of '
+                          'pictures, a clip or a camera')
     if not os.access(path, os.R_OK | os.X_OK if path.is_dir() else os.R_OK):
-        raise AffectError(f'{source}: permission denied; make it readable: chmod u+r, of a '
-                          'folder u+rx')
+        raise AffectError(f'{source}: permission denied; make it readable: chmod u+r, for '
+                          'a folder u+rx')
     if is_bag(source):
         raise AffectError(f'{source}: this is a bag; play it with bag_player: face_affect demo '
                           '--source BAG, or ros2 launch face_affect_ros replay.launch.py bag:=BAG')
@@ -83,7 +90,7 @@ def is_camera(source: str) -> bool:
     """
     Return whether a source is a camera: /dev/video0, or a number.
 
-    A file or folder may be called 2024: where there is one and no such device, it is meant.
+    A number is a file or folder if that exists and the device does not.
     """
     if re.fullmatch('[0-9]{1,9}', source):
         return os.path.exists(f'/dev/video{source}') or not os.path.exists(source)
@@ -91,9 +98,9 @@ def is_camera(source: str) -> bool:
 
 
 def _open_file(path: Path, rate: float) -> Media:
-    """Open a picture or a clip; AffectError where it is none that can be read."""
+    """Open a picture or a clip; AffectError if it cannot be read."""
     if not path.is_file():
-        raise AffectError(f'{path}: neither a file nor a folder, nor a camera of the form '
+        raise AffectError(f'{path}: neither a file nor a folder, nor a camera such as '
                           '/dev/video0')
     if path.stat().st_size == 0:
         raise AffectError(f'{path}: the file is empty; choose another')
@@ -101,13 +108,13 @@ def _open_file(path: Path, rate: float) -> Media:
     if picture is not None:
         return picture
     if path.suffix.lower() in PICTURE_SUFFIXES:
-        raise AffectError(f'{path}: this is no picture, whatever its name says; it is corrupt '
-                          'or of another kind, choose another')
+        raise AffectError(f'{path}: not a picture in spite of its suffix; it is corrupt or of '
+                          'another kind, choose another')
     return VideoMedia(path)
 
 
 def _open_picture(path: Path, rate: float) -> Media | None:
-    """Return the source of a picture, several or an animation, None for a file that is neither."""
+    """Return the source of a file of pictures or of an animation, None for other files."""
     register_heif()
     try:
         with opened(path) as picture:

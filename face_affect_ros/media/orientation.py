@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Which way up a picture is shown."""
+"""Orientation of pictures and clips."""
 
 from collections.abc import Sequence
 
@@ -20,13 +20,19 @@ import cv2
 from face_affect_ros.affect.types import ImageArray
 import numpy as np
 
-#: EXIF's orientations whose axes are exchanged, and how each is flipped after that, as OpenCV
-#: numbers it: 0 upside down, 1 left to right, -1 both.
+#: Flip of each EXIF orientation, after the transposition of 5 to 8, as in cv2.flip: 0 vertical,
+#: 1 horizontal, -1 both.
 _FLIPS = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}
 
 
 def upright(image: ImageArray, orientation: int) -> ImageArray:
-    """Return an image as it is shown. orientation: that of EXIF, 1 to 8; 1 is upright."""
+    """
+    Return an image in upright orientation.
+
+    Args:
+        image: (H, W) or (H, W, 3) uint8.
+        orientation: Orientation of EXIF, 1 to 8; 1 is upright.
+    """
     if orientation >= 5:
         image = np.asarray(cv2.transpose(image), np.uint8)
     flip = _FLIPS.get(orientation)
@@ -35,10 +41,11 @@ def upright(image: ImageArray, orientation: int) -> ImageArray:
 
 def orientation_of_matrix(matrix: Sequence[int]) -> int:
     """
-    Return EXIF's orientation for the display matrix of a clip, to the nearest quarter turn.
+    Return the EXIF orientation for the display matrix of a clip, to the nearest quarter turn.
 
-    matrix: a, b, u, c, d, v, x, y, w of the QuickTime file format: a pixel at (p, q) is shown at
-    (a * p + c * q, b * p + d * q).
+    Args:
+        matrix: a, b, u, c, d, v, x, y, w of the QuickTime file format: a pixel at (p, q) is shown
+            at (a * p + c * q, b * p + d * q).
     """
     a, b, _, c, d = matrix[:5]
     if abs(a) + abs(d) >= abs(b) + abs(c):

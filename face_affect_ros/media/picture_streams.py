@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Files of several pictures one after the other, as cameras and FFmpeg's image2pipe send them."""
+"""Files of concatenated pictures, as written by cameras and by FFmpeg's image2pipe."""
 
 import io
 import mmap
@@ -21,18 +21,25 @@ from pathlib import Path
 from face_affect_ros.media.ffmpeg import reading
 from PIL import Image
 
-#: FFmpeg's demuxers by what each picture of a stream begins with.
+#: FFmpeg's demuxers by the first bytes of each picture of a stream.
 DEMUXERS = {b'\xff\xd8\xff': 'jpeg_pipe', b'\x89PNG\r\n\x1a\n': 'png_pipe', b'BM': 'bmp_pipe',
             b'P4': 'pbm_pipe', b'P5': 'pgm_pipe', b'P6': 'ppm_pipe', b'P7': 'pam_pipe'}
 
 
 def stream_demuxer(path: Path, picture: Image.Image) -> str | None:
     """
-    Return FFmpeg's name of a stream of pictures, None for a file that is one picture.
+    Return the demuxer of a stream of pictures.
 
-    picture: the first one. Further ones have its size: else they are previews, as cameras append
-    them, and those of a multi-picture file (MPF) belong to the first one. Raises AffectError
-    where PyAV is wanted for the answer and missing.
+    Args:
+        path: The file.
+        picture: Its first picture. Further pictures of another size are previews appended by
+            cameras; those of a multi-picture file (MPF) belong to the first one.
+
+    Returns:
+        FFmpeg's name of the demuxer, None for a file of one picture.
+
+    Raises:
+        AffectError: PyAV is needed and missing.
     """
     with open(path, 'rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         begin = next((each for each in DEMUXERS if data[:len(each)] == each), None)

@@ -15,8 +15,8 @@
 """
 Pictures, read by Pillow.
 
-Pillow and not OpenCV or FFmpeg, because it composites animations rightly and tells their
-durations, knows EXIF, and complains about a file that is cut off.
+Pillow is used instead of OpenCV or FFmpeg, because it composites animations and reads their
+durations, reads EXIF, and reports truncated files.
 """
 
 from collections.abc import Iterator
@@ -35,26 +35,26 @@ from face_affect_ros.media.png import SIGNATURE, without_metadata
 import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
-#: Files that are taken from a folder.
+#: Suffixes of the pictures of a folder that are read.
 PICTURE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.gif', '.tif', '.tiff', '.ppm',
                     '.pgm', '.avif')
-#: What Pillow raises for broken files: its decoders agree on nothing.
+#: Exceptions of Pillow for broken files, which differ between its decoders.
 BROKEN = (OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError,
           RuntimeError, MemoryError, struct.error, zlib.error)
-#: What Pillow recognizes and cannot show; FFmpeg may.
+#: Formats that Pillow recognises but cannot decode; FFmpeg may.
 NO_PICTURES = ('MPEG', 'BUFR', 'GRIB', 'HDF5', 'WMF')
 BITMAPS = ('BMP', 'DIB', 'TGA')
-#: Of a file that is read as a whole: as much as the largest picture takes without compression.
+#: Maximum size of a file that is read as a whole: that of the largest picture without compression.
 MAX_BYTES = 8 * MAX_PIXELS
 #: Tags of TIFF and EXIF.
 TIFF_WIDTH, TIFF_HEIGHT, PHOTOMETRIC, ORIENTATION = 256, 257, 262, 274
 WHITE_IS_ZERO = 0
-#: What white is in pictures of floats, and the most that 99 % of their values are.
+#: Value of white in pictures of floats, with the largest 99th percentile for which it applies.
 FLOAT_WHITES = ((1.0, 16.0), (255.0, 4096.0))
 
 
 def read_picture(path: Path) -> ImageArray:
-    """Return a picture, upright, as (H, W, 3) uint8 BGR; AffectError where it cannot be read."""
+    """Return an upright picture as (H, W, 3) uint8 BGR; AffectError if it cannot be read."""
     try:
         with opened(path) as picture:
             return to_bgr(picture)
@@ -66,13 +66,14 @@ def read_picture(path: Path) -> ImageArray:
 
 def to_bgr(picture: Image.Image) -> ImageArray:
     """
-    Return a Pillow picture as (H, W, 3) uint8 BGR, upright as its EXIF says.
+    Return a Pillow picture as (H, W, 3) uint8 BGR, upright according to its EXIF.
 
-    Transparent pixels lie on white. 16 bits are scaled by 255 / 65535; for floats see `to_8_bit`.
+    The background of transparent pixels is white. 16 bits are scaled by 255 / 65535; for floats
+    see `to_8_bit`.
     """
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')   # of damaged metadata
-        picture.load()   # which turns a TIFF upright itself, whose EXIF then does not say so
+        picture.load()   # rotates a TIFF upright, and then its EXIF is that of an upright one
     return upright(_pixels(picture), orientation_of(picture))
 
 
@@ -84,11 +85,11 @@ def _pixels(picture: Image.Image) -> ImageArray:
             values = np.asarray(picture, np.float32)
             grey = np.clip(np.rint(values * (255.0 / 65535.0)), 0, 255).astype(np.uint8)
         if getattr(picture, 'tag_v2', {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:
-            grey = 255 - grey   # Pillow does so where a pixel has 8 bits or fewer
+            grey = 255 - grey   # Pillow does this only for at most 8 bits per pixel
         return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
     if picture.mode in ('RGBA', 'LA', 'PA') or 'transparency' in picture.info:
         layered = picture.convert('RGBA')
-        # a bitmap's fourth byte is mostly not used, which is then no transparency
+        # the fourth byte of bitmaps is mostly unused, and not transparency
         if picture.format not in BITMAPS or layered.getchannel('A').getbbox():
             picture = Image.alpha_composite(Image.new('RGBA', layered.size, 'white'), layered)
     return np.asarray(cv2.cvtColor(np.asarray(picture.convert('RGB')), cv2.COLOR_RGB2BGR),
@@ -99,8 +100,8 @@ def to_8_bit(values: np.ndarray) -> ImageArray:
     """
     Return floats as uint8 of the same shape.
 
-    They are taken for 0 to 1, as files have them by convention, with lights above it; for 0 to
-    255 or 0 to 65535 where one in a hundred lies far above. What is not finite becomes 0.
+    By convention white is 1 and lights may exceed it. If 1 % of the values are far above, white is
+    255 or 65535 (FLOAT_WHITES). Values that are not finite become 0.
     """
     values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
     some = values.reshape(-1)[::max(1, values.size // 1_000_000)]
@@ -110,27 +111,35 @@ def to_8_bit(values: np.ndarray) -> ImageArray:
 
 
 def orientation_of(picture: Image.Image) -> int:
-    """Return the orientation in a picture's EXIF, 1 to 8; 1 for EXIF that cannot be read."""
+    """Return the orientation in the EXIF of a picture, 1 to 8; 1 for unreadable EXIF."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore')   # of what is wrong in it
+            warnings.simplefilter('ignore')   # of damaged EXIF
             value = int(picture.getexif().get(ORIENTATION, 1))
-    except (*BROKEN, AttributeError):   # that of Pillow 9, of pages that it turned itself
+    except (*BROKEN, AttributeError):   # of Pillow 9, for pages that it has rotated
         return 1
     return value if 1 <= value <= 8 else 1
 
 
 def is_tiff(path: Path) -> bool:
-    """Return whether a file begins as a TIFF."""
+    """Return whether a file begins with the signature of a TIFF."""
     with open(path, 'rb') as file:
         return file.read(4) in (b'II*\0', b'MM\0*')
 
 
 def read_float_tiff(path: Path, error: UnidentifiedImageError) -> ImageArray:
     """
-    Return a TIFF of float colours or doubles, which Pillow does not know, as `read_picture` does.
+    Read a TIFF of float colours or doubles, which Pillow does not support.
 
-    error: Pillow's. Raises AffectError, for other files as well.
+    Args:
+        path: The file.
+        error: The error of Pillow.
+
+    Returns:
+        (H, W, 3) uint8 BGR.
+
+    Raises:
+        AffectError: The file is not such a TIFF.
     """
     if not is_tiff(path):
         raise broken(path, error) from error
@@ -144,12 +153,12 @@ def read_float_tiff(path: Path, error: UnidentifiedImageError) -> ImageArray:
     except BROKEN as problem:
         raise broken(path, problem) from problem
     if directory.next:
-        raise AffectError(f'{path}: a TIFF of several pages in a form that cannot be read; save '
-                          'each page as a file of its own')
+        raise AffectError(f'{path}: a TIFF of several pages in an unsupported format; save each '
+                          'page as a separate file')
     with opencv_silenced():
         values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype.kind != 'f':
-        raise broken(path, ValueError('a form of TIFF that is not known')) from error
+        raise broken(path, ValueError('an unsupported format of TIFF')) from error
     image = to_8_bit(values.astype(np.float32))
     if image.ndim == 2:
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
@@ -171,14 +180,16 @@ class PictureMedia(Media):
 
 def opened(path: Path) -> Image.Image:
     """
-    Open a picture and look at its head; its pixels are read later.
+    Open a picture and read its header; the pixels are read later.
 
-    Raises AffectError where it is too large, one of BROKEN where it is no picture.
+    Raises:
+        AffectError: The picture is too large.
+        BROKEN: The file is not a picture.
     """
     Image.init()
     formats = [name for name in Image.ID if name not in NO_PICTURES]
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore')   # of large pictures, and of metadata that are damaged
+        warnings.simplefilter('ignore')   # of large pictures, and of damaged metadata
         try:
             picture = Image.open(_picture_file(path), formats=formats)
         except Image.DecompressionBombError as error:
@@ -193,7 +204,7 @@ def opened(path: Path) -> Image.Image:
 
 
 def _picture_file(path: Path) -> Path | io.BytesIO:
-    """Return what Pillow shall read: the file, or a PNG without its metadata."""
+    """Return the input of Pillow: the file, or a PNG without its metadata."""
     with open(path, 'rb') as file:
         is_png = file.read(len(SIGNATURE)) == SIGNATURE
     return io.BytesIO(without_metadata(_read(path))) if is_png else path
@@ -201,13 +212,13 @@ def _picture_file(path: Path) -> Path | io.BytesIO:
 
 def _read(path: Path) -> bytes:
     if path.stat().st_size > MAX_BYTES:
-        raise AffectError(f'{path}: a picture of more than {MAX_BYTES // 1_000_000} MB is not '
-                          'read; scale it down')
+        raise AffectError(f'{path}: larger than the limit of {MAX_BYTES // 1_000_000} MB for a '
+                          'picture; scale it down')
     return path.read_bytes()
 
 
 def broken(path: Path, error: BaseException) -> AffectError:
-    """Return the complaint about a picture that raised one of BROKEN."""
+    """Return the error for a picture that raised one of BROKEN."""
     why = getattr(error, 'strerror', None) or str(error) or type(error).__name__
-    return AffectError(f'{path}: the picture cannot be read: {why}; it is corrupt or cut off, '
+    return AffectError(f'{path}: the picture cannot be read: {why}; it is corrupt or truncated, '
                        'choose another')

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Frames of a source, decoded ahead of time by a thread, one after the other on demand."""
+"""Frames of a source, decoded ahead by a thread."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -23,7 +23,7 @@ import threading
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.media.base import Frame, Media
 
-#: Bytes of frames that are kept, so that a loop decodes them once only.
+#: Bytes of frames that are kept, so that a loop decodes them only once.
 KEEP_LIMIT = 128_000_000
 #: Frames that are decoded ahead.
 AHEAD = 4
@@ -31,19 +31,21 @@ AHEAD = 4
 
 class Playback:
     """
-    Decodes in a thread, so that a slow frame does not delay the one that is due.
+    Decodes in a thread, so that a slow frame does not delay the playback.
 
-    Of a camera only the newest frame waits; of other sources none is left out.
+    Of a camera only the newest frame is kept; of other sources no frame is skipped.
     """
 
     def __init__(self, media: Media, *, prepare: Callable[[ImageArray], ImageArray],
                  loop: Callable[[], bool], ready: Callable[[], None] | None = None) -> None:
         """
-        Start to decode.
+        Start decoding.
 
-        prepare: applied to each image, in the thread. loop: asked at the end whether to start
-        again; the stamps go on. ready: called in the thread whenever a frame or the end can be
-        taken.
+        Args:
+            media: The source.
+            prepare: Applied to each image, in the thread.
+            loop: Called at the end; returns whether to restart. Stamps continue.
+            ready: Called in the thread when a frame or the end is available.
         """
         self._media, self._prepare, self._loop, self._ready = media, prepare, loop, ready
         self._ended = self._closed = False
@@ -54,14 +56,15 @@ class Playback:
 
     @property
     def ended(self) -> bool:
-        """Whether the last frame was taken."""
+        """Whether the last frame was returned."""
         return self._ended
 
     def take(self) -> Frame | None:
         """
-        Return the next frame, None where it is not decoded yet or the source has ended.
+        Return the next frame, None if it is not decoded yet or the source has ended.
 
-        Raises what the source raised, AffectError where it broke down.
+        Raises:
+            AffectError: The source has failed.
         """
         if self._ended:
             return None
@@ -81,7 +84,7 @@ class Playback:
             self._queue.queue.clear()
             self._queue.not_full.notify_all()
         self._thread.join(timeout=5.0)
-        if not self._thread.is_alive():  # else it hangs in a camera, which must not be touched
+        if not self._thread.is_alive():  # else it blocks in a camera, which must not be closed
             self._media.close()
 
     def _run(self) -> None:
@@ -90,7 +93,7 @@ class Playback:
                 if not self._put(frame):
                     return
             self._put(None)
-        except Exception as error:  # raised again in the thread that takes the frames
+        except Exception as error:  # raised again in `take`
             self._put(error)
 
     def _frames(self) -> Iterator[Frame]:
@@ -103,19 +106,24 @@ class Playback:
             start = end
 
     def _rounds(self) -> Iterator[Iterable[Frame]]:
-        """Yield the frames of each round of the loop."""
+        """Yield the frames of each iteration of the loop."""
         kept: list[Frame] = []
         yield self._decoded(kept)
         while self._loop():
             yield kept or self._decoded(kept)
 
     def _decoded(self, kept: list[Frame]) -> Iterator[Frame]:
-        """Decode one round; kept: has the frames afterwards, where they are few."""
+        """
+        Decode one iteration.
+
+        Args:
+            kept: Filled with the frames if they are within KEEP_LIMIT.
+        """
         keep = True
         for frame in self._media:
             prepared = replace(frame, image=self._prepare(frame.image))
             kept.append(prepared)
-            # sizes may differ: the guess from one frame must hold for all of them
+            # sizes may differ, so the estimate is made with each frame
             keep = keep and prepared.image.nbytes * max(
                 len(kept), self._media.frame_count or math.inf) <= KEEP_LIMIT
             if not keep:
@@ -123,7 +131,7 @@ class Playback:
             yield prepared
 
     def _put(self, item: Frame | Exception | None) -> bool:
-        """Hand an item over; return whether there is still somebody to take it."""
+        """Put an item into the queue; return False if playback was closed."""
         while not self._closed:
             try:
                 self._queue.put(item, block=not self._media.live, timeout=0.2)
@@ -139,5 +147,5 @@ class Playback:
     def _drop_oldest(self) -> None:
         try:
             self._queue.get_nowait()
-        except queue.Empty:  # taken just now
+        except queue.Empty:  # taken in the meantime
             return

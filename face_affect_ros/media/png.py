@@ -12,13 +12,13 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""PNG files without what is not part of the picture."""
+"""PNG files without metadata."""
 
 from collections.abc import Iterator
 import zlib
 
 SIGNATURE = b'\x89PNG\r\n\x1a\n'
-#: Chunks that viewers want beside the critical ones, whose names begin with a capital letter.
+#: Chunks that are kept beside the critical ones, whose names begin with a capital letter.
 WANTED = (b'tRNS', b'acTL', b'fcTL', b'fdAT', b'eXIf')
 
 
@@ -26,8 +26,8 @@ def without_metadata(data: bytes | memoryview) -> bytes:
     """
     Return a PNG file without texts, XMP, colour profiles and the like.
 
-    Pillow refuses a good picture over texts of more than 1 MB, and over damaged ones. Nothing is
-    decompressed. A file that is cut off stays cut off.
+    Pillow refuses a valid picture with texts of more than 1 MB, or with damaged ones. Nothing is
+    decompressed. A truncated file stays truncated.
     """
     return SIGNATURE + b''.join(_wanted(memoryview(data)))
 

@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-The built-in source: a portrait, slowly panned and zoomed as a moving robot would see it.
+The built-in source: a portrait, slowly panned and zoomed, as seen by a moving robot.
 
 The picture is the public-domain portrait of the astronaut Eileen Collins (NASA) that comes with
 scikit-image, 512x512. It is read from the installed package; nothing is downloaded.
@@ -31,16 +31,16 @@ from face_affect_ros.media.pictures import read_picture
 import numpy as np
 
 WIDTH, HEIGHT = 640, 480
-#: Seconds after which the movement starts again where it began.
+#: Period of the movement in seconds.
 PERIOD = 12.0
 #: Smallest and largest number of view pixels per pixel of the picture.
 ZOOM = (1.3, 1.75)
-#: The part of the picture that stays in view: x, y, width, height of head and shoulders.
+#: The part of the picture that stays in view, head and shoulders: x, y, width, height.
 HEAD = (150.0, 30.0, 150.0, 170.0)
 
 
 def portrait_path() -> Path:
-    """Return the picture's place in the installed scikit-image; AffectError where it is not."""
+    """Return the path of the picture in scikit-image; AffectError if it is missing."""
     spec = importlib.util.find_spec('skimage')
     folders = list(spec.submodule_search_locations or []) if spec else []
     for folder in folders:
@@ -49,15 +49,19 @@ def portrait_path() -> Path:
             return path
     where = f'not among the data of {folders[0]}' if folders else 'scikit-image is not installed'
     raise AffectError(f'the built-in portrait is missing: {where}; install it with python3 -m pip '
-                      'install scikit-image, or name a picture, a clip or a camera as the source')
+                      'install scikit-image, or choose a picture, a clip or a camera')
 
 
 def view_matrix(phase: float, size: tuple[int, int]) -> np.ndarray:
     """
-    Return the (2, 3) float64 affine map from the picture to the view.
+    Return the affine map from the picture to the view.
 
-    phase: 0 to 1 over one period. size: width and height of the picture. The view never reaches
-    over the picture's edge and always holds HEAD.
+    Args:
+        phase: Phase of the movement, 0 to 1.
+        size: Width and height of the picture in pixels.
+
+    Returns:
+        (2, 3) float64. The view is inside of the picture and contains HEAD.
     """
     turn = 2.0 * math.pi * phase
     low, high = ZOOM
@@ -68,17 +72,31 @@ def view_matrix(phase: float, size: tuple[int, int]) -> np.ndarray:
 
 
 def _between(start: float, extent: float, view: float, whole: float, swing: float) -> float:
-    """Return where the view begins along one axis; swing: -1 to 1 across what is allowed."""
+    """
+    Return the start of the view along one axis, in pixels.
+
+    Args:
+        start: Start of HEAD.
+        extent: Extent of HEAD.
+        view: Extent of the view.
+        whole: Extent of the picture.
+        swing: Position within the allowed range, -1 to 1.
+    """
     first = max(0.0, start + extent - view)
     last = min(whole - view, start)
     return first + (last - first) * (swing + 1.0) / 2.0
 
 
 class PortraitMedia(Media):
-    """The moving portrait at 640x480; the last frame leads over to the first."""
+    """The moving portrait at 640x480; the last frame is continuous with the first."""
 
     def __init__(self, *, rate: float) -> None:
-        """Read the picture. rate: frames per second; a period holds a whole number of them."""
+        """
+        Read the picture.
+
+        Args:
+            rate: Frames per second, rounded to a whole number per period.
+        """
         self._picture = read_picture(portrait_path())
         self._period = 1.0 / rate
         super().__init__('portrait', width=WIDTH, height=HEIGHT, rate=rate,

@@ -12,21 +12,25 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What MP4 and QuickTime files say and PyAV does not pass on in each version."""
+"""Metadata of MP4 and QuickTime files that not every version of PyAV returns."""
 
 from collections.abc import Iterator
 import struct
 from typing import BinaryIO
 
-#: Larger headers are left alone; that of an hour has some megabytes.
+#: Larger headers are ignored; that of an hour has some megabytes.
 MAX_HEADER = 64_000_000
 
 
 def display_matrix(file: BinaryIO) -> tuple[int, ...] | None:
     """
-    Return the nine numbers of the first video track (ISO/IEC 14496-12, tkhd); None without one.
+    Return the display matrix of the first video track (ISO/IEC 14496-12, tkhd).
 
-    What is cut off or damaged has none.
+    Args:
+        file: The open file.
+
+    Returns:
+        Nine integers, None for a file without a matrix, truncated or damaged.
     """
     for track, _ in _video_tracks(file):
         for head in _boxes(track, b'tkhd'):
@@ -37,7 +41,7 @@ def display_matrix(file: BinaryIO) -> tuple[int, ...] | None:
 
 
 def codec_name(file: BinaryIO) -> str | None:
-    """Return the four characters for the codec of the first video track (stsd); None without."""
+    """Return the four characters of the codec of the first video track (stsd), else None."""
     for _, boxes in _video_tracks(file):
         for name in (b'minf', b'stbl', b'stsd'):
             boxes = next(_boxes(boxes, name), b'')
@@ -47,7 +51,7 @@ def codec_name(file: BinaryIO) -> str | None:
 
 
 def _video_tracks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    """Yield what is in each video track, and in its box mdia."""
+    """Yield the content of each video track, and of its box mdia."""
     for track in _boxes(_movie(file), b'trak'):
         for media in _boxes(track, b'mdia'):
             if any(handler[8:12] == b'vide' for handler in _boxes(media, b'hdlr')):
@@ -55,7 +59,7 @@ def _video_tracks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _movie(file: BinaryIO) -> bytes:
-    """Return what is in the box moov, b'' without one."""
+    """Return the content of the box moov, b'' without one."""
     while True:
         head = file.read(8)
         if len(head) < 8:
@@ -71,7 +75,7 @@ def _movie(file: BinaryIO) -> bytes:
 
 
 def _boxes(data: bytes, name: bytes) -> Iterator[bytes]:
-    """Yield what is in the boxes of one name."""
+    """Yield the contents of the boxes with a name."""
     start = 0
     while start + 8 <= len(data):
         size = int.from_bytes(data[start:start + 4], 'big')

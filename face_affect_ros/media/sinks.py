@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Write annotated pictures and clips."""
+"""Sinks of annotated pictures and clips."""
 
 import contextlib
 from fractions import Fraction
@@ -29,20 +29,25 @@ import numpy as np
 #: FFmpeg's names of the containers by suffix.
 CONTAINERS = {'.mp4': 'mp4', '.m4v': 'mp4', '.mov': 'mov', '.mkv': 'matroska', '.avi': 'avi'}
 VIDEO_SUFFIXES = tuple(CONTAINERS)
-#: Frames per second of a clip whose source has no rate, and the least and most of any.
+#: Frames per second of a clip whose source has no rate, and the range of rates.
 DEFAULT_RATE, MIN_RATE, MAX_RATE = 30.0, 0.01, 1000.0
-#: Seconds by which times in a clip are counted. MPEG-4 has 65535 of them in a second at most; 24,
-#: 25, 30 and 60 Hz are whole numbers of it.
+#: Time base of clips in seconds. MPEG-4 allows at most 65535 per second; the periods of 24, 25, 30
+#: and 60 Hz are multiples of this one.
 TICK = Fraction(1, 60000)
-#: A quantizer of 3 for every frame (of 1 to 31), in FFmpeg's unit for it.
+#: Quantizer 3 (of 1 to 31) for every frame, in FFmpeg's unit.
 QUALITY = {'flags': '+qscale', 'global_quality': str(3 * 118)}
 
 
 def write_image(path: str | os.PathLike[str], image: ImageArray) -> None:
     """
-    Write a picture; its suffix says the format. Folders are made where they are missing.
+    Write a picture. Missing folders are created.
 
-    image: uint8, (H, W, 3) BGR or (H, W). Raises AffectError where it cannot be written.
+    Args:
+        path: The file; its suffix selects the format.
+        image: (H, W, 3) BGR or (H, W), uint8.
+
+    Raises:
+        AffectError: The file cannot be written.
     """
     path = Path(path)
     try:
@@ -64,17 +69,19 @@ def write_image(path: str | os.PathLike[str], image: ImageArray) -> None:
 
 class VideoSink:
     """
-    Writes a clip in MPEG-4, which every FFmpeg encodes, by PyAV.
+    Writes a clip in MPEG-4, which every FFmpeg can encode, with PyAV.
 
-    The first image sets the size; images of other sizes are fitted into it.
+    The first image determines the size; images of other sizes are fitted into it.
     """
 
     def __init__(self, path: str | os.PathLike[str], rate: float | None = None) -> None:
         """
-        Prepare a clip; the suffix says the container.
+        Prepare a clip.
 
-        rate: images per second of those that come without a stamp, None for 30. An AVI has slots
-        of this rate.
+        Args:
+            path: The file; its suffix selects the container.
+            rate: Images per second of images without a stamp, None for 30. In an AVI, of all
+                images.
         """
         self._path = Path(path)
         rate = max(MIN_RATE, min(rate or DEFAULT_RATE, MAX_RATE))
@@ -89,10 +96,15 @@ class VideoSink:
 
     def write(self, image: ImageArray, stamp: float | None = None) -> None:
         """
-        Add an image. AffectError where that is impossible.
+        Add an image.
 
-        image: uint8, (H, W, 3) BGR or (H, W). stamp: when it is shown, seconds since the clip's
-        start; None, or one that is not later than the last, for the clip's rate.
+        Args:
+            image: (H, W, 3) BGR or (H, W), uint8.
+            stamp: Seconds since the start of the clip. None, or a stamp that is not later than the
+                last one, stands for the next time at the rate of the clip.
+
+        Raises:
+            AffectError: The clip cannot be written.
         """
         if image.ndim == 2:
             image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
@@ -130,7 +142,7 @@ class VideoSink:
         self._stream.codec_context.options = QUALITY
 
     def _mux(self, frame: Any) -> None:
-        """Encode a frame, or what the encoder still holds, and write it."""
+        """Encode and write a frame, or for None the rest in the encoder."""
         try:
             for packet in self._stream.encode(frame):
                 self._container.mux(packet)
@@ -143,24 +155,26 @@ class VideoSink:
         """
         Finish the clip. Closing twice is allowed.
 
-        Raises AffectError where it is not complete, unless `write` did.
+        Raises:
+            AffectError: The clip is not complete, unless `write` has raised this already.
         """
         if self._container is None:
             return
-        told = self._file.failure is not None
+        reported = self._file.failure is not None
         with contextlib.closing(self._file):
             try:
                 self._mux(None)
             finally:
                 self._container.close()
                 self._container = None
-        if not told:
+        if not reported:
             self._check()
 
     def _check(self) -> None:
         if self._file.failure is not None:
             raise AffectError(f'{self._path}: the video is not complete, it ends before image '
-                              f'{self._written}: {self._file.failure.strerror}; is the disk full?')
+                              f'{self._written}: {self._file.failure.strerror}; check the free '
+                              'space')
 
     def __enter__(self) -> 'VideoSink':
         return self
@@ -170,11 +184,11 @@ class VideoSink:
 
 
 class _File:
-    """A file that FFmpeg writes; the first failure is kept, for PyAV drops some."""
+    """A file that FFmpeg writes; the first error is kept, because PyAV ignores some."""
 
     def __init__(self, path: Path) -> None:
         """Open a new file; raises OSError."""
-        self._file = open(path, 'wb', buffering=0)   # noqa: SIM115 - `close` is its own
+        self._file = open(path, 'wb', buffering=0)   # noqa: SIM115 - closed by `close`
         self.seek, self.tell, self.close = self._file.seek, self._file.tell, self._file.close
         self.name = 'clip'
         self.failure: OSError | None = None
@@ -194,14 +208,20 @@ class ImageOrVideoSink:
     """Writes a clip where the path's suffix is that of a video, else a single picture."""
 
     def __init__(self, path: str | os.PathLike[str], *, rate: float | None = None) -> None:
-        """Prepare the file. rate: of a clip, frames per second, None for 30."""
+        """
+        Prepare the file.
+
+        Args:
+            path: The file; its suffix selects a picture or a clip.
+            rate: Frames per second of a clip, None for 30.
+        """
         self._path = Path(path)
         video = self._path.suffix.lower() in VIDEO_SUFFIXES
         self._video = VideoSink(path, rate) if video else None
         self._written = False
 
     def write(self, image: ImageArray, stamp: float | None = None) -> None:
-        """Add an image as VideoSink does; AffectError for a second one in a picture."""
+        """Add an image as VideoSink.write; AffectError for a second one in a picture."""
         if self._video is not None:
             self._video.write(image, stamp)
         elif self._written:
@@ -224,7 +244,7 @@ class ImageOrVideoSink:
 
 
 def _fitted(image: ImageArray, size: tuple[int, int]) -> ImageArray:
-    """Return the image scaled into width and height, its shape kept, on black."""
+    """Return the image scaled to fit width and height, with black borders."""
     width, height = size
     if image.shape[:2] == (height, width):
         return image
@@ -241,5 +261,5 @@ def _make_folder(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise AffectError(f'{path}: its folder cannot be made: {error.strerror}; choose '
+        raise AffectError(f'{path}: its folder cannot be created: {error.strerror}; choose '
                           'another') from error

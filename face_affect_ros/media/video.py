@@ -28,24 +28,29 @@ from face_affect_ros.media.quicktime import display_matrix
 from face_affect_ros.media.video_stream import VideoStream
 import numpy as np
 
-#: Seconds from a frame to one whose own time is not later, and the longest step back in time of
-#: a clock that was not set anew.
+#: Seconds after the previous frame for a frame whose time is not later, and the largest step back
+#: in time within one clip; a larger one is a new start of the clock.
 LEAST_STEP, LARGEST_BACKSTEP = 0.001, 1.0
 
 
 class VideoMedia(Media):
     """
-    A video file; its frames have the times that the file gives them, from 0 at its start.
+    A video file; its frames have the times of the file, from 0 at its start.
 
-    They are turned as the file's display matrix says. Those that the decoder knows to be damaged
-    are left out and counted.
+    They are rotated by the display matrix of the file. Frames that the decoder marks as damaged
+    are skipped and counted.
     """
 
     def __init__(self, path: Path, *, demuxer: str | None = None) -> None:
         """
-        Look into the file and decode its first frame; AffectError where that is impossible.
+        Open the file and decode its first frame.
 
-        demuxer: FFmpeg's name of the format, None to find out.
+        Args:
+            path: The file.
+            demuxer: FFmpeg's name of the format, None to detect it.
+
+        Raises:
+            AffectError: The file contains no frame that can be decoded.
         """
         self._path, self._demuxer = path, demuxer
         with reading(path, demuxer) as container:
@@ -73,21 +78,36 @@ class VideoMedia(Media):
 
 
 class _Clock:
-    """The times of a clip's frames as seconds since its start, which increase."""
+    """The times of the frames of a clip as increasing seconds since its start."""
 
     def __init__(self, start: float | None, period: float) -> None:
-        """Set the clock. start: in the file's own time, None where it has none."""
+        """
+        Start the clock.
+
+        Args:
+            start: Time of the first frame in the file, in seconds, None for a file without times.
+            period: Seconds between frames without a time.
+        """
         self._start, self._period = start, period
         self._last = -math.inf
 
     def stamp(self, index: int, time: float | None) -> float:
-        """Return the stamp of a frame. index: its number. time: the file's, None where unknown."""
+        """
+        Return the stamp of a frame.
+
+        Args:
+            index: Number of the frame.
+            time: Time in the file in seconds, None if unknown.
+
+        Returns:
+            Seconds since the start of the clip.
+        """
         following = max(0.0, self._last + self._period)
         if self._start is None:
             stamp = index * self._period
         elif time is None:
             stamp = following
-        elif time - self._start < self._last - LARGEST_BACKSTEP:   # as where clips were joined
+        elif time - self._start < self._last - LARGEST_BACKSTEP:   # as in joined clips
             stamp = following
             self._start = time - stamp
         else:
@@ -98,14 +118,14 @@ class _Clock:
 
 class _Converter:
     """
-    Turns PyAV's frames into images, as they are shown.
+    Converts frames of PyAV to upright images.
 
-    By FFmpeg's own filters, which know the matrix and the range of the colours in each version;
-    PyAV's `to_ndarray` does so in the newer ones alone.
+    The filters of FFmpeg apply the colour matrix and range in every version; `to_ndarray` of PyAV
+    does so only in newer ones.
     """
 
     def __init__(self, stream: Any, orientation: int) -> None:
-        """Take a stream of PyAV's, and the orientation of frames that do not know theirs."""
+        """Set the stream of PyAV, and the orientation of frames without their own."""
         self._stream, self._orientation = stream, orientation
         self._shape: tuple[int, int, str] | None = None
         self._graph: Any = None
@@ -132,7 +152,7 @@ class _Converter:
 
 
 def _orientation(frame: Any) -> int | None:
-    """Return the orientation that comes with a frame, None where none does."""
+    """Return the orientation in the side data of a frame, None without one."""
     for data in frame.side_data:
         if data.type.name == 'DISPLAYMATRIX':
             return orientation_of_matrix(struct.unpack('9i', bytes(data)[:36]))
@@ -140,7 +160,7 @@ def _orientation(frame: Any) -> int | None:
 
 
 def _orientation_in_file(path: Path, container: Any) -> int:
-    """Return the orientation by a file's own words: FFmpeg before 6.1 tells the frames nothing."""
+    """Return the orientation in the header of a file, which FFmpeg before 6.1 does not report."""
     if container.format.name.split(',')[0] != 'mov':
         return 1
     with open(path, 'rb') as file:

@@ -18,7 +18,7 @@ The specification of a parameter: default, description and range, and the check 
 Without rclpy: the options of the command line have the same ranges as the parameters.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 import difflib
 from typing import Any
@@ -60,17 +60,6 @@ class Spec:
         if self.bounds and not self.bounds[0] <= value <= self.bounds[1]:
             return f'{value} is outside of {self.bounds[0]} to {self.bounds[1]}'
         return ''
-
-
-def table(specs: Mapping[str, Spec]) -> str:
-    """Return parameters as a Markdown table."""
-    rows = ['| parameter | default | range | live | |', '| --- | --- | --- | --- | --- |']
-    for name, spec in specs.items():
-        bounds = f'{spec.bounds[0]:g} to {spec.bounds[1]:g}' if spec.bounds else ''
-        rows.append(f"| `{name}` | `{spec.value!r}` | {bounds or ', '.join(spec.choices)} | "
-                    f"{'live' if spec.live else 'at start' if spec.once else ''} | "
-                    f'{spec.description} |')
-    return '\n'.join(rows)
 
 
 def hint(word: Any, words: Sequence[str]) -> str:

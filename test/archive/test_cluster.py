@@ -95,8 +95,8 @@ def test_a_cluster_gives_what_one_machine_gives_though_a_worker_is_killed(
     err = capsys.readouterr().err
     assert code == 1 and len(killed) == 1
     assert killed[0] not in [worker.pid for worker in cluster.workers.values()]
-    assert '6 of 7 sources done, 166 frames, 494 faces, 14 tracks' in err
-    assert '1 of 7 sources failed: ' in err and 'nowhere.png: there is no such file' in err
+    assert '6 of 7 sources complete, 166 frames, 494 faces, 14 tracks' in err
+    assert '1 of 7 sources failed: ' in err and 'nowhere.png: no such file' in err
     assert main(['analyze', *names, '--out', str(there), '--format', 'csv', '--resume']) == 1
     assert files_of(there) == files_of(here)
 
@@ -114,7 +114,7 @@ def test_what_a_scheduler_needs_is_said(tmp_path: Path, monkeypatch: pytest.Monk
             (['a.png', '--out', out, '--resume', *address], 'a.png: workers have other working'),
             ([picture, '--out', 'out', '--resume', *address], 'out: workers have other working'),
             ([picture, '--out', out, '--jobs', '2', *address], '--jobs and --scheduler do not go'),
-            ([picture, *address], '--scheduler is about tables')):
+            ([picture, *address], '--scheduler applies to tables')):
         assert main(['analyze', *arguments]) == 1
         assert complaint in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, 'distributed', None)
@@ -152,8 +152,8 @@ def test_sources_and_results_at_urls(memory: Any, tmp_path: Path,
                '--format', 'csv']
     assert main(command) == 1
     err = capsys.readouterr().err
-    assert '2 of 3 sources done, 2 frames, 2 faces' in err
-    assert 'memory:///in/gone.png: there is no such file' in err
+    assert '2 of 3 sources complete, 2 frames, 2 faces' in err
+    assert 'memory:///in/gone.png: no such file' in err
     results = Results('memory:///out')
     found = {summary.source: list(results.rows(key))
              for key, summary in results.summaries().items()}
@@ -169,7 +169,7 @@ def test_sources_and_results_at_urls(memory: Any, tmp_path: Path,
     memory.rm_file(f'/out/sources/{key}.json')
     memory.pipe_file('/out/faces/.half.csv.host.1', b'x')
     assert main([*command, '--resume']) == 1
-    assert '2 of 3 sources done, 1 of them before' in capsys.readouterr().err
+    assert '2 of 3 sources complete, 1 of them before' in capsys.readouterr().err
     assert sorted(path.rpartition('/')[2] for path in memory.ls('/out/faces', detail=False)) == (
         sorted(f'{Source(name).key}.csv' for name in found))
 

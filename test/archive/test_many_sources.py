@@ -70,7 +70,7 @@ def test_processes_give_what_one_gives(sources: list[str],
     analyze(*sources, 'nowhere.png', '--out', 'one', code=1)
     err = capsys.readouterr().err
     assert 'a.gif: 41 frames, 123 faces, 3 tracks' in err
-    assert '5 of 6 sources done, 85 frames, 249 faces, 9 tracks' in err
+    assert '5 of 6 sources complete, 85 frames, 249 faces, 9 tracks' in err
     assert err.endswith('1 of 6 sources failed: nowhere.png\n')
     analyze(*sources, 'nowhere.png', '--out', 'two', '--jobs', '2', code=1)
     assert capsys.readouterr().err.endswith('1 of 6 sources failed: nowhere.png\n')
@@ -147,7 +147,7 @@ def test_sources_are_found_by_folders_and_patterns(sources: list[str]) -> None:
 
 def test_a_source_is_done_once(sources: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     analyze('pictures/0.png', 'pictures/0.png', 'pictures', '--out', 'out')
-    assert '3 of 3 sources done' in capsys.readouterr().err
+    assert '3 of 3 sources complete' in capsys.readouterr().err
     names = [json.loads(path.read_text())['source'] for path in Path('out/sources').iterdir()]
     assert sorted(names) == ['pictures/0.png', 'pictures/1.png', 'pictures/2.png']
 

@@ -138,7 +138,7 @@ def test_images_that_cannot_be_read_are_left_out_and_counted(
     assert [(row['frame'], row['stamp_ns']) for row in rows] == [(1, START + 1), (3, START + 3)]
     summary, = Results('out').summaries().values()
     assert (summary.frames, summary.skipped, summary.topic) == (2, 2, '/image')
-    assert '2 images left out: they cannot be read' in capsys.readouterr().err
+    assert '2 unreadable images skipped' in capsys.readouterr().err
     assert "image encoding '16UC3' cannot be read" in caplog.text
     bag_files.write(Path('none'), [image(encoding='yuv444')])
     with pytest.raises(AffectError, match=r"none: no image of /image can be decoded.*'yuv444'"):
@@ -169,7 +169,7 @@ def test_a_folder_of_bags_clips_and_pictures_in_one_run() -> None:
     assert sorted((row['source'], row['topic'], row['frame']) for row in rows) == [
         ('runs/a.png', None, 0), ('runs/alone.mcap', '/image', 0),
         ('runs/alone.mcap', '/image', 1), ('runs/one', '/image', 0), ('runs/two', '/image', 0)]
-    with pytest.raises(AffectError, match='--topic is about bags, and no FILE is one'):
+    with pytest.raises(AffectError, match='--topic applies to bags, and no FILE is a bag'):
         find_sources(['runs/a.png'], topics=['/image'])
 
 

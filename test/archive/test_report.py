@@ -139,7 +139,7 @@ def test_where_the_source_has_gone_the_report_says_so(results: Path, tmp_path: P
     lines.write_text(''.join(json.dumps(each) + '\n' for each in (
         record, {**record, 'stamp': 1.0, 'faces': [face]})))
     page = page_of(lines, tmp_path, '--with-faces')
-    assert 'No pictures of faces: gone.mp4: there is no such file' in page
+    assert 'No pictures of faces: gone.mp4: no such file' in page
     assert '&lt;b&gt;' in page and '<b>' not in page
     assert '2 images in 1.0 s, 1 tracks' in page
 
@@ -158,15 +158,15 @@ def test_json_lines_give_what_tables_give(results: Path, tmp_path: Path,
 
 
 @pytest.mark.parametrize(('content', 'complaint'), [
-    ('', 'there are no sources in it'), ('{"a": 1}\n', 'line 1 is none of the JSON lines'),
-    ('[1]\n', 'line 1 is none'), ('nothing', 'line 1 is none')])
+    ('', 'contains no complete source'), ('{"a": 1}\n', 'line 1 is not a JSON line'),
+    ('[1]\n', 'line 1 is not a JSON line'), ('nothing', 'line 1 is not a JSON line')])
 def test_what_is_no_result_is_told(content: str, complaint: str, tmp_path: Path,
                                    capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / 'a.jsonl').write_text(content)
     out = tmp_path / 'report.html'
     assert main(['report', str(tmp_path / 'a.jsonl'), '--out', str(out)]) == 1
     assert complaint in capsys.readouterr().err
-    with pytest.raises(AffectError, match='is no folder of results'):
+    with pytest.raises(AffectError, match='is not a folder of results'):
         parts_of(str(tmp_path))
     out.write_text('mine')
     assert main(['report', str(tmp_path / 'a.jsonl'), '--out', str(out)]) == 1

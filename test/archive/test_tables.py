@@ -30,16 +30,16 @@ from face_affect_ros.affect.types import (
 from face_affect_ros.archive import tables
 from face_affect_ros.archive.analysis import do, metadata_of, Run
 from face_affect_ros.archive.results import Results
-from face_affect_ros.archive.schema import COLUMNS, markdown, rows_of
+from face_affect_ros.archive.schema import COLUMNS, rows_of
 from face_affect_ros.archive.sources import Source
 from face_affect_ros.archive.storage import StorageError
 from face_affect_ros.cli import main
 from face_affect_ros.media import Frame
 from face_affect_ros.media.portrait import portrait_path
+import node_pages
 import numpy as np
 import pytest
 
-DOCS = Path(__file__).resolve().parents[2] / 'docs'
 EMOTION = np.array([0.1, 0.2, 0.05, 0.3, 0.15, 0.12, 0.08], np.float32)
 
 
@@ -121,7 +121,9 @@ def test_the_three_forms_of_one_source_are_equal_and_parquet_knows_units_and_mod
 
 
 def test_the_page_lists_every_column() -> None:
-    assert markdown() in (DOCS / 'tables.md').read_text()
+    text = node_pages.TABLES.read_text()
+    assert node_pages.with_list(text, node_pages.columns()) == text, (
+        'write it anew: python tools/node_pages.py')
 
 
 def test_a_broken_table_is_told(tmp_path: Path) -> None:
@@ -129,7 +131,7 @@ def test_a_broken_table_is_told(tmp_path: Path) -> None:
     (tmp_path / 'a.jsonl').write_text('{"source": 1\n')
     (tmp_path / 'a.parquet').write_bytes(b'PAR1')
     for name, complaint in (('a.csv', 'columns are not those'), ('a.jsonl', 'cannot be read'),
-                            ('a.parquet', 'cannot be read'), ('a.xml', 'the suffix is none')):
+                            ('a.parquet', 'cannot be read'), ('a.xml', 'suffix is not that')):
         if name != 'a.parquet' or pytest.importorskip('pyarrow'):
             with pytest.raises(AffectError, match=complaint):
                 list(tables.read_table(tmp_path / name))
@@ -182,21 +184,21 @@ def test_a_full_disk_ends_the_run_with_one_error(
                  'csv']) == 1
     err = capsys.readouterr().err
     assert err.count('No space left on device; choose another folder with --out') == 1
-    assert '1 sources were not begun' in err
+    assert '1 sources were not started' in err
     with pytest.raises(StorageError), Results('/proc/nowhere').table(Source('a'), {
             'format': 'csv'}):
         pass
 
 
 @pytest.mark.parametrize(('arguments', 'complaint'), [
-    (['--format', 'csv'], '--format is about tables; name a folder for them with --out'),
-    (['--resume'], '--resume is about tables'),
-    (['--jobs', '2'], '--jobs is about tables'),
+    (['--format', 'csv'], '--format applies to tables; choose a folder for them with --out'),
+    (['--resume'], '--resume applies to tables'),
+    (['--jobs', '2'], '--jobs applies to tables'),
     (['--out', 'results', '--jobs', '-1'], '--jobs is -1; it must be from 0 to 1024'),
-    (['--out', 'results', '--json', 'a.jsonl'], '--json and --out do not go together'),
-    (['--out', 'results', '--annotate', 'a.png'], '--annotate and --out do not go together'),
-    (['--out', 'other'], 'other: is no folder of results'),
-    (['--out', 'other', '--resume'], 'other: is no folder of results'),
+    (['--out', 'results', '--json', 'a.jsonl'], '--json and --out cannot be combined'),
+    (['--out', 'results', '--annotate', 'a.png'], '--annotate and --out cannot be combined'),
+    (['--out', 'other'], 'other: is not a folder of results'),
+    (['--out', 'other', '--resume'], 'other: is not a folder of results'),
     (['--out', 'results', '--emotion-model', 'nothing'], "model 'nothing' not found"),
 ])
 def test_options_that_are_refused(arguments: list[str], complaint: str, tmp_path: Path,
@@ -216,16 +218,17 @@ def test_results_are_gone_on_with_by_the_same_models_only(
     command = ['analyze', str(portrait_path()), '--out', out]
     assert main([*command, '--gender-model', '']) == 0
     assert main([*command, '--gender-model', '']) == 1
-    assert 'holds results already; give --resume' in capsys.readouterr().err
+    assert 'already contains results; use --resume' in capsys.readouterr().err
     assert main([*command, '--resume']) == 1
-    assert 'was begun with other models, settings: {"detector": ' in capsys.readouterr().err
+    assert 'was started with other models, settings: {"detector": ' in capsys.readouterr().err
     assert main([*command, '--gender-model', '', '--resume']) == 0
-    assert '1 of 1 sources done, 1 of them before, 1 frames, 1 faces' in capsys.readouterr().err
+    counts = '1 of 1 sources complete, 1 of them before, 1 frames, 1 faces'
+    assert counts in capsys.readouterr().err
     run = Run(dataclasses.replace(PipelineSettings(), gender_model=''), out, 'jsonl')
     metadata = metadata_of(run)
     outcome = do(Source('another.png'), run, metadata | {'models': {}})
-    assert outcome.fatal and 'this machine has another models' in outcome.problem
+    assert outcome.fatal and 'models differs from that of the machine' in outcome.problem
     elsewhere = dataclasses.replace(run, out=str(tmp_path / 'elsewhere'))
     outcome = do(Source('another.png'), elsewhere, metadata)
-    assert outcome.fatal and 'does not find the run that was begun' in outcome.problem
+    assert outcome.fatal and 'does not find the run that was started' in outcome.problem
     assert not Path(elsewhere.out).exists()

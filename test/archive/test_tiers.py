@@ -123,7 +123,7 @@ def test_what_cannot_be_written_is_told(results: str, tmp_path: Path,
     (tmp_path / 'full').mkdir()
     (tmp_path / 'full/mine').touch()
     assert main(['tiers', results, '--out', str(tmp_path / 'full')]) == 1
-    assert 'holds something already' in capsys.readouterr().err
+    assert 'is not empty' in capsys.readouterr().err
     assert main(['tiers', results, '--out', '/proc/nowhere']) == 1
     assert '/proc/nowhere/clip.mp4' in capsys.readouterr().err
     assert parts_of(results)[0][0].key in str(list(tmp_path.rglob('*.jsonl')))

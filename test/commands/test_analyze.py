@@ -90,7 +90,7 @@ def test_a_sequence_is_a_clip_where_it_is_asked_for(capsys: pytest.CaptureFixtur
     assert {face['id'] for record in records for face in record['faces']} == {'f0001'}
     assert form(Path('film.mp4')) == '3 frames'
     assert main(['analyze', 'film/1.png', '--sequence', '5']) == 1
-    assert '--sequence is about the pictures of a folder' in capsys.readouterr().err
+    assert '--sequence applies to a folder of pictures' in capsys.readouterr().err
 
 
 def test_all_of_a_folder_is_analysed_or_named(capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,7 +106,7 @@ def test_all_of_a_folder_is_analysed_or_named(capsys: pytest.CaptureFixture[str]
         ('folder/2.jpg', 0), ('folder/10.gif', 0), ('folder/10.gif', 1), ('folder/11.mp4', 0),
         ('folder/11.mp4', 1), ('folder/11.mp4', 2)]
     err = capsys.readouterr().err
-    assert 'left out, by their names neither pictures nor clips' in err
+    assert 'ignored, suffixes are neither of pictures nor of clips' in err
     assert 'labels.csv' in err and 'sub' in err
     assert '2 of 5 files failed: folder/3.png, folder/4.mp4' in err
     assert {path.name: form(path) for path in Path('copies').iterdir()} == {

@@ -108,7 +108,7 @@ def test_an_output_is_never_an_input(command: str, names: list[str], folder: Pat
     before = contents(folder)
     assert main(command.split()) == 1
     error, = (line for line in capsys.readouterr().err.splitlines()
-              if 'left out, by their names' not in line)
+              if 'ignored, suffixes are' not in line)
     assert error.startswith('error: ')
     for name in names:
         assert name in error

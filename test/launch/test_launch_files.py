@@ -206,7 +206,7 @@ def test_a_container_ends_with_the_clip(ros_domain: int, tmp_path: Path) -> None
 def test_the_demo_fails_with_its_player(ros_domain: int, tmp_path: Path) -> None:
     code, output = launched('demo', f'source:={tmp_path}/missing.gif')
     assert code == 1
-    assert 'missing.gif: there is no such file' in output
+    assert 'missing.gif: no such file' in output
     assert '/camera_player ended with exit code 1' in output
 
 

@@ -22,11 +22,11 @@ import pytest
 
 
 @pytest.mark.parametrize('name, content, message', [
-    ('none.mp4', None, 'there is no such file'),
+    ('none.mp4', None, 'no such file'),
     ('empty.png', b'', 'the file is empty'),
     ('text.txt', b'hello\n' * 50, 'neither a picture nor a video'),
     ('noise.mp4', b'neither nor \x93' * 400, 'neither a picture nor a video'),
-    ('noise.jpg', b'neither nor \x93' * 400, 'no picture, whatever its name says'),
+    ('noise.jpg', b'neither nor \x93' * 400, 'not a picture in spite of its suffix'),
     ('bag.mcap', b'\x89MCAP0\r\n', 'play it with bag_player'),
 ])
 def test_bad_files(tmp_path, name, content, message, capfd):
@@ -60,7 +60,7 @@ def test_what_cannot_be_looked_at_is_named():
 
 
 def test_folders(tmp_path):
-    with pytest.raises(AffectError, match='no pictures in this folder'):
+    with pytest.raises(AffectError, match='no pictures and no clips in this folder'):
         open_media(str(tmp_path))
     (tmp_path / 'metadata.yaml').write_text('rosbag2_bagfile_information: {}')
     with pytest.raises(AffectError, match='this is a bag; play it with bag_player'):

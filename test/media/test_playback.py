@@ -149,7 +149,7 @@ def test_failures_reach_the_taker(play, failure):
 
 
 def test_a_source_without_a_single_frame_is_an_error(play):
-    with pytest.raises(AffectError, match='no frame could be decoded'):
+    with pytest.raises(AffectError, match='no frame can be decoded'):
         take_all(play(Numbers(0)))
 
 

@@ -75,5 +75,5 @@ def test_the_rate_is_30_where_none_is_given(media):
 
 def test_without_scikit_image_the_error_names_the_remedy(monkeypatch):
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
-    with pytest.raises(AffectError, match='pip install scikit-image, or name a picture'):
+    with pytest.raises(AffectError, match='pip install scikit-image, or choose a picture'):
         open_media('')

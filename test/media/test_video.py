@@ -236,7 +236,7 @@ def test_a_clip_of_one_frame_is_a_clip(tmp_path):
 
 def test_sound_alone_is_refused(tmp_path):
     (tmp_path / 'a.mp3').write_bytes(sound(1.0))
-    with pytest.raises(AffectError, match='a.mp3: neither a picture nor a video.*sound alone'):
+    with pytest.raises(AffectError, match='a.mp3: neither a picture nor a video.*only sound'):
         open_media(str(tmp_path / 'a.mp3'))
 
 
@@ -384,7 +384,7 @@ def test_a_camera_survives_single_failures_and_reports_its_end(capture):
     capture.reads = [(True, IMAGE)] * 2 + [bad] * 3 + [(True, IMAGE)]
     media = open_media('0')
     frames = []
-    with pytest.raises(AffectError, match='camera 0: gives no more images'):
+    with pytest.raises(AffectError, match='camera 0: returns no more images'):
         for frame in media:
             frames.append(frame)
     assert [frame.index for frame in frames] == [0, 1]

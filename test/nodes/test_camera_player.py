@@ -344,7 +344,7 @@ class Camera(Media):
             yield Frame(index, 0.0, np.full((4, 4, 3), 7, np.uint8))
             index += 1
             time.sleep(0.005)
-        raise AffectError('camera 0: gives no more images; look at its cable')
+        raise AffectError('camera 0: returns no more images; check its cable')
 
     def close(self):
         self.closed = True
@@ -363,7 +363,7 @@ def test_a_camera_is_published_as_it_comes_and_its_loss_ends_the_node(ros, playe
     images = listen(ros.node, Image, 'image_raw')
     assert spin_until(ros.executor, lambda: len(images) >= 3)
     camera.pull = True
-    with pytest.raises(AffectError, match='gives no more images'):
+    with pytest.raises(AffectError, match='returns no more images'):
         spin_until(ros.executor, lambda: False)
     node.close()
     assert camera.closed
@@ -415,7 +415,7 @@ def test_only_a_context_that_is_shut_down_excuses_a_failure_to_publish(ros, play
 
 
 @pytest.mark.parametrize('values, message', [
-    ({'source': 'none.mp4'}, 'none.mp4: there is no such file or folder'),
+    ({'source': 'none.mp4'}, 'none.mp4: no such file or folder'),
     ({'source': '/dev/video97'}, 'camera /dev/video97: cannot be opened'),
     ({'sorce': 'a.png'}, "unknown parameter 'sorce'; did you mean 'source'?"),
     ({'encoding': 'bgr9'}, "parameter 'encoding': 'bgr9' is not one of"),

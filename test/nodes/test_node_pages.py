@@ -24,7 +24,6 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 from bench import Bench  # noqa: E402, I100
-from face_affect_ros.nodes.spec import table  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 
 #: What every node of rclpy has.
@@ -37,7 +36,7 @@ def test_the_page_shows_the_parameters_as_they_are(node: str) -> None:
         pytest.importorskip('py_trees', reason='py_trees is not installed')
     specs = import_module(node_pages.NODES[node]).PARAMETERS
     text = node_pages.page(node).read_text()
-    assert node_pages.with_table(text, table(specs)) == text, (
+    assert node_pages.with_list(text, node_pages.parameters(specs)) == text, (
         'write it anew: python tools/node_pages.py')
 
 
