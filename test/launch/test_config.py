@@ -50,8 +50,11 @@ def values(name: str) -> dict:
     return content['/**']['ros__parameters']
 
 
-def test_every_camera_has_a_file() -> None:
+def test_every_camera_has_a_file_and_a_row_on_the_page() -> None:
     assert {path.stem for path in CONFIG.glob('*.yaml')} == set(CAMERAS) | {'low_power'}
+    page = (CONFIG.parent / 'docs' / 'launch.md').read_text()
+    for name, camera in CAMERAS.items():
+        assert f'| `{name}` | `{camera.image}` | `{camera.camera_info}` |' in page
 
 
 def test_the_default_file_has_all_parameters_with_their_defaults() -> None:
