@@ -29,7 +29,7 @@ EXTRAS = {
 }
 
 
-def needed(module: str, extra: str, what: str) -> Any:
+def import_extra(module: str, extra: str, what: str) -> Any:
     """
     Import a module of an extra.
 

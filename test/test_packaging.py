@@ -124,8 +124,8 @@ def test_all_say_the_same_version() -> None:
 def test_rosdoc2_finds_the_pages() -> None:
     configuration = ET.parse(ROOT / 'package.xml').findtext('export/rosdoc2')
     _, settings = yaml.safe_load_all((ROOT / str(configuration)).read_text())
-    pages = ROOT / settings['builders'][0]['sphinx']['user_doc_dir']
-    assert (pages / 'nodes' / 'face_affect.md').is_file()
+    pages = ROOT / settings['builders'][0]['sphinx']['sphinx_sourcedir']
+    assert (pages / 'conf.py').is_file() and (pages / 'nodes' / 'face_affect.md').is_file()
 
 
 @pytest.mark.parametrize('folder', ['face_affect_ros', 'launch', 'test'])

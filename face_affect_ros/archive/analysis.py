@@ -69,7 +69,7 @@ class Outcome:
         problem: Why it failed.
         before: Whether an earlier run has processed it.
         fatal: Whether no further source can be processed.
-        passing: Whether a retry may succeed, as after a network error.
+        retryable: Whether a retry may succeed, as after a network error.
     """
 
     source: Source
@@ -77,7 +77,7 @@ class Outcome:
     problem: str = ''
     before: bool = False
     fatal: bool = False
-    passing: bool = False
+    retryable: bool = False
 
 
 class FatalError(AffectError):
@@ -112,8 +112,8 @@ def analysed(media: Media, pipeline: AffectPipeline) -> Iterator[tuple[Frame, li
         yield frame, pipeline.process(frame.image, frame.stamp, frame.camera)
 
 
-def do(source: Source, run: Run, metadata: dict[str, Any], progress: Progress | None = None
-       ) -> Outcome:
+def analyse_source(source: Source, run: Run, metadata: dict[str, Any],
+                   progress: Progress | None = None) -> Outcome:
     """
     Analyse a source, unless it is complete.
 
@@ -140,7 +140,7 @@ def do(source: Source, run: Run, metadata: dict[str, Any], progress: Progress | 
         return Outcome(source, problem=str(error))
     except Exception as error:   # other sources continue
         return Outcome(source, problem=f'{source}: {type(error).__name__}: {error}',
-                       passing=isinstance(error, OSError))
+                       retryable=isinstance(error, OSError))
     return Outcome(source, summary)
 
 

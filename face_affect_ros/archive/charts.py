@@ -19,7 +19,7 @@ from typing import Any
 
 from face_affect_ros.affect.types import EMOTIONS, UNKNOWN
 from face_affect_ros.archive.timeline import Track
-from face_affect_ros.extras import needed
+from face_affect_ros.extras import import_extra
 
 #: Colours of the expressions: those of Okabe and Ito, which are distinguishable with a colour
 #: vision deficiency; grey for unknown.
@@ -32,7 +32,7 @@ FONT = {'family': 'system-ui, sans-serif', 'size': 12}
 
 def plotly_source() -> str:
     """Return plotly.js from the installed package; AffectError if it is not installed."""
-    needed('plotly', 'report', 'a report')
+    import_extra('plotly', 'report', 'a report')
     from plotly.offline import get_plotlyjs
     return str(get_plotlyjs())
 
@@ -73,11 +73,11 @@ def time_line(tracks: Sequence[Track], *, first: float, last: float) -> str:
 def probabilities(track: Track, *, first: float, last: float) -> str:
     """Return a chart of the probabilities of a track over time, with its unknowns, as HTML."""
     figure = _figure()
-    judged = [each for each in track.bins if each.shares is not None]
-    stamps = [(each.start + each.end) / 2 - first for each in judged]
+    inferred = [each for each in track.bins if each.shares is not None]
+    stamps = [(each.start + each.end) / 2 - first for each in inferred]
     for number, label in enumerate(EMOTIONS):
         figure.add_scatter(
-            name=label, x=stamps, y=[(each.shares or [])[number] for each in judged],
+            name=label, x=stamps, y=[(each.shares or [])[number] for each in inferred],
             stackgroup='one', mode='lines', line={'width': 0.5, 'color': COLOURS[label]},
             hovertemplate=label + ' %{y:.0%}<extra></extra>')
     unknown = [span for span in track.spans() if span.label == UNKNOWN]
@@ -93,7 +93,7 @@ def probabilities(track: Track, *, first: float, last: float) -> str:
 
 
 def _figure() -> Any:
-    needed('plotly', 'report', 'a report')
+    import_extra('plotly', 'report', 'a report')
     from plotly.graph_objects import Figure
     figure = Figure()
     figure.update_layout(template='none', font=FONT, margin={'l': 90, 'r': 20, 't': 30, 'b': 40},

@@ -20,9 +20,9 @@ import os
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.archive.analysis import do, Outcome, Run
+from face_affect_ros.archive.analysis import analyse_source, Outcome, Run
 from face_affect_ros.archive.sources import Source
-from face_affect_ros.extras import needed
+from face_affect_ros.extras import import_extra
 from face_affect_ros.paths import is_url
 
 #: Retries of a source after a network error. If a worker dies, Dask itself repeats its task, up to
@@ -32,11 +32,11 @@ RETRIES = 3
 TIMEOUT = 10.0
 
 
-class PassingError(Exception):
+class RetryableError(Exception):
     """An error after which a retry may succeed."""
 
 
-def run_there(sources: Sequence[Source], run: Run, metadata: dict[str, Any], *, scheduler: str
+def run_on_cluster(sources: Sequence[Source], run: Run, metadata: dict[str, Any], *, scheduler: str
               ) -> Iterator[Outcome]:
     """
     Analyse sources on the workers of a Dask scheduler.
@@ -58,7 +58,7 @@ def run_there(sources: Sequence[Source], run: Run, metadata: dict[str, Any], *, 
         if not is_url(name) and not os.path.isabs(name):
             raise AffectError(f'{name}: workers have other working directories; with '
                               '--scheduler, use absolute paths or URLs')
-    distributed = needed('distributed', 'cluster', '--scheduler')
+    distributed = import_extra('distributed', 'cluster', '--scheduler')
     try:
         client = distributed.Client(scheduler, timeout=TIMEOUT)
     except (OSError, TimeoutError, ValueError) as error:
@@ -78,10 +78,10 @@ def run_there(sources: Sequence[Source], run: Run, metadata: dict[str, Any], *, 
 
 
 def task(source: Source, run: Run, metadata: dict[str, Any]) -> Outcome:
-    """Analyse a source on a worker; raises PassingError if it should be retried."""
-    outcome = do(source, run, metadata)
-    if outcome.passing:
-        raise PassingError(outcome.problem)
+    """Analyse a source on a worker; raises RetryableError if it should be retried."""
+    outcome = analyse_source(source, run, metadata)
+    if outcome.retryable:
+        raise RetryableError(outcome.problem)
     return replace(outcome, before=False)   # a worker may have died right after it
 
 
@@ -90,6 +90,6 @@ def _outcome(future: Any, source: Source) -> Outcome:
         outcome: Outcome = future.result()
         return outcome
     except Exception as error:   # of the network, or after several dead workers
-        text = str(error) if isinstance(error, PassingError) else (
+        text = str(error) if isinstance(error, RetryableError) else (
             f'{source}: {type(error).__name__}: {error}')
         return Outcome(source, problem=text)

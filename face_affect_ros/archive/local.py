@@ -26,7 +26,7 @@ from typing import Any
 
 import cv2
 from face_affect_ros.affect.sandbox import signal_of
-from face_affect_ros.archive.analysis import do, Outcome, Run
+from face_affect_ros.archive.analysis import analyse_source, Outcome, Run
 from face_affect_ros.archive.sources import Source
 
 #: Called with a source, the number of its images so far and their fraction of it, 0 to 1.
@@ -41,7 +41,7 @@ def cores() -> int:
         os.cpu_count() or 1)
 
 
-def run_here(sources: Sequence[Source], run: Run, metadata: dict[str, Any], *, jobs: int,
+def run_locally(sources: Sequence[Source], run: Run, metadata: dict[str, Any], *, jobs: int,
              watch: Watch) -> Iterator[Outcome]:
     """
     Analyse sources on this machine.
@@ -61,7 +61,7 @@ def run_here(sources: Sequence[Source], run: Run, metadata: dict[str, Any], *, j
         yield from _Workers(run, metadata, watch).outcomes(sources, jobs)
         return
     for source in sources:
-        outcome = do(source, run, metadata, functools.partial(watch, source))
+        outcome = analyse_source(source, run, metadata, functools.partial(watch, source))
         yield outcome
         if outcome.fatal:
             return
@@ -143,7 +143,8 @@ def _serve(connection: Any, run: Run, metadata: dict[str, Any]) -> None:
     cv2.setNumThreads(1)
     try:
         while True:
-            connection.send(do(connection.recv(), run, metadata, _Progress(connection)))
+            connection.send(analyse_source(connection.recv(), run, metadata,
+                                           _Progress(connection)))
     except (EOFError, OSError):
         return
 

@@ -24,14 +24,14 @@ from typing import Any
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.archive.storage import HIDDEN
-from face_affect_ros.extras import needed
+from face_affect_ros.extras import import_extra
 from face_affect_ros.media import MEDIA_SUFFIXES
 from face_affect_ros.paths import is_storage, is_url
 
 
 def _file_system(url: str) -> tuple[Any, str]:
     """Return the fsspec file system of a URL, and the path in it."""
-    needed('fsspec', 'cluster', url)
+    import_extra('fsspec', 'cluster', url)
     from fsspec.core import url_to_fs
     try:
         system, path = url_to_fs(url)

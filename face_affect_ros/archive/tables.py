@@ -23,7 +23,7 @@ from typing import Any, Protocol, TypeAlias
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.archive.schema import COLUMNS, VERSION
-from face_affect_ros.extras import needed
+from face_affect_ros.extras import import_extra
 
 Row: TypeAlias = dict[str, Any]
 #: Rows of a row group of a Parquet file: held in memory while it is written, and by readers.
@@ -108,7 +108,7 @@ def _text(value: Any) -> Any:
 
 def _pyarrow() -> tuple[Any, Any]:
     what = '--format parquet'
-    return needed('pyarrow', 'tables', what), needed('pyarrow.parquet', 'tables', what)
+    return import_extra('pyarrow', 'tables', what), import_extra('pyarrow.parquet', 'tables', what)
 
 
 WRITERS: dict[str, Callable[[Path, Mapping[str, Any]],

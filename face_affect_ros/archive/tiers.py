@@ -24,7 +24,7 @@ from typing import NamedTuple
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.archive.reading import Part
 from face_affect_ros.archive.timeline import Span, Track, tracks_of
-from face_affect_ros.extras import needed
+from face_affect_ros.extras import import_extra
 from face_affect_ros.paths import expanded, is_url
 
 #: Duration in seconds of an image whose duration is unknown.
@@ -91,7 +91,7 @@ def write_csv(annotations: Iterable[Annotation], path: Path, part: Part) -> None
 
 def write_vtt(annotations: Iterable[Annotation], path: Path, part: Part) -> None:
     """Write the expressions as WebVTT, each with its track as the voice."""
-    needed('webvtt', 'tiers', '--format vtt')
+    import_extra('webvtt', 'tiers', '--format vtt')
     from webvtt import Caption, WebVTT
     cues = sorted((each for each in annotations if each.tier.endswith(' expression')),
                   key=lambda each: (each.start, each.tier))
@@ -102,7 +102,7 @@ def write_vtt(annotations: Iterable[Annotation], path: Path, part: Part) -> None
 
 def write_eaf(annotations: Iterable[Annotation], path: Path, part: Part) -> None:
     """Write an ELAN document with two tiers for each track."""
-    needed('pympi', 'tiers', '--format eaf')
+    import_extra('pympi', 'tiers', '--format eaf')
     from pympi.Elan import Eaf
     document = Eaf(author='face_affect_ros')
     document.remove_tier('default')

@@ -37,7 +37,7 @@ class Bin:
         images: Number of images.
         labels: Counts of the apparent expressions, including UNKNOWN.
         sums: Sums of the probabilities, in the order of EMOTIONS.
-        judged: Number of images with probabilities.
+        inferred: Number of images with probabilities.
     """
 
     start: float
@@ -45,7 +45,7 @@ class Bin:
     images: int = 0
     labels: Counter[str] = field(default_factory=Counter)
     sums: list[float] = field(default_factory=lambda: [0.0] * len(EMOTIONS))
-    judged: int = 0
+    inferred: int = 0
 
     @property
     def label(self) -> str:
@@ -55,7 +55,7 @@ class Bin:
     @property
     def shares(self) -> list[float] | None:
         """Return the mean probabilities, None if there are none."""
-        return [each / self.judged for each in self.sums] if self.judged else None
+        return [each / self.inferred for each in self.sums] if self.inferred else None
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Track:
         shares = [row[f'emotion_{label}'] for label in EMOTIONS]
         if None not in shares:
             last.sums = [total + share for total, share in zip(last.sums, shares)]
-            last.judged += 1
+            last.inferred += 1
         if row['emotion'] is not None:
             last.labels[row['emotion']] += 1
             self.labels[row['emotion']] += 1

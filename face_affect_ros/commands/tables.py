@@ -23,8 +23,8 @@ from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.archive.analysis import metadata_of, Outcome, Run
 from face_affect_ros.archive.bar import Bar
-from face_affect_ros.archive.cluster import run_there
-from face_affect_ros.archive.local import cores, run_here
+from face_affect_ros.archive.cluster import run_on_cluster
+from face_affect_ros.archive.local import cores, run_locally
 from face_affect_ros.archive.results import Results
 from face_affect_ros.archive.sources import Source
 from face_affect_ros.archive.tables import check_format, FORMATS
@@ -98,8 +98,8 @@ def run(arguments: argparse.Namespace, settings: PipelineSettings,
 def _outcomes(sources: Sequence[Source], what: Run, metadata: dict[str, Any],
               arguments: argparse.Namespace, bar: Bar) -> Iterator[Outcome]:
     if arguments.scheduler:
-        return run_there(sources, what, metadata, scheduler=arguments.scheduler)
-    return run_here(sources, what, metadata, jobs=arguments.jobs or cores(), watch=bar.watch)
+        return run_on_cluster(sources, what, metadata, scheduler=arguments.scheduler)
+    return run_locally(sources, what, metadata, jobs=arguments.jobs or cores(), watch=bar.watch)
 
 
 def _line(outcome: Outcome) -> str:

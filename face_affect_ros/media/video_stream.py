@@ -113,9 +113,9 @@ class VideoStream:
         """Return the mean rate in Hz: that of the file, unless the times of its frames differ."""
         span = max(self._times, default=0.0) - min(self._times, default=0.0)
         measured = (len(self._times) - 1) / span if span > 0.0 else 0.0
-        said = float(self.stream.average_rate or 0.0)
-        if LEAST_RATE <= said <= LARGEST_RATE and not said / 2.0 > measured > 0.0:
-            return said
+        declared = float(self.stream.average_rate or 0.0)
+        if LEAST_RATE <= declared <= LARGEST_RATE and not declared / 2.0 > measured > 0.0:
+            return declared
         return measured if LEAST_RATE <= measured <= LARGEST_RATE else FALLBACK_RATE
 
     def count(self, rate: float) -> int | None:
@@ -124,9 +124,10 @@ class VideoStream:
             return self._packets
         length = self._length()
         expected = None if length is None else round(length * rate)
-        said: int = self.stream.frames
+        declared: int = self.stream.frames
         # with an edit list the file counts also frames that are cut
-        return said if said and (expected is None or said < 1.02 * expected + 2.0) else expected
+        plausible = expected is None or declared < 1.02 * expected + 2.0
+        return declared if declared and plausible else expected
 
     def missing(self, rate: float) -> int:
         """Return the number of missing frames after the last packet, 0 if they are few."""

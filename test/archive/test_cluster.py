@@ -27,7 +27,7 @@ import bag_files
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.archive import analysis
-from face_affect_ros.archive.analysis import do, metadata_of, Run
+from face_affect_ros.archive.analysis import analyse_source, metadata_of, Run
 from face_affect_ros.archive.results import Results
 from face_affect_ros.archive.sources import find_sources, Source
 from face_affect_ros.cli import main
@@ -134,9 +134,9 @@ def test_an_error_of_a_network_is_worth_another_try(tmp_path: Path,
         raise TimeoutError('no answer')
     with monkeypatch.context() as patch:
         patch.setattr(analysis, 'fetched', failing)
-        outcome = do(source, run, metadata)
-        assert outcome.summary is None and outcome.passing and 'no answer' in outcome.problem
-        with pytest.raises(cluster.PassingError, match='no answer'):
+        outcome = analyse_source(source, run, metadata)
+        assert outcome.summary is None and outcome.retryable and 'no answer' in outcome.problem
+        with pytest.raises(cluster.RetryableError, match='no answer'):
             cluster.task(source, run, metadata)
     assert cluster.task(source, run, metadata).summary.faces == 1
     again = cluster.task(source, run, metadata)

@@ -26,7 +26,7 @@ import sys
 
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.archive.analysis import metadata_of, Run
-from face_affect_ros.archive.local import cores, run_here
+from face_affect_ros.archive.local import cores, run_locally
 from face_affect_ros.archive.results import Results
 from face_affect_ros.archive.sources import find_sources, Source
 from face_affect_ros.cli import main
@@ -116,13 +116,13 @@ def test_a_process_that_dies_costs_the_source_that_it_has(sources: list[str]) ->
                 os.kill(process.pid or 0, signal.SIGKILL)
 
     found = find_sources(sources)
-    outcomes = list(run_here(found, run, metadata, jobs=2, watch=kill))
+    outcomes = list(run_locally(found, run, metadata, jobs=2, watch=kill))
     assert {outcome.source for outcome in outcomes} == set(found)
     failed = [outcome for outcome in outcomes if outcome.summary is None]
     assert killed[0] in [outcome.source for outcome in failed] and len(failed) <= 2
     assert all('its process ended with signal SIGKILL' in each.problem for each in failed)
     assert len(results.summaries()) == len(found) - len(failed)
-    again = list(run_here([each.source for each in failed], run, metadata, jobs=2,
+    again = list(run_locally([each.source for each in failed], run, metadata, jobs=2,
                           watch=lambda *_: None))
     assert all(outcome.summary for outcome in again)
 
@@ -131,7 +131,8 @@ def test_a_process_that_dies_costs_the_source_that_it_has(sources: list[str]) ->
 def test_a_model_that_is_missing_ends_all_processes(sources: list[str]) -> None:
     run = Run(PipelineSettings(), 'out', 'csv')
     metadata = metadata_of(run) | {'models': {}}
-    outcomes = list(run_here(find_sources(sources), run, metadata, jobs=2, watch=lambda *_: None))
+    outcomes = list(run_locally(find_sources(sources), run, metadata, jobs=2,
+                                watch=lambda *_: None))
     assert outcomes[-1].fatal and len(outcomes) < 5
     assert multiprocessing.active_children() == []
 

@@ -170,7 +170,7 @@ def test_what_is_no_result_is_told(content: str, complaint: str, tmp_path: Path,
         parts_of(str(tmp_path))
     out.write_text('mine')
     assert main(['report', str(tmp_path / 'a.jsonl'), '--out', str(out)]) == 1
-    assert 'give --overwrite' in capsys.readouterr().err and out.read_text() == 'mine'
+    assert 'use --overwrite' in capsys.readouterr().err and out.read_text() == 'mine'
 
 
 def test_where_plotly_is_missing_the_extra_is_named(

@@ -28,7 +28,7 @@ from face_affect_ros.affect.types import (
     Position,
 )
 from face_affect_ros.archive import tables
-from face_affect_ros.archive.analysis import do, metadata_of, Run
+from face_affect_ros.archive.analysis import analyse_source, metadata_of, Run
 from face_affect_ros.archive.results import Results
 from face_affect_ros.archive.schema import COLUMNS, rows_of
 from face_affect_ros.archive.sources import Source
@@ -152,7 +152,7 @@ def test_a_source_that_fails_leaves_no_table(tmp_path: Path) -> None:
     run = Run(PipelineSettings(), str(tmp_path / 'out'), 'csv')
     metadata = metadata_of(run)
     Results(run.out).begin(metadata, resume=False)
-    outcome = do(Source(str(tmp_path / 'bad.png')), run, metadata)
+    outcome = analyse_source(Source(str(tmp_path / 'bad.png')), run, metadata)
     assert outcome.summary is None and 'bad.png' in outcome.problem and not outcome.fatal
     assert sorted(path.name for path in (tmp_path / 'out').rglob('*')) in (
         ['run.json'], ['faces', 'run.json'])
@@ -226,9 +226,9 @@ def test_results_are_gone_on_with_by_the_same_models_only(
     assert counts in capsys.readouterr().err
     run = Run(dataclasses.replace(PipelineSettings(), gender_model=''), out, 'jsonl')
     metadata = metadata_of(run)
-    outcome = do(Source('another.png'), run, metadata | {'models': {}})
+    outcome = analyse_source(Source('another.png'), run, metadata | {'models': {}})
     assert outcome.fatal and 'models differs from that of the machine' in outcome.problem
     elsewhere = dataclasses.replace(run, out=str(tmp_path / 'elsewhere'))
-    outcome = do(Source('another.png'), elsewhere, metadata)
+    outcome = analyse_source(Source('another.png'), elsewhere, metadata)
     assert outcome.fatal and 'does not find the run that was started' in outcome.problem
     assert not Path(elsewhere.out).exists()
