@@ -21,7 +21,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob('*.md'), *(ROOT / 'docs').glob('*.md'),
-                *(ROOT / 'docs' / 'nodes').glob('*.md')])
+                *(ROOT / 'docs' / 'nodes').glob('*.md'), *ROOT.glob('models/*/README.md')])
 WIDTH = 100
 #: Pages with tables of results whose rows are longer.
 WIDE_TABLES = ('detectors.md', 'models.md', 'training-data.md')

@@ -43,7 +43,7 @@ def test_values_out_of_range_are_refused(command: str, name: str, value: float |
     out, err = capsys.readouterr()
     assert err == f'error: {option}' + problem_with({name: number}).removeprefix(
         f"parameter '{name}'") + '\n'
-    assert out == '' and ('outside of' in err or 'does not start' in err)
+    assert out == '' and ('outside of' in err or 'is not a letter' in err)
 
 
 @pytest.mark.parametrize(('command', 'option', 'value'), [

@@ -199,7 +199,7 @@ def page(folder: Path, card: dict[str, Any]) -> str:
     """Return the page. folder: of result files."""
     tasks = [head['task'] for head in card['heads']]
     measured = figures(folder, card)
-    return TEMPLATE.format(
+    return results.wrapped(TEMPLATE.format(
         name=card['name'], what=' and '.join(WHAT[task] for task in tasks).capitalize(),
         network=card['network'], parameters=card['parameters'], bytes=card['bytes'],
         size=card['input']['size'], colours='colour' if card['input']['channels'] == 3 else 'grey',
@@ -208,7 +208,7 @@ def page(folder: Path, card: dict[str, Any]) -> str:
         excluded=EXCLUDED, data='\n\n'.join(_data(card, task) for task in tasks),
         origin=_origin(card), licence=card['licence'],
         tasks=results.paragraphs(*(part for head in card['heads']
-                                    for part in _task(card, head, measured[head['task']]))))
+                                    for part in _task(card, head, measured[head['task']])))))
 
 
 def _data(card: dict[str, Any], task: str) -> str:

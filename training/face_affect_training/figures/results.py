@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 import json
 from pathlib import Path
 import re
+import textwrap
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
@@ -52,6 +53,16 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return '\n'.join([f"| {' | '.join(header)} |",
                       f"| --- |{' ---: |' * (len(header) - 1)}",
                       *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def wrapped(text: str, width: int = 100) -> str:
+    """Return a Markdown page with its paragraphs and items wrapped; tables and headings stay."""
+    return '\n\n'.join(
+        block if block.startswith(('|', '#')) else '\n'.join(
+            textwrap.fill(' '.join(item.split()), width, break_long_words=False,
+                          break_on_hyphens=False, subsequent_indent='  ' * item.startswith('- '))
+            for item in re.split(r'\n(?=- )', block))
+        for block in text.strip('\n').split('\n\n')) + '\n'
 
 
 def percent(value: float | None) -> str:
