@@ -31,8 +31,7 @@ class AnnotatedOutput(Output):
         """Create the publishers."""
         super().__init__(node)
         self._raw, self._compressed = (
-            self.publisher(kind, topic, qos.image_output(),
-                           qos_overriding_options=qos.overridable())
+            self.publisher(kind, topic, qos.image_output())
             for kind, topic in ((Image, '~/image_annotated'),
                                 (CompressedImage, '~/image_annotated/compressed')))
         self._boxes = RecentBoxes()

@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from face_affect_ros.affect.types import Face, ImageArray
+from face_affect_ros.nodes import qos
 from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
 from std_msgs.msg import Header
 
 
@@ -63,9 +65,20 @@ class Output:
         self.node = node
         self._publishers: list[Publisher] = []
 
-    def publisher(self, *arguments: Any, **keywords: Any) -> Any:
-        """Return what create_lifecycle_publisher returns; `close` destroys it."""
-        made = self.node.create_lifecycle_publisher(*arguments, **keywords)
+    def publisher(self, kind: Any, topic: str, profile: QoSProfile | None = None, *,
+                  overridable: bool = True) -> Any:
+        """
+        Return a lifecycle publisher, which `close` destroys.
+
+        Args:
+            kind: Message type.
+            topic: Name.
+            profile: Quality of service, by default qos.results().
+            overridable: Whether parameters may override the quality of service.
+        """
+        made = self.node.create_lifecycle_publisher(
+            kind, topic, profile or qos.results(),
+            qos_overriding_options=qos.overridable() if overridable else None)
         self._publishers.append(made)
         return made
 

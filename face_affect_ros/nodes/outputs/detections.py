@@ -125,15 +125,13 @@ class DetectionsOutput(Output):
             threshold: Smallest score of a detection.
         """
         super().__init__(node)
-        self._flat, self._spatial = (
-            self.publisher(kind, topic, qos.results(), qos_overriding_options=qos.overridable())
-            for kind, topic in ((Detection2DArray, '~/detections'),
-                                (Detection3DArray, '~/detections_3d')))
-        self._infos = [(self.publisher(VisionInfo, '~/vision_info', qos.latched()), VisionInfo(
-                            method=', '.join(models), database_version=1,
-                            database_location=node.resolve_topic_name('~/label_info'))),
-                       (self.publisher(LabelInfo, '~/label_info', qos.latched()),
-                        to_label_info(threshold))]
+        self._flat = self.publisher(Detection2DArray, '~/detections')
+        self._spatial = self.publisher(Detection3DArray, '~/detections_3d')
+        info = VisionInfo(method=', '.join(models), database_version=1,
+                          database_location=node.resolve_topic_name('~/label_info'))
+        self._infos = [(self.publisher(type(message), topic, qos.latched(), overridable=False),
+                        message) for topic, message in (
+                            ('~/vision_info', info), ('~/label_info', to_label_info(threshold)))]
 
     def start(self) -> None:
         """Publish the names of the classes, latched."""

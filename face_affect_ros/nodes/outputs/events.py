@@ -16,7 +16,6 @@
 
 from face_affect_msgs.msg import FaceEvent
 from face_affect_ros.affect.events import Event, Events
-from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.messages import to_face_message
 from face_affect_ros.nodes.outputs.base import Output, Result
 from rclpy.lifecycle import LifecycleNode
@@ -29,8 +28,7 @@ class EventsOutput(Output):
     def __init__(self, node: LifecycleNode) -> None:
         """Create the publisher."""
         super().__init__(node)
-        self._publisher = self.publisher(FaceEvent, '~/events', qos.results(),
-                                         qos_overriding_options=qos.overridable())
+        self._publisher = self.publisher(FaceEvent, '~/events')
         self._events = Events(hold=0.0, timeout=0.0)
         self._header = Header()
 

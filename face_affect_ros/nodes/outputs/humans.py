@@ -153,7 +153,7 @@ class HumansOutput(Output):
         """Create the publisher of the list; size: of the cropped faces, pixels."""
         super().__init__(node)
         self._size = size
-        self._list = self.publisher(IdsList, TRACKED, qos.results())
+        self._list = self.publisher(IdsList, TRACKED, overridable=False)
         self._tracked: dict[str, Tracked] = {}
 
     def problem(self) -> str:

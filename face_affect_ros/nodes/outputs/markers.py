@@ -20,7 +20,6 @@ from builtin_interfaces.msg import Duration
 from face_affect_ros.affect.annotate import caption, colour_of
 from face_affect_ros.affect.orientation import axes_of
 from face_affect_ros.affect.types import Face, Position
-from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.messages import to_point, to_quaternion
 from face_affect_ros.nodes.outputs.base import Output, Result
 from geometry_msgs.msg import Pose, Vector3
@@ -93,8 +92,7 @@ class MarkersOutput(Output):
     def __init__(self, node: LifecycleNode) -> None:
         """Create the publisher."""
         super().__init__(node)
-        self._publisher = self.publisher(MarkerArray, '~/markers', qos.results(),
-                                         qos_overriding_options=qos.overridable())
+        self._publisher = self.publisher(MarkerArray, '~/markers')
         self._numbers: dict[str, int] = {}
         self._next = 0
 

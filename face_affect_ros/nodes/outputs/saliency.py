@@ -74,8 +74,7 @@ class SaliencyOutput(Output):
         self._saliency, self._task = saliency, task
         self._annotated = annotated
         self._boxes = RecentBoxes()
-        self._publisher = self.publisher(Image, '~/saliency', qos.image_output(),
-                                         qos_overriding_options=qos.overridable())
+        self._publisher = self.publisher(Image, '~/saliency', qos.image_output())
         self.worker: Worker[Job] | None = None
         self._counts = {'saliency maps': 0, 'saliency maps left out': 0}
 

@@ -60,7 +60,7 @@ class TransformsOutput(Output):
     def __init__(self, node: LifecycleNode) -> None:
         """Create the publisher."""
         super().__init__(node)
-        self._publisher = self.publisher(TFMessage, '/tf', qos.transforms())
+        self._publisher = self.publisher(TFMessage, '/tf', qos.transforms(), overridable=False)
 
     def needs_position(self) -> str:
         """Return the parameter."""
