@@ -288,14 +288,11 @@ def test_export_adds_the_graph_and_its_proof(experiment: Path, tmp_path: Path, s
     (model / 'card.yaml').write_text(yaml.safe_dump(facts))
     with pytest.raises(AffectError, match="'small': its card names no saliency file"):
         Saliency(load_card(str(model)))
-    assert main([*command, 'float16', '--name', 'half']) == 0
-    half = load_card(str(tmp_path / 'half')).metadata['saliency']
-    assert half['weights'] == 'float16' and whole('half') < 0.65 * whole('small')
     assert main([*command, 'dynamic', '--name', 'quarter', '--main', 'dynamic']) == 0
     card = load_card(str(tmp_path / 'quarter'))
     quarter = card.metadata['saliency']
     assert card.metadata['precision'] == quarter['weights'] == 'dynamic'
-    assert whole('quarter') < whole('half')
+    assert whole('quarter') < 0.65 * whole('small')
     assert quarter['bytes'] < 0.8 * whole('quarter')   # the other weights are the model's own
     assert np.isfinite(Saliency(card)(crop).gradient).all()
     assert main([*command, 'float16', '--name', 'integers', '--main', 'int8']) == 0
