@@ -62,7 +62,7 @@ class DetectorExperiment:
     network: dict[str, Any] = field(default_factory=dict)
     views: ViewSettings = ViewSettings()
     last_views: ViewSettings = ViewSettings(
-        grids=(0.6, 0.3, 0.1), empty=0.25, covered=0.08, disturbed=0.4)
+        grids=(0.6, 0.3, 0.1), empty=0.2, look_alikes=0.35, covered=0.08, disturbed=0.4)
     last_from: float = 0.75
     chips: int = 8000
     rounds: tuple[tuple[int, float], ...] = ((28000, 1.0), (28000, 0.5))
