@@ -41,6 +41,9 @@ def replay(ros: Any, bag: Path, **parameters: Any) -> tuple[int, str, list[FaceA
                                  qos.image_input('reliable', 1000))
     with running_node(NODE, autostart=True, processing='every', emotion_model='',
                       gender_model='') as node:
+        # The first results would be lost before this test's subscription is matched.
+        assert spin_until(ros.executor, lambda: ros.node.count_publishers('/face_affect/faces'),
+                          timeout=60), node.output()
         with running_node(PLAYER, '-r', 'faces:=/face_affect/faces', bag=str(bag),
                           **{'max_in_flight': 4, **parameters}) as player:
             assert spin_until(ros.executor, lambda: not player.running(), timeout=300), \
