@@ -60,10 +60,10 @@ docs:
 	@$(ENTER) PATH="$$VIRTUAL_ENV/locked/bin:$$PATH" PYTHONPATH=. python -m sphinx -W -q docs out/docs
 	@echo out/docs/index.html
 
-bench: setup
+bench: setup-test
 	@$(BENCH) $(BENCH_ARGS)
 
-bench-compare: setup
+bench-compare: setup-test
 	@$(BENCH).compare --base $(BASE) $(BENCH_ARGS)
 
 clean:

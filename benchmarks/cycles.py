@@ -23,6 +23,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 import sys
+import time
 from typing import Any
 
 from driving import joined, wait
@@ -42,6 +43,8 @@ UP = (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE)
 DOWN = (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP)
 #: Cycles after which the libraries have loaded what they load once.
 WARM = 5
+#: Samples of what a process uses, and seconds between them.
+SAMPLES, PAUSE = 6, 0.1
 
 
 class Rider:
@@ -88,6 +91,15 @@ class Rider:
             raise RuntimeError(problem)
 
 
+def settled(pid: int) -> dict[str, float]:
+    """Return what a process uses when the threads that are about to end have ended."""
+    seen = []
+    for _ in range(SAMPLES):
+        seen.append(Usage.of(pid).as_dict())
+        time.sleep(PAUSE)
+    return min(seen, key=lambda each: each['threads'])
+
+
 def run(cycles: int, *, notes: int = 20) -> list[dict[str, float]]:
     """Return what the node uses after WARM cycles, and then again and again up to `cycles`."""
     every = max(1, (cycles - WARM) // notes)
@@ -100,7 +112,7 @@ def run(cycles: int, *, notes: int = 20) -> list[dict[str, float]]:
         for number in range(1, cycles + 1):
             rider.cycle()
             if number >= WARM and (number - WARM) % every == 0 or number == cycles:
-                used.append({'cycle': number, **Usage.of(process.pid).as_dict()})
+                used.append({'cycle': number, **settled(process.pid)})
     return used
 
 

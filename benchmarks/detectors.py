@@ -44,7 +44,7 @@ CLIPS = {'classroom.gif': 4, 'face-demographics-walking-and-pause.gif': 3,
 #: Times are given beside this one.
 REFERENCE = 'blazeface_back'
 OWN = 'face_residual_fpn'
-BLAZEFACES = (REFERENCE, 'blazeface_full_range', 'blazeface_short_range')
+BLAZEFACES = (REFERENCE,)
 IMAGES = ((640, 480), (1280, 720), (1920, 1080))
 SIZES = (0, 320, 480, 960)
 #: Width of a face in metres, horizontal field of view of an Intel RealSense D435's colour camera
@@ -65,7 +65,7 @@ def main() -> None:
         choices = [(OWN, size) for size in SIZES]
         choices += [(card, size) for size in (0, 320)] + [(name, 0) for name in BLAZEFACES]
         detectors = {(name.rstrip('/').rpartition('/')[2], size): make_detector(
-            name, size=size, min_score=PipelineSettings().min_score) for name, size in choices}
+            name, size=size, min_score=PipelineSettings().start_score) for name, size in choices}
         print_times(detectors, clips)
         print_clips(detectors, clips)
     print_range()

@@ -122,8 +122,9 @@ def run(*, frames: int = 0, seconds: float = 0.0, notes: int = 20) -> dict[str, 
 
     notes: how often its memory is looked at.
     """
-    parameters = {'autostart': True, 'processing': 'every' if frames else 'newest',
-                  'diagnostics_period': 0.2, 'track_id_prefix': 'f'}
+    # The badge on the suit may look like a face at this size.
+    parameters = {'autostart': True, 'start_score': 0.7, 'diagnostics_period': 0.2,
+                  'processing': 'every' if frames else 'newest', 'track_id_prefix': 'f'}
     with joined('soak') as (node, executor), \
             running_node('face_affect_node', 'face_affect', parameters) as process:
         soak = Soak(node, process.pid)

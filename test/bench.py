@@ -15,6 +15,7 @@
 """A node face_affect under test in this process, a camera for it, and all that it publishes."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -27,9 +28,29 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
-from support import spin_until
+from support import running_node, spin_until
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
+
+
+def replay(ros: Any, bag: Path, node: dict[str, Any],
+           **player: Any) -> tuple[int, str, list[FaceAffectArray]]:
+    """Play a bag through a node, every image; return exit code and log of the player, results."""
+    messages: list[FaceAffectArray] = []
+    ros.node.create_subscription(FaceAffectArray, '/face_affect/faces', messages.append,
+                                 qos.image_input('reliable', 1000))
+    with running_node('face_affect_ros.nodes.face_affect_node', autostart=True,
+                      processing='every', **node) as process:
+        # The first results would be lost before this subscription is matched.
+        assert spin_until(ros.executor, lambda: ros.node.count_publishers('/face_affect/faces'),
+                          timeout=60), process.output()
+        with running_node('face_affect_ros.nodes.bag_player', '-r', 'faces:=/face_affect/faces',
+                          bag=str(bag), **{'max_in_flight': 4, **player}) as playing:
+            assert spin_until(ros.executor, lambda: not playing.running(), timeout=300), \
+                playing.output() + process.output()
+            code, log = playing.wait(), playing.output()
+        spin_until(ros.executor, lambda: False, timeout=1.0)
+    return code, log, messages
 
 
 def stamped(sec: int) -> Header:

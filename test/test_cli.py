@@ -52,7 +52,8 @@ def test_the_group_photo_has_six_faces(tmp_path: Path,
                                        shared_file: Callable[[str], Path]) -> None:
     out, picture = tmp_path / 'deep' / 'faces.jsonl', tmp_path / 'annotated.png'
     photo = shared_file('media/robocup_team.png')
-    assert main(['analyze', str(photo), '--json', str(out), '--annotate', str(picture)]) == 0
+    assert main(['analyze', str(photo), '--detector-size', '640', '--json', str(out),
+                 '--annotate', str(picture)]) == 0
     assert [len(record['faces']) for record in lines(out)] == [6]
     assert cv2.imread(str(picture)).shape == (1536, 2048, 3)
 
@@ -98,7 +99,7 @@ def test_files_of_one_name_have_a_copy_each(tmp_path: Path,
 
 def test_options_reach_the_pipeline(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(['analyze', str(portrait_path()), '--gender-model', '', '--track-id-prefix', 'p',
-                 '--detector', 'blazeface_short_range']) == 0
+                 '--detector', 'blazeface_back']) == 0
     face = json.loads(capsys.readouterr().out)['faces'][0]
     assert (face['id'], face['gender'], face['gender_probabilities']) == ('p0001', 'unknown', [])
 

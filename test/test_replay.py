@@ -32,6 +32,7 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 import bag_files  # noqa: E402, I100
+import bench  # noqa: E402
 from face_affect_msgs.msg import FaceAffectArray  # noqa: E402
 from face_affect_ros.affect.records import to_record  # noqa: E402
 from face_affect_ros.affect.settings import PipelineSettings  # noqa: E402
@@ -46,7 +47,6 @@ from sensor_msgs.msg import Image  # noqa: E402
 from support import running_node, spin_until  # noqa: E402
 
 START = 1_700_000_000 * 10**9
-NODE = 'face_affect_ros.nodes.face_affect_node'
 PLAYER = 'face_affect_ros.nodes.bag_player'
 
 
@@ -57,19 +57,12 @@ def portrait_frames() -> list[Frame]:
         return [frame for frame, _ in zip(media, range(40))]
 
 
-def replay(ros: Any, bag: Path, **parameters: Any) -> list[FaceAffectArray]:
+def replay(ros: Any, bag: Path, **player: Any) -> list[FaceAffectArray]:
     """Play a bag through a node, every image; return what the node published."""
-    messages: list[FaceAffectArray] = []
-    ros.node.create_subscription(FaceAffectArray, '/face_affect/faces', messages.append,
-                                 qos.image_input('reliable', 1000))
-    with running_node(NODE, autostart=True, processing='every', track_id_prefix='f') as node:
-        with running_node(PLAYER, '-r', 'faces:=/face_affect/faces', bag=str(bag),
-                          max_in_flight=4, **parameters) as player:
-            assert spin_until(ros.executor, lambda: not player.running(), timeout=120), \
-                player.output() + node.output()
-            assert player.wait() == 0, player.output() + node.output()
-        count = ImageBag(bag).count
-        assert spin_until(ros.executor, lambda: len(messages) >= count), node.output()
+    code, log, messages = bench.replay(ros, bag, {'track_id_prefix': 'f'}, **player)
+    assert code == 0, log
+    count = ImageBag(bag).count
+    assert spin_until(ros.executor, lambda: len(messages) >= count), log
     return messages
 
 

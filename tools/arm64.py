@@ -21,7 +21,7 @@ Compare the results of `face_affect analyze` under arm64 emulation with those of
 
 It needs x86-64 Debian with qemu-user-static, and `make setup`. It unpacks Debian's Python for
 arm64 into out/arm64 (200 MB with the packages; no root, no change outside of that folder),
-installs the arm64 wheels of requirements/runtime.txt and detector.txt by their hashes, and runs
+installs the arm64 wheels of requirements/runtime.txt by their hashes, and runs
 the command under emulation, for each processor and each choice of models. The exit code is 0 if
 all faces and labels are the same, and coordinates and probabilities differ by less than the limits
 below.
@@ -51,13 +51,9 @@ CHOICES = tuple(
     for detector, emotion, gender in (
         ('face_residual_fpn', 'emotion_small_resnet', 'gender_efficientnet_lite'),
         ('face_residual_fpn', 'affect_small_resnet_fast', 'affect_small_resnet_fast'),
-        ('face_residual_fpn', 'affect_small_resnet', 'affect_small_resnet'),
         ('face_residual_fpn', 'emotion_mini_xception', 'gender_mini_xception'),
-        ('face_residual_fpn', 'emotion_mini_xception_four_looks', ''),
         ('face_residual_fpn', 'emotion_sequential_fully_cnn', ''),
-        ('blazeface_back', 'emotion_small_resnet', 'gender_efficientnet_lite'),
-        ('blazeface_full_range', 'emotion_small_resnet', 'gender_efficientnet_lite'),
-        ('blazeface_short_range', 'emotion_small_resnet', 'gender_efficientnet_lite')))
+        ('blazeface_back', 'emotion_small_resnet', 'gender_efficientnet_lite')))
 #: Limits of differences: of probabilities for the same box, ten steps of an 8-bit output
 #: (measured: up to eight); of probabilities for a box of a detector in floating point, which
 #: differs slightly; of boxes and landmarks, in pixels.
@@ -99,8 +95,7 @@ def install(version: str) -> None:
          '--implementation', 'cp', '--python-version', version,
          *(f'--abi={abi}' for abi in (tag, 'abi3', 'none')),
          *(f'--platform={each}' for each in (*TAGS, 'manylinux2014_aarch64')),
-         *(f'--requirement={ROOT}/requirements/{name}.txt' for name in ('runtime', 'detector'))],
-        check=True)
+         f'--requirement={ROOT}/requirements/runtime.txt'], check=True)
 
 
 def emulated(processor: str) -> list[str]:

@@ -172,7 +172,6 @@ def main() -> int:
             write_family([name], X86, {name: []}, upgrade=upgrade, fixed=present_pins(parts))
         write_family(['distro', 'distro-test'], LINUX,
                      {'distro': [], 'distro-test': [], 'robot': left_out}, upgrade=upgrade)
-        write_family(['detector'], LINUX, {'detector': ['--no-deps']}, upgrade=upgrade)
     except (OSError, subprocess.CalledProcessError) as error:
         print(f'lock: {error}', file=sys.stderr)
         return 1

@@ -25,8 +25,8 @@ import numpy as np
 
 FACES = (0, 1, 2, 4, 8, 16)
 #: With their detector_size.
-DETECTORS = (('blazeface_back', 0), ('blazeface_full_range', 0), ('blazeface_short_range', 0),
-             ('face_residual_fpn', 0), ('face_residual_fpn', 480), ('face_residual_fpn', 320))
+DETECTORS = (('blazeface_back', 0), ('face_residual_fpn', 0), ('face_residual_fpn', 480),
+             ('face_residual_fpn', 320))
 SIZES = ((320, 240), (640, 480), (1280, 720), (1920, 1080), (3840, 2160))
 
 

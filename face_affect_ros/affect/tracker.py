@@ -25,6 +25,8 @@ from scipy.optimize import linear_sum_assignment
 
 #: Largest cost of an assignment: distance of the centres in face sides plus |ln| of the scales.
 MAX_COST = 1.0
+#: A track that starts with a lower score is confirmed when the detector finds it again.
+CONFIRM_SCORE = 0.6
 #: Share of a newly measured velocity in the track's velocity.
 VELOCITY_GAIN = 0.5
 #: Smallest time between frames for a velocity, seconds: some drivers stamp frames of a burst at
@@ -47,7 +49,7 @@ class Track:
         last: Stamp of the last detection, seconds.
     """
 
-    id: str  # noqa: A003
+    id: str  # noqa: A003 - '' until the track is confirmed
     box: FloatArray
     velocity: FloatArray
     first: float
@@ -87,7 +89,7 @@ class Tracker:
     @property
     def ids(self) -> frozenset[str]:
         """The ids of the tracks that have not ended, seen in the last frame or not."""
-        return frozenset(track.id for track in self._tracks)
+        return frozenset(track.id for track in self._tracks if track.id)
 
     def reset(self) -> None:
         """End all tracks; their ids are not used again."""
@@ -98,8 +100,8 @@ class Tracker:
         self.reset()
         self._count = itertools.count(1)
 
-    def update(self, detections: Detections, stamp: float, *, timeout: float,
-               start_score: float) -> list[Track | None]:
+    def update(self, detections: Detections, stamp: float, *, timeout: float, start_score: float,
+               detected: bool = True) -> list[Track | None]:
         """
         Assign the detections of one frame.
 
@@ -111,22 +113,32 @@ class Tracker:
             timeout: Seconds without a detection after which a track ends.
             start_score: Score in [0, 1] that a detection needs to start a track; weaker ones only
                 continue one (as in ByteTrack, Zhang et al. 2022).
+            detected: Whether the detector ran, or the faces were tracked. A track that starts
+                below CONFIRM_SCORE is confirmed by the next run of the detector, as in SORT
+                (Bewley et al. 2016); in the first frame all tracks are.
 
         Returns:
-            The track of each detection, None for one without.
+            The confirmed track of each detection, None for one without.
         """
         if stamp < self._now - timeout:
-            self._tracks = []
+            self.reset()
+        first = self._now == -np.inf
         self._now = stamp
         self._tracks = [t for t in self._tracks if stamp - t.last <= timeout]
         joined: list[Track | None] = [None] * len(detections)
         for track, index in self._assign(detections, stamp):
             track.update(detections.boxes[index], stamp)
+            track.id = track.id or (self._next_id() if detected else '')
             joined[index] = track
-        for index in range(len(detections)):
-            if joined[index] is None and detections.scores[index] >= start_score:
-                joined[index] = self._start(detections.boxes[index], stamp)
-        return joined
+        if detected:
+            self._tracks = [t for t in self._tracks if t.id or t.last == stamp]
+        for index, score in enumerate(detections.scores):
+            if joined[index] is None and score >= start_score:
+                track = Track(self._next_id() if first or score >= CONFIRM_SCORE else '',
+                              detections.boxes[index], np.zeros(2, np.float32), stamp, stamp)
+                self._tracks.append(track)
+                joined[index] = track
+        return [track if track and track.id else None for track in joined]
 
     def _assign(self, detections: Detections, stamp: float) -> list[tuple[Track, int]]:
         if not self._tracks or not len(detections):
@@ -137,11 +149,8 @@ class Tracker:
         return [(self._tracks[row], int(column)) for row, column in zip(rows, columns)
                 if costs[row, column] <= MAX_COST]
 
-    def _start(self, box: FloatArray, stamp: float) -> Track:
-        track = Track(f'{self._prefix}{next(self._count):04d}', box, np.zeros(2, np.float32),
-                      stamp, stamp)
-        self._tracks.append(track)
-        return track
+    def _next_id(self) -> str:
+        return f'{self._prefix}{next(self._count):04d}'
 
 
 def join_costs(tracks: FloatArray, boxes: FloatArray) -> FloatArray:

@@ -34,6 +34,8 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 
 Stamp: TypeAlias = tuple[int, int]
+#: Seconds after the subscription of the images in which those of the companions are matched.
+MATCH_TIME = 0.2
 #: Seconds without any result after which the images in flight are abandoned.
 RESULT_TIMEOUT = 5.0
 PARAMETERS = {
@@ -205,6 +207,7 @@ class BagPlayer(Node):
         while not self._closing:
             if self._images.get_subscription_count() and (
                     not self._limit or self.count_publishers(self.resolve_topic_name('faces'))):
+                time.sleep(MATCH_TIME)
                 return True
             if time.monotonic() > deadline:
                 self.get_logger().error(f"'{self._images.topic_name}' got no subscriber")

@@ -63,8 +63,7 @@ PARAMETERS: dict[str, Spec] = {
         bounds=(1, 10000)),
     'detector': Spec(
         _DEFAULTS.detector, 'Name or path of the face detector: face_residual_fpn, '
-        'blazeface_back, blazeface_full_range, blazeface_short_range, or one with a card of '
-        'your own.'),
+        'blazeface_back, or one with a card of your own.'),
     'detector_size': Spec(
         _DEFAULTS.detector_size, "Longer side in pixels of the detector's input. 0: "
         'all pixels up to 640, three quarters of a larger image up to 960. The BlazeFace '
@@ -76,7 +75,8 @@ PARAMETERS: dict[str, Spec] = {
         'between, faces are tracked by template matching and no new face is found. 0: on every '
         'image.', bounds=(0.0, 10.0), live=True),
     'start_score': Spec(
-        _DEFAULTS.start_score, 'Score that a detection needs to start a track.',
+        _DEFAULTS.start_score, 'Score that a detection needs to start a track. For BlazeFace, 0.5 '
+        'is better.',
         bounds=(0.0, 1.0), live=True),
     'emotion_model': Spec(
         _DEFAULTS.emotion_model, "Name or path of the expression model; '' switches it off."),

@@ -89,8 +89,6 @@ def test_a_model_is_found_by_path_and_by_the_search_path(
     ({'sha256': '0' * 64}, 'model.tflite: sha256 is .* but its card says 0000'),
     ({'sha256': None}, "card.yaml: the entry 'sha256' is missing"),
     ({'file': 'gone.tflite'}, 'gone.tflite: the model file cannot be read'),
-    ({'file': {'distribution': 'no-such-wheel', 'version': '1.0', 'path': 'x'}},
-     'pip install --no-deps no-such-wheel==1.0'),
     ({'kind': 'oracle'}, "kind is 'oracle'"),
     ({'input': {'size': 0, 'channels': 1, 'scale': 1, 'offset': 0}},
      'input.size must be positive'),

@@ -93,7 +93,7 @@ def test_the_default_portrait_is_one_smiling_person() -> None:
 def test_an_attribute_that_is_switched_off_is_absent(
         shared_file: Callable[[str], Path]) -> None:
     picture = shared_file('media/robocup_team.png')
-    faces = follow(picture, gender_model='')[0]
+    faces = follow(picture, gender_model='', detector_size=640)[0]
     assert len(faces) == 6
     assert {tuple(face.estimates) for face in faces} == {('emotion',)}
     assert {tuple(face.estimates)

@@ -77,7 +77,7 @@ def test_a_face_that_left_gets_a_new_id() -> None:
 def test_a_weak_detection_continues_a_track_but_starts_none() -> None:
     tracker = make_tracker()
     assert ids(tracker, detections((100, 100, 50), score=0.45), 0.0) == [None]
-    assert ids(tracker, detections((100, 100, 50), score=0.55), 0.1) == ['t0001']
+    assert ids(tracker, detections((100, 100, 50), score=0.65), 0.1) == ['t0001']
     assert ids(tracker, detections((100, 100, 50), score=0.45), 0.2) == ['t0001']
 
 
@@ -112,3 +112,25 @@ def test_prefixes_of_two_runs_differ_and_start_with_a_letter() -> None:
     prefixes = {random_prefix() for _ in range(20)}
     assert len(prefixes) == 20
     assert all(prefix[0].isalpha() and prefix.isalnum() for prefix in prefixes)
+
+
+def test_a_weak_track_needs_two_runs_of_the_detector() -> None:
+    tracker = make_tracker()
+
+    def seen(*boxes: tuple[float, float, float], score: float, stamp: float,
+             detected: bool = True) -> list[str | None]:
+        return [track.id if track else None for track in tracker.update(
+            detections(*boxes, score=score), stamp, timeout=1.0, start_score=0.4,
+            detected=detected)]
+
+    first, second, third = (100, 100, 50), (300, 100, 50), (100, 300, 50)
+    assert seen(first, score=0.5, stamp=0.0) == ['t0001']   # nothing was seen before
+    assert seen(first, second, score=0.5, stamp=0.1) == ['t0001', None]
+    assert seen(first, second, score=0.5, stamp=0.2, detected=False) == ['t0001', None]
+    assert tracker.ids == {'t0001'}
+    assert seen(first, second, score=0.5, stamp=0.3) == ['t0001', 't0002']
+    assert seen(first, third, score=0.5, stamp=0.4) == ['t0001', None]
+    assert seen(first, score=0.5, stamp=0.5) == ['t0001']
+    assert seen(third, score=0.5, stamp=0.6) == [None]      # it was not found in between
+    assert seen(third, score=0.7, stamp=0.7) == ['t0003']
+    assert seen(second, (500, 100, 50), score=0.7, stamp=0.8) == ['t0002', 't0004']

@@ -113,7 +113,8 @@ def test_what_a_scheduler_needs_is_said(tmp_path: Path, monkeypatch: pytest.Monk
             ([picture, '--out', out, '--resume', *address], ':1: cannot be reached'),
             (['a.png', '--out', out, '--resume', *address], 'a.png: workers have other working'),
             ([picture, '--out', 'out', '--resume', *address], 'out: workers have other working'),
-            ([picture, '--out', out, '--jobs', '2', *address], '--jobs and --scheduler cannot be combined'),
+            ([picture, '--out', out, '--jobs', '2', *address],
+             '--jobs and --scheduler cannot be combined'),
             ([picture, *address], '--scheduler applies to tables')):
         assert main(['analyze', *arguments]) == 1
         assert complaint in capsys.readouterr().err

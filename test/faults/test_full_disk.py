@@ -63,7 +63,8 @@ def test_a_clip(suffix: str, full_disk: Callable[[], None], tmp_path: Path) -> N
     whole.close()
     full_disk()
     sink = VideoSink(tmp_path / f'full{suffix}')
-    with pytest.raises(AffectError, match=f'full{suffix}: the video is not complete, .* disk'):
+    with pytest.raises(AffectError,
+                       match=f'full{suffix}: the video is not complete, .* free space'):
         for _ in range(40):
             sink.write(NOISE)
         sink.close()

@@ -24,6 +24,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 import bag_files  # noqa: E402, I100
 from bag_files import depth, IMAGE, image, Message, PORTRAIT, START  # noqa: E402
+import bench  # noqa: E402
 from face_affect_msgs.msg import FaceAffectArray  # noqa: E402
 from face_affect_ros.nodes import qos  # noqa: E402
 from face_affect_ros.nodes.bag_player import PendingResults  # noqa: E402
@@ -34,23 +35,9 @@ PLAYER = 'face_affect_ros.nodes.bag_player'
 CUT = Message('/image', IMAGE, b'\0\1\0\0abcd')
 
 
-def replay(ros: Any, bag: Path, **parameters: Any) -> tuple[int, str, list[FaceAffectArray]]:
-    """Play a bag through a node, in step; return exit code, log and results."""
-    messages: list[FaceAffectArray] = []
-    ros.node.create_subscription(FaceAffectArray, '/face_affect/faces', messages.append,
-                                 qos.image_input('reliable', 1000))
-    with running_node(NODE, autostart=True, processing='every', emotion_model='',
-                      gender_model='') as node:
-        # The first results would be lost before this test's subscription is matched.
-        assert spin_until(ros.executor, lambda: ros.node.count_publishers('/face_affect/faces'),
-                          timeout=60), node.output()
-        with running_node(PLAYER, '-r', 'faces:=/face_affect/faces', bag=str(bag),
-                          **{'max_in_flight': 4, **parameters}) as player:
-            assert spin_until(ros.executor, lambda: not player.running(), timeout=300), \
-                player.output() + node.output()
-            code, log = player.wait(), player.output()
-        spin_until(ros.executor, lambda: False, timeout=1.0)
-    return code, log, messages
+def replay(ros: Any, bag: Path, **player: Any) -> tuple[int, str, list[FaceAffectArray]]:
+    """Play a bag through a node without classifiers; return exit code, log and results."""
+    return bench.replay(ros, bag, {'emotion_model': '', 'gender_model': ''}, **player)
 
 
 def stamps_of(messages: list[FaceAffectArray]) -> Counter[int]:

@@ -515,7 +515,7 @@ def test_a_bad_value_at_the_start_is_named(name: str, value: str, complaint: str
     ('smoothing_time_constant', -1.0, False),
     ('track_timeout', 3.0, True),
     ('start_score', 0.7, True),
-    ('detector', 'blazeface_full_range', False),
+    ('detector', 'blazeface_back', False),
     ('num_threads', 2, False),
 ])
 def test_live_parameters_change_and_others_are_refused_with_a_reason(
@@ -543,7 +543,7 @@ def test_all_or_nothing_changes_and_the_tracks_live_on(bench: Bench) -> None:
     bench.answered()
     before = node.pipeline.settings.smoothing_time_constant
     for wrong in (Parameter('start_score', value=7.0), Parameter('start_score', value='high'),
-                  Parameter('detector', value='blazeface_full_range'),
+                  Parameter('detector', value='blazeface_back'),
                   Parameter('saliency_mode', value='magic')):
         result = node.set_parameters_atomically(
             [Parameter('smoothing_time_constant', value=9.0), wrong])
@@ -640,7 +640,7 @@ def test_blur_faces_hides_the_faces_in_images(bench: Bench, portrait: np.ndarray
         found = [node.pipeline.detector(to_array(each[0])) for each in (annotated, saliency)]
         return [float(each.scores.max(initial=0.0)) for each in found]
 
-    assert min(faces_shown(1)) > 0.75
+    assert min(faces_shown(1)) > 0.7
     for heat in (False, True):
         node.set_parameters([Parameter('blur_faces', value=True),
                              Parameter('annotate_saliency', value=heat)])

@@ -53,7 +53,7 @@ def test_detections_have_the_labels_of_the_faces(bench: Bench) -> None:
     assert bench.until(lambda: detections and infos and methods)
     names = {str(each.class_id): each.class_name for each in infos[0].class_map}
     assert len(names) == 10 and names['0'] == 'face'
-    assert methods[0].method == 'blazeface_back, emotion_small_resnet'
+    assert methods[0].method == 'face_residual_fpn, emotion_small_resnet'
     assert methods[0].database_location == '/face_affect/label_info'
     [message], [seen] = detections[0].detections, bench.faces[-1].faces
     assert detections[0].header == header and message.header == header
@@ -145,7 +145,10 @@ def test_markers_show_where_the_faces_are_and_go_with_them(bench: Bench) -> None
         Marker.SPHERE, Marker.LINE_LIST, Marker.TEXT_VIEW_FACING)
     assert head.header == header and head.pose.position == seen.position
     assert head.lifetime.sec > 0
-    assert text.text.split('\n')[-2:] == [seen.id, f'{seen.position.z:.1f} m']
+    name, distance = text.text.split('\n')[-2:]
+    assert name == seen.id
+    place = np.array([seen.position.x, seen.position.y, seen.position.z])
+    assert distance == f'{np.linalg.norm(place):.1f} m'
     assert text.pose.position.y < head.pose.position.y   # above: y is down
     near, far = sorted(point.z for point in line.points)
     assert near < seen.position.z < far

@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_the_defaults_are_accepted_and_choose_the_default_pipeline() -> None:
     defaults = {name: spec.default for name, spec in PARAMETERS.items()}
     assert problem_with(defaults) == ''
-    assert settings_of(defaults).detector == 'blazeface_back'
+    assert settings_of(defaults).detector == 'face_residual_fpn'
 
 
 @pytest.mark.parametrize('file', sorted((ROOT / 'config').glob('*.yaml')), ids=lambda f: f.name)

@@ -97,7 +97,6 @@ def install(target: Environment, extras: Collection[str]) -> None:
                  partial(_make_venv, machine, LOCKED, []), product=LOCKED)
             for name in ('build', 'runtime', *extras):
                 _install(target, name, venv)
-    _install(target, 'detector', VENV)
     training = ROOT / 'training' / 'pyproject.toml'
     if 'training' in extras and training.is_file():
         # The command face_affect finds the subcommands of this package by its metadata.

@@ -28,8 +28,8 @@ class Detector(Protocol):
 
     Attributes:
         name: Of its card.
-        face_score: In [0, 1], the score that 99 % of the faces of a data set reach; the attributes
-            of a detection with less are unknown.
+        face_score: In [0, 1]; a detection with less is possibly no face, and its attributes are
+            unknown.
         mouth: The landmark of the mouth: the middle of the 'lips', or the middle between its
             'corners', which lie further back.
     """

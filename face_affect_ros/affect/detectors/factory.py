@@ -26,7 +26,7 @@ from face_affect_ros.affect.types import AffectError
 #: By the entry `decoder` of a card.
 DECODERS: dict[str, Callable[..., Detector]] = {
     'residual_fpn': ResidualFpn, 'blazeface': BlazeFace, 'yunet': YuNet}
-DEFAULT_DETECTOR = 'blazeface_back'
+DEFAULT_DETECTOR = 'face_residual_fpn'
 
 
 def make_detector(name: str = DEFAULT_DETECTOR, *, size: int = 0, min_score: float = 0.5,

@@ -24,7 +24,7 @@ from typing import Any
 import cv2
 from face_affect_ros.affect.boxes import iou, resized
 from face_affect_ros.affect.detectors import make_detector
-from face_affect_ros.affect.detectors.residual_fpn import decode, fit_image
+from face_affect_ros.affect.detectors.residual_fpn import decode, fit_image, rescored
 from face_affect_ros.affect.model_files import read_card
 from face_affect_ros.affect.types import AffectError, Detections, ImageArray
 from face_affect_training import tflite
@@ -148,8 +148,9 @@ def _by_keras(network: Any, image: ImageArray) -> Detections:
     fitted = fit_image(image, WIDTH)
     outputs = network(fitted.pixels[np.newaxis].astype(np.float32) * np.float32(SCALE),
                       training=False)
-    return decode([np.asarray(each)[0] for each in outputs], fitted.scale, min_score=LIKELY,
-                  nms_overlap=NMS_OVERLAP)
+    found = decode([np.asarray(each)[0] for each in outputs], fitted.scale, min_score=LIKELY,
+                   nms_overlap=NMS_OVERLAP)
+    return rescored(found, fitted.scale, min_score=LIKELY)
 
 
 def _write(folder: Path, content: bytes, card: dict[str, Any]) -> None:
