@@ -65,7 +65,7 @@ class TestPerception(RosCase):
     def test_parameters_of_the_file_and_of_the_arguments(self):
         events = importlib.util.find_spec('rclpy.experimental') is not None
         wanted = {'stale_timeout': 5.0, 'image_transport': 'compressed', 'emotion_interval': 0.3,
-                  'detector_size': 320,
+                  'detector_size': 480,
                   'emotion_model': 'affect_small_resnet_fast',
                   'executor': 'events' if events else 'single_threaded'}
         request = GetParameters.Request(names=list(wanted))
