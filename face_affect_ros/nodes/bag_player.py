@@ -34,8 +34,9 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 
 Stamp: TypeAlias = tuple[int, int]
-#: Seconds after the subscription of the images in which those of the companions are matched.
-MATCH_TIME = 0.2
+#: Seconds after the subscription of the images in which the other topics are matched: those of the
+#: companions, and of the results for who records them.
+MATCH_TIME = 1.0
 #: Seconds without any result after which the images in flight are abandoned.
 RESULT_TIMEOUT = 5.0
 PARAMETERS = {
