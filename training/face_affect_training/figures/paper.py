@@ -69,13 +69,13 @@ def text(folder: Path, shipped: Path) -> str:
     Raises:
         AffectError: a file is missing; with the command that makes it.
     """
-    return results.paragraphs(
+    return results.wrapped(results.paragraphs(
         '# Results',
         'The table and the figures of the paper, re-made from our own runs. This page is written '
         f'by `{COMMAND}` from the JSON files beside it. Commands are run from the root of the '
         'repository, with the data in the folder that FACE_AFFECT_SHARED names.',
         _networks(folder), models.section(folder, shipped), _dropout(folder), _maps(folder),
-        ascent.section(folder), guided.section(folder), bias.section(folder)) + '\n'
+        ascent.section(folder), guided.section(folder), bias.section(folder)))
 
 
 def _read(folder: Path, plan: str) -> dict[str, Any]:

@@ -56,9 +56,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def wrapped(text: str, width: int = 100) -> str:
-    """Return a Markdown page with its paragraphs and items wrapped; tables and headings stay."""
+    """Return a Markdown page with its paragraphs wrapped; tables, headings and code stay."""
     return '\n\n'.join(
-        block if block.startswith(('|', '#')) else '\n'.join(
+        block if block.startswith(('|', '#', '```')) else '\n'.join(
             textwrap.fill(' '.join(item.split()), width, break_long_words=False,
                           break_on_hyphens=False, subsequent_indent='  ' * item.startswith('- '))
             for item in re.split(r'\n(?=- )', block))

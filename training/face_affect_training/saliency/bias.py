@@ -212,14 +212,14 @@ def write_report(report: dict[str, Any], explained: Explained, folder: Path,
                 '.png', rows=('mean face', 'heat'), columns=list(chosen)))
     report = {'command': command, **report, 'pictures': [path.name for path in drawn]}
     results.write(folder / f'{name}.json', report)
-    (folder / f'{name}.md').write_text(text(report) + '\n', encoding='utf-8')
+    (folder / f'{name}.md').write_text(text(report), encoding='utf-8')
     return [folder / f'{name}.json', folder / f'{name}.md', *drawn]
 
 
 def text(report: dict[str, Any]) -> str:
     """Return the report as Markdown; its pictures lie beside it."""
     kind = {'guided': 'guided back-propagation', 'gradient': 'the gradient'}[report['mode']]
-    return results.paragraphs(
+    return results.wrapped(results.paragraphs(
         f"# Where {report['model']} looks",
         f"{report['data']}: {report['faces'] - report['left_out']:,} of {report['faces']:,} "
         f"faces; the others were not found by {report['detector']}, or are profiles. Shares of "
@@ -231,7 +231,7 @@ def text(report: dict[str, Any]) -> str:
           for part in (f'## By {group}', region_table(group, rows))),
         '## Mean faces', f'Mean heat over the mean of at least {MANY} faces.',
         *(f'![{name}]({name})' for name in report['pictures']),
-        results.commands(report['command']))
+        results.commands(report['command'])))
 
 
 def region_table(head: str, rows: dict[str, Any]) -> str:
