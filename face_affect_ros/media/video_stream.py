@@ -24,7 +24,7 @@ from face_affect_ros.media.ffmpeg import DECODING, no_video, pyav
 from face_affect_ros.media.quicktime import codec_name
 
 #: Frames per second if neither the file nor its frames have a rate, and the range of rates.
-FALLBACK_RATE, LEAST_RATE, LARGEST_RATE = 30.0, 0.1, 1000.0
+FALLBACK_RATE, LEAST_RATE, LARGEST_RATE = 30.0, 0.01, 1000.0
 #: Packets from whose times the rate is computed.
 RATE_PACKETS = 50
 #: FFmpeg's names of the containers with a duration; for others FFmpeg estimates it.
@@ -59,6 +59,7 @@ class VideoStream:
         check_size(str(path), max(1, context.width), max(1, context.height))
         context.options = DECODING
         self.stream.thread_type = 'AUTO'
+        self._format: str = container.format.name.split(',')[0]
         self._times: list[float] = []
         self._packets, self._end = 0, 0.0
 
@@ -69,7 +70,9 @@ class VideoStream:
 
         For elementary streams FFmpeg invents times that are not those of the frames.
         """
-        return self._seconds(self.stream.start_time)
+        start = self._seconds(self.stream.start_time)
+        # FFmpeg does not look for the start if the first frames are many seconds apart
+        return 0.0 if start is None and self._format in TIMED else start
 
     @property
     def is_picture(self) -> bool:
@@ -152,15 +155,18 @@ class VideoStream:
 
     def _length(self) -> float | None:
         """Return the duration of the stream in seconds by its header, None without one."""
-        name = self._container.format.name.split(',')[0]
-        if name not in TIMED:
+        if self._format not in TIMED:
             return None
-        if name == 'avi' and self.stream.average_rate:   # its duration is that of its data
+        if self._format == 'avi' and self.stream.average_rate:   # its duration is that of its data
             return float(self.stream.frames / self.stream.average_rate)
         if self.stream.duration is not None:
             return self._seconds(self.stream.duration)
-        alone = len(self._container.streams) == 1 and self._container.duration
-        return self._container.duration / pyav().time_base if alone else None
+        if len(self._container.streams) > 1 or not self._container.duration:
+            return None
+        end = float(self._container.duration / pyav().time_base)
+        start = self.start or 0.0
+        # FFmpeg writes the time at the end, which includes the start, mkvmerge the length
+        return end - start if end > start else end
 
     def _seconds(self, ticks: int | None) -> float | None:
         return None if ticks is None else float(ticks * self.stream.time_base)

@@ -19,11 +19,13 @@ import io
 import os
 import struct
 import sys
+from types import SimpleNamespace
 
 import av
 import cv2
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media import ffmpeg, open_media, quicktime, video, VideoSink
+from face_affect_ros.media.video_stream import VideoStream
 import numpy as np
 from PIL import Image, ImageOps
 import pytest
@@ -158,6 +160,55 @@ def test_frames_have_their_own_times(tmp_path, suffix):
     assert [frame.stamp for frame in frames] == pytest.approx(stamps, abs=0.001)
     assert media.rate == pytest.approx(6 / 4.0333, rel=0.3)
     assert media.skipped == 0
+
+
+@pytest.mark.parametrize('count', [20, 120])
+def test_a_matroska_file_whose_times_start_late_lacks_nothing(tmp_path, count, caplog):
+    """As of recordings that start with sound. The duration in the file includes the start."""
+    write_clip(tmp_path / 'a.mkv', [7.3 + index / 10.0 for index in range(count)], rate=10.0)
+    with open_media(str(tmp_path / 'a.mkv')) as media:
+        assert media.frame_count == count
+        stamps = [frame.stamp for frame in media]
+    assert stamps == pytest.approx([index / 10.0 for index in range(count)])
+    assert media.skipped == 0 and not caplog.text
+    data = (tmp_path / 'a.mkv').read_bytes()
+    (tmp_path / 'a.mkv').write_bytes(data[:len(data) // 2])
+    with open_media(str(tmp_path / 'a.mkv')) as media:
+        assert len(list(media)) + media.skipped == count
+        assert media.skipped > count // 4
+
+
+def test_a_duration_without_the_start_lacks_nothing(tmp_path):
+    """As mkvmerge writes it."""
+    write_clip(tmp_path / 'a.mkv', [7.3 + index / 10.0 for index in range(20)], rate=10.0)
+    data = bytearray((tmp_path / 'a.mkv').read_bytes())
+    place = data.index(b'\x44\x89\x88') + 3   # Duration, a float of 8 bytes in milliseconds
+    assert struct.unpack_from('>d', data, place)[0] == pytest.approx(9300.0, abs=1.0)
+    struct.pack_into('>d', data, place, 2000.0)
+    (tmp_path / 'a.mkv').write_bytes(data)
+    with open_media(str(tmp_path / 'a.mkv')) as media:
+        assert len(list(media)) == media.frame_count == 20
+        assert media.skipped == 0
+
+
+def test_frames_many_seconds_apart(tmp_path):
+    write_clip(tmp_path / 'a.mp4', [20.0 * index for index in range(60)], rate=0.05)
+    with open_media(str(tmp_path / 'a.mp4')) as media:
+        assert media.rate == pytest.approx(0.05) and media.frame_count == 60
+        assert [frame.stamp for frame in media] == [20.0 * index for index in range(60)]
+        assert media.skipped == 0
+
+
+def test_a_start_that_ffmpeg_does_not_find_is_zero(clip):
+    """As of H.264 in Matroska with its first frames many seconds apart."""
+    with ffmpeg.reading(clip) as container:
+        stream = container.streams.video[0]
+        late = SimpleNamespace(
+            codec_context=stream.codec_context, start_time=None, time_base=stream.time_base)
+        streams = SimpleNamespace(video=[late])
+        for name, start in (('matroska,webm', 0.0), ('h264', None)):
+            lost = SimpleNamespace(format=SimpleNamespace(name=name), streams=streams)
+            assert VideoStream(lost, clip).start == start
 
 
 def test_the_slots_of_an_avi_that_have_no_frame(tmp_path):
