@@ -191,7 +191,8 @@ def _found(path: str | Path) -> Path:
             raise PermissionError(errno.EACCES, 'Permission denied')
         inside = not folder and (place.parent / 'metadata.yaml').is_file()
         whole = inside or (folder and (place / 'metadata.yaml').is_file())
-        files = [each for each in place.iterdir() if is_storage(each)] if folder else []
+        files = [each for each in (place if folder else place.parent).iterdir()
+                 if is_storage(each)] if folder or inside else []
     except (OSError, ValueError) as error:   # a parent folder without permission
         raise AffectError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     if not there:
@@ -207,6 +208,13 @@ def _found(path: str | Path) -> Path:
     if not whole and place.suffix.lower() in COMPRESSED_SUFFIXES:
         raise AffectError(f'{path}: a compressed file without the metadata.yaml of its bag; '
                           f'decompress it first: unzstd {place.name}')
+    for each in files or [place]:
+        log = each.with_name(f'{each.name}-wal')
+        if log.is_file() and log.stat().st_size:
+            raise AffectError(
+                f'{path}: messages are in {log.name} and not in the database yet; end its '
+                f"recording, or, if it was interrupted: sqlite3 {shlex.quote(str(each))} 'PRAGMA "
+                "wal_checkpoint(TRUNCATE)'")
     return place.parent if inside else place
 
 

@@ -14,10 +14,13 @@
 
 """Bags as people have them: the right topic is chosen, what is wrong is said with the remedy."""
 
+import contextlib
 import os
 from pathlib import Path
 import re
+import shlex
 import shutil
+import sqlite3
 
 import bag_files
 from bag_files import COMPRESSED, compressed, depth, IMAGE, image, Message, PORTRAIT, START
@@ -161,6 +164,28 @@ def test_how_a_bag_is_mended(storage: str, remedy: str, damage: str, tmp_path: P
         ImageBag(path)
     assert re.search(f'ros2 bag reindex {path}.*{remedy}', str(caught.value))
     assert '\n' not in str(caught.value) and len(str(caught.value)) < 800
+
+
+def test_messages_beside_the_database_are_not_left_out(tmp_path: Path) -> None:
+    """As of a recording with the preset `resilient` that was interrupted."""
+    path = bag_files.write(tmp_path / 'bag', [image()], storage='sqlite3')
+    file = bag_files.storage_file(path)
+    with contextlib.closing(sqlite3.connect(file)) as recorder:
+        recorder.execute('PRAGMA journal_mode=WAL')
+        recorder.execute('INSERT INTO messages(topic_id, timestamp, data) SELECT topic_id, '
+                         'timestamp + 1, data FROM messages')
+        recorder.commit()
+        killed = Path(shutil.copytree(path, tmp_path / 'killed')) / file.name
+    for name in (killed, killed.parent):
+        with pytest.raises(AffectError, match='are in bag.db3-wal and not in the data') as caught:
+            ImageBag(name)
+    command = re.search('(?<=interrupted: )sqlite3 .*', str(caught.value))
+    assert command and shlex.split(command[0])[1:] == [str(killed),
+                                                       'PRAGMA wal_checkpoint(TRUNCATE)']
+    with contextlib.closing(sqlite3.connect(killed)) as user:
+        user.execute(shlex.split(command[0])[2])
+    (killed.parent / 'metadata.yaml').unlink()
+    assert len(list(ImageBag(killed).messages())) == 2
 
 
 def test_what_is_no_bag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
