@@ -65,6 +65,16 @@ def is_bag(path: str) -> bool:
     return False
 
 
+def bag_folder(path: str) -> str:
+    """Return the real path of the folder with metadata.yaml of a bag or of its file, else ''."""
+    place = expanded(path)
+    with contextlib.suppress(OSError, ValueError):   # without permission
+        folder = place if place.is_dir() else place.parent
+        if is_bag(path) and (folder / 'metadata.yaml').is_file():
+            return os.path.realpath(folder)
+    return ''
+
+
 def is_url(name: str) -> bool:
     """Return whether a name is a URL such as s3://bucket/bag.mcap."""
     return re.match('[A-Za-z][A-Za-z0-9+.-]+://', name) is not None

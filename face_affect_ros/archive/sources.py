@@ -25,7 +25,7 @@ import sys
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media import folder_files, left_out, MEDIA_SUFFIXES
-from face_affect_ros.paths import expanded, is_bag, is_url, shown
+from face_affect_ros.paths import bag_folder, expanded, is_bag, is_url, shown
 
 #: Characters of the name of a source in the names of its files.
 STEM = 60
@@ -71,8 +71,9 @@ def find_sources(names: Iterable[str], *, topics: Sequence[str] = (), sequence: 
     Return the sources that names stand for, in the order of the names.
 
     A pattern (*.mcap, **/*.mp4) stands for its matches, a folder for the pictures, clips and bags
-    in it, a bag for its topics. A missing file is a source, too: the error is raised when it is
-    opened.
+    in it, a bag for its topics. A file of a bag stands for the whole bag, which is one source,
+    however many of its files are named. A missing file is a source, too: the error is raised when
+    it is opened.
 
     Args:
         names: Paths, URLs or patterns.
@@ -86,9 +87,13 @@ def find_sources(names: Iterable[str], *, topics: Sequence[str] = (), sequence: 
         AffectError: `topics` are given, and no name is a bag.
     """
     found: list[Source] = []
+    bags: dict[str, str] = {}
     for name in names:
         for each in _matches(name.removeprefix('file://')):
             for file in _files(each, sequence=sequence):
+                folder = bag_folder(file)
+                if folder and bags.setdefault(folder, file) != file:
+                    continue
                 suffix = Path(file).suffix.lower()
                 bag = is_bag(file) or (is_url(file) and suffix not in MEDIA_SUFFIXES)
                 found += [Source(file, topic) for topic in (topics if bag and topics else [''])]

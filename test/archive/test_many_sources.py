@@ -146,6 +146,21 @@ def test_sources_are_found_by_folders_and_patterns(sources: list[str]) -> None:
     assert find_sources(['pictures'], sequence=True) == [Source('pictures')]
 
 
+def test_a_bag_in_several_files_is_one_source(sources: list[str]) -> None:
+    """As of ros2 bag record --max-bag-duration: each file stands for the whole bag."""
+    for name in ('split', 'alone'):
+        Path('runs', name).mkdir(parents=True)
+        for number in range(3):
+            Path('runs', name, f'{name}_{number}.mcap').touch()
+    Path('runs/split/metadata.yaml').touch()
+    alone = [f'runs/alone/alone_{number}.mcap' for number in range(3)]
+    assert [source.name for source in find_sources(['runs/**/*.mcap'])] == [
+        *alone, 'runs/split/split_0.mcap']
+    assert find_sources(['runs/split', 'runs/split/split_1.mcap', 'runs/split/metadata.yaml'],
+                        topics=['/a', '/b']) == [Source('runs/split', '/a'),
+                                                 Source('runs/split', '/b')]
+
+
 def test_a_source_is_done_once(sources: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     analyze('pictures/0.png', 'pictures/0.png', 'pictures', '--out', 'out')
     assert '3 of 3 sources complete' in capsys.readouterr().err
