@@ -47,7 +47,7 @@ from face_affect_ros.commands.outputs import (
     Inputs,
     model_files,
 )
-from face_affect_ros.media import Media
+from face_affect_ros.media import check_suffix, Media
 from face_affect_ros.nodes.spec import Spec
 from face_affect_ros.paths import expanded, shown
 from face_affect_ros.recordings import open_recording
@@ -106,8 +106,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json != '-':
         outputs.insert(0, ('--json', expanded(arguments.json)))
     check_outputs(outputs, inputs)
-    if copies.file and not arguments.overwrite:
-        check_new('--annotate', copies.file)
+    if copies.file:
+        check_suffix(copies.file)
+        if not arguments.overwrite:
+            check_new('--annotate', copies.file)
     if arguments.json != '-':
         check_lines('--json', expanded(arguments.json))
     with _Lines(arguments.json) as lines:

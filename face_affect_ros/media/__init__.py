@@ -21,7 +21,12 @@ Nothing here imports rclpy.
 from face_affect_ros.media.base import Frame, MAX_PIXELS, Media
 from face_affect_ros.media.folder import folder_files, left_out, MEDIA_SUFFIXES
 from face_affect_ros.media.opening import open_media
-from face_affect_ros.media.sinks import ImageOrVideoSink, VideoSink, write_image
+from face_affect_ros.media.sinks import (
+    check_suffix,
+    ImageOrVideoSink,
+    VideoSink,
+    write_image,
+)
 
 __all__ = ['MAX_PIXELS', 'MEDIA_SUFFIXES', 'Frame', 'ImageOrVideoSink', 'Media', 'VideoSink',
-           'folder_files', 'left_out', 'open_media', 'write_image']
+           'check_suffix', 'folder_files', 'left_out', 'open_media', 'write_image']

@@ -67,6 +67,15 @@ def write_image(path: str | os.PathLike[str], image: ImageArray) -> None:
                           'you may write') from error
 
 
+def check_suffix(path: Path) -> None:
+    """Raise AffectError if the suffix of a file to write is neither of a picture nor of a clip."""
+    suffix = path.suffix.lower()
+    if suffix not in VIDEO_SUFFIXES and not (
+            suffix.isascii() and suffix and cv2.haveImageWriter(f'a{suffix}')):
+        raise AffectError(f'{path}: the suffix is neither of a picture nor of a clip that can be '
+                          'written; use .png or .jpg, for a clip .mp4')
+
+
 class VideoSink:
     """
     Writes a clip in MPEG-4, which every FFmpeg can encode, with PyAV.

@@ -188,8 +188,7 @@ def test_a_copy_is_never_written_over_an_input_by_its_number() -> None:
 
 @pytest.mark.parametrize(('out', 'complaint'), [
     ('copy.png', 'copy.png: a picture cannot hold the frames of a clip; use the suffix .mp4'),
-    ('copy', 'copy: '), ('copy.xyz', 'copy.xyz: '), ('/dev/null/copy.mp4', '/dev/null/copy.mp4'),
-    ('/proc/nowhere/', '/proc/nowhere'),
+    ('/dev/null/copy.mp4', '/dev/null/copy.mp4'), ('/proc/nowhere/', '/proc/nowhere'),
 ])
 def test_a_bad_copy_does_not_end_the_run(out: str, complaint: str,
                                          capsys: pytest.CaptureFixture[str]) -> None:
@@ -198,6 +197,17 @@ def test_a_bad_copy_does_not_end_the_run(out: str, complaint: str,
         0, 1, 2]
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith('error:')]
     assert len(errors) == 1 and complaint in errors[0]
+
+
+@pytest.mark.parametrize('out', ['copy', 'copy.xyz', 'copy.webm', 'copy.é'])
+def test_a_suffix_that_cannot_be_written_is_refused_before_the_analysis(
+        out: str, capsys: pytest.CaptureFixture[str]) -> None:
+    gif('moving.gif', [PORTRAIT, MIRRORED, PORTRAIT])
+    assert main(['analyze', 'moving.gif', '--annotate', out, '--json', 'out.jsonl']) == 1
+    assert not Path('out.jsonl').exists()
+    error, = capsys.readouterr().err.splitlines()
+    assert error.startswith(f'error: {out}: the suffix is neither')
+    assert 'use .png or .jpg, for a clip .mp4' in error
 
 
 def test_a_full_disk_costs_the_copy_and_not_the_others(
