@@ -16,6 +16,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+import math
 import threading
 from typing import Any
 
@@ -148,7 +149,7 @@ def _write(source: Source, run: Run, metadata: dict[str, Any], results: Results,
            pipeline: AffectPipeline, progress: Progress | None) -> Summary:
     ids: set[str] = set()
     frames = faces = 0
-    first = last = 0.0
+    first, last = math.inf, -math.inf
     topic = source.topic
     with fetched(source.name) as path, open_recording(
             path, topic=source.topic, rate=run.rate or None, rectified=run.rectified
@@ -156,7 +157,7 @@ def _write(source: Source, run: Run, metadata: dict[str, Any], results: Results,
         topic = media.topic
         for frame, found in analysed(media, pipeline):
             table.write(rows_of(found, source=shown(source.name), topic=topic, frame=frame))
-            first, last = first if frames else frame.stamp, frame.stamp
+            first, last = min(first, frame.stamp), max(last, frame.stamp)
             frames, faces = frames + 1, faces + len(found)
             ids.update(face.id for face in found)
             if progress is not None:

@@ -23,7 +23,7 @@ from typing import Any
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.archive.results import Results, Summary
-from face_affect_ros.archive.schema import COLUMNS
+from face_affect_ros.archive.schema import COLUMNS, problem_with_row, problem_with_stamp
 from face_affect_ros.archive.sources import Source
 from face_affect_ros.archive.tables import Row
 from face_affect_ros.archive.timeline import rows_of_records
@@ -84,38 +84,55 @@ def parts_of(path: str) -> tuple[list[Part], dict[str, Any]]:
 def _parts_of_lines(path: Path) -> list[Part]:
     found: dict[tuple[str, str], Summary] = {}
     ids: dict[tuple[str, str], set[str]] = {}
-    for record in _records(path):
-        key = (record['source'], record.get('topic', ''))
+    for key, stamp, rows in _records(path):
         before = found.get(key) or Summary(
-            *key, frames=0, faces=0, tracks=0, skipped=0, first=record['stamp'], last=0.0)
+            *key, frames=0, faces=0, tracks=0, skipped=0, first=stamp, last=stamp)
         seen = ids.setdefault(key, set())
-        seen.update(face['id'] for face in record['faces'])
-        found[key] = replace(before, frames=before.frames + 1, last=record['stamp'],
-                             faces=before.faces + len(record['faces']), tracks=len(seen))
+        seen.update(row['id'] for row in rows)
+        found[key] = replace(before, frames=before.frames + 1,
+                             first=min(before.first, stamp), last=max(before.last, stamp),
+                             faces=before.faces + len(rows), tracks=len(seen))
     return [Part(summary, functools.partial(_rows_of_lines, path, key))
             for key, summary in found.items()]
 
 
 def _rows_of_lines(path: Path, key: tuple[str, str]) -> Iterator[Row]:
-    chosen = (record for record in _records(path)
-              if (record['source'], record.get('topic', '')) == key)
-    return rows_of_records(chosen, [column.name for column in COLUMNS])
+    for each, _, rows in _records(path):
+        if each == key:
+            yield from rows
 
 
-def _records(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield JSON lines; AffectError if they are not those of `analyze` or of the demo."""
+def _records(path: Path) -> Iterator[tuple[tuple[str, str], float, list[Row]]]:
+    """
+    Read JSON lines.
+
+    Args:
+        path: The file.
+
+    Yields:
+        Of each line the source with its topic, the stamp in seconds, and a row for each face.
+
+    Raises:
+        AffectError: A line is not one of `analyze` or of the demo.
+    """
+    names = [column.name for column in COLUMNS]
     read = 0
     try:
         with path.open(encoding='utf-8') as file:
             for line in file:
                 read += 1
                 record = json.loads(line)
-                if not {'source', 'stamp', 'width', 'height', 'faces'} <= record.keys():
-                    raise ValueError('fields are missing')
-                yield record
+                source, topic, stamp = record['source'], record.get('topic', ''), record['stamp']
+                rows = list(rows_of_records([record], names))
+                problem = problem_with_stamp(stamp) or next(filter(None, map(
+                    problem_with_row, rows)), '')
+                if problem or not isinstance(source, str) or not isinstance(topic, str):
+                    raise ValueError(problem or 'the source is not a string')
+                yield (source, topic), stamp, rows
     except OSError as error:
         raise AffectError(f'{path}: cannot be read: {error.strerror}') from error
-    except (ValueError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        why = f'no {error}' if isinstance(error, KeyError) else error
         raise AffectError(f'{path}: line {read} is not a JSON line of `face_affect analyze`: '
-                          f'{error}; choose such a file, or a folder of `analyze --out`'
+                          f'{why}; choose such a file, or a folder of `analyze --out`'
                           ) from error

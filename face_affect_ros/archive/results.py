@@ -22,7 +22,7 @@ complete.
 
 from collections.abc import Iterator, Sequence
 import contextlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 import json
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_ros.archive.schema import VERSION
 from face_affect_ros.archive.sources import Source
 from face_affect_ros.archive.storage import open_storage, StorageError
-from face_affect_ros.archive.tables import open_table, read_table, Row, Table
+from face_affect_ros.archive.tables import FORMATS, open_table, read_table, Row, Table
 
 RUN, FACES, SOURCES = 'run.json', 'faces', 'sources'
 #: Maximum length of a value in an error message.
@@ -50,8 +50,8 @@ class Summary:
         faces: Number of rows of the table.
         tracks: Number of track ids.
         skipped: Number of images that could not be read.
-        first: Stamp of the first image in seconds.
-        last: Stamp of the last image in seconds.
+        first: Earliest stamp of an image in seconds.
+        last: Latest stamp of an image in seconds.
     """
 
     source: str
@@ -62,6 +62,13 @@ class Summary:
     skipped: int
     first: float
     last: float
+
+    def __post_init__(self) -> None:
+        """Raise TypeError for a value of another type, as in a damaged file."""
+        for each in fields(self):
+            kind: Any = (int, float) if each.type is float else each.type
+            if not isinstance(getattr(self, each.name), kind):
+                raise TypeError(f'{each.name} is of another type')
 
 
 class Results:
@@ -101,11 +108,12 @@ class Results:
 
     def metadata(self) -> dict[str, Any]:
         """Return the metadata of the run; AffectError if the folder contains no results."""
-        text = self._storage.read(RUN)
         try:
-            metadata = dict(json.loads(text or ''))
+            metadata = dict(json.loads(self._storage.read(RUN) or ''))
             version = metadata['schema_version']
-        except (ValueError, KeyError) as error:
+            if metadata['format'] not in FORMATS:
+                raise ValueError(metadata['format'])
+        except (ValueError, KeyError, TypeError) as error:
             raise AffectError(f'{self.folder}: is not a folder of results, {RUN} is missing or '
                               'invalid; choose another') from error
         if version != VERSION:
@@ -115,14 +123,23 @@ class Results:
 
     def summary_of(self, source: Source) -> Summary | None:
         """Return the summary of a source, None if it is not complete."""
-        text = self._storage.read(f'{SOURCES}/{source.key}.json')
-        return None if text is None else Summary(**json.loads(text))
+        return self._summary(f'{SOURCES}/{source.key}.json')
 
     def summaries(self) -> dict[str, Summary]:
         """Return the summaries of the complete sources by key."""
         names = sorted(name for name in self._storage.names(SOURCES) if name.endswith('.json'))
-        return {name.removesuffix('.json'): Summary(**json.loads(
-            self._storage.read(f'{SOURCES}/{name}') or '')) for name in names}
+        found = {name.removesuffix('.json'): self._summary(f'{SOURCES}/{name}') for name in names}
+        return {key: summary for key, summary in found.items() if summary is not None}
+
+    def _summary(self, name: str) -> Summary | None:
+        """Return the summary in a file, None if it does not exist; AffectError if it is broken."""
+        try:
+            text = self._storage.read(name)
+            summary = None if text is None else Summary(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise AffectError(f'{self.folder}/{name}: is not the summary of a source; remove it '
+                              'and run `face_affect analyze --resume`') from error
+        return summary
 
     @contextlib.contextmanager
     def table(self, source: Source, metadata: dict[str, Any]) -> Iterator[Table]:

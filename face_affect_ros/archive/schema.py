@@ -19,7 +19,7 @@ The meaning of a column does not change within a version. docs/tables.md lists t
 (tools/node_pages.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -33,6 +33,12 @@ import numpy as np
 VERSION = 1
 #: Decimals of seconds.
 SECOND_DIGITS = 6
+#: The Python types of the kinds of columns.
+KINDS: dict[str, Any] = {'string': str, 'integer': int, 'number': (int, float)}
+#: Columns without which a row cannot be shown.
+NEEDED = frozenset({'source', 'frame', 'stamp', 'id', 'x', 'y', 'width', 'height', 'score'})
+#: Stamps are before the year 9999, in seconds.
+LATEST = 2.5e11
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,32 @@ COLUMNS = _columns()
 def described() -> list[dict[str, Any]]:
     """Return the columns as JSON-serialisable mappings."""
     return [asdict(column) for column in COLUMNS]
+
+
+def problem_with_row(row: Mapping[str, Any]) -> str:
+    """
+    Check the types of a row that was read from a file.
+
+    Args:
+        row: A value or None for each column.
+
+    Returns:
+        The problem, '' for a valid row.
+    """
+    for column in COLUMNS:
+        value = row[column.name]
+        if value is None:
+            if column.name in NEEDED:
+                return f'{column.name} is missing'
+        elif not isinstance(value, KINDS[column.kind]):
+            return f'{column.name} is {value!r:.40}, which is not of the type {column.kind}'
+    return problem_with_stamp(row['stamp'])
+
+
+def problem_with_stamp(stamp: object) -> str:
+    """Return why a value is not a stamp in seconds, '' if it is one."""
+    valid = isinstance(stamp, (int, float)) and abs(stamp) < LATEST
+    return '' if valid else f'{stamp!r:.40} is not a stamp in seconds'
 
 
 def rows_of(faces: Sequence[Face], *, source: str, topic: str, frame: Frame

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.archive.schema import COLUMNS, VERSION
+from face_affect_ros.archive.schema import COLUMNS, problem_with_row, VERSION
 from face_affect_ros.extras import import_extra
 
 Row: TypeAlias = dict[str, Any]
@@ -160,14 +160,17 @@ def read_table(path: Path) -> Iterator[Row]:
         rows = {'.jsonl': _read_json_lines, '.csv': _read_csv, '.parquet': _read_parquet}[
             path.suffix.lower()](path)
         for row in rows:
-            if row.keys() != _NAMES:
+            if not isinstance(row, dict) or row.keys() != _NAMES:
                 raise AffectError(f'{path}: the columns are not those of version {VERSION} of the '
                                   'table of faces; read it with the package that wrote it')
+            problem = problem_with_row(row)
+            if problem:
+                raise ValueError(problem)
             yield row
     except KeyError as error:
         raise AffectError(f'{path}: the suffix is not that of a table: .jsonl, .csv, .parquet'
                           ) from error
-    except (OSError, ValueError) as error:   # also the errors of pyarrow
+    except (OSError, ValueError, csv.Error) as error:   # also the errors of pyarrow
         raise AffectError(f'{path}: cannot be read as a table: {error}') from error
 
 

@@ -37,7 +37,7 @@ class Annotation(NamedTuple):
 
     Attributes:
         tier: '<track> expression', or '<track> present'.
-        start: Milliseconds since the start of the clip, or since the first image of a bag.
+        start: Milliseconds since the start of the clip, or since the earliest stamp of a bag.
         end: Likewise; an image lasts until the time of the next one.
         label: An apparent expression or 'unknown'; on tiers 'present', the track id.
     """
@@ -128,6 +128,11 @@ def _clock(milliseconds: int) -> str:
 WRITERS = {'csv': write_csv, 'eaf': write_eaf, 'vtt': write_vtt}
 
 
+def tiers_path(part: Part, folder: Path, form: str) -> Path:
+    """Return the file of the time line of a source in a folder, in a format of WRITERS."""
+    return folder / f'{part.key}.{form}'
+
+
 def write_tiers(part: Part, folder: Path, form: str) -> Path:
     """
     Write the time line of a source.
@@ -143,7 +148,7 @@ def write_tiers(part: Part, folder: Path, form: str) -> Path:
     Raises:
         AffectError: A package is missing or the disk is full.
     """
-    path = folder / f'{part.key}.{form}'
+    path = tiers_path(part, folder, form)
     annotations = annotations_of(part)
     try:
         folder.mkdir(parents=True, exist_ok=True)

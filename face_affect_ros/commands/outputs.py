@@ -130,6 +130,12 @@ def model_files(settings: PipelineSettings) -> list[Path]:
     return files
 
 
+def result_files(results: str) -> list[Path]:
+    """Return the files of RESULTS (archive.reading.parts_of), for Inputs; none at a URL."""
+    path = expanded(results)
+    return [each for each in path.rglob('*') if each.is_file()] if path.is_dir() else [path]
+
+
 def _contents(folder: Path) -> list[Path]:
     try:
         return folder_files(folder)[0]

@@ -22,7 +22,7 @@ from typing import Any
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.commands.options import add_results
-from face_affect_ros.commands.outputs import check_new
+from face_affect_ros.commands.outputs import check_new, check_outputs, Inputs, result_files
 from face_affect_ros.paths import expanded, shown
 
 
@@ -44,6 +44,7 @@ def register(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the page; return the exit code."""
+    check_outputs([('--out', arguments.out)], Inputs(result_files(arguments.results)))
     if not arguments.overwrite:
         check_new('--out', arguments.out)
     make_report(arguments.results, arguments.out, with_faces=arguments.with_faces)

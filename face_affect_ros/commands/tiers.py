@@ -21,8 +21,9 @@ from typing import Any
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.archive.reading import parts_of
-from face_affect_ros.archive.tiers import write_tiers, WRITERS
+from face_affect_ros.archive.tiers import tiers_path, write_tiers, WRITERS
 from face_affect_ros.commands.options import add_results
+from face_affect_ros.commands.outputs import check_outputs, Inputs, result_files
 from face_affect_ros.paths import expanded, shown
 
 
@@ -49,6 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
                                  ) and not arguments.overwrite:
         raise AffectError(f'--out {out}: is not empty; choose another folder, or use --overwrite')
     parts, _ = parts_of(arguments.results)
+    check_outputs([('--out', tiers_path(part, out, arguments.format)) for part in parts],
+                  Inputs(result_files(arguments.results)))
     for part in parts:
         print(f'{shown(part.title)}: {shown(write_tiers(part, out, arguments.format))}',
               file=sys.stderr)

@@ -24,8 +24,10 @@ import bag_files
 from bag_files import camera_info, compressed, Message, START
 import cv2
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.archive.reading import parts_of
 from face_affect_ros.archive.results import Results
 from face_affect_ros.archive.sources import find_sources
+from face_affect_ros.archive.tiers import annotations_of
 from face_affect_ros.cli import main
 from face_affect_ros.media.portrait import portrait_path
 from face_affect_ros.recordings import BagMedia, open_recording
@@ -98,6 +100,22 @@ def test_the_faces_of_several_topics_with_stamps_and_positions(
     assert first['position_z'] > 5 * first['position_z_std'] > 0.0
     # One camera_info of a bag is that of all its topics.
     assert by_topic['/infra'][0]['position_z'] == pytest.approx(first['position_z'], rel=0.05)
+
+
+def test_stamps_that_go_back_have_the_time_from_the_earliest_to_the_latest() -> None:
+    """As of a clock that was set back by 50 s while the bag was recorded."""
+    stamps = [START, START + 10**8, START - 50 * 10**9]
+    bag_files.write(Path('bag'), [image(stamp=stamp, when=START + number)
+                                  for number, stamp in enumerate(stamps)])
+    rows = table('bag')
+    assert [row['stamp_ns'] for row in rows] == stamps
+    Path('a.jsonl').write_text('\n'.join(_lines('bag')))
+    for name in ('out', 'a.jsonl'):
+        part, = parts_of(name)[0]
+        assert part.summary.first == START * 1e-9 - 50.0
+        assert part.summary.last == pytest.approx(START * 1e-9 + 0.1)
+        assert [each[:2] for each in annotations_of(part) if each.tier.endswith('present')] == [
+            ('f0001 present', 50_000), ('f0002 present', 0)]
 
 
 def test_p_counts_where_the_images_are_rectified() -> None:

@@ -157,9 +157,48 @@ def test_json_lines_give_what_tables_give(results: Path, tmp_path: Path,
             name: one[name] for name in one if re.fullmatch('.*(eye|nose|mouth)_[xy]', name)}
 
 
+def line(**values: object) -> str:
+    """Return a JSON line without faces, with other values."""
+    record = {'source': 'a', 'frame': 0, 'stamp': 0.0, 'width': 9, 'height': 9, 'faces': []}
+    return json.dumps({**record, **values}) + '\n'
+
+
+@pytest.mark.parametrize('content', [b'', b'{', b'[1]', b'5', b'null', b'{"source": 1}', b'\xff'])
+def test_damaged_results_are_named_with_the_remedy(
+        content: bytes, results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(results.parent / 'report.html')
+    for name, complaint in (('sources', 'is not the summary of a source; remove it and run '
+                             '`face_affect analyze --resume`'),
+                            ('run.json', 'run.json is missing or invalid')):
+        path = results / name
+        path = path if path.is_file() else next(path.iterdir())
+        before = path.read_bytes()
+        path.write_bytes(content)
+        assert main(['report', str(results), '--out', out]) == 1
+        error, = capsys.readouterr().err.splitlines()
+        assert complaint in error and path.name in error and str(results) in error
+        path.write_bytes(before)
+
+
+def test_a_report_never_overwrites_its_input(results: Path, tmp_path: Path,
+                                             capsys: pytest.CaptureFixture[str]) -> None:
+    lines = tmp_path / 'a.jsonl'
+    lines.write_text(line())
+    for what, path in ((lines, lines), (results, results / 'run.json')):
+        before = path.read_bytes()
+        assert main(['report', str(what), '--out', str(path), '--overwrite']) == 1
+        assert f'{path}: would overwrite the input' in capsys.readouterr().err
+        assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize(('content', 'complaint'), [
     ('', 'contains no complete source'), ('{"a": 1}\n', 'line 1 is not a JSON line'),
-    ('[1]\n', 'line 1 is not a JSON line'), ('nothing', 'line 1 is not a JSON line')])
+    ('[1]\n', 'line 1 is not a JSON line'), ('nothing', 'line 1 is not a JSON line'),
+    (line(faces=1), 'line 1 is not a JSON line'), (line(faces=[1]), 'line 1 is not a JSON line'),
+    (line(faces=[{}]), "no 'id'"), (line(stamp='now'), "'now' is not a stamp"),
+    (line() + line(stamp=1e300), 'line 2 is not a JSON line'), (line(source=1), 'not a string'),
+    (line(faces=[{'id': 3, 'score': 1.0, 'tracked_for': 0.0, 'roi': [0, 0, 9, 9],
+                  'emotion_probabilities': [], 'gender_probabilities': []}]), 'id is 3')])
 def test_what_is_no_result_is_told(content: str, complaint: str, tmp_path: Path,
                                    capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / 'a.jsonl').write_text(content)

@@ -16,6 +16,7 @@
 
 from collections.abc import Iterator
 import csv
+import os
 from pathlib import Path
 import sys
 
@@ -45,7 +46,8 @@ def rows(begin: float) -> Iterator[Row]:
                                 ('f0002', 0.1, 'neutral'), ('f0001', 0.2, 'unknown'),
                                 ('f0001', 4.0, 'sad')):
         yield {**{column.name: None for column in COLUMNS}, 'id': track, 'stamp': begin + stamp,
-               'emotion': label, 'score': 0.9, 'width': 9, 'height': 9, 'frame': 0,
+               'source': 'a', 'frame': 0, 'emotion': label, 'score': 0.9,
+               'x': 0, 'y': 0, 'width': 9, 'height': 9,
                **{f'emotion_{each}': 0.1 for each in EMOTIONS}}
 
 
@@ -127,3 +129,16 @@ def test_what_cannot_be_written_is_told(results: str, tmp_path: Path,
     assert main(['tiers', results, '--out', '/proc/nowhere']) == 1
     assert '/proc/nowhere/clip.mp4' in capsys.readouterr().err
     assert parts_of(results)[0][0].key in str(list(tmp_path.rglob('*.jsonl')))
+
+
+def test_tiers_never_overwrite_the_tables(results: str,
+                                          capsys: pytest.CaptureFixture[str]) -> None:
+    shared = Path(results, 'shared')
+    shared.mkdir()
+    key = parts_of(results)[0][0].key
+    table = next(Path(results, 'faces').iterdir())
+    os.link(table, shared / f'{key}.csv')
+    before = table.read_bytes()
+    assert main(['tiers', results, '--out', str(shared), '--overwrite']) == 1
+    assert f'{key}.csv: would overwrite the input' in capsys.readouterr().err
+    assert table.read_bytes() == before
