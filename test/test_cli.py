@@ -17,6 +17,7 @@
 from collections.abc import Callable
 import json
 from pathlib import Path
+import signal
 import subprocess
 import sys
 
@@ -26,6 +27,7 @@ from face_affect_ros.cli import main
 from face_affect_ros.media.portrait import portrait_path
 import numpy as np
 import pytest
+from support import running, wait_until
 
 KEYS = {'id', 'roi', 'score', 'landmarks', 'emotion', 'emotion_confidence',
         'emotion_probabilities', 'emotion_unknown_reason', 'gender', 'gender_confidence'}
@@ -167,6 +169,24 @@ def test_the_demo_publishes_faces_and_writes_its_results(ros_domain: int, tmp_pa
     assert cv2.VideoCapture(str(tmp_path / 'annotated.mp4')).read()[0]
     pytest.importorskip('plotly', reason='plotly is not installed: no report here')
     assert f'{len(records)} images in' in (tmp_path / 'report.html').read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_demo_with_its_results_and_processes(
+        number: signal.Signals, ros_domain: int, tmp_path: Path) -> None:
+    pytest.importorskip('face_affect_msgs', reason='the messages are not built')
+    with running(sys.executable, '-m', 'face_affect_ros.cli', 'demo', '--duration', '60', '--out',
+                 str(tmp_path)) as demo:
+        assert wait_until(lambda: demo.output().count('frames/s') > 1, timeout=60.0), demo.output()
+        pid = demo.popen.pid
+        children = Path(f'/proc/{pid}/task/{pid}/children').read_text().split()
+        assert len(children) == 2
+        assert demo.stop(number) == 0, demo.output()
+        assert 'Traceback' not in demo.output()
+    assert not [child for child in children if Path('/proc', child).exists()]
+    assert len(lines(tmp_path / 'faces.jsonl')) > 0
+    assert cv2.VideoCapture(str(tmp_path / 'annotated.mp4')).read()[0]
 
 
 @pytest.mark.parametrize(('arguments', 'complaint'), [

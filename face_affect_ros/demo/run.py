@@ -14,9 +14,11 @@
 
 """The demo: player and node as two processes, watched by this one."""
 
+from collections.abc import Iterator
 import contextlib
 from dataclasses import asdict
 from pathlib import Path
+import signal
 import subprocess
 import time
 from typing import NamedTuple
@@ -36,6 +38,7 @@ from face_affect_ros.processes import running_node
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 
 #: Seconds to wait for the last results after the player has ended.
@@ -90,10 +93,10 @@ def run_demo(*, source: str, duration: float, out: Path, settings: PipelineSetti
     play = player_for(source)
     duration = duration or (ENDLESS_DURATION if play.endless else float('inf'))
     recorder = Recorder(out, source=source or 'astronaut', rate=play.rate)
-    rclpy.init(args=[])
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
-        with contextlib.closing(recorder), contextlib.suppress(KeyboardInterrupt), \
-                LiveTable(source or 'astronaut (scikit-image), panned and zoomed') as table:
+        with contextlib.closing(recorder), _interrupted_by_signals(), LiveTable(
+                source or 'astronaut (scikit-image), panned and zoomed') as table:
             watcher = Watcher(table, recorder)
             with running_node('face_affect_node', NODE, {
                     **asdict(settings), 'image_transport': play.transport, 'autostart': True,
@@ -106,6 +109,19 @@ def run_demo(*, source: str, duration: float, out: Path, settings: PipelineSetti
         rclpy.try_shutdown()
     print(recorder.summary(), flush=True)
     return 0 if recorder.seen else 1
+
+
+@contextlib.contextmanager
+def _interrupted_by_signals() -> Iterator[None]:
+    """End a with block at SIGINT, SIGTERM (of `timeout`) or SIGHUP (of a closed terminal)."""
+    before = {number: signal.signal(number, signal.default_int_handler)
+              for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Player(NamedTuple):
