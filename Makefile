@@ -25,6 +25,8 @@ BASE ?= main
 # By default, topics stay on this machine. Humble ignores this variable: there, call make with
 # ROS_LOCALHOST_ONLY=1.
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
+# With all characters of the name: neither make nor the shell expands any.
+export DEMO_SOURCE := $(value SOURCE)
 
 ENTER := . tools/env.sh &&
 SETUP := $(PYTHON) tools/bootstrap.py --ros "$(ROS)"
@@ -43,7 +45,7 @@ training:
 	@$(SETUP) --with training
 
 demo: setup
-	@$(ENTER) face_affect demo --source "$(SOURCE)" --duration $(DURATION) --out out/demo
+	@$(ENTER) face_affect demo --source="$$DEMO_SOURCE" --duration $(DURATION) --out out/demo
 
 lint: setup-test
 	@$(ENTER) tools/lint.sh
