@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from face_affect_ros.media.base import check_size, Frame, Media
-from face_affect_ros.media.pictures import BROKEN, opened, orientation_of, to_bgr
+from face_affect_ros.media.pictures import BROKEN, opened, orientation_of, quiet, to_bgr
 from PIL import Image
 
 #: Formats whose further pictures are frames.
@@ -36,7 +36,8 @@ SUBFILE_TYPE, SMALLER_COPY = 254, 1
 
 def frames_of(picture: Image.Image) -> range:
     """Return the numbers of the pictures of an opened file that are its frames or pages."""
-    count = 1 if picture.format in SINGLE else int(getattr(picture, 'n_frames', 1))
+    with quiet():
+        count = 1 if picture.format in SINGLE else int(getattr(picture, 'n_frames', 1))
     # the first picture of some animated PNGs is for viewers without support of animations
     return range(1 if count > 1 and picture.info.get('default_image') else 0, count)
 
@@ -58,7 +59,7 @@ class AnimationMedia(Media):
         with opened(self._path) as picture:
             for index, number in enumerate(frames_of(picture)):
                 try:
-                    picture.seek(number)
+                    _seek(picture, number)
                     image = to_bgr(picture)
                     self.last_duration = _duration(picture)
                 except BROKEN:  # it has the duration of the previous frame
@@ -84,7 +85,7 @@ class PagesMedia(Media):
         self._path, self._period = path, 1.0 / rate
         with opened(path) as picture:
             self._numbers = list(_whole_pages(picture))
-            picture.seek(self._numbers[0])
+            _seek(picture, self._numbers[0])
             height, width = to_bgr(picture).shape[:2]
             super().__init__(str(path), width=width, height=height, rate=None,
                              frame_count=len(self._numbers))
@@ -93,7 +94,7 @@ class PagesMedia(Media):
         with opened(self._path) as picture:
             for index, number in enumerate(self._numbers):
                 try:
-                    picture.seek(number)
+                    _seek(picture, number)
                     check_size(str(self._path), *picture.size)
                     image = to_bgr(picture)
                 except BROKEN:
@@ -102,9 +103,14 @@ class PagesMedia(Media):
                     yield Frame(index, index * self._period, image)
 
 
+def _seek(picture: Image.Image, number: int) -> None:
+    with quiet():
+        picture.seek(number)
+
+
 def _whole_pages(picture: Image.Image) -> Iterator[int]:
     for number in frames_of(picture):
-        picture.seek(number)
+        _seek(picture, number)
         tags: Any = getattr(picture, 'tag_v2', {})
         if not number or not tags.get(SUBFILE_TYPE, 0) & SMALLER_COPY:
             yield number
@@ -121,7 +127,7 @@ def _rate(picture: Image.Image, numbers: range) -> float:
     durations = []
     for number in numbers[:RATE_FRAMES]:
         try:
-            picture.seek(number)
+            _seek(picture, number)
             picture.load()
             durations.append(_duration(picture))
         except BROKEN:  # counted when the frames are read

@@ -20,6 +20,7 @@ durations, reads EXIF, and reports truncated files.
 """
 
 from collections.abc import Iterator
+import contextlib
 import io
 from pathlib import Path
 import struct
@@ -53,6 +54,14 @@ WHITE_IS_ZERO = 0
 FLOAT_WHITES = ((1.0, 16.0), (255.0, 4096.0))
 
 
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Suppress the warnings of Pillow about large pictures and damaged metadata."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        yield
+
+
 def read_picture(path: Path) -> ImageArray:
     """Return an upright picture as (H, W, 3) uint8 BGR; AffectError if it cannot be read."""
     try:
@@ -71,8 +80,7 @@ def to_bgr(picture: Image.Image) -> ImageArray:
     The background of transparent pixels is white. 16 bits are scaled by 255 / 65535; for floats
     see `to_8_bit`.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')   # of damaged metadata
+    with quiet():
         picture.load()   # rotates a TIFF upright, and then its EXIF is that of an upright one
     return upright(_pixels(picture), orientation_of(picture))
 
@@ -113,8 +121,7 @@ def to_8_bit(values: np.ndarray) -> ImageArray:
 def orientation_of(picture: Image.Image) -> int:
     """Return the orientation in the EXIF of a picture, 1 to 8; 1 for unreadable EXIF."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')   # of damaged EXIF
+        with quiet():
             value = int(picture.getexif().get(ORIENTATION, 1))
     except (*BROKEN, AttributeError):   # of Pillow 9, for pages that it has rotated
         return 1
@@ -148,7 +155,8 @@ def read_float_tiff(path: Path, error: UnidentifiedImageError) -> ImageArray:
         directory = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
         stream = io.BytesIO(data)
         stream.seek(directory.next)
-        directory.load(stream)
+        with quiet():
+            directory.load(stream)
         check_size(str(path), directory[TIFF_WIDTH], directory[TIFF_HEIGHT])
     except BROKEN as problem:
         raise broken(path, problem) from problem
@@ -188,8 +196,7 @@ def opened(path: Path) -> Image.Image:
     """
     Image.init()
     formats = [name for name in Image.ID if name not in NO_PICTURES]
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')   # of large pictures, and of damaged metadata
+    with quiet():
         try:
             picture = Image.open(_picture_file(path), formats=formats)
         except Image.DecompressionBombError as error:

@@ -430,6 +430,22 @@ def test_an_absurd_size_is_refused_by_the_head_alone(tmp_path, size):
         open_media(str(tmp_path / 'huge.png'))
 
 
+@pytest.mark.filterwarnings('error')
+def test_a_tiff_that_is_cut_off_anywhere_prints_no_warning(tmp_path):
+    pages = [Image.new('RGB', (8, 8), colour) for colour in ('red', 'green', 'blue')]
+    buffer = io.BytesIO()
+    pages[0].save(buffer, 'tiff', save_all=True, append_images=pages[1:])
+    data = buffer.getvalue()
+    read = 0
+    for length in range(8, len(data), 7):
+        (tmp_path / 'cut.tiff').write_bytes(data[:length])
+        try:
+            read += len(frames_of(tmp_path / 'cut.tiff'))
+        except AffectError as error:
+            assert 'cut.tiff: ' in str(error)
+    assert read > 10
+
+
 @pytest.mark.parametrize('kind', ['png', 'jpeg', 'webp', 'bmp', 'tiff'])
 @pytest.mark.parametrize('share', [0.1, 0.5, 0.9])
 def test_a_picture_that_is_cut_off_is_refused(tmp_path, kind, share):
