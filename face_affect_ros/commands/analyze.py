@@ -69,9 +69,9 @@ def register(subparsers: Any) -> None:
     parser.add_argument('files', nargs='+', metavar='FILE', type=file_name,
                         help="picture, GIF, video or bag, a folder of them, or a pattern such as "
                         "'runs/**/*.mcap'")
-    parser.add_argument('--json', metavar='OUT.jsonl', default='-',
+    parser.add_argument('--json', metavar='OUT.jsonl', default='-', type=file_name,
                         help='file for the JSON lines (default: standard output)')
-    parser.add_argument('--annotate', metavar='OUT', default='',
+    parser.add_argument('--annotate', metavar='OUT', type=file_name,
                         help='annotated copy: a picture or .mp4; a folder for several FILEs, if '
                         'it exists as a folder, or with a final slash')
     parser.add_argument('--overwrite', action='store_true',
@@ -101,7 +101,8 @@ def run(arguments: argparse.Namespace) -> int:
         return tables.run(arguments, settings, sources)
     names = [source.name for source in sources]
     inputs = Inputs([*arguments.files, *names, *model_files(settings)])
-    copies = Copies(arguments.annotate, names, folder=len(names) > 1 or names != arguments.files)
+    copies = Copies(arguments.annotate or '', names,
+                    folder=len(names) > 1 or names != arguments.files)
     outputs = [('--annotate', path) for path in copies.planned()]
     if arguments.json != '-':
         outputs.insert(0, ('--json', expanded(arguments.json)))

@@ -23,13 +23,14 @@ from face_affect_ros.commands.options import (
     add_option,
     add_pipeline_options,
     check_option,
+    file_path,
     settings_from,
 )
 from face_affect_ros.commands.outputs import check_lines, check_outputs, Inputs
 from face_affect_ros.commands.report import make_report
 from face_affect_ros.demo import ENDLESS_DURATION, LINES, REPORT, RESULTS
 from face_affect_ros.nodes.spec import Spec
-from face_affect_ros.paths import expanded, shown
+from face_affect_ros.paths import shown
 
 DURATION = Spec(0.0, 'Maximum duration in seconds. 0: until a clip or bag ends, and '
                 f'{ENDLESS_DURATION:.0f} for pictures and cameras.', bounds=(0.0, 1e6))
@@ -46,7 +47,7 @@ def register(subparsers: Any) -> None:
                         "device such as '/dev/video0'; a folder is played as one clip (default: a "
                         'portrait, panned and zoomed)')
     add_option(parser, '--duration', DURATION, metavar='SECONDS')
-    parser.add_argument('--out', type=expanded, default='out/demo',
+    parser.add_argument('--out', type=file_path, default='out/demo',
                         help='folder of the results (default: %(default)s)')
     add_pipeline_options(parser)
     parser.set_defaults(run=run)

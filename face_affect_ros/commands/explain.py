@@ -36,12 +36,13 @@ from face_affect_ros.commands.options import (
     add_pipeline_options,
     check_option,
     file_name,
+    file_path,
     settings_from,
 )
 from face_affect_ros.commands.outputs import check_new, check_outputs, Inputs, model_files
 from face_affect_ros.media import open_media, write_image
 from face_affect_ros.nodes.spec import Spec
-from face_affect_ros.paths import expanded, shown
+from face_affect_ros.paths import shown
 import numpy as np
 
 FRAME = Spec(0, 'Number of the frame in a clip.', bounds=(0, 10**9))
@@ -54,7 +55,7 @@ def register(subparsers: Any) -> None:
         description='Write a picture with a row for each face: the crop, guided '
         'back-propagation, the plain gradient, Grad-CAM.')
     parser.add_argument('file', metavar='FILE', type=file_name, help='picture, GIF or video')
-    parser.add_argument('--out', type=expanded, required=True, metavar='PNG',
+    parser.add_argument('--out', type=file_path, required=True, metavar='PNG',
                         help='the picture to write')
     parser.add_argument('--overwrite', action='store_true', help='replace an existing file')
     parser.add_argument('--task', choices=tuple(LABELS), default='emotion',

@@ -16,12 +16,14 @@
 
 import argparse
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes.parameters import PARAMETERS, problem_with
 from face_affect_ros.nodes.spec import Spec
+from face_affect_ros.paths import expanded
 
 Options: TypeAlias = 'argparse.ArgumentParser | argparse._ArgumentGroup'
 
@@ -62,10 +64,15 @@ def check_option(name: str, spec: Spec, value: float) -> None:
 
 
 def file_name(text: str) -> str:
-    """Return a FILE for argparse; refuses an empty name, as of an unset variable."""
+    """Return the name of a file or folder; refuses an empty one, as of an unset variable."""
     if not text:
-        raise argparse.ArgumentTypeError('it is empty; use a picture, a clip or a folder')
+        raise argparse.ArgumentTypeError('it is empty; give the name of a file or folder')
     return text
+
+
+def file_path(text: str) -> Path:
+    """Return the path of a file or folder; refuses an empty name, as `file_name` does."""
+    return expanded(file_name(text))
 
 
 def help_of(spec: Spec) -> str:
@@ -80,5 +87,5 @@ def _option(name: str) -> str:
 
 def add_results(parser: Any) -> None:
     """Add the argument RESULTS, see archive.reading.parts_of."""
-    parser.add_argument('results', metavar='RESULTS', help='folder of `analyze --out`, or the '
-                        'JSON lines of analyze or of the demo')
+    parser.add_argument('results', metavar='RESULTS', type=file_name, help='folder of '
+                        '`analyze --out`, or the JSON lines of analyze or of the demo')

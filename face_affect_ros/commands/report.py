@@ -21,9 +21,9 @@ import sys
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.commands.options import add_results
+from face_affect_ros.commands.options import add_results, file_path
 from face_affect_ros.commands.outputs import check_new, check_outputs, Inputs, result_files
-from face_affect_ros.paths import expanded, shown
+from face_affect_ros.paths import shown
 
 
 def register(subparsers: Any) -> None:
@@ -33,7 +33,7 @@ def register(subparsers: Any) -> None:
         description='Write one self-contained HTML page that needs no network: tracks over time, '
         'expressions over time, counts. Needs the extra `report` (Plotly).')
     add_results(parser)
-    parser.add_argument('--out', type=expanded, default=Path('report.html'), metavar='PAGE.html',
+    parser.add_argument('--out', type=file_path, default=Path('report.html'), metavar='PAGE.html',
                         help='page to write (default: %(default)s)')
     parser.add_argument('--with-faces', action='store_true', help='show a picture of each track, '
                         'read from its source; without it, nobody can be recognised')

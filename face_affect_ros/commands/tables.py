@@ -28,7 +28,7 @@ from face_affect_ros.archive.local import cores, run_locally
 from face_affect_ros.archive.results import Results
 from face_affect_ros.archive.sources import Source
 from face_affect_ros.archive.tables import check_format, FORMATS
-from face_affect_ros.commands.options import add_option, check_option, help_of
+from face_affect_ros.commands.options import add_option, check_option, file_name, help_of
 from face_affect_ros.nodes.spec import Spec
 from face_affect_ros.paths import shown
 
@@ -41,8 +41,8 @@ FORMAT = Spec('', 'With --out: the format of the tables, jsonl if not given; Par
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of tables."""
     group = parser.add_argument_group('tables', 'one row per face and image, one table per source')
-    group.add_argument('--out', metavar='RESULTS', default='', help='folder for tables, instead '
-                       'of JSON lines')
+    group.add_argument('--out', metavar='RESULTS', type=file_name,
+                       help='folder for tables, instead of JSON lines')
     group.add_argument('--format', choices=FORMATS, default='', help=help_of(FORMAT))
     group.add_argument('--resume', action='store_true', help='with --out: continue an '
                        'interrupted run; complete sources are skipped')

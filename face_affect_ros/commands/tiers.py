@@ -22,9 +22,9 @@ from typing import Any
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.archive.reading import parts_of
 from face_affect_ros.archive.tiers import tiers_path, write_tiers, WRITERS
-from face_affect_ros.commands.options import add_results
+from face_affect_ros.commands.options import add_results, file_path
 from face_affect_ros.commands.outputs import check_outputs, Inputs, result_files
-from face_affect_ros.paths import expanded, shown
+from face_affect_ros.paths import shown
 
 
 def register(subparsers: Any) -> None:
@@ -36,7 +36,7 @@ def register(subparsers: Any) -> None:
     add_results(parser)
     parser.add_argument('--format', choices=WRITERS, default='csv',
                         help='eaf: ELAN; vtt: WebVTT; csv (default: %(default)s)')
-    parser.add_argument('--out', type=expanded, required=True, metavar='FOLDER',
+    parser.add_argument('--out', type=file_path, required=True, metavar='FOLDER',
                         help='folder of the files')
     parser.add_argument('--overwrite', action='store_true',
                         help='write into a FOLDER that is not empty')

@@ -70,9 +70,16 @@ def test_the_ranges_are_in_the_help(command: str, capsys: pytest.CaptureFixture[
         assert not bounds or f'From {bounds[0]:g} to {bounds[1]:g}.' in text
 
 
-@pytest.mark.parametrize('arguments', [['analyze', ''], ['explain', '', '--out', 'x.png']])
-def test_an_empty_name_is_no_file(arguments: list[str],
+@pytest.mark.parametrize(('arguments', 'name'), [
+    (['analyze', ''], 'FILE'), (['explain', '', '--out', 'x.png'], 'FILE'),
+    (['report', ''], 'RESULTS'), (['analyze', 'a', '--json', ''], '--json'),
+    (['analyze', 'a', '--annotate', ''], '--annotate'), (['analyze', 'a', '--out', ''], '--out'),
+    (['explain', 'a', '--out', ''], '--out'), (['report', 'a', '--out', ''], '--out'),
+    (['tiers', 'a', '--out', ''], '--out'), (['demo', '--out', ''], '--out'),
+])
+def test_an_empty_name_is_no_file(arguments: list[str], name: str,
                                   capsys: pytest.CaptureFixture[str]) -> None:
+    """As of an unset variable of a shell."""
     with pytest.raises(SystemExit) as caught:
         main(arguments)
-    assert caught.value.code == 2 and 'FILE: it is empty' in capsys.readouterr().err
+    assert caught.value.code == 2 and f'{name}: it is empty' in capsys.readouterr().err
