@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.archive.remote import reached
 from face_affect_ros.archive.results import Results, Summary
 from face_affect_ros.archive.schema import COLUMNS, problem_with_row, problem_with_stamp
 from face_affect_ros.archive.sources import Source
@@ -71,10 +72,11 @@ def parts_of(path: str) -> tuple[list[Part], dict[str, Any]]:
     if not is_url(path) and expanded(path).is_file():
         parts = _parts_of_lines(expanded(path))
     else:
-        results = Results(path)
-        metadata = results.metadata()
-        parts = [Part(summary, functools.partial(results.rows, key))
-                 for key, summary in results.summaries().items()]
+        with reached(path):
+            results = Results(path)
+            metadata = results.metadata()
+            parts = [Part(summary, functools.partial(results.rows, key))
+                     for key, summary in results.summaries().items()]
     if not parts:
         raise AffectError(f'{path}: contains no complete source; run `face_affect '
                           'analyze --resume`')

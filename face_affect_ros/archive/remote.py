@@ -41,8 +41,38 @@ def _file_system(url: str) -> tuple[Any, str]:
     return system, str(path)
 
 
+@contextlib.contextmanager
+def reached(name: str) -> Iterator[None]:
+    """Turn an error at a URL, of a type of its driver, into an AffectError with the URL."""
+    try:
+        yield
+    except AffectError:
+        raise
+    except Exception as error:
+        if not is_url(name):
+            raise
+        raise AffectError(f'{name}: cannot be reached: {type(error).__name__}: {error}; check '
+                          'the address, the network and the credentials') from error
+
+
 def expand(url: str) -> list[str]:
-    """Return the URLs that a pattern matches, or those of the files and bags in a folder."""
+    """
+    List the URLs that a pattern matches, or those of the files and bags in a folder.
+
+    Args:
+        url: A pattern, or the URL of a file or folder.
+
+    Returns:
+        The URLs, or the given one if there is none.
+
+    Raises:
+        AffectError: The URL cannot be reached.
+    """
+    with reached(url):
+        return _expanded(url)
+
+
+def _expanded(url: str) -> list[str]:
     system, path = _file_system(url)
     if glob.has_magic(path):
         return [system.unstrip_protocol(each) for each in sorted(system.glob(path))] or [url]

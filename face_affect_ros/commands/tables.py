@@ -25,6 +25,7 @@ from face_affect_ros.archive.analysis import metadata_of, Outcome, Run
 from face_affect_ros.archive.bar import Bar
 from face_affect_ros.archive.cluster import run_on_cluster
 from face_affect_ros.archive.local import cores, run_locally
+from face_affect_ros.archive.remote import reached
 from face_affect_ros.archive.results import Results
 from face_affect_ros.archive.sources import Source
 from face_affect_ros.archive.tables import check_format, FORMATS
@@ -78,9 +79,10 @@ def run(arguments: argparse.Namespace, settings: PipelineSettings,
                rate=arguments.sequence, rectified=arguments.rectified)
     check_format(what.form)
     metadata = metadata_of(what)
-    results = Results(what.out)
-    results.begin(metadata, resume=arguments.resume)
-    done = results.summaries()
+    with reached(what.out):
+        results = Results(what.out)
+        results.begin(metadata, resume=arguments.resume)
+        done = results.summaries()
     sources = list(dict.fromkeys(found))
     left = [source for source in sources if source.key not in done]
     outcomes = [Outcome(source, done[source.key], before=True) for source in sources

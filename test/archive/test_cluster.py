@@ -19,6 +19,7 @@ import os
 from pathlib import Path
 import shutil
 import signal
+import socket
 import sys
 import threading
 from typing import Any
@@ -142,6 +143,23 @@ def test_an_error_of_a_network_is_worth_another_try(tmp_path: Path,
     assert cluster.task(source, run, metadata).summary.faces == 1
     again = cluster.task(source, run, metadata)
     assert again.summary.faces == 1 and not again.before
+
+
+@pytest.mark.parametrize('arguments', [
+    ['analyze', '{url}/a.png'], ['analyze', '{picture}', '--out', '{url}/out'],
+    ['report', '{url}/out'], ['tiers', '{url}/out', '--out', 'tiers']])
+def test_a_server_that_cannot_be_reached_is_named(
+        arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip('fsspec', reason='fsspec is not installed')
+    monkeypatch.chdir(tmp_path)
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        url = f'ftp://127.0.0.1:{server.getsockname()[1]}'
+    names = {'url': url, 'picture': portrait_path()}
+    assert main([each.format(**names) for each in arguments]) == 1
+    error, = capsys.readouterr().err.splitlines()
+    assert error.startswith(f'error: {url}/') and 'cannot be reached: ConnectionRefused' in error
+    assert 'check the address, the network and the credentials' in error
 
 
 def test_sources_and_results_at_urls(memory: Any, tmp_path: Path,
