@@ -32,7 +32,7 @@ import time
 import cv2
 from face_affect_ros.affect.boxes import longer_side
 from face_affect_ros.affect.detectors import Detector, make_detector
-from face_affect_ros.affect.model_files import sha256_of
+from face_affect_ros.affect.model_store import sha256_of
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.media import open_media

@@ -29,7 +29,8 @@ import sys
 from typing import Any
 
 from face_affect_bench.report import keep
-from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+from face_affect_ros.affect.pipeline import make_pipeline
+from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import Face, ImageArray, UNKNOWN
 from face_affect_ros.media import Frame, open_media
 import numpy as np

@@ -34,7 +34,6 @@ pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 import bag_files  # noqa: E402, I100
 import bench  # noqa: E402
 from face_affect_msgs.msg import FaceAffectArray  # noqa: E402
-from face_affect_ros.affect.records import to_record  # noqa: E402
 from face_affect_ros.affect.settings import PipelineSettings  # noqa: E402
 from face_affect_ros.affect.types import AffectError  # noqa: E402
 from face_affect_ros.bags import header_stamp, ImageBag, is_bag, write_bag  # noqa: E402
@@ -43,6 +42,7 @@ from face_affect_ros.demo import run as demo  # noqa: E402
 from face_affect_ros.media import Frame, open_media  # noqa: E402
 from face_affect_ros.nodes import qos  # noqa: E402
 from face_affect_ros.nodes.messages import from_message  # noqa: E402
+from face_affect_ros.records import to_record  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from support import running_node, spin_until  # noqa: E402
 

@@ -19,7 +19,8 @@ from dataclasses import replace
 
 from face_affect_bench.frames import moving, VGA
 from face_affect_bench.timing import Context, measure, Row, Timing
-from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+from face_affect_ros.affect.pipeline import make_pipeline
+from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import AffectError, ImageArray
 import numpy as np
 

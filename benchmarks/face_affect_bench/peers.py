@@ -33,7 +33,8 @@ import venv
 from face_affect_bench.frames import clip, HEADS, moving, VGA
 from face_affect_bench.peer_program import measure
 from face_affect_bench.timing import Context, Row
-from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+from face_affect_ros.affect.pipeline import make_pipeline
+from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import ImageArray
 import numpy as np
 

@@ -26,7 +26,8 @@ from typing import Any
 
 import cv2
 from face_affect_ros.affect.annotate import annotate
-from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+from face_affect_ros.affect.pipeline import make_pipeline
+from face_affect_ros.affect.settings import PipelineSettings
 import numpy as np
 
 

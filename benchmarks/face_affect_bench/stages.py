@@ -28,10 +28,10 @@ from face_affect_ros.affect.annotate import annotate
 from face_affect_ros.affect.classifier import Classifier, Smoother
 from face_affect_ros.affect.crop import CropSpec, extract_crops
 from face_affect_ros.affect.model_store import load_card
-from face_affect_ros.affect.pipeline import AffectPipeline
+from face_affect_ros.affect.pipeline import AffectPipeline, make_pipeline
 from face_affect_ros.affect.saliency import Saliency
 from face_affect_ros.affect.scheduling import InferenceScheduler, TemplateTracker
-from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.tracker import Tracker
 from face_affect_ros.affect.types import ImageArray
 from face_affect_ros.nodes import messages, qos

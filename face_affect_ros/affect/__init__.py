@@ -26,16 +26,16 @@ from importlib import import_module
 from typing import Any, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from face_affect_ros.affect.pipeline import AffectPipeline
+    from face_affect_ros.affect.pipeline import AffectPipeline, make_pipeline
     from face_affect_ros.affect.position import Camera
-    from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+    from face_affect_ros.affect.settings import PipelineSettings
     from face_affect_ros.affect.types import AffectError, Estimate, Face
 
 #: Modules of the names, imported at the first use: the launch files need the defaults alone, and
 #: not SciPy and OpenCV.
 _MODULES = {'AffectError': 'types', 'AffectPipeline': 'pipeline', 'Camera': 'position',
            'Estimate': 'types', 'Face': 'types', 'PipelineSettings': 'settings',
-           'make_pipeline': 'settings'}
+           'make_pipeline': 'pipeline'}
 
 __all__ = ['AffectError', 'AffectPipeline', 'Camera', 'Estimate', 'Face', 'PipelineSettings',
            'make_pipeline']

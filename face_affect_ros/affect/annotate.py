@@ -16,7 +16,6 @@
 
 from collections.abc import Iterable
 import colorsys
-from dataclasses import dataclass
 import math
 import re
 from typing import TypeAlias
@@ -90,7 +89,7 @@ def annotate(image: ImageArray, faces: list[Face]) -> ImageArray:
     taken = [whole_pixels(face.box) for face in faces]
     plates = []
     for face in reversed(faces):   # the nearest is placed first
-        plate = Plate.of(face, canvas.shape)
+        plate = Plate(face, canvas.shape)
         place = plate.place(taken, canvas.shape)
         taken.append(place)
         plates.append((plate, place, face))
@@ -99,53 +98,29 @@ def annotate(image: ImageArray, faces: list[Face]) -> ImageArray:
     return canvas
 
 
-@dataclass(frozen=True)
 class Plate:
-    """
-    The text of a face, to be written on a dark plate beside it.
+    """The text of a face in an image of a shape, on a dark plate beside the face."""
 
-    Attributes:
-        lines: Of text.
-        box: Of the face, pixels.
-        height: Of capital letters, pixels.
-        scale: Of the font.
-        thickness: Of the font.
-        pad: Pixels around the text.
-        step: Pixels from line to line.
-        width: Of the plate, pixels.
-    """
-
-    lines: list[str]
-    box: Box
-    height: float
-    scale: float
-    thickness: int
-    pad: int
-    step: int
-    width: int
-
-    @classmethod
-    def of(cls, face: Face, shape: tuple[int, ...]) -> 'Plate':
-        """Return a face's plate in an image of this shape."""
-        lines, box = caption(face), whole_pixels(face.box)
+    def __init__(self, face: Face, shape: tuple[int, ...]) -> None:
+        self._lines, self._box = caption(face), whole_pixels(face.box)
         bounds = np.array(TEXT_PER_IMAGE) * shape[0]
-        height = max(MIN_TEXT_HEIGHT, float(np.clip(TEXT_PER_FACE * box[2], *bounds)))
-        scale, thickness = height / FONT_HEIGHT, max(1, round(height / 10))
-        pad = round(height * 0.4)
-        width = max(cv2.getTextSize(line, FONT, scale, thickness)[0][0] for line in lines)
-        return cls(lines, box, height, scale, thickness, pad, round(height) + pad,
-                   width + 2 * pad)
+        height = max(MIN_TEXT_HEIGHT, float(np.clip(TEXT_PER_FACE * self._box[2], *bounds)))
+        self._scale, self._thickness = height / FONT_HEIGHT, max(1, round(height / 10))
+        self._pad = round(height * 0.4)
+        self._step = round(height) + self._pad   # from line to line
+        self._width = 2 * self._pad + max(
+            cv2.getTextSize(line, FONT, self._scale, self._thickness)[0][0]
+            for line in self._lines)
 
-    def place(self, taken: Iterable[Box], shape: tuple[int, ...]) -> Box:
+    def place(self, taken: list[Box], shape: tuple[int, ...]) -> Box:
         """Return the place below, above or beside the face that overlaps least with others."""
-        x, y, width, height = self.box
-        tall = self.step * len(self.lines) + self.pad
-        middle = x + (width - self.width) // 2
-        corners = [(middle, y + height + self.pad), (middle, y - self.pad - tall),
-                   (x + width + self.pad, y), (x - self.pad - self.width, y)]
-        places = [(max(0, min(left, shape[1] - self.width)), max(0, min(top, shape[0] - tall)),
-                   self.width, tall) for left, top in corners]
-        taken = list(taken)
+        x, y, width, height = self._box
+        tall = self._step * len(self._lines) + self._pad
+        middle = x + (width - self._width) // 2
+        corners = [(middle, y + height + self._pad), (middle, y - self._pad - tall),
+                   (x + width + self._pad, y), (x - self._pad - self._width, y)]
+        places = [(max(0, min(left, shape[1] - self._width)), max(0, min(top, shape[0] - tall)),
+                   self._width, tall) for left, top in corners]
         return min(places, key=lambda place: sum(_overlap(place, other) for other in taken))
 
     def write(self, canvas: ImageArray, place: Box, colour: tuple[int, int, int]) -> None:
@@ -153,9 +128,9 @@ class Plate:
         left, top, width, height = place
         plate = canvas[top:top + height, left:left + width]
         plate[:] = plate // 4
-        for number, line in enumerate(self.lines, start=1):
-            cv2.putText(canvas, line, (left + self.pad, top + number * self.step), FONT,
-                        self.scale, colour, self.thickness, cv2.LINE_AA)
+        for number, line in enumerate(self._lines, start=1):
+            cv2.putText(canvas, line, (left + self._pad, top + number * self._step), FONT,
+                        self._scale, colour, self._thickness, cv2.LINE_AA)
 
 
 def _overlap(one: Box, other: Box) -> int:
@@ -190,17 +165,13 @@ class RecentBoxes:
     """The newest box of each track, kept for a while: the detector may miss a face in a frame."""
 
     def __init__(self) -> None:
-        """Start without boxes."""
         self._seen: dict[str, tuple[float, FloatArray]] = {}
 
     def update(self, faces: list[Face], stamp: float, *, hold: float) -> list[FloatArray]:
         """
         Add the faces of a frame; return the boxes to hide in it, (4,) each.
 
-        Args:
-            faces: Of the frame.
-            stamp: Time of the frame, seconds.
-            hold: Seconds for which the box of a face that is not found is kept.
+        A face that is not found is hidden for `hold` seconds. stamp: of the frame, seconds.
         """
         kept = {name: seen for name, seen in self._seen.items()
                 if 0.0 <= stamp - seen[0] <= hold}

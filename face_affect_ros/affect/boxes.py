@@ -15,7 +15,6 @@
 """Geometry of boxes as pure functions on arrays; a box is x, y, width, height in pixels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 from face_affect_ros.affect.types import FloatArray, ImageArray
@@ -86,20 +85,14 @@ def weighted_nms(values: FloatArray, scores: FloatArray,
             np.array(best, np.float32))
 
 
-@dataclass(frozen=True)
-class Letterbox:
-    """The map of an image into a square: square = image * scale + shift, (2,) each, x and y."""
+def letterbox(image: ImageArray, size: int) -> tuple[ImageArray, FloatArray, FloatArray]:
+    """
+    Fit an image into the middle of a black square of the given side, keeping its shape.
 
-    scale: FloatArray
-    shift: FloatArray
-
-    def to_image(self, points: FloatArray) -> FloatArray:
-        """Map points (..., 2) in pixels of the square back to pixels of the image."""
-        return np.asarray((points - self.shift) / self.scale, np.float32)
-
-
-def letterbox(image: ImageArray, size: int) -> tuple[ImageArray, Letterbox]:
-    """Fit an image into the middle of a black square of the given side, keeping its shape."""
+    Returns:
+        The square, and the map of points of the image into it, as point * scale + shift, (2,)
+        float32 each, x and y.
+    """
     height, width = image.shape[:2]
     scale = size / max(width, height)
     inner = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -108,8 +101,8 @@ def letterbox(image: ImageArray, size: int) -> tuple[ImageArray, Letterbox]:
     square = np.zeros((size, size, *image.shape[2:]), np.uint8)
     square[top:top + inner[1], left:left + inner[0]] = cv2.resize(image, inner)
     # The inner size was rounded, so that the two scales differ a little.
-    return square, Letterbox(np.array([inner[0] / width, inner[1] / height], np.float32),
-                             np.array([left, top], np.float32))
+    return (square, np.divide(inner, (width, height)).astype(np.float32),
+            np.array([left, top], np.float32))
 
 
 def halved(image: ImageArray, size: int) -> ImageArray:
@@ -123,6 +116,18 @@ def halved(image: ImageArray, size: int) -> ImageArray:
         height, width = (max(1, side // 2) for side in image.shape[:2])
         image = np.asarray(cv2.resize(image[:2 * height, :2 * width], (width, height),
                                       interpolation=cv2.INTER_AREA), np.uint8)
+    return image
+
+
+def shrunk(image: ImageArray, size: int) -> ImageArray:
+    """Return a (H, W) grey or (H, W, 3) BGR image as BGR, its longer side at most `size`."""
+    height, width = image.shape[:2]
+    scale = size / max(height, width)
+    if scale < 1.0:
+        inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+        image = np.asarray(cv2.resize(halved(image, 2 * max(inner)), inner), np.uint8)
+    if image.ndim == 2:
+        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
     return image
 
 

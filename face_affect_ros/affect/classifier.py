@@ -49,22 +49,21 @@ def normalize(probabilities: FloatArray) -> FloatArray:
 
 
 class Classifier:
-    """A network with one or more heads, run on all faces of a frame."""
+    """
+    A card's network with one or more heads, run on all faces of a frame.
+
+    Args:
+        card: Of a classifier.
+        tasks: Tasks of the heads to run, all by default.
+        num_threads: Of the network, >= 1.
+        batch_size: Largest number of faces of one run of the network.
+
+    Raises:
+        AffectError: The network does not match its card, or has no head for one of the tasks.
+    """
 
     def __init__(self, card: ModelCard, *, tasks: Sequence[str] | None = None,
                  num_threads: int = 1, batch_size: int = BATCH_SIZE) -> None:
-        """
-        Load a card's network.
-
-        Args:
-            card: Of a classifier.
-            tasks: Tasks of the heads to run, all by default.
-            num_threads: Of the network, >= 1.
-            batch_size: Largest number of faces of one run of the network.
-
-        Raises:
-            AffectError: The network does not match its card, or has no head for one of the tasks.
-        """
         known = [head.task for head in card.heads]
         for task in tasks or ():
             if task not in known:
@@ -119,22 +118,18 @@ class Smoother:
 
     Attributes:
         estimate: The last one, None before the first.
+
+    Args:
+        head: Its labels and threshold.
+        hysteresis: Difference in probability that a new label needs over the last one, and that
+            the first one needs over the threshold.
     """
 
     def __init__(self, head: Head, *, hysteresis: float = 0.05) -> None:
-        """
-        Start without an estimate.
-
-        Args:
-            head: Its labels and threshold.
-            hysteresis: Difference in probability that a new label needs over the last one, and
-                that the first one needs over the threshold.
-        """
         self._head = head
         self._hysteresis = hysteresis
         self._mean: FloatArray | None = None
-        self._stamp = 0.0
-        self._good = -math.inf
+        self._stamp = -math.inf   # of the last face that could be classified
         self._best = -1
         self._known = False
         self.estimate: Estimate | None = None
@@ -152,35 +147,23 @@ class Smoother:
             time_constant: Seconds after which the weight of earlier images has fallen to 1/e; 0
                 for no smoothing.
         """
-        self.estimate = self._estimate(probabilities, stamp, reason, time_constant)
-        return self.estimate
-
-    def _estimate(self, probabilities: FloatArray, stamp: float, reason: str,
-                  time_constant: float) -> Estimate:
-        if self._mean is None or (not reason and self._good == -math.inf):
+        if self._mean is None or (not reason and self._stamp == -math.inf):
             self._mean = probabilities.copy()
         elif not reason:
-            weight = _weight(max(0.0, stamp - self._stamp), time_constant)
+            elapsed = max(0.0, stamp - self._stamp)
+            weight = 1.0 - math.exp(-elapsed / time_constant) if time_constant > 0.0 else 1.0
             self._mean += weight * (probabilities - self._mean)
         if not reason:
-            self._stamp = self._good = stamp
-        elif stamp - self._good > time_constant or time_constant <= 0.0:
-            self._known = False
-            self._best = int(np.argmax(self._mean))
-            return Estimate(UNKNOWN, float(self._mean[self._best]), self._mean.copy(), reason)
-        return self._decide(self._mean, time_constant)
-
-    def _decide(self, mean: FloatArray, time_constant: float) -> Estimate:
-        best = int(np.argmax(mean))
-        if self._best < 0 or mean[best] >= mean[self._best] + self._hysteresis:
-            self._best = best
-        confidence = float(mean[self._best])
-        lead = 0.0 if self._known or time_constant <= 0.0 else self._hysteresis
-        self._known = confidence >= self._head.threshold + lead
-        label = self._head.labels[self._best] if self._known else UNKNOWN
-        return Estimate(label, confidence, mean.copy(), '' if self._known else UNSURE)
-
-
-def _weight(elapsed: float, time_constant: float) -> float:
-    """Return the weight of a new value after so many seconds, in [0, 1]."""
-    return 1.0 - math.exp(-elapsed / time_constant) if time_constant > 0.0 else 1.0
+            self._stamp = stamp
+        best = int(np.argmax(self._mean))
+        if reason and (stamp - self._stamp > time_constant or time_constant <= 0.0):
+            self._best, self._known = best, False
+        else:
+            if self._best < 0 or self._mean[best] >= self._mean[self._best] + self._hysteresis:
+                self._best = best
+            lead = 0.0 if self._known or time_constant <= 0.0 else self._hysteresis
+            self._known = float(self._mean[self._best]) >= self._head.threshold + lead
+            reason = '' if self._known else UNSURE
+        self.estimate = Estimate(self._head.labels[self._best] if self._known else UNKNOWN,
+                                 float(self._mean[self._best]), self._mean.copy(), reason)
+        return self.estimate

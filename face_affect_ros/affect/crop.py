@@ -119,14 +119,7 @@ def extract_crops(image: ImageArray, boxes: FloatArray, landmarks: FloatArray,
 
 
 def aligned_matrix(box: FloatArray, landmarks: FloatArray, spec: CropSpec) -> FloatArray:
-    """
-    Return the (2, 3) affine map from image pixels to crop pixels, with level eyes if spec.align.
-
-    Args:
-        box: (4,), as detected.
-        landmarks: (4, 2), NaN where unknown.
-        spec: Of the crop.
-    """
+    """Return the crop_matrix of a box (4,), with level eyes if spec.align; landmarks (4, 2)."""
     roll = roll_of(landmarks, float(max(box[2], box[3]))) if spec.align else 0.0
     return crop_matrix(box, spec, roll)
 

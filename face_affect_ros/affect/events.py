@@ -56,16 +56,15 @@ class Presence:
 
 
 class Events:
-    """Detects the events in the faces of successive images."""
+    """
+    Detects the events in the faces of successive images.
+
+    Attributes:
+        hold: Seconds that a face or an expression must last to be reported.
+        timeout: Seconds without a face after which it has left; that of the tracker.
+    """
 
     def __init__(self, *, hold: float, timeout: float) -> None:
-        """
-        Start without faces.
-
-        Args:
-            hold: Seconds that a face or an expression must last to be reported.
-            timeout: Seconds without a face after which it has left; that of the tracker.
-        """
         self.hold, self.timeout = hold, timeout
         self._there: dict[str, Presence] = {}
         self._now = float('-inf')

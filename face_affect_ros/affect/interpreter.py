@@ -168,20 +168,17 @@ class Network:
     Attributes:
         input_shape: Shape of the input in the file.
         output_shapes: Shapes of the outputs in the file.
+
+    Args:
+        path: TFLite file.
+        num_threads: Of the runtime, >= 1.
+        batch_size: Largest number of inputs of one run.
+
+    Raises:
+        AffectError: The file is missing, damaged, or has more than one input.
     """
 
     def __init__(self, path: Path, *, num_threads: int = 1, batch_size: int = BATCH_SIZE) -> None:
-        """
-        Load a network.
-
-        Args:
-            path: TFLite file.
-            num_threads: Of the runtime, >= 1.
-            batch_size: Largest number of inputs of one run.
-
-        Raises:
-            AffectError: The file is missing, damaged, or has more than one input.
-        """
         self._path = path
         self._num_threads = num_threads
         self._batch_size = batch_size

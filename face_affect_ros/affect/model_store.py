@@ -12,11 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Model cards: the metadata of a model's file, read and validated."""
+"""Model cards: the metadata of a model's file, read with limits of size, and validated."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-import difflib
+import hashlib
 import math
 import os
 from pathlib import Path
@@ -24,15 +24,19 @@ import sys
 from typing import Any
 
 from face_affect_ros.affect.crop import CropSpec
-from face_affect_ros.affect.model_files import check_network, read_card
 from face_affect_ros.affect.quality import Limits
-from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray, LABELS
+from face_affect_ros.affect.types import AffectError, FloatArray, hint, ImageArray, LABELS
 import numpy as np
+import yaml
 
 CARD = 'card.yaml'
 #: Largest allowed side of a network's input, pixels, and largest margin.
 MAX_SIZE = 2048
 MAX_MARGIN = 10.0
+#: Largest number of bytes of a card and of a network.
+MAX_CARD = 2**18
+MAX_NETWORK = 2**29
+CHUNK = 2**20
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,53 @@ class ModelCard:
         return batch
 
 
+class _CardLoader(yaml.SafeLoader):
+    """Rejects references, a few lines of which may expand to gigabytes."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError('references (*name) are not allowed here')
+        return super().compose_node(parent, index)
+
+
+def read_card(path: Path) -> Any:
+    """Return the content of a YAML file; AffectError where it cannot be read."""
+    try:
+        with path.open('rb') as file:
+            data = file.read(MAX_CARD + 1)
+        if len(data) > MAX_CARD:
+            raise ValueError(f'it has more than {MAX_CARD} bytes')
+        return yaml.load(data.decode('utf-8'), _CardLoader)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise AffectError(f'{path}: cannot be read as YAML: {error}') from error
+    except Exception as error:   # as from PyYAML's constructors of dates and numbers
+        raise AffectError(f'{path}: cannot be read as YAML: {type(error).__name__}') from error
+
+
+def sha256_of(path: Path) -> str:
+    """Return the checksum of a network's file; AffectError where it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        if path.exists() and not path.is_file():   # reading a pipe or a device may not end
+            raise AffectError(f'{path}: the model file cannot be read: it is not a file')
+        with path.open('rb') as file:
+            for _ in range(MAX_NETWORK // CHUNK):
+                if not (chunk := file.read(CHUNK)):
+                    return digest.hexdigest()
+                digest.update(chunk)
+    except OSError as error:
+        raise AffectError(f'{path}: the model file cannot be read: {error.strerror}') from error
+    raise AffectError(f'{path}: has more than {MAX_NETWORK} bytes; it is no model of this package')
+
+
+def check_network(path: Path, sha256: str) -> None:
+    """Raise AffectError if a file has another sha256 than its card."""
+    digest = sha256_of(path)
+    if digest != sha256:
+        raise AffectError(f'{path}: sha256 is {digest}, but its card says {sha256}; the file is '
+                          'corrupt or was replaced, install it again')
+
+
 def search_path() -> Iterator[Path]:
     """
     Yield the folders of models, in the order of the search.
@@ -144,12 +195,10 @@ def find_model(name: str, kind: str = '') -> Path:
             return folder / name
     known = sorted({card.parent.name for folder in searched for card in folder.glob(f'*/{CARD}')
                     if not kind or _kind_of(card) == kind})
-    close = difflib.get_close_matches(name, known, 1)
-    meant = f"; did you mean '{close[0]}'?" if close else ''
     raise AffectError(
-        f"model '{name}' not found{meant}; known models: {', '.join(known) or 'none'}; searched: "
-        f"{', '.join(map(str, searched))}. Name one of these, the path of a model's folder, or "
-        'set FACE_AFFECT_MODEL_PATH')
+        f"model '{name}' not found{hint(name, known)}; known models: "
+        f"{', '.join(known) or 'none'}; searched: {', '.join(map(str, searched))}. Name one of "
+        "these, the path of a model's folder, or set FACE_AFFECT_MODEL_PATH")
 
 
 def _kind_of(card: Path) -> str:
@@ -168,11 +217,7 @@ def is_installed(name: str) -> bool:
 
 def load_card(name: str, kind: str = '') -> ModelCard:
     """
-    Read a model's card and check the file by its sha256.
-
-    Args:
-        name: See find_model.
-        kind: See find_model.
+    Read a model's card and check the file by its sha256; name and kind: see find_model.
 
     Raises:
         AffectError: Card or file is missing or invalid, or the model is of another kind.
@@ -195,9 +240,7 @@ def saliency_path(card: ModelCard, entry: Mapping[str, Any] | None = None) -> Pa
     """
     Return the checked file of a classifier's gradients, see affect.saliency.
 
-    Args:
-        card: Of the classifier.
-        entry: Entry `saliency`, by default that of the card.
+    Its entry `saliency` is by default that of the card.
 
     Raises:
         AffectError: The card has no such entry, or the file has another sha256.

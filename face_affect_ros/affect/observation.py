@@ -14,6 +14,7 @@
 
 """The mean estimates of each face over some time, as in the buffered mode of the paper's robot."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +23,7 @@ from face_affect_ros.affect.types import Estimate, Face, FloatArray, UNKNOWN, UN
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass
 class Observed:
     """
     One face over several images.
@@ -31,51 +32,47 @@ class Observed:
         face: As last seen, with the estimates of the mean probabilities.
         images: Number of images with the face.
         judged: By task, the number of images in which the face could be classified.
+        sums: By task, the sum of the probabilities in these images, (K,) float32.
     """
 
     face: Face
-    images: int
-    judged: dict[str, int]
-
-
-@dataclass
-class _Sum:
-    face: Face
     images: int = 0
-    judged: dict[str, int] = field(default_factory=dict)
+    judged: Counter[str] = field(default_factory=Counter)
     sums: dict[str, FloatArray] = field(default_factory=dict)
 
 
 class Observation:
-    """Averages each track's probabilities over the images in which it could be classified."""
+    """
+    Averages each track's probabilities over the images in which it could be classified.
+
+    The labels and thresholds are those of the heads, by task.
+    """
 
     def __init__(self, heads: Mapping[str, Head]) -> None:
-        """Start without faces; heads: by task, for their labels and thresholds."""
         self._heads = heads
-        self._faces: dict[str, _Sum] = {}
+        self._faces: dict[str, Observed] = {}
         self.images = 0
 
     def add(self, faces: Sequence[Face]) -> None:
         """Add the faces of one image."""
         self.images += 1
         for face in faces:
-            entry = self._faces.setdefault(face.id, _Sum(face))
+            entry = self._faces.setdefault(face.id, Observed(face))
             entry.face = face
             entry.images += 1
             for task, estimate in face.estimates.items():
                 if estimate.reason in ('', UNSURE):
-                    entry.judged[task] = entry.judged.get(task, 0) + 1
+                    entry.judged[task] += 1
                     entry.sums[task] = entry.sums.get(task, 0.0) + estimate.probabilities
 
     def faces(self) -> list[Observed]:
         """Return the faces so far, those of the most images first."""
         found = sorted(self._faces.values(), key=lambda entry: (-entry.images, entry.face.id))
-        return [Observed(replace(entry.face, estimates={
+        return [replace(entry, judged=entry.judged.copy(), face=replace(entry.face, estimates={
             task: self._mean(task, estimate, entry)
-            for task, estimate in entry.face.estimates.items()}), entry.images, dict(entry.judged))
-            for entry in found]
+            for task, estimate in entry.face.estimates.items()})) for entry in found]
 
-    def _mean(self, task: str, last: Estimate, entry: _Sum) -> Estimate:
+    def _mean(self, task: str, last: Estimate, entry: Observed) -> Estimate:
         if task not in entry.sums:
             return last
         head = self._heads[task]

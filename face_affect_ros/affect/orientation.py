@@ -224,19 +224,14 @@ class OrientationSmoother:
     """
 
     def __init__(self) -> None:
-        """Start without a measurement."""
         self._mean: HeadPose | None = None
         self._stamp = 0.0
 
     def __call__(self, pose: HeadPose, stamp: float, *, time_constant: float) -> Orientation:
         """
-        Add one measurement; return the smoothed orientation.
+        Add the pose in one image; return the smoothed orientation.
 
-        Args:
-            pose: Of the head in one image.
-            stamp: Time of the image, seconds.
-            time_constant: Seconds after which the weight of earlier images has fallen to 1/e; 0
-                for no smoothing.
+        stamp: time of the image. time_constant: see Smoother. Both in seconds.
         """
         if self._mean is not None and time_constant > 0.0:
             weight = 1.0 - math.exp(-max(0.0, stamp - self._stamp) / time_constant)

@@ -20,10 +20,11 @@ from typing import TypeAlias
 from face_affect_ros.affect.boxes import clip
 from face_affect_ros.affect.classifier import Classifier, Smoother
 from face_affect_ros.affect.crop import CropSpec, extract_crops
-from face_affect_ros.affect.detectors import Detector
+from face_affect_ros.affect.detectors import Detector, make_detector
 from face_affect_ros.affect.orientation import head_pose, MEAN_FACES, OrientationSmoother
 from face_affect_ros.affect.position import Camera, locate, locate_in_depth
 from face_affect_ros.affect.quality import reasons
+from face_affect_ros.affect.sandbox import load_validated_card
 from face_affect_ros.affect.scheduling import DetectOrTrack, InferenceScheduler
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.tracker import Tracker
@@ -48,21 +49,13 @@ class AffectPipeline:
     Attributes:
         settings: Of the next frame; another thread may replace them. The models and
             track_id_prefix stay those of the constructor.
-        classifiers: As given.
+        classifiers: As given; of two with the same task the last one is used.
         heads: Of the classifiers, by task.
         locate: Detects or tracks the faces.
     """
 
     def __init__(self, detector: Detector, classifiers: Sequence[Classifier],
                  settings: PipelineSettings) -> None:
-        """
-        Create a pipeline.
-
-        Args:
-            detector: Finds the faces.
-            classifiers: Any number; of two with the same task the last one is used.
-            settings: Of the first frame.
-        """
         self.settings = settings
         self.classifiers = tuple(classifiers)
         self.heads = {head.task: head for each in self.classifiers for head in each.heads}
@@ -75,6 +68,11 @@ class AffectPipeline:
     def detector(self) -> Detector:
         """The face detector."""
         return self.locate.detector
+
+    @property
+    def models(self) -> list[str]:
+        """The names of the networks: the detector's, then the classifiers'."""
+        return [self.detector.name, *(each.card.name for each in self.classifiers)]
 
     @property
     def tracks(self) -> frozenset[str]:
@@ -101,20 +99,17 @@ class AffectPipeline:
         """
         settings = self.settings
         located = self.locate(image, stamp, settings.detection_interval)
-        found = located.faces
-        tracks = self._tracker.update(found, stamp, timeout=settings.track_timeout,
+        joined = self._tracker.update(located.faces, stamp, timeout=settings.track_timeout,
                                       start_score=settings.start_score,
                                       detected=located.detected)
-        kept = [index for index, track in enumerate(tracks) if track is not None]
-        found = found[kept]
-        ids = [track.id for track in tracks if track is not None]
-        classified = self._classify(image, found, ids, stamp, settings, defer=located.defer)
+        tracks = [track for track in joined if track is not None]
+        found = located.faces[[row for row, track in enumerate(joined) if track is not None]]
+        classified = self._classify(image, found, [track.id for track in tracks], stamp, settings,
+                                    defer=located.defer)
         height, width = image.shape[:2]
         boxes = clip(found.boxes, width, height)
         faces = []
-        for row, index in enumerate(kept):
-            track = tracks[index]
-            assert track is not None
+        for row, track in enumerate(tracks):
             estimates = self._smooth(track.id, classified[row], stamp,
                                      settings.smoothing_time_constant)
             orientation = self._orient(track.id, found.landmarks[row], stamp, camera, width=width,
@@ -130,8 +125,7 @@ class AffectPipeline:
             faces.append(Face(id=track.id, box=boxes[row], score=float(found.scores[row]),
                               landmarks=found.landmarks[row], estimates=estimates,
                               tracked_for=max(0.0, stamp - track.first), position=position,
-                              orientation=orientation,
-                              whole_box=found.boxes[row]))
+                              orientation=orientation, whole_box=found.boxes[row]))
         self._prune()
         return sorted(faces, key=lambda face: (-face.tracked_for, face.id))
 
@@ -203,3 +197,15 @@ class AffectPipeline:
                 del kept[track]
         for scheduler in self._schedulers:
             scheduler.prune(alive)
+
+
+def make_pipeline(settings: PipelineSettings) -> AffectPipeline:
+    """Load all models and return the pipeline; AffectError where one cannot be loaded."""
+    detector = make_detector(settings.detector, size=settings.detector_size,
+                             min_score=settings.min_score, num_threads=settings.num_threads)
+    wanted = {'emotion': settings.emotion_model, 'gender': settings.gender_model}
+    models = dict.fromkeys(name for name in wanted.values() if name)
+    classifiers = [Classifier(load_validated_card(model, 'classifier'),
+                              tasks=[task for task, name in wanted.items() if name == model],
+                              num_threads=settings.num_threads) for model in models]
+    return AffectPipeline(detector, classifiers, settings)

@@ -162,9 +162,7 @@ def _foreshortened(orientation: Orientation, ray: Array64) -> tuple[float, float
     """
     Return the foreshortening of the eyes' distance, and its relative standard deviation.
 
-    Args:
-        orientation: Of the head.
-        ray: (3,), x/z, y/z, 1 of the point between the eyes.
+    ray: (3,), x/z, y/z, 1 of the point between the eyes.
     """
     eyes = orientation.rotation[:, 1]
     seen = eyes[:2] - ray[:2] * eyes[2]

@@ -51,16 +51,14 @@ class Limits:
     @classmethod
     def from_card(cls, entries: Any) -> 'Limits':
         """Return the limits of a card's entry `limits`; ValueError for unknown names."""
-        if not entries:
-            return cls()
         known = [each.name for each in fields(cls)]
         # Cards of earlier versions have a min_score.
-        entries = {name: value for name, value in entries.items() if name != 'min_score'}
-        unknown = sorted(set(entries) - set(known))
-        if unknown:
+        values = {name: float(value) for name, value in (entries or {}).items()
+                  if name != 'min_score'}
+        if unknown := sorted(values.keys() - known):
             raise ValueError(f"limits has the unknown entry {', '.join(unknown)}; there are "
                              f"{', '.join(known)}")
-        return cls(**{name: float(value) for name, value in entries.items()})
+        return cls(**values)
 
 
 def reasons(found: Detections, crops: ImageArray, limits: Limits,

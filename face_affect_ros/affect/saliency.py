@@ -34,7 +34,6 @@ from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
 import numpy as np
 import numpy.typing as npt
 
-MODES = ('guided', 'gradient', 'gradcam')
 #: Dimensions of the graph's outputs, which identify them.
 PROBABILITIES, GRADIENT, CAM = 2, 4, 3
 #: Percentile of a gradient at which the heat is full.
@@ -65,22 +64,21 @@ class Explanation:
 
 
 class Saliency:
-    """The gradients of one model's decisions, for one thread at a time."""
+    """
+    The gradients of one model's decisions, for one thread at a time.
+
+    Args:
+        card: Of the classifier, whose graph lies beside it.
+        num_threads: Of the graph, >= 1.
+        entry: Entry `saliency` for a card that has none yet.
+
+    Raises:
+        AffectError: There is no graph, its sha256 is not the card's, or it does not match the
+            card.
+    """
 
     def __init__(self, card: ModelCard, *, num_threads: int = 1,
                  entry: Mapping[str, Any] | None = None) -> None:
-        """
-        Load the graph beside a classifier.
-
-        Args:
-            card: Of the classifier.
-            num_threads: Of the graph, >= 1.
-            entry: Entry `saliency` for a card that has none yet.
-
-        Raises:
-            AffectError: There is no graph, its sha256 is not the card's, or it does not match the
-                card.
-        """
         path = saliency_path(card, entry)
         self.card = card
         self._interpreter = open_interpreter(path, num_threads=num_threads,
@@ -128,18 +126,15 @@ class Saliency:
             return heat_of_cam(explanation.cam, crop.shape[0])
         return heat_of_gradient(explanation.gradient)
 
-    def _run(self, crop: ImageArray, label: int,
-             guided: bool) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _run(self, crop: ImageArray, label: int, guided: bool) -> tuple[FloatArray, ...]:
         values = {'image': self.card.scaled(crop)[np.newaxis],
                   'label': np.array([label], np.int32),
                   'guided': np.array([float(guided)], np.float32)}
         for name, value in values.items():
             self._interpreter.set_tensor(self._inputs[name], value)
         self._interpreter.invoke()
-        probabilities, gradient, cam = (
-            np.asarray(self._interpreter.get_tensor(self._outputs[key])[0], np.float32)
-            for key in (PROBABILITIES, GRADIENT, CAM))
-        return probabilities, gradient, cam
+        return tuple(self._interpreter.get_tensor(self._outputs[key])[0]
+                     for key in (PROBABILITIES, GRADIENT, CAM))
 
 
 def heat_of_gradient(gradient: FloatArray) -> FloatArray:
@@ -190,12 +185,10 @@ def grid(tiles: Sequence[ImageArray]) -> ImageArray:
         return tile([np.full((8, 8, 3), BACKGROUND, np.uint8)] * 2, ['no face'])
     height, width = tiles[0].shape[:2]
     columns = min(len(tiles), max(1, round(math.sqrt(len(tiles) * height / width))))
-    rows = -(-len(tiles) // columns)
-    canvas = np.full((rows * height, columns * width, 3), BACKGROUND, np.uint8)
-    for index, each in enumerate(tiles):
-        row, column = divmod(index, columns)
-        canvas[row * height:(row + 1) * height, column * width:(column + 1) * width] = each
-    return canvas
+    blank = np.full_like(tiles[0], BACKGROUND)
+    filled = [*tiles, *[blank] * (-len(tiles) % columns)]
+    return np.asarray(cv2.vconcat([cv2.hconcat(filled[start:start + columns])
+                                   for start in range(0, len(filled), columns)]), np.uint8)
 
 
 def heat_on_image(canvas: ImageArray, heat: FloatArray, matrix: FloatArray) -> None:

@@ -104,13 +104,7 @@ def peak(values: FloatArray, index: int) -> float:
 
 
 def is_due(elapsed: float, interval: float) -> bool:
-    """
-    Return whether an interval has passed, also where time stands still or jumps back.
-
-    Args:
-        elapsed: Seconds since the last run.
-        interval: Seconds between two runs, 0 for no limit.
-    """
+    """Return whether an interval in seconds has passed, or time stands still or jumps back."""
     return not 0.0 < elapsed < (1.0 - JITTER) * interval
 
 
@@ -139,7 +133,6 @@ class DetectOrTrack:
     """
 
     def __init__(self, detector: Detector) -> None:
-        """Start without faces."""
         self.detector = detector
         self._templates: TemplateTracker | None = None
         self._shape: tuple[int, ...] = ()
@@ -147,12 +140,9 @@ class DetectOrTrack:
 
     def __call__(self, image: ImageArray, stamp: float, interval: float) -> Located:
         """
-        Detect or track the faces of an image.
+        Return the faces of a (H, W) grey or (H, W, 3) BGR uint8 image, detected or tracked.
 
-        Args:
-            image: (H, W) grey or (H, W, 3) BGR uint8.
-            stamp: Time of the image, seconds.
-            interval: Seconds between two runs of the detector, 0 for every image.
+        stamp: time of the image. interval: between two runs of the detector. Both in seconds.
         """
         elapsed, self._stamp = stamp - self._stamp, stamp
         if (self._templates is not None and image.shape == self._shape
@@ -184,7 +174,6 @@ class InferenceScheduler:
     """
 
     def __init__(self) -> None:
-        """Start without tracks."""
         self._last: dict[str, float] = {}
         self._stamp = -math.inf
         self._budget = 0.0   # inferences that are due and have not run yet, as a fraction

@@ -12,19 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The settings of a pipeline, and the pipeline made from them."""
-
-from __future__ import annotations
+"""The settings of a pipeline; launch files import them without OpenCV and SciPy."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from face_affect_ros.affect.classifier import Classifier
-from face_affect_ros.affect.detectors import DEFAULT_DETECTOR, make_detector
-from face_affect_ros.affect.sandbox import load_validated_card
-
-if TYPE_CHECKING:
-    from face_affect_ros.affect.pipeline import AffectPipeline
+DEFAULT_DETECTOR = 'face_residual_fpn'
 
 
 @dataclass(frozen=True)
@@ -65,20 +57,3 @@ class PipelineSettings:
     smoothing_time_constant: float = 0.5
     orientation_time_constant: float = 0.2
     num_threads: int = 1
-
-
-def make_pipeline(settings: PipelineSettings) -> AffectPipeline:
-    """Load all models and return the pipeline; AffectError where one cannot be loaded."""
-    # Not at the top: SciPy would delay the launch files, which read the defaults above.
-    from face_affect_ros.affect.pipeline import AffectPipeline
-    detector = make_detector(settings.detector, size=settings.detector_size,
-                             min_score=settings.min_score, num_threads=settings.num_threads)
-    return AffectPipeline(detector, _make_classifiers(settings), settings)
-
-
-def _make_classifiers(settings: PipelineSettings) -> list[Classifier]:
-    wanted = {'emotion': settings.emotion_model, 'gender': settings.gender_model}
-    models = dict.fromkeys(name for name in wanted.values() if name)
-    return [Classifier(load_validated_card(model, 'classifier'), num_threads=settings.num_threads,
-                       tasks=[task for task, name in wanted.items() if name == model])
-            for model in models]

@@ -29,14 +29,11 @@ from typing import Any, NamedTuple
 import zipfile
 import zlib
 
-from face_affect_ros.affect.model_files import MAX_NETWORK
+from face_affect_ros.affect.model_store import MAX_NETWORK
 from face_affect_ros.affect.types import AffectError
 import numpy as np
 import numpy.typing as npt
 
-#: Bytes of the blocks by which pieces are found, and of the steps between those of the other file:
-#: weights are aligned to 16 bytes in TFLite files.
-BLOCK, STEP = 64, 16
 #: Shape after the first dimension, and dtype, of each array.
 ARRAYS = {'copies': ((3,), 'int64'), 'rest': ((), 'uint8'), 'turned': ((5,), 'int64'),
           'factors': ((), 'float32')}
@@ -76,32 +73,7 @@ class Turned(NamedTuple):
         return np.asarray(np.rint(127.0 * shares), np.int8)
 
 
-def write(path: Path, content: bytes, source: bytes, turned: Sequence[Turned] = ()) -> None:
-    """Write a network's content without the bytes of source; turned: in the order of places."""
-    content = _moved(content, np.frombuffer(source, np.uint8), turned, np.subtract)
-    places: dict[bytes, int] = {}
-    for start in range(0, len(source) - BLOCK + 1, STEP):
-        places.setdefault(source[start:start + BLOCK], start)
-    copies, rest, position, kept = [], bytearray(), 0, 0
-    while position <= len(content) - BLOCK:
-        found = places.get(content[position:position + BLOCK])
-        if found is None:
-            position += 1
-            continue
-        length = _common(content, position, source, found)
-        rest += content[kept:position]
-        copies.append((position, found, length))
-        position = kept = position + length
-    rest += content[kept:]
-    factors = [np.empty(0, np.float32), *(each.factors for each in turned)]
-    numbers = np.array([(each.place, each.start, *each.shape) for each in turned], np.int64)
-    with path.open('wb') as file:
-        np.savez_compressed(file, copies=np.array(copies, np.int64).reshape(-1, 3),
-                            rest=np.frombuffer(bytes(rest), np.uint8),
-                            turned=numbers.reshape(-1, 5), factors=np.concatenate(factors))
-
-
-def _moved(content: bytes, source: npt.NDArray[np.uint8], turned: Sequence[Turned],
+def moved(content: bytes, source: npt.NDArray[np.uint8], turned: Sequence[Turned],
            move: np.ufunc) -> bytes:
     """Return a content with the expected kernels added or subtracted, modulo 256."""
     moved = np.frombuffer(content, np.uint8).copy()
@@ -116,17 +88,9 @@ def _moved(content: bytes, source: npt.NDArray[np.uint8], turned: Sequence[Turne
     return moved.tobytes()
 
 
-def _common(content: bytes, position: int, source: bytes, start: int) -> int:
-    """Return the number of equal bytes from these positions on."""
-    length = min(len(content) - position, len(source) - start)
-    different = np.flatnonzero(np.frombuffer(content, np.uint8, length, position)
-                               != np.frombuffer(source, np.uint8, length, start))
-    return int(different[0]) if len(different) else length
-
-
 def read(path: Path, source: Path) -> bytes:
     """
-    Return the content of a network that `write` has written.
+    Return the content of a network that face_affect_training.saliency.weights has written.
 
     Args:
         path: Archive.
@@ -146,7 +110,7 @@ def read(path: Path, source: Path) -> bytes:
         if len(factors) != turned[:, 2].sum():
             raise ValueError('its kernels have other factors than their outputs')
         theirs = np.frombuffer(source.read_bytes(), np.uint8)
-        return _moved(_joined(copies, rest, theirs), theirs, [
+        return moved(_joined(copies, rest, theirs), theirs, [
             Turned(place, start, (outputs, places, inputs), factors[end - outputs:end])
             for (place, start, outputs, places, inputs), end in zip(turned.tolist(), ends.tolist())
         ], np.add)

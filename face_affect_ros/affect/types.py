@@ -15,7 +15,9 @@
 # flake8: noqa: A005
 """The value types of the pipeline."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+import difflib
 from typing import Any
 
 import numpy as np
@@ -34,9 +36,18 @@ UNSURE, NOT_A_FACE, TOO_SMALL = 'unsure', 'not_a_face', 'too_small'
 TOO_TURNED, TOO_BLURRED = 'too_turned', 'too_blurred'
 REASONS = (UNSURE, NOT_A_FACE, TOO_SMALL, TOO_TURNED, TOO_BLURRED)
 
+#: Kinds of saliency maps, see affect.saliency.
+MODES = ('guided', 'gradient', 'gradcam')
+
 #: Rows of a landmark array. Left and right are the person's own.
 LANDMARKS = ('right_eye', 'left_eye', 'nose', 'mouth')
 RIGHT_EYE, LEFT_EYE, NOSE, MOUTH = range(4)
+
+
+def hint(word: str, words: Iterable[str]) -> str:
+    """Return a suggestion of the most similar word, '' if none is similar."""
+    close = difflib.get_close_matches(word, words, 1)
+    return f"; did you mean '{close[0]}'?" if close else ''
 
 
 class AffectError(Exception):
@@ -57,12 +68,6 @@ class Detections:
     boxes: FloatArray
     scores: FloatArray
     landmarks: FloatArray
-
-    @classmethod
-    def empty(cls) -> 'Detections':
-        """Return the detections of an image without faces."""
-        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32),
-                   np.zeros((0, len(LANDMARKS), 2), np.float32))
 
     def __len__(self) -> int:
         return len(self.boxes)

@@ -22,8 +22,8 @@ from typing import Any
 
 from face_affect_ros import __version__
 from face_affect_ros.affect.model_store import load_card
-from face_affect_ros.affect.pipeline import AffectPipeline
-from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+from face_affect_ros.affect.pipeline import AffectPipeline, make_pipeline
+from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import AffectError, Face
 from face_affect_ros.archive.remote import fetched
 from face_affect_ros.archive.results import Results, Summary

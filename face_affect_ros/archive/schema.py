@@ -24,9 +24,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from face_affect_ros.affect.boxes import whole_pixels
-from face_affect_ros.affect.records import METRE_DIGITS, numbers, PIXEL_DIGITS, SHARE_DIGITS
 from face_affect_ros.affect.types import EMOTIONS, Face, LABELS, LANDMARKS
 from face_affect_ros.media import Frame
+from face_affect_ros.records import METRE_DIGITS, numbers, PIXEL_DIGITS, SHARE_DIGITS
 import numpy as np
 
 #: Incremented when a column is removed or changes its meaning.

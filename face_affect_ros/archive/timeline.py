@@ -168,7 +168,7 @@ def tracks_of(rows: Iterable[Row], *, width: float = 0.0) -> list[Track]:
 
 def rows_of_records(records: Iterable[dict[str, Any]], names: Iterable[str]) -> Iterator[Row]:
     """
-    Convert JSON lines (affect.records) to rows of a table.
+    Convert JSON lines (face_affect_ros.records) to rows of a table.
 
     Args:
         records: The decoded lines.

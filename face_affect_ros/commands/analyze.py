@@ -24,9 +24,8 @@ import sys
 from typing import Any, TextIO
 
 from face_affect_ros.affect.annotate import annotate
-from face_affect_ros.affect.pipeline import AffectPipeline
-from face_affect_ros.affect.records import to_record
-from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+from face_affect_ros.affect.pipeline import AffectPipeline, make_pipeline
+from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.archive.analysis import analysed, FatalError
 from face_affect_ros.archive.remote import fetched
@@ -51,6 +50,7 @@ from face_affect_ros.media import check_suffix, Media
 from face_affect_ros.nodes.spec import Spec
 from face_affect_ros.paths import expanded, shown
 from face_affect_ros.recordings import open_recording
+from face_affect_ros.records import to_record
 from tqdm import tqdm
 
 SEQUENCE = Spec(0.0, 'The pictures of a folder are the frames of one clip, in the order of their '

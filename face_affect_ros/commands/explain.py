@@ -20,17 +20,16 @@ from typing import Any
 
 from face_affect_ros.affect.crop import extract_crop
 from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.pipeline import make_pipeline
 from face_affect_ros.affect.saliency import (
     heat_of_cam,
     heat_of_gradient,
-    MODES,
     overlay,
     Saliency,
     tile,
     to_bgr,
 )
-from face_affect_ros.affect.settings import make_pipeline
-from face_affect_ros.affect.types import AffectError, Face, ImageArray, LABELS
+from face_affect_ros.affect.types import AffectError, Face, ImageArray, LABELS, MODES
 from face_affect_ros.commands.options import (
     add_option,
     add_pipeline_options,

@@ -21,8 +21,7 @@ from pathlib import Path
 import stat
 from typing import TypeAlias
 
-from face_affect_ros.affect.model_files import read_card
-from face_affect_ros.affect.model_store import CARD
+from face_affect_ros.affect.model_store import CARD, read_card
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media import folder_files, MEDIA_SUFFIXES

@@ -22,12 +22,12 @@ import math
 from pathlib import Path
 import statistics
 
-from face_affect_ros.affect.records import to_record
 from face_affect_ros.affect.types import AffectError, Face, ImageArray, UNKNOWN
 from face_affect_ros.demo import CLIP, LINES, PICTURE
 from face_affect_ros.demo.table import latency_text
 from face_affect_ros.media import VideoSink, write_image
 from face_affect_ros.paths import shown
+from face_affect_ros.records import to_record
 
 
 class Recorder:

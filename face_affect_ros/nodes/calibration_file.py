@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ament_index_python.packages import get_package_share_directory, PackageNotFoundError
-from face_affect_ros.affect.model_files import read_card
+from face_affect_ros.affect.model_store import read_card
 from face_affect_ros.affect.types import AffectError
 import numpy as np
 from sensor_msgs.msg import CameraInfo

@@ -19,8 +19,8 @@ from pathlib import Path
 import re
 from typing import Any
 
-from face_affect_ros.affect.types import AffectError
-from face_affect_ros.nodes.spec import hint, Spec
+from face_affect_ros.affect.types import AffectError, hint
+from face_affect_ros.nodes.spec import Spec
 from rcl_interfaces.msg import (
     FloatingPointRange,
     IntegerRange,
@@ -131,7 +131,7 @@ def unknown_overrides(node: Node, specs: Mapping[str, Spec]) -> str:
     """
     given = getattr(node, '_parameter_overrides', {})
     return '; '.join(
-        f"unknown parameter '{name}'{hint(name, tuple(specs))}" for name in sorted(given)
+        f"unknown parameter '{name}'{hint(name, specs)}" for name in sorted(given)
         if not node.has_parameter(name) and not name.startswith('qos_overrides.'))
 
 

@@ -22,8 +22,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, KeyValue
 from face_affect_msgs.msg import FaceAffectArray
-from face_affect_ros.affect.pipeline import AffectPipeline
-from face_affect_ros.affect.settings import make_pipeline
+from face_affect_ros.affect.pipeline import AffectPipeline, make_pipeline
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes import large_images, lifecycle, parameters, qos
 from face_affect_ros.nodes.declaration import declare, unknown_overrides

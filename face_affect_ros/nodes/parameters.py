@@ -19,9 +19,8 @@ from dataclasses import fields, replace
 import re
 from typing import Any, TYPE_CHECKING
 
-from face_affect_ros.affect.saliency import MODES
 from face_affect_ros.affect.settings import PipelineSettings
-from face_affect_ros.affect.types import LABELS
+from face_affect_ros.affect.types import LABELS, MODES
 from face_affect_ros.nodes.spec import Spec
 
 if TYPE_CHECKING:   # the command line uses this table without ROS

@@ -18,10 +18,10 @@ The specification of a parameter: default, description and range, and the check 
 Without rclpy: the options of the command line have the same ranges as the parameters.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-import difflib
 from typing import Any
+
+from face_affect_ros.affect.types import hint
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,8 @@ class Spec:
     def problem_with(self, value: Any) -> str:
         """Return why a value of the right type is refused, '' if it is not."""
         if self.choices and value not in self.choices:
-            return f"'{value}' is not one of {', '.join(self.choices)}{hint(value, self.choices)}"
+            return (f"'{value}' is not one of {', '.join(self.choices)}"
+                    f'{hint(str(value), self.choices)}')
         if self.bounds and not self.bounds[0] <= value <= self.bounds[1]:
             return f'{value} is outside of {self.bounds[0]} to {self.bounds[1]}'
         return ''
-
-
-def hint(word: Any, words: Sequence[str]) -> str:
-    """Return a suggestion of the most similar word, '' if none is similar."""
-    close = difflib.get_close_matches(str(word), words, 1)
-    return f"; did you mean '{close[0]}'?" if close else ''

@@ -130,7 +130,7 @@ def test_a_face_is_tracked_to_a_fraction_of_a_pixel(grey: bool) -> None:
 
 
 def test_no_template_is_no_face() -> None:
-    found = TemplateTracker(picture(), Detections.empty())(picture())
+    found = TemplateTracker(picture(), one_at(0, 0)[:0])(picture())
     assert found is not None
     assert len(found) == 0
     assert found.landmarks.shape == (0, 4, 2)

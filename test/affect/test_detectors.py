@@ -22,7 +22,7 @@ from face_affect_ros.affect.boxes import iou, longer_side
 from face_affect_ros.affect.detectors import make_detector
 from face_affect_ros.affect.detectors.blazeface import make_anchors
 from face_affect_ros.affect.detectors.residual_fpn import decode, fit_image, rescored
-from face_affect_ros.affect.model_files import sha256_of
+from face_affect_ros.affect.model_store import sha256_of
 from face_affect_ros.affect.types import AffectError, Detections, LEFT_EYE, MOUTH, NOSE, RIGHT_EYE
 from face_affect_ros.media import open_media
 from face_affect_ros.media.portrait import portrait_path
@@ -119,10 +119,9 @@ def test_our_own_finds_a_face_cut_by_the_edge(cut: tuple[slice, slice],
 def test_the_size_of_the_input_follows_the_image(shape: tuple[int, ...], size: int,
                                                  side: int) -> None:
     assert longer_side(shape, size) == side
-    fitted = fit_image(np.zeros(shape, np.uint8), side)
-    assert fitted.pixels.shape[2] == 3 and not any(length % 32 for length in
-                                                   fitted.pixels.shape[:2])
-    np.testing.assert_allclose(fitted.scale, side / max(shape[:2]), rtol=0.01)
+    pixels, scale = fit_image(np.zeros(shape, np.uint8), side)
+    assert pixels.shape[2] == 3 and not any(length % 32 for length in pixels.shape[:2])
+    np.testing.assert_allclose(scale, side / max(shape[:2]), rtol=0.01)
 
 
 def test_cells_become_boxes_of_the_image() -> None:

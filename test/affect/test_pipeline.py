@@ -27,9 +27,8 @@ from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import CropSpec
 from face_affect_ros.affect.detectors import make_detector
 from face_affect_ros.affect.model_store import Head
-from face_affect_ros.affect.pipeline import AffectPipeline
-from face_affect_ros.affect.records import to_record
-from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+from face_affect_ros.affect.pipeline import AffectPipeline, make_pipeline
+from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import (
     AffectError,
     Detections,
@@ -43,6 +42,7 @@ from face_affect_ros.affect.types import (
     UNKNOWN,
 )
 from face_affect_ros.media import open_media
+from face_affect_ros.records import to_record
 import numpy as np
 import pytest
 
@@ -314,9 +314,9 @@ def test_the_caption_has_the_known_labels() -> None:
 def test_the_text_stays_in_the_image_and_hides_neither_faces_nor_text() -> None:
     shape = (240, 320, 3)
     boxes = [(10, 20, 40, 40), (10, 80, 40, 40), (120, 195, 40, 40), (270, 20, 45, 45)]
-    taken: list[tuple[int, ...]] = list(boxes)
+    taken = list(boxes)
     for number, box in enumerate(boxes):
-        plate = Plate.of(one_face(id=f'f{number}', box=np.array(box, np.float32)), shape)
+        plate = Plate(one_face(id=f'f{number}', box=np.array(box, np.float32)), shape)
         left, top, width, height = place = plate.place(taken, shape)
         assert left >= 0 and top >= 0 and left + width <= 320 and top + height <= 240
         for other in taken:

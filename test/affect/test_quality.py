@@ -18,8 +18,9 @@ from pathlib import Path
 
 import cv2
 from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.pipeline import make_pipeline
 from face_affect_ros.affect.quality import Limits, reasons, sharpness_of, turn_of
-from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import AffectError, Detections, REASONS, UNKNOWN
 from face_affect_ros.media import open_media
 import numpy as np

@@ -18,20 +18,20 @@ import cv2
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import CropSpec, extract_crop, extract_crops, face_matrix
 from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.pipeline import make_pipeline
 from face_affect_ros.affect.saliency import (
     grid,
     heat_of_cam,
     heat_of_gradient,
     heat_on_image,
-    MODES,
     overlay,
     Saliency,
     SIDE,
     tile,
     to_bgr,
 )
-from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
-from face_affect_ros.affect.types import EMOTIONS, Face, ImageArray
+from face_affect_ros.affect.settings import PipelineSettings
+from face_affect_ros.affect.types import EMOTIONS, Face, ImageArray, MODES
 from face_affect_ros.media import open_media
 import numpy as np
 import pytest

@@ -19,10 +19,10 @@ import shutil
 import sys
 
 from face_affect_ros.affect import sandbox
-from face_affect_ros.affect.model_files import sha256_of
-from face_affect_ros.affect.model_store import find_model, is_installed, load_card
+from face_affect_ros.affect.model_store import find_model, is_installed, load_card, sha256_of
+from face_affect_ros.affect.pipeline import make_pipeline
 from face_affect_ros.affect.sandbox import load_validated_card, validate_network
-from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import AffectError
 import pytest
 

@@ -19,6 +19,7 @@ import zipfile
 
 from face_affect_ros.affect import shared_weights
 from face_affect_ros.affect.types import AffectError
+from face_affect_training.saliency.weights import write
 import numpy as np
 import pytest
 
@@ -41,7 +42,7 @@ def stored(tmp_path: Path, source: Path) -> Path:
     path, theirs = tmp_path / 'saliency.npz', source.read_bytes()
     whole = (noise(2, 10_007) + theirs[16_000:40_000] + noise(3, 20_000) + theirs[1_600:10_600]
              + noise(4, 6_993))
-    shared_weights.write(path, whole, theirs)
+    write(path, whole, theirs)
     return path
 
 
@@ -52,7 +53,7 @@ def test_what_is_shared_is_stored_once(stored: Path, source: Path) -> None:
     assert whole[-6_993:] == noise(4, 6_993)
     assert 37_000 <= stored.stat().st_size < 38_500
     again = stored.with_name('again.npz')
-    shared_weights.write(again, whole, theirs)
+    write(again, whole, theirs)
     assert again.read_bytes() == stored.read_bytes()   # its checksum is that of its content
 
 
@@ -61,7 +62,7 @@ def test_what_is_shared_is_stored_once(stored: Path, source: Path) -> None:
 def test_any_two_files(content: bytes, other: bytes, tmp_path: Path) -> None:
     path, source = tmp_path / 'a.npz', tmp_path / 'b'
     source.write_bytes(other)
-    shared_weights.write(path, content, other)
+    write(path, content, other)
     assert shared_weights.read(path, source) == content
 
 
@@ -79,7 +80,7 @@ def turned(tmp_path: Path, source: Path) -> tuple[Path, bytes]:
     rounded = np.clip(np.rint(other), -127, 127).astype(np.int8)
     whole = noise(2, 5_000) + rounded.tobytes() + noise(3, 3_000)
     path = tmp_path / 'turned.npz'
-    shared_weights.write(path, whole, source.read_bytes(),
+    write(path, whole, source.read_bytes(),
                          [shared_weights.Turned(5_000, 1_000, (32, 9, 16), factors)])
     return path, whole
 
@@ -89,7 +90,7 @@ def test_kernels_that_are_turned_round_cost_little(turned: tuple[Path, bytes], s
     path, whole = turned
     assert shared_weights.read(path, source) == whole
     without = tmp_path / 'without.npz'
-    shared_weights.write(without, whole, source.read_bytes())
+    write(without, whole, source.read_bytes())
     assert shared_weights.read(without, source) == whole
     assert path.stat().st_size < without.stat().st_size - 2_500
 
@@ -167,7 +168,7 @@ def test_no_damaged_byte_raises_anything_else(tmp_path: Path) -> None:
     source.write_bytes(bytes(range(256)) * 8)
     whole = b'abc' * 300 + source.read_bytes()
     kernel = shared_weights.Turned(3, 40, (4, 2, 3), np.float32([0.5, 1.0, 2.0, 0.1]))
-    shared_weights.write(path, whole, source.read_bytes(), [kernel])
+    write(path, whole, source.read_bytes(), [kernel])
     good, refused = path.read_bytes(), 0
     for index, value in enumerate(good):
         for other in {0, 1, 255, value ^ 8} - {value}:

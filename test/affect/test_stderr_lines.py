@@ -37,7 +37,7 @@ def test_what_is_said_before_an_error_is_not_lost(capfd: pytest.CaptureFixture[s
 
 def test_loading_the_models_prints_nothing() -> None:
     """In a process of its own: the runtime says its line once."""
-    run = run_isolated('-c', 'from face_affect_ros.affect.settings import *\n'
+    run = run_isolated('-c', 'from face_affect_ros.affect import make_pipeline, PipelineSettings\n'
                     'make_pipeline(PipelineSettings()).warm_up()')
     assert run.returncode == 0
     assert DELEGATE_LINE not in run.stderr and run.stderr == b''

@@ -29,7 +29,8 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
-from face_affect_ros.affect.settings import make_pipeline, PipelineSettings  # noqa: E402, I100
+from face_affect_ros.affect.pipeline import make_pipeline
+from face_affect_ros.affect.settings import PipelineSettings  # noqa: E402, I100
 from face_affect_ros.nodes import parameters  # noqa: E402
 from fuzz.kept import kept  # noqa: E402
 from fuzz.targets import IMAGE_ENCODINGS, IMAGE_HEAD, TARGETS  # noqa: E402

@@ -22,8 +22,8 @@ from typing import Any
 from face_affect_ros.affect import shared_weights
 from face_affect_ros.affect.interpreter import load_runtime
 from face_affect_ros.affect.model_store import load_card
-from face_affect_ros.affect.saliency import MODES, Saliency
-from face_affect_ros.affect.types import AffectError, FloatArray
+from face_affect_ros.affect.saliency import Saliency
+from face_affect_ros.affect.types import AffectError, FloatArray, MODES
 from face_affect_training import networks
 from face_affect_training.__main__ import main
 from face_affect_training.data import read
@@ -47,6 +47,7 @@ from face_affect_training.saliency.layers import (  # noqa: E402
     ConvertibleDepthwise,
     ConvertiblePooling,
 )
+from face_affect_training.saliency.weights import write  # noqa: E402
 
 LABEL = 3
 
@@ -278,12 +279,12 @@ def test_export_adds_the_graph_and_its_proof(experiment: Path, tmp_path: Path, s
     with pytest.raises(AffectError, match='saliency.npz: sha256 is'):
         Saliency(card)
     network = (model / 'model.tflite').read_bytes()
-    shared_weights.write(stored, network, network)
+    write(stored, network, network)
     facts['saliency']['sha256'] = hashlib.sha256(stored.read_bytes()).hexdigest()
     (model / 'card.yaml').write_text(yaml.safe_dump(facts))
     with pytest.raises(AffectError, match='is no saliency graph of this model'):
         Saliency(load_card(str(model)))
-    shared_weights.write(stored, gradients, network)
+    write(stored, gradients, network)
     del facts['saliency']
     (model / 'card.yaml').write_text(yaml.safe_dump(facts))
     with pytest.raises(AffectError, match="'small': its card names no saliency file"):
@@ -316,9 +317,9 @@ def test_the_way_back_has_the_kernels_of_the_way_forth(tmp_path: Path) -> None:
         (16, 9, 16), (16, 9, 16), (24, 9, 16), (24, 9, 24), (24, 9, 24)]
     stored, model = tmp_path / 'saliency.npz', tmp_path / 'model.tflite'
     model.write_bytes(own)
-    shared_weights.write(stored, gradients, own)
+    write(stored, gradients, own)
     without = stored.stat().st_size
-    shared_weights.write(stored, gradients, own, turned)
+    write(stored, gradients, own, turned)
     assert shared_weights.read(stored, model) == gradients
     kernels = sum(math.prod(each.shape) for each in turned)
     assert stored.stat().st_size < without - 0.6 * kernels

@@ -12,9 +12,67 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Face detectors behind one small interface."""
+"""Face detectors behind one small interface, made by the names of their cards."""
 
-from face_affect_ros.affect.detectors.base import Detector
-from face_affect_ros.affect.detectors.factory import DEFAULT_DETECTOR, make_detector
+from collections.abc import Callable
+from typing import Protocol
+
+from face_affect_ros.affect.detectors.blazeface import BlazeFace
+from face_affect_ros.affect.detectors.residual_fpn import ResidualFpn
+from face_affect_ros.affect.detectors.yunet import YuNet
+from face_affect_ros.affect.sandbox import load_validated_card
+from face_affect_ros.affect.settings import DEFAULT_DETECTOR
+from face_affect_ros.affect.types import AffectError, Detections, ImageArray
 
 __all__ = ['DEFAULT_DETECTOR', 'Detector', 'make_detector']
+
+
+class Detector(Protocol):
+    """
+    Finds faces in one image, without a state.
+
+    Boxes reach from the eyebrows to the chin, as those of BlazeFace; the card of a network with
+    other boxes has a box_scale.
+
+    Attributes:
+        name: Of its card.
+        face_score: In [0, 1]; a detection with less is possibly no face, and its attributes are
+            unknown.
+        mouth: The landmark of the mouth: the middle of the 'lips', or the middle between its
+            'corners', which lie further back.
+    """
+
+    name: str
+    face_score: float
+    mouth: str
+
+    def __call__(self, image: ImageArray) -> Detections:
+        """Return the faces of a (H, W) grey or (H, W, 3) BGR uint8 image, best first."""
+
+
+#: By the entry `decoder` of a card.
+DECODERS: dict[str, Callable[..., Detector]] = {
+    'residual_fpn': ResidualFpn, 'blazeface': BlazeFace, 'yunet': YuNet}
+
+
+def make_detector(name: str = DEFAULT_DETECTOR, *, size: int = 0, min_score: float = 0.5,
+                  num_threads: int = 1) -> Detector:
+    """
+    Load a detector.
+
+    Args:
+        name: Of a detector's card, or path of its folder.
+        size: Longer side of the network's input, pixels, where it is free; 0 for one by the
+            image's size, see boxes.longer_side.
+        min_score: Smallest score of a detection, in (0, 1).
+        num_threads: Of the network, >= 1.
+
+    Raises:
+        AffectError: The model is missing or invalid, or its card names an unknown decoder.
+    """
+    card = load_validated_card(name, 'detector')
+    decoder = str(card.metadata.get('decoder', ''))
+    if decoder not in DECODERS:
+        raise AffectError(f"detector '{name}': the decoder '{decoder}' of its card is not one of "
+                          f"{', '.join(DECODERS)}")
+    return DECODERS[decoder](card, size=size, min_score=min_score, num_threads=num_threads)

@@ -26,9 +26,7 @@ from face_affect_ros.affect.types import (
     LANDMARKS,
 )
 import numpy as np
-
-#: Logits are clipped to this: their sigmoid is 0 or 1 in float32, and exp() would overflow.
-MAX_LOGIT = 80.0
+from scipy.special import expit, logit
 
 
 def make_anchors(size: int, layers: list[tuple[int, int]]) -> FloatArray:
@@ -48,29 +46,22 @@ def make_anchors(size: int, layers: list[tuple[int, int]]) -> FloatArray:
 
 
 class BlazeFace:
-    """Detects faces with one of the BlazeFace networks."""
+    """
+    Detects faces with one of the BlazeFace networks.
+
+    The arguments are those of make_detector; the size of the input is fixed, and `size` has no
+    effect. The card's `anchors` lists [stride, anchors per cell]. A network that does not match
+    its card is an AffectError.
+    """
 
     mouth = 'lips'
 
     def __init__(self, card: ModelCard, *, size: int = 0, min_score: float,
                  num_threads: int = 1) -> None:
-        """
-        Load a card's network; its `anchors` lists [stride, anchors per cell].
-
-        Args:
-            card: Of the detector.
-            size: Has no effect: the size of the input is fixed.
-            min_score: Smallest score of a detection, in [0, 1].
-            num_threads: Of the network, >= 1.
-
-        Raises:
-            AffectError: The network does not match its card.
-        """
         self.name = card.name
         self.face_score = float(card.metadata.get('face_score', 0.0))
         self._card = card
-        odds = min_score / max(1.0 - min_score, 1e-9)
-        self._min_logit = float(np.log(max(odds, 1e-9)))
+        self._min_logit = float(logit(min_score))
         self._overlap = float(card.metadata['nms_overlap'])
         self._network = Network(card.path, num_threads=num_threads)
         side = card.crop.size
@@ -81,18 +72,18 @@ class BlazeFace:
 
     def __call__(self, image: ImageArray) -> Detections:
         """Return the faces of a (H, W) grey or (H, W, 3) BGR uint8 image, best first."""
-        square, box = letterbox(image, self._card.crop.size)
+        square, scale, shift = letterbox(image, self._card.crop.size)
         code = cv2.COLOR_GRAY2RGB if square.ndim == 2 else cv2.COLOR_BGR2RGB
         rgb = np.asarray(cv2.cvtColor(square, code), np.uint8)
         regressors, logits = self._network.run_pixels(rgb[np.newaxis], self._card.scale,
                                                       self._card.offset)
         candidates, scores = self._decode(regressors[0], logits[0, :, 0])
         values, scores = weighted_nms(candidates, scores, self._overlap)
-        boxes = values[:, :4].copy()
-        boxes[:, :2] = box.to_image(values[:, :2])
-        boxes[:, 2:] /= box.scale
-        points = box.to_image(values[:, 4:].reshape(-1, len(LANDMARKS), 2))
-        return Detections(boxes, scores, points)
+        points = values.reshape(-1, 2 + len(LANDMARKS), 2)   # corner, sides, landmarks
+        points[:, 0] -= shift
+        points[:, 2:] -= shift
+        points /= scale
+        return Detections(points[:, :2].reshape(-1, 4), scores, points[:, 2:])
 
     def _decode(self, regressors: FloatArray, logits: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Turn raw outputs into boxes with landmarks in pixels of the square, and scores."""
@@ -104,5 +95,4 @@ class BlazeFace:
         points[:, 2:] += anchors[:, np.newaxis]
         points[:, 0] -= points[:, 1] / 2.0
         values = points[:, :2 + len(LANDMARKS)].reshape(len(raw), 4 + 2 * len(LANDMARKS))
-        scores = 1.0 / (1.0 + np.exp(-np.clip(logits[keep], -MAX_LOGIT, MAX_LOGIT)))
-        return values, scores.astype(np.float32)
+        return values, np.asarray(expit(logits[keep]), np.float32)

@@ -15,10 +15,10 @@
 """The package's own detector: fully convolutional, any input size, three strides."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
-from face_affect_ros.affect.boxes import halved, longer_side, resized, weighted_nms
+from face_affect_ros.affect.boxes import longer_side, resized, shrunk, weighted_nms
 from face_affect_ros.affect.interpreter import Network
 from face_affect_ros.affect.model_store import ModelCard
 from face_affect_ros.affect.types import (
@@ -29,6 +29,7 @@ from face_affect_ros.affect.types import (
     LANDMARKS,
 )
 import numpy as np
+from scipy.special import expit, logit
 
 STRIDES = (8, 16, 32)
 #: Sides of the network's input are multiples of this.
@@ -43,29 +44,20 @@ MIN_SIDE = 16.0
 SMALL_SIDE, SMALL_PENALTY = 32.0, 0.07
 #: Largest number of candidates to merge; fifty faces have about five hundred.
 MOST_CANDIDATES = 1000
-#: Logits are clipped to this: their sigmoid is 0 or 1 in float32, and exp() would overflow.
-MAX_LOGIT = 80.0
 
 
 class ResidualFpn:
-    """Detects faces with a network of ordinary convolutions and a feature pyramid."""
+    """
+    Detects faces with a network of ordinary convolutions and a feature pyramid.
+
+    The arguments are those of make_detector. A network that does not match its card is an
+    AffectError.
+    """
 
     mouth = 'corners'
 
     def __init__(self, card: ModelCard, *, size: int = 0, min_score: float,
                  num_threads: int = 1) -> None:
-        """
-        Load a card's network.
-
-        Args:
-            card: Of the detector.
-            size: Longer side of the network's input, pixels; 0 for that of boxes.longer_side.
-            min_score: Smallest score of a detection, in (0, 1).
-            num_threads: Of the network, >= 1.
-
-        Raises:
-            AffectError: The network does not match its card.
-        """
         self.name = card.name
         self.face_score = float(card.metadata.get('face_score', 0.0))
         self._card = card
@@ -83,52 +75,38 @@ class ResidualFpn:
 
     def __call__(self, image: ImageArray) -> Detections:
         """Return the faces of a (H, W) grey or (H, W, 3) BGR uint8 image, best first."""
-        fitted = fit_image(image, longer_side(image.shape, self._size))
-        outputs = self._network.run_pixels(fitted.pixels[np.newaxis], self._card.scale,
+        pixels, scale = fit_image(image, longer_side(image.shape, self._size))
+        outputs = self._network.run_pixels(pixels[np.newaxis], self._card.scale,
                                            self._card.offset)
         # The conversion to TFLite may change their order.
         ordered = sorted(outputs, key=lambda each: (-each.shape[1] * each.shape[2],
                                                     each.shape[3]))
-        found = decode([each[0] for each in ordered], fitted.scale, min_score=self._min_score,
+        found = decode([each[0] for each in ordered], scale, min_score=self._min_score,
                        nms_overlap=self._overlap)
-        found = rescored(found, fitted.scale, min_score=self._min_score)
+        found = rescored(found, scale, min_score=self._min_score)
         return replace(found, boxes=resized(found.boxes, self._box_scale))
 
 
-@dataclass(frozen=True)
-class Fitted:
+def fit_image(image: ImageArray, size: int) -> tuple[ImageArray, FloatArray]:
     """
-    An image at the size of the network's input.
+    Shrink an image until its longer side has `size` pixels; smaller images keep their size.
 
-    Attributes:
-        pixels: (H, W, 3) BGR uint8, H and W multiples of MULTIPLE; padded with black at the right
-            and below.
-        scale: (2,) float32, size in `pixels` by that in the image, x and y.
+    Args:
+        image: (H, W) grey or (H, W, 3) BGR uint8.
+        size: Pixels.
+
+    Returns:
+        The pixels, (h, w, 3) BGR uint8, h and w multiples of MULTIPLE, padded with black at the
+        right and below; and their scale, (2,) float32, x and y, as a factor on the image.
     """
-
-    pixels: ImageArray
-    scale: FloatArray
-
-
-def fit_image(image: ImageArray, size: int) -> Fitted:
-    """
-    Shrink a (H, W) grey or (H, W, 3) BGR image until its longer side has `size` pixels.
-
-    Smaller images keep their size.
-    """
-    height, width = image.shape[:2]
-    scale = min(1.0, size / max(height, width))
-    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-    if scale < 1.0:
-        image = np.asarray(cv2.resize(halved(image, 2 * max(inner)), inner), np.uint8)
-    if image.ndim == 2:
-        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
-    right, below = (-side % MULTIPLE for side in inner)
+    pixels = shrunk(image, size)
+    # The size was rounded, so that the two scales differ a little.
+    scale = np.divide(pixels.shape[1::-1], image.shape[1::-1]).astype(np.float32)
+    below, right = (-side % MULTIPLE for side in pixels.shape[:2])
     if right or below:
-        image = np.asarray(cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT),
-                           np.uint8)
-    # The inner size was rounded, so that the two scales differ a little.
-    return Fitted(image, np.array([inner[0] / width, inner[1] / height], np.float32))
+        pixels = np.asarray(cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_CONSTANT),
+                            np.uint8)
+    return pixels, scale
 
 
 def decode(outputs: Sequence[FloatArray], scale: FloatArray, *, min_score: float,
@@ -140,11 +118,11 @@ def decode(outputs: Sequence[FloatArray], scale: FloatArray, *, min_score: float
         outputs: Of strides 8, 16, 32 each the score's logit (H, W, 1), the box (H, W, 4) and the
             landmarks (H, W, 10). A box is the offset of its centre from the cell's centre and the
             logarithm of its sides, a landmark its offset, all in units of the stride.
-        scale: See Fitted.
+        scale: See fit_image.
         min_score: Smallest score of a detection, in (0, 1).
         nms_overlap: IoU above which candidates are merged.
     """
-    min_logit = float(np.log(min_score / (1.0 - min_score)))
+    min_logit = logit(min_score)
     values, scores = [], []
     for index, stride in enumerate(STRIDES):
         logits, boxes, points = outputs[3 * index:3 * index + 3]
@@ -159,26 +137,19 @@ def decode(outputs: Sequence[FloatArray], scale: FloatArray, *, min_score: float
         marks = marks.reshape(len(marks), 2 * len(LANDMARKS))
         values.append(np.concatenate([corner, sides, marks], axis=1))
         scores.append(logits[rows, columns, 0])
-    logit = np.clip(np.concatenate(scores), -MAX_LOGIT, MAX_LOGIT)
-    order = np.argsort(-logit, kind='stable')[:MOST_CANDIDATES]
+    likely = np.concatenate(scores)
+    order = np.argsort(-likely, kind='stable')[:MOST_CANDIDATES]
     merged, best = weighted_nms(np.concatenate(values)[order].astype(np.float32),
-                                (1.0 / (1.0 + np.exp(-logit[order]))).astype(np.float32),
-                                nms_overlap)
+                                np.asarray(expit(likely[order]), np.float32), nms_overlap)
     merged /= np.tile(scale, merged.shape[1] // 2)
     return Detections(merged[:, :4], best, merged[:, 4:].reshape(-1, len(LANDMARKS), 2))
 
 
 def rescored(found: Detections, scale: FloatArray, *, min_score: float) -> Detections:
     """
-    Lower the scores of small faces by SMALL_PENALTY and drop those below MIN_SIDE.
+    Return the faces, best first, without those below MIN_SIDE or min_score.
 
-    Args:
-        found: Faces of an image.
-        scale: See Fitted.
-        min_score: Smallest score of a detection, in (0, 1).
-
-    Returns:
-        The faces that are left, best first.
+    The scores of small faces are lowered by SMALL_PENALTY. scale: see fit_image.
     """
     sides = (found.boxes[:, 2:] * scale).max(axis=1, initial=0.0)
     scores = found.scores - np.where(sides < SMALL_SIDE, SMALL_PENALTY, 0.0).astype(np.float32)

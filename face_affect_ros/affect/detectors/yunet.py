@@ -15,7 +15,7 @@
 """YuNet (Wu, Peng, Yu 2023) through OpenCV's FaceDetectorYN."""
 
 import cv2
-from face_affect_ros.affect.boxes import halved, longer_side, resized
+from face_affect_ros.affect.boxes import longer_side, resized, shrunk
 from face_affect_ros.affect.model_store import ModelCard
 from face_affect_ros.affect.types import AffectError, Detections, FloatArray, ImageArray
 import numpy as np
@@ -25,24 +25,17 @@ NEEDS_OPENCV = (4, 8)
 
 
 class YuNet:
-    """Detects faces with a YuNet network in an ONNX file."""
+    """
+    Detects faces with a YuNet network in an ONNX file.
+
+    The arguments are those of make_detector; OpenCV has a setting of its own for threads, and
+    `num_threads` has no effect. Where OpenCV is too old or cannot read the file, AffectError.
+    """
 
     mouth = 'corners'
 
     def __init__(self, card: ModelCard, *, size: int = 0, min_score: float,
                  num_threads: int = 1) -> None:
-        """
-        Load a card's network.
-
-        Args:
-            card: Of the detector.
-            size: Longer side of the network's input, pixels; 0 for that of boxes.longer_side.
-            min_score: Smallest score of a detection, in [0, 1].
-            num_threads: Has no effect: OpenCV has a setting of its own.
-
-        Raises:
-            AffectError: OpenCV is too old or cannot read the file.
-        """
         self.name = card.name
         self.face_score = float(card.metadata.get('face_score', 0.0))
         self._size = size
@@ -60,20 +53,12 @@ class YuNet:
 
     def __call__(self, image: ImageArray) -> Detections:
         """Return the faces of a (H, W) grey or (H, W, 3) BGR uint8 image, best first."""
-        height, width = image.shape[:2]
-        scale = longer_side(image.shape, self._size) / max(height, width)
-        if scale < 1.0:
-            size = (max(1, round(width * scale)), max(1, round(height * scale)))
-            image = np.asarray(cv2.resize(halved(image, 2 * max(size)), size), np.uint8)
-        if image.ndim == 2:
-            image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
-        self._detector.setInputSize((image.shape[1], image.shape[0]))
-        found = self._detector.detect(image)[1]
-        if found is None:
-            return Detections.empty()
-        rows: FloatArray = np.asarray(found, np.float32)
+        pixels = shrunk(image, longer_side(image.shape, self._size))
+        self._detector.setInputSize(pixels.shape[1::-1])
+        found = self._detector.detect(pixels)[1]
+        rows: FloatArray = np.asarray(np.empty((0, 15)) if found is None else found, np.float32)
         rows = rows[np.argsort(-rows[:, 14], kind='stable')]
-        rows[:, :14] *= np.tile(np.array([width, height], np.float32) / image.shape[1::-1], 7)
+        rows[:, :14] *= np.tile(np.divide(image.shape[1::-1], pixels.shape[1::-1]), 7)
         # Right eye, left eye, nose, right and left corner of the mouth.
         points = rows[:, 4:14].reshape(-1, 5, 2)
         mouth = points[:, 3:].mean(axis=1, keepdims=True)

@@ -49,16 +49,15 @@ class DeferredServer(ActionServer):
     def notify_execute(self, goal_handle: ServerGoalHandle, execute_callback: Any) -> None:
         """Do nothing: the goal is executing until `finish`."""
 
-    def finish(self, goal_handle: ServerGoalHandle, ending: Any) -> None:
-        """Call `ending` in the executor, which returns the result; from any thread."""
-        super().notify_execute(goal_handle, ending)
+    def finish(self, goal_handle: ServerGoalHandle, result: Any) -> None:
+        """Send the result from the executor; may be called in any thread."""
+        super().notify_execute(goal_handle, lambda handle: result)
 
 
 class Goal:
-    """A goal of a client and its observation."""
+    """A goal of a client and its observation since a time in seconds."""
 
     def __init__(self, handle: ServerGoalHandle, heads: Mapping[str, Head], now: float) -> None:
-        """Start at a time in seconds."""
         self.handle = handle
         self.observation = Observation(heads)
         self._started = now
@@ -74,16 +73,15 @@ class Goal:
     def faces(self) -> list[FaceObservation]:
         """Return the observation so far."""
         return [FaceObservation(face=to_face_message(each.face), images=each.images,
-                                emotion_images=each.judged.get('emotion', 0),
-                                gender_images=each.judged.get('gender', 0))
+                                emotion_images=each.judged['emotion'],
+                                gender_images=each.judged['gender'])
                 for each in self.observation.faces()]
 
 
 class ObserveOutput(Output):
-    """Serves the action while the node is active."""
+    """Serves the action while the node is active; heads: of the pipeline, by task."""
 
     def __init__(self, node: LifecycleNode, heads: Mapping[str, Head]) -> None:
-        """Create the action server; heads: of the pipeline, by task."""
         super().__init__(node)
         self._heads = heads
         self._goals: list[Goal] = []
@@ -173,8 +171,8 @@ class ObserveOutput(Output):
             self._finish(goal)
 
     def _finish(self, goal: Goal) -> None:
-        result = Observe.Result(images=goal.observation.images, faces=goal.faces())
-        self._server.finish(goal.handle, lambda handle: result)
+        self._server.finish(goal.handle, Observe.Result(images=goal.observation.images,
+                                                        faces=goal.faces()))
 
     def _now(self) -> float:
         return float(self.node.get_clock().now().nanoseconds) * 1e-9

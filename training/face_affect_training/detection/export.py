@@ -25,7 +25,7 @@ import cv2
 from face_affect_ros.affect.boxes import iou, resized
 from face_affect_ros.affect.detectors import make_detector
 from face_affect_ros.affect.detectors.residual_fpn import decode, fit_image, rescored
-from face_affect_ros.affect.model_files import read_card
+from face_affect_ros.affect.model_store import read_card
 from face_affect_ros.affect.types import AffectError, Detections, ImageArray
 from face_affect_training import tflite
 from face_affect_training.detection.experiment import DetectorExperiment
@@ -145,12 +145,12 @@ def parity(network: Any, folder: Path, labelled: Sequence[LabelledPicture]) -> d
 
 
 def _by_keras(network: Any, image: ImageArray) -> Detections:
-    fitted = fit_image(image, WIDTH)
-    outputs = network(fitted.pixels[np.newaxis].astype(np.float32) * np.float32(SCALE),
+    pixels, scale = fit_image(image, WIDTH)
+    outputs = network(pixels[np.newaxis].astype(np.float32) * np.float32(SCALE),
                       training=False)
-    found = decode([np.asarray(each)[0] for each in outputs], fitted.scale, min_score=LIKELY,
+    found = decode([np.asarray(each)[0] for each in outputs], scale, min_score=LIKELY,
                    nms_overlap=NMS_OVERLAP)
-    return rescored(found, fitted.scale, min_score=LIKELY)
+    return rescored(found, scale, min_score=LIKELY)
 
 
 def _write(folder: Path, content: bytes, card: dict[str, Any]) -> None:

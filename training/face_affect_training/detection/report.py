@@ -22,8 +22,7 @@ from typing import Any
 import zipfile
 
 import cv2
-from face_affect_ros.affect.detectors import make_detector
-from face_affect_ros.affect.detectors.base import Detector
+from face_affect_ros.affect.detectors import Detector, make_detector
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
 from face_affect_training.detection.judging import judge, LabelledPicture, LEAST_SCORE, Outcome
 import numpy as np

@@ -126,11 +126,11 @@ def train(experiment: DetectorExperiment, out: Path, *, max_minutes: float = 0.0
 def detector_of(network: Any, size: int) -> Any:
     """Return a function that finds the faces of an image with a network of this process."""
     def detect(image: ImageArray) -> Detections:
-        fitted = fit_image(image, size)
+        pixels, scale = fit_image(image, size)
         with torch.no_grad():
-            outputs = network(torch.from_numpy(fitted.pixels)[None].float() * SCALE,
+            outputs = network(torch.from_numpy(pixels)[None].float() * SCALE,
                               training=False)
-        return decode([each[0].float().numpy() for each in outputs], fitted.scale,
+        return decode([each[0].float().numpy() for each in outputs], scale,
                       min_score=LEAST_SCORE, nms_overlap=NMS_OVERLAP)
     return detect
 

@@ -24,8 +24,9 @@ from typing import Any
 
 from face_affect_ros.affect.crop import CropSpec, extract_crop
 from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.pipeline import make_pipeline
 from face_affect_ros.affect.saliency import heat_of_gradient, overlay, Saliency, to_bgr
-from face_affect_ros.affect.settings import make_pipeline, PipelineSettings
+from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import EMOTIONS, ImageArray
 from face_affect_ros.media import open_media
 from face_affect_training.data.faces import FaceData

@@ -22,12 +22,13 @@ import cv2
 from face_affect_ros.affect.crop import aligned_matrix, to_channels, warp
 from face_affect_ros.affect.detectors import DEFAULT_DETECTOR, Detector, make_detector
 from face_affect_ros.affect.model_store import load_card
-from face_affect_ros.affect.saliency import heat_of_gradient, MODES, overlay, Saliency
+from face_affect_ros.affect.saliency import heat_of_gradient, overlay, Saliency
 from face_affect_ros.affect.types import (
     AffectError,
     FloatArray,
     ImageArray,
     LEFT_EYE,
+    MODES,
     MOUTH,
     RIGHT_EYE,
 )

@@ -20,7 +20,6 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from face_affect_ros.affect import shared_weights
 from face_affect_ros.affect.interpreter import open_interpreter
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.saliency import Saliency
@@ -28,6 +27,7 @@ from face_affect_ros.affect.shared_weights import Turned
 from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
 from face_affect_training.quantisation import filled, ROUNDED
 from face_affect_training.saliency.graph import convert_gradients, Gradients
+from face_affect_training.saliency.weights import write
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +56,7 @@ def add_saliency(folder: Path, card: dict[str, Any], network: keras.Model,
         network = filled(network, folder / 'model.tflite')
     content = convert_gradients(network, precision, widths, mirror=mirror)
     own = (folder / 'model.tflite').read_bytes()
-    shared_weights.write(folder / FILE, content, own, turned_kernels(content, own))
+    write(folder / FILE, content, own, turned_kernels(content, own))
     stored = (folder / FILE).read_bytes()
     entry = {'file': FILE, 'sha256': hashlib.sha256(stored).hexdigest(), 'bytes': len(stored)}
     chosen = {task: each[np.linspace(0, len(each) - 1, min(FACES // len(crops), len(each))
