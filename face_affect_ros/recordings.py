@@ -23,8 +23,11 @@ from face_affect_ros.affect.position import Camera, camera_of
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.bags import deserialized, ImageBag
 from face_affect_ros.media import Frame, Media, open_media
-from face_affect_ros.nodes.image_conversion import decode_compressed, to_array
-from face_affect_ros.nodes.image_conversion.raw import ImageConversionError
+from face_affect_ros.nodes.image_conversion import (
+    decode_compressed,
+    ImageConversionError,
+    to_array,
+)
 from face_affect_ros.paths import is_bag, shown
 
 _log = logging.getLogger('face_affect_ros.media')

@@ -43,7 +43,7 @@ from face_affect_ros.launch_support.arguments import (
     switched_off,
     text,
 )
-from face_affect_ros.launch_support.cameras import params_file, share
+from face_affect_ros.launch_support.cameras import share
 from face_affect_ros.nodes.declaration import unmatched_file
 from launch import LaunchContext, LaunchDescription
 from launch.actions import LogInfo
@@ -99,7 +99,8 @@ def start(context: LaunchContext) -> list[Any]:
 
 def parameter_files(context: LaunchContext, *, low: bool) -> list[Path]:
     """Return the parameter files of the node, the later ones count more; AffectError for none."""
-    file = Path(text(context, 'params_file') or params_file(text(context, 'camera')))
+    file = Path(text(context, 'params_file')
+                or share('config', f'{text(context, "camera")}.yaml'))
     if not file.is_file():
         raise AffectError(f"launch argument 'params_file': there is no file {file}")
     return [file, share('config', 'low_power.yaml')] if low else [file]

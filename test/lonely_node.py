@@ -68,7 +68,7 @@ def main() -> int:
     face_affect = bench.start(processing='every')
     for sec in range(1, 11):
         bench.answered(portrait, sec)
-    counts = face_affect.health.counts()
+    counts = face_affect.health.counts
     bench.close()
     context.try_shutdown()
     print(json.dumps({'published': counts['published'], 'written': WRITTEN,

@@ -56,9 +56,8 @@ def describe(start: Callable[[LaunchContext], list[Any]], *names: str) -> Launch
     """
     Return a launch description.
 
-    Args:
-        start: Returns the actions, when the arguments have their values.
-        names: Of the file's arguments, see arguments.ARGUMENTS.
+    start: returns the actions, when the arguments have their values. names: of the file's
+    arguments, see arguments.ARGUMENTS.
     """
     leave_interrupts_to_launch()
     return LaunchDescription([*declare(*names), OpaqueFunction(function=start)])
@@ -68,9 +67,7 @@ def include_perception(**arguments: str) -> IncludeLaunchDescription:
     """
     Return the action that starts the node face_affect by perception.launch.py.
 
-    Args:
-        arguments: Of perception.launch.py. The others have the values that they have in the
-            including file, where that declares them.
+    Arguments that are not given have the values of the including file, where that declares them.
     """
     return IncludeLaunchDescription(
         PythonLaunchDescriptionSource(str(share('launch', 'perception.launch.py'))),
@@ -80,14 +77,10 @@ def include_perception(**arguments: str) -> IncludeLaunchDescription:
 def container(plugin: str, *, namespace: str, ros_arguments: list[str],
               executor: str = 'single_threaded', **settings: Any) -> ComposableNodeContainer:
     """
-    Return the container with a first node.
+    Return the container with a first node, whose class in this package is the plugin.
 
-    Args:
-        plugin: Class of the node in this package.
-        namespace: Of container and node.
-        ros_arguments: Of the container.
-        executor: Value of the container's parameter of this name.
-        settings: Name, parameters and remappings of the node.
+    namespace: of both. ros_arguments and executor: of the container. settings: name, parameters
+    and remappings of the node.
     """
     return ComposableNodeContainer(
         package='face_affect_ros', executable=CONTAINER, name=CONTAINER, namespace=namespace,
@@ -96,14 +89,7 @@ def container(plugin: str, *, namespace: str, ros_arguments: list[str],
 
 
 def load(plugin: str, *, container_name: str, **settings: Any) -> LoadComposableNodes:
-    """
-    Return the action that loads a further node into the container.
-
-    Args:
-        plugin: Class of the node in this package.
-        container_name: Fully qualified.
-        settings: Name, namespace, parameters and remappings of the node.
-    """
+    """Return the action that loads a further node into the container of this full name."""
     return LoadComposableNodes(target_container=container_name,
                                composable_node_descriptions=[_composable(plugin, **settings)])
 
@@ -133,12 +119,8 @@ def use_profile(context: LaunchContext, profile: str) -> list[Any]:
     """
     Return the actions that set a Fast DDS profile for the processes started after them.
 
-    Args:
-        context: Whose environment may name a profile already, which is kept.
-        profile: Path, '' for none.
-
-    Raises:
-        AffectError: There is no such file.
+    profile: path, '' for none; AffectError where there is no such file. One that the environment
+    names already is kept.
     """
     wanted = variables(context.environment, profile) if profile else {}
     if wanted and not Path(profile).is_file():
@@ -176,17 +158,10 @@ class Respawning:
     Starts a node's process again each time it ends, with a delay that doubles up to LAST_DELAY.
 
     launch's own `respawn` has a constant delay: a process that ends at once, as for a wrong
-    parameter, would keep a core of the robot busy.
+    parameter, would keep a core of the robot busy. make: returns the node, a new one each time.
     """
 
     def __init__(self, make: Callable[[], Node], context: LaunchContext) -> None:
-        """
-        Prepare the first start.
-
-        Args:
-            make: Returns the node, a new one each time.
-            context: Of the launch, where the node is started.
-        """
         self._make = make
         # Namespace and global parameters of enclosing groups, which end before the process does.
         self._configurations = dict(context.launch_configurations)

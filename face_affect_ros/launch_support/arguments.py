@@ -188,12 +188,8 @@ def number(context: LaunchContext, name: str, kind: type = float) -> Any:
 
 
 def flag(context: LaunchContext, name: str) -> bool:
-    """Return whether an argument is true; AffectError where it is neither true nor false."""
-    value = text(context, name)
-    if value not in (*TRUE, *FALSE):
-        raise AffectError(f"launch argument '{name}': '{value}' is not one of "
-                          f"{', '.join((*TRUE, *FALSE))}")
-    return value in TRUE
+    """Return whether an argument is true; its declaration has checked that it is or is not."""
+    return text(context, name) in TRUE
 
 
 def low_power(context: LaunchContext) -> bool:
@@ -247,8 +243,8 @@ def switched_off(file: Path) -> dict[str, Any]:
 
 def sim_time(context: LaunchContext) -> dict[str, bool]:
     """Return the parameter use_sim_time, where the argument is given."""
-    given = text(context, 'use_sim_time')
-    return {'use_sim_time': flag(context, 'use_sim_time')} if given else {}
+    name = 'use_sim_time'
+    return {name: flag(context, name)} if text(context, name) else {}
 
 
 def string_parameter(context: LaunchContext, name: str) -> ParameterValue:

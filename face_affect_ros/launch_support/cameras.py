@@ -45,8 +45,3 @@ CAMERAS = {
 def share(*parts: str) -> Path:
     """Return the path of an installed file of this package from its parts below share/."""
     return Path(get_package_share_directory('face_affect_ros'), *parts)
-
-
-def params_file(camera: str) -> Path:
-    """Return the parameter file of a camera in CAMERAS."""
-    return share('config', f'{camera}.yaml')

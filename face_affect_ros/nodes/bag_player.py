@@ -12,25 +12,28 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The node `bag_player`: the images of a bag, at their pace or in step with their results."""
+"""The node `bag_player`: a bag at its pace, or its images in step with their results."""
 
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 import threading
 import time
 from typing import Any, TypeAlias
 
 from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.bags import ImageBag
+from face_affect_ros.bags import IMAGE_TYPES, ImageBag
 from face_affect_ros.nodes import qos
-from face_affect_ros.nodes.bag_companions import Companions
 from face_affect_ros.nodes.declaration import declare
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.spec import Spec
 from face_affect_ros.paths import shown
+from face_affect_ros.recordings import AHEAD, calibration_topic
 import rclpy
 from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 
 Stamp: TypeAlias = tuple[int, int]
@@ -52,6 +55,12 @@ PARAMETERS = {
 }
 TYPES: dict[str, Any] = {'sensor_msgs/msg/Image': Image,
                          'sensor_msgs/msg/CompressedImage': CompressedImage}
+TRANSFORMS = {'/tf': qos.transforms, '/tf_static': qos.latched}
+#: Minimum of nanoseconds of the recording between two messages on /clock.
+CLOCK_PERIOD = 10_000_000
+#: Seconds to wait for subscribers before the first message, and for its delivery.
+SUBSCRIBERS_TIMEOUT, DELIVERY_TIME = 2.0, 0.2
+
 
 
 class PendingResults:
@@ -63,7 +72,6 @@ class PendingResults:
     """
 
     def __init__(self) -> None:
-        """Start without images."""
         self._missing: Counter[Stamp] = Counter()
         self._in_flight: deque[Stamp] = deque()
 
@@ -101,16 +109,93 @@ class PendingResults:
         return number
 
 
+class Companions:
+    """
+    Publishes the messages of other topics of a bag in the order of their recording.
+
+    The calibration beside the image topic, or the only one of the bag, is published on
+    'camera_info', depth images on 'depth', /tf and /tf_static on their topics, and the time of the
+    recording on /clock if enabled. image and depth are topics in the bag, '' for no depth images;
+    AffectError where the bag has no such depth images.
+    """
+
+    def __init__(self, node: Node, bag: str, *, image: str, depth: str, clock: bool) -> None:
+        self._bag = ImageBag(bag, topic=image)
+        topics = self._bag.topics()
+        if depth and topics.get(depth) != IMAGE_TYPES[0]:
+            known = ', '.join(name for name, kind in topics.items() if kind == IMAGE_TYPES[0])
+            raise AffectError(f"parameter 'depth': {bag} has no depth images on '{depth}'; its "
+                              f'image topics: {known}')
+        self._publishers: dict[str, Publisher] = {}
+        info = calibration_topic(image, topics)
+        if info:
+            self._add_publisher(node, info, topics[info], 'camera_info', qos.results())
+        if depth:
+            self._add_publisher(node, depth, topics[depth], 'depth', qos.results())
+        for name, profile in TRANSFORMS.items():
+            if name in topics:
+                self._add_publisher(node, name, topics[name], name, profile())
+        self._clock = node.create_publisher(Clock, '/clock', qos.results()) if clock else None
+        self._time: int | None = None
+        self._messages = (self._bag.others_of(list(self._publishers)) if self._publishers
+                          else iter(()))
+        self._next: tuple[int, str, bytes] | None = next(self._messages, None)
+        names = ', '.join(self._publishers)
+        node.get_logger().info(f'played beside {image}: {names or "nothing"}')
+
+    def play_until(self, when: int) -> None:
+        """Publish the messages that were recorded before the next image; when: its time, ns."""
+        first = self._time is None
+        if first:
+            self._wait_for_subscribers()
+        while self._next is not None and self._next[0] <= when + AHEAD:
+            recorded, topic, data = self._next
+            self._publish_time(min(recorded, when))
+            self._publishers[topic].publish(data)
+            self._next = next(self._messages, None)
+        self._publish_time(when)
+        if first and self._publishers:
+            time.sleep(DELIVERY_TIME)   # the first image must not overtake its calibration
+
+    def _wait_for_subscribers(self) -> None:
+        """Wait for the node face_affect, which subscribes to these topics with the images."""
+        deadline = time.monotonic() + SUBSCRIBERS_TIMEOUT
+        awaited = [publisher for name, publisher in self._publishers.items()
+                   if name not in TRANSFORMS]
+        while time.monotonic() < deadline and not all(
+                publisher.get_subscription_count() for publisher in awaited):
+            time.sleep(0.02)
+
+    def _publish_time(self, when: int) -> None:
+        if self._time is not None and when < self._time + CLOCK_PERIOD:
+            return
+        self._time = when
+        if self._clock is not None:
+            message = Clock()
+            message.clock.sec, message.clock.nanosec = divmod(when, 10**9)
+            self._clock.publish(message)
+
+    def _add_publisher(self, node: Node, name: str, kind: str, topic: str, profile: Any) -> None:
+        """Create the publisher of a topic, unless its message type is not installed."""
+        package, _, message = kind.split('/')
+        try:
+            made = getattr(import_module(f'{package}.msg'), message)
+        except ModuleNotFoundError:
+            node.get_logger().info(f'{name} is not played: the package {package} is not installed')
+            return
+        self._publishers[name] = node.create_publisher(made, topic, profile)
+
+
 class BagPlayer(Node):
     """
     Publishes the images of a bag as they were recorded, and their companions, see Companions.
 
     With `max_in_flight` it waits for the results of the images in flight, so that every image is
-    processed on a slow computer too; else it plays at the speed of the recording.
+    processed on a slow computer too; else it plays at the speed of the recording. AffectError
+    where the bag cannot be opened. kwargs: of rclpy's Node.
     """
 
     def __init__(self, node_name: str = 'bag_player', **kwargs: Any) -> None:
-        """Open the bag, AffectError where that fails; kwargs go to rclpy's Node."""
         super().__init__(node_name, **kwargs)
         declare(self, PARAMETERS, fixed=True)
         self._rate = float(self.get_parameter('rate').value)
@@ -168,6 +253,7 @@ class BagPlayer(Node):
             self._exit_code = 1
 
     def _play_all(self) -> int:
+        """Play; return the exit code, 0 where no message was lost."""
         if not self._wait_for_subscriber():
             return 1
         published, problem = 0, ''
@@ -186,10 +272,6 @@ class BagPlayer(Node):
         except AffectError as error:
             problem = str(error)
         self._wait_for_results(0)
-        return self._report(published, problem)
-
-    def _report(self, published: int, problem: str) -> int:
-        """Log the numbers of messages; return the exit code, 0 where none was lost."""
         text = f'{published} images of {self._bag.topic} published'
         unanswered = self._pending.missing
         if self._limit:

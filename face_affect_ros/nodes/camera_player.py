@@ -21,7 +21,7 @@ from typing import Any
 
 import cv2
 from face_affect_ros.affect.types import AffectError, ImageArray
-from face_affect_ros.media import Frame, Media, open_media
+from face_affect_ros.media import Frame, open_media
 from face_affect_ros.media.playback import Playback
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.calibration_file import fits, read_calibration, scaled
@@ -82,11 +82,8 @@ def camera_info(width: int, height: int, horizontal_fov: float, header: Header) 
     """
     Return the calibration of a pinhole camera without distortion.
 
-    Args:
-        width: Of the image, pixels.
-        height: Of the image, pixels.
-        horizontal_fov: Degrees; 0 for a camera that is not calibrated, whose matrices are zero.
-        header: Of the message.
+    width and height: pixels. horizontal_fov: degrees; 0 for a camera that is not calibrated, whose
+    matrices are zero.
     """
     info = CameraInfo(header=header, width=width, height=height, distortion_model='plumb_bob')
     if horizontal_fov > 0.0:
@@ -104,19 +101,23 @@ class CameraPlayer(Node):
     Publishes `image_raw` and `camera_info`, and `image_raw/compressed` if enabled.
 
     Images are stamped with the node's clock. Topics without subscribers are not computed.
+    AffectError where the source cannot be opened. kwargs: of rclpy's Node.
     """
 
     def __init__(self, node_name: str = 'camera_player', **kwargs: Any) -> None:
-        """Open the source, AffectError if that fails; kwargs: of rclpy's Node."""
         super().__init__(node_name, **kwargs)
         try:
             declare(self, PARAMETERS, fixed=True)
             url = self._value('camera_info_url')
             self._calibration = read_calibration(url) if url else None
-            self._size = self._asked_size() or (0, 0)
+            self._size = self._value('width'), self._value('height')
             self._media = open_media(str(self._value('source')), rate=self._value('rate') or None,
-                                     size=self._asked_size())
-            self._check_calibration()
+                                     size=self._size if any(self._size) else None)
+            problem = self._misfit(*self._target(self._media.width, self._media.height))
+            if problem:
+                self._media.close()
+                raise AffectError(f'{problem}; set width and height to that, or camera_info_url '
+                                  "to ''")
         except Exception:
             self.destroy_node()
             raise
@@ -129,28 +130,28 @@ class CameraPlayer(Node):
             CompressedImage, f'{self.resolve_topic_name("image_raw")}/compressed',
             profile) if self._value('compressed') else None
         self.published = 0
-        self._start()
+        self._waiting: Frame | None = None
+        self._began: float | None = None
+        self.timer = None
+        # A camera's images are published as they come; others by the steady clock, also in a
+        # simulation, at a rate or at the pace of the clip.
+        if not self._media.live:
+            self.timer = self.create_timer(
+                1.0 / self._rate(self._value('rate')), self.tick,
+                clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.playback = Playback(self._media, prepare=self._prepare,
+                                 ready=self._tick_soon if self._media.live else None,
+                                 loop=lambda: bool(self._value('loop')))
         self.add_on_set_parameters_callback(self._take_parameters)
-        self.get_logger().info(self._description(self._media))
+        media = self._media
+        rate = 'as they come' if media.live else f'at {self._rate(self._value("rate")):.4g} Hz'
+        self.get_logger().info(
+            f'{media.name}: {media.width}x{media.height} pixels, {media.frame_count or "?"} '
+            f'frames, published on {self._images.topic_name} {rate}')
 
     def close(self) -> None:
         """Stop decoding."""
         self.playback.close()
-
-    def _start(self) -> None:
-        """Publish at a rate, a clip at its own pace, or a camera's images as they come."""
-        self.timer = None
-        self._waiting: Frame | None = None
-        self._began: float | None = None
-        ready = None
-        if self._media.live:
-            ready = self._tick_soon
-        else:  # by the steady clock, also in a simulation
-            self.timer = self.create_timer(
-                1.0 / self._rate(self._value('rate')), self.tick,
-                clock=Clock(clock_type=ClockType.STEADY_TIME))
-        self.playback = Playback(self._media, prepare=self._prepare, ready=ready,
-                                  loop=lambda: bool(self._value('loop')))
 
     def _tick_soon(self) -> None:
         """Publish in the executor; from any thread. Events executors have no guard conditions."""
@@ -166,7 +167,9 @@ class CameraPlayer(Node):
                 raise
 
     def _publish_next(self) -> None:
-        if not self.published and self._subscribers() < self._value('min_subscribers'):
+        publishers = filter(None, (self._images, self._compressed))
+        if not self.published and sum(each.get_subscription_count() for each in publishers) < (
+                self._value('min_subscribers')):
             return
         frame = self._waiting or self.playback.take()
         self._waiting = None
@@ -174,7 +177,7 @@ class CameraPlayer(Node):
             if self.playback.ended and self.timer is not None:
                 self.timer.cancel()
                 self._end()
-        elif self.timer is None or not self._own_pace():
+        elif self._media.live or self._value('rate') or self._media.rate is None:
             self._publish(frame.image)
         else:
             self._publish_in_time(frame)
@@ -197,14 +200,6 @@ class CameraPlayer(Node):
         if self.timer is not None:
             self.timer.timer_period_ns = int(1e9 * seconds)
             self.timer.reset()
-
-    def _own_pace(self) -> bool:
-        """Return whether each frame is published at its time in the source."""
-        return not self._value('rate') and self._media.rate is not None
-
-    def _subscribers(self) -> int:
-        publishers = filter(None, (self._images, self._compressed))
-        return sum(publisher.get_subscription_count() for publisher in publishers)
 
     def _publish(self, image: ImageArray) -> None:
         header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._value('frame_id'))
@@ -232,13 +227,6 @@ class CameraPlayer(Node):
         info = scaled(self._calibration, width, height)
         info.header = header
         return info
-
-    def _check_calibration(self) -> None:
-        """Raise AffectError if the calibration does not fit the first image."""
-        problem = self._misfit(*self._target(self._media.width, self._media.height))
-        if problem:
-            self._media.close()
-            raise AffectError(f"{problem}; set width and height to that, or camera_info_url to ''")
 
     def _misfit(self, width: int, height: int) -> str:
         """Return why camera_info_url does not fit images of this size, '' if it does."""
@@ -287,17 +275,8 @@ class CameraPlayer(Node):
     def _rate(self, wanted: float) -> float:
         return wanted or self._media.rate or DEFAULT_RATE
 
-    def _asked_size(self) -> tuple[int, int] | None:
-        size = (self._value('width'), self._value('height'))
-        return size if any(size) else None
-
     def _value(self, name: str) -> Any:
         return self.get_parameter(name).value
-
-    def _description(self, media: Media) -> str:
-        rate = 'as they come' if media.live else f'at {self._rate(self._value("rate")):.4g} Hz'
-        return (f'{media.name}: {media.width}x{media.height} pixels, {media.frame_count or "?"} '
-                f'frames, published on {self._images.topic_name} {rate}')
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -31,8 +31,8 @@ from composition_interfaces.srv import ListNodes, LoadNode, UnloadNode
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes.declaration import declare
 from face_affect_ros.nodes.main import run
-from face_affect_ros.nodes.node_thread import close, later, NodeThread
 from face_affect_ros.nodes.spec import Spec
+from face_affect_ros.nodes.threads import close, later, NodeThread
 from rclpy.logging import LoggingSeverity, set_logger_level
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -72,7 +72,6 @@ class Container(Node):
     """
 
     def __init__(self, node_name: str = 'face_affect_container', **kwargs: Any) -> None:
-        """Create the services; AffectError for an invalid parameter."""
         super().__init__(node_name, **kwargs)
         declare(self, PARAMETERS, fixed=True)
         self.loaded: dict[int, Loaded] = {}
@@ -88,6 +87,7 @@ class Container(Node):
             self._end(self.loaded.pop(number))
 
     def _load(self, request: Any, response: Any) -> Any:
+        node = None
         try:
             node = self._make(request)
         except Exception as error:   # what a plugin raises must not end the other nodes
@@ -95,7 +95,6 @@ class Container(Node):
                 f'{request.plugin_name} failed: {type(error).__name__}: {error}')
             response.error_message = reason
             self.get_logger().error(f'not loaded: {reason}')
-            node = None
         if node is None:
             # A node whose constructor failed is in reference cycles, and still in the graph.
             gc.collect()
@@ -157,11 +156,9 @@ class Container(Node):
 
     def _spin(self, node: Node) -> NodeThread | None:
         """Spin a node; return its thread, if it has one."""
-        executor = self.executor
-        assert executor is not None
         if self.get_parameter('executor').value == 'multi_threaded':
-            return NodeThread(node, failed=lambda error: executor.create_task(_throw, error))
-        executor.add_node(node)
+            return NodeThread(node, failed=lambda error: self.executor.create_task(_throw, error))
+        self.executor.add_node(node)
         return None
 
     def _check_free(self, name: str) -> None:
@@ -185,7 +182,6 @@ class Container(Node):
 
     def _end(self, loaded: Loaded) -> None:
         executor = self.executor
-        assert executor is not None
         if loaded.thread is not None:
             loaded.thread.stop()
             executor.create_task(loaded.node.destroy_node)
@@ -206,11 +202,7 @@ def _throw(error: BaseException) -> None:
 
 def find_plugin(package: str, plugin: str) -> Any:
     """
-    Return the class or function of an entry point.
-
-    Args:
-        package: Of the plugin.
-        plugin: PACKAGE::PLUGIN, or PLUGIN alone.
+    Return the class or function of an entry point; plugin: PACKAGE::PLUGIN, or PLUGIN alone.
 
     Raises:
         AffectError: It is not found; the message lists the plugins.

@@ -97,14 +97,6 @@ def _converted(parameter: Parameter, spec: Spec) -> Parameter:
     return parameter
 
 
-def _is_value_of(node: Node, parameter: Parameter) -> bool:
-    """Return whether a node's parameter has this value already."""
-    if not node.has_parameter(parameter.name):
-        return False
-    own = node.get_parameter(parameter.name)
-    return bool(own.type_ == parameter.type_ and own.value == parameter.value)
-
-
 def _accept_unchanged(node: Node, specs: Mapping[str, Spec]) -> None:
     """
     Let the services of a node set parameters to the values that they have already.
@@ -117,7 +109,9 @@ def _accept_unchanged(node: Node, specs: Mapping[str, Spec]) -> None:
     def set_changed(parameters: list[Parameter]) -> SetParametersResult:
         converted = [_converted(each, specs[each.name]) if each.name in specs else each
                      for each in parameters]
-        changed = [each for each in converted if not _is_value_of(node, each)]
+        changed = [each for each in converted if not (
+            node.has_parameter(each.name) and
+            node.get_parameter(each.name).to_parameter_msg() == each.to_parameter_msg())]
         return set_atomically(changed) if changed else SetParametersResult(successful=True)
 
     node.set_parameters_atomically = set_changed
@@ -139,9 +133,7 @@ def unmatched_files(arguments: Sequence[str], node: str) -> list[str]:
     """
     Return a warning for each parameter file that has no section for a node; rcl ignores it.
 
-    Args:
-        arguments: Of the process, --params-file FILE among them.
-        node: Fully qualified name.
+    arguments: of the process, --params-file FILE among them. node: fully qualified name.
     """
     files = [file for flag, file in zip(arguments, arguments[1:]) if flag == '--params-file']
     return [text for file in files if (text := unmatched_file(Path(file), node))]

@@ -17,6 +17,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 import gc
+from importlib import import_module
 import time
 from typing import Any
 
@@ -30,8 +31,16 @@ from face_affect_ros.nodes.health import Health, why_no_time
 from face_affect_ros.nodes.image_input import DepthInput, ImageInput, ImageMessage
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.messages import seconds_of, to_message
-from face_affect_ros.nodes.outputs import make_outputs, Output, Result
-from face_affect_ros.nodes.worker import Worker
+from face_affect_ros.nodes.outputs import Output, Result
+from face_affect_ros.nodes.outputs.annotated import (
+    AnnotatedOutput,
+    load_saliency,
+    SaliencyOutput,
+)
+from face_affect_ros.nodes.outputs.events import EventsOutput
+from face_affect_ros.nodes.outputs.markers import MarkersOutput
+from face_affect_ros.nodes.outputs.observe import ObserveOutput
+from face_affect_ros.nodes.threads import Worker
 import numpy as np
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
@@ -47,19 +56,13 @@ ACTIVE, PAUSED = 'active', 'paused'
 
 
 class FaceAffectNode(LifecycleNode):
-    """Publishes the tracked faces of every processed image, with expression and gender."""
+    """
+    Publishes the tracked faces of every processed image, with expression and gender.
+
+    kwargs: of rclpy's Node. AffectError where a parameter has a wrong type or value.
+    """
 
     def __init__(self, node_name: str = 'face_affect', **kwargs: Any) -> None:
-        """
-        Declare the parameters and start the diagnostics.
-
-        Args:
-            node_name: Default name of the node.
-            kwargs: Of rclpy's Node.
-
-        Raises:
-            AffectError: A parameter has a wrong type or value.
-        """
         super().__init__(node_name, **kwargs)
         self.health = Health()
         self.lifecycle_state = 'unconfigured'
@@ -96,8 +99,7 @@ class FaceAffectNode(LifecycleNode):
         self._faces = self.create_lifecycle_publisher(FaceAffectArray, '~/faces', qos.results(),
                                                       qos_overriding_options=qos.overridable())
         try:
-            for output in make_outputs(self, pipeline, values):
-                self.outputs.append(output)
+            self._make_outputs(pipeline, values)
         except Exception:
             self._release()   # also the outputs that were made
             raise
@@ -106,9 +108,37 @@ class FaceAffectNode(LifecycleNode):
         gc.unfreeze()   # collects what is left of an earlier configuration
         gc.collect()
         gc.freeze()   # full collections skip what is loaded by now, and take less time
-        models = ', '.join([pipeline.detector.name, *(c.card.name for c in pipeline.classifiers)])
-        self.get_logger().info(f'configured with {models}')
+        self.get_logger().info(f"configured with {', '.join(pipeline.models)}")
         return TransitionCallbackReturn.SUCCESS
+
+    def _make_outputs(self, pipeline: AffectPipeline, values: dict[str, Any]) -> None:
+        """Make those that the parameters and the installed packages allow."""
+        add = self.outputs.append
+        add(EventsOutput(self))
+        add(ObserveOutput(self, pipeline.heads))
+        if module := self._optional('detections', 'vision_msgs', '~/detections'):
+            add(module.DetectionsOutput(self, models=pipeline.models,
+                                        threshold=values['min_score']))
+        if values['ros4hri'] and (module := self._optional('humans', 'hri_msgs',
+                                                           '/humans/faces')):
+            add(module.HumansOutput(self, size=values['ros4hri_face_size']))
+        if values['publish_tf'] and (module := self._optional('transforms', 'tf2_msgs', '/tf')):
+            add(module.TransformsOutput(self))
+        add(MarkersOutput(self))
+        saliency = load_saliency(self, pipeline, values)
+        annotated = AnnotatedOutput(self)
+        add(annotated if saliency is None else SaliencyOutput(
+            self, saliency, task=values['saliency_task'], annotated=annotated))
+
+    def _optional(self, name: str, package: str, topic: str) -> Any:
+        """Return a module of outputs, None where the package of its messages is missing."""
+        try:
+            return import_module(f'face_affect_ros.nodes.outputs.{name}')
+        except ModuleNotFoundError as error:
+            if (error.name or '').split('.')[0] != package:
+                raise
+            self.get_logger().info(f'no {topic}: the package {package} is not installed')
+            return None
 
     @lifecycle.reporting
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -133,12 +163,9 @@ class FaceAffectNode(LifecycleNode):
         for output in self.outputs:
             output.start()
         if values['use_depth']:
-            self.depth_input = DepthInput(self, self.health)
+            self.depth_input = DepthInput(self)
         reliability = 'reliable' if every else values['image_reliability']
-        self.image_input = ImageInput(self, transport=values['image_transport'],
-                                      rectified=values['image_rectified'],
-                                      profile=qos.image_input(reliability, depth),
-                                      take=self.take, health=self.health)
+        self.image_input = ImageInput(self, qos.image_input(reliability, depth))
         self._activated_at = time.monotonic()
         self.get_logger().info(f"waiting for images on '{self.image_input.topic}'")
 
@@ -180,20 +207,18 @@ class FaceAffectNode(LifecycleNode):
             self.pipeline.locate.reset()
 
     def _stop(self) -> None:
-        if self.image_input is not None:
-            self.image_input.close()
-        if self._worker is not None:
+        if self._worker is not None:   # first: it uses the inputs for the current image
             self.health.dropped(self._worker.stop())
             self._worker = None
         for output in self.outputs:
             self._run_output(output, output.stop)
-        for kind in ('stamps', 'calibration', 'losses'):
-            self.health.warn(kind, '')
-        # After the end of the worker, which uses it for the current image.
-        self.image_input = None
+        if self.image_input is not None:
+            self.image_input.close()
         if self.depth_input is not None:
             self.depth_input.close()
-            self.depth_input = None
+        self.image_input = self.depth_input = None
+        for kind in ('stamps', 'calibration', 'position', 'cameras', 'depth', 'qos', 'losses'):
+            self.health.warn(kind, '')
         lifecycle.forget_destroyed(self)
 
     def _release(self) -> None:
@@ -277,12 +302,13 @@ class FaceAffectNode(LifecycleNode):
         status = self.health.status(name=f'{self.get_fully_qualified_name()[1:]}: faces',
                                     state=self.lifecycle_state, silent=self._why_silent(),
                                     unknown=self.unknown_parameters)
-        status.values = [*status.values, *(
-            KeyValue(key=key, value=str(value))
-            for output in self.outputs for key, value in output.counts().items())]
+        more: dict[str, int | str] = {}
+        for output in self.outputs:
+            more |= output.counts()
         if self.image_input is not None:
-            status.values = [*status.values,
-                             KeyValue(key='calibration', value=self.image_input.calibration)]
+            more['calibration'] = self.image_input.calibration
+        status.values = [*status.values, *(
+            KeyValue(key=key, value=str(value)) for key, value in more.items())]
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)

@@ -33,12 +33,16 @@ COUNTS = ('received', 'published', 'dropped', 'refused', 'lost')
 
 
 class Health:
-    """Counts images and keeps warnings; every method may be called from any thread."""
+    """
+    Counts images and keeps warnings; every method may be called from any thread.
+
+    Attributes:
+        counts: Numbers of images by the names in COUNTS.
+    """
 
     def __init__(self) -> None:
-        """Start from zero."""
         self._lock = threading.Lock()
-        self._counts: Counter[str] = Counter()
+        self.counts = Counter(dict.fromkeys(COUNTS, 0))
         self._refused: Counter[str] = Counter()
         self._results: deque[tuple[float, float, float]] = deque(maxlen=WINDOW)
         self._error = ''
@@ -50,46 +54,37 @@ class Health:
     def received(self, now: float) -> None:
         """Count an image; now: steady time, seconds."""
         with self._lock:
-            self._counts['received'] += 1
+            self.counts['received'] += 1
             self._last_image = now
 
     def dropped(self, number: int) -> None:
         """Count images that were replaced by newer ones."""
         with self._lock:
-            self._counts['dropped'] += number
+            self.counts['dropped'] += number
 
     def lost(self, number: int) -> None:
         """Count images that the middleware reports as lost."""
         with self._lock:
-            self._counts['lost'] += number
+            self.counts['lost'] += number
 
     def refused(self, reason: str, *, kind: str) -> int:
-        """
-        Count an image that could not be processed; return the count of this kind.
-
-        Args:
-            reason: Message for people.
-            kind: Category, one of few words.
-        """
+        """Count an image that could not be processed; return the count of this kind of error."""
         with self._lock:
-            self._counts['refused'] += 1
+            self.counts['refused'] += 1
             self._refusing = reason[:MAX_TEXT]
-            known = kind in self._refused or len(self._refused) < MAX_KINDS
-            key = kind if known else OTHER
-            self._refused[key] += 1
-            return self._refused[key]
+            if kind not in self._refused and len(self._refused) >= MAX_KINDS:
+                kind = OTHER
+            self._refused[kind] += 1
+            return self._refused[kind]
 
     def published(self, now: float, *, latency: float, working: float) -> None:
         """
-        Count a result.
+        Count a result; now: steady time.
 
-        Args:
-            now: Steady time, seconds.
-            latency: Seconds since the image's stamp.
-            working: Seconds of processing.
+        latency: since the image's stamp. working: time of processing. All in seconds.
         """
         with self._lock:
-            self._counts['published'] += 1
+            self.counts['published'] += 1
             self._results.append((now, latency, working))
             self._refusing = ''
 
@@ -103,20 +98,11 @@ class Health:
         with self._lock:
             self._warnings[key] = warning[:MAX_TEXT]
 
-    def counts(self) -> dict[str, int]:
-        """Return the numbers of images by the names in COUNTS."""
-        with self._lock:
-            return {name: self._counts[name] for name in COUNTS}
-
     def status(self, *, name: str, state: str, silent: str, unknown: str) -> DiagnosticStatus:
         """
-        Return the diagnostic status.
+        Return the diagnostic status of a node in a lifecycle state.
 
-        Args:
-            name: Of the status.
-            state: Lifecycle state of the node.
-            silent: Why no image comes, '' if images come or none are expected.
-            unknown: Error about unknown parameters, '' for none.
+        silent: why no image comes. unknown: error about unknown parameters. '' for neither.
         """
         with self._lock:
             warnings = [text for text in (*self._warnings.values(), silent) if text]
@@ -124,29 +110,26 @@ class Health:
             errors = [text for text in (self._error, unknown, refusing) if text]
             level = (DiagnosticStatus.ERROR if errors
                      else DiagnosticStatus.WARN if warnings else DiagnosticStatus.OK)
-            message = '; '.join([*errors, *warnings]) or state
-            status = DiagnosticStatus(level=level, name=name, message=message)
-            counts = [(key, str(self._counts[key])) for key in COUNTS]
-            reasons = [(f'refused: {kind}', str(number))
+            reasons = [(f'refused: {kind}', number)
                        for kind, number in self._refused.most_common()]
-            status.values = [KeyValue(key=key, value=value) for key, value in (
-                ('state', state), *counts, *self._figures(), *reasons)]
-            return status
+            values = [('state', state), *self.counts.items(), *self._figures(), *reasons]
+            return DiagnosticStatus(
+                level=level, name=name, message='; '.join([*errors, *warnings]) or state,
+                values=[KeyValue(key=key, value=str(value)) for key, value in values])
 
     def lost_lately(self, now: float) -> tuple[int, int]:
         """
         Return the numbers of images lost and sent in the last seconds; (0, 0) if that is normal.
 
-        Args:
-            now: Steady time, seconds; to be called periodically.
+        To be called periodically; now: steady time, seconds.
         """
         with self._lock:
-            self._history.append((now, self._counts['received'], self._counts['lost']))
+            self._history.append((now, self.counts['received'], self.counts['lost']))
             while len(self._history) > 2 and self._history[1][0] < now - LOSS_WINDOW:
                 self._history.popleft()
             _, received, lost = self._history[0]
-            lost = self._counts['lost'] - lost
-            sent = self._counts['received'] - received + lost
+            lost = self.counts['lost'] - lost
+            sent = self.counts['received'] - received + lost
             return (lost, sent) if sent >= LOSS_IMAGES and lost > LOSS_SHARE * sent else (0, 0)
 
     def silent_for(self, now: float) -> float:

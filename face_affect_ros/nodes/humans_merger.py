@@ -55,7 +55,6 @@ class HumansMerger(Node):
     """
 
     def __init__(self, node_name: str = 'humans_merger', **kwargs: Any) -> None:
-        """Subscribe to the sources; kwargs: of rclpy's Node."""
         super().__init__(node_name, **kwargs)
         if IdsList is None:
             raise AffectError('humans_merger needs the package hri_msgs, which is not installed')
@@ -91,9 +90,6 @@ class HumansMerger(Node):
         gone = [source for source in silent if self._ids.pop(source, None)]
         if gone:
             self._publish(self.get_clock().now().to_msg())
-        self._publish_diagnostics(silent)
-
-    def _publish_diagnostics(self, silent: list[str]) -> None:
         listed = [each for ids in self._ids.values() for each in ids]
         twice = sorted({each for each in listed if listed.count(each) > 1})
         warnings = [f"no list comes on '{source}'" for source in silent]

@@ -22,7 +22,6 @@ from typing import Any, TypeAlias
 from face_affect_ros.affect.position import Camera, camera_of
 from face_affect_ros.affect.types import FloatArray, ImageArray
 from face_affect_ros.nodes import qos
-from face_affect_ros.nodes.health import Health
 from face_affect_ros.nodes.image_conversion import (
     decode_compressed,
     ImageConversionError,
@@ -30,7 +29,6 @@ from face_affect_ros.nodes.image_conversion import (
     to_depth,
 )
 from face_affect_ros.nodes.messages import seconds_of
-from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -56,29 +54,18 @@ class ImageInput:
         topic: Of the images.
         to_array: Converts an image message to pixels.
         camera: The newest calibration, used for every image; None before the first.
+
+    Args:
+        node: A FaceAffectNode; its method `take` is called with every image message, its `health`
+            gets the warnings. With image_transport compressed, the topic is the remapped one plus
+            '/compressed', as image_transport has it.
+        profile: Quality of service of the images.
     """
 
-    def __init__(self, node: LifecycleNode, *, transport: str, rectified: bool,
-                 profile: QoSProfile, take: Callable[[ImageMessage], None],
-                 health: Health) -> None:
-        """
-        Subscribe.
-
-        Args:
-            node: Of the subscriptions.
-            transport: 'raw' or 'compressed'; the latter subscribes to the remapped image topic
-                plus '/compressed', as image_transport does.
-            rectified: Whether the images have no distortion.
-            profile: Quality of service of the images.
-            take: Called with every image message.
-            health: Gets the warnings.
-        """
-        self._node = node
-        self._health = health
-        self._rectified = rectified
-        self._take = take
-        self._transport = transport
-        compressed = transport == 'compressed'
+    def __init__(self, node: Any, profile: QoSProfile) -> None:
+        self._node, self._health = node, node.health
+        self._transport = node.get_parameter('image_transport').value
+        compressed = self._transport == 'compressed'
         self._base = node.resolve_topic_name('image')
         self.topic = f'{self._base}{COMPRESSED}' if compressed else self._base
         self.to_array: Callable[[Any], ImageArray] = decode_compressed if compressed else to_array
@@ -93,8 +80,9 @@ class ImageInput:
         self._subscription = node.create_subscription(
             self._kind, self.topic, self._receive, profile,
             qos_overriding_options=qos.overridable(),
-            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._incompatible,
-                                                       message_lost=self._lost))
+            event_callbacks=SubscriptionEventCallbacks(
+                incompatible_qos=self._incompatible,
+                message_lost=lambda event: node.health.lost(event.total_count_change)))
 
     def why_silent(self) -> str:
         """Return why no image may come: number and types of the publishers, other topics."""
@@ -111,8 +99,6 @@ class ImageInput:
 
     def close(self) -> None:
         """Unsubscribe."""
-        for kind in ('qos', 'calibration', 'position', 'cameras'):
-            self._health.warn(kind, '')
         self._node.destroy_subscription(self._subscription)
         self._node.destroy_subscription(self._infos)
 
@@ -138,10 +124,8 @@ class ImageInput:
         Warn of problems that the ROS graph and several images show; to be called periodically.
 
         Where no message has come and all publishers are transient local, the subscription is
-        replaced by one that receives their last message.
-
-        Args:
-            needs: Parameters and topics that need the faces' positions.
+        replaced by one that receives their last message. needs: parameters and topics that need
+        the faces' positions.
         """
         if not self._frame_ids:
             self._subscription = self._latched(self._subscription, self._kind, self._receive)
@@ -201,12 +185,12 @@ class ImageInput:
         kinds = self._kinds(topic)
         base = topic.removesuffix(COMPRESSED)
         if 'sensor_msgs/msg/CompressedImage' in kinds and base != topic:
-            wanted = [('image_transport', 'compressed')]
+            transport = 'compressed'
         elif 'sensor_msgs/msg/Image' in kinds:
-            wanted, base = [('image_transport', 'raw')], topic
+            transport, base = 'raw', topic
         else:
             return ''
-        todo = [f'set {name} to {value}' for name, value in wanted if value != self._transport]
+        todo = [] if transport == self._transport else [f'set image_transport to {transport}']
         if base != self._base:
             todo.append(f"remap image to '{base}'" + (
                 f', without {COMPRESSED}, which is appended' if base != topic else ''))
@@ -214,10 +198,11 @@ class ImageInput:
 
     def _receive(self, message: ImageMessage) -> None:
         self._frame_ids.append(message.header.frame_id)
-        self._take(message)
+        self._node.take(message)
 
     def _take_info(self, message: CameraInfo) -> None:
-        self.camera = camera_of(message, rectified=self._rectified)
+        self.camera = camera_of(message,
+                                rectified=self._node.get_parameter('image_rectified').value)
 
     def _incompatible(self, event: Any) -> None:
         policy = event.last_policy_kind.name.rpartition('_')[2]
@@ -228,31 +213,23 @@ class ImageInput:
         self._node.get_logger().error(text)
         self._health.warn('qos', text)
 
-    def _lost(self, event: Any) -> None:
-        self._health.lost(event.total_count_change)
-
 
 class DepthInput:
-    """Subscribes to the depth images while it is open, and keeps the newest."""
+    """Subscribes to 'depth' for a FaceAffectNode while it is open; keeps the newest images."""
 
-    def __init__(self, node: LifecycleNode, health: Health) -> None:
-        """Subscribe to 'depth'."""
-        self._node, self._health = node, health
+    def __init__(self, node: Any) -> None:
+        self._node, self._health = node, node.health
         self.images: deque[Image] = deque(maxlen=KEPT)
         self.topic = node.resolve_topic_name('depth')
         self._subscription = node.create_subscription(
-            Image, 'depth', self._take, qos.image_input('best_effort', KEPT),
-            qos_overriding_options=qos.overridable())
+            Image, 'depth', lambda image: self.images.append(image),
+            qos.image_input('best_effort', KEPT), qos_overriding_options=qos.overridable())
 
     def at(self, stamp: float) -> FloatArray | None:
         """
-        Return the depth image nearest to a time, (H, W) float32, metres.
+        Return the depth image nearest to a stamp in seconds, (H, W) float32, metres.
 
-        Args:
-            stamp: Seconds.
-
-        Returns:
-            None, with a warning on /diagnostics, if there is none within depth_tolerance.
+        None, with a warning on /diagnostics, if there is none within depth_tolerance.
         """
         tolerance = self._node.get_parameter('depth_tolerance').value
         nearest = min(self.images.copy(), default=None,
@@ -262,17 +239,12 @@ class DepthInput:
                               "the image's stamp; positions are from the distance of the eyes")
             return None
         try:
-            depth = to_depth(nearest)
+            depth, problem = to_depth(nearest), ''
         except ImageConversionError as error:
-            self._health.warn('depth', f"'{self.topic}': {error}")
-            return None
-        self._health.warn('depth', '')
+            depth, problem = None, f"'{self.topic}': {error}"
+        self._health.warn('depth', problem)
         return depth
-
-    def _take(self, message: Image) -> None:
-        self.images.append(message)
 
     def close(self) -> None:
         """Unsubscribe."""
-        self._health.warn('depth', '')
         self._node.destroy_subscription(self._subscription)

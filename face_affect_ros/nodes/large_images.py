@@ -50,10 +50,6 @@ def variables(environment: Mapping[str, str], file: str) -> dict[str, str]:
 
     None if the user's environment names a profile, or if Humble is restricted to this computer
     (ROS_LOCALHOST_ONLY): the transports of a profile would lift that restriction.
-
-    Args:
-        environment: Of the process.
-        file: Path of the profile.
     """
     alone = (environment.get('ROS_DISTRO'), environment.get('ROS_LOCALHOST_ONLY')) == (
         'humble', '1')

@@ -76,11 +76,9 @@ def reject_invalid_transitions(node: LifecycleNode) -> None:
 
 def autostart(node: Any, *, required: bool) -> None:
     """
-    Configure and activate a node as soon as it is spun.
+    Configure and activate a LifecycleNode with a `lifecycle_state` as soon as it is spun.
 
-    Args:
-        node: LifecycleNode with an attribute `lifecycle_state`, not configured.
-        required: Whether the process ends with exit code 1 if that fails.
+    required: whether the process ends with exit code 1 if that fails.
     """
     def start() -> None:
         node.destroy_timer(timer)

@@ -25,7 +25,7 @@ import time
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes import large_images
 from face_affect_ros.nodes.declaration import unmatched_files
-from face_affect_ros.nodes.node_thread import close, drain
+from face_affect_ros.nodes.threads import close, drain
 from face_affect_ros.paths import shown
 import rclpy
 from rclpy.exceptions import ParameterException

@@ -14,13 +14,11 @@
 
 """Faces to messages and back."""
 
-from builtin_interfaces.msg import Duration
 from face_affect_msgs.msg import FaceAffect, FaceAffectArray
 from face_affect_ros.affect.boxes import whole_pixels
 from face_affect_ros.affect.types import (
     Estimate,
     Face,
-    FloatArray,
     LABELS,
     Orientation,
     Position,
@@ -28,6 +26,7 @@ from face_affect_ros.affect.types import (
 from geometry_msgs.msg import Point, Point32, Quaternion
 import numpy as np
 import numpy.typing as npt
+from rclpy.duration import Duration
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
@@ -51,8 +50,11 @@ def from_message(message: FaceAffectArray) -> list[Face]:
 
 def to_face_message(face: Face) -> FaceAffect:
     """Return the message of one face."""
-    message = FaceAffect(id=face.id, score=float(face.score), roi=_roi(face.box),
-                         tracked_for=_duration(face.tracked_for))
+    x, y, width, height = whole_pixels(face.box)
+    message = FaceAffect(
+        id=face.id, score=float(face.score),
+        roi=RegionOfInterest(x_offset=x, y_offset=y, width=width, height=height),
+        tracked_for=Duration(nanoseconds=round(face.tracked_for * 1e9)).to_msg())
     if face.position is not None:
         message.position_known = True
         message.position = to_point(face.position.point)
@@ -113,12 +115,3 @@ def _orientation(message: FaceAffect) -> Orientation:
                        np.asarray(message.orientation_covariance).reshape(3, 3),
                        message.facing_angle)
 
-
-def _roi(box: FloatArray) -> RegionOfInterest:
-    x, y, width, height = whole_pixels(box)
-    return RegionOfInterest(x_offset=x, y_offset=y, width=width, height=height)
-
-
-def _duration(seconds: float) -> Duration:
-    nanoseconds = round(seconds * 1e9)
-    return Duration(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)

@@ -12,55 +12,44 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Qualities of service, named by what they are for."""
+"""
+Qualities of service, named by what they are for.
 
-from rclpy.qos import (
-    QoSDurabilityPolicy,
-    QoSHistoryPolicy,
-    QoSPolicyKind,
-    QoSProfile,
-    QoSReliabilityPolicy,
-)
+What is not given is rclpy's default: keep last, reliable, volatile.
+"""
+
+from rclpy.qos import QoSDurabilityPolicy, QoSPolicyKind, QoSProfile, QoSReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
-
-
-def _profile(reliability: QoSReliabilityPolicy, depth: int) -> QoSProfile:
-    return QoSProfile(history=QoSHistoryPolicy.KEEP_LAST, depth=depth, reliability=reliability,
-                      durability=QoSDurabilityPolicy.VOLATILE)
 
 
 def newest_image() -> QoSProfile:
     """Return the profile for only the newest message; it matches every camera driver."""
-    return _profile(QoSReliabilityPolicy.BEST_EFFORT, 1)
+    return image_input('best_effort', 1)
 
 
 def image_input(reliability: str, depth: int) -> QoSProfile:
     """Return the profile for images; reliability: 'best_effort' or 'reliable'; depth: >= 1."""
-    policies = {'best_effort': QoSReliabilityPolicy.BEST_EFFORT,
-                'reliable': QoSReliabilityPolicy.RELIABLE}
-    return _profile(policies[reliability], depth)
+    return QoSProfile(depth=depth, reliability=QoSReliabilityPolicy[reliability.upper()])
 
 
 def results() -> QoSProfile:
     """Return the profile for small messages of which none should be lost."""
-    return _profile(QoSReliabilityPolicy.RELIABLE, 10)
+    return QoSProfile(depth=10)
 
 
 def image_output() -> QoSProfile:
     """Return the profile for images to view: reliable, as rviz2's default, and only the newest."""
-    return _profile(QoSReliabilityPolicy.RELIABLE, 1)
+    return QoSProfile(depth=1)
 
 
 def transforms() -> QoSProfile:
     """Return the profile of tf2_ros for /tf."""
-    return _profile(QoSReliabilityPolicy.RELIABLE, 100)
+    return QoSProfile(depth=100)
 
 
 def latched() -> QoSProfile:
     """Return the profile that sends the last message to later subscribers."""
-    return QoSProfile(history=QoSHistoryPolicy.KEEP_LAST, depth=1,
-                      reliability=QoSReliabilityPolicy.RELIABLE,
-                      durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+    return QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 
 
 def overridable() -> QoSOverridingOptions:

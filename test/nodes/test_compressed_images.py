@@ -53,19 +53,18 @@ def message_of(data, kind='jpeg'):
     return CompressedImage(format=kind, data=data)
 
 
-@pytest.mark.parametrize('format, tolerance', [('jpeg', 6), ('png', 0)])
 @pytest.mark.parametrize('grey', [False, True])
-def test_there_and_back(picture, format, tolerance, grey):  # noqa: A002
+def test_there_and_back(picture, grey):
     image = np.ascontiguousarray(picture[:, :, 1]) if grey else picture
     header = Header(frame_id='camera')
     header.stamp.sec = 7
-    message = to_compressed(image, header, format=format, quality=95)
+    message = to_compressed(image, header, quality=95)
     assert message.header == header
     name = 'mono8' if grey else 'bgr8'
-    assert message.format.startswith(f'{name}; {format} compressed')
+    assert message.format.startswith(f'{name}; jpeg compressed')
     again = decode_compressed(message)
     assert again.shape == image.shape and again.dtype == np.uint8
-    assert np.abs(again.astype(int) - image).max() <= tolerance
+    assert np.abs(again.astype(int) - image).max() <= 6
     assert not again.flags.writeable
 
 
@@ -202,9 +201,8 @@ def test_a_large_plain_picture_is_none_of_these():
         assert decode_compressed(message_of(encoded(suffix, plain))).shape == plain.shape
 
 
-@pytest.mark.parametrize('image, format', [
-    (np.zeros((4, 4, 3), np.uint8), 'gif'), (np.zeros((0, 4), np.uint8), 'jpeg'),
-    (np.zeros((4, 4, 2), np.uint8), 'jpeg'), (np.zeros((4, 70000), np.uint8), 'jpeg')])
-def test_what_cannot_be_compressed_is_refused(image, format):  # noqa: A002
+@pytest.mark.parametrize('image', [
+    np.zeros((0, 4), np.uint8), np.zeros((4, 4, 2), np.uint8), np.zeros((4, 70000), np.uint8)])
+def test_what_cannot_be_compressed_is_refused(image):
     with pytest.raises(ImageConversionError):
-        to_compressed(image, Header(), format=format)
+        to_compressed(image, Header())

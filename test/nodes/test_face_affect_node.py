@@ -163,7 +163,7 @@ def test_faces_survive_the_way_through_a_message(bench: Bench, portrait: np.ndar
     assert bench.faces[0].faces[0].gender == FaceAffect.UNKNOWN
     assert not np.any(bench.faces[0].faces[0].gender_probabilities)
     assert face.landmarks.shape == (4, 2)
-    assert node.health.counts()['published'] == 1
+    assert node.health.counts['published'] == 1
 
 
 def test_an_image_without_faces_gives_an_empty_message(bench: Bench) -> None:
@@ -201,7 +201,7 @@ def test_a_bad_image_is_counted_and_the_next_one_answered(bench: Bench,
     for sec, changes in enumerate([{'encoding': 'rgb9'}, {'step': 3}, {'height': 0, 'width': 0},
                                    {'height': 4000}], start=2):
         bench.send(portrait, sec, **changes)
-        assert bench.until(lambda: node.health.counts()['refused'] == sec - 1)
+        assert bench.until(lambda: node.health.counts['refused'] == sec - 1)
         if 'encoding' in changes:
             assert bench.status(DiagnosticStatus.ERROR, 'rgb9')
     bench.send(portrait, int(time.time()))
@@ -211,7 +211,7 @@ def test_a_bad_image_is_counted_and_the_next_one_answered(bench: Bench,
     said = {each.key: each.value for each in bench.statuses[-1].values}
     assert said['refused: unknown encoding'] == '1'
     assert said['refused: sizes that do not fit'] == '3'
-    counts = node.health.counts()
+    counts = node.health.counts
     assert counts['received'] == 6
     assert counts['received'] == counts['published'] + counts['refused'] + counts['dropped']
 
@@ -220,7 +220,7 @@ def test_a_pipeline_that_throws_costs_one_image(bench: Bench, portrait: np.ndarr
     node = bench.start()
     locate, node.pipeline.locate = node.pipeline.locate, None
     bench.send(portrait, 1)
-    assert bench.until(lambda: node.health.counts()['refused'] == 1)
+    assert bench.until(lambda: node.health.counts['refused'] == 1)
     node.pipeline.locate = locate
     bench.send(portrait, 2)
     assert bench.until(lambda: bench.faces)
@@ -233,7 +233,7 @@ def test_the_newest_image_wins_and_the_others_are_counted(bench: Bench,
     for sec in range(1, 21):
         node.take(to_message(portrait, 'bgr8', stamped(sec)))
     assert bench.until(lambda: bench.faces and bench.faces[-1].header.stamp.sec == 20)
-    counts = node.health.counts()
+    counts = node.health.counts
     assert counts['dropped'] > 0
     assert counts['published'] + counts['dropped'] == 20
 
@@ -246,7 +246,7 @@ def test_every_image_gets_a_result_in_order_with_processing_every(
     assert bench.until(lambda: len(bench.faces) == 20)
     assert [message.header.stamp.sec for message in bench.faces] == list(range(1, 21))
     assert len({message.faces[0].id for message in bench.faces}) == 1
-    assert node.health.counts()['dropped'] == 0
+    assert node.health.counts['dropped'] == 0
 
 
 def test_the_annotated_image_is_drawn_only_with_a_subscriber(
@@ -342,10 +342,10 @@ def test_a_paused_node_stays_active_and_keeps_its_tracks(
     assert bench.until(answer.done)
     assert answer.result().current_state.label == 'active'
     assert node.set_parameters([Parameter('paused', value=True)])[0].successful   # once more
-    received = node.health.counts()['received']
+    received = node.health.counts['received']
     assert node.set_parameters([Parameter('paused', value=False)])[0].successful
     bench.answered(portrait, 3)
-    assert node.health.counts()['received'] == received + 1
+    assert node.health.counts['received'] == received + 1
     assert [each.faces[0].id for each in bench.faces] == [bench.faces[0].faces[0].id] * 2
     bench.statuses.clear()
     assert bench.until(lambda: any((each.key, each.value) == ('state', 'active')
@@ -426,7 +426,7 @@ def test_a_missing_model_is_an_error_and_the_node_stays(
 
 def test_what_fails_half_way_leaves_no_topics_behind(
         bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    from face_affect_ros.nodes import outputs
+    from face_affect_ros.nodes import face_affect_node
     node = bench.start(activate=False)
     before = list(node.publishers)
 
@@ -434,7 +434,7 @@ def test_what_fails_half_way_leaves_no_topics_behind(
         raise AffectError('the file of the gradients is damaged')
 
     with monkeypatch.context() as patch:
-        patch.setattr(outputs, 'load_saliency', damaged)
+        patch.setattr(face_affect_node, 'load_saliency', damaged)
         for _ in range(3):
             assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
             assert list(node.publishers) == before
@@ -475,7 +475,7 @@ def test_images_of_another_type_or_transport_are_named(bench: Bench) -> None:
         other.create_publisher(CompressedImage, 'image', qos.results())
         assert bench.status(DiagnosticStatus.WARN, 'its publishers send '
                             'sensor_msgs/msg/CompressedImage, not sensor_msgs/msg/Image')
-        assert node.health.counts()['received'] == 0
+        assert node.health.counts['received'] == 0
         other.destroy_node()
     finally:
         rclpy.shutdown(context=context, uninstall_handlers=False)
@@ -615,7 +615,7 @@ def test_stamps_that_cannot_be_are_diagnosed(bench: Bench, ahead: int | None,
     else:
         header.stamp.sec += ahead
     bench.send(header=header)
-    assert bench.until(lambda: node.health.counts()['published'] == 1)
+    assert bench.until(lambda: node.health.counts['published'] == 1)
     bench.statuses.clear()
     assert bench.until(lambda: bench.statuses)
     status = bench.statuses[-1]
@@ -657,7 +657,7 @@ def test_invalid_images_are_counted_by_few_kinds_and_logged_in_few_lines(bench: 
                    {'height': 0}, {'step': number}][number % 4]
         node.take(Image(**{'encoding': 'bgr8', 'height': 4, 'width': 4, 'step': 12,
                             'data': bytes(48), **changes}))
-    assert bench.until(lambda: node.health.counts()['refused'] == sent)
+    assert bench.until(lambda: node.health.counts['refused'] == sent)
     bench.statuses.clear()
     assert bench.until(lambda: bench.statuses)
     said = {each.key: each.value for each in bench.statuses[-1].values}

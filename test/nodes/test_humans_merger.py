@@ -70,9 +70,9 @@ def show(bench: Bench, cameras: list[Any], portrait: np.ndarray, seconds: range)
     """Show the portrait to all cameras by turns, once a second of their stamps."""
     for sec in seconds:
         for camera, node in zip(cameras, bench.nodes):
-            before = node.health.counts()['published']
+            before = node.health.counts['published']
             camera.publish(to_message(portrait, 'bgr8', stamped(sec)))
-            assert bench.until(lambda: node.health.counts()['published'] > before)
+            assert bench.until(lambda: node.health.counts['published'] > before)
 
 
 def test_the_merged_list_has_the_faces_of_two_cameras_without_gaps(

@@ -25,7 +25,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 from bench import Bench, stamped, SUCCESS  # noqa: E402, I100
 from face_affect_msgs.msg import FaceEvent  # noqa: E402
-from face_affect_ros.nodes import outputs, qos  # noqa: E402
+from face_affect_ros.nodes import face_affect_node, qos  # noqa: E402
 from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
 from face_affect_ros.nodes.outputs import Result  # noqa: E402
 from face_affect_ros.nodes.outputs.markers import to_markers  # noqa: E402
@@ -126,7 +126,7 @@ def test_without_vision_msgs_the_node_works_and_logs_what_is_missing(
         bench: Bench, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
     def lacking(name: str) -> Any:
         raise ModuleNotFoundError("No module named 'vision_msgs'", name='vision_msgs')
-    monkeypatch.setattr(outputs, 'import_module', lacking)
+    monkeypatch.setattr(face_affect_node, 'import_module', lacking)
     node = bench.start()
     assert not node.get_publishers_info_by_topic('/face_affect/detections')
     bench.answered()
@@ -206,7 +206,7 @@ def test_an_output_that_fails_costs_nothing_else(bench: Bench,
     monkeypatch.undo()
     bench.answered()
     assert bench.until(lambda: events)
-    assert node.health.counts()['refused'] == 0
+    assert node.health.counts['refused'] == 0
 
 
 def test_qualities_of_service_are_overridden_by_parameters(bench: Bench) -> None:

@@ -28,9 +28,12 @@ from face_affect_ros.affect.types import Estimate, Face, ImageArray  # noqa: E40
 from face_affect_ros.nodes.face_affect_node import FaceAffectNode  # noqa: E402
 from face_affect_ros.nodes.image_conversion import to_array  # noqa: E402
 from face_affect_ros.nodes.outputs import Result  # noqa: E402
-from face_affect_ros.nodes.outputs.annotated import AnnotatedOutput  # noqa: E402
-from face_affect_ros.nodes.outputs.saliency import Job, SaliencyOutput  # noqa: E402
-from face_affect_ros.nodes.worker import Worker  # noqa: E402
+from face_affect_ros.nodes.outputs.annotated import (  # noqa: E402
+    AnnotatedOutput,  # noqa: E402
+    Job,
+    SaliencyOutput,
+)
+from face_affect_ros.nodes.threads import Worker  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 from support import wait_until  # noqa: E402

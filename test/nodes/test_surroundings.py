@@ -104,7 +104,7 @@ def test_the_advice_about_a_silent_topic_leads_to_images(
     message = (to_compressed(EMPTY, stamped(1)) if kind is CompressedImage
                else to_message(EMPTY, 'bgr8', stamped(1)))
     publisher.publish(message)
-    assert bench.until(lambda: node.health.counts()['published'] == 1)
+    assert bench.until(lambda: node.health.counts['published'] == 1)
 
 
 def said(bench: Bench, key: str) -> str:

@@ -12,65 +12,89 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The outputs beside ~/faces: those that the parameters and the installed packages allow."""
+"""The interface of the outputs beside ~/faces."""
 
-from collections.abc import Callable, Iterator
-from importlib import import_module
+from dataclasses import dataclass
 from typing import Any
 
-from face_affect_ros.affect.pipeline import AffectPipeline
-from face_affect_ros.nodes.outputs.annotated import AnnotatedOutput
-from face_affect_ros.nodes.outputs.base import Output, Result
-from face_affect_ros.nodes.outputs.events import EventsOutput
-from face_affect_ros.nodes.outputs.markers import MarkersOutput
-from face_affect_ros.nodes.outputs.observe import ObserveOutput
-from face_affect_ros.nodes.outputs.saliency import load_saliency, SaliencyOutput
+from face_affect_ros.affect.types import Face, ImageArray
+from face_affect_ros.nodes import qos
 from rclpy.lifecycle import LifecycleNode
-
-__all__ = ['Output', 'Result', 'make_outputs']
-
-#: Topics by the modules that need an optional package.
-TOPICS = {'detections': '~/detections', 'humans': '/humans/faces', 'transforms': '/tf'}
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
+from std_msgs.msg import Header
 
 
-def make_outputs(node: LifecycleNode, pipeline: AffectPipeline,
-                 values: dict[str, Any]) -> Iterator[Output]:
+@dataclass(frozen=True)
+class Result:
     """
-    Yield the outputs of a configured node, each as soon as it is made.
+    The faces of one image.
 
-    Args:
-        node: Offers their topics.
-        pipeline: Of the node.
-        values: Of the node's parameters, by name.
-
-    Raises:
-        AffectError: A file that one of them needs is missing or damaged.
+    Attributes:
+        image: (H, W) grey or (H, W, 3) BGR uint8, not to be written to.
+        faces: Oldest track first.
+        header: Of the image.
+        stamp: Of the image, seconds.
     """
-    yield EventsOutput(node)
-    yield ObserveOutput(node, pipeline.heads)
-    models = [pipeline.detector.name, *(each.card.name for each in pipeline.classifiers)]
-    yield from _optional(node, 'detections', 'vision_msgs', lambda module: module.DetectionsOutput(
-        node, models=models, threshold=values['min_score']))
-    if values['ros4hri']:
-        yield from _optional(node, 'humans', 'hri_msgs', lambda module: module.HumansOutput(
-            node, size=values['ros4hri_face_size']))
-    if values['publish_tf']:
-        yield from _optional(node, 'transforms', 'tf2_msgs', lambda module:
-                             module.TransformsOutput(node))
-    yield MarkersOutput(node)
-    saliency = load_saliency(node, pipeline, values)
-    annotated = AnnotatedOutput(node)
-    yield annotated if saliency is None else SaliencyOutput(
-        node, saliency, task=values['saliency_task'], annotated=annotated)
+
+    image: ImageArray
+    faces: list[Face]
+    header: Header
+    stamp: float
 
 
-def _optional(node: LifecycleNode, module: str, package: str,
-              make: Callable[[Any], Output]) -> list[Output]:
-    """Return the output of a module, nothing where the package of its messages is missing."""
-    try:
-        return [make(import_module(f'{__name__}.{module}'))]
-    except ModuleNotFoundError as error:
-        if (error.name or '').split('.')[0] != package:
-            raise
-        node.get_logger().info(f'no {TOPICS[module]}: the package {package} is not installed')
-        return []
+class Output:
+    """
+    A topic or action of the node; made when the node is configured, closed when it is cleaned up.
+
+    Topics without subscribers are not computed.
+    """
+
+    def __init__(self, node: LifecycleNode) -> None:
+        self.node = node
+        self._publishers: list[Publisher] = []
+
+    def publisher(self, kind: Any, topic: str, profile: QoSProfile | None = None, *,
+                  overridable: bool = True) -> Any:
+        """
+        Return a lifecycle publisher of a message type, which `close` destroys.
+
+        profile: by default qos.results(). overridable: whether by parameters.
+        """
+        made = self.node.create_lifecycle_publisher(
+            kind, topic, profile or qos.results(),
+            qos_overriding_options=qos.overridable() if overridable else None)
+        self._publishers.append(made)
+        return made
+
+    def start(self) -> None:
+        """Start; called when the node is activated."""
+
+    def put(self, result: Result) -> None:
+        """
+        Publish the result of one image; runs in the node's worker and must be quick.
+
+        What it raises is logged, and affects only this output of this image.
+        """
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Stop; called when the node is deactivated, after the end of its worker."""
+
+    def close(self) -> None:
+        """Stop and destroy the publishers."""
+        self.stop()
+        while self._publishers:
+            self.node.destroy_lifecycle_publisher(self._publishers.pop())
+
+    def needs_position(self) -> str:
+        """Return the parameter or topic that needs the faces' positions now, '' for none."""
+        return ''
+
+    def problem(self) -> str:
+        """Return a warning for /diagnostics, '' for none."""
+        return ''
+
+    def counts(self) -> dict[str, int]:
+        """Return counts for /diagnostics by name."""
+        return {}

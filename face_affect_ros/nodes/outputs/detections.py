@@ -21,7 +21,7 @@ from face_affect_ros.affect.orientation import axes_of
 from face_affect_ros.affect.types import Face, LABELS, UNKNOWN
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.messages import to_point, to_quaternion
-from face_affect_ros.nodes.outputs.base import Output, Result
+from face_affect_ros.nodes.outputs import Output, Result
 from face_affect_ros.nodes.outputs.markers import HEAD
 from geometry_msgs.msg import Pose, PoseWithCovariance, Vector3
 import numpy as np
@@ -113,17 +113,13 @@ def _detection_3d(face: Face, header: Header) -> Detection3D:
 
 
 class DetectionsOutput(Output):
-    """Publishes the detections while they have subscribers, and once the names of the classes."""
+    """
+    Publishes the detections while they have subscribers, and once the names of the classes.
+
+    models: names of the networks. threshold: smallest score of a detection.
+    """
 
     def __init__(self, node: LifecycleNode, *, models: Sequence[str], threshold: float) -> None:
-        """
-        Create the publishers.
-
-        Args:
-            node: Of the topics.
-            models: Names of the networks.
-            threshold: Smallest score of a detection.
-        """
         super().__init__(node)
         self._flat = self.publisher(Detection2DArray, '~/detections')
         self._spatial = self.publisher(Detection3DArray, '~/detections_3d')

@@ -17,7 +17,7 @@
 from face_affect_msgs.msg import FaceEvent
 from face_affect_ros.affect.events import Event, Events
 from face_affect_ros.nodes.messages import to_face_message
-from face_affect_ros.nodes.outputs.base import Output, Result
+from face_affect_ros.nodes.outputs import Output, Result
 from rclpy.lifecycle import LifecycleNode
 from std_msgs.msg import Header
 
@@ -26,7 +26,6 @@ class EventsOutput(Output):
     """Publishes the events of each image, also without subscribers: they are few and small."""
 
     def __init__(self, node: LifecycleNode) -> None:
-        """Create the publisher."""
         super().__init__(node)
         self._publisher = self.publisher(FaceEvent, '~/events')
         self._events = Events(hold=0.0, timeout=0.0)

@@ -30,7 +30,7 @@ from face_affect_ros.affect.types import (
 )
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.image_conversion import to_message
-from face_affect_ros.nodes.outputs.base import Output, Result
+from face_affect_ros.nodes.outputs import Output, Result
 from hri_msgs.msg import (
     Expression,
     FacialLandmarks,
@@ -76,24 +76,22 @@ def other_publishers(node: Node, topic: str) -> str:
 
 def to_roi(face: Face, result: Result) -> NormalizedRegionOfInterest2D:
     """Return a face's box, from 0 to 1 over the image."""
-    x, y, width, height = (float(value) for value in face.box)
-    return NormalizedRegionOfInterest2D(
-        header=result.header, xmin=x / result.width, ymin=y / result.height,
-        xmax=min(1.0, (x + width) / result.width), ymax=min(1.0, (y + height) / result.height),
-        c=face.score)
+    size = result.image.shape[1::-1]
+    left, top = (face.box[:2] / size).tolist()
+    right, bottom = np.minimum((face.box[:2] + face.box[2:]) / size, 1.0).tolist()
+    return NormalizedRegionOfInterest2D(header=result.header, xmin=left, ymin=top, xmax=right,
+                                        ymax=bottom, c=face.score)
 
 
 def to_landmarks(face: Face, result: Result) -> FacialLandmarks:
     """Return the landmarks that are known; the confidence of the others is 0."""
-    size = np.array([result.width, result.height], np.float32)
+    height, width = result.image.shape[:2]
     points = [NormalizedPointOfInterest2D() for _ in range(70)]
     for ours, theirs in LANDMARKS.items():
-        place = face.landmarks[ours] / size
-        if np.isfinite(place).all() and (place >= 0.0).all() and (place <= 1.0).all():
-            points[theirs] = NormalizedPointOfInterest2D(x=float(place[0]), y=float(place[1]),
-                                                         c=face.score)
-    return FacialLandmarks(header=result.header, landmarks=points, width=result.width,
-                           height=result.height)
+        x, y = (face.landmarks[ours] / (width, height)).tolist()
+        if 0.0 <= x <= 1.0 and 0.0 <= y <= 1.0:   # as of NaN
+            points[theirs] = NormalizedPointOfInterest2D(x=x, y=y, c=face.score)
+    return FacialLandmarks(header=result.header, landmarks=points, width=width, height=height)
 
 
 def to_expression(estimate: Estimate, header: Header) -> Expression:
@@ -124,11 +122,7 @@ def cut(image: ImageArray, face: Face, *, size: int, align: bool) -> ImageArray:
     """
     Return the crop of a face by the REP, (size, size, 3) BGR uint8, black outside of the image.
 
-    Args:
-        image: (H, W) grey or (H, W, 3) BGR uint8.
-        face: In the image.
-        size: Width and height, pixels.
-        align: Whether to turn the crop until the eyes are level.
+    image: (H, W) grey or (H, W, 3) BGR uint8. align: whether to turn it until the eyes are level.
     """
     matrix = face_matrix(face, CropSpec(size=size, align=align))
     picture = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR,
@@ -147,10 +141,9 @@ class Tracked:
 
 
 class HumansOutput(Output):
-    """Publishes the list of tracked faces, and each face under its own name."""
+    """Publishes the list of faces, and each under its name; size: of its crops, pixels."""
 
     def __init__(self, node: LifecycleNode, *, size: int) -> None:
-        """Create the publisher of the list; size: of the cropped faces, pixels."""
         super().__init__(node)
         self._size = size
         self._list = self.publisher(IdsList, TRACKED, overridable=False)

@@ -21,7 +21,7 @@ from face_affect_ros.affect.annotate import caption, colour_of
 from face_affect_ros.affect.orientation import axes_of
 from face_affect_ros.affect.types import Face, Position
 from face_affect_ros.nodes.messages import to_point, to_quaternion
-from face_affect_ros.nodes.outputs.base import Output, Result
+from face_affect_ros.nodes.outputs import Output, Result
 from geometry_msgs.msg import Pose, Vector3
 import numpy as np
 from rclpy.lifecycle import LifecycleNode
@@ -90,7 +90,6 @@ class MarkersOutput(Output):
     """Publishes the markers while the topic has subscribers; deletes those of lost faces."""
 
     def __init__(self, node: LifecycleNode) -> None:
-        """Create the publisher."""
         super().__init__(node)
         self._publisher = self.publisher(MarkerArray, '~/markers')
         self._numbers: dict[str, int] = {}

@@ -24,8 +24,8 @@ from face_affect_msgs.msg import FaceObservation
 from face_affect_ros.affect.model_store import Head
 from face_affect_ros.affect.observation import Observation
 from face_affect_ros.nodes.messages import to_face_message
-from face_affect_ros.nodes.node_thread import later
-from face_affect_ros.nodes.outputs.base import Output, Result
+from face_affect_ros.nodes.outputs import Output, Result
+from face_affect_ros.nodes.threads import later
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.clock import Clock, ClockType

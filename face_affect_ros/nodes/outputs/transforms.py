@@ -18,7 +18,7 @@ from face_affect_ros.affect.orientation import axes_of
 from face_affect_ros.affect.types import Face
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.messages import to_quaternion
-from face_affect_ros.nodes.outputs.base import Output, Result
+from face_affect_ros.nodes.outputs import Output, Result
 from geometry_msgs.msg import TransformStamped, Vector3
 import numpy as np
 import numpy.typing as npt
@@ -58,7 +58,6 @@ class TransformsOutput(Output):
     """Publishes the frames of all faces of an image in one message."""
 
     def __init__(self, node: LifecycleNode) -> None:
-        """Create the publisher."""
         super().__init__(node)
         self._publisher = self.publisher(TFMessage, '/tf', qos.transforms(), overridable=False)
 

@@ -12,10 +12,14 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A node that is spun in a thread of its own, and the orderly end of nodes."""
+"""A worker thread, a thread for a node, and the orderly end of nodes."""
 
+from collections import deque
 from collections.abc import Callable
+import os
+import sys
 import threading
+from typing import Generic, TypeVar
 
 from rclpy.context import Context
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
@@ -26,16 +30,76 @@ STEPS = 3
 #: Seconds after which `drain` checks again whether it is done.
 DRAIN_PERIOD = 0.1
 
+Item = TypeVar('Item')
+
+
+class Worker(Generic[Item]):
+    """
+    Calls a function with items, one at a time, in a thread of its own.
+
+    At most `depth` items wait; one more replaces the oldest.
+
+    Args:
+        work: Must not raise, which would end the thread.
+        depth: Number of items that wait, >= 1.
+        name: Of the thread.
+        niceness: Added to that of the process, on systems with a niceness of threads.
+    """
+
+    def __init__(self, work: Callable[[Item], None], *, depth: int, name: str,
+                 niceness: int = 0) -> None:
+        self._niceness = niceness
+        self._work = work
+        self._waiting: deque[Item] = deque(maxlen=depth)
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def put(self, item: Item) -> int:
+        """Queue an item; return the number of items dropped for it, 0 or 1."""
+        with self._changed:
+            dropped = int(len(self._waiting) == self._waiting.maxlen)
+            self._waiting.append(item)
+            self._changed.notify()
+        return dropped
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an item waits for the current one."""
+        return bool(self._waiting)
+
+    def stop(self) -> int:
+        """Finish the current item and end the thread; return the number of dropped items."""
+        with self._changed:
+            self._stopping = True
+            left = len(self._waiting)
+            self._waiting.clear()
+            self._changed.notify()
+        self._thread.join()
+        return left
+
+    def _run(self) -> None:
+        if self._niceness and sys.platform == 'linux':   # elsewhere it is that of the process
+            os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0) + self._niceness)
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._stopping)
+                if self._stopping:
+                    return
+                item = self._waiting.popleft()
+            self._work(item)
+
 
 class NodeThread:
     """
     Spins one node, so that callbacks of other nodes do not delay it.
 
-    The node may be destroyed after `stop`.
+    The node may be destroyed after `stop`. failed: called in this thread with what a callback of
+    the node raises.
     """
 
     def __init__(self, node: Node, *, failed: Callable[[BaseException], object]) -> None:
-        """Start; failed: called in this thread with what a callback of the node raises."""
         self._executor = SingleThreadedExecutor(context=node.context)
         self._executor.add_node(node)
         self._context = node.context
@@ -78,9 +142,7 @@ def drain(executor: Executor, context: Context) -> None:
     """
     Run the callbacks that follow from the end of nodes, such as results of their goals.
 
-    Args:
-        executor: Does not spin now.
-        context: Of the nodes; its shutdown ends this.
+    The executor must not be spinning; the shutdown of the context ends this.
     """
     drained = threading.Event()
     later(executor, drained.set, STEPS + 1)   # a container destroys its nodes after STEPS
