@@ -24,7 +24,7 @@ from face_affect_ros import __version__
 from face_affect_ros.affect.types import EMOTIONS, LABELS, UNKNOWN
 from face_affect_ros.archive.charts import plotly_source, probabilities, time_line
 from face_affect_ros.archive.reading import Part
-from face_affect_ros.archive.thumbnails import thumbnails_of
+from face_affect_ros.archive.thumbnails import EPOCH, thumbnails_of
 from face_affect_ros.archive.timeline import Track, tracks_of
 from face_affect_ros.paths import shown
 
@@ -32,8 +32,6 @@ from face_affect_ros.paths import shown
 MAX_SOURCES, MAX_TRACKS = 30, 12
 #: Bins of a chart over the duration of a source.
 BINS = 500
-#: Stamps later than this are seconds since 1970.
-EPOCH = 1e8
 LIMITS = ('The expression is what a network sees in a face; it is not what the person feels. The '
           'gender is an apparent one of two labels, and not an identity. Both are often wrong, '
           'for some people more often than for others; "unknown" is a valid label. Do not use '

@@ -23,9 +23,15 @@ from face_affect_ros.archive.reading import Part
 from face_affect_ros.archive.remote import fetched
 from face_affect_ros.archive.tables import Row
 from face_affect_ros.archive.timeline import Track
+from face_affect_ros.media import Frame, Media
+from face_affect_ros.media.opening import is_camera
 from face_affect_ros.recordings import open_recording
 
 #: Margin on each side as a fraction of the box, and longer side of a picture in pixels.
+#: Stamps later than this are seconds since 1970.
+EPOCH = 1e8
+#: Difference of equal stamps in seconds: those of tables are rounded.
+TOLERANCE = 1e-5
 MARGIN, SIDE = 0.25, 160
 
 
@@ -40,6 +46,8 @@ def thumbnails_of(part: Part, tracks: Sequence[Track]) -> tuple[dict[str, str], 
     Returns:
         JPEG data URLs by track id, and why some are missing, '' if none is.
     """
+    if is_camera(part.summary.source):
+        return {}, f'{part.summary.source}: a camera, whose images are not kept'
     wanted: dict[int, list[Track]] = {}
     for track in tracks:
         wanted.setdefault(track.best['frame'], []).append(track)
@@ -49,13 +57,25 @@ def thumbnails_of(part: Part, tracks: Sequence[Track]) -> tuple[dict[str, str], 
                 path, topic=part.summary.topic) as media:
             for frame in media:
                 for track in wanted.pop(frame.index, []):
-                    found[track.id] = _data_url(frame.image, track.best)
+                    if _is_same(frame, track.best, media):
+                        found[track.id] = _data_url(frame.image, track.best)
                 if not wanted:
                     break
     except (AffectError, OSError) as error:
         return found, str(error)
     missing = len(tracks) - len(found)
-    return found, f'{missing} images are no longer in the source' if missing else ''
+    return found, (f'{missing} images are not in the source, or have another number there, as '
+                   'in the lines of the demo' if missing else '')
+
+
+def _is_same(frame: Frame, row: Row, media: Media) -> bool:
+    """
+    Return whether an image of a source is that of a row with its number.
+
+    The demo numbers the images that the node has processed, and their stamps are times of day.
+    """
+    by_stamp = bool(media.topic) or row['stamp'] > EPOCH
+    return not by_stamp or abs(frame.stamp - row['stamp']) < TOLERANCE
 
 
 def _data_url(image: ImageArray, row: Row) -> str:

@@ -24,6 +24,7 @@ import shutil
 import subprocess
 import sys
 
+import bag_files
 import cv2
 from face_affect_ros.affect.types import AffectError, EMOTIONS
 from face_affect_ros.archive.reading import parts_of
@@ -142,6 +143,28 @@ def test_where_the_source_has_gone_the_report_says_so(results: Path, tmp_path: P
     assert 'No pictures of faces: gone.mp4: no such file' in page
     assert '&lt;b&gt;' in page and '<b>' not in page
     assert '2 images in 1.0 s, 1 tracks' in page
+
+
+def test_lines_of_the_demo_show_no_face_of_another_image(
+        tmp_path: Path, shared_file: Callable[[str], Path]) -> None:
+    """Their numbers are those of the processed images, and a camera cannot be read again."""
+    record = {'frame': 0, 'stamp': 1.7e9, 'width': 9, 'height': 9, 'faces': [{
+        'id': 'f1', 'roi': [1, 2, 30, 40], 'score': 0.5, 'tracked_for': 0.0,
+        'emotion_probabilities': [], 'gender_probabilities': []}]}
+    clip = str(shared_file(CLIP))
+    for source, why in (('/dev/video0', '/dev/video0: a camera'),
+                        (clip, '1 images are not in the source, or have another number there')):
+        (tmp_path / 'faces.jsonl').write_text(json.dumps({**record, 'source': source}))
+        page = page_of(tmp_path / 'faces.jsonl', tmp_path, '--with-faces', '--overwrite')
+        assert f'No pictures of faces: {why}' in page and 'data:image/jpeg' not in page
+
+
+def test_the_faces_of_a_bag_are_shown_at_their_stamps(tmp_path: Path) -> None:
+    bag = bag_files.write(tmp_path / 'bag', [bag_files.image(stamp=bag_files.START + number)
+                                             for number in range(2)])
+    assert main(['analyze', str(bag), '--out', str(tmp_path / 'out')]) == 0
+    page = page_of(tmp_path / 'out', tmp_path, '--with-faces')
+    assert page.count('data:image/jpeg') == 1 and 'No pictures of faces' not in page
 
 
 def test_json_lines_give_what_tables_give(results: Path, tmp_path: Path,
