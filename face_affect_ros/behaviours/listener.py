@@ -73,7 +73,9 @@ class FacesToBlackboard(py_trees.behaviour.Behaviour):
         if self._heard is None:
             self.feedback_message = f"no message on '{self._topic}' yet"
             return Status.RUNNING
-        silent = self._now() - self._heard
+        now = self._now()
+        self._heard = min(self._heard, now)   # simulated time may jump back
+        silent = now - self._heard
         if silent > self._timeout:
             self._people.forget()
             self.feedback_message = f"no message on '{self._topic}' for {silent:.0f} s"

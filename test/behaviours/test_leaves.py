@@ -136,6 +136,16 @@ def test_the_listener_says_whether_messages_come() -> None:
     assert stage.see(5.0, person('b')) == SUCCESS
 
 
+def test_nobody_is_there_in_silence_after_simulated_time_has_jumped_back() -> None:
+    stage = Stage(FacePresent())
+    assert stage.see(1.0, person('a')) == SUCCESS
+    assert stage.tick(-60.0) == SUCCESS
+    assert stage.tick(1.9) == SUCCESS
+    stage.tick(0.2)
+    assert stage.listener.status == FAILURE
+    assert stage.tick() == FAILURE
+
+
 def test_the_listener_needs_a_node_and_gives_its_subscription_back() -> None:
     with pytest.raises(KeyError, match=r'needs setup\(node=...\)'):
         FacesToBlackboard().setup()
