@@ -82,7 +82,7 @@ class OncePerFace(py_trees.decorators.Decorator):
     def _next(self) -> 'FaceAffect | None':
         """Return the first face for which the child has not succeeded, None if there is none."""
         if self._who is None:
-            found = [self._board.get(FACE)]
+            found = [self._board.get(FACE)] if self._board.exists(FACE) else []
         else:
             found = [person.face for person in self._who.fulfilled(self._board.get(PEOPLE))]
         waiting = [face for face in found if face.id not in self._done]

@@ -264,6 +264,15 @@ def test_each_face_has_one_turn() -> None:
     assert stage.see(4.0, person('a', z=1.0)) == FAILURE
 
 
+def test_nobody_has_a_turn_before_a_leaf_has_written_a_face() -> None:
+    once = OncePerFace('once', py_trees.behaviours.Success('greet'))
+    stage = Stage(once)
+    assert stage.see(1.0, person('a')) == FAILURE
+    assert once.feedback_message == 'nobody'
+    FacePresent().tick_once()
+    assert stage.tick() == SUCCESS and found() == 'a'
+
+
 def test_an_action_that_takes_time_is_finished_first() -> None:
     slow = py_trees.behaviours.StatusQueue('slow', [RUNNING, RUNNING, SUCCESS], SUCCESS)
     stage = Stage(py_trees.composites.Sequence('s', memory=False, children=[
