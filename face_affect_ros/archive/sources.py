@@ -81,7 +81,7 @@ def find_sources(names: Iterable[str], *, topics: Sequence[str] = (), sequence: 
         sequence: Whether a folder of pictures is one clip.
 
     Returns:
-        The sources.
+        The sources, each once.
 
     Raises:
         AffectError: `topics` are given, and no name is a bag.
@@ -99,7 +99,7 @@ def find_sources(names: Iterable[str], *, topics: Sequence[str] = (), sequence: 
                 found += [Source(file, topic) for topic in (topics if bag and topics else [''])]
     if topics and not any(source.topic for source in found):
         raise AffectError('--topic applies to bags, and no FILE is a bag')
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _matches(name: str) -> list[str]:

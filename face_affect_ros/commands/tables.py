@@ -15,7 +15,7 @@
 """`face_affect analyze --out`: many sources into a folder of tables."""
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 import sys
 from typing import Any
 
@@ -73,7 +73,7 @@ def check_options(arguments: argparse.Namespace) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: PipelineSettings,
-        found: Iterable[Source]) -> int:
+        sources: Sequence[Source]) -> int:
     """Analyse all sources into a folder of tables; return the exit code."""
     what = Run(settings=settings, out=arguments.out, form=arguments.format or 'jsonl',
                rate=arguments.sequence, rectified=arguments.rectified)
@@ -83,7 +83,6 @@ def run(arguments: argparse.Namespace, settings: PipelineSettings,
         results = Results(what.out)
         results.begin(metadata, resume=arguments.resume)
         done = results.summaries()
-    sources = list(dict.fromkeys(found))
     left = [source for source in sources if source.key not in done]
     outcomes = [Outcome(source, done[source.key], before=True) for source in sources
                 if source.key in done]

@@ -139,7 +139,7 @@ def test_a_model_that_is_missing_ends_all_processes(sources: list[str]) -> None:
 
 def test_sources_are_found_by_folders_and_patterns(sources: list[str]) -> None:
     assert [source.name for source in find_sources(['pictures/*.png', 'a.gif', '**/2.png'])] == [
-        'pictures/0.png', 'pictures/1.png', 'pictures/2.png', 'a.gif', 'pictures/2.png']
+        'pictures/0.png', 'pictures/1.png', 'pictures/2.png', 'a.gif']
     assert find_sources(['nothing*.png']) == [Source('nothing*.png')]
     Path('[1].png').touch()
     assert find_sources(['[1].png']) == [Source('[1].png')]
@@ -166,6 +166,10 @@ def test_a_source_is_done_once(sources: list[str], capsys: pytest.CaptureFixture
     assert '3 of 3 sources complete' in capsys.readouterr().err
     names = [json.loads(path.read_text())['source'] for path in Path('out/sources').iterdir()]
     assert sorted(names) == ['pictures/0.png', 'pictures/1.png', 'pictures/2.png']
+    os.rename('pictures', 'deep')
+    assert main(['analyze', '**/*.png', 'deep', '--json', 'lines.jsonl']) == 0
+    lines = [json.loads(line)['source'] for line in Path('lines.jsonl').read_text().splitlines()]
+    assert lines == ['deep/0.png', 'deep/1.png', 'deep/2.png']
 
 
 def test_keys_are_names_of_files_that_tell_sources_apart() -> None:

@@ -116,13 +116,14 @@ def test_all_of_a_folder_is_analysed_or_named(capsys: pytest.CaptureFixture[str]
 
 def test_a_bad_file_costs_that_file(capsys: pytest.CaptureFixture[str]) -> None:
     PORTRAIT.save('good.png')
+    PORTRAIT.save('last.png')
     Path('empty.png').touch()
     Path('bad.jpg').write_bytes(PORTRAIT.tobytes()[:99])
     Path('bare').mkdir()
     Path('bag.mcap').write_bytes(b'\x89MCAP0\r\n')
     bad = ['nowhere.png', 'empty.png', 'bad.jpg', 'bare', 'bag.mcap', '/dev/null']
-    records = analyze('good.png', *bad, 'good.png', code=1)
-    assert [record['source'] for record in records] == ['good.png', 'good.png']
+    records = analyze('good.png', *bad, 'last.png', code=1)
+    assert [record['source'] for record in records] == ['good.png', 'last.png']
     *_, summary = capsys.readouterr().err.splitlines()
     assert summary == f'6 of 8 files failed: {", ".join(bad)}'
 
