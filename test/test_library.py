@@ -80,9 +80,9 @@ def test_the_page_and_the_package_name_the_same() -> None:
         _ = face_affect_ros.affect.nothing
 
 
-def test_the_defaults_do_not_wait_for_scipy() -> None:
+def test_the_defaults_do_not_wait_for_scipy_and_opencv() -> None:
     code = ('import sys\nfrom face_affect_ros.affect import PipelineSettings\nPipelineSettings()\n'
-            'sys.exit("scipy" in sys.modules)')
+            'sys.exit(bool({"scipy", "cv2"} & sys.modules.keys()))')
     subprocess.run([sys.executable, '-c', code], check=True)
 
 

@@ -71,7 +71,8 @@ class Classifier:
                                   f"{task}; name another {task}_model, or '' for none")
         self.card = card
         self.heads = tuple(head for head in card.heads if tasks is None or head.task in tasks)
-        self._network = Network(card.path, num_threads=num_threads, batch_size=batch_size)
+        self._network = Network(card.path, scale=card.scale, offset=card.offset,
+                                num_threads=num_threads, batch_size=batch_size)
         spec = card.crop
         blank = np.zeros((1, spec.size, spec.size, spec.channels), np.float32)
         if self._network.input_shape != blank.shape:
@@ -105,7 +106,7 @@ class Classifier:
         Returns:
             Calibrated probabilities by task, each (N, K) float32.
         """
-        outputs = self._network.run_pixels(crops, self.card.scale, self.card.offset)
+        outputs = self._network(crops)
         return {head.task: calibrate(normalize(outputs[head.output]), head.temperature)
                 for head in self.heads}
 

@@ -40,8 +40,7 @@ class Presence:
         face: As last seen.
         first: When it was first seen, seconds.
         seen: When it was last seen, seconds.
-        reported: Whether its appearance has been reported.
-        emotion: The last reported expression.
+        emotion: The last reported expression, '' until the appearance has been reported.
         new: The current expression.
         since: Since when, seconds.
     """
@@ -49,7 +48,6 @@ class Presence:
     face: Face
     first: float
     seen: float
-    reported: bool = False
     emotion: str = ''
     new: str = ''
     since: float = 0.0
@@ -91,10 +89,10 @@ class Events:
     def _update(self, there: Presence, stamp: float) -> list[Event]:
         estimate = there.face.estimates.get('emotion')
         emotion = estimate.label if estimate else UNKNOWN
-        if not there.reported:
+        if not there.emotion:
             if stamp - there.first < self.hold:
                 return []
-            there.reported, there.emotion, there.new = True, emotion, emotion
+            there.emotion = there.new = emotion
             return [Event(APPEARED, there.face)]
         if emotion != there.new:
             there.new, there.since = emotion, stamp
@@ -105,4 +103,4 @@ class Events:
 
     def _leave(self, key: str) -> list[Event]:
         there = self._there.pop(key)
-        return [Event(LEFT, there.face)] if there.reported else []
+        return [Event(LEFT, there.face)] if there.emotion else []

@@ -14,10 +14,9 @@
 
 """Run a TFLite network with whichever runtime is installed."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 import contextlib
 from dataclasses import dataclass
-from functools import partial
 import importlib
 import os
 from pathlib import Path
@@ -171,6 +170,8 @@ class Network:
 
     Args:
         path: TFLite file.
+        scale: The input is pixel * scale + offset, pixels 0 to 255.
+        offset: See scale.
         num_threads: Of the runtime, >= 1.
         batch_size: Largest number of inputs of one run.
 
@@ -178,8 +179,10 @@ class Network:
         AffectError: The file is missing, damaged, or has more than one input.
     """
 
-    def __init__(self, path: Path, *, num_threads: int = 1, batch_size: int = BATCH_SIZE) -> None:
+    def __init__(self, path: Path, *, scale: float = 1.0, offset: float = 0.0,
+                 num_threads: int = 1, batch_size: int = BATCH_SIZE) -> None:
         self._path = path
+        self._scale, self._offset = scale, offset
         self._num_threads = num_threads
         self._batch_size = batch_size
         self._by_shape: dict[tuple[int, ...], Any] = {}
@@ -197,19 +200,12 @@ class Network:
         except UNREADABLE as error:
             raise _unreadable(path, error) from error
 
-    def __call__(self, batch: FloatArray) -> tuple[FloatArray, ...]:
+    def __call__(self, batch: FloatArray | ImageArray) -> tuple[FloatArray, ...]:
         """
-        Run the network on (N, ...) float32; return its outputs, each (N, ...) float32.
+        Run the network.
 
-        Raises:
-            AffectError: The runtime cannot run the network.
-        """
-        return self._run(batch, self._input.encode)
-
-    def run_pixels(self, images: ImageArray, scale: float,
-                   offset: float) -> tuple[FloatArray, ...]:
-        """
-        Run the network on pixel * scale + offset of (N, H, W, C) uint8 images.
+        Args:
+            batch: (N, ...) float32, or (N, H, W, C) uint8 pixels, which are scaled.
 
         Returns:
             Its outputs, each (N, ...) float32.
@@ -217,18 +213,16 @@ class Network:
         Raises:
             AffectError: The runtime cannot run the network.
         """
-        return self._run(images, partial(self._input.encode_pixels, scale=scale, offset=offset))
-
-    def _run(self, batch: npt.NDArray[Any],
-             encode: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> tuple[FloatArray, ...]:
         try:
-            parts = [self._invoke(encode(batch[start:start + self._batch_size]))
+            parts = [self._invoke(batch[start:start + self._batch_size])
                      for start in range(0, max(len(batch), 1), self._batch_size)]
         except UNREADABLE as error:
             raise _unreadable(self._path, error) from error
         return parts[0] if len(parts) == 1 else tuple(map(np.concatenate, zip(*parts)))
 
-    def _invoke(self, stored: Any) -> tuple[FloatArray, ...]:
+    def _invoke(self, batch: npt.NDArray[Any]) -> tuple[FloatArray, ...]:
+        stored = (self._input.encode_pixels(batch, self._scale, self._offset)
+                  if batch.dtype == np.uint8 else self._input.encode(batch))
         interpreter = self._sized(stored.shape)
         interpreter.set_tensor(self._input.index, stored)
         interpreter.invoke()

@@ -68,9 +68,10 @@ class Observation:
     def faces(self) -> list[Observed]:
         """Return the faces so far, those of the most images first."""
         found = sorted(self._faces.values(), key=lambda entry: (-entry.images, entry.face.id))
-        return [replace(entry, judged=entry.judged.copy(), face=replace(entry.face, estimates={
-            task: self._mean(task, estimate, entry)
-            for task, estimate in entry.face.estimates.items()})) for entry in found]
+        return [replace(entry, judged=entry.judged.copy(), sums=entry.sums.copy(), face=replace(
+            entry.face, estimates={task: self._mean(task, estimate, entry)
+                                   for task, estimate in entry.face.estimates.items()}))
+                for entry in found]
 
     def _mean(self, task: str, last: Estimate, entry: Observed) -> Estimate:
         if task not in entry.sums:

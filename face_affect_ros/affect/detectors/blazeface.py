@@ -60,11 +60,11 @@ class BlazeFace:
                  num_threads: int = 1) -> None:
         self.name = card.name
         self.face_score = float(card.metadata.get('face_score', 0.0))
-        self._card = card
         self._min_logit = float(logit(min_score))
         self._overlap = float(card.metadata['nms_overlap'])
-        self._network = Network(card.path, num_threads=num_threads)
-        side = card.crop.size
+        self._network = Network(card.path, scale=card.scale, offset=card.offset,
+                                num_threads=num_threads)
+        self._side = side = card.crop.size
         self._anchors = make_anchors(side, [(int(s), int(n)) for s, n in card.metadata['anchors']])
         if self._network.input_shape != (1, side, side, 3):
             raise AffectError(f'{card.path}: input is {self._network.input_shape}, its card says '
@@ -72,11 +72,10 @@ class BlazeFace:
 
     def __call__(self, image: ImageArray) -> Detections:
         """Return the faces of a (H, W) grey or (H, W, 3) BGR uint8 image, best first."""
-        square, scale, shift = letterbox(image, self._card.crop.size)
+        square, scale, shift = letterbox(image, self._side)
         code = cv2.COLOR_GRAY2RGB if square.ndim == 2 else cv2.COLOR_BGR2RGB
         rgb = np.asarray(cv2.cvtColor(square, code), np.uint8)
-        regressors, logits = self._network.run_pixels(rgb[np.newaxis], self._card.scale,
-                                                      self._card.offset)
+        regressors, logits = self._network(rgb[np.newaxis])
         candidates, scores = self._decode(regressors[0], logits[0, :, 0])
         values, scores = weighted_nms(candidates, scores, self._overlap)
         points = values.reshape(-1, 2 + len(LANDMARKS), 2)   # corner, sides, landmarks

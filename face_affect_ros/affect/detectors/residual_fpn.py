@@ -60,12 +60,12 @@ class ResidualFpn:
                  num_threads: int = 1) -> None:
         self.name = card.name
         self.face_score = float(card.metadata.get('face_score', 0.0))
-        self._card = card
         self._size = size
         self._min_score = min_score
         self._overlap = float(card.metadata['nms_overlap'])
         self._box_scale = float(card.metadata.get('box_scale', 1.0))
-        self._network = Network(card.path, num_threads=num_threads)
+        self._network = Network(card.path, scale=card.scale, offset=card.offset,
+                                num_threads=num_threads)
         channels = sorted(shape[-1] for shape in self._network.output_shapes)
         if self._network.input_shape[-1] != 3 or channels != sorted(CHANNELS * len(STRIDES)):
             raise AffectError(f'{card.path}: input is {self._network.input_shape} and the outputs '
@@ -76,8 +76,7 @@ class ResidualFpn:
     def __call__(self, image: ImageArray) -> Detections:
         """Return the faces of a (H, W) grey or (H, W, 3) BGR uint8 image, best first."""
         pixels, scale = fit_image(image, longer_side(image.shape, self._size))
-        outputs = self._network.run_pixels(pixels[np.newaxis], self._card.scale,
-                                           self._card.offset)
+        outputs = self._network(pixels[np.newaxis])
         # The conversion to TFLite may change their order.
         ordered = sorted(outputs, key=lambda each: (-each.shape[1] * each.shape[2],
                                                     each.shape[3]))
