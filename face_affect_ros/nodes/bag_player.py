@@ -115,33 +115,32 @@ class Companions:
 
     The calibration beside the image topic, or the only one of the bag, is published on
     'camera_info', depth images on 'depth', /tf and /tf_static on their topics, and the time of the
-    recording on /clock if enabled. image and depth are topics in the bag, '' for no depth images;
-    AffectError where the bag has no such depth images.
+    recording on /clock if enabled. node: a BagPlayer. AffectError where the bag has no such depth
+    images.
     """
 
-    def __init__(self, node: Node, bag: str, *, image: str, depth: str, clock: bool) -> None:
-        self._bag = ImageBag(bag, topic=image)
-        topics = self._bag.topics()
+    def __init__(self, node: Node, bag: ImageBag) -> None:
+        topics, depth = bag.topics(), node.get_parameter('depth').value
         if depth and topics.get(depth) != IMAGE_TYPES[0]:
             known = ', '.join(name for name, kind in topics.items() if kind == IMAGE_TYPES[0])
-            raise AffectError(f"parameter 'depth': {bag} has no depth images on '{depth}'; its "
-                              f'image topics: {known}')
+            raise AffectError(f"parameter 'depth': {node.get_parameter('bag').value} has no depth "
+                              f"images on '{depth}'; its image topics: {known}")
         self._publishers: dict[str, Publisher] = {}
-        info = calibration_topic(image, topics)
-        if info:
+        if info := calibration_topic(bag.topic, topics):
             self._add_publisher(node, info, topics[info], 'camera_info', qos.results())
         if depth:
             self._add_publisher(node, depth, topics[depth], 'depth', qos.results())
         for name, profile in TRANSFORMS.items():
             if name in topics:
                 self._add_publisher(node, name, topics[name], name, profile())
-        self._clock = node.create_publisher(Clock, '/clock', qos.results()) if clock else None
+        self._clock = node.create_publisher(Clock, '/clock', qos.results()) if (
+            node.get_parameter('clock').value) else None
         self._time: int | None = None
-        self._messages = (self._bag.others_of(list(self._publishers)) if self._publishers
+        self._messages = (bag.others_of(list(self._publishers)) if self._publishers
                           else iter(()))
         self._next: tuple[int, str, bytes] | None = next(self._messages, None)
         names = ', '.join(self._publishers)
-        node.get_logger().info(f'played beside {image}: {names or "nothing"}')
+        node.get_logger().info(f'played beside {bag.topic}: {names or "nothing"}')
 
     def play_until(self, when: int) -> None:
         """Publish the messages that were recorded before the next image; when: its time, ns."""
@@ -213,10 +212,7 @@ class BagPlayer(Node):
         if self._bag.others:
             self.get_logger().info(f'playing {self._bag.topic}; other topics with pictures: '
                                    + ', '.join(f'topic:={each}' for each in self._bag.others))
-        self._companions = Companions(self, str(self.get_parameter('bag').value),
-                                      image=self._bag.topic,
-                                      depth=self.get_parameter('depth').value,
-                                      clock=self.get_parameter('clock').value)
+        self._companions = Companions(self, self._bag)
         self._changed = threading.Condition()
         self._pending = PendingResults()
         self._exit_code: int | None = None

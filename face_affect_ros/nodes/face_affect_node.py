@@ -74,9 +74,6 @@ class FaceAffectNode(LifecycleNode):
         self.outputs: list[Output] = []
         self._activated_at = time.monotonic()
         declare(self, parameters.PARAMETERS, fixed=False)
-        problem = parameters.problem_with(parameters.values_of(self))
-        if problem:
-            raise AffectError(problem)
         self.unknown_parameters = unknown_overrides(self, parameters.PARAMETERS)
         if self.unknown_parameters:
             self.get_logger().error(self.unknown_parameters)
@@ -117,18 +114,16 @@ class FaceAffectNode(LifecycleNode):
         add(EventsOutput(self))
         add(ObserveOutput(self, pipeline.heads))
         if module := self._optional('detections', 'vision_msgs', '~/detections'):
-            add(module.DetectionsOutput(self, models=pipeline.models,
-                                        threshold=values['min_score']))
+            add(module.DetectionsOutput(self, pipeline.models))
         if values['ros4hri'] and (module := self._optional('humans', 'hri_msgs',
                                                            '/humans/faces')):
-            add(module.HumansOutput(self, size=values['ros4hri_face_size']))
+            add(module.HumansOutput(self))
         if values['publish_tf'] and (module := self._optional('transforms', 'tf2_msgs', '/tf')):
             add(module.TransformsOutput(self))
         add(MarkersOutput(self))
         saliency = load_saliency(self, pipeline, values)
-        annotated = AnnotatedOutput(self)
-        add(annotated if saliency is None else SaliencyOutput(
-            self, saliency, task=values['saliency_task'], annotated=annotated))
+        add(AnnotatedOutput(self) if saliency is None else SaliencyOutput(
+            self, saliency, task=values['saliency_task']))
 
     def _optional(self, name: str, package: str, topic: str) -> Any:
         """Return a module of outputs, None where the package of its messages is missing."""
@@ -250,13 +245,9 @@ class FaceAffectNode(LifecycleNode):
             height, width = image.shape[:2]
             self._faces.publish(to_message(faces, header=message.header, width=width,
                                            height=height))
-        except AffectError as error:
-            self._refuse(str(error), kind=getattr(error, 'kind', 'cannot be processed'))
-            return
         except Exception as error:  # one bad image must not end the node
-            if not self.context.ok():   # the process is ending
-                return
-            self._refuse(f'{type(error).__name__}: {error}', kind=type(error).__name__)
+            if self.context.ok():   # else the process is ending
+                self._refuse(error)
             return
         ended = time.monotonic()
         age = self.get_clock().now().nanoseconds * 1e-9 - stamp
@@ -277,7 +268,11 @@ class FaceAffectNode(LifecycleNode):
                     f'{type(output).__name__}: {type(error).__name__}: {error}',
                     throttle_duration_sec=LOG_PERIOD)
 
-    def _refuse(self, reason: str, *, kind: str) -> None:
+    def _refuse(self, error: Exception) -> None:
+        """Count and log an image that could not be processed."""
+        reason, kind = f'{type(error).__name__}: {error}', type(error).__name__
+        if isinstance(error, AffectError):
+            reason, kind = str(error), getattr(error, 'kind', 'cannot be processed')
         count = self.health.refused(reason, kind=kind)
         self.get_logger().error(f'image refused ({kind}, {count} times): {reason}',
                                 throttle_duration_sec=LOG_PERIOD)

@@ -37,14 +37,17 @@ def reporting(transition: Transition) -> Transition:
 
     @functools.wraps(transition)
     def wrapped(node: Any, state: LifecycleState) -> TransitionCallbackReturn:
+        text = ''
         try:
             result = transition(node, state)
         except AffectError as error:
-            return _report(node, str(error), TransitionCallbackReturn.FAILURE)
+            result, text = TransitionCallbackReturn.FAILURE, str(error)
         except Exception as error:  # rclpy would discard it
+            result = TransitionCallbackReturn.ERROR
             text = f'{transition.__name__} failed: {type(error).__name__}: {error}'
-            return _report(node, text, TransitionCallbackReturn.ERROR)
-        node.health.set_error('')
+        if text:
+            node.get_logger().error(text)
+        node.health.set_error(text)
         return result
 
     return wrapped
@@ -111,9 +114,3 @@ def forget_destroyed(node: Node) -> None:
     """
     entities = node.default_callback_group.entities
     entities.difference_update([entity for entity in entities if entity() is None])
-
-
-def _report(node: Any, text: str, result: TransitionCallbackReturn) -> TransitionCallbackReturn:
-    node.get_logger().error(text)
-    node.health.set_error(text)
-    return result

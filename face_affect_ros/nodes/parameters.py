@@ -16,7 +16,6 @@
 
 from collections.abc import Iterable
 from dataclasses import fields, replace
-import re
 from typing import Any, TYPE_CHECKING
 
 from face_affect_ros.affect.settings import PipelineSettings
@@ -28,8 +27,9 @@ if TYPE_CHECKING:   # the command line uses this table without ROS
     from rclpy.parameter import Parameter
 
 _DEFAULTS = PipelineSettings()
-#: track_id_prefix: begins names of topics, which have no consecutive underscores; or nothing.
-PREFIX = r'([A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*_?)?'
+#: Of track_id_prefix: begins names of topics, which have no consecutive underscores; or nothing.
+PREFIX = (r'([A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*_?)?', 'a letter followed by letters, digits and '
+          'single underscores: ids become parts of topics')
 
 PARAMETERS: dict[str, Spec] = {
     'autostart': Spec(
@@ -94,7 +94,7 @@ PARAMETERS: dict[str, Spec] = {
     'track_id_prefix': Spec(
         _DEFAULTS.track_id_prefix, 'First part of all track ids: a letter, then letters, digits '
         "and single underscores. '': a random one, so that ids are not used again after a "
-        'restart.'),
+        'restart.', form=PREFIX),
     'smoothing_time_constant': Spec(
         _DEFAULTS.smoothing_time_constant, 'Seconds over which the probabilities of a track are '
         'averaged; 0 switches smoothing off.', bounds=(0.0, 60.0), live=True),
@@ -167,9 +167,6 @@ def problem_with(values: dict[str, Any]) -> str:
     for name, value in values.items():
         spec = PARAMETERS.get(name)
         problem = spec.problem_with(value) if spec else ''
-        if not problem and name == 'track_id_prefix' and not re.fullmatch(PREFIX, value):
-            problem = (f"'{value}' is not a letter followed by letters, digits and single "
-                       'underscores: ids become parts of topics')
         if problem:
             return f"parameter '{name}': {problem}"
     return ''

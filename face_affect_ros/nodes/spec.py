@@ -19,6 +19,7 @@ Without rclpy: the options of the command line have the same ranges as the param
 """
 
 from dataclasses import dataclass
+import re
 from typing import Any
 
 from face_affect_ros.affect.types import hint
@@ -34,6 +35,7 @@ class Spec:
         description: For `ros2 param describe`, the configuration file and the pages.
         bounds: Smallest and largest value.
         choices: Allowed values.
+        form: Regular expression of allowed texts, and what it means.
         live: Whether a change takes effect while the node runs.
         once: Whether it is read only when the process starts.
         dynamic_typing: Whether a value of another type is converted to text, such as a camera's
@@ -44,6 +46,7 @@ class Spec:
     description: str
     bounds: tuple[float, float] | None = None
     choices: tuple[str, ...] = ()
+    form: tuple[str, str] | None = None
     live: bool = False
     once: bool = False
     dynamic_typing: bool = False
@@ -58,6 +61,8 @@ class Spec:
         if self.choices and value not in self.choices:
             return (f"'{value}' is not one of {', '.join(self.choices)}"
                     f'{hint(str(value), self.choices)}')
+        if self.form and not re.fullmatch(self.form[0], value):
+            return f"'{value}' is not {self.form[1]}"
         if self.bounds and not self.bounds[0] <= value <= self.bounds[1]:
             return f'{value} is outside of {self.bounds[0]} to {self.bounds[1]}'
         return ''

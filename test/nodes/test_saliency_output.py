@@ -29,7 +29,6 @@ from face_affect_ros.nodes.face_affect_node import FaceAffectNode  # noqa: E402
 from face_affect_ros.nodes.image_conversion import to_array  # noqa: E402
 from face_affect_ros.nodes.outputs import Result  # noqa: E402
 from face_affect_ros.nodes.outputs.annotated import (  # noqa: E402
-    AnnotatedOutput,  # noqa: E402
     Job,
     SaliencyOutput,
 )
@@ -94,11 +93,9 @@ def test_heat_in_the_annotated_image(bench: Bench) -> None:
 def test_a_face_is_hidden_where_it_was_when_it_has_moved_on(bench: Bench) -> None:
     """The maps take time: by then the node has seen later images."""
     node = bench.start(blur_faces=True, annotate_saliency=True)
-    annotated = AnnotatedOutput(node)
-    output = SaliencyOutput(node, StubSaliency(), task='emotion',   # type: ignore[arg-type]
-                            annotated=annotated)
+    output = SaliencyOutput(node, StubSaliency(), task='emotion')   # type: ignore[arg-type]
     try:
-        annotated.wanted = lambda: True   # type: ignore[method-assign]
+        output.wanted = lambda: True   # type: ignore[method-assign]
         jobs: list[Job] = []
         output.worker = SimpleNamespace(put=jobs.append)   # type: ignore[assignment]
         image = np.random.default_rng(0).integers(0, 256, (200, 400, 3), np.uint8)
@@ -107,7 +104,7 @@ def test_a_face_is_hidden_where_it_was_when_it_has_moved_on(bench: Bench) -> Non
             result = Result(image, [moved], Header(), float(stamp))
             output.put(result)
         drawn: list[ImageArray] = []
-        annotated.publish = lambda picture, header: drawn.append(picture)   # type: ignore
+        output.publish = lambda picture, header: drawn.append(picture)   # type: ignore
         output.publish_maps(jobs[0], {})
         was, is_now = np.s_[65:115, 25:75], np.s_[65:115, 305:355]
         assert drawn[0][was].std() < 0.3 * image[was].std()
@@ -163,8 +160,7 @@ def face(number: int, label: str, tracked_for: float) -> Face:
 def test_under_load_the_youngest_come_first(bench: Bench) -> None:
     node = bench.start(saliency_task='emotion')
     stub = StubSaliency()
-    output = SaliencyOutput(node, stub, task='emotion',   # type: ignore[arg-type]
-                            annotated=AnnotatedOutput(node))
+    output = SaliencyOutput(node, stub, task='emotion')   # type: ignore[arg-type]
     try:
         faces = [face(1, 'happy', 9.0), face(2, 'unknown', 5.0), face(3, 'neutral', 0.1)]
         job = Job(Result(np.zeros((60, 60, 3), np.uint8), faces, Header(), 1.0), annotated=False,

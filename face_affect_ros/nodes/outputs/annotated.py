@@ -86,20 +86,17 @@ class Job(NamedTuple):
     boxes: list[FloatArray]
 
 
-class SaliencyOutput(Output):
+class SaliencyOutput(AnnotatedOutput):
     """
-    Draws and publishes saliency maps in a thread of its own, so that ~/faces never waits.
+    Draws saliency maps as well, in a thread of its own, so that ~/faces never waits.
 
     At most one map per face and image, that of the youngest track first. Where a newer image
-    waits, the other maps are skipped and counted. The annotated image is published here as well,
-    with or without the maps.
+    waits, the other maps are skipped and counted.
     """
 
-    def __init__(self, node: LifecycleNode, saliency: Saliency, *, task: str,
-                 annotated: AnnotatedOutput) -> None:
+    def __init__(self, node: LifecycleNode, saliency: Saliency, *, task: str) -> None:
         super().__init__(node)
         self._saliency, self._task = saliency, task
-        self._annotated = annotated
         self._publisher = self.publisher(Image, '~/saliency', qos.image_output())
         self.worker: Worker[Job] | None = None
         self._counts = {'saliency maps': 0, 'saliency maps left out': 0}
@@ -114,11 +111,6 @@ class SaliencyOutput(Output):
             self.worker.stop()
             self.worker = None
 
-    def close(self) -> None:
-        """Stop and destroy the publishers."""
-        super().close()
-        self._annotated.close()
-
     def counts(self) -> dict[str, int]:
         """Return the numbers of maps drawn and left out."""
         return dict(self._counts)
@@ -129,13 +121,12 @@ class SaliencyOutput(Output):
 
         Without maps, the annotated image is published at once.
         """
-        boxes = self._annotated.recent(result)
-        annotated = (self._annotated.wanted()
-                     and bool(self.node.get_parameter('annotate_saliency').value))
+        boxes = self.recent(result)
+        annotated = self.wanted() and bool(self.node.get_parameter('annotate_saliency').value)
         if self.worker is not None and (annotated or self._publisher.get_subscription_count()):
             self.worker.put(Job(result, annotated, boxes))
         if not annotated:
-            self._annotated.draw(result, boxes)
+            self.draw(result, boxes)
 
     def _work(self, job: Job) -> None:
         try:
@@ -179,12 +170,12 @@ class SaliencyOutput(Output):
                                       [face.id, caption(face, (self._task,))[0]]))
             self._publisher.publish(to_message(grid(tiles), 'bgr8', job.result.header))
         if job.annotated:
-            picture = annotate(self._annotated.visible(job.result.image, job.boxes), [])
+            picture = annotate(self.visible(job.result.image, job.boxes), [])
             for face in job.result.faces:
                 if face.id in heats:
                     heat_on_image(picture, heats[face.id][1],
                                   face_matrix(face, self._saliency.card.crop))
-            self._annotated.publish(annotate(picture, job.result.faces), job.result.header)
+            self.publish(annotate(picture, job.result.faces), job.result.header)
 
 
 def load_saliency(node: LifecycleNode, pipeline: AffectPipeline,

@@ -116,18 +116,19 @@ class DetectionsOutput(Output):
     """
     Publishes the detections while they have subscribers, and once the names of the classes.
 
-    models: names of the networks. threshold: smallest score of a detection.
+    models: names of the networks.
     """
 
-    def __init__(self, node: LifecycleNode, *, models: Sequence[str], threshold: float) -> None:
+    def __init__(self, node: LifecycleNode, models: Sequence[str]) -> None:
         super().__init__(node)
         self._flat = self.publisher(Detection2DArray, '~/detections')
         self._spatial = self.publisher(Detection3DArray, '~/detections_3d')
+        labels = to_label_info(node.get_parameter('min_score').value)
         info = VisionInfo(method=', '.join(models), database_version=1,
                           database_location=node.resolve_topic_name('~/label_info'))
         self._infos = [(self.publisher(type(message), topic, qos.latched(), overridable=False),
                         message) for topic, message in (
-                            ('~/vision_info', info), ('~/label_info', to_label_info(threshold)))]
+                            ('~/vision_info', info), ('~/label_info', labels))]
 
     def start(self) -> None:
         """Publish the names of the classes, latched."""

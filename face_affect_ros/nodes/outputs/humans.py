@@ -141,11 +141,10 @@ class Tracked:
 
 
 class HumansOutput(Output):
-    """Publishes the list of faces, and each under its name; size: of its crops, pixels."""
+    """Publishes the list of tracked faces, and each face under its own name."""
 
-    def __init__(self, node: LifecycleNode, *, size: int) -> None:
+    def __init__(self, node: LifecycleNode) -> None:
         super().__init__(node)
-        self._size = size
         self._list = self.publisher(IdsList, TRACKED, overridable=False)
         self._tracked: dict[str, Tracked] = {}
 
@@ -199,7 +198,8 @@ class HumansOutput(Output):
         if 'softbiometrics' in topics:
             topics['softbiometrics'].publish(
                 to_biometrics(face.estimates['gender'], result.header))
+        size = self.node.get_parameter('ros4hri_face_size').value
         for name in ('cropped', 'aligned'):
             if topics[name].get_subscription_count():
-                picture = cut(result.image, face, size=self._size, align=name == 'aligned')
+                picture = cut(result.image, face, size=size, align=name == 'aligned')
                 topics[name].publish(to_message(picture, 'bgr8', result.header))
