@@ -30,6 +30,14 @@ import yaml
 GRACE = 5.0
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes strings in quotes: to the parser of rcl, 1e3 and inf without quotes are numbers."""
+
+
+_Dumper.add_representer(str, lambda dumper, text: dumper.represent_scalar(
+    'tag:yaml.org,2002:str', text, style='"'))
+
+
 @contextlib.contextmanager
 def running_node(module: str, name: str, parameters: dict[str, Any],
                  remappings: dict[str, str] | None = None) -> Iterator['subprocess.Popen[bytes]']:
@@ -48,7 +56,8 @@ def running_node(module: str, name: str, parameters: dict[str, Any],
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / 'parameters.yaml'
-        file.write_text(yaml.safe_dump({name: {'ros__parameters': parameters}}), encoding='utf-8')
+        file.write_text(yaml.dump({name: {'ros__parameters': parameters}}, Dumper=_Dumper),
+                        encoding='utf-8')
         command = [sys.executable, '-m', f'face_affect_ros.nodes.{module}', '--ros-args',
                    '-r', f'__node:={name}', '--params-file', str(file)]
         for source, target in (remappings or {}).items():

@@ -25,6 +25,8 @@ import cv2
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.cli import main
 from face_affect_ros.media.portrait import portrait_path
+from face_affect_ros.paths import shown
+from face_affect_ros.processes import running_node
 import numpy as np
 import pytest
 from support import running, wait_until
@@ -169,6 +171,15 @@ def test_the_demo_publishes_faces_and_writes_its_results(ros_domain: int, tmp_pa
     assert cv2.VideoCapture(str(tmp_path / 'annotated.mp4')).read()[0]
     pytest.importorskip('plotly', reason='plotly is not installed: no report here')
     assert f'{len(records)} images in' in (tmp_path / 'report.html').read_text()
+
+
+@pytest.mark.parametrize('name', ['1e3', 'inf', '0x1F', 'null', 'a: "b" # ü \x7f'])
+def test_a_source_of_any_name_reaches_the_player(name: str, ros_domain: int,
+                                                 capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip('rclpy', reason='no ROS 2')
+    with running_node('camera_player', 'player', {'source': name}) as player:
+        assert player.wait(60.0) == 1
+    assert f'error: {shown(name)}: no such file' in capfd.readouterr().err
 
 
 @pytest.mark.slow
