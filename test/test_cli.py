@@ -15,6 +15,7 @@
 """The command `face_affect`, as a user types it."""
 
 from collections.abc import Callable
+import io
 import json
 from pathlib import Path
 import signal
@@ -171,6 +172,19 @@ def test_the_demo_publishes_faces_and_writes_its_results(ros_domain: int, tmp_pa
     assert cv2.VideoCapture(str(tmp_path / 'annotated.mp4')).read()[0]
     pytest.importorskip('plotly', reason='plotly is not installed: no report here')
     assert f'{len(records)} images in' in (tmp_path / 'report.html').read_text()
+
+
+def test_the_table_shows_the_name_of_the_source_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not as the markup of rich."""
+    pytest.importorskip('rich', reason='rich is not installed')
+    from face_affect_ros.demo import table
+    written = io.StringIO()
+    console = table.Console(file=written, force_terminal=True, width=100)
+    monkeypatch.setattr(table, 'Console', lambda: console)
+    with table.LiveTable('a[/b]/[red]\n.gif') as live:
+        live.show([], latency=0.01)
+    assert r'a[/b]/[red]\n.gif' in written.getvalue()
+    assert '10.0 ms' in written.getvalue()
 
 
 @pytest.mark.parametrize('name', ['1e3', 'inf', '0x1F', 'null', 'a: "b" # ü \x7f'])

@@ -18,9 +18,11 @@ from collections import deque
 import time
 
 from face_affect_ros.affect.types import Estimate, Face
+from face_affect_ros.paths import shown
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 #: Seconds over which the rate is measured.
 WINDOW = 2.0
@@ -72,7 +74,7 @@ class LiveTable:
 
     def _table(self, faces: list[Face], status: str) -> Table:
         table = Table('id', 'expression', 'confidence', 'gender', 'confidence', 'seen for',
-                      title=self._title, caption=status)
+                      title=Text(shown(self._title)), caption=status)
         for face in faces:
             table.add_row(*_row(face), f'{face.tracked_for:.1f} s')
         return table
