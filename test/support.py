@@ -98,6 +98,27 @@ class Process:
 
 
 @contextlib.contextmanager
+def forbidden(folder: Path, mode: int) -> Iterator[None]:
+    """Let a folder have a mode, and this process the rights of nobody, for a while."""
+    folder.chmod(mode)
+    parents = [each for each in folder.parents if each.stat().st_mode & 0o5 != 0o5]
+    modes = [each.stat().st_mode for each in parents]
+    for each in parents:
+        each.chmod(0o755)
+    nobody = os.geteuid() == 0
+    try:
+        if nobody:
+            os.seteuid(65534)
+        yield
+    finally:
+        if nobody:
+            os.seteuid(0)
+        for each, old in zip(parents, modes):
+            each.chmod(old)
+        folder.chmod(0o755)
+
+
+@contextlib.contextmanager
 def running(*command: str, environment: dict[str, str] | None = None) -> Iterator[Process]:
     """Run a command for the length of a with block."""
     process = Process(list(command), environment)

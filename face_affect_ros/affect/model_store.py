@@ -186,12 +186,12 @@ def find_model(name: str, kind: str = '') -> Path:
         direct = Path(os.path.expanduser(name))
         if direct.name == CARD:
             direct = direct.parent
-        if not (direct / CARD).is_file():
+        if not os.path.isfile(direct / CARD):
             raise AffectError(f"model '{name}': there is no {CARD} in {direct}")
         return direct
     searched = list(dict.fromkeys(search_path()))
     for folder in searched:
-        if (folder / name / CARD).is_file():
+        if os.path.isfile(folder / name / CARD):
             return folder / name
     known = sorted({card.parent.name for folder in searched for card in folder.glob(f'*/{CARD}')
                     if not kind or _kind_of(card) == kind})

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 import functools
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def parts_of(path: str) -> tuple[list[Part], dict[str, Any]]:
         AffectError: The path is neither, or contains no complete source.
     """
     metadata: dict[str, Any] = {}
-    if not is_url(path) and expanded(path).is_file():
+    if not is_url(path) and os.path.isfile(expanded(path)):
         parts = _parts_of_lines(expanded(path))
     else:
         with reached(path):

@@ -114,7 +114,8 @@ def _matches(name: str) -> list[str]:
 def _files(name: str, *, sequence: bool) -> Iterator[str]:
     """Yield the files of a folder, or the folder itself if it is one clip or a bag."""
     folder = expanded(name)
-    if sequence or not os.path.isdir(folder) or (folder / 'metadata.yaml').is_file():
+    if sequence or not os.path.isdir(folder) or os.path.isfile(
+            folder / 'metadata.yaml'):
         yield name
         return
     try:

@@ -132,7 +132,9 @@ def model_files(settings: PipelineSettings) -> list[Path]:
 def result_files(results: str) -> list[Path]:
     """Return the files of RESULTS (archive.reading.parts_of), for Inputs; none at a URL."""
     path = expanded(results)
-    return [each for each in path.rglob('*') if each.is_file()] if path.is_dir() else [path]
+    if not os.path.isdir(path):
+        return [path]
+    return [each for each in path.rglob('*') if os.path.isfile(each)]
 
 
 def _contents(folder: Path) -> list[Path]:

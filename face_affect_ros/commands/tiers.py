@@ -16,6 +16,7 @@
 
 import argparse
 import os
+from pathlib import Path
 import sys
 from typing import Any
 
@@ -46,8 +47,7 @@ def register(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the files; return the exit code."""
     out = arguments.out
-    if os.path.lexists(out) and (not out.is_dir() or any(out.iterdir())
-                                 ) and not arguments.overwrite:
+    if not arguments.overwrite and _is_used(out):
         raise AffectError(f'--out {out}: is not empty; choose another folder, or use --overwrite')
     parts, _ = parts_of(arguments.results)
     check_outputs([('--out', tiers_path(part, out, arguments.format)) for part in parts],
@@ -56,3 +56,11 @@ def run(arguments: argparse.Namespace) -> int:
         print(f'{shown(part.title)}: {shown(write_tiers(part, out, arguments.format))}',
               file=sys.stderr)
     return 0
+
+
+def _is_used(out: Path) -> bool:
+    """Return whether a path exists and is not an empty folder."""
+    try:
+        return os.path.lexists(out) and (not os.path.isdir(out) or bool(os.listdir(out)))
+    except OSError as error:
+        raise AffectError(f'--out {out}: {error.strerror}; choose another folder') from error

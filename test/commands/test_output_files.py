@@ -18,12 +18,14 @@ import json
 import os
 from pathlib import Path
 
-from face_affect_ros.cli import main
+import face_affect_ros.archive.report  # noqa: F401 - imported by the command when it runs
+from face_affect_ros.cli import main, make_parser
 from face_affect_ros.media import VideoSink
 from face_affect_ros.media.portrait import portrait_path
 import numpy as np
 from PIL import Image
 import pytest
+from support import forbidden
 
 PORTRAIT = Image.open(portrait_path()).resize((160, 160))
 
@@ -113,6 +115,26 @@ def test_an_output_is_never_an_input(command: str, names: list[str], folder: Pat
     for name in names:
         assert name in error
     assert contents(folder) == before
+
+
+@pytest.mark.parametrize(('command', 'error'), [
+    ('analyze shut --json x', 'shut: Permission denied; make the folder readable'),
+    ('analyze shut/c.png --json x', 'shut/c.png: Permission denied'),
+    ('analyze shut/c.png --out x', 'shut/c.png: Permission denied'),
+    ('report shut', 'shut/run.json: cannot be read: Permission denied'),
+    ('report shut/x.jsonl', 'shut/x.jsonl/run.json: cannot be read: Permission denied'),
+    ('tiers shut --out x', 'shut/run.json: cannot be read: Permission denied'),
+    ('tiers x --out shut', '--out shut: Permission denied'),
+    ('analyze a.png --json x --detector ./shut', "model './shut': there is no card.yaml in shut")])
+def test_a_folder_without_permission_is_named(command: str, error: str, folder: Path,
+                                              capsys: pytest.CaptureFixture[str]) -> None:
+    Path('shut').mkdir()
+    PORTRAIT.save('shut/c.png')
+    folder.chmod(0o777)
+    make_parser()   # imports all commands: nobody may be unable to read the packages
+    with forbidden(folder / 'shut', 0o000):
+        assert main(command.split()) == 1
+    assert f'error: {error}' in capsys.readouterr().err
 
 
 def test_outputs_that_are_no_files_are_no_matter(folder: Path,

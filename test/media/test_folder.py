@@ -14,8 +14,6 @@
 
 """Folders: every picture and clip of them, in natural order, and nothing left out silently."""
 
-from collections.abc import Iterator
-import contextlib
 import logging
 import os
 from pathlib import Path
@@ -25,32 +23,12 @@ from face_affect_ros.media import folder_files, open_media, VideoSink
 import numpy as np
 from PIL import Image
 import pytest
+from support import forbidden
 
 
 def picture(path: Path, grey: int = 9) -> None:
     """Write a small picture."""
     Image.new('L', (16, 16), grey).save(path)
-
-
-@contextlib.contextmanager
-def forbidden(folder: Path, mode: int) -> Iterator[None]:
-    """Let a folder have a mode, and this process the rights of nobody, for a while."""
-    folder.chmod(mode)
-    parents = [each for each in folder.parents if each.stat().st_mode & 0o5 != 0o5]
-    modes = [each.stat().st_mode for each in parents]
-    for each in parents:
-        each.chmod(0o755)
-    nobody = os.geteuid() == 0
-    try:
-        if nobody:
-            os.seteuid(65534)
-        yield
-    finally:
-        if nobody:
-            os.seteuid(0)
-        for each, old in zip(parents, modes):
-            each.chmod(old)
-        folder.chmod(0o755)
 
 
 def test_pictures_and_clips_are_told_by_their_suffix_in_natural_order(tmp_path: Path) -> None:
