@@ -41,7 +41,7 @@ import numpy as np
 #: Clips with the number of people who are in every frame.
 CLIPS = {'classroom.gif': 4, 'face-demographics-walking-and-pause.gif': 3,
          'head-pose-face-detection-female-and-male.gif': 2, 'robocup_team.png': 6}
-#: Times are given beside this one.
+#: Detector to which the ratios of the times refer.
 REFERENCE = 'blazeface_back'
 OWN = 'face_residual_fpn'
 BLAZEFACES = (REFERENCE,)
@@ -75,7 +75,7 @@ def main() -> None:
 
 def print_times(detectors: dict[tuple[str, int], Detector],
                 clips: dict[str, list[ImageArray]]) -> None:
-    """Print the median time of one image, of all detectors in turn, beside REFERENCE's."""
+    """Print the median time of an image by detector, and the ratio to that of REFERENCE."""
     frames = [frame for frames in clips.values() for frame in frames[:8]]
     medians: dict[tuple[str, int], list[float]] = {choice: [] for choice in detectors}
     for size in IMAGES:
@@ -88,7 +88,7 @@ def print_times(detectors: dict[tuple[str, int], Detector],
                 times[choice].append(time.perf_counter() - started)
         for choice in detectors:
             medians[choice].append(float(np.median(times[choice][3:])) * 1e3)
-    row('detector', '`detector_size`', *(f'{width}x{height}, ms (beside {REFERENCE})'
+    row('detector', '`detector_size`', *(f'{width}x{height}, ms (ratio)'
                                          for width, height in IMAGES))
     row(*['---'] * (2 + len(IMAGES)))
     for (name, size), values in medians.items():

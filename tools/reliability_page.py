@@ -39,9 +39,10 @@ def figures(name: str) -> Any:
 
 def restart_table(data: dict[str, Any]) -> list[str]:
     """Return the rows of benchmarks/restart.py."""
-    names = {'first result': 'started, after kill -9 and others: first result',
-             'SIGINT': 'SIGINT: ended', 'SIGTERM': 'SIGTERM: ended'}
-    return ['| under 30 images a second | times | median [s] | largest [s] |', '| --- ' * 4 + '|',
+    names = {'first result': 'start to first result, also after SIGKILL',
+             'SIGINT': 'SIGINT to the end of the process',
+             'SIGTERM': 'SIGTERM to the end of the process'}
+    return ['| at 30 images per second | runs | median [s] | maximum [s] |', '| --- ' * 4 + '|',
             *(f'| {text} | {data[name]["times"]} | {data[name]["median"]} | '
               f'{data[name]["largest"]} |' for name, text in names.items())]
 
@@ -61,8 +62,8 @@ def soak_table(data: dict[str, Any]) -> list[str]:
     names = ('sent', 'received', 'results', 'dropped', 'refused', 'lost')
     growth = data['growth in MB after the first quarter']
     last = data['usage'][-1]
-    return ['| way | seconds | ' + ' | '.join(names) + ' | adds up | growth [MB] | memory [MB] '
-            '| threads | files |', '| --- ' * (len(names) + 7) + '|',
+    return ['| images | seconds | ' + ' | '.join(names) + ' | consistent | growth [MB] '
+            '| memory [MB] | threads | files |', '| --- ' * (len(names) + 7) + '|',
             f'| {data["kind"]} | {data["seconds"]:.0f} | '
             + ' | '.join(str(data[name]) for name in names)
             + f' | {"yes" if data["adds up"] else "NO"} | {growth} | {last["memory"]} | '
@@ -74,7 +75,7 @@ def tracks_table(data: dict[str, Any]) -> list[str]:
     first = next(iter(data.values()))
     lengths = [each['seconds'] for each in first['occlusions']]
     return ['| clip | people, tracks, swaps | ' + ' | '.join(
-        f'hidden {each:g} s: ids kept' for each in lengths) + ' | left: tracks ended |',
+        f'ids kept, hidden for {each:g} s' for each in lengths) + ' | tracks ended, people gone |',
         '| --- ' * (len(lengths) + 3) + '|',
         *(f'| {name} | {each["people"]}, {each["tracks"]}, {each["swaps"]} | ' + ' | '.join(
             f'{case["kept their id"]} of {case["people hidden"]}, {case["swaps"]} swaps'
@@ -85,19 +86,19 @@ def tracks_table(data: dict[str, Any]) -> list[str]:
 
 def labels_table(data: dict[str, Any]) -> list[str]:
     """Return the rows of benchmarks/tracks.py about labels."""
-    rows = ['| clip | changes per track and minute: raw | smoothed | truth | faces judged | right '
-            '| unknown | wrong |', '| --- ' * 8 + '|']
+    rows = ['| clip | label changes per track and minute | with smoothing | annotated faces '
+            '| correct | unknown | wrong |', '| --- ' * 7 + '|']
     for name, each in data.items():
-        raw, calm = each['labels without smoothing'], each['labels']
-        judged = ' | '.join(str(calm[key]) for key in ('judged', 'right', 'unknown', 'wrong'))
-        rows.append(f'| {name} | {raw["per track and minute"]} | {calm["per track and minute"]} '
-                    f'| 0 | {judged} |')
+        raw, smoothed = each['labels without smoothing'], each['labels']
+        counts = ' | '.join(str(smoothed[key]) for key in ('judged', 'right', 'unknown', 'wrong'))
+        rows.append(f'| {name} | {raw["per track and minute"]} '
+                    f'| {smoothed["per track and minute"]} | {counts} |')
     return rows
 
 
 def fuzz_table(data: dict[str, Any]) -> list[str]:
     """Return the rows of the fuzzers."""
-    rows = ['| target | coverage-guided: minutes | inputs | varied by hypothesis | found |',
+    rows = ['| target | coverage-guided: minutes | inputs | inputs of hypothesis | findings |',
             '| --- ' * 5 + '|']
     for name, each in data.items():
         rows.append(f'| {name} | {each["minutes"]} | {each["guided"]} | {each["varied"]} | '
@@ -106,7 +107,7 @@ def fuzz_table(data: dict[str, Any]) -> list[str]:
     return [*rows, f'| all | {total[0]} | {total[1]} | {total[2]} | |']
 
 
-#: Tables by their names in the page: file of the results, and function that returns the rows.
+#: Tables by their names in the page: file of the results, function that returns the rows.
 TABLES = {
     'restart': ('restart', restart_table), 'cycles': ('cycles', cycles_table),
     'soak in step': ('soak_frames', soak_table), 'soak at a rate': ('soak_rate', soak_table),

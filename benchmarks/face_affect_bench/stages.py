@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Each step of the way from message to message, on real faces at 640x480."""
+"""Each step from message to message, on recorded faces at 640x480."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -46,12 +46,12 @@ import rclpy
 from std_msgs.msg import Header
 
 FACES = (1, 2, 4, 8, 16)
-#: The shipped model that answers both attributes at once.
+#: The shipped model for both attributes.
 BLENDED = 'affect_small_resnet_fast'
 
 
 def run(context: Context) -> list[Row]:
-    """Return a row a stage."""
+    """Return a row for each stage."""
     return list(_rows(context, context.times(400)))
 
 
@@ -89,7 +89,7 @@ def _rows(context: Context, times: int) -> Iterator[Row]:
 
     stamps = iter(np.arange(0.0, 1e6, 1.0 / 30.0))
     for faces in FACES:
-        yield {'stage': 'classify both, as shipped, 30 Hz', 'faces': faces, **measure(
+        yield {'stage': 'classify both, default settings, 30 Hz', 'faces': faces, **measure(
             _both(pipeline, batches, faces), list(itertools.islice(stamps, times)),
             times=times).row()}
     tracker = Tracker()
@@ -98,10 +98,10 @@ def _rows(context: Context, times: int) -> Iterator[Row]:
         times=times).row()}
     heads = tuple(pipeline.heads.values())
     smoothers = [Smoother(head) for head in heads] * 2
-    answers = [np.full(len(head.labels), 1.0 / len(head.labels), np.float32) for head in heads] * 2
+    uniform = [np.full(len(head.labels), 1.0 / len(head.labels), np.float32) for head in heads] * 2
     yield {'stage': 'smooth', 'faces': 2, **measure(
-        lambda stamp: [smooth(answer, stamp, time_constant=0.5)
-                       for smooth, answer in zip(smoothers, answers)],
+        lambda stamp: [smooth(probabilities, stamp, time_constant=0.5)
+                       for smooth, probabilities in zip(smoothers, uniform)],
         np.arange(times + 10.0) / 30.0, times=times).row()}
 
     faces = [pipeline.process(image, time.monotonic()) for image in images]
@@ -120,8 +120,8 @@ def _rows(context: Context, times: int) -> Iterator[Row]:
         rclpy.shutdown()
     yield {'stage': 'annotate', 'faces': 2, **measure(
         lambda item: annotate(*item), list(zip(images, faces)), times=times).row()}
-    for name, interval in (('whole pipeline, detector at every image', 0.0),
-                           ('whole pipeline, as shipped, 30 Hz',
+    for name, interval in (('whole pipeline, detector on every image', 0.0),
+                           ('whole pipeline, default settings, 30 Hz',
                             PipelineSettings().detection_interval)):
         pipeline.settings = replace(pipeline.settings, detection_interval=interval)
         yield {'stage': name, 'faces': 2, **measure(
@@ -129,7 +129,7 @@ def _rows(context: Context, times: int) -> Iterator[Row]:
 
 
 def _both(pipeline: AffectPipeline, batches: dict[Classifier, ImageArray], count: int) -> Work:
-    """Return what asks for both attributes of so many faces, each when it has its turn."""
+    """Return a function that classifies both attributes of `count` faces at their intervals."""
     tracks = [str(number) for number in range(count)]
     settings = pipeline.settings
     intervals = {'emotion': settings.emotion_interval, 'gender': settings.gender_interval}
@@ -137,12 +137,12 @@ def _both(pipeline: AffectPipeline, batches: dict[Classifier, ImageArray], count
                   min(intervals[head.task] for head in classifier.heads))
                  for classifier in pipeline.classifiers]
 
-    def ask(stamp: float) -> None:
+    def classify(stamp: float) -> None:
         for classifier, scheduler, batch, interval in scheduled:
             rows = scheduler.select(tracks, stamp, interval)
             if rows:
                 classifier(batch[rows])
-    return ask
+    return classify
 
 
 def _crop(spec: CropSpec, item: Any) -> ImageArray:

@@ -13,11 +13,11 @@
 # limitations under the License.
 
 """
-From the camera's stamp to ~/faces in another process, and what the node costs meanwhile.
+Latency from the camera's stamp to ~/faces in another process, processor time and memory.
 
-A camera_player publishes a picture with so many faces; player and node run in a process each, with
-the repository's DDS profile where the environment names it, or both in one container. Low power is
-the launch argument `low_power:=true`.
+A camera_player publishes an image with a given number of faces. Player and node run in two
+processes, with the DDS profile of the environment, or in one container. Low power is the launch
+argument `low_power:=true`.
 """
 
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ WARM_UP, PATIENCE = 1.0, 60.0
 
 
 def run(context: Context) -> list[Row]:
-    """Return a row for each size, number of faces, form and rate."""
+    """Return a row for each size, number of faces, configuration and rate."""
     sizes, faces, rates = (VGA, HD), FACES, RATES
     seconds = 6.0
     if context.quick:
@@ -65,7 +65,7 @@ def run(context: Context) -> list[Row]:
                     forms.append(two_processes_low_power)
                 for form in forms:
                     place = {'image': f'{size[0]}x{size[1]}', 'faces': count,
-                             'as': form.__name__.replace('_', ' ')}
+                             'configuration': form.__name__.replace('_', ' ')}
                     rows += [{**place, **row} for row in measure(form, picture, rates, seconds)]
     return rows
 
@@ -73,7 +73,7 @@ def run(context: Context) -> list[Row]:
 @contextlib.contextmanager
 def two_processes(watcher: Watcher, player: dict[str, Any],
                   node: dict[str, Any] | None = None) -> Iterator[dict[str, int]]:
-    """Run player and node in a process each; yield their numbers. player, node: parameters."""
+    """Run player and node in two processes; yield their ids. player, node: parameters."""
     with running_node('face_affect_node', NODE, {'autostart': True, **(node or {})},
                       {'image': 'image_raw'}) as faces, \
             running_node('camera_player', PLAYER, player) as camera:
@@ -81,14 +81,14 @@ def two_processes(watcher: Watcher, player: dict[str, Any],
 
 
 def two_processes_low_power(watcher: Watcher, player: dict[str, Any]) -> Any:
-    """Run them so, the node with what the launch argument `low_power` changes."""
+    """Run them like this, the node with the parameters of the launch argument `low_power`."""
     file = yaml.safe_load(share('config', 'low_power.yaml').read_text(encoding='utf-8'))
     return two_processes(watcher, player, {'executor': 'events', **file['/**']['ros__parameters']})
 
 
 @contextlib.contextmanager
 def one_container(watcher: Watcher, player: dict[str, Any]) -> Iterator[dict[str, int]]:
-    """Run both in one process; yield its number."""
+    """Run both in one process; yield its id."""
     with running_node('container', CONTAINER, {}) as container:
         watcher.load('FaceAffectNode', {'autostart': True}, {'image': 'image_raw'})
         watcher.load('CameraPlayer', player, {})
@@ -96,14 +96,15 @@ def one_container(watcher: Watcher, player: dict[str, Any]) -> Iterator[dict[str
 
 
 def measure(form: Any, picture: Path, rates: tuple[float, ...], seconds: float) -> Iterator[Row]:
-    """Start once; yield a row a rate."""
+    """Start once; yield a row for each rate."""
     rclpy.init(args=[])
     try:
         watcher = Watcher()
         started = time.monotonic()
         with form(watcher, {'source': str(picture), 'rate': rates[0]}) as processes:
             if not watcher.spin(PATIENCE, lambda: watcher.results):
-                raise SystemExit('no faces came')
+                raise SystemExit(f'no message on ~/faces within {PATIENCE:g} s; see the log of '
+                                 'the node')
             ready = time.monotonic() - started
             for rate in rates:
                 watcher.set_rate(rate)
@@ -120,7 +121,7 @@ def measure(form: Any, picture: Path, rates: tuple[float, ...], seconds: float) 
 
 
 def _row(watcher: Watcher) -> Row:
-    """Return delays and losses between the first and the last result."""
+    """Return latency and losses between the first and the last result."""
     if not watcher.results:
         return {'images': len(watcher.sent), 'lost': len(watcher.sent)}
     stamps, arrivals, faces = np.array(watcher.results).T

@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-The paper's table and figures, re-made from our own runs, and the pages that show them.
+The paper's table and figures, reproduced in this repository, and the pages that show them.
 
 Small experiments are plans in YAML, trained cell by cell (plans.py). What they measure goes into
 JSON files; pictures and pages are made of those.

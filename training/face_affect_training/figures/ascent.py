@@ -177,12 +177,12 @@ def section(folder: Path) -> str:
         ascent = facts['ascent']
         parts += [f"`{facts['experiment']}`, after epoch {facts['epoch']} (validation accuracy "
                   f"{results.percent(facts['val_accuracy'])}), {ascent['steps']} steps from grey "
-                  f"noise with random shifts of up to {ascent['shift']} pixels, decay and blur; "
-                  f'activations in [{path.name}]({path.name}):',
+                  f"noise with random shifts of up to {ascent['shift']} pixels, decay and blur. "
+                  f'Activations: [{path.name}]({path.name}).',
                   f"![Filters of {facts['experiment']}]({path.stem}.png)",
                   results.commands(facts['command'])]
     return results.paragraphs(
         '## Gradient ascent',
-        'Pictures that excite one filter (Simonyan et al. 2014, Yosinski et al. 2015). A row is a '
-        'layer, from the first to the last; the last one holds the classes. Each picture has a '
-        'contrast of its own.', *parts) if parts else ''
+        'Images that maximise the activation of one filter (Simonyan et al. 2014, Yosinski et al. '
+        '2015). Each row is a layer, from the first to the output classes. The contrast of each '
+        'image is normalised.', *parts) if parts else ''

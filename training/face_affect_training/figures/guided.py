@@ -121,10 +121,11 @@ def section(folder: Path) -> str:
                       for name, model in facts['models'].items())
     return results.paragraphs(
         '## Guided back-propagation',
-        f"For each expression the mean map of the faces of {facts['data']} that the model is "
-        f'surest of and right about (their number beneath, {MOST} at most, none for fewer than '
-        f'{MANY}), over their mean face; and the map of each class on one portrait, whatever it '
-        f'shows. Computed by the TFLite graphs that the robot runs ([{NAME}.json]({NAME}.json)).',
+        f"For each expression: the mean map of the correctly classified faces of {facts['data']} "
+        f'with the highest confidence, over their mean face. The number below is that of the '
+        f'faces, at most {MOST}; with fewer than {MANY} no map is shown. Rows `portrait`: the map '
+        f'of each class for one portrait. Computed by the TFLite graphs of the node '
+        f'([{NAME}.json]({NAME}.json)).',
         f'![Guided back-propagation of each expression]({NAME}.png)',
-        f'The mean maps of two classes correlate by {alike}.',
+        f'Mean correlation of the mean maps of two classes: {alike}.',
         results.commands(facts['command']))

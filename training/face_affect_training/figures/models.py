@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What the shipped models are worth: their pages, models/NAME/README.md, and a results section."""
+"""Pages of the shipped models, models/NAME/README.md, and their section of the results page."""
 
 from pathlib import Path
 import re
@@ -25,48 +25,49 @@ import yaml
 PAGE = 'README.md'
 WHAT = {'emotion': 'apparent expression', 'gender': 'apparent gender'}
 MEANING = {
-    'emotion': 'The label is what a network trained on FER-2013 sees in a face, as its raters '
-               'labelled pictures found on the web. It is not what the person feels.',
-    'gender': "The label is what a network trained on FairFace's two labels sees in a face. It "
-              "is not the person's gender identity, and there are more than two."}
-INTENDED = ('A robot that adapts its manner to the people before it, without consequences for '
-            'them: a greeting, a pause, a question. Research on such robots, and on these '
-            'networks.')
+    'emotion': 'The expression label is the class that a network trained on FER-2013 assigns to '
+               'an image of a face. The labels of FER-2013 were assigned by raters to images from '
+               'the web. The expression is not what the person feels.',
+    'gender': "The gender label is one of FairFace's two classes, assigned by a network to an "
+              "image of a face. It is not the person's gender identity, and there are more than "
+              'two.'}
+INTENDED = ('Robots that adapt their behaviour to the people in front of them, without '
+            'consequences for these people, for example by a greeting or a question. Research on '
+            'such robots and on these networks.')
 EXCLUDED = ('Any decision about a person: access, employment, education, policing, credit, '
             'health, attention or truthfulness. Identification. Counting people by gender. Use '
-            'where the law forbids to infer emotions, as at work and in schools in the European '
-            'Union (Regulation 2024/1689, article 5). Children, who '
-            'cannot consent.')
+            'where the law forbids emotion recognition, as at work and in schools in the European '
+            'Union (Regulation 2024/1689, Article 5). Use on children, who cannot consent.')
 #: Where the recipes are.
 EXPERIMENTS = Path(__file__).resolve().parents[2] / 'experiments'
-#: What a network has learned from and this repository has not trained.
+#: Pretrained weights of other authors.
 ORIGINS = {
-    'dlib': "The weights of dlib's network that tells faces apart: in the public domain, trained "
-            'by its author on three million faces of FaceScrub, VGG-Face and the web.',
-    'imagenet': "EfficientNet-Lite's weights: Apache-2.0, trained by its authors on the 1.3 "
-                'million pictures of ImageNet.'}
-#: Confusions that are named as failures.
+    'dlib': "dlib's face recognition network (public domain), trained by its author on three "
+            'million faces of FaceScrub, VGG-Face and the web.',
+    'imagenet': "EfficientNet-Lite's weights (Apache-2.0), trained by its authors on the 1.3 "
+                'million images of ImageNet.'}
+#: Number of confusions in the list of known failures.
 NAMED = 3
-#: What the limits of a card mean, and the reason that the robot gives.
+#: Entries of a card's limits: the reason of unknown, and the condition for it.
 LIMITS = {
-    'min_side': ('too_small', "the face box's longer side in pixels is below"),
-    'max_turn': ('too_turned', "the nose's sideways distance from the middle between the eyes, "
-                               'divided by their distance, is above'),
-    'min_sharpness': ('too_blurred', "the Laplacian's variance, divided by that of the grey "
-                                     'values, is below')}
+    'min_side': ('too_small', 'the longer side of the face box, in pixels, is below'),
+    'max_turn': ('too_turned', 'the horizontal distance of the nose from the middle between the '
+                               'eyes, relative to the distance of the eyes, is above'),
+    'min_sharpness': ('too_blurred', 'the variance of the Laplacian, relative to the variance of '
+                                     'the grey values, is below')}
 TEMPLATE = """# {name}
 
-{what} of a face: `{network}`, {parameters:,} parameters, {bytes:,} bytes, sees {size}x{size}
-{colours} pixels{looks}. This page is written by `face_affect figures page` out of
-[card.yaml](card.yaml) and [its figures](../../docs/results/{name}.json).
+{what} of a face: `{network}`, {parameters:,} parameters, {bytes:,} bytes, input {size}x{size}
+{colours} pixels{looks}. This page is written by `face_affect figures page` from
+[card.yaml](card.yaml) and [the results](../../docs/results/{name}.json).
 
 ## Use
 
 {meaning}
 
-**Meant for.** {intended}
+**Intended use.** {intended}
 
-**Not meant for.** {excluded}
+**Out-of-scope use.** {excluded}
 
 ## Data
 
@@ -78,7 +79,7 @@ TEMPLATE = """# {name}
 
 Licence: {licence}.
 """
-#: Age groups that are no adults.
+#: Age groups that are not adults.
 YOUNG = ('0-2', '3-9', '10-19')
 
 
@@ -90,7 +91,7 @@ def trained(models: Path) -> list[dict[str, Any]]:
 
 
 def command(name: str) -> str:
-    """Return what makes a model and its result file anew."""
+    """Return the command that makes a model and its result file."""
     return f'face_affect ship training/experiments/{name}.yaml'
 
 
@@ -134,41 +135,40 @@ def section(folder: Path, models: Path) -> str:
     margins = list(own[0][2]['margins']['accuracy']) if own else []
     return results.paragraphs(
         '## The shipped models',
-        "Accuracy is that of the TFLite file behind the robot's own crop code, on faces cut as "
-        'the data set has them. Checkpoints, temperatures and thresholds were chosen on the '
-        'validation faces, so that faces never seen do a little worse. Precision and recall by '
-        "class, accuracy by group and by size of the face are on each model's page.",
+        'Accuracy of the TFLite files with the crop code of the node, on the chips of the data '
+        'sets. Checkpoints, temperatures and thresholds were selected on the validation faces, so '
+        'the accuracy on unseen faces is slightly lower. The page of each model has precision and '
+        'recall by class, and accuracy by group and by size of the face.',
         results.table(
-            ('model', 'task', 'parameters', 'TFLite bytes', 'train', 'validation', 'mean recall',
-             'calibration error'),
+            ('model', 'task', 'parameters', 'TFLite bytes', 'train accuracy',
+             'validation accuracy', 'mean recall', 'calibration error'),
             [(f"[{card['name']}](../../models/{card['name']}/README.md)", task,
               results.count(card['parameters']), results.count(card['bytes']),
               results.percent(facts['train']['accuracy']),
               *(results.percent(facts['validation'][key])
                 for key in ('accuracy', 'balanced_accuracy', 'ece')))
              for card, task, facts in own]),
-        'One command makes a model, its teachers first, and its page and figures:',
+        'To train a model and its teachers, export and evaluate it, and write its page:',
         results.commands(command('NAME'), 'face_affect figures page'),
         '### Precisions',
-        'Weights in half the bytes (float16), 8-bit weights with activations whose range is '
-        'measured in every run (dynamic), 8-bit integers throughout (int8). The shipped one is '
-        'bold.',
+        'Each model in the [precisions](../evaluation.md#export) of `face_affect export`, on the '
+        'validation faces. The shipped one is bold.',
         results.table(('model', 'task', 'precision', 'bytes', 'accuracy', 'calibration error'), [
             (card['name'], task, f'**{name}**' if name == card['precision'] else name,
              results.count(each['bytes']), f"{100.0 * each['accuracy']:.2f} %",
              results.percent(each['ece']))
             for card, task, facts in own for name, each in facts['precisions'].items()]),
-        '### On faces of another data set',
-        'No network here has learned from these or was chosen on them. Adults are those of 20 '
-        'years and more.',
+        '### Other data sets',
+        'None of the networks was trained or selected on these faces. Adults are 20 years or '
+        'older.',
         results.table(('model', 'data', 'faces', 'accuracy', 'adults', 'accuracy of adults',
                        'recall by class'),
                       [_elsewhere(card, facts) for card, _, each in own
                        for facts in each.get('elsewhere', ())]),
-        "### Behind the robot's detector",
-        'Accuracy by crop margin, on the faces that the detector finds in the enlarged pictures. '
-        "The card's margin, in bold, is the one with the best mean over itself and its "
-        'neighbours, because no box is exact.',
+        '### Accuracy by crop margin',
+        f"On the faces that {own[0][2]['margins']['detector'] if own else 'the detector'} finds "
+        'in the enlarged images. The margin of the card, in bold, has the best mean accuracy of '
+        'itself and its two neighbours, because boxes are not exact.',
         results.table(('model', 'task', 'found', *margins), [
             (card['name'], task,
              f"{facts['margins']['found']:,} of {facts['margins']['faces']:,}",
@@ -177,8 +177,8 @@ def section(folder: Path, models: Path) -> str:
                for margin, value in facts['margins']['accuracy'].items()))
             for card, task, facts in own]),
         '## Confusion matrix',
-        'Rows are the labels, columns the predictions; each row adds up to 1. Of each expression '
-        'model, on its validation faces:',
+        'Of the expression models on FER-2013 PublicTest. Rows are the labels, columns the '
+        'predictions; the sum of each row is 1.',
         *(f"![Confusion matrix of {card['name']}](confusion_{card['name']}.png)"
           for card, task, _ in own if task == 'emotion'))
 
@@ -203,7 +203,7 @@ def page(folder: Path, card: dict[str, Any]) -> str:
         name=card['name'], what=' and '.join(WHAT[task] for task in tasks).capitalize(),
         network=card['network'], parameters=card['parameters'], bytes=card['bytes'],
         size=card['input']['size'], colours='colour' if card['input']['channels'] == 3 else 'grey',
-        looks=', and their mirror image (test-time flip)' if card.get('mirror') else '',
+        looks=', with test-time flip' if card.get('mirror') else '',
         meaning='\n\n'.join(MEANING[task] for task in tasks), intended=INTENDED,
         excluded=EXCLUDED, data='\n\n'.join(_data(card, task) for task in tasks),
         origin=_origin(card), licence=card['licence'],
@@ -213,19 +213,19 @@ def page(folder: Path, card: dict[str, Any]) -> str:
 
 def _data(card: dict[str, Any], task: str) -> str:
     data = card['data'][task]
-    return (f"{WHAT[task].capitalize()}: trained on `{data['training']}`, checkpoint, temperature "
-            f"and threshold chosen on `{data['chosen_on']}`. {data['origin']}. The pictures are "
+    return (f"{WHAT[task].capitalize()}: trained on `{data['training']}`; checkpoint, temperature "
+            f"and threshold selected on `{data['chosen_on']}`. {data['origin']}. The images are "
             'not part of this repository.')
 
 
 def _origin(card: dict[str, Any]) -> str:
-    """Return by what recipe and in how much time the model was made, and from what it learned."""
+    """Return sentences about the recipe, the hours of training and the pretrained weights."""
     training = card['training']
     experiment = training['experiment']
     parts = [f'Recipe: [{experiment}](../../training/experiments/{experiment}.yaml).']
     if 'tag' in training:
-        parts.append(f"This file was made by the recipe and the code at the tag "
-                     f"`{training['tag']}`; the recipe above makes its successor.")
+        parts.append(f"The TFLite file was made with the recipe and the code at the tag "
+                     f"`{training['tag']}`; the recipe above is a newer one.")
     if training.get('hours'):
         parts.append('Hours of training: ' + ', '.join(
             f'{name} {hours:g}' for name, hours in training['hours'].items())
@@ -234,7 +234,7 @@ def _origin(card: dict[str, Any]) -> str:
             if (EXPERIMENTS / f'{name}.yaml').is_file() else name
             for name in training.get('learned_from', []) if name not in ORIGINS]
     if runs:
-        parts.append(f"Initial weights or soft targets are from: {', '.join(runs)}.")
+        parts.append(f"Initial weights and soft targets: {', '.join(runs)}.")
     found = [text for name, text in ORIGINS.items() if name in training.get('learned_from', [])]
     return ' '.join(parts + (['Pretrained weights:', *found] if found else []))
 
@@ -243,11 +243,11 @@ def _task(card: dict[str, Any], head: dict[str, Any], facts: dict[str, Any]) -> 
     """Return the paragraphs about one task."""
     task, judged = head['task'], facts['validation']
     parts = [
-        f'## {WHAT[task].capitalize()}, measured',
+        f'## Results: {WHAT[task]}',
         f"{judged['data']}, {judged['faces']:,} faces: accuracy "
         f"{results.percent(judged['accuracy'])}, mean recall "
-        f"{results.percent(judged['balanced_accuracy'])}. These faces have chosen the "
-        'checkpoint; faces never seen do a little worse.',
+        f"{results.percent(judged['balanced_accuracy'])}. The checkpoint was selected on these "
+        'faces; the accuracy on unseen faces is slightly lower.',
         results.table(('class', 'faces', 'precision', 'recall'), [
             (name, results.count(entry['faces']), results.percent(entry['precision']),
              results.percent(entry['recall'])) for name, entry in judged['per_class'].items()]),
@@ -256,17 +256,18 @@ def _task(card: dict[str, Any], head: dict[str, Any], facts: dict[str, Any]) -> 
             for name, entry in sorted(groups.items(), key=lambda group: _rank(group[0]))])
           for kind, groups in judged.get('groups', {}).items()),
         f"Calibrated with temperature {head['temperature']:g}; expected calibration error "
-        f"{results.percent(judged['ece'])} over 15 bins. Below {head['threshold']:g} the label "
-        'is `unknown`:',
-        results.table(('threshold', 'known', 'accuracy of these'), [
+        f"{results.percent(judged['ece'])} over 15 bins. Below a confidence of "
+        f"{head['threshold']:g} the label is `unknown`. Fraction and accuracy of the faces above "
+        'each threshold:',
+        results.table(('threshold', 'faces', 'accuracy'), [
             (f"{row['threshold']:.2f}", results.percent(row['known_share']),
              results.percent(row['accuracy_where_known'])) for row in judged['coverage_curve']
             if row['threshold'] == 0.0 or row['known_share'] < 1.0])]
     speed = judged['milliseconds_per_face']
     if speed:
-        parts.append(f"A face takes {speed['alone']:.2f} ms alone and {speed['in_batch']:.2f} ms "
-                     f"in a batch of {speed['batch']}, crop and calibration counted, on one "
-                     f"thread of {speed['cpu']}.")
+        parts.append(f"Time per face, with crop and calibration, on one thread of {speed['cpu']}: "
+                     f"{speed['alone']:.2f} ms alone, {speed['in_batch']:.2f} ms in a batch of "
+                     f"{speed['batch']}.")
     return [*parts, *_failures(judged), *_limits(head.get('limits', card.get('limits')),
                                                  facts['limits'])]
 
@@ -282,13 +283,13 @@ def _failures(judged: dict[str, Any]) -> list[str]:
     shares = sorted(((share or 0.0, names[true], names[taken])
                      for true, row in enumerate(judged['confusion_normalised'])
                      for taken, share in enumerate(row) if true != taken), reverse=True)
-    lines = [f'- {true} is predicted as {taken}: {results.percent(share)}'
-             for share, true, taken in shares[:NAMED]]
+    lines = [f'- {true} is predicted as {taken}: {results.percent(share)} of the faces labelled '
+             f'{true}' for share, true, taken in shares[:NAMED]]
     for kind, groups in judged.get('groups', {}).items():
         gap = judged['group_gaps'][kind]
         lowest = groups[gap['lowest']]
-        lines.append(f"- by {kind}, the lowest accuracy is that of {gap['lowest']}: "
-                     f"{results.percent(lowest['accuracy'])} of {lowest['faces']:,} faces, "
+        lines.append(f"- lowest accuracy by {kind}: {gap['lowest']}, "
+                     f"{results.percent(lowest['accuracy'])} ({lowest['faces']:,} faces), "
                      f"{100.0 * gap['below_mean']:.1f} points below the mean of the groups")
     return ['### Known failures', '\n'.join(lines)]
 
@@ -297,11 +298,11 @@ def _limits(limits: dict[str, float] | None, facts: dict[str, Any]) -> list[str]
     """Return the section about the limits of a card. facts: what `input-limits` measures."""
     if not limits:
         return []
-    return ['### Limits of the input', 'Beyond these the label is `unknown`, with the reason:',
-            '\n'.join(f'- `{reason}`: {what} {limits[key]:g}'
+    return ['### Limits of the input', 'The label is `unknown`, with the reason:',
+            '\n'.join(f'- `{reason}`, if {what} {limits[key]:g}'
                       for key, (reason, what) in LIMITS.items() if key in limits),
-            "Accuracy by the side of the face box, behind the robot's detector, and by blur, as "
-            'sigma in shares of that side:',
+            f"Accuracy in the boxes of {facts['detector']}, by the longer side of the box in "
+            'pixels, and by the blur, sigma of a Gaussian relative to that side:',
             *(results.table((name, *facts[key]), [('accuracy', *map(
                 results.percent, facts[key].values()))])
               for name, key in (('pixels', 'by_side'), ('sigma', 'by_blur')))]

@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-The results page: every number in it comes out of a file beside it.
+The results page, generated from the result files beside it.
 
 With the paper's table of networks, dropout curves, and maps of learning rate by regularisation.
 """
@@ -38,7 +38,7 @@ SIZES, SIZES_COMMAND = 'network_sizes', 'face_affect figures sizes'
 
 
 def write_sizes(plan: Plan, folder: Path) -> Path:
-    """Write network_sizes.json, what each network of a plan costs, and return its path."""
+    """Write network_sizes.json, the size of each network of a plan, and return its path."""
     path = folder / f'{SIZES}.json'
     results.write(path, {'command': SIZES_COMMAND, 'networks': {
         cell: describe(build_network(plan.experiment(cell))) for cell in plan.cells}})
@@ -47,7 +47,7 @@ def write_sizes(plan: Plan, folder: Path) -> Path:
 
 def draw(folder: Path, shipped: Path, out: Path) -> list[Path]:
     """
-    Draw all pictures that are made of result files alone; return their paths.
+    Draw all figures that need only the result files; return their paths.
 
     Args:
         folder: of result files.
@@ -71,9 +71,10 @@ def text(folder: Path, shipped: Path) -> str:
     """
     return results.wrapped(results.paragraphs(
         '# Results',
-        'The table and the figures of the paper, re-made from our own runs. This page is written '
-        f'by `{COMMAND}` from the JSON files beside it. Commands are run from the root of the '
-        'repository, with the data in the folder that FACE_AFFECT_SHARED names.',
+        'Accuracy of the shipped models, and the table and figures of the mini-Xception paper, '
+        f'reproduced in this repository. `{COMMAND}` writes this page from the JSON files beside '
+        'it. Run the commands in the root of the repository, with FACE_AFFECT_SHARED set to the '
+        'folder of the data.',
         _networks(folder), models.section(folder, shipped), _dropout(folder), _maps(folder),
         ascent.section(folder), guided.section(folder), bias.section(folder)))
 
@@ -87,19 +88,19 @@ def _sizes(folder: Path) -> dict[str, Any]:
 
 
 def _setting(facts: dict[str, Any]) -> str:
-    """Return sentences about how the cells of a plan were trained and judged."""
+    """Return sentences about how the cells of a plan were trained and evaluated."""
     experiment, cell = facts['experiment'], facts['cells'][0]
     training = experiment['training']
     batch = cell['changes'].get('training.batch', training['batch'])
     missing = f" **Not run yet:** {', '.join(facts['missing'])}." if facts['missing'] else ''
-    return (f"Trained on {cell['train']} faces (classes in their own proportions, seed "
+    return (f"Trained on {cell['train']} faces (stratified by class, seed "
             f"{experiment['seed']}) for {cell['epochs']} epochs with {training['optimizer']} and "
-            f"batches of {batch}; judged on all {cell['validation_faces']:,} faces "
+            f"batches of {batch}; evaluated on all {cell['validation_faces']:,} faces "
             f"of {cell['validation']}.{missing}")
 
 
 def _numbers(*names: str) -> str:
-    return 'Numbers: ' + ', '.join(f'[{name}.json]({name}.json)' for name in names) + '.'
+    return 'Data: ' + ', '.join(f'[{name}.json]({name}.json)' for name in names) + '.'
 
 
 def _draw_networks(folder: Path, out: Path) -> Path:
@@ -135,14 +136,15 @@ def _networks(folder: Path) -> str:
              str(cell['best']['epoch'])) for cell in facts['cells']]
     return results.paragraphs(
         '## Networks',
-        f'{_setting(facts)} All networks get the same faces and the same number of epochs, far '
-        'fewer than they could use: the table compares them, it does not show what each can '
-        "reach. Accuracy is taken on undisturbed views after the training. The paper's fine-tuned "
-        'VGG-16 and VGG-Face are not in it: no package was found that holds their weights, and '
-        'with random ones they say nothing.',
+        f'{_setting(facts)} All networks are trained on the same faces for the same number of '
+        'epochs, before they converge: the table compares the networks and does not show their '
+        'best accuracy. The accuracy is measured after the training, without augmentation. The '
+        'fine-tuned VGG-16 and VGG-Face of the paper are omitted, because no package with their '
+        'weights was found.',
         results.table(('network', 'parameters', 'multiply-accumulates', 'TFLite bytes',
-                       'learning rate', 'train', 'validation', 'best epoch'), rows),
-        '![Accuracy of each network, the cheapest at the bottom](networks.png)',
+                       'learning rate', 'train accuracy', 'validation accuracy', 'best epoch'),
+                      rows),
+        '![Accuracy of each network, the fewest multiply-accumulates at the bottom](networks.png)',
         _numbers('networks', SIZES),
         results.commands('face_affect figures run networks', SIZES_COMMAND))
 
@@ -180,10 +182,11 @@ def _dropout(folder: Path) -> str:
     return results.paragraphs(
         '## Dropout',
         f'The five-layer CNN at {len(rows)} rates of dropout before its two dense layers '
-        f'(Srivastava et al. 2014). {_setting(facts)} Both splits are judged after every epoch, '
-        'without augmentation and with dropout switched off.',
+        f'(Srivastava et al. 2014). {_setting(facts)} Both splits are evaluated after each '
+        'epoch, without augmentation and without dropout.',
         '![Accuracy by epoch and rate of dropout](dropout_accuracy.png)',
         '![Loss by epoch and rate of dropout](dropout_loss.png)',
+        'Accuracy:',
         results.table(('dropout', 'train, last epoch', 'validation, last epoch',
                        'train, best epoch', 'validation, best epoch', 'best epoch'), rows),
         _numbers('dropout'), results.commands('face_affect figures run dropout'))
@@ -226,10 +229,10 @@ def _maps(folder: Path) -> str:
         '## Learning rate and regularisation, with and without fractional max-pooling',
         'The five-layer CNN with ordinary and with fractional max-pooling (Graham 2014) over a '
         f'grid of peak learning rates and L2 penalties on its weights. {_setting(facts)} Each '
-        'cell is one run, so that differences of a percentage point say little. Fractional '
-        'pooling shrinks the picture in smaller steps, so that more of it reaches the dense '
-        'layers.',
+        'cell is one training run, so differences of one percentage point are not significant. '
+        'Fractional max-pooling reduces the feature maps in smaller steps, so that larger ones '
+        'reach the dense layers.',
         '![Validation accuracy by learning rate and regularisation](rate_maps.png)',
-        results.table(('network', 'parameters', 'runs', 'best validation', 'its train accuracy',
-                       'its learning rate', 'its regularisation'), rows),
+        results.table(('network', 'parameters', 'runs', 'best validation accuracy',
+                       'train accuracy', 'learning rate', 'L2 penalty'), rows),
         _numbers('rate_maps'), results.commands('face_affect figures run rate_maps'))

@@ -75,9 +75,11 @@ def count(value: float | None) -> str:
     return UNKNOWN if value is None else f'{value:,.0f}'
 
 
-def commands(*lines: str) -> str:
-    """Return commands as they are typed."""
-    return '\n'.join(('```', *lines, '```'))
+def commands(*lines: str, width: int = 100) -> str:
+    """Return commands as a block of code; long ones are continued by backslashes."""
+    wrapped_lines = (' \\\n    '.join(textwrap.wrap(
+        line, width - 6, break_long_words=False, break_on_hyphens=False)) for line in lines)
+    return '\n'.join(('```', *wrapped_lines, '```'))
 
 
 def paragraphs(*parts: str) -> str:

@@ -221,16 +221,17 @@ def text(report: dict[str, Any]) -> str:
     """Return the report as Markdown; its pictures lie beside it."""
     kind = {'guided': 'guided back-propagation', 'gradient': 'the gradient'}[report['mode']]
     return results.wrapped(results.paragraphs(
-        f"# Where {report['model']} looks",
+        f"# Saliency of {report['model']} by region",
         f"{report['data']}: {report['faces'] - report['left_out']:,} of {report['faces']:,} "
-        f"faces; the others were not found by {report['detector']}, or are profiles. Shares of "
-        f'the absolute values of {kind}, of the most probable class, in each part of the crop.',
+        f"faces; in the others {report['detector']} found no face, or a profile. The tables show "
+        f'the fraction of the absolute values of {kind} of the most probable class in each region '
+        'of the crop.',
         region_table('', {'all faces': report['all'],
                           "the crop's pixels": {'share': report['area']}}),
         '## By class', region_table('class', report['classes']),
         *(part for group, rows in report['groups'].items()
           for part in (f'## By {group}', region_table(group, rows))),
-        '## Mean faces', f'Mean heat over the mean of at least {MANY} faces.',
+        '## Mean faces', f'Mean saliency map over the mean of at least {MANY} faces.',
         *(f'![{name}]({name})' for name in report['pictures']),
         results.commands(report['command'])))
 
@@ -251,11 +252,11 @@ def section(folder: Path) -> str:
     rows |= {f"the crop's pixels, {report['data']}": {'share': report['area']}
              for report in reports}
     return results.paragraphs(
-        '### Where the networks look',
-        'Share of guided back-propagation in each part of the crop. The parts are ellipses placed '
-        "by the detector's landmarks. Glasses are not labelled in these data sets, so that there "
-        'is no group of them. What lies outside of the face should not matter. The page of each '
-        'model has classes, groups and mean faces.',
+        '### Saliency by region',
+        'Fraction of the absolute guided back-propagation in each region of the crop. The regions '
+        "are ellipses placed by the detector's landmarks. A large fraction outside of the face "
+        'indicates that the model depends on the background. Glasses are not labelled in these '
+        'data sets. The page of each model has the values by class and group.',
         region_table('model, data', rows)) if reports else ''
 
 
