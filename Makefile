@@ -1,13 +1,13 @@
 # make setup      install into .venv, build and install; done by all other targets
-# make demo       camera player and node. SOURCE= picture, clip, bag or camera; DURATION= seconds,
+# make demo       camera player and node. SOURCE= image, clip, bag or camera; DURATION= seconds,
 #                 by default 10, or to the end of a clip or bag
 # make test       lint, then all tests; PYTEST_ARGS= selects
 # make test-unit  the fast tests without ROS 2, in under a minute
 # make lint       ruff and mypy
 # make docs       web pages with the API, in out/docs
 # make bench      benchmarks, written to docs/results/performance.md; BENCH_ARGS='--quick' and others
-# make bench-compare   this tree against the merge base with BASE=main, by ratio
-# make training   what training/ needs, too; then: . tools/env.sh; face_affect train
+# make bench-compare   processor time relative to the merge base with BASE=main
+# make training   also install the packages for training; then: . tools/env.sh; face_affect train
 # make clean      remove everything that was created here
 #
 # PYTHON= selects the interpreter, 3.10 to 3.13. Without a sourced ROS distribution, ROS 2 Jazzy is

@@ -105,7 +105,7 @@ def parameters(specs: Mapping[str, 'Spec']) -> str:
 def columns() -> str:
     """Return the columns of the table of faces as a Markdown list."""
     from face_affect_ros.archive.schema import COLUMNS
-    return '\n'.join(item(each.name, [f"{each.kind}{' or nothing' if each.nullable else ''}",
+    return '\n'.join(item(each.name, [f"{each.kind}{' or null' if each.nullable else ''}",
                                       each.unit], each.description) for each in COLUMNS)
 
 

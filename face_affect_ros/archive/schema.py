@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-The table of faces: its columns with type, unit and meaning.
+Columns of the table of faces, with type, unit and description.
 
 The meaning of a column does not change within a version. docs/tables.md lists the columns
 (tools/node_pages.py).
@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from face_affect_ros.affect.boxes import whole_pixels
-from face_affect_ros.affect.types import EMOTIONS, Face, LABELS, LANDMARKS
+from face_affect_ros.affect.types import EMOTIONS, Face, LABELS, LANDMARKS, REASONS
 from face_affect_ros.media import Frame
 from face_affect_ros.records import METRE_DIGITS, numbers, PIXEL_DIGITS, SHARE_DIGITS
 import numpy as np
@@ -66,10 +66,10 @@ def _columns() -> tuple[Column, ...]:
         Column('source', 'string', '', 'File, folder, bag or URL, as given.'),
         Column('topic', 'string', '', 'Image topic of a bag.', True),
         Column('frame', 'integer', '', 'Number of the image in its source, from 0.'),
-        Column('stamp', 'number', 's', "Time: of a clip since its start; of a bag the header's "
-               'stamp since 1970, or the time of recording if the stamp is 0.'),
-        Column('stamp_ns', 'integer', 'ns', 'The same, exact.'),
-        Column('frame_id', 'string', '', "Frame in the image's header.", True),
+        Column('stamp', 'number', 's', 'Time since the start of a clip; for a bag, the stamp of '
+               'the header, since 1970, or the time of recording if the stamp is 0.'),
+        Column('stamp_ns', 'integer', 'ns', 'The same time, not rounded.'),
+        Column('frame_id', 'string', '', 'Frame id in the header of the image.', True),
         Column('image_width', 'integer', 'px', 'Width of the image.'),
         Column('image_height', 'integer', 'px', 'Height of the image.'),
         Column('id', 'string', '', 'Track: the same face in the images of one source and topic. '
@@ -82,24 +82,26 @@ def _columns() -> tuple[Column, ...]:
         Column('tracked_for', 'number', 's', 'Time since the track was first seen.')]
     for name in LANDMARKS:
         found += [Column(f'{name}_{axis}', 'number', 'px',
-                         f"{name.replace('_', ' ').capitalize()}, left and right as the person's "
-                         'own.', True) for axis in 'xy']
+                         f"{name.replace('_', ' ').capitalize()}, {axis} in the image; left and "
+                         "right are the person's.", True) for axis in 'xy']
     for task, labels in LABELS.items():
         what = 'expression' if labels == EMOTIONS else 'gender'
         found += [
-            Column(task, 'string', '', f"Apparent {what}: {', '.join(labels)} or unknown; nothing "
-                   'if its model is switched off.', True),
-            Column(f'{task}_unknown_reason', 'string', '', f'Why {task} is unknown.', True),
+            Column(task, 'string', '', f"Apparent {what}: {', '.join(labels)} or unknown; null if "
+                   'the model is switched off.', True),
+            Column(f'{task}_unknown_reason', 'string', '', f'If {task} is unknown, the reason: '
+                   f"{', '.join(REASONS)}.", True),
             Column(f'{task}_confidence', 'number', '', 'Probability of the most probable label, '
-                   'known or not, 0 to 1.', True)]
+                   'also if the label is unknown, 0 to 1.', True)]
         found += [Column(f'{task}_{label}', 'number', '', f'Probability of {label}, 0 to 1.', True)
                   for label in labels]
     for axis, way in zip('xyz', ('right', 'down', 'forward')):
-        found.append(Column(f'position_{axis}', 'number', 'm', "Point between the eyes in the "
-                            f"camera's optical frame, {way}; with a camera_info.", True))
+        found.append(Column(f'position_{axis}', 'number', 'm', 'Point between the eyes in the '
+                            f'optical frame of the camera, {way}; null without camera_info.',
+                            True))
     for axis in 'xyz':
         found.append(Column(f'position_{axis}_std', 'number', 'm',
-                            'Its standard deviation.', True))
+                            f'Standard deviation of position_{axis}.', True))
     return tuple(found)
 
 

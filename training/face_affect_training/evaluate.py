@@ -164,7 +164,7 @@ def whole_crops(images: ImageArray, spec: CropSpec) -> ImageArray:
 def evaluate(model: str, faces: FaceData, *, task: str | None = None,
              threads: int = 1) -> dict[str, Any]:
     """
-    Return the figures of a model on some faces as plain values, see docs/models.md.
+    Return the figures of a model on some faces as plain values, see docs/evaluation.md.
 
     Args:
         model: see open_candidate.
