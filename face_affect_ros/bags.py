@@ -42,7 +42,7 @@ __all__ = ['ImageBag', 'deserialized', 'header_stamp', 'is_bag', 'write_bag']
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 CONVERT = 'convert it: rosbags-convert --src BAG --dst FOLDER'
 REMEDY = 'install it: python3 -m pip install rosbags'
-#: Encodings of measurements and not of pictures: 16UC1, 32FC1 and similar.
+#: Encodings of measurements such as depth, not of grey or colour images: 16UC1, 32FC1 and similar.
 MEASUREMENT = re.compile(r'(8S|16[US]|32[SF]|64F)C[0-9]+')
 #: Suffixes of the topics on which the node face_affect publishes its own images.
 DRAWN = ('/image_annotated', '/saliency')
@@ -63,7 +63,7 @@ class ImageBag:
         type: One of IMAGE_TYPES.
         count: Number of messages.
         seconds: From the first message of the bag to the last.
-        others: Other topics with pictures.
+        others: Other topics with grey or colour images.
         broken: Messages that the current iteration has skipped, because they are truncated.
     """
 
@@ -77,7 +77,7 @@ class ImageBag:
                 topics of depth images are skipped.
 
         Raises:
-            AffectError: The bag is missing, broken or contains no pictures.
+            AffectError: The bag is missing, broken or contains no grey or colour images.
         """
         self._path = _found(path)
         self.broken = 0
@@ -90,7 +90,8 @@ class ImageBag:
                           key=lambda each: kinds[each].rank)
             if not good:
                 found = ', '.join(f'{name}: {kind.problem}' for (name, _), kind in kinds.items())
-                raise AffectError(f'{path}: contains no pictures; {found}{_known(images)}')
+                raise AffectError(f'{path}: contains no grey or colour images; {found}'
+                                  f'{_known(images)}')
             self.topic, self.type = good[0]
             self.others = [name for name, _ in good[1:] if name != self.topic]
             self.count: int = sum(each.msgcount for each in images
@@ -166,7 +167,7 @@ class ImageBag:
 
 
 class _Kind(NamedTuple):
-    """The rank of a topic among the topics with pictures, and why it has no pictures."""
+    """The rank of a topic among the image topics, and why it cannot be used."""
 
     rank: int
     problem: str = ''

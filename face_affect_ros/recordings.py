@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Recordings as frames: pictures, clips, and the images of bags."""
+"""Recordings as frames: images, clips, and the images of bags."""
 
 from collections.abc import Generator, Iterator
 import contextlib
@@ -40,12 +40,12 @@ AHEAD = 100_000_000
 def open_recording(source: str, *, topic: str = '', rate: float | None = None,
                    rectified: bool = False) -> Media:
     """
-    Open a picture, a clip, a folder of pictures or a bag as frames to iterate over.
+    Open an image, a clip, a folder of images or a bag as frames to iterate over.
 
     Args:
         source: A path.
         topic: Image topic of a bag. '' for the first one, colour preferred.
-        rate: Pictures per second of a folder that is one clip.
+        rate: Images per second of a folder that is one clip.
         rectified: Whether the images of a bag are rectified, so that P of their camera_info
             applies.
 

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""How well two ways to find the faces of a clip agree: boxes, tracks, and who is who."""
+"""Agreement of two methods of finding the faces of a clip: boxes, tracks and ids."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,18 +28,18 @@ import numpy as np
 
 #: The faces of each image by track.
 Tracks = list[dict[str, FloatArray]]
-#: Finds the faces of an image of a time in seconds.
+#: Finds the faces of an image with a stamp in seconds.
 Finder = Callable[[ImageArray, float], Detections]
-#: Overlap from which two boxes are the same face.
+#: Minimum overlap of two boxes of the same face.
 SAME = 0.3
 
 
 @dataclass(frozen=True)
 class Agreement:
     """
-    One way beside another, the reference.
+    Agreement of a method with a reference.
 
-    overlap, least: mean and smallest intersection over union of a face's two boxes. missing,
+    overlap, least: mean and minimum intersection over union of the two boxes of a face. missing,
     extra: faces that only the reference found, that it did not find. swaps: faces whose track
     is not the one that its reference track was joined with first. tracks, wanted: how many there
     are, and in the reference.
@@ -55,7 +55,7 @@ class Agreement:
 
 
 def track(find: Finder, frames: Sequence[Frame]) -> Tracks:
-    """Return the tracked boxes of a clip's images, with the default settings of tracks."""
+    """Return the tracked boxes of the images of a clip, with the default settings."""
     settings = PipelineSettings()
     tracker = Tracker()
     result = []
@@ -68,7 +68,7 @@ def track(find: Finder, frames: Sequence[Frame]) -> Tracks:
 
 
 def compare(result: Tracks, reference: Tracks, images: Sequence[int] | None = None) -> Agreement:
-    """Return how two ways agree; images: numbers of those whose boxes count, default all."""
+    """Return the agreement; images: numbers of the images that are compared, default all."""
     counted = range(len(result)) if images is None else images
     overlaps, missing, extra, swaps = [], 0, 0, 0
     partner: dict[str, str] = {}
@@ -87,7 +87,7 @@ def compare(result: Tracks, reference: Tracks, images: Sequence[int] | None = No
 
 
 def moved(detector: Detector, pixels: float) -> Finder:
-    """Return the detector, shown each image moved to the right and down by some pixels."""
+    """Return a detector for images shifted to the right and down by some pixels."""
     def find(image: ImageArray, stamp: float) -> Detections:
         matrix = np.array([[1, 0, pixels], [0, 1, pixels]], np.float32)
         found = detector(np.asarray(cv2.warpAffine(
@@ -99,7 +99,7 @@ def moved(detector: Detector, pixels: float) -> Finder:
 
 
 def _nearest(box: FloatArray, faces: dict[str, FloatArray]) -> tuple[str, float]:
-    """Return the face that overlaps most with a box, and how much."""
+    """Return the face with the largest overlap with a box, and the overlap."""
     overlaps = {name: float(iou(other[np.newaxis], box[np.newaxis])[0, 0])
                 for name, other in faces.items()}
     return max(overlaps.items(), key=lambda item: item[1], default=('', 0.0))

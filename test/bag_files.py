@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Bags as robots leave them: several topics, odd stamps, messages that are cut off."""
+"""Bags for tests: several topics, unusual stamps, truncated messages."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -89,8 +89,8 @@ def write(path: Path, messages: Iterable[Message], *, storage: str = 'mcap',
     """
     Write a bag; return its path.
 
-    compression: 'file', 'message' or 'storage'. empty: topics with their types that get no
-    message, and come first.
+    compression: 'file', 'message' or 'storage'. empty: topics without messages, with their
+    types; they come first.
     """
     writer = Writer(path, version=9, storage_plugin={
         'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}[storage])
@@ -112,7 +112,7 @@ def storage_file(bag: Path) -> Path:
 
 
 def damage(bag: Path) -> None:
-    """Overwrite a part of a bag's storage file, behind most of its messages, with zeros."""
+    """Overwrite a part of the storage file of a bag, after most of its messages, with zeros."""
     file = storage_file(bag)
     data = bytearray(file.read_bytes())
     late = len(data) * 8 // 10

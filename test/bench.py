@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A node face_affect under test in this process, a camera for it, and all that it publishes."""
+"""A node face_affect in this process, its camera, and subscriptions to its topics."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -35,13 +35,13 @@ SUCCESS = TransitionCallbackReturn.SUCCESS
 
 def replay(ros: Any, bag: Path, node: dict[str, Any],
            **player: Any) -> tuple[int, str, list[FaceAffectArray]]:
-    """Play a bag through a node, every image; return exit code and log of the player, results."""
+    """Process each image of a bag by a node; return exit code and log of the player, results."""
     messages: list[FaceAffectArray] = []
     ros.node.create_subscription(FaceAffectArray, '/face_affect/faces', messages.append,
                                  qos.image_input('reliable', 1000))
     with running_node('face_affect_ros.nodes.face_affect_node', autostart=True,
                       processing='every', **node) as process:
-        # The first results would be lost before this subscription is matched.
+        # Results before the discovery of this subscription are lost.
         assert spin_until(ros.executor, lambda: ros.node.count_publishers('/face_affect/faces'),
                           timeout=60), process.output()
         with running_node('face_affect_ros.nodes.bag_player', '-r', 'faces:=/face_affect/faces',
@@ -54,17 +54,17 @@ def replay(ros: Any, bag: Path, node: dict[str, Any],
 
 
 def stamped(sec: int) -> Header:
-    """Return a header of this second."""
+    """Return a header with a stamp in seconds."""
     header = Header(frame_id='camera_optical')
     header.stamp.sec, header.stamp.nanosec = sec, 42
     return header
 
 
 class Bench:
-    """The node, its camera and its results; close it at the end."""
+    """The node, its camera and its results; must be closed."""
 
     def __init__(self, ros: Any, portrait: np.ndarray) -> None:
-        """ros: the fixture. portrait: the image to send where a test gives none."""
+        """ros: the fixture. portrait: the default image."""
         self.ros, self.portrait = ros, portrait
         self.nodes: list[FaceAffectNode] = []
         self.sent = 0
@@ -98,7 +98,7 @@ class Bench:
             node.close()
 
     def watch(self, topic: str, kind: Any = Image, profile: Any = None) -> list[Any]:
-        """Subscribe to a topic of the node, and wait until it knows; return what will come."""
+        """Subscribe to a topic of the node, wait for discovery; return the list of messages."""
         messages: list[Any] = []
         topic = topic if topic.startswith('/') else f'/face_affect/{topic}'
         self.ros.node.create_subscription(kind, topic, messages.append, profile or qos.results())
@@ -111,7 +111,7 @@ class Bench:
 
     def send(self, image: np.ndarray | None = None, sec: int = 0, *, sent_as: str = 'bgr8',
              **changes: Any) -> Header:
-        """Publish one image once the node listens; a second after the last where none is given."""
+        """Publish an image once the node has subscribed; default stamp: last one + 1 s."""
         assert self.until(self.images.get_subscription_count)
         self.sent = sec or self.sent + 1
         message = to_message(self.portrait if image is None else image, sent_as,
@@ -122,12 +122,12 @@ class Bench:
         return message.header
 
     def answered(self, *arguments: Any, **keywords: Any) -> Header:
-        """Send an image, and spin until its faces are there."""
+        """Send an image, and spin until its faces arrive."""
         header = self.send(*arguments, **keywords)
         assert self.until(lambda: any(each.header == header for each in self.faces))
         return header
 
     def status(self, level: bytes, text: str) -> bool:
-        """Spin until the diagnostics say so."""
+        """Spin until the diagnostics have this message."""
         return self.until(lambda: any(each.level == level and text in each.message
                                       for each in self.statuses))

@@ -27,12 +27,12 @@ import pytest
 from support import clean_shared_memory, shared_memory
 
 ROOT = Path(__file__).resolve().parents[1]
-#: The ROS domains in the order in which the tests of this process take them: what one test leaves
-#: behind has gone by the time its domain comes again.
+#: The ROS domains in the order in which the tests of this process use them: processes of an
+#: earlier test have ended when its domain is used again.
 DOMAINS = itertools.cycle(random.sample(range(1, 101), 100))
 
 
-#: Folders whose tests need ROS 2; elsewhere those do that take one of these fixtures.
+#: Folders whose tests need ROS 2; in other folders, tests with one of these fixtures need it.
 ROS_FOLDERS = {'nodes', 'behaviours', 'launch', 'faults', 'benchmarks', 'fuzz'}
 ROS_FIXTURES = {'ros', 'ros_domain'}
 
@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope='session')
 def shared_dir() -> Path:
-    """Return the folder of shared data and clips; skip where there is none."""
+    """Return the folder of shared data and clips; skip if there is none."""
     folder = Path(os.environ.get('FACE_AFFECT_SHARED', ROOT.parent / 'shared'))
     if not folder.is_dir():
         pytest.skip(f'no shared files: {folder} is not a folder; set FACE_AFFECT_SHARED')
@@ -58,7 +58,7 @@ def shared_dir() -> Path:
 
 @pytest.fixture(scope='session')
 def shared_file(shared_dir: Path) -> Callable[[str], Path]:
-    """Return a function that finds one shared file, and skips where it is missing."""
+    """Return a function that finds a shared file, and skips the test if it is missing."""
     def find(name: str) -> Path:
         path = shared_dir / name
         if not path.exists():
@@ -70,7 +70,7 @@ def shared_file(shared_dir: Path) -> Callable[[str], Path]:
 @pytest.fixture
 def caplog(caplog: pytest.LogCaptureFixture,
            monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
-    """Return pytest's own; launch, where it is installed, makes loggers that it does not hear."""
+    """Return pytest's fixture, connected to the loggers of launch, which it does not capture."""
     for name in logging.root.manager.loggerDict:
         if name.startswith('face_affect'):
             monkeypatch.setattr(logging.getLogger(name), 'propagate', True)
@@ -95,21 +95,21 @@ def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 @dataclass
 class Ros:
-    """A ROS context of its own with one node and one executor, for a test to use."""
+    """A ROS context with one node and one executor, for one test."""
 
     context: Any
     node: Any
     executor: Any
 
     def add(self, node: Any) -> Any:
-        """Spin a further node; it must have been made with this context."""
+        """Spin a further node, which must have this context."""
         self.executor.add_node(node)
         return node
 
 
 @pytest.fixture
 def ros(ros_domain: int) -> Iterator[Ros]:
-    """Return a context, a node called `tester` and their executor, in the test's own domain."""
+    """Return a context, a node `tester` and their executor, in the domain of the test."""
     import rclpy
     from rclpy.executors import SingleThreadedExecutor
 

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Faces as the pipeline makes them, for tests that need no image."""
+"""Faces like those of the pipeline, for tests without images."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def estimate(label: str, confidence: float = 0.8, reason: str = '') -> Estimate:
 
 
 def face(name: str = 'f1', emotion: str = 'happy', *, z: float = 0.0, **changes: Any) -> Face:
-    """Return a face; z: its distance straight ahead in metres, 0 for no known position."""
+    """Return a face; z: distance in metres, 0 for an unknown position."""
     position = (Position(np.array([0.0, 0.0, z]), np.diag([1e-4, 1e-4, 0.01 * z * z]))
                 if z else None)
     values: dict[str, Any] = {

@@ -13,10 +13,10 @@
 # limitations under the License.
 
 """
-Fences around a process, put up before it does anything: no way out to a network.
+Restrictions of a process, applied at its start: no access to a network.
 
-They are the kernel's (Linux, x86-64 and arm64) and hold for libraries in C as well as for Python,
-for all later threads and child processes. There is no way back.
+They are enforced by the kernel (Linux, x86-64 and arm64), for Python and for libraries in C, and
+for all later threads and child processes. They cannot be removed.
 """
 
 import ctypes
@@ -29,7 +29,7 @@ import socket
 import struct
 import sys
 
-#: Number of the system call socket(), and the kernel's name of the architecture.
+#: Number of the system call socket(), and the architecture in seccomp.
 MACHINES = {'x86_64': (41, 0xC000003E), 'aarch64': (198, 0xC00000B7)}
 _LOAD, _JUMP_IF_EQUAL, _AND, _RETURN = 0x20, 0x15, 0x54, 0x06
 _ALLOW, _KILL = 0x7FFF0000, 0x80000000
@@ -41,7 +41,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Unsupported(Exception):
-    """This kernel or this user cannot put up the fence."""
+    """The kernel or the permissions do not allow the restriction."""
 
 
 class _Program(ctypes.Structure):
@@ -50,7 +50,7 @@ class _Program(ctypes.Structure):
 
 def kill_at_sockets(*, datagrams: bool) -> None:
     """
-    Let the kernel kill this process (SIGSYS) when it asks for a socket of the internet.
+    Let the kernel kill this process (SIGSYS) if it opens an internet socket.
 
     datagrams: UDP is allowed, which DDS needs. Sockets inside the machine (AF_UNIX, netlink)
     stay allowed.
@@ -81,7 +81,7 @@ def kill_at_sockets(*, datagrams: bool) -> None:
 
 
 def leave_the_network() -> None:
-    """Move this process into a network of its own, which has nothing but the loopback."""
+    """Move this process into a network namespace with the loopback device only."""
     user, group = os.getuid(), os.getgid()
     _call('unshare', _CLONE_NEWUSER | _CLONE_NEWNET)
     Path('/proc/self/setgroups').write_text('deny')
@@ -92,7 +92,7 @@ def leave_the_network() -> None:
 
 
 def unreachable() -> int:
-    """Return how many packets this network wanted to send to somewhere outside."""
+    """Return the number of packets of this namespace without a route."""
     lines = [line.split() for line in Path('/proc/net/snmp').read_text().splitlines()]
     heads, values = (line for line in lines if line[0] == 'Ip:')
     return int(values[heads.index('OutNoRoutes')])

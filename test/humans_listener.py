@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A reader of the faces of REP-155 that does with the list what libhri does."""
+"""A subscriber of the faces of REP-155 that processes the list like libhri."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ TOPICS = {'roi': NormalizedRegionOfInterest2D, 'cropped': Image, 'aligned': Imag
 
 class HumansListener:
     """
-    Follows the list: a face that is new in it has come, one that is not in it any more is lost.
+    Processes the list: a new id is a new face, a missing one is a lost face.
 
     came, lost: how often, by id. heard: the numbers of messages by (id, topic). A face's topics
     are subscribed to while it is there.

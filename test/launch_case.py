@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What the tests of the launch files share. Needs launch and rclpy."""
+"""Helpers for tests of the launch files. They need launch and rclpy."""
 
 import contextlib
 import sys
@@ -26,11 +26,11 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from support import Process, running, spin_until
 
-#: Seconds that end a test which has failed already.
+#: Seconds after which a test fails.
 PATIENCE = 120.0
 
 
-#: A process that launches as `ros2 launch` does: launch file, then name:=value.
+#: A process that launches like `ros2 launch`: launch file, then name:=value.
 LAUNCH = """
 import sys
 from launch import LaunchDescription, LaunchService
@@ -45,7 +45,7 @@ sys.exit(service.run())
 
 
 def launching(name: str, *given: str) -> contextlib.AbstractContextManager[Process]:
-    """Launch the file <name>.launch.py, with name:=value, for the length of a with block."""
+    """Launch the file <name>.launch.py, with name:=value, during a with statement."""
     path = str(share('launch', f'{name}.launch.py'))
     return running(sys.executable, '-c', LAUNCH, path, *given)
 
@@ -58,10 +58,10 @@ def include(name: str, **arguments: str) -> IncludeLaunchDescription:
 
 
 class RosCase(unittest.TestCase):
-    """A test case with a ROS context, a node and an executor of its own."""
+    """A test case with a ROS context, a node and an executor."""
 
     def setUp(self) -> None:
-        """Begin to take part in the ROS graph."""
+        """Create the context, the node and the executor."""
         self.context = rclpy.Context()
         rclpy.init(context=self.context, args=[])
         self.node = rclpy.create_node('tester', context=self.context)
@@ -69,17 +69,17 @@ class RosCase(unittest.TestCase):
         self.executor.add_node(self.node)
 
     def tearDown(self) -> None:
-        """Leave the ROS graph."""
+        """Destroy them."""
         self.executor.shutdown()
         self.node.destroy_node()
         rclpy.shutdown(context=self.context, uninstall_handlers=False)
 
     def wait(self, condition: Any) -> bool:
-        """Spin until the condition holds; return whether it came to that."""
+        """Spin until the condition holds or the timeout; return whether it holds."""
         return spin_until(self.executor, condition, timeout=PATIENCE)
 
     def ask(self, kind: Any, service: str, request: Any) -> Any:
-        """Call a service, again where the request was lost; return its answer."""
+        """Call a service, again if the request was lost; return the response."""
         client = self.node.create_client(kind, service)
         for _ in range(round(PATIENCE)):
             future = client.call_async(request)

@@ -13,10 +13,10 @@
 # limitations under the License.
 
 """
-The node and a camera in this process, behind fences; prints what became of ten images as JSON.
+The node and a camera in this restricted process; prints the results of ten images as JSON.
 
-python test/lonely_node.py: in a network that has only the loopback, no TCP, and an ear on every
-file that Python opens for writing.
+python test/lonely_node.py: runs in a network namespace with the loopback only and without TCP, and
+records each file that Python opens for writing.
 """
 
 import json
@@ -25,12 +25,12 @@ import sys
 
 import fences
 
-#: The files that Python opened for writing.
+#: The files that Python has opened for writing.
 WRITTEN: list[str] = []
 
 
 def hear(event: str, arguments: tuple[object, ...]) -> None:
-    """Note a file that is opened for writing, and any network call of Python's."""
+    """Record a file that is opened for writing, and each network call of Python."""
     if event == 'open':
         path, mode, flags = arguments
         if (isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
@@ -41,7 +41,7 @@ def hear(event: str, arguments: tuple[object, ...]) -> None:
 
 
 def main() -> int:
-    """Run them."""
+    """Run node and camera."""
     try:
         fences.leave_the_network()
         fences.kill_at_sockets(datagrams=True)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What the tests share: waiting for ROS, and starting nodes as processes of their own."""
+"""Helpers for tests: waiting for ROS, and starting nodes as processes."""
 
 from collections.abc import Callable, Iterator
 import contextlib
@@ -30,7 +30,7 @@ from typing import Any
 
 import face_affect_ros
 
-#: Where the package under test comes from, so that child processes test the same one.
+#: Location of the tested package, for child processes.
 SOURCE = Path(face_affect_ros.__file__).resolve().parents[1]
 
 
@@ -38,7 +38,7 @@ def spin_until(executor: Any, condition: Callable[[], bool], *, timeout: float =
     """
     Spin an executor until the condition holds; return whether it did within the timeout.
 
-    The timeout, in seconds, only ends a test that has failed already: make it long.
+    The timeout, in seconds, is reached only by a test that fails, so it may be long.
     """
     end = time.monotonic() + timeout
     while not condition():
@@ -59,7 +59,7 @@ def wait_until(condition: Callable[[], bool], *, timeout: float = 30.0) -> bool:
 
 
 class Process:
-    """A running child process, its output kept in a file so that it never blocks."""
+    """A running child process with its output in a file, so that it does not block."""
 
     def __init__(self, command: list[str], environment: dict[str, str] | None = None) -> None:
         """Start the command, in a process group of its own."""
@@ -78,7 +78,7 @@ class Process:
         return self.popen.poll() is None
 
     def wait(self, *, timeout: float = 60.0) -> int:
-        """Return the exit code; a process that does not end in time fails the test."""
+        """Return the exit code; AssertionError if the process does not end in time."""
         try:
             return self.popen.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -91,7 +91,7 @@ class Process:
         return self.wait(timeout=timeout)
 
     def kill(self) -> None:
-        """End the process and its children the hard way, where they still run."""
+        """End the process and its children by SIGKILL, if they are running."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.popen.pid, signal.SIGKILL)
         self.popen.wait()
@@ -120,7 +120,7 @@ def forbidden(folder: Path, mode: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def running(*command: str, environment: dict[str, str] | None = None) -> Iterator[Process]:
-    """Run a command for the length of a with block."""
+    """Run a command during a with statement."""
     process = Process(list(command), environment)
     try:
         yield process
@@ -129,7 +129,7 @@ def running(*command: str, environment: dict[str, str] | None = None) -> Iterato
 
 
 def node_command(module: str, *ros_args: str, **parameters: Any) -> list[str]:
-    """Return the command of one of the package's modules as a node with these parameters."""
+    """Return the command that runs a module of the package as a node with these parameters."""
     command = [sys.executable, '-m', module, '--ros-args', *ros_args]
     for name, value in parameters.items():
         # one-word YAML: strings in quotes, so that '0' or '' stay strings
@@ -140,7 +140,7 @@ def node_command(module: str, *ros_args: str, **parameters: Any) -> list[str]:
 
 @contextlib.contextmanager
 def running_node(module: str, *ros_args: str, **parameters: Any) -> Iterator[Process]:
-    """Run a node for the length of a with block: `module` is run by `python -m`."""
+    """Run a node during a with statement: `module` is run by `python -m`."""
     path = os.pathsep.join(filter(None, [str(SOURCE), os.environ.get('PYTHONPATH', '')]))
     with running(*node_command(module, *ros_args, **parameters),
                  environment={'PYTHONPATH': path}) as process:
@@ -148,17 +148,17 @@ def running_node(module: str, *ros_args: str, **parameters: Any) -> Iterator[Pro
 
 
 def shared_memory() -> set[str]:
-    """Return the files that Fast DDS, 2 (fastrtps) or 3 (fastdds), has in /dev/shm."""
+    """Return the files of Fast DDS 2 (fastrtps) and 3 (fastdds) in /dev/shm."""
     return {path for name in ('fastrtps_', 'fastdds_', 'sem.fastrtps_', 'sem.fastdds_')
             for path in glob.glob(f'/dev/shm/{name}*')}
 
 
 def clean_shared_memory(before: set[str], domain: int) -> None:
     """
-    Remove what killed processes of a ROS domain left since `before` was listed.
+    Remove the files of killed processes of a ROS domain that are not in `before`.
 
-    The living owner of a segment or port holds a lock on NAME_el: what has one stays. Ports carry
-    their number: by the RTPS standard 7400 + 250 * domain and the next 249.
+    The running owner of a segment or port has a lock on NAME_el: such files are kept. The names of
+    ports contain their numbers, which are 7400 + 250 * domain and the next 249 (RTPS).
     """
     ports = range(7400 + 250 * domain, 7400 + 250 * (domain + 1))
     for path in shared_memory() - before:

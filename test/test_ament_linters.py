@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The linters of ROS, on machines that have them; ruff checks nearly the same everywhere."""
+"""The linters of ROS, if they are installed; ruff has most of their rules."""
 
 from pathlib import Path
 import shutil
@@ -22,7 +22,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = [str(ROOT / name) for name in (
     'face_affect_ros', 'launch', 'test', 'tools', 'training', 'benchmarks', 'setup.py')]
-#: Those of ament_pep257, and the sections of numpydoc: these docstrings have Google's.
+#: Rules ignored by ament_pep257, and numpydoc's sections: the docstrings have Google's.
 PEP257_IGNORED = ['D100', 'D101', 'D102', 'D103', 'D104', 'D105', 'D106', 'D107', 'D203', 'D212',
                   'D404', 'D406', 'D407', 'D413']
 REASON = 'is not installed: pip has none, it comes with a ROS distribution'

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Bags as people have them: the right topic is chosen, what is wrong is said with the remedy."""
+"""Bags: selection of the topic, and errors with their remedies."""
 
 import contextlib
 import os
@@ -35,7 +35,7 @@ NAMES = ['100%', 'a?b=c#d', 'a%41', '12:30', 'two\nlines', '2024', '-a', '\u00b2
 
 
 @pytest.mark.parametrize('storage', STORAGES)
-def test_topics_without_pictures_are_passed_over(storage: str, tmp_path: Path) -> None:
+def test_topics_without_images_are_skipped(storage: str, tmp_path: Path) -> None:
     bag = ImageBag(bag_files.write(tmp_path / 'bag', [
         depth(), depth('/mm', encoding='32FC1'), compressed('/d/compressedDepth', format=(
             '16UC1; compressedDepth png')), image('/color/image_raw'), image('/color/other'),
@@ -57,20 +57,20 @@ def test_topics_without_pictures_are_passed_over(storage: str, tmp_path: Path) -
     ([Message('/a', IMAGE, b'12345678'), image('/b')], '/b'),
     ([Message('/a', IMAGE, b'12345678'), image('/a')], '/a'),
 ])
-def test_the_topic_with_the_best_pictures_is_chosen(topics: list[Message], chosen: str,
-                                                    tmp_path: Path) -> None:
+def test_the_topic_with_colour_images_is_preferred(topics: list[Message], chosen: str,
+                                                   tmp_path: Path) -> None:
     assert ImageBag(bag_files.write(tmp_path / 'bag', topics)).topic == chosen
 
 
 @pytest.mark.parametrize('storage', STORAGES)
 @pytest.mark.parametrize(('topic', 'complaint'), [
-    ('', r'contains no pictures; /empty: no messages, /depth: 16UC1 is depth .*'),
+    ('', r'contains no grey or colour images; /empty: no messages, /depth: 16UC1 is depth .*'),
     ('/depth', r'/depth: 16UC1 is depth .*image topics: /depth, /empty'),
     ('/empty', r'/empty: no messages'),
     ('/nowhere', r"no image topic '/nowhere'; its image topics: /depth, /empty"),
 ])
-def test_a_bag_without_pictures_is_no_success(storage: str, topic: str, complaint: str,
-                                              tmp_path: Path) -> None:
+def test_a_bag_without_grey_or_colour_images_is_an_error(storage: str, topic: str, complaint: str,
+                                                         tmp_path: Path) -> None:
     path = bag_files.write(tmp_path / 'bag', [depth()], storage=storage, empty=[('/empty', IMAGE)])
     with pytest.raises(AffectError, match=complaint):
         ImageBag(path, topic=topic)
@@ -84,8 +84,7 @@ def test_a_bag_without_images(tmp_path: Path) -> None:
 @pytest.mark.parametrize('storage', STORAGES)
 @pytest.mark.parametrize('data', [b'', b'\0', b'\0\1\0\0abcd', image().data[:200],
                                   image().data[:-50]])
-def test_a_message_that_is_cut_off_costs_that_message(storage: str, data: bytes,
-                                                      tmp_path: Path) -> None:
+def test_a_truncated_message_is_skipped(storage: str, data: bytes, tmp_path: Path) -> None:
     bag = ImageBag(bag_files.write(tmp_path / 'bag', [
         image(), Message('/image', IMAGE, data), image()], storage=storage))
     for _ in range(2):
@@ -142,7 +141,8 @@ def test_compressed_bags(storage: str, compression: str, tmp_path: Path) -> None
     ('mcap', r'mcap recover \S+/bag\.mcap -o'), ('sqlite3', r"sqlite3 \S+/bag\.db3 '\.recover'")])
 @pytest.mark.parametrize('damage', ['cut', 'nearly whole', 'empty', 'no metadata',
                                     'empty metadata', 'half metadata', 'binary metadata'])
-def test_how_a_bag_is_mended(storage: str, remedy: str, damage: str, tmp_path: Path) -> None:
+def test_the_error_contains_the_command_that_repairs_a_bag(storage: str, remedy: str, damage: str,
+                                                           tmp_path: Path) -> None:
     path = bag_files.write(tmp_path / 'bag', [image(stamp=START + number) for number in range(9)],
                            storage=storage)
     file, metadata = bag_files.storage_file(path), path / 'metadata.yaml'
@@ -188,7 +188,7 @@ def test_messages_beside_the_database_are_not_left_out(tmp_path: Path) -> None:
     assert len(list(ImageBag(killed).messages())) == 2
 
 
-def test_what_is_no_bag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_that_is_not_a_bag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name, complaint in (('', "parameter 'bag' is empty"), ('.', 'this folder is not a bag'),
                             ('a\0b', 'no such bag|embedded null'),
@@ -197,7 +197,7 @@ def test_what_is_no_bag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
             ImageBag(name)
 
 
-def test_a_damaged_chunk_in_the_middle_is_told_after_what_came_before(tmp_path: Path) -> None:
+def test_a_damaged_chunk_is_an_error_after_the_messages_before_it(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (40, 160, 160, 3), np.uint8)
     path = bag_files.write(tmp_path / 'bag', [image(stamp=START + number, pixels=noise[number])
                                               for number in range(40)], compression='storage')

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The command `face_affect`, as a user types it."""
+"""The command `face_affect`."""
 
 from collections.abc import Callable
 import io
@@ -41,8 +41,7 @@ def lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_a_picture_gives_one_line_on_standard_output(
-        capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_image_gives_one_line_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(['analyze', str(portrait_path())]) == 0
     out, err = capsys.readouterr()
     record = json.loads(out)
@@ -88,8 +87,8 @@ def test_several_files_are_annotated_into_a_folder(tmp_path: Path) -> None:
         'portrait0_annotated.png', 'portrait1_annotated.png']
 
 
-def test_files_of_one_name_have_a_copy_each(tmp_path: Path,
-                                            capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_of_the_same_name_get_separate_copies(tmp_path: Path,
+                                                    capsys: pytest.CaptureFixture[str]) -> None:
     names = [tmp_path / folder / 'portrait.png' for folder in 'abc']
     for name in names:
         name.parent.mkdir()
@@ -124,7 +123,7 @@ def test_an_error_is_one_line_and_exit_code_1(arguments: list[str], complaint: s
     assert complaint in errors[0]
 
 
-def test_a_process_says_the_same_without_a_traceback() -> None:
+def test_a_process_prints_errors_without_a_traceback() -> None:
     done = subprocess.run([sys.executable, '-m', 'face_affect_ros.cli', 'analyze', '/nowhere.gif'],
                           capture_output=True, text=True)
     assert done.returncode == 1
@@ -149,7 +148,7 @@ def test_a_missing_package_is_named_with_the_remedy() -> None:
     assert 'Traceback' not in done.stderr
 
 
-def test_the_heart_and_the_command_line_do_not_import_ros() -> None:
+def test_affect_and_the_command_line_do_not_import_ros() -> None:
     code = ('import sys, face_affect_ros.cli, face_affect_ros.affect.settings\n'
             'assert not any(name.split(".")[0] == "rclpy" for name in sys.modules)')
     subprocess.run([sys.executable, '-c', code], check=True)
@@ -220,8 +219,8 @@ def test_a_signal_ends_the_demo_with_its_results_and_processes(
     (['--duration', '-3'], '--duration is -3.0'),
     (['--emotion-model', 'nothing', '--duration', '1'], 'could not configure'),
 ])
-def test_a_demo_that_cannot_run_says_why(arguments: list[str], complaint: str, ros_domain: int,
-                                         tmp_path: Path) -> None:
+def test_a_demo_that_cannot_run_prints_the_reason(arguments: list[str], complaint: str,
+                                                  ros_domain: int, tmp_path: Path) -> None:
     pytest.importorskip('face_affect_msgs', reason='the messages are not built')
     done = subprocess.run(
         [sys.executable, '-m', 'face_affect_ros.cli', 'demo', '--out', str(tmp_path), *arguments],
@@ -251,9 +250,9 @@ def test_explain_draws_a_row_for_each_face(tmp_path: Path,
     (['--out', '/dev/null/why.png'], '/dev/null/why.png'),
     (['blank.png'], 'blank.png: no face in frame 0'),
 ])
-def test_what_cannot_be_explained_is_said(arguments: list[str], complaint: str, tmp_path: Path,
-                                          monkeypatch: pytest.MonkeyPatch,
-                                          capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_of_explain_name_the_reason(arguments: list[str], complaint: str, tmp_path: Path,
+                                           monkeypatch: pytest.MonkeyPatch,
+                                           capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     cv2.imwrite('blank.png', np.full((240, 320, 3), 128, np.uint8))
     file = [] if arguments == ['blank.png'] else [str(portrait_path())]

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The library without ROS: the example of the docs, and what `pip install .` gives."""
+"""The library without ROS: the examples of its page, and `pip install .`."""
 
 import ast
 import json
@@ -55,7 +55,7 @@ def test_the_first_example_prints_the_faces_of_a_clip_and_of_a_bag(
     code = examples()[0]
     assert len([line for line in code.splitlines() if line.strip()]) <= 8
     bag_files.write(Path('bag'), [bag_files.image()])
-    shutil.copy(portrait_path(), 'clip.mp4')   # the content tells what it is
+    shutil.copy(portrait_path(), 'clip.mp4')   # the content determines the format
     line, = run_example(code, capsys)
     assert re.fullmatch(r'0\.0 f[a-z]{5}0001 happy 0\.\d+', line)
     assert "'clip.mp4'" in code
@@ -72,7 +72,7 @@ def test_the_example_with_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert sum(ast.literal_eval(shares).values()) == pytest.approx(1.0, abs=1e-3)
 
 
-def test_the_page_and_the_package_name_the_same() -> None:
+def test_the_page_lists_the_public_names_of_the_package() -> None:
     for name in face_affect_ros.affect.__all__:
         assert getattr(face_affect_ros.affect, name).__name__ == name
         assert f'`{name}`' in PAGE.read_text()
@@ -80,7 +80,7 @@ def test_the_page_and_the_package_name_the_same() -> None:
         _ = face_affect_ros.affect.nothing
 
 
-def test_the_defaults_do_not_wait_for_scipy_and_opencv() -> None:
+def test_the_defaults_are_imported_without_scipy_and_opencv() -> None:
     code = ('import sys\nfrom face_affect_ros.affect import PipelineSettings\nPipelineSettings()\n'
             'sys.exit(bool({"scipy", "cv2"} & sys.modules.keys()))')
     subprocess.run([sys.executable, '-c', code], check=True)
@@ -88,7 +88,7 @@ def test_the_defaults_do_not_wait_for_scipy_and_opencv() -> None:
 
 @pytest.fixture(scope='module')
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the wheel that pip builds of this repository."""
+    """Return the wheel of this repository, built by pip."""
     tree = tmp_path_factory.mktemp('tree') / 'repository'
     tree.mkdir()
     for name in ('setup.py', 'setup.cfg', 'pyproject.toml', 'package.xml', 'README.md', 'LICENSE'):
@@ -103,7 +103,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_a_wheel_has_the_models_and_names_what_it_needs(wheel: Path) -> None:
+def test_a_wheel_contains_the_models_and_its_requirements(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as file:
         names = file.namelist()
         metadata, = (name for name in names if name.endswith('/METADATA'))
@@ -122,14 +122,14 @@ def test_a_wheel_has_the_models_and_names_what_it_needs(wheel: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_pip_installs_runs_without_ros(wheel: Path, tmp_path: Path) -> None:
+def test_the_installed_package_runs_without_ros(wheel: Path, tmp_path: Path) -> None:
     environment = tmp_path / 'environment'
     subprocess.run([sys.executable, '-m', 'venv', str(environment)], check=True)
     python = environment / 'bin' / 'python'
     subprocess.run([str(python), '-m', 'pip', 'install', '--no-deps', '--no-index', str(wheel)],
                    check=True, capture_output=True)
     site, = environment.glob('lib/python3*/site-packages')
-    # What the wheel needs comes from where the tests run; its own modules come first.
+    # Dependencies are those of the environment of the tests; the modules of the wheel come first.
     others = sysconfig.get_paths()['purelib']
     (site / 'others.pth').write_text(f'import site; site.addsitedir({others!r})\n')
     (site / 'sitecustomize.py').write_text(

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What is packaged: versions, requirements, dependencies, and where colcon installs it all."""
+"""Packaging: versions, requirements, dependencies, and the folders of the installation."""
 
 import ast
 import json
@@ -31,24 +31,24 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = sorted((ROOT / 'requirements').glob('*.txt'))
-#: Modules by the rosdep key of what has them, where the key is not the module's own name.
+#: Modules by rosdep key, if the key is not the name of the module.
 KEYS = {'cv2': 'python3-opencv', 'numpy': 'python3-numpy', 'PIL': 'python3-pil',
         'hypothesis': 'python3-hypothesis', 'packaging': 'python3-packaging',
         'pytest': 'python3-pytest', 'rich': 'python3-rich', 'scipy': 'python3-scipy',
         'skimage': 'python3-skimage', 'tqdm': 'python3-tqdm', 'yaml': 'python3-yaml'}
 #: Modules without a rosdep key, by distribution, and what replaces them if it is there.
 BY_PIP = {'ai_edge_litert': 'ai-edge-litert', 'rosbags': 'rosbags'}
-#: Modules without a rosdep key that apt has, and the README names.
+#: Modules without a rosdep key, which the README installs by apt.
 BY_APT = {'av': 'python3-av'}
 INSTEAD = {'tflite_runtime', 'tensorflow'}
-#: What a parameter, an option or a picture asks for, and it is said where it is missing.
+#: Optional modules, whose absence is an error message.
 OPTIONAL = {'hri_msgs', 'pillow_heif', 'dask', 'distributed', 'fsspec', 'plotly', 'pyarrow',
             'pympi', 'webvtt'}
-#: What the tests import of this repository beside the package: other packages and helpers.
+#: Modules of this repository that the tests import beside the package.
 OURS = {'face_affect_bench', 'face_affect_training', 'fuzz', 'setup_steps'} | {
     path.stem for folder in ('test', 'tools', 'benchmarks')
     for path in (ROOT / folder).rglob('*.py')}
-#: What only test/fuzz/run.py needs, which is run by hand.
+#: Modules that only test/fuzz/run.py needs, which is run by hand.
 BY_HAND = {'atheris'}
 #: Type hashes of the interfaces of other packages, built from the original packages:
 #: composition_interfaces 2.0.2, vision_msgs 4.1.1, hri_msgs 2.0.0, tf2_msgs 0.36.4.
@@ -81,7 +81,7 @@ HASHES = {
 
 
 def imported_modules(folder: Path) -> set[str]:
-    """Return the top-level modules that the Python files below a folder import by statement."""
+    """Return the top-level modules that the Python files below a folder import."""
     names = set()
     for path in folder.rglob('*.py'):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -99,7 +99,7 @@ def pins_of(path: Path) -> list[Requirement]:
 
 
 def installed_prefix() -> Path:
-    """Return the prefix that colcon installed the package into; skip where it is not sourced."""
+    """Return the prefix of the package installed by colcon; skip if it is not sourced."""
     for prefix in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep):
         if prefix and Path(prefix, 'share/ament_index/resource_index/packages',
                            'face_affect_ros').is_file():
@@ -108,14 +108,14 @@ def installed_prefix() -> Path:
 
 
 def test_no_two_tests_have_the_same_file_name() -> None:
-    """The pytest plugin of launch_testing, which ROS brings, imports each by its name alone."""
+    """The pytest plugin of launch_testing imports test files by their names alone."""
     names = [path.name for top in ('test', 'training/tests')
              for path in (ROOT / top).rglob('test_*.py')]
     assert len(names) > 50
     assert sorted({name for name in names if names.count(name) > 1}) == []
 
 
-def test_all_say_the_same_version() -> None:
+def test_all_files_have_the_same_version() -> None:
     manifests = [ROOT / 'package.xml', ROOT / 'face_affect_msgs' / 'package.xml']
     versions = {path.parent.name: ET.parse(path).findtext('version') for path in manifests}
     assert set(versions.values()) == {face_affect_ros.__version__}
@@ -158,7 +158,7 @@ def test_every_pin_is_exact_and_hashed(path: Path) -> None:
 
 
 @pytest.mark.parametrize('path', LOCKS, ids=lambda path: path.name)
-def test_a_lock_has_what_its_source_asks_for(path: Path) -> None:
+def test_a_lock_satisfies_its_source(path: Path) -> None:
     locked = set(re.findall(r'^([a-z][\w.-]*)==', path.read_text(), re.MULTILINE))
     wanted = re.findall(r'^[A-Za-z][\w.-]*', path.with_suffix('.in').read_text(), re.MULTILINE)
     assert wanted
@@ -168,7 +168,7 @@ def test_a_lock_has_what_its_source_asks_for(path: Path) -> None:
 @pytest.mark.parametrize('family', [
     *(('build', 'colcon', f'ros-{ros}', 'runtime', 'test', 'docs', 'training') for ros in WHEELS),
     ('distro', 'distro-test', 'robot')])
-def test_locks_that_meet_in_one_environment_agree(family: tuple[str, ...]) -> None:
+def test_locks_of_one_environment_have_the_same_pins(family: tuple[str, ...]) -> None:
     for minor in range(10, 14):
         versions: dict[str, set[str]] = {}
         for name in family:
@@ -192,7 +192,7 @@ def test_the_installed_share_has_every_file_of_the_source() -> None:
 
 @pytest.mark.parametrize('name', ['face_affect', 'face_affect_node', 'camera_player',
                                   'bag_player'])
-def test_the_programs_are_where_ros2_run_looks(name: str) -> None:
+def test_the_programs_are_in_the_folder_of_ros2_run(name: str) -> None:
     assert os.access(installed_prefix() / 'lib' / 'face_affect_ros' / name, os.X_OK)
 
 
@@ -225,7 +225,7 @@ def test_the_underlay_has_the_wire_format_of_the_original(name: str) -> None:
     assert hashes[name] == HASHES[name]
 
 
-#: Hides modules from a Python process, as where they are not installed.
+#: Hides modules from a Python process, as if they were not installed.
 HIDE = """
 import importlib.machinery, sys
 finder = importlib.machinery.PathFinder
@@ -242,7 +242,7 @@ sys.meta_path = [Hiding if each is finder else each for each in sys.meta_path]
 
 @pytest.mark.slow
 def test_without_keras_the_tests_of_training_are_skipped_with_the_reason(tmp_path: Path) -> None:
-    """As where `colcon test` runs in a robot's workspace, which collects them, too."""
+    """As for `colcon test` in the workspace of a robot, which collects them, too."""
     if not (ROOT / 'training' / 'tests').is_dir():
         pytest.skip('training/ is not here')
     (tmp_path / 'sitecustomize.py').write_text(HIDE)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Names of files as people give them: shown in one line, and opened as what they are."""
+"""File names with unusual characters: printed in one line, and opened by their kind."""
 
 import os
 from pathlib import Path
@@ -23,7 +23,7 @@ from face_affect_ros.paths import expanded, is_bag, shown
 import numpy as np
 import pytest
 
-#: Names that are patterns, URLs, options or no text to somebody.
+#: Names that look like patterns, URLs or options, or are not valid text.
 NAMES = ['2026-05-01T12:30:05', 'file:a', '100%', 'a%03d', 'a%41b', '-a', '--help', 'a b', "it's",
          'a?b=c#d', '\u00b25', '\u0663', 'two\nlines', '\u202eright to left', '*', '~', '2024',
          os.fsdecode(b'\xff\xfe'), os.fsdecode(b'caf\xe9'), '\U0001f600', 'x' * 240]
@@ -56,8 +56,8 @@ def test_folders_of_any_name_are_read(tmp_path: Path, monkeypatch: pytest.Monkey
         assert len(list(media)) == 1
 
 
-def test_a_number_is_a_camera_where_nothing_is_called_so(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_number_is_a_camera_unless_a_file_has_this_name(tmp_path: Path,
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert is_camera('3071') and is_camera('/dev/video3071')
     Path('3071').mkdir()
@@ -68,7 +68,7 @@ def test_a_number_is_a_camera_where_nothing_is_called_so(
 @pytest.mark.parametrize(('text', 'line'), [
     ('plain é 😀', 'plain é 😀'), ('a\nb\tc', r'a\nb\tc'), ('\x1b[31m', r'\x1b[31m'),
     (os.fsdecode(b'\xff'), r'\udcff'), ('\u202e', r'\u202e')])
-def test_what_does_not_print_is_escaped(text: str, line: str) -> None:
+def test_unprintable_characters_are_escaped(text: str, line: str) -> None:
     assert shown(text) == line
     shown(text).encode()
 
@@ -91,7 +91,7 @@ def test_bags_by_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, na
 
 @pytest.mark.parametrize(('file', 'bag'), [
     ('metadata.yaml', True), ('x_0.mcap', True), ('x_0.db3', True), ('x.png', False)])
-def test_bags_by_what_is_in_the_folder(tmp_path: Path, file: str, bag: bool) -> None:
+def test_bags_by_the_content_of_the_folder(tmp_path: Path, file: str, bag: bool) -> None:
     (tmp_path / 'x.png').touch()
     (tmp_path / file).touch()
     assert is_bag(str(tmp_path)) is bag

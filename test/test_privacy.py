@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Nothing leaves the machine, nothing is written: shown by fences that the kernel puts up."""
+"""Nothing is sent to a network, and nothing is written: verified by restrictions of the kernel."""
 
 import json
 import os
@@ -29,7 +29,7 @@ TEST = Path(__file__).resolve().parent
 
 
 def run(folder: Path, *command: str) -> 'subprocess.CompletedProcess[str]':
-    """Run Python in an empty folder that is home, place of logs and of temporary files."""
+    """Run Python in an empty folder, which is the home and contains logs and temporary files."""
     places = {name: str(folder / name.lower()) for name in ('HOME', 'TMPDIR', 'ROS_LOG_DIR')}
     for place in (*places.values(), folder / 'here'):
         Path(place).mkdir()
@@ -44,7 +44,7 @@ def files(folder: Path) -> list[str]:
 
 
 def without_sockets(code: str, *arguments: str) -> list[str]:
-    """Return the command that runs some code, which is killed when it asks for a socket."""
+    """Return the command that runs code, which is killed if it opens a socket."""
     fence = ('import sys, fences\n'
              'try: fences.kill_at_sockets(datagrams=False)\n'
              'except fences.Unsupported as error: print(error); sys.exit(77)\n')
@@ -56,13 +56,13 @@ def skip_where_unsupported(done: Any) -> None:
         pytest.skip(f'this kernel puts up no fences: {done.stdout}')
 
 
-def test_the_fence_kills_at_the_first_socket(tmp_path: Path) -> None:
+def test_the_filter_kills_the_process_at_the_first_socket(tmp_path: Path) -> None:
     done = run(tmp_path, *without_sockets('import socket; socket.socket()'))
     skip_where_unsupported(done)
     assert done.returncode == -signal.SIGSYS
 
 
-def test_the_pipeline_asks_for_no_socket_and_writes_what_it_is_asked_for(tmp_path: Path) -> None:
+def test_the_pipeline_opens_no_socket_and_writes_only_its_outputs(tmp_path: Path) -> None:
     done = run(tmp_path, *without_sockets(
         'from face_affect_ros.cli import main\n'
         'from face_affect_ros.media.portrait import portrait_path\n'
@@ -73,8 +73,8 @@ def test_the_pipeline_asks_for_no_socket_and_writes_what_it_is_asked_for(tmp_pat
     assert json.loads((tmp_path / 'here' / 'faces.jsonl').read_text())['faces']
 
 
-def test_the_node_needs_no_network_but_the_loopback_and_writes_nothing_but_ros_logs(
-        ros_domain: int, tmp_path: Path) -> None:
+def test_the_node_needs_only_the_loopback_and_writes_only_ros_logs(ros_domain: int,
+                                                                   tmp_path: Path) -> None:
     done = run(tmp_path, str(TEST / 'lonely_node.py'))
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
@@ -84,11 +84,11 @@ def test_the_node_needs_no_network_but_the_loopback_and_writes_nothing_but_ros_l
     assert told['unreachable'] == 0
     assert told['written'] == []
     assert [path for path in files(tmp_path) if not path.startswith('ros_log_dir/')] == []
-    # The log of ten images with faces is a few lines, so that no image hides in it.
+    # The log of ten images with faces is a few lines, too small for an image.
     assert sum((tmp_path / path).stat().st_size for path in files(tmp_path)) < 4096
 
 
-def test_a_try_to_reach_the_outside_would_be_counted(tmp_path: Path) -> None:
+def test_a_packet_to_the_outside_is_counted(tmp_path: Path) -> None:
     done = run(tmp_path, '-c', 'import fences, socket, sys\n'
                'try: fences.leave_the_network()\n'
                'except (fences.Unsupported, OSError) as error: print(error); sys.exit(77)\n'

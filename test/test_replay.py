@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The same frames in, the same faces out: a bag through the node, and the clip without ROS."""
+"""The same frames give the same faces: a bag by the node, and the clip without ROS."""
 
 from collections.abc import Callable
 import dataclasses
@@ -58,7 +58,7 @@ def portrait_frames() -> list[Frame]:
 
 
 def replay(ros: Any, bag: Path, **player: Any) -> list[FaceAffectArray]:
-    """Play a bag through a node, every image; return what the node published."""
+    """Process each image of a bag by a node; return the results."""
     code, log, messages = bench.replay(ros, bag, {'track_id_prefix': 'f'}, **player)
     assert code == 0, log
     count = ImageBag(bag).count
@@ -67,10 +67,10 @@ def replay(ros: Any, bag: Path, **player: Any) -> list[FaceAffectArray]:
 
 
 @pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
-def test_a_clip_replayed_gives_what_analyze_gives(
-        storage: str, ros: Any, tmp_path: Path, shared_file: Callable[[str], Path]) -> None:
+def test_a_replayed_clip_gives_the_results_of_analyze(storage: str, ros: Any, tmp_path: Path,
+                                                      shared_file: Callable[[str], Path]) -> None:
     clip = shared_file('media/head-pose-face-detection-female-and-male.gif')
-    shipped = PipelineSettings()   # of itself, analyze has no intervals
+    shipped = PipelineSettings()   # by default, analyze has no intervals
     assert main(['analyze', str(clip), '--json', str(tmp_path / 'faces.jsonl'),
                  '--detection-interval', str(shipped.detection_interval),
                  '--emotion-interval', str(shipped.emotion_interval),
@@ -98,7 +98,7 @@ def test_a_clip_replayed_gives_what_analyze_gives(
                 other['emotion_probabilities'], abs=2e-5)
 
 
-def test_a_bag_analysed_gives_what_its_replay_gives(
+def test_an_analysed_bag_gives_the_results_of_its_replay(
         ros: Any, tmp_path: Path, shared_file: Callable[[str], Path]) -> None:
     clip = shared_file('media/head-pose-face-detection-female-and-male.gif')
     with open_media(str(clip)) as media:
@@ -144,8 +144,8 @@ def test_the_default_source_replayed(ros: Any, tmp_path: Path,
 
 
 @pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
-def test_what_is_written_is_read_again(storage: str, tmp_path: Path,
-                                       portrait_frames: list[Frame]) -> None:
+def test_a_written_bag_is_read_back(storage: str, tmp_path: Path,
+                                    portrait_frames: list[Frame]) -> None:
     write_bag(tmp_path / 'bag', portrait_frames[:3], start=START, storage=storage)
     assert is_bag(str(tmp_path / 'bag'))
     bag = ImageBag(tmp_path / 'bag')
@@ -203,38 +203,39 @@ def test_a_player_ends_at_once_in_the_middle_of_a_pause(
     ({}, "parameter 'bag' is empty"),
     ({'bga': '/nowhere'}, "unknown parameter 'bga'"),
 ])
-def test_a_player_without_a_bag_says_so_in_one_line(
-        parameters: dict[str, str], complaint: str, ros_domain: int) -> None:
+def test_a_player_without_a_bag_ends_with_one_line(parameters: dict[str, str], complaint: str,
+                                                   ros_domain: int) -> None:
     with running_node(PLAYER, **parameters) as player:
         assert player.wait() == 1
         assert complaint in player.output()
         assert 'Traceback' not in player.output()
 
 
-def test_a_player_that_nobody_listens_to_ends_with_an_error(
-        ros_domain: int, tmp_path: Path, portrait_frames: list[Frame]) -> None:
+def test_a_player_without_subscribers_ends_with_an_error(ros_domain: int, tmp_path: Path,
+                                                         portrait_frames: list[Frame]) -> None:
     write_bag(tmp_path / 'bag', portrait_frames[:1], start=START)
     with running_node(PLAYER, bag=str(tmp_path / 'bag'), start_timeout=0.2) as player:
         assert player.wait() == 1
         assert "'/image' got no subscriber" in player.output()
 
 
-def test_the_demo_plays_a_bag_whose_stamps_say_nothing_of_latency(
-        ros_domain: int, tmp_path: Path, portrait_frames: list[Frame]) -> None:
+def test_the_demo_shows_no_latency_for_old_stamps(ros_domain: int, tmp_path: Path,
+                                                  portrait_frames: list[Frame]) -> None:
     write_bag(tmp_path / 'bag', portrait_frames[:20], start=START, topic='/camera/image_raw')
     done = subprocess.run(
         [sys.executable, '-m', 'face_affect_ros.cli', 'demo', '--source', str(tmp_path / 'bag'),
          '--out', str(tmp_path / 'out')], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
-    # At the bag's own pace a newer image may replace one that waits.
+    # At the speed of the bag, a newer image may replace a waiting one.
     messages = int(re.search(r'(\d+) messages', done.stdout)[1])
     assert 10 <= messages <= 20
     assert f'{messages} faces, 1 tracks' in done.stdout
     assert 'median latency unknown' in done.stdout
 
 
-def test_the_demo_listens_for_what_the_bag_holds(tmp_path: Path, portrait_frames: list[Frame],
-                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_subscribes_to_the_image_type_of_the_bag(tmp_path: Path,
+                                                          portrait_frames: list[Frame],
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
     from rosbags.rosbag2 import Writer
     from rosbags.typesys import get_typestore, Stores
     types = get_typestore(Stores.ROS2_JAZZY)
@@ -257,8 +258,8 @@ def test_the_demo_listens_for_what_the_bag_holds(tmp_path: Path, portrait_frames
 
 @pytest.mark.parametrize(('storage', 'compression'), [
     ('mcap', ''), ('sqlite3', ''), ('mcap', 'file'), ('sqlite3', 'message'), ('mcap', 'storage')])
-def test_the_demo_takes_every_form_of_a_bag(storage: str, compression: str, tmp_path: Path,
-                                            monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_plays_every_format_of_a_bag(storage: str, compression: str, tmp_path: Path,
+                                              monkeypatch: pytest.MonkeyPatch) -> None:
     bag = bag_files.write(tmp_path / '12:30', [bag_files.depth(), bag_files.image('/color')],
                           storage=storage, compression=compression)
     file = bag_files.storage_file(bag)
@@ -277,8 +278,8 @@ def test_the_demo_takes_every_form_of_a_bag(storage: str, compression: str, tmp_
     ('whole/../nowhere.db3', 'no such bag'), ('old.bag', 'a bag of ROS 1'),
     ('cut', 'has no metadata.yaml; .* ros2 bag reindex cut'), ('cut/whole.mcap', '16UC1 is depth'),
     (os.fsdecode(b'\xff.mcap'), 'the name is not UTF-8')], ids=ascii)
-def test_the_demo_says_what_is_wrong_with_a_bag(source: str, complaint: str, tmp_path: Path,
-                                                monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_prints_the_problem_of_a_bag(source: str, complaint: str, tmp_path: Path,
+                                              monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     bag_files.write(Path('whole'), [bag_files.depth()])
     Path('old.bag').write_bytes(b'#ROSBAG V2.0\n')

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The configurations of rviz2 and of Foxglove name topics of the node, by the right types."""
+"""The configurations of rviz2 and Foxglove contain topics of the node, with their types."""
 
 from collections.abc import Iterator
 import json
@@ -24,7 +24,7 @@ import pytest
 import yaml
 
 FOLDER = Path(__file__).resolve().parents[1] / 'rviz'
-#: What a panel of Foxglove takes, by its type; None for whatever comes.
+#: Message types of the panels of Foxglove; None for any.
 PANELS = {'Image': 'sensor_msgs/msg/Image', '3D': 'visualization_msgs/msg/MarkerArray',
           'RawMessages': None, 'Plot': None,
           'DiagnosticSummary': 'diagnostic_msgs/msg/DiagnosticArray'}
@@ -33,13 +33,13 @@ DISPLAYS = {'rviz_default_plugins/Image': 'sensor_msgs/msg/Image',
 
 
 def published() -> dict[str, str]:
-    """Return the types of the node's topics, by full name, as its page has them."""
+    """Return the types of the topics on the page of the node, by full name."""
     topics = node_pages.topics(node_pages.page('face_affect').read_text())
     return {name.replace('~', '/face_affect'): kind for name, (kind, _) in topics.items()}
 
 
 def topics_in(value: Any) -> Iterator[str]:
-    """Return all that looks like a topic or the path of a field, in keys too."""
+    """Return all strings that look like a topic or the path of a field, including keys."""
     if isinstance(value, dict):
         for key, each in value.items():
             yield from topics_in(key)

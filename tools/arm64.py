@@ -17,7 +17,7 @@
 """
 Compare the results of `face_affect analyze` under arm64 emulation with those of this computer.
 
-    . tools/env.sh && python tools/arm64.py PICTURE...
+    . tools/env.sh && python tools/arm64.py IMAGE...
 
 It needs x86-64 Debian with qemu-user-static, and `make setup`. It unpacks Debian's Python for
 arm64 into out/arm64 (200 MB with the packages; no root, no change outside of that folder),
@@ -120,7 +120,7 @@ sys.exit(max(main(arguments) for arguments in json.loads(sys.argv[1])))
 
 
 def analyze(name: str, python: list[str], pictures: list[str]) -> list[list[Any]]:
-    """Run the command for all CHOICES, and return its results: an item per picture."""
+    """Run the command for all CHOICES, and return its results: an item per image."""
     files = [PLACE / f'{name}_{number}.jsonl' for number in range(len(CHOICES))]
     orders = [['analyze', '--num-threads', '1', *options, '--json', str(file), '--', *pictures]
               for file, options in zip(files, CHOICES)]
@@ -138,7 +138,7 @@ def distance(one: Any, other: Any) -> float:
 
 def compare(here: list[Any], there: list[Any]) -> tuple[int, float, float, list[str]]:
     """
-    Compare the results of `face_affect analyze --json` for the same pictures on two computers.
+    Compare the results of `face_affect analyze --json` for the same images on two computers.
 
     Faces are matched by position, because their order is that of their scores.
 
@@ -152,7 +152,7 @@ def compare(here: list[Any], there: list[Any]) -> tuple[int, float, float, list[
     """
     faces, chance, pixels, lines = 0, 0.0, 0.0, []
     if [each['source'] for each in here] != [each['source'] for each in there]:
-        lines.append('the pictures differ')
+        lines.append('the images differ')
     for one, other in zip(here, there):
         if len(one['faces']) != len(other['faces']):
             lines.append(f"{one['source']}: {len(one['faces'])} and {len(other['faces'])} faces")
@@ -176,7 +176,7 @@ def compare(here: list[Any], there: list[Any]) -> tuple[int, float, float, list[
 def main() -> int:
     """Compare the results; print one line per processor and choice of models."""
     parser = argparse.ArgumentParser(description='Compare arm64, emulated, with this computer.')
-    parser.add_argument('pictures', metavar='PICTURE', nargs='+', help='picture or folder')
+    parser.add_argument('pictures', metavar='IMAGE', nargs='+', help='image or folder')
     parser.add_argument('--anew', action='store_true', help='fetch and install everything again')
     arguments = parser.parse_args()
     lacking = [name for name in ('qemu-aarch64-static', 'apt-get', 'dpkg-deb')

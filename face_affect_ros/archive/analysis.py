@@ -48,7 +48,7 @@ class Run:
         settings: Settings of the pipeline.
         out: Folder or URL of the results.
         form: Format of the tables, one of tables.FORMATS.
-        rate: Pictures per second of folders that are one clip, 0 for separate pictures.
+        rate: Images per second of folders that are one clip, 0 for separate images.
         rectified: Whether images of bags are rectified.
     """
 
@@ -189,9 +189,8 @@ def _pipeline_of(run: Run, metadata: dict[str, Any], results: Results) -> Affect
                 raise FatalError(f'{name} differs from that of the machine that started the run: '
                                  f'{here[name]}, there {metadata[name]}; install the same version')
         if _begun(results) != metadata:
-            raise FatalError(f'{run.out}: this process does not find the run that was started '
-                             'there; choose a URL, or a folder on a disk that all machines '
-                             'share')
+            raise FatalError(f'{run.out}: does not contain this run on this machine; choose a '
+                             'URL, or a folder on a disk that all machines share')
         _loaded.run = run
     pipeline: AffectPipeline = _loaded.pipeline
     pipeline.restart()

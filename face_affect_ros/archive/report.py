@@ -32,10 +32,10 @@ from face_affect_ros.paths import shown
 MAX_SOURCES, MAX_TRACKS = 30, 12
 #: Bins of a chart over the duration of a source.
 BINS = 500
-LIMITS = ('The expression is what a network sees in a face; it is not what the person feels. The '
-          'gender is an apparent one of two labels, and not an identity. Both are often wrong, '
-          'for some people more often than for others; "unknown" is a valid label. Do not use '
-          'this page to decide about a person.')
+LIMITS = ('The expression is the class that a network assigns to a face; it is not what the '
+          'person feels. The gender is one of two classes that a network assigns; it is not a '
+          'gender identity. Both are often wrong, for some people more often than for others. Do '
+          'not use this page to decide about a person.')
 STYLE = """
 body { font: 14px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 1100px; color: #222;
   padding: 0 1em }
@@ -60,7 +60,7 @@ def write_page(parts: Sequence[Part], metadata: Mapping[str, Any], *, title: str
         parts: The sources.
         metadata: Metadata of the run, may be empty.
         title: Title of the page.
-        with_faces: Whether a picture of each track is shown, which is read from its source.
+        with_faces: Whether an image of each track is shown, which is read from its source.
 
     Yields:
         The page in pieces of HTML.
@@ -112,8 +112,8 @@ def _about(part: Part, *, with_faces: bool) -> Iterator[str]:
     if with_faces:
         pictures, problem = thumbnails_of(part, chosen)
         if problem:
-            yield f'<p>No pictures of faces: {escape(shown(problem))}</p>\n'
-    if length > 0.0:   # else it is a picture
+            yield f'<p>No images of faces: {escape(shown(problem))}</p>\n'
+    if length > 0.0:   # else it is a single image
         yield '<h3>Tracks over time, by apparent expression</h3>\n'
         yield time_line(chosen, first=summary.first, last=summary.last)
     yield _counts(tracks)

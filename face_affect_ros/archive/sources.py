@@ -68,17 +68,17 @@ class Source:
 def find_sources(names: Iterable[str], *, topics: Sequence[str] = (), sequence: bool = False
                  ) -> list[Source]:
     """
-    Return the sources that names stand for, in the order of the names.
+    Expand names to sources, in the order of the names.
 
-    A pattern (*.mcap, **/*.mp4) stands for its matches, a folder for the pictures, clips and bags
-    in it, a bag for its topics. A file of a bag stands for the whole bag, which is one source,
-    however many of its files are named. A missing file is a source, too: the error is raised when
-    it is opened.
+    A pattern (*.mcap, **/*.mp4) is expanded to its matches, a folder to its images, clips and
+    bags, a bag to its topics. A file of a bag is replaced by the whole bag, which is one source
+    even if several of its files are given. A missing file is a source, too: the error is raised
+    when it is opened.
 
     Args:
         names: Paths, URLs or patterns.
         topics: Image topics of the bags, empty for the first one.
-        sequence: Whether a folder of pictures is one clip.
+        sequence: Whether a folder of images is one clip.
 
     Returns:
         The sources, each once.

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A picture of each track, read from its source; results contain no pixels."""
+"""Thumbnails: an image of each track, read from its source; results contain no pixels."""
 
 import base64
 from collections.abc import Sequence
@@ -27,17 +27,17 @@ from face_affect_ros.media import Frame, Media
 from face_affect_ros.media.opening import is_camera
 from face_affect_ros.recordings import open_recording
 
-#: Margin on each side as a fraction of the box, and longer side of a picture in pixels.
 #: Stamps later than this are seconds since 1970.
 EPOCH = 1e8
 #: Difference of equal stamps in seconds: those of tables are rounded.
 TOLERANCE = 1e-5
+#: Margin on each side as a fraction of the box, and longer side of a thumbnail in pixels.
 MARGIN, SIDE = 0.25, 160
 
 
 def thumbnails_of(part: Part, tracks: Sequence[Track]) -> tuple[dict[str, str], str]:
     """
-    Return a picture of each track, from the image with its largest face of known expression.
+    Return an image of each track, from the frame with its largest face of known expression.
 
     Args:
         part: The source.

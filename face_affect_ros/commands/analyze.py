@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""`face_affect analyze`: the pipeline without ROS, for pictures, clips and bags."""
+"""`face_affect analyze`: the pipeline without ROS, for images, clips and bags."""
 
 import argparse
 from collections import Counter
@@ -53,7 +53,7 @@ from face_affect_ros.recordings import open_recording
 from face_affect_ros.records import to_record
 from tqdm import tqdm
 
-SEQUENCE = Spec(0.0, 'The pictures of a folder are the frames of one clip, in the order of their '
+SEQUENCE = Spec(0.0, 'The images of a folder are the frames of one clip, in the order of their '
                 'numbers, with this rate in Hz. 0: they are independent.',
                 bounds=(0.0, 1000.0))
 
@@ -61,18 +61,18 @@ SEQUENCE = Spec(0.0, 'The pictures of a folder are the frames of one clip, in th
 def register(subparsers: Any) -> None:
     """Add the subcommand to argparse's subparsers."""
     parser = subparsers.add_parser(
-        'analyze', help='find faces, expressions and genders in pictures, clips and bags',
+        'analyze', help='find faces, expressions and genders in images, clips and bags',
         description='Write one JSON line per frame with its faces, to standard output or a file; '
-        'or, with --out, for each FILE a table with one row per face and frame. Pictures, clips, '
+        'or, with --out, for each FILE a table with one row per face and frame. Images, clips, '
         'bags and the files of a folder are analysed independently. The exit code is 1 if one of '
         'them could not be analysed, or its annotated copy could not be written.')
     parser.add_argument('files', nargs='+', metavar='FILE', type=file_name,
-                        help="picture, GIF, video or bag, a folder of them, or a pattern such as "
+                        help="image, GIF, video or bag, a folder of them, or a pattern such as "
                         "'runs/**/*.mcap'")
     parser.add_argument('--json', metavar='OUT.jsonl', default='-', type=file_name,
                         help='file for the JSON lines (default: standard output)')
     parser.add_argument('--annotate', metavar='OUT', type=file_name,
-                        help='annotated copy: a picture or .mp4; a folder for several FILEs, if '
+                        help='annotated copy: an image or .mp4; a folder for several FILEs, if '
                         'it exists as a folder, or with a final slash')
     parser.add_argument('--overwrite', action='store_true',
                         help='replace an existing file of --annotate')
@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_option('--sequence', SEQUENCE, arguments.sequence)
     tables.check_options(arguments)
     if arguments.sequence and not any(os.path.isdir(expanded(name)) for name in arguments.files):
-        raise AffectError('--sequence applies to a folder of pictures, and no FILE is a folder')
+        raise AffectError('--sequence applies to a folder of images, and no FILE is a folder')
     sources = find_sources(arguments.files, topics=arguments.topic,
                            sequence=arguments.sequence > 0.0)
     if arguments.out:

@@ -25,7 +25,7 @@ from face_affect_ros.media import ImageOrVideoSink, Media, MEDIA_SUFFIXES
 from face_affect_ros.paths import expanded
 
 PICTURE, CLIP = '.png', '.mp4'
-#: Suffixes of pictures that are usually not animated, for names before files are opened.
+#: Suffixes of images that are usually not animated, for names before files are opened.
 STILL_SUFFIXES = ('.png', '.jpg', '.jpeg', '.jfif', '.webp', '.bmp', '.tif', '.tiff', '.ppm',
                   '.pgm')
 #: Bytes of a file name on most disks, minus those of a number and a suffix.
@@ -75,7 +75,7 @@ class Copies:
                                   for source in self._sources))
 
     def copy_of(self, source: str, media: Media, inputs: Inputs) -> 'Copy | None':
-        """Return the copy of a source, a picture or a clip, None without --annotate."""
+        """Return the copy of a source, an image or a clip, None without --annotate."""
         if self._path is None:
             return None
         if not self._folder:

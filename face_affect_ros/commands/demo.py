@@ -33,7 +33,7 @@ from face_affect_ros.nodes.spec import Spec
 from face_affect_ros.paths import shown
 
 DURATION = Spec(0.0, 'Maximum duration in seconds. 0: until a clip or bag ends, and '
-                f'{ENDLESS_DURATION:.0f} for pictures and cameras.', bounds=(0.0, 1e6))
+                f'{ENDLESS_DURATION:.0f} for images and cameras.', bounds=(0.0, 1e6))
 
 
 def register(subparsers: Any) -> None:
@@ -43,7 +43,7 @@ def register(subparsers: Any) -> None:
         description='Start camera_player (or bag_player) and face_affect_node as two processes, '
         'show a live table, and write annotated.png, annotated.mp4, faces.jsonl and, where Plotly '
         'is installed, report.html. The exit code is 0 only if faces were published.')
-    parser.add_argument('--source', default='', help='picture, folder, GIF, video, bag or camera '
+    parser.add_argument('--source', default='', help='image, folder, GIF, video, bag or camera '
                         "device such as '/dev/video0'; a folder is played as one clip (default: a "
                         'portrait, panned and zoomed)')
     add_option(parser, '--duration', DURATION, metavar='SECONDS')

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""`face_affect explain`: the pixels of a face that a decision depends on."""
+"""`face_affect explain`: the pixels of a face that a label depends on."""
 
 import argparse
 import sys
@@ -50,15 +50,15 @@ FRAME = Spec(0, 'Number of the frame in a clip.', bounds=(0, 10**9))
 def register(subparsers: Any) -> None:
     """Add the subcommand to argparse's subparsers."""
     parser = subparsers.add_parser(
-        'explain', help='show the pixels of a face that a decision depends on',
-        description='Write a picture with a row for each face: the crop, guided '
+        'explain', help='show the pixels of a face that a label depends on',
+        description='Write an image with a row for each face: the crop, guided '
         'back-propagation, the plain gradient, Grad-CAM.')
-    parser.add_argument('file', metavar='FILE', type=file_name, help='picture, GIF or video')
+    parser.add_argument('file', metavar='FILE', type=file_name, help='image, GIF or video')
     parser.add_argument('--out', type=file_path, required=True, metavar='PNG',
-                        help='the picture to write')
+                        help='the image to write')
     parser.add_argument('--overwrite', action='store_true', help='replace an existing file')
     parser.add_argument('--task', choices=tuple(LABELS), default='emotion',
-                        help='the decision to explain (default: emotion)')
+                        help='the attribute to explain (default: emotion)')
     parser.add_argument('--class', dest='label', metavar='LABEL',
                         help='the class to explain (default: the most probable one)')
     add_option(parser, '--frame', FRAME, metavar='N')

@@ -37,8 +37,7 @@ class Inputs:
     """
     The files that a command reads, compared by identity and not by name: links are followed.
 
-    A folder stands for its pictures and clips. Pipes and devices, such as /dev/stdout, are
-    ignored.
+    A folder includes its images and clips. Pipes and devices, such as /dev/stdout, are ignored.
     """
 
     def __init__(self, paths: Iterable[str | Path]) -> None:
@@ -71,7 +70,7 @@ def check_outputs(outputs: Sequence[tuple[str, Path]], inputs: Inputs) -> None:
         inputs: The files that are read.
 
     Raises:
-        AffectError: An output is an input, another output, or a picture or clip in a folder that
+        AffectError: An output is an input, another output, or an image or clip in a folder that
             is read, where it would be an input of the next run.
     """
     named: dict[_Key, str] = {}
@@ -94,7 +93,7 @@ def check_new(option: str, path: Path) -> None:
     """
     Raise AffectError if an output is an existing file that is not empty.
 
-    For `--out *.png` a shell inserts the first picture as the output.
+    For `--out *.png` a shell inserts the first image as the output.
     """
     if os.path.isfile(path) and os.path.getsize(path):
         raise AffectError(f'{option} {path}: exists and would be overwritten; choose another '

@@ -35,7 +35,7 @@ def register(subparsers: Any) -> None:
     add_results(parser)
     parser.add_argument('--out', type=file_path, default=Path('report.html'), metavar='PAGE.html',
                         help='page to write (default: %(default)s)')
-    parser.add_argument('--with-faces', action='store_true', help='show a picture of each track, '
+    parser.add_argument('--with-faces', action='store_true', help='show an image of each track, '
                         'read from its source; without it, nobody can be recognised')
     parser.add_argument('--overwrite', action='store_true',
                         help='replace an existing PAGE.html')
@@ -59,7 +59,7 @@ def make_report(results: str, out: Path, *, with_faces: bool = False) -> None:
     Args:
         results: Folder of results, or file of JSON lines.
         out: The page.
-        with_faces: Whether it shows a picture of each track.
+        with_faces: Whether it shows an image of each track.
 
     Raises:
         AffectError: The results cannot be read, or the page cannot be written.

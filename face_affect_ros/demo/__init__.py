@@ -14,7 +14,7 @@
 
 """The demo: camera player, node, live table and recorder."""
 
-#: Duration in seconds of sources without an end: pictures, cameras, the default source.
+#: Duration in seconds of sources without an end: images, cameras, the default source.
 ENDLESS_DURATION = 10.0
 #: The files of results: one line per message, the annotated clip, one of its images, a report.
 RESULTS = LINES, CLIP, PICTURE, REPORT = (

@@ -76,7 +76,7 @@ class Recorder:
 
     def picture(self, image: ImageArray, *, stamp: float) -> None:
         """
-        Add one annotated image; the last one with most known faces becomes the picture.
+        Add one annotated image; the last one with most known faces becomes annotated.png.
 
         Args:
             image: (H, W, 3) uint8 BGR.

@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-Pictures, clips and cameras as frames; sinks that write annotated pictures and clips.
+Images, clips and cameras as frames; sinks that write annotated images and clips.
 
 Nothing here imports rclpy.
 """

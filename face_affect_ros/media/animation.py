@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Files of several pictures, read by Pillow: animations, and documents of several pages."""
+"""Files of several images, read by Pillow: animations, and documents of several pages."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,9 +22,9 @@ from face_affect_ros.media.base import check_size, Frame, Media
 from face_affect_ros.media.pictures import BROKEN, opened, orientation_of, quiet, to_bgr
 from PIL import Image
 
-#: Formats whose further pictures are frames.
+#: Formats whose further images are frames.
 ANIMATED = ('GIF', 'WEBP', 'PNG', 'AVIF', 'FLI')
-#: Formats whose further pictures are other sizes, parts or the depth of the first one.
+#: Formats whose further images are other sizes, parts or the depth of the first one.
 SINGLE = ('MPO', 'ICO', 'ICNS', 'CUR', 'PSD', 'HEIF')
 #: Frames of at most 10 ms are shown for 0.1 s, as in browsers.
 LEAST_DURATION, DEFAULT_DURATION = 0.01, 0.1
@@ -35,10 +35,10 @@ SUBFILE_TYPE, SMALLER_COPY = 254, 1
 
 
 def frames_of(picture: Image.Image) -> range:
-    """Return the numbers of the pictures of an opened file that are its frames or pages."""
+    """Return the numbers of the images of an opened file that are its frames or pages."""
     with quiet():
         count = 1 if picture.format in SINGLE else int(getattr(picture, 'n_frames', 1))
-    # the first picture of some animated PNGs is for viewers without support of animations
+    # the first image of some animated PNGs is for viewers without support of animations
     return range(1 if count > 1 and picture.info.get('default_image') else 0, count)
 
 

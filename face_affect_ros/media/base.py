@@ -25,7 +25,7 @@ from face_affect_ros.affect.types import AffectError, ImageArray
 
 _log = logging.getLogger('face_affect_ros.media')
 
-#: Larger pictures are refused, because a forged header could exhaust the memory.
+#: Larger images are refused, because a forged header could exhaust the memory.
 MAX_PIXELS = 100_000_000
 
 #: Frames per second of sources without a rate.
@@ -69,7 +69,7 @@ class Media(abc.ABC):
         name: Name for messages.
         width: Width of the first frame in pixels.
         height: Height of the first frame in pixels.
-        rate: Frames per second, None for pictures.
+        rate: Frames per second, None for images.
         frame_count: Number of frames, None if it is unknown.
         live: Whether frames arrive in real time, as from a camera.
         pages: Whether the frames are pages, that is independent images.
@@ -122,7 +122,7 @@ class Media(abc.ABC):
 def check_size(name: str, width: int, height: int) -> None:
     """Raise AffectError for a size of zero pixels or of more than MAX_PIXELS."""
     if width < 1 or height < 1:
-        raise AffectError(f'{name}: a picture of {width}x{height} pixels is empty; choose '
+        raise AffectError(f'{name}: an image of {width}x{height} pixels is empty; choose '
                           'another')
     if width * height > MAX_PIXELS:
         raise AffectError(f'{name}: {width}x{height} pixels are more than the limit of '

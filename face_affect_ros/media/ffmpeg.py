@@ -78,8 +78,8 @@ def reading(path: Path, demuxer: str | None = None) -> Iterator[Any]:
 
 
 def no_video(path: Path, why: str) -> AffectError:
-    """Return the error for a file that is neither a picture nor a video."""
-    return AffectError(f'{path}: neither a picture nor a video that can be read ({why}); it is '
+    """Return the error for a file that is neither an image nor a video."""
+    return AffectError(f'{path}: neither an image nor a video that can be read ({why}); it is '
                        'corrupt or of an unknown kind, choose another')
 
 

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Folders of pictures and clips."""
+"""Folders of images and clips."""
 
 from collections.abc import Callable, Iterator
 import logging
@@ -35,14 +35,14 @@ MEDIA_SUFFIXES = PICTURE_SUFFIXES + (
 
 def folder_files(folder: Path, *, needed: bool = True) -> tuple[list[Path], list[Path]]:
     """
-    List the pictures and clips of a folder, selected by their suffixes.
+    List the images and clips of a folder, selected by their suffixes.
 
     Args:
         folder: The folder.
-        needed: Whether at least one picture or clip is required.
+        needed: Whether at least one image or clip is required.
 
     Returns:
-        The pictures and clips in natural order, 2.png before 10.png, and the other files.
+        The images and clips in natural order, 2.png before 10.png, and the other files.
 
     Raises:
         AffectError: One is required and missing, or the folder cannot be read.
@@ -57,13 +57,13 @@ def folder_files(folder: Path, *, needed: bool = True) -> tuple[list[Path], list
         raise AffectError(f'{folder}: {error.strerror}; make the folder readable: '
                           'chmod u+rx') from error
     if needed and not taken:
-        raise AffectError(f'{folder}: no pictures and no clips in this folder; choose another, '
+        raise AffectError(f'{folder}: no images and no clips in this folder; choose another, '
                           'or a single file')
     return taken, left
 
 
 class FolderMedia(Media):
-    """The pictures and clips of a folder, one after the other, as one clip."""
+    """The images and clips of a folder, one after the other, as one clip."""
 
     def __init__(self, folder: Path, *, rate: float, open_file: Callable[[Path], Media]) -> None:
         """
@@ -71,7 +71,7 @@ class FolderMedia(Media):
 
         Args:
             folder: The folder.
-            rate: Pictures per second, for the stamps.
+            rate: Images per second, for the stamps.
             open_file: Function that opens one of its files.
         """
         self._paths, left = folder_files(folder)
@@ -110,7 +110,7 @@ class FolderMedia(Media):
 
 def left_out(paths: list[Path]) -> str:
     """Return a message about the files of a folder that are ignored."""
-    return ('ignored, suffixes are neither of pictures nor of clips: '
+    return ('ignored, because their suffixes are not those of images or clips: '
             + ', '.join(shown(path.name) for path in paths))
 
 

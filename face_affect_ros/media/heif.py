@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-HEIF pictures, which consist of tiles that FFmpeg decodes separately and does not assemble.
+HEIF images, which consist of tiles that FFmpeg decodes separately and does not assemble.
 
 Pillow reads HEIF if the plug-in pillow-heif is installed.
 """
@@ -24,8 +24,7 @@ from pathlib import Path
 
 from face_affect_ros.affect.types import AffectError
 
-#: Brands of files of pictures (ISO/IEC 23008-12, AV1 Image File Format), without those of image
-#: sequences, which are clips.
+#: Brands of still images (ISO/IEC 23008-12, AV1 Image File Format); image sequences are clips.
 PICTURE_BRANDS = (b'heic', b'heix', b'heim', b'heis', b'mif1', b'mif2', b'avif')
 
 
@@ -38,14 +37,14 @@ def register_heif() -> None:
 
 
 def heif_refusal(path: Path) -> AffectError | None:
-    """Return the error for a HEIF or AVIF picture that Pillow cannot read, else None."""
+    """Return the error for a HEIF or AVIF image that Pillow cannot read, else None."""
     with open(path, 'rb') as file:
         head = file.read(12)
     if head[4:8] != b'ftyp' or head[8:] not in PICTURE_BRANDS:
         return None
     if head[8:] == b'avif':
-        return AffectError(f'{path}: an AVIF picture, which this Pillow cannot read; convert it '
+        return AffectError(f'{path}: an AVIF image, which this Pillow cannot read; convert it '
                            'to PNG or JPEG, or install Pillow 11.3 or newer')
-    return AffectError(f'{path}: a HEIF picture, which cannot be read; convert it: heif-convert '
+    return AffectError(f'{path}: a HEIF image, which cannot be read; convert it: heif-convert '
                        'FILE OTHER.png (in libheif-examples), or install the plug-in: '
                        'python3 -m pip install pillow-heif')

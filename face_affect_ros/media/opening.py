@@ -39,7 +39,7 @@ from face_affect_ros.media.video import VideoMedia
 from face_affect_ros.paths import expanded, is_bag
 from PIL import UnidentifiedImageError
 
-#: Pictures per second of sources without a rate.
+#: Images per second of sources without a rate.
 PICTURE_RATE = 30.0
 
 
@@ -49,7 +49,7 @@ def open_media(source: str, *, rate: float | None = None,
     Open a source of frames.
 
     Args:
-        source: Path of a picture (png, jpg, webp, bmp, ...), a folder of pictures, an animated
+        source: Path of an image (png, jpg, webp, bmp, ...), a folder of images, an animated
             GIF, a video, or a camera ('0' or '/dev/video0'). '' is a portrait, panned and zoomed.
         rate: Frames per second of the portrait, of the stamps of a folder, and requested from a
             camera.
@@ -72,8 +72,8 @@ def open_media(source: str, *, rate: float | None = None,
         why = getattr(error, 'strerror', None) or error
         raise AffectError(f'{source}: {why}; choose another') from error
     if not there:
-        raise AffectError(f'{source}: no such file or folder; choose a picture, a folder of '
-                          'pictures, a clip or a camera')
+        raise AffectError(f'{source}: no such file or folder; choose an image, a folder of '
+                          'images, a clip or a camera')
     if not os.access(path, os.R_OK | os.X_OK if path.is_dir() else os.R_OK):
         raise AffectError(f'{source}: permission denied; make it readable: chmod u+r, for '
                           'a folder u+rx')
@@ -98,7 +98,7 @@ def is_camera(source: str) -> bool:
 
 
 def _open_file(path: Path, rate: float) -> Media:
-    """Open a picture or a clip; AffectError if it cannot be read."""
+    """Open an image or a clip; AffectError if it cannot be read."""
     if not path.is_file():
         raise AffectError(f'{path}: neither a file nor a folder, nor a camera such as '
                           '/dev/video0')
@@ -108,13 +108,13 @@ def _open_file(path: Path, rate: float) -> Media:
     if picture is not None:
         return picture
     if path.suffix.lower() in PICTURE_SUFFIXES:
-        raise AffectError(f'{path}: not a picture in spite of its suffix; it is corrupt or of '
+        raise AffectError(f'{path}: not an image, although its suffix is one; it is corrupt or of '
                           'another kind, choose another')
     return VideoMedia(path)
 
 
 def _open_picture(path: Path, rate: float) -> Media | None:
-    """Return the source of a file of pictures or of an animation, None for other files."""
+    """Return the source of an image file or an animation, None for other files."""
     register_heif()
     try:
         with opened(path) as picture:

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Orientation of pictures and clips."""
+"""Orientation of images and clips."""
 
 from collections.abc import Sequence
 

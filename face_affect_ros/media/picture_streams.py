@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Files of concatenated pictures, as written by cameras and by FFmpeg's image2pipe."""
+"""Image streams: files of concatenated images, as written by FFmpeg's image2pipe."""
 
 import io
 import mmap
@@ -21,22 +21,22 @@ from pathlib import Path
 from face_affect_ros.media.ffmpeg import reading
 from PIL import Image
 
-#: FFmpeg's demuxers by the first bytes of each picture of a stream.
+#: FFmpeg's demuxers by the first bytes of each image of a stream.
 DEMUXERS = {b'\xff\xd8\xff': 'jpeg_pipe', b'\x89PNG\r\n\x1a\n': 'png_pipe', b'BM': 'bmp_pipe',
             b'P4': 'pbm_pipe', b'P5': 'pgm_pipe', b'P6': 'ppm_pipe', b'P7': 'pam_pipe'}
 
 
 def stream_demuxer(path: Path, picture: Image.Image) -> str | None:
     """
-    Return the demuxer of a stream of pictures.
+    Return the demuxer of an image stream.
 
     Args:
         path: The file.
-        picture: Its first picture. Further pictures of another size are previews appended by
-            cameras; those of a multi-picture file (MPF) belong to the first one.
+        picture: Its first image. Further images of another size are previews appended by cameras;
+            those of a multi-picture file (MPF) belong to the first one.
 
     Returns:
-        FFmpeg's name of the demuxer, None for a file of one picture.
+        FFmpeg's name of the demuxer, None for a file of one image.
 
     Raises:
         AffectError: PyAV is needed and missing.

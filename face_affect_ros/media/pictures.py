@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-Pictures, read by Pillow.
+Images, read by Pillow.
 
 Pillow is used instead of OpenCV or FFmpeg, because it composites animations and reads their
 durations, reads EXIF, and reports truncated files.
@@ -36,7 +36,7 @@ from face_affect_ros.media.png import SIGNATURE, without_metadata
 import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
-#: Suffixes of the pictures of a folder that are read.
+#: Suffixes of the images of a folder that are read.
 PICTURE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.gif', '.tif', '.tiff', '.ppm',
                     '.pgm', '.avif')
 #: Exceptions of Pillow for broken files, which differ between its decoders.
@@ -45,25 +45,25 @@ BROKEN = (OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, Ar
 #: Formats that Pillow recognises but cannot decode; FFmpeg may.
 NO_PICTURES = ('MPEG', 'BUFR', 'GRIB', 'HDF5', 'WMF')
 BITMAPS = ('BMP', 'DIB', 'TGA')
-#: Maximum size of a file that is read as a whole: that of the largest picture without compression.
+#: Maximum size of a file that is read as a whole: that of the largest image without compression.
 MAX_BYTES = 8 * MAX_PIXELS
 #: Tags of TIFF and EXIF.
 TIFF_WIDTH, TIFF_HEIGHT, PHOTOMETRIC, ORIENTATION = 256, 257, 262, 274
 WHITE_IS_ZERO = 0
-#: Value of white in pictures of floats, with the largest 99th percentile for which it applies.
+#: Value of white in images of floats, with the largest 99th percentile for which it applies.
 FLOAT_WHITES = ((1.0, 16.0), (255.0, 4096.0))
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Suppress the warnings of Pillow about large pictures and damaged metadata."""
+    """Suppress the warnings of Pillow about large images and damaged metadata."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         yield
 
 
 def read_picture(path: Path) -> ImageArray:
-    """Return an upright picture as (H, W, 3) uint8 BGR; AffectError if it cannot be read."""
+    """Return an upright image as (H, W, 3) uint8 BGR; AffectError if it cannot be read."""
     try:
         with opened(path) as picture:
             return to_bgr(picture)
@@ -75,7 +75,7 @@ def read_picture(path: Path) -> ImageArray:
 
 def to_bgr(picture: Image.Image) -> ImageArray:
     """
-    Return a Pillow picture as (H, W, 3) uint8 BGR, upright according to its EXIF.
+    Return a Pillow image as (H, W, 3) uint8 BGR, upright according to its EXIF.
 
     The background of transparent pixels is white. 16 bits are scaled by 255 / 65535; for floats
     see `to_8_bit`.
@@ -119,7 +119,7 @@ def to_8_bit(values: np.ndarray) -> ImageArray:
 
 
 def orientation_of(picture: Image.Image) -> int:
-    """Return the orientation in the EXIF of a picture, 1 to 8; 1 for unreadable EXIF."""
+    """Return the orientation in the EXIF of an image, 1 to 8; 1 for unreadable EXIF."""
     try:
         with quiet():
             value = int(picture.getexif().get(ORIENTATION, 1))
@@ -174,10 +174,10 @@ def read_float_tiff(path: Path, error: UnidentifiedImageError) -> ImageArray:
 
 
 class PictureMedia(Media):
-    """A single picture: one frame at 0 s."""
+    """A single image: one frame at 0 s."""
 
     def __init__(self, path: Path) -> None:
-        """Read the picture."""
+        """Read the image."""
         self._image = read_picture(path)
         height, width = self._image.shape[:2]
         super().__init__(str(path), width=width, height=height, rate=None, frame_count=1)
@@ -188,11 +188,11 @@ class PictureMedia(Media):
 
 def opened(path: Path) -> Image.Image:
     """
-    Open a picture and read its header; the pixels are read later.
+    Open an image and read its header; the pixels are read later.
 
     Raises:
-        AffectError: The picture is too large.
-        BROKEN: The file is not a picture.
+        AffectError: The image is too large.
+        BROKEN: The file is not an image.
     """
     Image.init()
     formats = [name for name in Image.ID if name not in NO_PICTURES]
@@ -200,7 +200,7 @@ def opened(path: Path) -> Image.Image:
         try:
             picture = Image.open(_picture_file(path), formats=formats)
         except Image.DecompressionBombError as error:
-            raise AffectError(f'{path}: the picture is too large: {error}; scale it '
+            raise AffectError(f'{path}: the image is too large: {error}; scale it '
                               'down') from error
     try:
         check_size(str(path), *picture.size)
@@ -220,12 +220,12 @@ def _picture_file(path: Path) -> Path | io.BytesIO:
 def _read(path: Path) -> bytes:
     if path.stat().st_size > MAX_BYTES:
         raise AffectError(f'{path}: larger than the limit of {MAX_BYTES // 1_000_000} MB for a '
-                          'picture; scale it down')
+                          'image; scale it down')
     return path.read_bytes()
 
 
 def broken(path: Path, error: BaseException) -> AffectError:
-    """Return the error for a picture that raised one of BROKEN."""
+    """Return the error for an image that raised one of BROKEN."""
     why = getattr(error, 'strerror', None) or str(error) or type(error).__name__
-    return AffectError(f'{path}: the picture cannot be read: {why}; it is corrupt or truncated, '
+    return AffectError(f'{path}: the image cannot be read: {why}; it is corrupt or truncated, '
                        'choose another')

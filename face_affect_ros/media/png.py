@@ -26,7 +26,7 @@ def without_metadata(data: bytes | memoryview) -> bytes:
     """
     Return a PNG file without texts, XMP, colour profiles and the like.
 
-    Pillow refuses a valid picture with texts of more than 1 MB, or with damaged ones. Nothing is
+    Pillow refuses a valid image with texts of more than 1 MB, or with damaged ones. Nothing is
     decompressed. A truncated file stays truncated.
     """
     return SIGNATURE + b''.join(_wanted(memoryview(data)))

@@ -15,7 +15,7 @@
 """
 The built-in source: a portrait, slowly panned and zoomed, as seen by a moving robot.
 
-The picture is the public-domain portrait of the astronaut Eileen Collins (NASA) that comes with
+The image is the public-domain portrait of the astronaut Eileen Collins (NASA) that comes with
 scikit-image, 512x512. It is read from the installed package; nothing is downloaded.
 """
 
@@ -33,14 +33,14 @@ import numpy as np
 WIDTH, HEIGHT = 640, 480
 #: Period of the movement in seconds.
 PERIOD = 12.0
-#: Smallest and largest number of view pixels per pixel of the picture.
+#: Smallest and largest number of view pixels per pixel of the image.
 ZOOM = (1.3, 1.75)
-#: The part of the picture that stays in view, head and shoulders: x, y, width, height.
+#: The part of the image that stays in view, head and shoulders: x, y, width, height.
 HEAD = (150.0, 30.0, 150.0, 170.0)
 
 
 def portrait_path() -> Path:
-    """Return the path of the picture in scikit-image; AffectError if it is missing."""
+    """Return the path of the image in scikit-image; AffectError if it is missing."""
     spec = importlib.util.find_spec('skimage')
     folders = list(spec.submodule_search_locations or []) if spec else []
     for folder in folders:
@@ -49,19 +49,19 @@ def portrait_path() -> Path:
             return path
     where = f'not among the data of {folders[0]}' if folders else 'scikit-image is not installed'
     raise AffectError(f'the built-in portrait is missing: {where}; install it with python3 -m pip '
-                      'install scikit-image, or choose a picture, a clip or a camera')
+                      'install scikit-image, or choose an image, a clip or a camera')
 
 
 def view_matrix(phase: float, size: tuple[int, int]) -> np.ndarray:
     """
-    Return the affine map from the picture to the view.
+    Return the affine map from the image to the view.
 
     Args:
         phase: Phase of the movement, 0 to 1.
-        size: Width and height of the picture in pixels.
+        size: Width and height of the image in pixels.
 
     Returns:
-        (2, 3) float64. The view is inside of the picture and contains HEAD.
+        (2, 3) float64. The view is inside of the image and contains HEAD.
     """
     turn = 2.0 * math.pi * phase
     low, high = ZOOM
@@ -79,7 +79,7 @@ def _between(start: float, extent: float, view: float, whole: float, swing: floa
         start: Start of HEAD.
         extent: Extent of HEAD.
         view: Extent of the view.
-        whole: Extent of the picture.
+        whole: Extent of the image.
         swing: Position within the allowed range, -1 to 1.
     """
     first = max(0.0, start + extent - view)
@@ -92,7 +92,7 @@ class PortraitMedia(Media):
 
     def __init__(self, *, rate: float) -> None:
         """
-        Read the picture.
+        Read the image.
 
         Args:
             rate: Frames per second, rounded to a whole number per period.

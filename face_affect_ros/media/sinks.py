@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Sinks of annotated pictures and clips."""
+"""Sinks of annotated images and clips."""
 
 import contextlib
 from fractions import Fraction
@@ -40,7 +40,7 @@ QUALITY = {'flags': '+qscale', 'global_quality': str(3 * 118)}
 
 def write_image(path: str | os.PathLike[str], image: ImageArray) -> None:
     """
-    Write a picture. Missing folders are created.
+    Write an image. Missing folders are created.
 
     Args:
         path: The file; its suffix selects the format.
@@ -54,10 +54,10 @@ def write_image(path: str | os.PathLike[str], image: ImageArray) -> None:
         with opencv_silenced():
             done, data = cv2.imencode(ascii(path.suffix)[1:-1], image)
     except cv2.error as error:
-        raise AffectError(f'{path}: cannot be written as a picture ({error.err}); use the suffix '
+        raise AffectError(f'{path}: cannot be written as an image ({error.err}); use the suffix '
                           '.png or .jpg') from error
     if not done:
-        raise AffectError(f'{path}: cannot be written as a picture of '
+        raise AffectError(f'{path}: cannot be written as an image of '
                           f'{image.shape[1]}x{image.shape[0]} pixels; use the suffix .png')
     _make_folder(path)
     try:
@@ -68,11 +68,11 @@ def write_image(path: str | os.PathLike[str], image: ImageArray) -> None:
 
 
 def check_suffix(path: Path) -> None:
-    """Raise AffectError if the suffix of a file to write is neither of a picture nor of a clip."""
+    """Raise AffectError if the suffix of a file to write is neither of an image nor of a clip."""
     suffix = path.suffix.lower()
     if suffix not in VIDEO_SUFFIXES and not (
             suffix.isascii() and suffix and cv2.haveImageWriter(f'a{suffix}')):
-        raise AffectError(f'{path}: the suffix is neither of a picture nor of a clip that can be '
+        raise AffectError(f'{path}: the suffix is neither of an image nor of a clip that can be '
                           'written; use .png or .jpg, for a clip .mp4')
 
 
@@ -157,7 +157,7 @@ class VideoSink:
                 self._container.mux(packet)
         except pyav().error.FFmpegError as error:
             raise AffectError(f'{self._path}: images of {self._size[0]}x{self._size[1]} pixels '
-                              f'cannot be written as a video ({error.strerror}); write pictures, '
+                              f'cannot be written as a video ({error.strerror}); write images, '
                               'or scale them down') from error
 
     def close(self) -> None:
@@ -214,14 +214,14 @@ class _File:
 
 
 class ImageOrVideoSink:
-    """Writes a clip where the path's suffix is that of a video, else a single picture."""
+    """Writes a clip if the suffix of the path is that of a video, else a single image."""
 
     def __init__(self, path: str | os.PathLike[str], *, rate: float | None = None) -> None:
         """
         Prepare the file.
 
         Args:
-            path: The file; its suffix selects a picture or a clip.
+            path: The file; its suffix selects an image or a clip.
             rate: Frames per second of a clip, None for 30.
         """
         self._path = Path(path)
@@ -230,12 +230,12 @@ class ImageOrVideoSink:
         self._written = False
 
     def write(self, image: ImageArray, stamp: float | None = None) -> None:
-        """Add an image as VideoSink.write; AffectError for a second one in a picture."""
+        """Add an image as VideoSink.write; AffectError for a second one in an image file."""
         if self._video is not None:
             self._video.write(image, stamp)
         elif self._written:
-            raise AffectError(f'{self._path}: a picture cannot hold the frames of a clip; use the '
-                              'suffix .mp4')
+            raise AffectError(f'{self._path}: an image file cannot contain the frames of a clip; '
+                              'use the suffix .mp4')
         else:
             write_image(self._path, image)
             self._written = True

@@ -29,7 +29,7 @@ FALLBACK_RATE, LEAST_RATE, LARGEST_RATE = 30.0, 0.01, 1000.0
 RATE_PACKETS = 50
 #: FFmpeg's names of the containers with a duration; for others FFmpeg estimates it.
 TIMED = ('mov', 'matroska', 'avi')
-#: Codecs of pictures, such as cover art.
+#: Codecs of images, such as cover art.
 PICTURE_CODECS = ('mjpeg', 'png', 'bmp', 'gif', 'webp')
 
 
@@ -76,7 +76,7 @@ class VideoStream:
 
     @property
     def is_picture(self) -> bool:
-        """Whether it is a single picture such as cover art, and not a clip."""
+        """Whether it is a single image such as cover art, and not a clip."""
         return self._packets == 1 and _codec(self.stream) in PICTURE_CODECS
 
     def decoded(self) -> Iterator[Any]:

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A cluster gives what one machine gives, though a worker dies; sources and results at URLs."""
+"""Results of a cluster, also if a worker dies; sources and results at URLs."""
 
 from collections.abc import Callable, Iterator
 import os
@@ -66,7 +66,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_a_cluster_gives_what_one_machine_gives_though_a_worker_is_killed(
+def test_a_cluster_with_a_killed_worker_gives_the_results_of_one_machine(
         cluster: Any, tmp_path: Path, shared_file: Callable[[str], Path],
         capsys: pytest.CaptureFixture[str]) -> None:
     names = []
@@ -81,7 +81,7 @@ def test_a_cluster_gives_what_one_machine_gives_though_a_worker_is_killed(
     killed: list[int] = []
 
     def kill() -> None:
-        """Kill the worker that is at a clip: one is, as soon as its table is being written."""
+        """Kill the worker that processes a clip, as soon as its table is being written."""
         if wait_until(lambda: list(there.glob('faces/.*.gif-*')), timeout=120.0):
             file = next(there.glob('faces/.*.gif-*'), None)
             if file is not None:
@@ -103,8 +103,9 @@ def test_a_cluster_gives_what_one_machine_gives_though_a_worker_is_killed(
 
 
 @pytest.mark.slow
-def test_what_a_scheduler_needs_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                        capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_of_the_scheduler_option_contain_the_remedy(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip('distributed', reason='distributed is not installed')
     monkeypatch.chdir(tmp_path)
     shutil.copy(portrait_path(), 'a.png')
@@ -124,8 +125,7 @@ def test_what_a_scheduler_needs_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     assert "pip install 'face_affect_ros[cluster]'" in capsys.readouterr().err
 
 
-def test_an_error_of_a_network_is_worth_another_try(tmp_path: Path,
-                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_error_is_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = pytest.importorskip('face_affect_ros.archive.cluster')
     run = Run(PipelineSettings(gender_model=''), str(tmp_path / 'out'), 'csv')
     metadata = metadata_of(run)

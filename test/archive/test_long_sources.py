@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A long source costs no more memory than a short one."""
+"""The memory does not depend on the length of a source."""
 
 import itertools
 import os
@@ -28,9 +28,9 @@ from support import SOURCE
 
 #: Images of 640x480; the difference between the two bags is 0.7 GB of pixels.
 SHORT, LONG = 200, 1000
-#: Bytes by which the peaks of two runs of the same length differ.
+#: Difference in bytes of the peaks of two runs of the same length.
 SLACK = 25_000_000
-#: Followed and not searched, so that a thousand images take seconds.
+#: Faces are tracked by template matching, so that a thousand images take seconds.
 OPTIONS = ['--emotion-model', '', '--gender-model', '', '--detection-interval', '10']
 CODE = ('import resource, sys\nfrom face_affect_ros.cli import main\n'
         'code = main(sys.argv[1:])\n'
@@ -39,7 +39,7 @@ CODE = ('import resource, sys\nfrom face_affect_ros.cli import main\n'
 
 @pytest.fixture(scope='module')
 def bags(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    """Return bags of so many compressed images."""
+    """Return bags with these numbers of compressed images."""
     folder = tmp_path_factory.mktemp('bags')
     with PortraitMedia(rate=30.0) as media:
         jpegs = [cv2.imencode('.jpg', frame.image)[1].reshape(-1)
@@ -57,7 +57,7 @@ def bags(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 
 
 def peak(bag: Path, out: Path, form: str) -> int:
-    """Return the most bytes that a process takes to analyse a bag."""
+    """Return the peak memory in bytes of a process that analyses a bag."""
     done = subprocess.run(
         [sys.executable, '-c', CODE, 'analyze', str(bag), '--out', str(out), '--format', form,
          *OPTIONS], capture_output=True, text=True, check=False,

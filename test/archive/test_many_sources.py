@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Many sources: several processes give what one gives, and what dies costs what it had in hand."""
+"""Many sources: results of several processes, and of processes that die."""
 
 from collections.abc import Callable, Iterator
 import contextlib
@@ -40,7 +40,7 @@ CLIP = 'media/face-demographics-walking-and-pause.gif'
 @pytest.fixture
 def sources(tmp_path: Path, shared_file: Callable[[str], Path],
             monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Return two clips and a folder of three pictures, by names relative to the working folder."""
+    """Return two clips and a folder of three images, by names relative to the working folder."""
     monkeypatch.chdir(tmp_path)
     Path('pictures').mkdir()
     for number in range(3):
@@ -54,7 +54,7 @@ def files_of(folder: str) -> dict[str, bytes]:
     """Return the files of a folder of results, hidden ones as well."""
     found = {}
     for path in Path(folder).rglob('*'):
-        with contextlib.suppress(FileNotFoundError, IsADirectoryError):   # it may go meanwhile
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):   # removed meanwhile
             found[str(path.relative_to(folder))] = path.read_bytes()
     return found
 
@@ -65,8 +65,8 @@ def analyze(*arguments: str, code: int = 0) -> None:
 
 
 @pytest.mark.slow
-def test_processes_give_what_one_gives(sources: list[str],
-                                       capsys: pytest.CaptureFixture[str]) -> None:
+def test_results_do_not_depend_on_the_number_of_processes(
+        sources: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     analyze(*sources, 'nowhere.png', '--out', 'one', code=1)
     err = capsys.readouterr().err
     assert 'a.gif: 41 frames, 123 faces, 3 tracks' in err
@@ -79,7 +79,7 @@ def test_processes_give_what_one_gives(sources: list[str],
 
 
 @pytest.mark.slow
-def test_a_run_that_was_killed_goes_on(sources: list[str]) -> None:
+def test_a_killed_run_is_resumed(sources: list[str]) -> None:
     analyze(*sources, '--out', 'whole')
     command = [sys.executable, '-m', 'face_affect_ros.cli', 'analyze', 'pictures', 'a.gif',
                'b.gif', '--out', 'cut', '--format', 'csv', '--jobs', '2']
@@ -89,7 +89,7 @@ def test_a_run_that_was_killed_goes_on(sources: list[str]) -> None:
                           timeout=120.0), process.output()
         process.popen.kill()
         process.wait()
-        # The other processes notice, and remove what they have not finished.
+        # The other processes detect it, and remove incomplete tables.
         assert wait_until(lambda: not [name for name in files_of('cut')
                                        if Path(name).name.startswith('.')])
     whole, done = files_of('whole'), files_of('cut')
@@ -102,7 +102,7 @@ def test_a_run_that_was_killed_goes_on(sources: list[str]) -> None:
 
 
 @pytest.mark.slow
-def test_a_process_that_dies_costs_the_source_that_it_has(sources: list[str]) -> None:
+def test_only_the_source_of_a_process_that_dies_fails(sources: list[str]) -> None:
     run = Run(PipelineSettings(track_id_prefix='f'), 'out', 'csv')
     metadata = metadata_of(run)
     results = Results('out')
@@ -128,7 +128,7 @@ def test_a_process_that_dies_costs_the_source_that_it_has(sources: list[str]) ->
 
 
 @pytest.mark.slow
-def test_a_model_that_is_missing_ends_all_processes(sources: list[str]) -> None:
+def test_a_missing_model_ends_all_processes(sources: list[str]) -> None:
     run = Run(PipelineSettings(), 'out', 'csv')
     metadata = metadata_of(run) | {'models': {}}
     outcomes = list(run_locally(find_sources(sources), run, metadata, jobs=2,
@@ -137,7 +137,7 @@ def test_a_model_that_is_missing_ends_all_processes(sources: list[str]) -> None:
     assert multiprocessing.active_children() == []
 
 
-def test_sources_are_found_by_folders_and_patterns(sources: list[str]) -> None:
+def test_folders_and_patterns_are_expanded_to_sources(sources: list[str]) -> None:
     assert [source.name for source in find_sources(['pictures/*.png', 'a.gif', '**/2.png'])] == [
         'pictures/0.png', 'pictures/1.png', 'pictures/2.png', 'a.gif']
     assert find_sources(['nothing*.png']) == [Source('nothing*.png')]
@@ -161,7 +161,8 @@ def test_a_bag_in_several_files_is_one_source(sources: list[str]) -> None:
                                                  Source('runs/split', '/b')]
 
 
-def test_a_source_is_done_once(sources: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_source_is_processed_once(sources: list[str],
+                                    capsys: pytest.CaptureFixture[str]) -> None:
     analyze('pictures/0.png', 'pictures/0.png', 'pictures', '--out', 'out')
     assert '3 of 3 sources complete' in capsys.readouterr().err
     names = [json.loads(path.read_text())['source'] for path in Path('out/sources').iterdir()]
@@ -172,7 +173,7 @@ def test_a_source_is_done_once(sources: list[str], capsys: pytest.CaptureFixture
     assert lines == ['deep/0.png', 'deep/1.png', 'deep/2.png']
 
 
-def test_keys_are_names_of_files_that_tell_sources_apart() -> None:
+def test_keys_of_sources_are_unique_file_names() -> None:
     names = ['a/b.mcap', 'c/b.mcap', '..', '', 'x' * 300, 's3://bucket/b.mcap', 'ä\n/', '\udcff']
     keys = [Source(name).key for name in names] + [Source('a/b.mcap', '/image').key]
     assert len(set(keys)) == len(keys)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Bags as sources: every form and topic, the stamps of the headers, and the calibration."""
+"""Bags as sources: formats, topics, stamps of the headers, and the calibration."""
 
 import json
 from pathlib import Path
@@ -93,12 +93,12 @@ def test_the_faces_of_several_topics_with_stamps_and_positions(
     first = by_topic['/left/image'][0]
     assert (first['source'], first['frame_id'], first['id']) == ('bag', 'camera', 'f0001')
     assert {row['emotion'] for row in rows} == {'happy'}
-    # Eyes 63.4 mm apart, a focal length of 500 pixels, seen by whoever looks at the camera.
+    # Eyes 63.4 mm apart, a focal length of 500 pixels, a face turned to the camera.
     apart = np.hypot(first['left_eye_x'] - first['right_eye_x'],
                      first['left_eye_y'] - first['right_eye_y'])
     assert first['position_z'] == pytest.approx(0.0634 * 500 / apart, rel=0.15)
     assert first['position_z'] > 5 * first['position_z_std'] > 0.0
-    # One camera_info of a bag is that of all its topics.
+    # The only camera_info of a bag is used for all of its topics.
     assert by_topic['/infra'][0]['position_z'] == pytest.approx(first['position_z'], rel=0.05)
 
 
@@ -118,7 +118,7 @@ def test_stamps_that_go_back_have_the_time_from_the_earliest_to_the_latest() -> 
             ('f0001 present', 50_000), ('f0002 present', 0)]
 
 
-def test_p_counts_where_the_images_are_rectified() -> None:
+def test_p_is_used_for_rectified_images() -> None:
     bag_files.write(Path('bag'), [camera_info(focal=500.0, size=(256, 256)), image()])
     with open_recording('bag') as plain, open_recording('bag', rectified=True) as rectified:
         for media, focal in ((plain, 500.0), (rectified, 1000.0)):
@@ -135,7 +135,7 @@ def _lines(*arguments: str) -> list[str]:
     return Path('lines.jsonl').read_text().splitlines()
 
 
-def test_the_newest_calibration_counts_though_it_comes_a_little_late() -> None:
+def test_the_newest_calibration_is_used_also_shortly_after_the_image() -> None:
     bag_files.write(Path('bag'), [
         image(stamp=START), camera_info(when=START + 50_000_000, focal=100.0),
         image(stamp=START + 10**9), camera_info(when=START + 2 * 10**9, focal=200.0),
@@ -146,8 +146,8 @@ def test_the_newest_calibration_counts_though_it_comes_a_little_late() -> None:
     assert [camera and camera.matrix[0, 0] for camera in cameras] == [100.0, 100.0, 200.0]
 
 
-def test_images_that_cannot_be_read_are_left_out_and_counted(
-        caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreadable_images_are_skipped_and_counted(caplog: pytest.LogCaptureFixture,
+                                                   capsys: pytest.CaptureFixture[str]) -> None:
     bag_files.write(Path('bag'), [
         Message('/image', bag_files.IMAGE, image().data[:200]),
         image(stamp=START + 1), image(stamp=START + 2, encoding='16UC3'),
@@ -163,7 +163,7 @@ def test_images_that_cannot_be_read_are_left_out_and_counted(
         BagMedia('none')
 
 
-def test_a_damaged_bag_is_not_done(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_bag_is_not_complete(capsys: pytest.CaptureFixture[str]) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (30, 200, 200, 3), np.uint8)
     bag = bag_files.write(Path('bag'), [image(stamp=START + number, pixels=noise[number])
                                         for number in range(30)], compression='storage')

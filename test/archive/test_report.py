@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The report: what it says, what it does not show, and how a browser draws it."""
+"""The report: its content, its privacy, and its rendering by a browser."""
 
 import base64
 from collections import Counter
@@ -40,7 +40,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser',
 
 
 def row(track: str, stamp: float, emotion: str = 'happy', **values: object) -> dict:
-    """Return a row of a table, all of whose probability is that of one expression."""
+    """Return a row of a table with probability 1 for one expression."""
     label = 'neutral' if emotion == 'unknown' else emotion
     return {**{column.name: None for column in COLUMNS}, 'id': track, 'stamp': stamp, 'frame': 0,
             'emotion': emotion, 'score': 0.9, 'width': 10, 'height': 10,
@@ -56,7 +56,7 @@ def results(tmp_path_factory: pytest.TempPathFactory,
     return out
 
 
-def test_spans_are_divided_where_the_expression_changes_or_nobody_is_there() -> None:
+def test_spans_are_divided_at_changes_and_absences() -> None:
     rows = [row('f1', stamp) for stamp in (0.0, 0.1, 0.2)]
     rows += [row('f1', stamp, 'unknown') for stamp in (0.3, 0.4)]
     rows += [row('f2', 0.4, 'sad'), row('f1', 5.0), row('f1', 5.5)]
@@ -79,7 +79,7 @@ def test_bins_have_the_mean_of_their_images() -> None:
     assert track.reasons == Counter(x=1)
 
 
-def test_the_best_image_is_a_large_one_that_could_be_judged() -> None:
+def test_the_best_image_is_a_large_one_with_a_known_expression() -> None:
     track, = tracks_of([row('f1', 0.0, frame=1), row('f1', 0.1, 'unknown', frame=2, width=90),
                         row('f1', 0.2, frame=3, width=20), row('f1', 0.3, frame=4, width=15)])
     assert track.best['frame'] == 3
@@ -108,13 +108,13 @@ def test_a_report_has_the_numbers_of_the_tables_and_no_faces(results: Path,
     metadata = json.loads((results / 'run.json').read_text())
     assert metadata['models']['emotion']['sha256'] in page
     assert '<img' not in page and 'data:image' not in page
-    # Nothing is loaded from elsewhere, and the browser would refuse it.
+    # Nothing is loaded from the network, and the browser would refuse it.
     assert not re.search(r'(src|href)="?(https?:)?//', page)
     assert "default-src 'none'" in page
 
 
-def test_faces_are_shown_where_they_are_asked_for(results: Path, tmp_path: Path,
-                                                  shared_file: Callable[[str], Path]) -> None:
+def test_with_faces_shows_an_image_of_each_track(results: Path, tmp_path: Path,
+                                                 shared_file: Callable[[str], Path]) -> None:
     page = page_of(results, tmp_path, '--with-faces')
     pictures = re.findall(r'<img alt="face of (\w+)" src="data:image/jpeg;base64,([^"]*)"', page)
     assert [name for name, _ in pictures] == ['f0001', 'f0002', 'f0003']
@@ -132,7 +132,7 @@ def test_faces_are_shown_where_they_are_asked_for(results: Path, tmp_path: Path,
         assert np.abs(frames[shown['frame']][y, x] - middle).max() < 30
 
 
-def test_where_the_source_has_gone_the_report_says_so(results: Path, tmp_path: Path) -> None:
+def test_a_report_names_a_missing_source(results: Path, tmp_path: Path) -> None:
     lines = tmp_path / 'faces.jsonl'
     record = {'source': 'gone.mp4', 'frame': 0, 'stamp': 0.0, 'width': 9, 'height': 9, 'faces': []}
     face = {'id': '<b>', 'roi': [1, 2, 3, 4], 'score': 0.5, 'tracked_for': 0.0,
@@ -140,7 +140,7 @@ def test_where_the_source_has_gone_the_report_says_so(results: Path, tmp_path: P
     lines.write_text(''.join(json.dumps(each) + '\n' for each in (
         record, {**record, 'stamp': 1.0, 'faces': [face]})))
     page = page_of(lines, tmp_path, '--with-faces')
-    assert 'No pictures of faces: gone.mp4: no such file' in page
+    assert 'No images of faces: gone.mp4: no such file' in page
     assert '&lt;b&gt;' in page and '<b>' not in page
     assert '2 images in 1.0 s, 1 tracks' in page
 
@@ -156,7 +156,7 @@ def test_lines_of_the_demo_show_no_face_of_another_image(
                         (clip, '1 images are not in the source, or have another number there')):
         (tmp_path / 'faces.jsonl').write_text(json.dumps({**record, 'source': source}))
         page = page_of(tmp_path / 'faces.jsonl', tmp_path, '--with-faces', '--overwrite')
-        assert f'No pictures of faces: {why}' in page and 'data:image/jpeg' not in page
+        assert f'No images of faces: {why}' in page and 'data:image/jpeg' not in page
 
 
 def test_the_faces_of_a_bag_are_shown_at_their_stamps(tmp_path: Path) -> None:
@@ -164,11 +164,11 @@ def test_the_faces_of_a_bag_are_shown_at_their_stamps(tmp_path: Path) -> None:
                                              for number in range(2)])
     assert main(['analyze', str(bag), '--out', str(tmp_path / 'out')]) == 0
     page = page_of(tmp_path / 'out', tmp_path, '--with-faces')
-    assert page.count('data:image/jpeg') == 1 and 'No pictures of faces' not in page
+    assert page.count('data:image/jpeg') == 1 and 'No images of faces' not in page
 
 
-def test_json_lines_give_what_tables_give(results: Path, tmp_path: Path,
-                                          shared_file: Callable[[str], Path]) -> None:
+def test_json_lines_and_tables_give_the_same_report(results: Path, tmp_path: Path,
+                                                    shared_file: Callable[[str], Path]) -> None:
     lines = tmp_path / 'faces.jsonl'
     assert main(['analyze', str(shared_file(CLIP)), '--json', str(lines)]) == 0
     (table,), _ = parts_of(str(results))
@@ -222,8 +222,8 @@ def test_a_report_never_overwrites_its_input(results: Path, tmp_path: Path,
     (line() + line(stamp=1e300), 'line 2 is not a JSON line'), (line(source=1), 'not a string'),
     (line(faces=[{'id': 3, 'score': 1.0, 'tracked_for': 0.0, 'roi': [0, 0, 9, 9],
                   'emotion_probabilities': [], 'gender_probabilities': []}]), 'id is 3')])
-def test_what_is_no_result_is_told(content: str, complaint: str, tmp_path: Path,
-                                   capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_path_without_results_is_named(content: str, complaint: str, tmp_path: Path,
+                                         capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / 'a.jsonl').write_text(content)
     out = tmp_path / 'report.html'
     assert main(['report', str(tmp_path / 'a.jsonl'), '--out', str(out)]) == 1
@@ -235,9 +235,9 @@ def test_what_is_no_result_is_told(content: str, complaint: str, tmp_path: Path,
     assert 'use --overwrite' in capsys.readouterr().err and out.read_text() == 'mine'
 
 
-def test_where_plotly_is_missing_the_extra_is_named(
-        results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_error_without_plotly_names_the_extra(results: Path, tmp_path: Path,
+                                                  monkeypatch: pytest.MonkeyPatch,
+                                                  capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setitem(sys.modules, 'plotly', None)
     out = tmp_path / 'report.html'
     assert main(['report', str(results), '--out', str(out)]) == 1

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Tables of faces: the same rows in each form, with the schema, whole or not there."""
+"""Tables of faces: equal rows in each format, the schema, complete or absent."""
 
 import csv
 import dataclasses
@@ -44,7 +44,7 @@ EMOTION = np.array([0.1, 0.2, 0.05, 0.3, 0.15, 0.12, 0.08], np.float32)
 
 
 def a_face() -> Face:
-    """Return a face whose every value is told apart from the others."""
+    """Return a face with distinct values."""
     return Face(
         id='f0007', box=np.array([10.4, 20.0, 30.0, 40.6], np.float32), score=0.87654321,
         landmarks=np.array([[1.126, 2], [3, 4], [np.nan, np.nan], [7, 8]], np.float32),
@@ -77,7 +77,7 @@ def test_a_row_has_every_value_of_a_face() -> None:
 
 
 @pytest.mark.parametrize('form', tables.FORMATS)
-def test_a_table_is_read_as_it_was_written(form: str, tmp_path: Path) -> None:
+def test_a_table_is_read_back_unchanged(form: str, tmp_path: Path) -> None:
     if form == 'parquet':
         pytest.importorskip('pyarrow', reason='pyarrow is not installed: no Parquet here')
     rows = rows_of_a_face() * 3
@@ -91,8 +91,7 @@ def test_a_table_is_read_as_it_was_written(form: str, tmp_path: Path) -> None:
     assert list(tables.read_table(path)) == []
 
 
-def test_the_three_forms_of_one_source_are_equal_and_parquet_knows_units_and_models(
-        tmp_path: Path) -> None:
+def test_the_three_formats_are_equal_and_parquet_contains_units_and_models(tmp_path: Path) -> None:
     parquet = pytest.importorskip('pyarrow.parquet', reason='pyarrow is not installed')
     found = {}
     for form in tables.FORMATS:
@@ -126,7 +125,7 @@ def test_the_page_lists_every_column() -> None:
         'write it anew: python tools/node_pages.py')
 
 
-def test_a_broken_table_is_told(tmp_path: Path) -> None:
+def test_a_broken_table_is_named(tmp_path: Path) -> None:
     (tmp_path / 'a.csv').write_text('frame,emotion\n1,happy\n')
     (tmp_path / 'a.jsonl').write_text('{"source": 1\n')
     (tmp_path / 'a.parquet').write_bytes(b'PAR1')
@@ -146,9 +145,8 @@ def test_a_broken_table_is_told(tmp_path: Path) -> None:
                 list(tables.read_table(tmp_path / name))
 
 
-def test_where_pyarrow_is_missing_the_extra_is_named(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_error_without_pyarrow_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                   capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setitem(__import__('sys').modules, 'pyarrow', None)
     out = tmp_path / 'out'
     assert main(['analyze', str(portrait_path()), '--out', str(out), '--format', 'parquet']) == 1
@@ -157,7 +155,7 @@ def test_where_pyarrow_is_missing_the_extra_is_named(
 
 
 def test_a_source_that_fails_leaves_no_table(tmp_path: Path) -> None:
-    (tmp_path / 'bad.png').write_bytes(b'no picture')
+    (tmp_path / 'bad.png').write_bytes(b'no image')
     run = Run(PipelineSettings(), str(tmp_path / 'out'), 'csv')
     metadata = metadata_of(run)
     Results(run.out).begin(metadata, resume=False)
@@ -167,7 +165,7 @@ def test_a_source_that_fails_leaves_no_table(tmp_path: Path) -> None:
         ['run.json'], ['faces', 'run.json'])
 
 
-def test_a_table_is_whole_or_not_there(tmp_path: Path) -> None:
+def test_a_table_is_complete_or_absent(tmp_path: Path) -> None:
     results = Results(str(tmp_path))
     source = Source('a')
     with pytest.raises(RuntimeError), results.table(source, {'format': 'jsonl'}) as table:
@@ -210,9 +208,9 @@ def test_a_full_disk_ends_the_run_with_one_error(
     (['--out', 'other', '--resume'], 'other: is not a folder of results'),
     (['--out', 'results', '--emotion-model', 'nothing'], "model 'nothing' not found"),
 ])
-def test_options_that_are_refused(arguments: list[str], complaint: str, tmp_path: Path,
-                                  monkeypatch: pytest.MonkeyPatch,
-                                  capsys: pytest.CaptureFixture[str]) -> None:
+def test_incompatible_options_are_refused(arguments: list[str], complaint: str, tmp_path: Path,
+                                          monkeypatch: pytest.MonkeyPatch,
+                                          capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     Path('other').mkdir()
     Path('other/thesis.docx').write_text('mine')
@@ -221,8 +219,8 @@ def test_options_that_are_refused(arguments: list[str], complaint: str, tmp_path
     assert sorted(str(path) for path in Path().rglob('*')) == ['other', 'other/thesis.docx']
 
 
-def test_results_are_gone_on_with_by_the_same_models_only(
-        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_results_are_resumed_only_with_the_same_models(tmp_path: Path,
+                                                       capsys: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / 'out')
     command = ['analyze', str(portrait_path()), '--out', out]
     assert main([*command, '--gender-model', '']) == 0
@@ -239,5 +237,5 @@ def test_results_are_gone_on_with_by_the_same_models_only(
     assert outcome.fatal and 'models differs from that of the machine' in outcome.problem
     elsewhere = dataclasses.replace(run, out=str(tmp_path / 'elsewhere'))
     outcome = analyse_source(Source('another.png'), elsewhere, metadata)
-    assert outcome.fatal and 'does not find the run that was started' in outcome.problem
+    assert outcome.fatal and 'does not contain this run on this machine' in outcome.problem
     assert not Path(elsewhere.out).exists()

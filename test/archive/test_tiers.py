@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Time lines for annotation tools: the right times, read back by the tools' own formats."""
+"""Time lines for annotation tools: times, and files read back in their formats."""
 
 from collections.abc import Iterator
 import csv
@@ -52,7 +52,7 @@ def rows(begin: float) -> Iterator[Row]:
 
 
 def summary(source: str, *, topic: str = '', begin: float = 0.0) -> Summary:
-    """Return what came of a source of 41 images at 10 Hz."""
+    """Return the summary of a source of 41 images at 10 Hz."""
     return Summary(source, topic, frames=41, faces=5, tracks=2, skipped=0, first=begin,
                    last=begin + 4.0)
 
@@ -70,7 +70,7 @@ def results(tmp_path: Path) -> str:
 
 
 def tiers(results: str, tmp_path: Path, form: str) -> Path:
-    """Return the file that the command writes of the clip."""
+    """Return the file that the command writes for the clip."""
     out = tmp_path / f'out {form}'
     assert main(['tiers', results, '--format', form, '--out', str(out)]) == 0
     file, = out.iterdir()
@@ -115,9 +115,9 @@ def test_players_read_the_subtitles(results: str, tmp_path: Path) -> None:
     assert file.read_text().startswith('WEBVTT\n')
 
 
-def test_what_cannot_be_written_is_told(results: str, tmp_path: Path,
-                                        monkeypatch: pytest.MonkeyPatch,
-                                        capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_cannot_be_written_is_named(results: str, tmp_path: Path,
+                                                monkeypatch: pytest.MonkeyPatch,
+                                                capsys: pytest.CaptureFixture[str]) -> None:
     for module, form in (('pympi', 'eaf'), ('webvtt', 'vtt')):
         monkeypatch.setitem(sys.modules, module, None)
         assert main(['tiers', results, '--format', form, '--out', str(tmp_path / 'a')]) == 1

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The example as a process, with the real node beside it."""
+"""The example as a process, together with the node."""
 
 from typing import Any
 
@@ -46,8 +46,8 @@ def test_the_smiling_portrait_is_greeted_once(ros: Any) -> None:
 
 @pytest.mark.parametrize(('max_distance', 'known', 'warns'), [
     (1.0, False, True), (1.0, True, False), (0.0, False, False)])
-def test_it_says_why_nobody_is_near(max_distance: float, known: bool, warns: bool,
-                                    ros: Any) -> None:
+def test_missing_positions_are_a_warning_on_diagnostics(max_distance: float, known: bool,
+                                                        warns: bool, ros: Any) -> None:
     node = ros.add(Greeter(context=ros.context, parameter_overrides=[
         Parameter('max_distance', value=max_distance)]))
     statuses: list[DiagnosticStatus] = []

@@ -41,7 +41,7 @@ SUCCESS, FAILURE, RUNNING = Status.SUCCESS, Status.FAILURE, Status.RUNNING
 
 
 class StubNode:
-    """A node whose time is set, that keeps what is published and hands out what comes."""
+    """A node with a settable clock, which stores published messages and delivers received ones."""
 
     def __init__(self) -> None:
         self.seconds = 100.0
@@ -69,8 +69,8 @@ def person(name: str, emotion: str = 'neutral', confidence: float = 0.9, z: floa
     """
     Return a face.
 
-    z: its distance straight ahead in metres, 0 for an unknown one. turned: degrees between its
-    direction and the camera, None where that is unknown.
+    z: distance in metres, 0 for an unknown one. turned: facing angle in degrees, None for an
+    unknown orientation.
     """
     message = FaceAffect(id=name, emotion=emotion, emotion_confidence=confidence,
                          position_known=bool(z), orientation_known=turned is not None,
@@ -82,7 +82,7 @@ def person(name: str, emotion: str = 'neutral', confidence: float = 0.9, z: floa
 
 
 class Stage:
-    """A tree with the listener and one leaf, its clock and its camera."""
+    """A tree with the listener and one leaf, its clock, and its messages."""
 
     def __init__(self, leaf: Any) -> None:
         self.node = StubNode()
@@ -95,7 +95,7 @@ class Stage:
         self.tree.setup(node=self.node)
 
     def see(self, stamp: float, *faces: FaceAffect) -> Status:
-        """Deliver a message, tick once, return what the leaf says."""
+        """Deliver a message, tick once, return the status of the leaf."""
         message = FaceAffectArray(faces=faces)
         message.header.stamp.sec = int(stamp)
         message.header.stamp.nanosec = round(stamp % 1 * 1e9)
@@ -103,7 +103,7 @@ class Stage:
         return self.tick()
 
     def tick(self, seconds: float = 0.0) -> Status:
-        """Let time pass, tick once, return what the leaf says."""
+        """Advance the clock, tick once, return the status of the leaf."""
         self.node.seconds += seconds
         self.tree.tick()
         return self.leaf.status
@@ -111,18 +111,18 @@ class Stage:
 
 @pytest.fixture(autouse=True)
 def clean_blackboard() -> Iterator[None]:
-    """Let each test have a blackboard of its own."""
+    """Clear the blackboard before each test."""
     py_trees.blackboard.Blackboard.clear()
     yield
     py_trees.blackboard.Blackboard.clear()
 
 
 def found() -> str:
-    """Return the id of the face that a condition has left on the blackboard."""
+    """Return the id of the face that a condition has written to the blackboard."""
     return str(py_trees.blackboard.Blackboard.get('face_affect/face').id)
 
 
-def test_the_listener_says_whether_messages_come() -> None:
+def test_the_listener_returns_whether_messages_arrive() -> None:
     stage = Stage(FacePresent())
     assert stage.tick() == FAILURE
     assert stage.listener.status == RUNNING
@@ -132,11 +132,11 @@ def test_the_listener_says_whether_messages_come() -> None:
     assert stage.tick(1.9) == SUCCESS
     stage.tick(0.2)
     assert stage.listener.status == FAILURE
-    assert stage.tick() == FAILURE   # nobody is there when the camera is silent
+    assert stage.tick() == FAILURE   # nobody is present while no messages arrive
     assert stage.see(5.0, person('b')) == SUCCESS
 
 
-def test_nobody_is_there_in_silence_after_simulated_time_has_jumped_back() -> None:
+def test_the_listener_fails_in_silence_after_simulated_time_has_jumped_back() -> None:
     stage = Stage(FacePresent())
     assert stage.see(1.0, person('a')) == SUCCESS
     assert stage.tick(-60.0) == SUCCESS
@@ -146,7 +146,7 @@ def test_nobody_is_there_in_silence_after_simulated_time_has_jumped_back() -> No
     assert stage.tick() == FAILURE
 
 
-def test_the_listener_needs_a_node_and_gives_its_subscription_back() -> None:
+def test_the_listener_needs_a_node_and_destroys_its_subscription() -> None:
     with pytest.raises(KeyError, match=r'needs setup\(node=...\)'):
         FacesToBlackboard().setup()
     stage = Stage(FacePresent())
@@ -154,7 +154,7 @@ def test_the_listener_needs_a_node_and_gives_its_subscription_back() -> None:
     assert stage.node.deliver is None
 
 
-def test_somebody_must_have_been_there_for_some_time() -> None:
+def test_face_present_needs_the_minimum_duration() -> None:
     stage = Stage(FacePresent(for_seconds=2.5))
     assert stage.see(1.0, person('a', tracked=2.4)) == FAILURE
     assert stage.see(2.0, person('a', tracked=2.4), person('b', tracked=2.5)) == SUCCESS
@@ -167,24 +167,24 @@ def test_an_expression_must_last_by_the_time_of_the_images() -> None:
     assert stage.see(10.9, person('a', 'happy')) == FAILURE
     assert stage.see(11.0, person('a', 'happy')) == SUCCESS
     assert stage.see(11.1, person('a', 'sad')) == FAILURE
-    assert stage.see(11.2, person('a', 'happy')) == FAILURE   # it starts anew
+    assert stage.see(11.2, person('a', 'happy')) == FAILURE   # it restarts
     assert stage.see(12.2, person('a', 'happy')) == SUCCESS
 
 
-def test_somebody_looks_here_for_some_time() -> None:
+def test_looking_at_robot_needs_the_minimum_duration() -> None:
     stage = Stage(LookingAtRobot(for_seconds=1.0))
     assert stage.see(10.0, person('a', turned=5.0)) == FAILURE
-    assert stage.see(10.9, person('a', turned=28.0)) == FAILURE   # not far enough to be away
+    assert stage.see(10.9, person('a', turned=28.0)) == FAILURE   # within the hysteresis
     assert stage.see(11.0, person('b', turned=5.0), person('a', turned=15.0)) == SUCCESS
     assert found() == 'a'
     assert stage.see(11.1, person('a', turned=31.0)) == FAILURE
-    assert stage.see(11.2, person('a', turned=25.0)) == FAILURE   # not near enough to be back
+    assert stage.see(11.2, person('a', turned=25.0)) == FAILURE   # within the hysteresis again
     assert stage.see(12.3, person('a', turned=25.0)) == FAILURE
     assert stage.see(12.4, person('a', turned=19.0)) == FAILURE
     assert stage.see(13.4, person('a', turned=0.0)) == SUCCESS
 
 
-def test_whose_orientation_is_unknown_does_not_look_here() -> None:
+def test_looking_at_robot_fails_for_an_unknown_orientation() -> None:
     stage = Stage(LookingAtRobot())
     assert stage.see(10.0, person('a')) == FAILURE
     assert stage.see(10.1, person('a', turned=0.0)) == SUCCESS
@@ -192,14 +192,14 @@ def test_whose_orientation_is_unknown_does_not_look_here() -> None:
     assert stage.see(10.3, person('a', turned=90.0)) == FAILURE
 
 
-def test_one_person_looks_here_and_smiles() -> None:
+def test_somebody_combines_conditions_on_one_person() -> None:
     stage = Stage(Somebody(LookingAtRobot(), ExpressionIs('happy')))
     assert stage.see(1.0, person('a', 'happy', turned=80.0), person('b', turned=0.0)) == FAILURE
     assert stage.see(1.1, person('a', 'happy', turned=0.0), person('b', turned=0.0)) == SUCCESS
     assert found() == 'a'
 
 
-def test_a_change_between_two_ticks_is_seen() -> None:
+def test_a_change_between_two_ticks_is_not_lost() -> None:
     stage = Stage(ExpressionIs('happy', for_seconds=1.0))
     stage.see(10.0, person('a', 'happy'))
     message = FaceAffectArray(faces=[person('a', 'sad')])
@@ -208,7 +208,7 @@ def test_a_change_between_two_ticks_is_seen() -> None:
     assert stage.see(11.0, person('a', 'happy')) == FAILURE
 
 
-def test_a_moment_unseen_does_not_end_a_history_and_a_long_one_does() -> None:
+def test_a_short_absence_keeps_the_history_and_a_long_one_ends_it() -> None:
     stage = Stage(ExpressionIs('happy', for_seconds=2.0))
     stage.see(10.0, person('a', 'happy'))
     assert stage.see(10.9) == FAILURE
@@ -216,18 +216,18 @@ def test_a_moment_unseen_does_not_end_a_history_and_a_long_one_does() -> None:
     assert stage.see(12.0, person('a', 'happy')) == SUCCESS
     stage.see(13.5)
     assert stage.see(14.0, person('a', 'happy')) == FAILURE
-    assert stage.see(16.0, person('a', 'happy')) == FAILURE   # no message came meanwhile
+    assert stage.see(16.0, person('a', 'happy')) == FAILURE   # no message in the meantime
     assert stage.see(17.0, person('a', 'happy')) == FAILURE
     assert stage.see(18.0, person('a', 'happy')) == SUCCESS
 
 
-def test_two_half_histories_are_not_one() -> None:
+def test_histories_of_two_tracks_are_not_added() -> None:
     stage = Stage(ExpressionIs('happy', for_seconds=1.0))
     stage.see(10.0, person('a', 'happy'))
     assert stage.see(11.0, person('b', 'happy')) == FAILURE
 
 
-def test_when_a_bag_starts_again_histories_end() -> None:
+def test_histories_are_reset_when_a_bag_restarts() -> None:
     stage = Stage(ExpressionIs('happy', for_seconds=1.0))
     stage.see(100.0, person('a', 'happy'))
     assert stage.see(101.0, person('a', 'happy')) == SUCCESS
@@ -235,7 +235,7 @@ def test_when_a_bag_starts_again_histories_end() -> None:
     assert stage.see(6.0, person('a', 'happy')) == SUCCESS
 
 
-def test_an_unsure_expression_does_not_count() -> None:
+def test_an_expression_below_the_confidence_is_ignored() -> None:
     stage = Stage(ExpressionIs('happy', min_confidence=0.8))
     assert stage.see(1.0, person('a', 'happy', 0.79)) == FAILURE
     assert stage.see(2.0, person('a', 'happy', 0.81)) == SUCCESS
@@ -253,7 +253,7 @@ def test_the_nearest_within_a_distance() -> None:
     assert found() == 'b'
 
 
-def test_each_face_has_one_turn() -> None:
+def test_once_per_face_runs_the_child_once_for_each_face() -> None:
     counted = py_trees.behaviours.StatusQueue('count', [SUCCESS] * 9, SUCCESS)
     sequence = py_trees.composites.Sequence('s', memory=False, children=[
         FacePresent(), OncePerFace('once', counted)])
@@ -264,7 +264,7 @@ def test_each_face_has_one_turn() -> None:
     assert stage.see(4.0, person('a', z=1.0)) == FAILURE
 
 
-def test_nobody_has_a_turn_before_a_leaf_has_written_a_face() -> None:
+def test_once_per_face_fails_before_a_leaf_has_written_a_face() -> None:
     once = OncePerFace('once', py_trees.behaviours.Success('greet'))
     stage = Stage(once)
     assert stage.see(1.0, person('a')) == FAILURE
@@ -273,7 +273,7 @@ def test_nobody_has_a_turn_before_a_leaf_has_written_a_face() -> None:
     assert stage.tick() == SUCCESS and found() == 'a'
 
 
-def test_an_action_that_takes_time_is_finished_first() -> None:
+def test_a_running_child_ends_before_the_next_face() -> None:
     slow = py_trees.behaviours.StatusQueue('slow', [RUNNING, RUNNING, SUCCESS], SUCCESS)
     stage = Stage(py_trees.composites.Sequence('s', memory=False, children=[
         FacePresent(), OncePerFace('once', slow)]))
@@ -281,7 +281,7 @@ def test_an_action_that_takes_time_is_finished_first() -> None:
         RUNNING, RUNNING, SUCCESS, FAILURE]
 
 
-def test_an_action_belongs_to_the_face_that_it_began_with() -> None:
+def test_the_face_stays_the_same_while_the_child_runs() -> None:
     slow = py_trees.behaviours.StatusQueue('slow', [RUNNING, RUNNING, SUCCESS, SUCCESS], SUCCESS)
     stage = Stage(py_trees.composites.Sequence('s', memory=False, children=[
         FacePresent(), OncePerFace('once', slow)]))
@@ -300,7 +300,7 @@ def test_all_conditions_are_of_one_person() -> None:
     assert found() == 'b'
 
 
-def test_everybody_who_is_meant_has_a_turn() -> None:
+def test_the_child_runs_for_each_face_that_fulfils_the_condition() -> None:
     counted = py_trees.behaviours.StatusQueue('count', [SUCCESS] * 9, SUCCESS)
     stage = Stage(OncePerFace('once', counted, who=ExpressionIs('happy')))
     both = person('a', 'happy', z=1.0), person('b', 'happy', z=2.0)
@@ -322,7 +322,7 @@ class GreeterStage(Stage):
         self.leaf = self.tree.root
 
     def say(self, stamp: float, *faces: FaceAffect) -> list[str]:
-        """Deliver a message, tick once, return what is said then."""
+        """Deliver a message, tick once, return the published sentences."""
         before = len(self.node.said)
         self.see(stamp, *faces)
         names = {text: name for name, text in WORDS.items()}
@@ -344,7 +344,7 @@ def test_the_example_greets_comforts_and_asks() -> None:
     assert stage.tree.root.status == SUCCESS
 
 
-def test_it_is_said_once_somebody_listens() -> None:
+def test_the_sentence_is_published_once_there_is_a_subscriber() -> None:
     stage = GreeterStage()
     stage.node.listeners = 0
     assert stage.say(10.0, person('a', 'happy')) == []
@@ -354,7 +354,7 @@ def test_it_is_said_once_somebody_listens() -> None:
     assert stage.say(14.0, person('a', 'happy')) == []
 
 
-def test_a_smile_goes_before_a_sad_face() -> None:
+def test_a_smile_has_priority_over_a_sad_face() -> None:
     stage = GreeterStage()
     both = person('a', 'sad'), person('b', 'happy')
     assert stage.say(10.0, *both) == []
@@ -362,7 +362,7 @@ def test_a_smile_goes_before_a_sad_face() -> None:
     assert stage.say(12.0, *both) == ['comfort']
 
 
-def test_those_who_are_far_away_are_left_alone() -> None:
+def test_people_beyond_the_maximum_distance_are_ignored() -> None:
     stage = GreeterStage(max_distance=2.0, hold=0.0)
     assert stage.say(10.0, person('a', 'happy', z=3.0)) == []
     assert stage.say(11.0, person('a', 'happy', z=1.5)) == ['greet']

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What the benchmark makes of its measurements; these themselves are not tested."""
+"""Evaluation of the measurements of the benchmark, and its images."""
 
 import json
 from pathlib import Path
@@ -48,7 +48,7 @@ def test_agreement_counts_what_is_missing_new_and_swapped() -> None:
     assert compare(result, reference, images=[1]).overlap == pytest.approx(1.0)
 
 
-def test_a_ratio_is_new_by_old() -> None:
+def test_a_ratio_is_new_time_divided_by_old_time() -> None:
     spent = {'old': 4.0, 'new': 1.0}
     clock = {'now': 0.0}
 
@@ -58,7 +58,7 @@ def test_a_ratio_is_new_by_old() -> None:
                  clock=lambda: clock['now']) == pytest.approx(0.25)
 
 
-def test_items_are_taken_in_turn_after_the_warm_up() -> None:
+def test_items_are_measured_alternately_after_the_warm_up() -> None:
     seen: list[int] = []
     timing = measure(seen.append, [1, 2, 3], times=4, warm_up=2)
     assert seen == [1, 2, 3, 1, 2, 3]
@@ -95,9 +95,9 @@ def test_a_page_has_a_table_for_each_section() -> None:
     assert text.endswith('(today)\n')
 
 
-def test_what_is_not_measured_keeps_its_last_results(tmp_path: Path,
-                                                     monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also of a section that has nothing to say this time, as memory without its option."""
+def test_sections_that_are_not_measured_keep_their_last_results(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if a section returns no rows."""
     answers: dict[str, list] = {'stages': [{'stage': 'first'}], 'memory': [{'MiB': 1}]}
     monkeypatch.setattr(bench, 'SECTIONS', {
         name: (name, '', SimpleNamespace(run=lambda context, name=name: answers[name]))

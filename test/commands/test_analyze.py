@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""`face_affect analyze` on what people give it: folders, bad files among good ones, odd names."""
+"""`face_affect analyze` with folders, invalid files, and unusual names."""
 
 from collections.abc import Callable
 import json
@@ -56,13 +56,13 @@ def clip(path: str, frames: int = 3) -> None:
 
 
 def form(path: Path) -> str:
-    """Return what a copy is: 'picture', or 'N frames'."""
+    """Return the kind of a copy: 'picture', or 'N frames'."""
     with open_media(str(path)) as media:
         return 'picture' if media.rate is None else f'{len(list(media))} frames'
 
 
-def test_pictures_of_a_folder_have_nothing_to_do_with_each_other(
-        shared_file: Callable[[str], Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_images_of_a_folder_are_independent(shared_file: Callable[[str], Path],
+                                            capsys: pytest.CaptureFixture[str]) -> None:
     portraits = shared_file('cases/portraits')
     alone = {}
     for path in sorted(portraits.iterdir()):
@@ -76,7 +76,7 @@ def test_pictures_of_a_folder_have_nothing_to_do_with_each_other(
         assert {**face, 'id': ''} == {**alone[record['source']]['faces'][0], 'id': ''}
 
 
-def test_a_sequence_is_a_clip_where_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_is_a_clip_with_the_option_sequence(capsys: pytest.CaptureFixture[str]) -> None:
     Path('film').mkdir()
     for number in (1, 2, 10):
         PORTRAIT.save(f'film/{number}.png')
@@ -90,15 +90,15 @@ def test_a_sequence_is_a_clip_where_it_is_asked_for(capsys: pytest.CaptureFixtur
     assert {face['id'] for record in records for face in record['faces']} == {'f0001'}
     assert form(Path('film.mp4')) == '3 frames'
     assert main(['analyze', 'film/1.png', '--sequence', '5']) == 1
-    assert '--sequence applies to a folder of pictures' in capsys.readouterr().err
+    assert '--sequence applies to a folder of images' in capsys.readouterr().err
 
 
-def test_all_of_a_folder_is_analysed_or_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_file_of_a_folder_is_analysed_or_named(capsys: pytest.CaptureFixture[str]) -> None:
     Path('folder/sub').mkdir(parents=True)
     PORTRAIT.save('folder/2.jpg')
     gif('folder/10.gif', [PORTRAIT, MIRRORED])
     clip('folder/11.mp4')
-    Path('folder/3.png').write_bytes(b'no picture')
+    Path('folder/3.png').write_bytes(b'no image')
     Path('folder/4.mp4').write_bytes(b'no clip either' * 99)
     Path('folder/labels.csv').write_text('1,2')
     records = analyze('folder', '--annotate', 'copies', code=1)
@@ -106,7 +106,7 @@ def test_all_of_a_folder_is_analysed_or_named(capsys: pytest.CaptureFixture[str]
         ('folder/2.jpg', 0), ('folder/10.gif', 0), ('folder/10.gif', 1), ('folder/11.mp4', 0),
         ('folder/11.mp4', 1), ('folder/11.mp4', 2)]
     err = capsys.readouterr().err
-    assert 'ignored, suffixes are neither of pictures nor of clips' in err
+    assert 'ignored, because their suffixes are not those of images or clips' in err
     assert 'labels.csv' in err and 'sub' in err
     assert '2 of 5 files failed: folder/3.png, folder/4.mp4' in err
     assert {path.name: form(path) for path in Path('copies').iterdir()} == {
@@ -114,7 +114,7 @@ def test_all_of_a_folder_is_analysed_or_named(capsys: pytest.CaptureFixture[str]
         '11_annotated.mp4': '3 frames'}
 
 
-def test_a_bad_file_costs_that_file(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_an_invalid_file_fails(capsys: pytest.CaptureFixture[str]) -> None:
     PORTRAIT.save('good.png')
     PORTRAIT.save('last.png')
     Path('empty.png').touch()
@@ -128,8 +128,8 @@ def test_a_bad_file_costs_that_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert summary == f'6 of 8 files failed: {", ".join(bad)}'
 
 
-def test_what_a_decoder_raises_costs_that_file(monkeypatch: pytest.MonkeyPatch,
-                                               capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_exception_of_a_decoder_fails_that_file_only(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     from face_affect_ros.commands import analyze as module
     PORTRAIT.save('a.png')
     PORTRAIT.save('b.png')
@@ -143,7 +143,7 @@ def test_what_a_decoder_raises_costs_that_file(monkeypatch: pytest.MonkeyPatch,
     assert 'error: a.png: PermissionError' in capsys.readouterr().err
 
 
-def test_models_that_are_missing_end_the_run_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_models_end_the_run(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ('a.png', 'b.png'):
         PORTRAIT.save(name)
     assert main(['analyze', 'a.png', 'b.png', '--emotion-model', 'nothing']) == 1
@@ -158,7 +158,7 @@ def test_a_folder_for_the_copy_of_one_file(out: str) -> None:
     assert form(Path(out, 'a_annotated.png')) == 'picture'
 
 
-def test_a_copy_has_the_form_of_its_source() -> None:
+def test_a_copy_is_an_image_or_a_clip_like_its_source() -> None:
     PORTRAIT.save('still.gif')
     PORTRAIT.save('still.webp')
     PORTRAIT.save('still.tiff')
@@ -188,7 +188,8 @@ def test_a_copy_is_never_written_over_an_input_by_its_number() -> None:
 
 
 @pytest.mark.parametrize(('out', 'complaint'), [
-    ('copy.png', 'copy.png: a picture cannot hold the frames of a clip; use the suffix .mp4'),
+    ('copy.png', 'copy.png: an image file cannot contain the frames of a clip; use the suffix '
+                 '.mp4'),
     ('/dev/null/copy.mp4', '/dev/null/copy.mp4'), ('/proc/nowhere/', '/proc/nowhere'),
 ])
 def test_a_bad_copy_does_not_end_the_run(out: str, complaint: str,
@@ -211,8 +212,8 @@ def test_a_suffix_that_cannot_be_written_is_refused_before_the_analysis(
     assert 'use .png or .jpg, for a clip .mp4' in error
 
 
-def test_a_full_disk_costs_the_copy_and_not_the_others(
-        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_full_disk_fails_that_copy_only(monkeypatch: pytest.MonkeyPatch,
+                                          capsys: pytest.CaptureFixture[str]) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
     cv2.imwrite('big.png', noise)
     PORTRAIT.resize((32, 32)).save('small.png')
@@ -233,7 +234,7 @@ def test_a_full_disk_costs_the_copy_and_not_the_others(
     '2026-05-01T12:30:05', '100%', 'a%03d', '\u00b25', 'two\nlines', '-a', '2024', '~',
     os.fsdecode(b'caf\xe9'), 'x' * 250], ids=ascii)
 @pytest.mark.parametrize('suffix', ['.png', '.mp4'])
-def test_a_name_is_told_in_one_line_and_in_the_record(
+def test_a_file_name_is_printed_in_one_line_and_recorded(
         name: str, suffix: str, capfd: pytest.CaptureFixture[str]) -> None:
     file = './' + name[:251] + suffix
     if suffix == '.png':
@@ -258,7 +259,7 @@ def test_outputs_of_any_name(out: str) -> None:
     assert os.path.isfile(out) and os.path.isfile('12:30.jsonl')
 
 
-def test_a_folder_called_by_a_number_or_a_dot() -> None:
+def test_folders_with_a_number_or_a_dot_as_name() -> None:
     Path('2024').mkdir()
     PORTRAIT.save('2024/a.png')
     assert [record['source'] for record in analyze('2024')] == ['2024/a.png']

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The command line refuses what the nodes refuse, from the same table."""
+"""The options have the ranges of the parameters of the nodes."""
 
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.cli import main

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""No command overwrites what it reads, by whatever name that goes; refused before it starts."""
+"""Outputs that would overwrite an input are refused before the command starts."""
 
 import json
 import os
@@ -32,7 +32,7 @@ PORTRAIT = Image.open(portrait_path()).resize((160, 160))
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the working folder, with pictures, links to one, a clip and other files."""
+    """Return the working folder, with images, links to one, a clip and other files."""
     monkeypatch.chdir(tmp_path)
     for name in ('a.png', 'b.png', 'a_annotated.png', 'noext'):
         PORTRAIT.save(name, 'PNG')
@@ -41,7 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     os.symlink('made.png', 'dangling.png')
     Path('photos').mkdir()
     PORTRAIT.save('photos/c.png')
-    Path('photos/notes.txt').write_text('not a picture')
+    Path('photos/notes.txt').write_text('not an image')
     os.symlink('photos', 'album')
     os.link('photos/c.png', 'linked.jsonl')
     Path('o').mkdir()
@@ -110,7 +110,7 @@ def test_an_output_is_never_an_input(command: str, names: list[str], folder: Pat
     before = contents(folder)
     assert main(command.split()) == 1
     error, = (line for line in capsys.readouterr().err.splitlines()
-              if 'ignored, suffixes are' not in line)
+              if ': ignored, ' not in line)
     assert error.startswith('error: ')
     for name in names:
         assert name in error
@@ -137,8 +137,7 @@ def test_a_folder_without_permission_is_named(command: str, error: str, folder: 
     assert f'error: {error}' in capsys.readouterr().err
 
 
-def test_outputs_that_are_no_files_are_no_matter(folder: Path,
-                                                 capsys: pytest.CaptureFixture[str]) -> None:
+def test_outputs_to_devices_are_allowed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for out in ('/dev/stdout', '/dev/null', '-'):
         assert main(['analyze', 'a.png', '--json', out]) == 0, capsys.readouterr().err
 
@@ -152,7 +151,7 @@ def test_lines_are_overwritten_by_lines(folder: Path) -> None:
         assert [record['source'] for record in records] == ['photos/c.png']
 
 
-def test_copies_are_written_anew(folder: Path) -> None:
+def test_existing_copies_need_overwrite(folder: Path) -> None:
     for _ in range(2):
         assert main(['analyze', 'a.png', 'photos', '--annotate', 'out', '--json', 'x']) == 0
         assert sorted(os.listdir('out')) == ['a_annotated.png', 'c_annotated.png']

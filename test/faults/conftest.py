@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A node in a process of its own, and a bench that talks to it from here."""
+"""A node in a process of its own, and a bench in this process."""
 
 from collections.abc import Callable, Iterator
 import contextlib
@@ -28,9 +28,9 @@ NODE = 'face_affect_ros.nodes.face_affect_node'
 
 class Far:
     """
-    A running face_affect in another process, with a camera and all that it says.
+    A node face_affect in another process, with a camera and its messages.
 
-    process: the node's. bench: has the publishers, and the messages that came.
+    process: of the node. bench: publishers, and received messages.
     """
 
     def __init__(self, process: Process, bench: Any) -> None:
@@ -38,13 +38,13 @@ class Far:
         self.process, self.bench = process, bench
 
     def counts(self) -> dict[str, int]:
-        """Return the counts that the node said last."""
+        """Return the newest counts of the node."""
         values = {each.key: each.value for each in self.bench.statuses[-1].values}
         return {key: int(value) for key, value in values.items()
                 if key in ('received', 'published', 'dropped', 'refused')}
 
     def settled(self) -> bool:
-        """Spin until the node's counts agree with what came; return whether they do."""
+        """Spin until the counts of the node agree with the messages; return whether they do."""
         def agree() -> bool:
             counts = self.counts()
             return (counts['published'] == len(self.bench.faces) and counts['received']
@@ -55,7 +55,7 @@ class Far:
 
 @pytest.fixture
 def far(ros: Any) -> Iterator[Callable[..., Any]]:
-    """Return a context manager that runs an active node with these parameters."""
+    """Return a context manager that runs an active node with given parameters."""
     from bench import Bench
     with open_media('') as media:
         portrait = next(iter(media)).image
@@ -76,6 +76,6 @@ def far(ros: Any) -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture(scope='session')
 def portrait() -> np.ndarray:
-    """Return the first view of the default source, BGR 640x480."""
+    """Return the first frame of the default source, BGR 640x480."""
     with open_media('') as media:
         return next(iter(media)).image

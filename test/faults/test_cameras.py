@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Cameras that fail: it costs no other image, and the node says what is wrong."""
+"""Failing cameras: other images are processed, and /diagnostics contains the problem."""
 
 from collections.abc import Callable
 import os
@@ -62,7 +62,7 @@ def test_a_camera_that_is_away_for_a_while(number: int, far: Callable[..., Any])
         assert all(len(each.faces) == 1 for each in bench.faces)
 
 
-#: Stamps in seconds, in the order of their images; 0 is none.
+#: Stamps in seconds, in the order of the images; 0 is no stamp.
 STAMPS = {
     'in disorder': [5, 4, 3, 9, 1, 8],
     'the same again and again': [7, 7, 7, 7],
@@ -98,9 +98,9 @@ def test_simulated_time_that_jumps(far: Callable[..., Any], ros: Any) -> None:
             bench.send(sec=sec)
             assert bench.until(lambda: len(bench.faces) == number)
             ids.append(bench.faces[-1].faces[0].id)
-        # A jump ends the tracks: nobody knows whether it is the same person.
+        # A jump ends the tracks, because it may be another person.
         assert ids[::2] == ids[1::2] and len(set(ids)) == 3
-        assert node.settled()   # /diagnostics goes on while the clock stands still
+        assert node.settled()   # /diagnostics is published while the clock stands still
 
 
 def test_size_and_encoding_that_change_in_mid_stream(far: Callable[..., Any],

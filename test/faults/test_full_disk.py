@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A disk that is full while results are recorded: one clear error, and no half file passes."""
+"""A full disk while results are recorded: one error, and an incomplete file is an error."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,27 +29,27 @@ from faces import face
 import numpy as np
 import pytest
 
-#: Bytes that a file may have, so that the disk seems full in the middle of it.
+#: Maximum size of a file in bytes, to simulate a full disk.
 ROOM = 100_000
 NOISE = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
 
 
 @pytest.fixture
 def full_disk() -> Iterator[Callable[[], None]]:
-    """Return what fills the disk for all files that this process writes until the test ends."""
+    """Return a function that limits the size of all files that this process writes in the test."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, hard))
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_bag(full_disk: Callable[[], None], tmp_path: Path) -> None:
+def test_a_bag_on_a_full_disk(full_disk: Callable[[], None], tmp_path: Path) -> None:
     full_disk()
     frames = [Frame(number, number / 10, NOISE) for number in range(10)]
     with pytest.raises(AffectError, match='bag cannot be written: .*File too large'):
         write_bag(tmp_path / 'bag', frames, start=0)
 
 
-def test_a_picture(full_disk: Callable[[], None], tmp_path: Path) -> None:
+def test_an_image_on_a_full_disk(full_disk: Callable[[], None], tmp_path: Path) -> None:
     full_disk()
     with pytest.raises(AffectError, match='full.png: cannot be written'):
         write_image(tmp_path / 'full.png', NOISE)

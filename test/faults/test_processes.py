@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Processes that die, hang or are told to end: the others go on, and nothing is left behind."""
+"""Processes that die, hang or are terminated: effects on other processes, and clean-up."""
 
 from collections.abc import Callable
 import signal
@@ -33,9 +33,9 @@ from support import running, running_node, spin_until  # noqa: E402
 
 NODE = 'face_affect_ros.nodes.face_affect_node'
 PLAYER = 'face_affect_ros.nodes.camera_player'
-#: Memory in MB that may come and go from one cycle to the next: the networks' own.
+#: Variation of the memory of the networks from cycle to cycle, in MB.
 BREATH = 40.0
-#: A subscriber that takes one message and no more.
+#: A subscriber that takes one message only.
 SLOW = """
 import rclpy, time
 from face_affect_msgs.msg import FaceAffectArray
@@ -54,7 +54,7 @@ rclpy.spin(node)
 
 def test_killed_under_load_and_started_again(ros: Any, portrait: Any,
                                              record_property: Callable[..., None]) -> None:
-    """As launch does it with respawn:=true, which a test of the launch file shows."""
+    """Like respawn:=true, which is tested with the launch file."""
     bench = Bench(ros, portrait)
     ids: list[set[str]] = []
     with running_node(PLAYER, '-r', 'image_raw:=image', rate=30.0):
@@ -89,7 +89,7 @@ def test_a_slow_or_dead_subscriber_delays_nobody_else(number: int,
 
 
 def subscribers(bench: Any) -> int:
-    """Return how many listen to the faces."""
+    """Return the number of subscribers of the faces."""
     return int(bench.ros.node.count_subscribers('/face_affect/faces'))
 
 

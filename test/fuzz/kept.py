@@ -13,10 +13,10 @@
 # limitations under the License.
 
 """
-The inputs that are kept for each target: files of corpus/TARGET.zip, or of the folder TARGET.
+The corpus of each target: files of corpus/TARGET.zip, or of the folder TARGET.
 
-They are many and small, so that an archive holds them. Networks lie in a folder, as files: other
-tests open them.
+Many small inputs are stored in an archive. Networks are files in a folder, because other tests
+open them.
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ CORPUS = Path(__file__).resolve().parent / 'corpus'
 
 
 def kept(target: str) -> dict[str, bytes]:
-    """Return the inputs of a target by name, in the order of the names."""
+    """Return the inputs of a target, sorted by name."""
     archive = CORPUS / f'{target}.zip'
     if archive.is_file():
         with zipfile.ZipFile(archive) as file:
@@ -35,7 +35,7 @@ def kept(target: str) -> dict[str, bytes]:
 
 
 def keep(target: str, inputs: dict[str, bytes]) -> None:
-    """Write the archive of a target anew: what is kept, and these; the same file of the same."""
+    """Rewrite the archive of a target with the present inputs and these, reproducibly."""
     every = {**(kept(target) if (CORPUS / f'{target}.zip').is_file() else {}), **inputs}
     with zipfile.ZipFile(CORPUS / f'{target}.zip', 'w') as file:
         for name in sorted(every):

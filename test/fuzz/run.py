@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-Feed one target with what a coverage-guided fuzzer makes of the corpus; see README.md here.
+Run one target with a coverage-guided fuzzer that starts from the corpus; see README.md here.
 
 python test/fuzz/run.py TARGET [FOLDER] [options of libFuzzer] needs the Python package atheris.
 """
@@ -27,7 +27,7 @@ import atheris
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
-#: Where new ways through the code are looked for: ours, and what reads formats in Python.
+#: Modules whose coverage guides the fuzzer: this package, and parsers in Python.
 with atheris.instrument_imports(include=['face_affect_ros', 'PIL', 'rosbags', 'yaml']):
     from face_affect_ros.affect import model_store  # noqa: F401
     import face_affect_ros.bags  # noqa: F401
@@ -36,7 +36,7 @@ with atheris.instrument_imports(include=['face_affect_ros', 'PIL', 'rosbags', 'y
 
 
 def main() -> None:
-    """Run until libFuzzer's options say so, or a finding ends it."""
+    """Run until a limit in the options of libFuzzer or a finding."""
     names = [each for each in sys.argv[1:] if not each.startswith('-')]
     if not names or names[0] not in TARGETS:
         sys.exit(f'run.py: name a target: {", ".join(TARGETS)}')
@@ -44,7 +44,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, data in kept(names[0]).items():
             Path(folder, name).write_bytes(data)
-        # what is found goes into the first folder
+        # findings are written to the first folder
         atheris.Setup([sys.argv[0], *options, *names[1:], folder], TARGETS[names[0]])
         atheris.Fuzz()
 

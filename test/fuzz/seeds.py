@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Write the first inputs of the fuzzer: small, valid, one a format. Run it after a change."""
+"""Write the initial inputs of the fuzzer: small, valid, one per format. Run it after a change."""
 
 import hashlib
 from pathlib import Path
@@ -72,7 +72,7 @@ def bags() -> list[bytes]:
 
 
 def main() -> int:
-    """Write them."""
+    """Write the inputs."""
     for target, seeds in (('image', images()), ('compressed', pictures()), ('card', cards()),
                           ('parameters', parameter_files()), ('bag', bags())):
         keep(target, {f'seed_{hashlib.sha256(seed).hexdigest()[:12]}': seed for seed in seeds})

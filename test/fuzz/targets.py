@@ -13,10 +13,10 @@
 # limitations under the License.
 
 """
-What is fed with nonsense: each target takes bytes and ends, whatever they are.
+The fuzzing targets: each is a function that takes any bytes, and returns.
 
-An AffectError is the right answer to bad input. Anything else that is raised, a crash, a hang or
-a large allocation is a finding. The tests and the coverage-guided runner use the same targets.
+An AffectError is the expected response to invalid input. Any other exception, a crash, a hang or a
+large allocation is a finding. The tests and the coverage-guided fuzzer use the same targets.
 """
 
 from collections.abc import Callable
@@ -40,18 +40,18 @@ import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 
 Target = Callable[[bytes], None]
-#: Head of the bytes of an image: encoding, height, width, step, byte order; then the pixels.
+#: Header of the bytes of an image: encoding, height, width, step, byte order; then the pixels.
 IMAGE_HEAD = struct.Struct('<BIIIB')
 #: The encodings by that number, some of them unknown or of depth images.
 IMAGE_ENCODINGS = (*ENCODINGS, '16UC1', '32FC1', '', 'bgr9')
 #: Formats of compressed images, by the first byte.
 FORMATS = ('jpeg', 'bgr8; png compressed bgr8', '16UC1; compressedDepth png', '')
-#: Messages of a bag that are read; more say nothing new.
+#: Maximum number of messages that are read from a bag.
 MESSAGES = 100
 
 
 def image_message(data: bytes) -> Image:
-    """Return an image message of which every field comes from the bytes."""
+    """Return an image message with all fields from the bytes."""
     padded = data.ljust(IMAGE_HEAD.size, b'\0')
     kind, height, width, step, big = IMAGE_HEAD.unpack_from(padded)
     return Image(encoding=IMAGE_ENCODINGS[kind % len(IMAGE_ENCODINGS)], height=height,
@@ -59,7 +59,7 @@ def image_message(data: bytes) -> Image:
 
 
 def image(data: bytes) -> None:
-    """Read a raw image, as a picture and as depths."""
+    """Read a raw image, as a colour image and as a depth image."""
     message = image_message(data)
     with contextlib.suppress(AffectError):
         pixels = to_array(message)
@@ -80,7 +80,7 @@ def compressed(data: bytes) -> None:
 
 @functools.cache
 def _folder() -> Path:
-    """Return a folder in memory, where there is one, that is removed at the end."""
+    """Yield a temporary folder, in memory if possible."""
     memory = '/dev/shm' if os.access('/dev/shm', os.W_OK) else None
     holder = tempfile.TemporaryDirectory(prefix='face_affect_fuzz_', dir=memory)
     _HOLDERS.append(holder)
@@ -96,14 +96,14 @@ def _model() -> Path:
 
 
 def card(data: bytes) -> None:
-    """Read a model's card beside its network."""
+    """Read the card of a model, beside its network."""
     (_model() / 'card.yaml').write_bytes(data)
     with contextlib.suppress(AffectError):
         load_card(str(_model()))
 
 
 def network(data: bytes) -> None:
-    """Load a network out of a card with the right checksum, and run it once."""
+    """Load a network with a card that has its checksum, and run it once."""
     path = _folder() / f'{hashlib.sha256(data).hexdigest()[:8]}.tflite'
     path.write_bytes(data)
     try:
@@ -115,7 +115,7 @@ def network(data: bytes) -> None:
 
 
 def parameters(data: bytes) -> None:
-    """Read a parameter file the way a node does, and check its values the way ours does."""
+    """Read a parameter file like rclpy, and check its values like the node."""
     from rclpy import Context
     from rclpy.parameter import Parameter, parameter_dict_from_yaml_file
     path = _folder() / 'parameters.yaml'
@@ -123,18 +123,18 @@ def parameters(data: bytes) -> None:
     context = Context()
     try:
         context.init(['--ros-args', '--params-file', str(path)])
-    except Exception as error:  # rcl's complaint has no public type
+    except Exception as error:  # the exception of rcl has no public type
         assert 'params' in str(error) or 'arg' in str(error).lower(), error
         return
     else:
         context.shutdown()
     try:
         given = parameter_dict_from_yaml_file(str(path), use_wildcard=True)
-    except Exception:   # of the command line tools, which are stricter than rcl
+    except Exception:   # of the command line tools, which accept less than rcl
         return
     values = {name: Parameter.from_parameter_msg(message).value
               for name, message in given.items()}
-    # rclpy lets none but values of the declared type through.
+    # rclpy accepts only values of the declared type.
     problem_with({name: value for name, value in values.items()
                   if name in PARAMETERS and type(value) is type(PARAMETERS[name].default)})
 

@@ -13,10 +13,10 @@
 # limitations under the License.
 
 """
-Nonsense for the targets: variations of valid inputs, and messages whose sizes lie.
+Invalid inputs for the targets: variations of valid inputs, and inconsistent sizes.
 
-FACE_AFFECT_FUZZ_EXAMPLES says how many of each. The coverage-guided runner goes much further, see
-README.md; what it found stays in the corpus and is fed here each time.
+FACE_AFFECT_FUZZ_EXAMPLES is the number of variations per target. The coverage-guided fuzzer is run
+by hand, see README.md; its findings are part of the corpus.
 """
 
 import os
@@ -38,21 +38,21 @@ from fuzz.targets import IMAGE_ENCODINGS, IMAGE_HEAD, TARGETS  # noqa: E402
 pytestmark = pytest.mark.slow
 
 EXAMPLES = int(os.environ.get('FACE_AFFECT_FUZZ_EXAMPLES', '200'))
-#: The same nonsense each time, so that a failure is one of the change and not of the dice.
+#: The same variations in each run, so that a failure is caused by a change of the code.
 BOUNDED = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None,
                    suppress_health_check=list(HealthCheck))
-#: Targets of which one input takes much longer than of the others.
+#: Targets with a longer time per input.
 SLOW = {'network', 'parameters'}
 
 
 def seeds(target: str) -> list[bytes]:
-    """Return the inputs of a target that are kept."""
+    """Return the corpus of a target."""
     return list(kept(target).values())
 
 
 @st.composite
 def varied(draw: Any, target: str) -> bytes:
-    """Return a kept input with some bytes changed, put in or cut out, or cut off."""
+    """Return an input of the corpus with bytes changed, inserted or removed, or truncated."""
     data = bytearray(draw(st.sampled_from(seeds(target))))
     for _ in range(draw(st.integers(0, 6))):
         start = draw(st.integers(0, len(data)))
@@ -63,14 +63,14 @@ def varied(draw: Any, target: str) -> bytes:
 
 
 @pytest.mark.parametrize('target', TARGETS)
-def test_every_kept_input_is_answered(target: str) -> None:
+def test_every_input_of_the_corpus_is_accepted_or_an_error(target: str) -> None:
     assert seeds(target)
     for data in seeds(target):
         TARGETS[target](data)
 
 
 @pytest.mark.parametrize('target', TARGETS)
-def test_variations_are_answered(target: str) -> None:
+def test_variations_of_the_corpus_are_accepted_or_an_error(target: str) -> None:
     examples = max(1, EXAMPLES // 4) if target in SLOW else EXAMPLES
 
     @settings(BOUNDED, max_examples=examples)
@@ -87,14 +87,14 @@ SIZES = st.one_of(st.integers(0, 12), st.sampled_from((60_000, 2**16, 2**31, 2**
 @BOUNDED
 @given(st.integers(0, len(IMAGE_ENCODINGS) - 1), SIZES, SIZES, SIZES, st.integers(0, 1),
        st.binary(max_size=300))
-def test_images_whose_sizes_lie_are_answered(kind: int, height: int, width: int, step: int,
-                                             big: int, data: bytes) -> None:
+def test_images_with_inconsistent_sizes_are_an_error(kind: int, height: int, width: int, step: int,
+                                                     big: int, data: bytes) -> None:
     TARGETS['image'](IMAGE_HEAD.pack(kind, height, width, step, big) + data)
 
 
 @pytest.mark.parametrize('shape', [(1, 1), (1, 1, 3), (1, 60_000, 3), (60_000, 1), (2, 3, 3),
                                    (33_000, 8, 3), (1, 7), (5000, 2, 3)])
-def test_pictures_of_odd_shapes_hold_no_faces(shape: tuple[int, ...]) -> None:
+def test_images_of_unusual_shapes_contain_no_faces(shape: tuple[int, ...]) -> None:
     pipeline = make_pipeline(PipelineSettings())
     noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     assert pipeline.process(noise, 0.0) == []
@@ -104,7 +104,7 @@ def test_pictures_of_odd_shapes_hold_no_faces(shape: tuple[int, ...]) -> None:
 @given(st.dictionaries(
     st.sampled_from([*parameters.PARAMETERS, 'unknown', '']),
     st.one_of(st.booleans(), st.integers(-2**63, 2**63 - 1), st.floats(), st.text(max_size=20))))
-def test_values_of_parameters_are_answered_in_words(values: dict[str, Any]) -> None:
+def test_values_of_parameters_are_accepted_or_an_error(values: dict[str, Any]) -> None:
     typed = {name: value for name, value in values.items() if name not in parameters.PARAMETERS
              or type(value) is type(parameters.PARAMETERS[name].default)}
     problem = parameters.problem_with(typed)

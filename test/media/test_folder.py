@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Folders: every picture and clip of them, in natural order, and nothing left out silently."""
+"""Folders: all images and clips in natural order; ignored files are named."""
 
 import logging
 import os
@@ -27,11 +27,11 @@ from support import forbidden
 
 
 def picture(path: Path, grey: int = 9) -> None:
-    """Write a small picture."""
+    """Write a small image."""
     Image.new('L', (16, 16), grey).save(path)
 
 
-def test_pictures_and_clips_are_told_by_their_suffix_in_natural_order(tmp_path: Path) -> None:
+def test_images_and_clips_are_selected_by_suffix_in_natural_order(tmp_path: Path) -> None:
     for name in ('10.PNG', '9.mp4', '\u00b25.jpg', 'a.webm', 'notes.txt', '.DS_Store', '2.gif'):
         (tmp_path / name).touch()
     (tmp_path / 'more.png').mkdir()
@@ -48,7 +48,7 @@ def test_a_folder_as_a_clip_has_all_its_frames(tmp_path: Path,
     with VideoSink(tmp_path / '3.mp4', 10.0) as sink:
         for grey in (50, 60):
             sink.write(np.full((16, 16, 3), grey, np.uint8))
-    (tmp_path / '4.png').write_bytes(b'no picture')
+    (tmp_path / '4.png').write_bytes(b'no image')
     picture(tmp_path / '5.png', 70)
     (tmp_path / 'labels.csv').write_text('1,2')
     with open_media(str(tmp_path), rate=10.0) as media, caplog.at_level(logging.WARNING):
@@ -70,7 +70,7 @@ def test_a_folder_in_which_nothing_can_be_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('mode', [0o644, 0o711, 0o700])
-def test_a_folder_that_must_not_be_listed_or_entered(tmp_path: Path, mode: int) -> None:
+def test_a_folder_without_permission(tmp_path: Path, mode: int) -> None:
     folder = tmp_path / 'folder'
     folder.mkdir()
     picture(folder / 'a.png')
@@ -79,7 +79,7 @@ def test_a_folder_that_must_not_be_listed_or_entered(tmp_path: Path, mode: int) 
         open_media(str(folder))
 
 
-def test_a_file_in_a_folder_that_must_not_be_entered(tmp_path: Path) -> None:
+def test_a_file_in_a_folder_without_permission(tmp_path: Path) -> None:
     folder = tmp_path / 'folder'
     folder.mkdir()
     picture(folder / 'a.png')

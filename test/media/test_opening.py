@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Sources that cannot be opened: one clear line each."""
+"""Sources that cannot be opened: one line of error message each."""
 
 import os
 
@@ -24,9 +24,9 @@ import pytest
 @pytest.mark.parametrize('name, content, message', [
     ('none.mp4', None, 'no such file'),
     ('empty.png', b'', 'the file is empty'),
-    ('text.txt', b'hello\n' * 50, 'neither a picture nor a video'),
-    ('noise.mp4', b'neither nor \x93' * 400, 'neither a picture nor a video'),
-    ('noise.jpg', b'neither nor \x93' * 400, 'not a picture in spite of its suffix'),
+    ('text.txt', b'hello\n' * 50, 'neither an image nor a video'),
+    ('noise.mp4', b'neither nor \x93' * 400, 'neither an image nor a video'),
+    ('noise.jpg', b'neither nor \x93' * 400, 'not an image, although its suffix is one'),
     ('bag.mcap', b'\x89MCAP0\r\n', 'play it with bag_player'),
 ])
 def test_bad_files(tmp_path, name, content, message, capfd):
@@ -40,7 +40,7 @@ def test_bad_files(tmp_path, name, content, message, capfd):
     assert capfd.readouterr().err == ''
 
 
-def test_a_cut_off_video_is_refused(tmp_path):
+def test_a_truncated_video_is_refused(tmp_path):
     """Its index is at the end of the file: nothing can be read without it."""
     from face_affect_ros.media import VideoSink
     import numpy as np
@@ -49,18 +49,18 @@ def test_a_cut_off_video_is_refused(tmp_path):
             sink.write(np.full((48, 64, 3), value * 20, np.uint8))
     data = (tmp_path / 'a.mp4').read_bytes()
     (tmp_path / 'a.mp4').write_bytes(data[:len(data) // 2])
-    with pytest.raises(AffectError, match=r'a\.mp4: neither a picture nor a video'):
+    with pytest.raises(AffectError, match=r'a\.mp4: neither an image nor a video'):
         open_media(str(tmp_path / 'a.mp4'))
 
 
-def test_what_cannot_be_looked_at_is_named():
-    """As below a folder that is not readable; root may read all, but not so long a name."""
+def test_a_source_without_permission_is_named():
+    """Like a file in an unreadable folder; root gets an error only for a very long name."""
     with pytest.raises(AffectError, match='aaa'):
         open_media('a' * 300)
 
 
 def test_folders(tmp_path):
-    with pytest.raises(AffectError, match='no pictures and no clips in this folder'):
+    with pytest.raises(AffectError, match='no images and no clips in this folder'):
         open_media(str(tmp_path))
     (tmp_path / 'metadata.yaml').write_text('rosbag2_bagfile_information: {}')
     with pytest.raises(AffectError, match='this is a bag; play it with bag_player'):
@@ -73,7 +73,7 @@ def test_what_is_neither_file_nor_folder():
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason='the superuser may read every file')
-def test_a_forbidden_file(tmp_path):
+def test_a_file_without_permission(tmp_path):
     path = tmp_path / 'a.png'
     path.write_bytes(b'x')
     path.chmod(0)

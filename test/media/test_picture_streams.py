@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Files of pictures one after the other are clips, and pictures with previews are not."""
+"""Files of concatenated images are clips, and images with previews are not."""
 
 import io
 
@@ -27,7 +27,7 @@ COUNT = 60
 
 
 def pictures(count=COUNT, shape=(48, 64, 3)):
-    """Return images with texture, the one of number i by i brighter."""
+    """Return images with texture; image i is brighter by i."""
     texture = np.random.default_rng(3).integers(0, 60, shape, np.uint8)
     return [texture + np.uint8(2 * index) for index in range(count)]
 
@@ -43,7 +43,7 @@ def encoded(suffix, image):
     ('.jpg', (48, 64, 3), 12), ('.png', (48, 64, 3), 0), ('.ppm', (48, 64, 3), 0),
     ('.pgm', (48, 64), 0), ('.bmp', (48, 64, 3), 0)])
 @pytest.mark.parametrize('name', ['a', 'a.mjpeg', 'a.png', 'a.raw'])
-def test_all_pictures_of_a_stream_are_frames(tmp_path, suffix, shape, tolerance, name):
+def test_all_images_of_a_stream_are_frames(tmp_path, suffix, shape, tolerance, name):
     images = pictures(shape=shape)
     (tmp_path / name).write_bytes(b''.join(encoded(suffix, image) for image in images))
     with open_media(str(tmp_path / name)) as media:
@@ -57,7 +57,7 @@ def test_all_pictures_of_a_stream_are_frames(tmp_path, suffix, shape, tolerance,
 
 
 def test_a_stream_of_http_parts(tmp_path):
-    """As a network camera sends it and curl saves it."""
+    """As sent by a network camera and saved by curl."""
     parts = [b'--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n' % len(data)
              + data + b'\r\n' for data in (encoded('.jpg', image) for image in pictures(20))]
     (tmp_path / 'a.mjpg').write_bytes(b''.join(parts))
@@ -66,7 +66,7 @@ def test_a_stream_of_http_parts(tmp_path):
 
 
 def with_thumbnail(image):
-    """Return a JPEG that holds a smaller one in its EXIF."""
+    """Return a JPEG with a smaller one in its EXIF."""
     thumbnail = encoded('.jpg', image[::4, ::4])
     exif = Image.Exif()
     exif[0x010e] = 'a camera'
@@ -91,7 +91,7 @@ def multi_picture(image):
     encoded('.png', pictures(1)[0]) + b'BM P6 \x89PNG\r\n\x1a\n and other things' * 20,
     encoded('.ppm', pictures(1)[0].clip(80, 80)), encoded('.bmp', pictures(1)[0] // 255 + 0x42),
 ], ids=['thumbnail', 'multi-picture', 'preview', 'zeros', 'text', 'letters', 'more letters'])
-def test_one_picture_stays_one(tmp_path, data):
+def test_a_single_image_is_not_a_stream(tmp_path, data):
     (tmp_path / 'a').write_bytes(data)
     with open_media(str(tmp_path / 'a')) as media:
         frame, = media
@@ -99,7 +99,7 @@ def test_one_picture_stays_one(tmp_path, data):
     assert frame.image.shape == (48, 64, 3)
 
 
-def test_a_picture_needs_no_pyav(tmp_path, monkeypatch):
+def test_an_image_needs_no_pyav(tmp_path, monkeypatch):
     def fail():
         raise AffectError('PyAV does not load')
 
@@ -112,7 +112,7 @@ def test_a_picture_needs_no_pyav(tmp_path, monkeypatch):
         open_media(str(tmp_path / 'a.jpg'))
 
 
-def test_each_demuxer_begins_with_what_its_pictures_do():
+def test_each_demuxer_has_the_signature_of_its_images():
     for suffix, demuxer in (('.jpg', 'jpeg_pipe'), ('.png', 'png_pipe'), ('.ppm', 'ppm_pipe')):
         data = encoded(suffix, pictures(1)[0])
         assert [name for begin, name in picture_streams.DEMUXERS.items()

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Pictures, animations and folders become the right frames, broken ones clear errors."""
+"""Frames of images, animations and folders, and errors of broken ones."""
 
 import io
 import struct
@@ -36,14 +36,14 @@ def frames_of(path):
 
 
 def patches(*colours, size=8):
-    """Return an RGB picture of square patches side by side, (size, n * size, 3)."""
+    """Return an RGB image of square patches side by side, (size, n * size, 3)."""
     row = np.array([colours], np.uint8)
     return row.repeat(size, 0).repeat(size, 1)
 
 
 @pytest.mark.parametrize('suffix', ['png', 'bmp', 'webp', 'tif', 'ppm', 'gif'])
-def test_lossless_pictures_come_as_bgr(tmp_path, suffix):
-    path = tmp_path / f'picture.{suffix}'
+def test_lossless_images_are_read_as_bgr(tmp_path, suffix):
+    path = tmp_path / f'image.{suffix}'
     Image.fromarray(patches(RED, GREEN, BLUE)).save(path, lossless=True)
     with open_media(str(path)) as media:
         frame, = media
@@ -63,7 +63,7 @@ def test_lossless_pictures_come_as_bgr(tmp_path, suffix):
     ('I;16', 65535, (255, 255, 255)),
     ('I;16', 257 * 7, (7, 7, 7)),
 ])
-def test_other_pixels_become_bgr(tmp_path, mode, pixel, expected):
+def test_other_pixel_formats_are_converted_to_bgr(tmp_path, mode, pixel, expected):
     path = tmp_path / 'picture.png'
     Image.new(mode, (3, 2), pixel).save(path)
     frame, = frames_of(path)
@@ -81,7 +81,7 @@ def test_cmyk_and_palettes(tmp_path):
 
 @pytest.mark.parametrize('orientation, corner', [
     (1, RED), (2, GREEN), (3, WHITE), (4, BLUE), (5, RED), (6, BLUE), (7, WHITE), (8, GREEN)])
-def test_exif_orientation_is_honoured(tmp_path, orientation, corner):
+def test_exif_orientation_is_applied(tmp_path, orientation, corner):
     """The stored top row is red and green, the bottom row blue and white."""
     stored = np.concatenate([patches(RED, GREEN, size=32), patches(BLUE, WHITE, size=32)])
     exif = Image.Exif()
@@ -115,8 +115,8 @@ def test_exif_orientation_of_an_animation(tmp_path, suffix, orientation, corner)
     assert tuple(frames[1].image[4, 4, ::-1]) == tuple(value // 2 for value in corner)
 
 
-def test_the_default_image_of_an_animated_png_is_no_frame(tmp_path):
-    """It is for viewers that do not know animations."""
+def test_the_default_image_of_an_animated_png_is_not_a_frame(tmp_path):
+    """It is for viewers without support of animations."""
     default, *others = [Image.new('RGB', (6, 4), colour) for colour in (WHITE, RED, BLUE)]
     default.save(tmp_path / 'a.png', save_all=True, append_images=others, duration=200,
                  default_image=True)
@@ -129,7 +129,7 @@ def test_the_default_image_of_an_animated_png_is_no_frame(tmp_path):
 
 @pytest.mark.parametrize('duration, expected', [(10, 0.1), (0, 0.1), (20, 0.02), (30, 0.03)])
 def test_delays_are_those_of_browsers(tmp_path, duration, expected):
-    """They take what is 10 ms or less for 0.1 s."""
+    """Durations of at most 10 ms are 0.1 s."""
     save_gif(tmp_path / 'a.gif', [RED, GREEN, BLUE], duration)
     with open_media(str(tmp_path / 'a.gif')) as media:
         assert [frame.stamp for frame in media] == pytest.approx([0.0, expected, 2 * expected])
@@ -137,7 +137,7 @@ def test_delays_are_those_of_browsers(tmp_path, duration, expected):
 
 
 def bitmap(pixels):
-    """Return a BMP of 32 bits whose head declares the fourth byte as alpha (BITMAPV4HEADER)."""
+    """Return a BMP of 32 bits whose header declares the fourth byte as alpha (BITMAPV4HEADER)."""
     height, width = pixels.shape[:2]
     head = struct.pack('<IiiHHIIiiII', 108, width, -height, 1, 32, 3, pixels.nbytes, 0, 0, 0, 0)
     masks = struct.pack('<4I', 0xff0000, 0xff00, 0xff, 0xff000000)
@@ -147,7 +147,7 @@ def bitmap(pixels):
 
 
 def test_a_bitmap_whose_alpha_is_all_zero_is_opaque(tmp_path):
-    """The byte is there and not used; where it is used, transparent pixels lie on white."""
+    """The byte exists and is not used; if it is used, transparent pixels are white."""
     pixels = np.full((4, 6, 4), (10, 20, 200, 0), np.uint8)
     (tmp_path / 'a.bmp').write_bytes(bitmap(pixels))
     assert np.array_equal(frames_of(tmp_path / 'a.bmp')[0].image, pixels[:, :, :3])
@@ -199,7 +199,7 @@ def test_a_tiff_in_which_white_is_zero(tmp_path, values, white_is_zero):
 
 @pytest.mark.parametrize('white', [1.0, 255.0, 65535.0])
 @pytest.mark.parametrize('kind, colours', [
-    (np.float32, False), (np.float64, False), (np.float32, True)])   # OpenCV 4 knows no more
+    (np.float32, False), (np.float64, False), (np.float32, True)])   # OpenCV 4 supports no more
 def test_a_tiff_of_floats(tmp_path, white, kind, colours):
     grey = STEPS.astype(kind) * kind(white / 255)
     values = np.dstack([grey, grey.T, np.zeros_like(grey)]) if colours else grey
@@ -216,7 +216,7 @@ def test_floats_with_lights_above_white_and_without_a_value(tmp_path):
     assert list(image[0, :3]) == [255, 0, 0] and image[1, 0] == 0 and image[5, 5] == 128
 
 
-def test_a_float_tiff_of_an_absurd_size_is_refused_by_the_head_alone(tmp_path):
+def test_a_float_tiff_of_excessive_size_is_refused_by_its_header(tmp_path):
     data = bytearray(tiff(np.zeros((4, 4, 3), np.float32)))
     for tag in (256, 257):
         place = data.index(struct.pack('<HHII', tag, 4, 1, 4))
@@ -227,13 +227,13 @@ def test_a_float_tiff_of_an_absurd_size_is_refused_by_the_head_alone(tmp_path):
 
 
 def test_all_pages_of_a_tiff_are_read(tmp_path):
-    """They are no film, and smaller copies of a page are no pages."""
+    """They are not a clip, and smaller copies of a page are not pages."""
     first = tiff(np.full((8, 8), 10, np.uint8))
     second = tiff(np.full((4, 4), 99, np.uint8), subfile=1, start=len(first))
     third = tiff(np.full((8, 6), 30, np.uint8), start=len(first) + len(second))
 
     def linked(page, length, offset):
-        # the offset of the next page's tags stands at the end of a page
+        # the offset of the tags of the next page is at the end of a page
         return page[:-4] + struct.pack('<I', offset + length)
 
     tags = 2 + 11 * 12 + 4
@@ -255,11 +255,11 @@ def test_a_tiff_that_pillow_writes_in_pages(tmp_path):
 
 
 @pytest.mark.parametrize('suffix', ['jpg', 'webp', 'png', 'tif'])
-def test_exif_that_cannot_be_read_costs_nothing(tmp_path, suffix, recwarn):
+def test_unreadable_exif_is_ignored(tmp_path, suffix, recwarn):
     exif = Image.Exif()
     exif[0x0112] = 6
     path = tmp_path / f'a.{suffix}'
-    if suffix == 'tif':   # its own tags are what EXIF is
+    if suffix == 'tif':   # the tags of a TIFF are its EXIF
         Image.fromarray(patches(RED, GREEN, size=32)).save(path, tiffinfo={34665: 7})
     else:
         Image.fromarray(patches(RED, GREEN, size=32)).save(
@@ -298,8 +298,8 @@ def test_a_good_png_with_large_or_bad_metadata(tmp_path, kind):
 
 @pytest.mark.parametrize('brand, remedy', [(b'heic', 'heif-convert'), (b'mif1', 'heif-convert'),
                                            (b'avif', 'Pillow 11.3')])
-def test_a_picture_of_tiles_is_refused_with_a_remedy(tmp_path, monkeypatch, brand, remedy):
-    """FFmpeg would show one tile of it."""
+def test_a_tiled_heif_image_is_refused_with_a_remedy(tmp_path, monkeypatch, brand, remedy):
+    """FFmpeg decodes one tile only."""
     monkeypatch.setattr(Image, 'ID', [name for name in Image.ID if name not in ('AVIF', 'HEIF')])
     (tmp_path / 'a.heic').write_bytes(b'\0\0\0\x18ftyp' + brand + b'\0\0\0\0mif1miaf'
                                       + bytes(100))
@@ -307,7 +307,7 @@ def test_a_picture_of_tiles_is_refused_with_a_remedy(tmp_path, monkeypatch, bran
         open_media(str(tmp_path / 'a.heic'))
 
 
-def test_heif_is_read_where_its_plug_in_is_installed(tmp_path, monkeypatch):
+def test_heif_is_read_if_the_plug_in_is_installed(tmp_path, monkeypatch):
     calls = []
     monkeypatch.setitem(sys.modules, 'pillow_heif', types.SimpleNamespace(
         register_heif_opener=lambda: calls.append(1)))
@@ -319,7 +319,7 @@ def test_heif_is_read_where_its_plug_in_is_installed(tmp_path, monkeypatch):
 
 
 def save_gif(path, colours, durations, **options):
-    """Write a GIF with one frame of plain colour each."""
+    """Write a GIF with one frame per colour."""
     first, *others = [Image.new('RGB', (6, 4), colour).quantize(4) for colour in colours]
     first.save(path, save_all=True, append_images=others, duration=durations, loop=0, **options)
 
@@ -352,7 +352,7 @@ def test_a_gif_without_durations_plays_at_ten_hertz(tmp_path):
         assert media.rate == pytest.approx(10.0)
 
 
-def test_gif_frames_that_hold_only_what_changed_are_composited(tmp_path):
+def test_gif_frames_with_changed_pixels_only_are_composited(tmp_path):
     """Frame 1 draws a small patch over frame 0; frame 2 another one over both."""
     canvas = Image.new('RGB', (20, 10), RED)
     frames = [canvas.copy()]
@@ -365,7 +365,7 @@ def test_gif_frames_that_hold_only_what_changed_are_composited(tmp_path):
         assert np.array_equal(frame.image[:, :, ::-1], np.asarray(expected))
 
 
-def test_a_corrupt_frame_in_the_middle_is_left_out_and_counted(tmp_path, monkeypatch, caplog):
+def test_a_corrupt_frame_in_the_middle_is_skipped_and_counted(tmp_path, monkeypatch, caplog):
     save_gif(tmp_path / 'a.gif', [RED, GREEN, BLUE, WHITE], 100)
     media = open_media(str(tmp_path / 'a.gif'))
     from PIL import GifImagePlugin
@@ -384,7 +384,7 @@ def test_a_corrupt_frame_in_the_middle_is_left_out_and_counted(tmp_path, monkeyp
     assert '1 frames are corrupt or missing' in caplog.text
 
 
-def test_a_gif_that_is_cut_off_gives_its_first_frames(tmp_path):
+def test_a_truncated_gif_gives_its_first_frames(tmp_path):
     rng = np.random.default_rng(0)
     frames = [Image.fromarray(rng.integers(0, 256, (40, 40), np.uint8)) for _ in range(6)]
     frames[0].save(tmp_path / 'a.gif', save_all=True, append_images=frames[1:], duration=100)
@@ -398,7 +398,7 @@ def test_a_gif_that_is_cut_off_gives_its_first_frames(tmp_path):
 def test_a_folder_is_read_in_natural_order(tmp_path):
     for name, grey in (('f10.png', 10), ('f2.PNG', 2), ('F1.jpg', 1), ('notes.txt', 0)):
         if name.endswith('txt'):
-            (tmp_path / name).write_text('not a picture')
+            (tmp_path / name).write_text('not an image')
         else:
             Image.new('L', (4 + grey, 3), grey).save(tmp_path / name)
     with open_media(str(tmp_path), rate=10.0) as media:
@@ -408,7 +408,7 @@ def test_a_folder_is_read_in_natural_order(tmp_path):
     assert [frame.stamp for frame in frames] == pytest.approx([0.0, 0.1, 0.2])
 
 
-def test_a_broken_picture_of_a_folder_is_left_out(tmp_path):
+def test_a_broken_image_of_a_folder_is_skipped(tmp_path):
     (tmp_path / '1.png').write_bytes(b'\x89PNG\r\n\x1a\nand no more')
     Image.new('L', (4, 4), 9).save(tmp_path / '2.png')
     with open_media(str(tmp_path)) as media:
@@ -417,14 +417,14 @@ def test_a_broken_picture_of_a_folder_is_left_out(tmp_path):
 
 
 def png_head(width, height):
-    """Return the beginning of a PNG that claims this size."""
+    """Return the header of a PNG of this size."""
     head = b'IHDR' + struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)
     return b'\x89PNG\r\n\x1a\n' + struct.pack('>I', 13) + head + struct.pack(
         '>I', zlib.crc32(head)) + b'\x00\x00\x00\x00IDAT'
 
 
 @pytest.mark.parametrize('size', [(10001, 10000), (60000, 60000)])
-def test_an_absurd_size_is_refused_by_the_head_alone(tmp_path, size):
+def test_an_excessive_size_is_refused_by_the_header(tmp_path, size):
     (tmp_path / 'huge.png').write_bytes(png_head(*size))
     with pytest.raises(AffectError, match=r'huge\.png.*(megapixels|too large).*scale it down'):
         open_media(str(tmp_path / 'huge.png'))
@@ -448,7 +448,7 @@ def test_a_tiff_that_is_cut_off_anywhere_prints_no_warning(tmp_path):
 
 @pytest.mark.parametrize('kind', ['png', 'jpeg', 'webp', 'bmp', 'tiff'])
 @pytest.mark.parametrize('share', [0.1, 0.5, 0.9])
-def test_a_picture_that_is_cut_off_is_refused(tmp_path, kind, share):
+def test_a_truncated_image_is_refused(tmp_path, kind, share):
     buffer = io.BytesIO()
     pixels = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
     Image.fromarray(pixels).save(buffer, kind)

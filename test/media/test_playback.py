@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Frames are decoded ahead, looped, kept where they fit, and failures arrive at the taker."""
+"""Playback: frames decoded ahead, loops, the memory limit, and errors."""
 
 import threading
 import time
@@ -83,7 +83,7 @@ def test_all_frames_once(play):
 
 
 @pytest.mark.parametrize('size, decodings', [(4, 1), (400, 3)])
-def test_a_loop_keeps_frames_only_where_all_fit(play, monkeypatch, size, decodings):
+def test_a_loop_keeps_frames_only_if_all_fit(play, monkeypatch, size, decodings):
     monkeypatch.setattr(playback, 'KEEP_LIMIT', 100_000)
     media = Numbers(5, size=size)
     rounds = iter([True, True, False])
@@ -93,8 +93,8 @@ def test_a_loop_keeps_frames_only_where_all_fit(play, monkeypatch, size, decodin
 
 
 @pytest.mark.parametrize('limit', [0, 100_000])
-def test_the_stamps_of_a_loop_go_on(play, monkeypatch, limit):
-    """The last frame of a round is shown for as long as it says."""
+def test_the_stamps_of_a_loop_continue(play, monkeypatch, limit):
+    """The last frame of an iteration has its own duration."""
     monkeypatch.setattr(playback, 'KEEP_LIMIT', limit)
     media = Numbers(3)
     media.last_duration = 0.5
@@ -115,7 +115,7 @@ def test_the_stamps_of_a_loop_go_on(play, monkeypatch, limit):
 def test_decoding_stays_a_few_frames_ahead(play):
     media = Numbers(200)
     player = play(media)
-    for taken in range(3):  # the queue is full, and one frame waits to get in
+    for taken in range(3):  # the queue is full, and one frame waits
         expected = playback.AHEAD + 1 + taken
         assert wait_until(lambda count=expected: media.decoded == count)
         time.sleep(0.2)
@@ -123,7 +123,7 @@ def test_decoding_stays_a_few_frames_ahead(play):
         assert player.take() is not None
 
 
-def test_of_a_camera_the_newest_frame_waits(play):
+def test_the_newest_frame_of_a_camera_is_kept(play):
     media = Numbers(50, live=True, failure=AffectError('unplugged'))
     ready = threading.Event()
     player = play(media, ready=ready.set)
@@ -135,13 +135,13 @@ def test_of_a_camera_the_newest_frame_waits(play):
             frame = player.take()
             if frame is not None:
                 numbers.append(int(frame.image[0, 0, 0]))
-    # the failure may have pushed the last frame out already
+    # the error may have replaced the last frame
     assert numbers in ([], [49])
     assert player.ended and player.take() is None
 
 
 @pytest.mark.parametrize('failure', [AffectError('no disk'), RuntimeError('a bug')])
-def test_failures_reach_the_taker(play, failure):
+def test_failures_are_raised_by_take(play, failure):
     player = play(Numbers(2, failure=failure))
     with pytest.raises(type(failure), match=str(failure)):
         take_all(player)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The built-in portrait moves smoothly, in a loop, and keeps the face in view."""
+"""The built-in portrait moves smoothly and periodically, with the face in view."""
 
 import importlib.util
 
@@ -21,12 +21,12 @@ from face_affect_ros.media import open_media, portrait
 import numpy as np
 import pytest
 
-#: Where the face is in the picture of 512x512: corners of its box.
+#: Corners of the box of the face in the image of 512x512.
 FACE = np.array([[172.0, 74.0], [277.0, 74.0], [277.0, 179.0], [172.0, 179.0]])
 
 
 def corners_at(phase, points):
-    """Return where points of the picture are in the view."""
+    """Return points of the image in coordinates of the view."""
     matrix = portrait.view_matrix(phase, (512, 512))
     return points @ matrix[:, :2].T + matrix[:, 2]
 
@@ -63,17 +63,17 @@ def test_frames(media):
     assert frames[7].stamp == pytest.approx(0.7)
     assert {frame.image.shape for frame in frames} == {(480, 640, 3)}
     assert np.array_equal(frames[7].image, media.image_at(7))
-    # the last frame leads over to the first: no larger a step than elsewhere
+    # the step from the last frame to the first is not larger than the others
     steps = [np.abs(a.image.astype(int) - b.image).mean()
              for a, b in zip(frames, frames[1:] + frames[:1])]
     assert 0.0 < steps[-1] <= max(steps[:-1])
 
 
-def test_the_rate_is_30_where_none_is_given(media):
+def test_the_default_rate_is_30(media):
     assert open_media('').rate == 30.0
 
 
 def test_without_scikit_image_the_error_names_the_remedy(monkeypatch):
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
-    with pytest.raises(AffectError, match='pip install scikit-image, or choose a picture'):
+    with pytest.raises(AffectError, match='pip install scikit-image, or choose an image'):
         open_media('')

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What is written can be read again; what cannot be written is said in one line."""
+"""Written images and clips are read back; errors of writing are one line."""
 
 import av
 from face_affect_ros.affect.types import AffectError
@@ -88,7 +88,7 @@ def test_image_or_video(tmp_path):
         assert media.frame_count == 2
     with ImageOrVideoSink(tmp_path / 'a.png', rate=10.0) as sink:
         sink.write(plain(3))
-        with pytest.raises(AffectError, match=r'a\.png: a picture cannot hold.*\.mp4'):
+        with pytest.raises(AffectError, match=r'a\.png: an image file cannot contain.*\.mp4'):
             sink.write(plain(4))
     with open_media(str(tmp_path / 'a.png')) as media:
         frame, = media
@@ -97,7 +97,7 @@ def test_image_or_video(tmp_path):
 
 @pytest.mark.parametrize('rate', [66.667, 1000 / 14, 29.97, 234.567, 0.5])
 def test_a_clip_of_any_rate(rate, tmp_path):
-    """Such as that of an animation whose frames last for 15 ms."""
+    """For example, that of an animation with frames of 15 ms."""
     with VideoSink(tmp_path / 'a.mp4', rate) as sink:
         for value in range(5):
             sink.write(plain(value * 40))
@@ -107,7 +107,7 @@ def test_a_clip_of_any_rate(rate, tmp_path):
 
 
 def test_images_keep_their_times(tmp_path):
-    """One that is not later than the last follows it at the clip's rate."""
+    """An image that is not later than the last one follows it at the rate of the clip."""
     with VideoSink(tmp_path / 'a.mp4', 10.0) as sink:
         for stamp in (0.0, 0.02, 1.0, 1.0, 0.5, 3.0, None):
             sink.write(plain(50), stamp)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Video files and cameras: frames, rates, corrupt frames, clear errors."""
+"""Video files and cameras: frames, rates, corrupt frames, errors."""
 
 import fractions
 import io
@@ -88,7 +88,7 @@ def test_corrupt_frames_in_the_middle_are_left_out_and_counted(clip, caplog):
     assert f'{media.skipped} frames are corrupt or missing' in caplog.text
 
 
-def test_a_clip_that_ends_early_counts_what_is_missing(tmp_path):
+def test_missing_frames_at_the_end_of_a_clip_are_counted(tmp_path):
     writer = cv2.VideoWriter(str(tmp_path / 'a.avi'), cv2.VideoWriter.fourcc(*'MJPG'), 25.0,
                              (64, 48))
     assert writer.isOpened()
@@ -105,7 +105,7 @@ def test_a_clip_that_ends_early_counts_what_is_missing(tmp_path):
 
 
 class Capture:
-    """Stands in for cv2.VideoCapture: scripted reads, scripted properties."""
+    """Replacement of cv2.VideoCapture with given images and properties."""
 
     reads: list = []
     properties: dict = {}
@@ -152,7 +152,7 @@ IMAGE = np.full((48, 64, 3), 7, np.uint8)
 
 @pytest.mark.parametrize('suffix', ['.mp4', '.m4v', '.mov', '.mkv'])
 def test_frames_have_their_own_times(tmp_path, suffix):
-    """And not those of the rate: a screen recording has a frame where something changes."""
+    """And not those of the rate: a screen recording has frames at changes only."""
     stamps = [0.0, 0.04, 0.08, 1.5, 1.54, 4.0]
     write_clip(tmp_path / f'a{suffix}', stamps)
     with open_media(str(tmp_path / f'a{suffix}')) as media:
@@ -211,19 +211,19 @@ def test_a_start_that_ffmpeg_does_not_find_is_zero(clip):
             assert VideoStream(lost, clip).start == start
 
 
-def test_the_slots_of_an_avi_that_have_no_frame(tmp_path):
+def test_avi_slots_without_a_frame(tmp_path):
     write_clip(tmp_path / 'a.avi', [0.0, 0.1, 0.5, 0.6], rate=10.0)
     with open_media(str(tmp_path / 'a.avi')) as media:
         assert [frame.stamp for frame in media] == pytest.approx([0.0, 0.1, 0.5, 0.6])
         assert media.skipped == 0
 
 
-def test_a_file_that_names_no_rate(tmp_path):
-    """As browsers record: the times of the frames are all there is."""
+def test_a_file_without_a_rate(tmp_path):
+    """As recorded by browsers: only the frames have times."""
     stamps = [i * 0.033 for i in range(90)]
     write_clip(tmp_path / 'a.mkv', stamps)
     data = (tmp_path / 'a.mkv').read_bytes()
-    start = data.index(b'\x23\xe3\x83')   # Matroska's DefaultDuration, of which we make a Void
+    start = data.index(b'\x23\xe3\x83')   # DefaultDuration of Matroska becomes a Void
     end = start + 4 + (data[start + 3] & 0x7f)
     void = b'\xec' + bytes([0x80 | (end - start - 2)]) + bytes(end - start - 2)
     (tmp_path / 'a.mkv').write_bytes(data[:start] + void + data[end:])
@@ -234,8 +234,8 @@ def test_a_file_that_names_no_rate(tmp_path):
     assert frames[-1].stamp == pytest.approx(stamps[-1], abs=0.001)
 
 
-def test_what_an_edit_list_cuts_away_is_not_missing(clip, caplog):
-    """As phones trim a clip: all frames are in the file, a part of them is shown."""
+def test_frames_cut_by_an_edit_list_are_not_missing(clip, caplog):
+    """As trimmed by phones: the file contains all frames, and a part of them is shown."""
     trimmed = clip.with_name('trimmed.mp4')
     with av.open(str(clip)) as source, av.open(
             str(trimmed), 'w', options={'use_editlist': '1', 'avoid_negative_ts': 'disabled',
@@ -258,7 +258,7 @@ def test_what_an_edit_list_cuts_away_is_not_missing(clip, caplog):
 
 
 def sound(seconds, picture=None):
-    """Return an MP3 of silence, with a cover."""
+    """Return an MP3 of silence, with cover art."""
     frames = (b'\xff\xfb\x90\x00' + bytes(413)) * round(seconds * 44100 / 1152)
     if picture is None:
         return frames
@@ -268,7 +268,7 @@ def sound(seconds, picture=None):
     return b'ID3\x03\0\0' + size + tag + frames
 
 
-def test_the_cover_of_a_piece_of_music_is_one_picture(tmp_path, caplog):
+def test_cover_art_is_a_single_image(tmp_path, caplog):
     image = np.full((48, 64, 3), (10, 200, 90), np.uint8)
     (tmp_path / 'a.mp3').write_bytes(sound(4.0, cv2.imencode('.png', image)[1].tobytes()))
     with open_media(str(tmp_path / 'a.mp3')) as media:
@@ -287,12 +287,12 @@ def test_a_clip_of_one_frame_is_a_clip(tmp_path):
 
 def test_sound_alone_is_refused(tmp_path):
     (tmp_path / 'a.mp3').write_bytes(sound(1.0))
-    with pytest.raises(AffectError, match='a.mp3: neither a picture nor a video.*only sound'):
+    with pytest.raises(AffectError, match='a.mp3: neither an image nor a video.*only sound'):
         open_media(str(tmp_path / 'a.mp3'))
 
 
 def test_an_elementary_stream_is_read(tmp_path):
-    """It has no times: its frames come one after the other at its rate."""
+    """It has no times: its frames follow each other at its rate."""
     write_clip(tmp_path / 'a.m1v', [i / 25 for i in range(60)], codec='mpeg1video',
                container='mpeg1video', rate=25)
     with open_media(str(tmp_path / 'a.m1v')) as media:
@@ -302,7 +302,7 @@ def test_an_elementary_stream_is_read(tmp_path):
 
 
 def test_a_codec_without_a_decoder_is_named(clip):
-    """AVS3, which FFmpeg alone does not decode."""
+    """AVS3, for which FFmpeg has no decoder of its own."""
     clip.write_bytes(clip.read_bytes().replace(b'mp4v', b'avs3').replace(b'esds', b'free'))
     with pytest.raises(AffectError) as caught:
         open_media(str(clip))
@@ -314,8 +314,8 @@ def test_a_codec_without_a_decoder_is_named(clip):
     (1, (1, 0, 0, 1)), (2, (-1, 0, 0, 1)), (3, (-1, 0, 0, -1)), (4, (1, 0, 0, -1)),
     (5, (0, 1, 1, 0)), (6, (0, 1, -1, 0)), (7, (0, -1, -1, 0)), (8, (0, -1, 1, 0))])
 @pytest.mark.parametrize('told', [True, False])
-def test_the_display_matrix_is_honoured(clip, monkeypatch, orientation, matrix, told):
-    """As phones turn and mirror their clips. told: whether FFmpeg passes it on."""
+def test_the_display_matrix_is_applied(clip, monkeypatch, orientation, matrix, told):
+    """As rotated and mirrored by phones. told: whether FFmpeg reports the matrix."""
     corners = np.zeros((96, 128, 3), np.uint8)
     corners[:48, :64] = (0, 0, 255)
     corners[:48, 64:] = (0, 255, 0)
@@ -351,7 +351,7 @@ def test_a_file_without_a_display_matrix(data):
 
 
 @pytest.mark.parametrize('space, name', [('bt709', 'ITU709'), ('smpte170m', 'ITU601')])
-def test_colours_are_those_of_the_matrix_that_the_clip_names(tmp_path, space, name):
+def test_colours_are_converted_by_the_colour_matrix_of_the_clip(tmp_path, space, name):
     colour = np.full((48, 64, 3), (30, 60, 200), np.uint8)
     with av.open(str(tmp_path / 'a.mkv'), 'w') as container:
         stream = container.add_stream('ffv1', rate=10)
@@ -367,7 +367,7 @@ def test_colours_are_those_of_the_matrix_that_the_clip_names(tmp_path, space, na
     assert np.abs(frame.image.astype(int) - colour).max() <= 4
 
 
-def test_a_size_that_is_absurd_is_refused_by_the_head_alone(tmp_path):
+def test_an_excessive_size_of_a_clip_is_refused_by_its_header(tmp_path):
     (tmp_path / 'a.y4m').write_bytes(b'YUV4MPEG2 W20000 H20000 F25:1 C420\nFRAME\n' + bytes(100))
     with pytest.raises(AffectError, match='size 20000x20000 is invalid'):
         open_media(str(tmp_path / 'a.y4m'))
@@ -418,7 +418,7 @@ def test_stamps_increase(start, times, expected):
 
 
 @pytest.mark.parametrize('source, device', [('0', 0), ('12', 12), ('/dev/video3', '/dev/video3')])
-def test_a_camera_is_opened_and_asked_for_rate_and_size(capture, source, device):
+def test_a_camera_is_opened_with_rate_and_size(capture, source, device):
     capture.reads = [(True, IMAGE)]
     with open_media(source, rate=15.0, size=(320, 240)) as media:
         assert media.live and media.frame_count is None and media.rate is None

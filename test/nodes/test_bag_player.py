@@ -111,8 +111,8 @@ def test_a_damaged_bag_is_played_up_to_the_damage(ros: Any, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(('messages', 'complaint'), [
-    ([depth()], 'contains no pictures; /depth: 16UC1 is depth'),
-    ([CUT], 'contains no pictures; /image: truncated messages'),
+    ([depth()], 'contains no grey or colour images; /depth: 16UC1 is depth'),
+    ([CUT], 'contains no grey or colour images; /image: truncated messages'),
 ])
 def test_a_bag_without_pictures_ends_the_player_in_one_line(
         messages: list[Message], complaint: str, ros_domain: int, tmp_path: Path) -> None:

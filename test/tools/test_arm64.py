@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Wheels for arm64 in the locks, and what counts as the same result on another processor."""
+"""Wheels for arm64 in the locks, and the comparison of results with another processor."""
 
 import copy
 from pathlib import Path
@@ -24,9 +24,9 @@ import lock
 import pytest
 
 REQUIREMENTS = Path(__file__).resolve().parents[2] / 'requirements'
-#: Locks of which no file is for x86-64 alone.
+#: Locks without files for x86-64 only.
 LOCKS = sorted(path for path in REQUIREMENTS.glob('*.txt') if not path.name.startswith('ros-'))
-#: What `face_affect analyze` writes for a picture.
+#: Output of `face_affect analyze` for an image.
 PICTURE = {'source': 'a.png', 'faces': [{
     'roi': [10, 20, 50, 50], 'landmarks': {'nose': [35.0, 45.0]},
     'emotion': 'happy', 'emotion_confidence': 0.7, 'emotion_probabilities': [0.3, 0.7],
@@ -47,13 +47,12 @@ def wheels(*tags: str) -> dict[str, Any]:
     (['cp311-cp311-manylinux_2_28_x86_64', 'cp311-cp311-musllinux_1_2_aarch64'], {'cp311'}),
     (['py3-none-manylinux_2_28_x86_64', 'py3-none-any'], set()),
 ])
-def test_the_lock_sees_which_arm64_wheels_are_not_there(
-        tags: list[str], lacking: set[str]) -> None:
+def test_missing_arm64_wheels_are_detected(tags: list[str], lacking: set[str]) -> None:
     assert lock.lacking_on_arm64(wheels(*tags)) == lacking
 
 
 def test_a_pin_has_the_same_files_in_every_lock() -> None:
-    """Hashes tell no processor; but a lock without those of arm64 differs from one with them."""
+    """Hashes do not name a processor, but a lock without arm64 differs from one with it."""
     found: dict[str, dict[str, frozenset[str]]] = {}
     for path in LOCKS:
         for pin in re.split(r'\n(?=[a-z])', path.read_text())[1:]:
@@ -66,7 +65,7 @@ def test_a_pin_has_the_same_files_in_every_lock() -> None:
     assert {name: files for name, files in shared.items() if len(set(files.values())) > 1} == {}
 
 
-def test_the_same_results_differ_in_nothing() -> None:
+def test_equal_results_have_no_differences() -> None:
     assert arm64.compare([PICTURE], [copy.deepcopy(PICTURE)]) == (1, 0.0, 0.0, [])
 
 
@@ -80,7 +79,7 @@ def test_differences_are_measured_and_named() -> None:
     assert len(lines) == 1 and 'happy (0.700) and sad (0.700)' in lines[0]
 
 
-def test_the_order_of_the_faces_does_not_count() -> None:
+def test_the_order_of_the_faces_is_ignored() -> None:
     second: Any = copy.deepcopy(PICTURE['faces'][0])
     second.update(roi=[100, 20, 50, 50], emotion='sad', landmarks={'nose': [125.0, 45.0]})
     faces = [PICTURE['faces'][0], second]
@@ -89,8 +88,8 @@ def test_the_order_of_the_faces_does_not_count() -> None:
 
 
 @pytest.mark.parametrize(('there', 'complaint'), [
-    ([], 'the pictures differ'),
+    ([], 'the images differ'),
     ([{**PICTURE, 'faces': []}], 'a.png: 1 and 0 faces'),
 ])
-def test_missing_pictures_and_faces_are_named(there: list[Any], complaint: str) -> None:
+def test_missing_images_and_faces_are_named(there: list[Any], complaint: str) -> None:
     assert arm64.compare([PICTURE], there) == (0, 0.0, 0.0, [complaint])

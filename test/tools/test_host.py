@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Which ROS and which Python the set-up takes, and what it says when something is missing."""
+"""The ROS distribution and the Python of the set-up, and errors for missing tools."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -40,16 +40,17 @@ def x86(monkeypatch: pytest.MonkeyPatch) -> None:
     (PLAIN, WITH_ROS, 'humble', Machine(WITH_ROS, 'humble', wheels=False)),
     (PLAIN, PLAIN, 'humble', Machine(PLAIN, 'jazzy', wheels=True)),
 ])
-def test_a_sourced_distribution_is_taken_where_its_rclpy_imports(
-        python: Python, system: Python | None, distribution: str, expected: Machine, x86: None,
-        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sourced_distribution_with_rclpy_is_used(python: Python, system: Python | None,
+                                                   distribution: str, expected: Machine, x86: None,
+                                                   monkeypatch: pytest.MonkeyPatch,
+                                                   capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(host, 'probe', lambda executable: system)
     assert host.choose(python, distribution) == expected
     said = capsys.readouterr().out
     assert ('cannot import its rclpy' in said) == bool(distribution and expected.wheels)
 
 
-def test_the_wheels_of_another_distribution_are_taken_where_it_is_asked_for(x86: None) -> None:
+def test_the_wheels_of_a_requested_distribution_are_used(x86: None) -> None:
     assert host.choose(PLAIN, '', 'kilted') == Machine(PLAIN, 'kilted', wheels=True)
     assert host.choose(WITH_ROS, 'kilted', 'kilted') == Machine(WITH_ROS, 'kilted', wheels=False)
 
@@ -58,8 +59,8 @@ def test_the_wheels_of_another_distribution_are_taken_where_it_is_asked_for(x86:
     ('', 'humble', 'ROS=humble: only jazzy and kilted have wheels'),
     ('jazzy', 'kilted', 'ROS=kilted is requested, but ROS jazzy is sourced'),
 ])
-def test_a_distribution_that_is_not_to_be_had_is_refused(
-        sourced: str, requested: str, complaint: str, x86: None) -> None:
+def test_a_distribution_without_wheels_is_refused(sourced: str, requested: str, complaint: str,
+                                                  x86: None) -> None:
     with pytest.raises(SetupError, match=complaint):
         host.choose(WITH_ROS, sourced, requested)
 
@@ -69,7 +70,7 @@ def test_a_distribution_with_too_new_a_python_is_refused(monkeypatch: pytest.Mon
         host.choose(replace(WITH_ROS, version=(3, 14, 0)), 'next')
 
 
-def test_no_wheels_for_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wheels_for_another_machine_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('os.uname', lambda: type('Name', (), {'machine': 'aarch64'}))
     with pytest.raises(SetupError, match='x86-64 Linux, this is linux on aarch64; install ROS 2'):
         host.choose(PLAIN, '')
@@ -89,7 +90,7 @@ def test_what_is_missing_is_named_by_its_debian_package(
     assert host.missing_modules(PLAIN) == []
 
 
-def test_an_interpreter_answers_for_itself() -> None:
+def test_the_properties_of_an_interpreter() -> None:
     import platform
     import sys
 

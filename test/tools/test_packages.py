@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What is installed beside a ROS distribution, and how the wheels' cmake files are mended."""
+"""Packages that a ROS distribution lacks, and paths in the cmake files of the wheels."""
 
 import os
 from pathlib import Path
@@ -34,14 +34,14 @@ pyyaml==6.0 \\
 """
 
 
-def test_a_pin_keeps_its_condition_and_its_hashes() -> None:
+def test_a_pin_includes_its_marker_and_hashes() -> None:
     pins = packages.split_pins(LOCK)
     assert [name for name, _ in pins] == ['numpy', 'no-such-package', 'pyyaml']
     assert ''.join(pin for _, pin in pins) == LOCK.partition('\n')[2]
 
 
-def test_only_what_is_lacking_is_installed(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_missing_packages_are_installed(tmp_path: Path,
+                                             monkeypatch: pytest.MonkeyPatch) -> None:
     installed: list[str] = []
     monkeypatch.setattr(packages, 'install_lock',
                         lambda python, path, env: installed.append(path.read_text()))
@@ -55,8 +55,8 @@ def test_only_what_is_lacking_is_installed(
     assert len(installed) == 1
 
 
-def test_another_version_is_not_the_one_of_the_lock(tmp_path: Path) -> None:
-    """Such as the setuptools that comes with a package that somebody installs by hand."""
+def test_another_version_is_not_accepted(tmp_path: Path) -> None:
+    """For example, setuptools installed by hand."""
     site = tmp_path / 'lib' / 'python3.12' / 'site-packages'
     (site / 'numpy-2.0.0.dist-info').mkdir(parents=True)
     lock = tmp_path / 'lock.txt'

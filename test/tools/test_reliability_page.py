@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""docs/results/reliability.md: its figures are those of the files, and the tests exist."""
+"""docs/results/reliability.md: its tables are those of the files, and its tests exist."""
 
 from pathlib import Path
 import re
@@ -22,13 +22,13 @@ import reliability_page
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_page_shows_the_figures_as_they_are() -> None:
+def test_the_page_contains_the_results_of_the_files() -> None:
     text = reliability_page.PAGE.read_text()
     assert reliability_page.filled(text) == text, (
         'write it anew: python tools/reliability_page.py')
 
 
-def test_every_test_that_it_names_exists() -> None:
+def test_every_test_on_the_page_exists() -> None:
     text = reliability_page.PAGE.read_text()
     tests = '\n'.join(path.read_text() for path in (ROOT / 'test').rglob('test_*.py'))
     names = re.findall(r'`((?:[a-z0-9]+_){3,}[a-z0-9]+)(?:\.\.\.)?`', text)

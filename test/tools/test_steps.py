@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The steps of the set-up: done once, done again when they must be, loud when they fail."""
+"""The steps of the set-up: skipped if unchanged, repeated otherwise, and their errors."""
 
 from pathlib import Path
 import sys
@@ -31,14 +31,14 @@ class Counter:
         self.calls += 1
 
 
-def test_a_step_is_done_once_for_each_key(tmp_path: Path) -> None:
+def test_a_step_is_run_once_for_each_key(tmp_path: Path) -> None:
     action = Counter()
     ran = [step('name', 'title', key, action, stamps=tmp_path) for key in ('a', 'a', 'b', 'a')]
     assert ran == [True, False, True, True]
     assert action.calls == 3
 
 
-def test_a_step_is_done_again_when_its_product_is_gone(tmp_path: Path) -> None:
+def test_a_step_is_repeated_if_its_product_is_missing(tmp_path: Path) -> None:
     product = tmp_path / 'product'
 
     def again() -> bool:
@@ -51,7 +51,7 @@ def test_a_step_is_done_again_when_its_product_is_gone(tmp_path: Path) -> None:
     assert again()
 
 
-def test_a_failed_step_is_tried_again_even_with_an_old_key(tmp_path: Path) -> None:
+def test_a_failed_step_is_repeated_with_an_unchanged_key(tmp_path: Path) -> None:
     def fail() -> None:
         raise SetupError('no')
 
@@ -61,7 +61,7 @@ def test_a_failed_step_is_tried_again_even_with_an_old_key(tmp_path: Path) -> No
     assert step('name', 'title', 'old', Counter(), stamps=tmp_path)
 
 
-def test_a_digest_depends_on_contents_and_on_where_parts_end(tmp_path: Path) -> None:
+def test_a_digest_depends_on_contents_and_their_boundaries(tmp_path: Path) -> None:
     file = tmp_path / 'file'
     file.write_text('1')
     before = digest('a', file)
@@ -72,7 +72,7 @@ def test_a_digest_depends_on_contents_and_on_where_parts_end(tmp_path: Path) -> 
     assert digest(tmp_path / 'missing') != digest()
 
 
-def test_byte_code_is_no_input(tmp_path: Path) -> None:
+def test_byte_code_is_ignored(tmp_path: Path) -> None:
     for name in ('b.py', 'a.py', '__pycache__/a.pyc'):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -91,8 +91,8 @@ def test_a_failing_command_shows_the_end_of_its_own_output(tmp_path: Path) -> No
     assert 'all well' in log.read_text()
 
 
-def test_the_reason_is_told_where_the_command_removes_the_log(tmp_path: Path) -> None:
-    """As `python -m venv --clear` does."""
+def test_the_output_is_shown_although_the_command_removes_the_log(tmp_path: Path) -> None:
+    """Like `python -m venv --clear`."""
     log = tmp_path / 'setup.log'
     with pytest.raises(SetupError, match='no room left'):
         run([sys.executable, '-c', f"import os; os.remove({str(log)!r}); "
