@@ -25,8 +25,9 @@ from scipy.optimize import linear_sum_assignment
 
 #: Largest cost of an assignment: distance of the centres in face sides plus |ln| of the scales.
 MAX_COST = 1.0
-#: A track that starts with a lower score is confirmed when the detector finds it again.
-CONFIRM_SCORE = 0.6
+#: A track is confirmed by one detection of this score, or by weaker ones, of the start score at
+#: least, in so many runs of the detector of which none misses it (as in SORT, Bewley et al. 2016).
+CONFIRM_SCORE, CONFIRM_RUNS = 0.6, 3
 #: Share of a newly measured velocity in the track's velocity.
 VELOCITY_GAIN = 0.5
 #: Smallest time between frames for a velocity, seconds: some drivers stamp frames of a burst at
@@ -47,6 +48,7 @@ class Track:
         velocity: (2,) float32, of the centre, pixels per second.
         first: Stamp of the first detection, seconds.
         last: Stamp of the last detection, seconds.
+        runs: Runs of the detector that found it with the start score, until it is confirmed.
     """
 
     id: str  # noqa: A003 - '' until the track is confirmed
@@ -54,6 +56,7 @@ class Track:
     velocity: FloatArray
     first: float
     last: float
+    runs: int = 1
 
     def predict(self, stamp: float) -> FloatArray:
         """Return the predicted box at a time in seconds, (4,) float32."""
@@ -113,9 +116,8 @@ class Tracker:
             timeout: Seconds without a detection after which a track ends.
             start_score: Score in [0, 1] that a detection needs to start a track; weaker ones only
                 continue one (as in ByteTrack, Zhang et al. 2022).
-            detected: Whether the detector ran, or the faces were tracked. A track that starts
-                below CONFIRM_SCORE is confirmed by the next run of the detector, as in SORT
-                (Bewley et al. 2016); in the first frame all tracks are.
+            detected: Whether the detector ran, or the faces were tracked. A new track is confirmed
+                by runs of the detector, see CONFIRM_SCORE; in the first frame all tracks are.
 
         Returns:
             The confirmed track of each detection, None for one without.
@@ -128,8 +130,11 @@ class Tracker:
         joined: list[Track | None] = [None] * len(detections)
         for track, index in self._assign(detections, stamp):
             track.update(detections.boxes[index], stamp)
-            track.id = track.id or (self._next_id() if detected else '')
             joined[index] = track
+            if detected and not track.id:
+                track.runs += int(detections.scores[index] >= start_score)
+                if track.runs == CONFIRM_RUNS or detections.scores[index] >= CONFIRM_SCORE:
+                    track.id = self._next_id()
         if detected:
             self._tracks = [t for t in self._tracks if t.id or t.last == stamp]
         for index, score in enumerate(detections.scores):

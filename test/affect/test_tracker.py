@@ -114,7 +114,7 @@ def test_prefixes_of_two_runs_differ_and_start_with_a_letter() -> None:
     assert all(prefix[0].isalpha() and prefix.isalnum() for prefix in prefixes)
 
 
-def test_a_weak_track_needs_two_runs_of_the_detector() -> None:
+def test_a_weak_track_is_confirmed_by_three_runs_of_the_detector_or_a_strong_one() -> None:
     tracker = make_tracker()
 
     def seen(*boxes: tuple[float, float, float], score: float, stamp: float,
@@ -128,9 +128,13 @@ def test_a_weak_track_needs_two_runs_of_the_detector() -> None:
     assert seen(first, second, score=0.5, stamp=0.1) == ['t0001', None]
     assert seen(first, second, score=0.5, stamp=0.2, detected=False) == ['t0001', None]
     assert tracker.ids == {'t0001'}
-    assert seen(first, second, score=0.5, stamp=0.3) == ['t0001', 't0002']
+    assert seen(first, second, score=0.5, stamp=0.3) == ['t0001', None]
+    assert seen(first, second, score=0.39, stamp=0.32) == ['t0001', None]
+    assert seen(first, second, score=0.4, stamp=0.35) == ['t0001', 't0002']
     assert seen(first, third, score=0.5, stamp=0.4) == ['t0001', None]
+    assert seen(first, third, score=0.5, stamp=0.45) == ['t0001', None]
     assert seen(first, score=0.5, stamp=0.5) == ['t0001']
     assert seen(third, score=0.5, stamp=0.6) == [None]      # it was not found in between
+    assert seen(third, score=0.6, stamp=0.65) == ['t0003']
     assert seen(third, score=0.7, stamp=0.7) == ['t0003']
     assert seen(second, (500, 100, 50), score=0.7, stamp=0.8) == ['t0002', 't0004']
