@@ -26,8 +26,7 @@ import sys
 import time
 from typing import Any
 
-from driving import joined, wait
-from face_affect_bench.processes import Usage
+from face_affect_bench.driving import joined, usage, wait
 from face_affect_bench.report import keep
 from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.nodes import qos
@@ -95,7 +94,7 @@ def settled(pid: int) -> dict[str, float]:
     """Return what a process uses when the threads that are about to end have ended."""
     seen = []
     for _ in range(SAMPLES):
-        seen.append(Usage.of(pid).as_dict())
+        seen.append(usage(pid))
         time.sleep(PAUSE)
     return min(seen, key=lambda each: each['threads'])
 

@@ -30,21 +30,22 @@ import tempfile
 import time
 
 import cv2
+from face_affect_bench.frames import clip, CLIPS
+from face_affect_bench.machine import processor
+from face_affect_bench.report import table
+from face_affect_bench.timing import Row
 from face_affect_ros.affect.boxes import longer_side
 from face_affect_ros.affect.detectors import Detector, make_detector
 from face_affect_ros.affect.model_store import sha256_of
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import ImageArray
-from face_affect_ros.media import open_media
 import numpy as np
 
 #: Clips with the number of people who are in every frame.
-CLIPS = {'classroom.gif': 4, 'face-demographics-walking-and-pause.gif': 3,
-         'head-pose-face-detection-female-and-male.gif': 2, 'robocup_team.png': 6}
+PEOPLE = {**CLIPS, 'robocup_team.png': 6}
 #: Detector to which the ratios of the times refer.
 REFERENCE = 'blazeface_back'
 OWN = 'face_residual_fpn'
-BLAZEFACES = (REFERENCE,)
 IMAGES = ((640, 480), (1280, 720), (1920, 1080))
 SIZES = (0, 320, 480, 960)
 #: Width of a face in metres, horizontal field of view of an Intel RealSense D435's colour camera
@@ -52,6 +53,8 @@ SIZES = (0, 320, 480, 960)
 FACE, FIELD = 0.16, 69.0
 PIXELS = (16, 32)
 ROUNDS = 60
+#: By name and detector_size.
+Detectors = dict[tuple[str, int], Detector]
 
 
 def main() -> None:
@@ -60,66 +63,60 @@ def main() -> None:
     parser.add_argument('--shared', type=Path, default=Path(os.environ.get(
         'FACE_AFFECT_SHARED', Path(__file__).resolve().parents[2] / 'shared')))
     shared = parser.parse_args().shared
-    clips = {name: read(shared / 'media' / name) for name in CLIPS}
+    clips = {name: [frame.image for frame in clip(shared, name)] for name in PEOPLE}
     with yunet(shared / 'reference' / 'yunet_n_dynamic.onnx') as card:
-        choices = [(OWN, size) for size in SIZES]
-        choices += [(card, size) for size in (0, 320)] + [(name, 0) for name in BLAZEFACES]
+        choices = [*((OWN, size) for size in SIZES), (card, 0), (card, 320), (REFERENCE, 0)]
         detectors = {(name.rstrip('/').rpartition('/')[2], size): make_detector(
             name, size=size, min_score=PipelineSettings().start_score) for name, size in choices}
-        print_times(detectors, clips)
-        print_clips(detectors, clips)
-    print_range()
+        print(table(times(detectors, [frame for each in clips.values() for frame in each[:8]])))
+        print(table(found(detectors, clips)))
+    print(table(ranges()))
     print(f'\n{processor()}, one thread, OpenCV {cv2.__version__}, Python '
           f'{platform.python_version()}.')
 
 
-def print_times(detectors: dict[tuple[str, int], Detector],
-                clips: dict[str, list[ImageArray]]) -> None:
-    """Print the median time of an image by detector, and the ratio to that of REFERENCE."""
-    frames = [frame for frames in clips.values() for frame in frames[:8]]
-    medians: dict[tuple[str, int], list[float]] = {choice: [] for choice in detectors}
+def times(detectors: Detectors, frames: list[ImageArray]) -> list[Row]:
+    """Return the median time of an image by detector, and the ratio to that of REFERENCE."""
+    rows: list[Row] = [named(*choice) for choice in detectors]
     for size in IMAGES:
         images = [np.asarray(cv2.resize(frame, size), np.uint8) for frame in frames]
-        times: dict[tuple[str, int], list[float]] = {choice: [] for choice in detectors}
-        for number in range(ROUNDS + 3):
-            for choice, detector in detectors.items():
+        spent = np.zeros((ROUNDS + 3, len(detectors)))
+        for number, taken in enumerate(spent):
+            for index, detector in enumerate(detectors.values()):
                 started = time.perf_counter()
                 detector(images[number % len(images)])
-                times[choice].append(time.perf_counter() - started)
-        for choice in detectors:
-            medians[choice].append(float(np.median(times[choice][3:])) * 1e3)
-    row('detector', '`detector_size`', *(f'{width}x{height}, ms (ratio)'
-                                         for width, height in IMAGES))
-    row(*['---'] * (2 + len(IMAGES)))
-    for (name, size), values in medians.items():
-        row(name, size or ('auto' if name not in BLAZEFACES else 'fixed'),
-            *(f'{value:.1f} ({value / base:.2f})'
-              for value, base in zip(values, medians[REFERENCE, 0])))
+                taken[index] = time.perf_counter() - started
+        medians = 1e3 * np.median(spent[3:], axis=0)
+        base = medians[list(detectors).index((REFERENCE, 0))]
+        for row, median in zip(rows, medians):
+            row[f'{size[0]}x{size[1]}, ms (ratio)'] = f'{median:.1f} ({median / base:.2f})'
+    return rows
 
 
-def print_clips(detectors: dict[tuple[str, int], Detector],
-                clips: dict[str, list[ImageArray]]) -> None:
-    """Print the faces found in the clips."""
-    print()
-    row('detector', '`detector_size`', *(f'{name} ({count * len(clips[name])} faces)'
-                                         for name, count in CLIPS.items()))
-    row(*['---'] * (2 + len(CLIPS)))
-    for (name, size), detector in detectors.items():
-        row(name, size or ('auto' if name not in BLAZEFACES else 'fixed'),
-            *(count_faces(detector, frames, CLIPS[clip]) for clip, frames in clips.items()))
+def found(detectors: Detectors, clips: dict[str, list[ImageArray]]) -> list[Row]:
+    """Return the faces found in the clips."""
+    return [{**named(*choice), **{
+        f'{name} ({PEOPLE[name] * len(frames)} faces)': count_faces(detector, frames, PEOPLE[name])
+        for name, frames in clips.items()}} for choice, detector in detectors.items()]
 
 
-def print_range() -> None:
-    """Print up to which distance a face has PIXELS in an input of a free size."""
-    print()
-    row('image', '`detector_size`', *(f'{pixels} px' for pixels in PIXELS))
-    row(*['---'] * (2 + len(PIXELS)))
+def ranges() -> list[Row]:
+    """Return up to which distance a face has PIXELS in an input of a free size."""
+    rows: list[Row] = []
     for width, height in IMAGES:
         focal = width / 2 / math.tan(math.radians(FIELD / 2))
         for size in SIZES:
             side = longer_side((height, width), size)
-            row(f'{width}x{height}', size or f'auto ({side})',
-                *(f'{focal * FACE * side / width / pixels:.1f} m' for pixels in PIXELS))
+            rows.append({'image': f'{width}x{height}', '`detector_size`': size or f'auto ({side})',
+                         **{f'{pixels} px': f'{focal * FACE * side / width / pixels:.1f} m'
+                            for pixels in PIXELS}})
+    return rows
+
+
+def named(name: str, size: int) -> Row:
+    """Return the first columns of a table."""
+    fixed = 'fixed' if name == REFERENCE else 'auto'
+    return {'detector': name, '`detector_size`': size or fixed}
 
 
 @contextmanager
@@ -135,30 +132,11 @@ def yunet(network: Path) -> Iterator[str]:
         yield f'{folder}/'
 
 
-def read(path: Path) -> list[ImageArray]:
-    """Return all frames of a clip."""
-    with open_media(str(path)) as media:
-        return [frame.image for frame in media]
-
-
 def count_faces(detector: Detector, frames: list[ImageArray], people: int) -> str:
     """Return found faces, and how many more than people there are were reported."""
     counts = np.array([len(detector(frame)) for frame in frames])
     extra = int(np.maximum(counts - people, 0).sum())
     return f'{np.minimum(counts, people).sum()}' + (f' (+{extra} false)' if extra else '')
-
-
-def row(*cells: object) -> None:
-    """Print a row of a Markdown table."""
-    print(f"| {' | '.join(map(str, cells))} |", flush=True)
-
-
-def processor() -> str:
-    """Return the processor's name."""
-    for line in Path('/proc/cpuinfo').read_text().splitlines():
-        if line.startswith('model name'):
-            return line.partition(':')[2].strip()
-    return platform.processor()
 
 
 if __name__ == '__main__':

@@ -27,7 +27,7 @@ import statistics
 import sys
 import time
 
-from driving import joined, wait
+from face_affect_bench.driving import joined, wait
 from face_affect_bench.report import keep
 from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.nodes import qos

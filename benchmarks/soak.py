@@ -32,8 +32,7 @@ from typing import Any
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray
-from driving import joined, wait
-from face_affect_bench.processes import Usage
+from face_affect_bench.driving import joined, usage, wait
 from face_affect_bench.report import keep
 from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.media import open_media
@@ -73,7 +72,7 @@ class Soak:
         """Subscribe and publish."""
         self.faces: Counter[int] = Counter()
         self.said: dict[str, str] = {}
-        self.usage: list[tuple[int, Usage]] = []
+        self.usage: list[dict[str, float]] = []
         self.message = to_message(eight_faces(), 'bgr8', Header(frame_id='camera'))
         self._images = self.node.create_publisher(Image, 'image', qos.image_input(
             'reliable', IN_FLIGHT))
@@ -93,7 +92,7 @@ class Soak:
 
     def note(self) -> None:
         """Remember what the node uses now."""
-        self.usage.append((self.results, Usage.of(self.pid)))
+        self.usage.append({'results': self.results, **usage(self.pid)})
 
     def counts(self) -> dict[str, int]:
         """Return the node's counts, as it said them last."""
@@ -168,7 +167,7 @@ def figures(soak: Soak, took: float, complete: bool, frames: int,
             process: 'subprocess.Popen[bytes]') -> dict[str, Any]:
     """Return what is to be told."""
     soak.note()
-    memory = [usage.memory for _, usage in soak.usage]
+    memory = [each['memory'] for each in soak.usage]
     quarter = max(1, len(memory) // 4)
     counts = soak.counts()
     return {
@@ -176,7 +175,7 @@ def figures(soak: Soak, took: float, complete: bool, frames: int,
         'sent': soak.sent, **counts, 'results': soak.results,
         'adds up': complete and (not frames or soak.sent == soak.results),
         'faces per result': {str(key): value for key, value in sorted(soak.faces.items())},
-        'usage': [{'results': results, **usage.as_dict()} for results, usage in soak.usage],
+        'usage': soak.usage,
         'growth in MB after the first quarter': round(
             max(memory[-quarter:]) - memory[quarter], 1),
         'alive': process.poll() is None}

@@ -196,39 +196,17 @@ def left(clip: Clip) -> dict[str, Any]:
     return {'people': len(clip.people), 'tracks ended': ended, 'tracks that went on': extra}
 
 
-def table(told: dict[str, dict[str, Any]]) -> str:
-    """Return the figures as Markdown tables."""
-    rows = ['| clip | people, tracks, swaps | ' + ' | '.join(
-        f'hidden {seconds:g} s, id kept' for seconds in HIDDEN) + ' | left, track ended |',
-        '| --- | --- |' + ' --- |' * (len(HIDDEN) + 1)]
-    for name, facts in told.items():
-        cells = [f'{each["kept their id"]} of {each["people hidden"]}, {each["swaps"]} swaps, '
-                 f'{each["tracks of nobody"]} false tracks' for each in facts['occlusions']]
-        rows.append(f'| {name} | {facts["people"]}, {facts["tracks"]}, {facts["swaps"]} | '
-                    f'{" | ".join(cells)} | {facts["left"]["tracks ended"]} of '
-                    f'{facts["left"]["people"]} |')
-    rows += ['', '| clip | label changes per track and minute, raw | smoothed | truth '
-             '| faces judged | right | unknown | wrong |', '| --- |' + ' --- |' * 7]
-    for name, facts in told.items():
-        raw, calm = facts['labels without smoothing'], facts['labels']
-        rows.append(f'| {name} | {raw["per track and minute"]} | {calm["per track and minute"]} '
-                    f'| 0 | {calm["judged"]} | {calm["right"]} | {calm["unknown"]} | '
-                    f'{calm["wrong"]} |')
-    return '\n'.join(rows)
-
-
 def main() -> int:
-    """Print the tables."""
+    """Print the figures as JSON."""
     parser = argparse.ArgumentParser(
         description=inspect.getdoc(sys.modules[__name__]),
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--shared', type=Path, default=Path(os.environ.get(
         'FACE_AFFECT_SHARED', ROOT.parent / 'shared')))
-    parser.add_argument('--out', type=Path, help='write the figures into this file, as JSON')
+    parser.add_argument('--out', type=Path, help='write them into this file too')
     arguments = parser.parse_args()
     told = {clip.name: report(clip) for clip in clips(arguments.shared)}
-    keep(told, arguments.out)
-    print(table(told))
+    print(keep(told, arguments.out))
     return 0
 
 

@@ -31,14 +31,7 @@ import tempfile
 import time
 from typing import Any
 
-from face_affect_bench import (
-    curves,
-    machine,
-    peers,
-    report,
-    stages,
-    topics,
-)
+from face_affect_bench import curves, machine, peers, report, stages, topics
 from face_affect_bench.timing import Context
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,10 +63,10 @@ def main() -> int:
         results = json.loads(file.read_text())
     context = Context(shared=arguments.shared, venvs=arguments.venvs.resolve(),
                       quick=arguments.quick)
-    command = ' '.join(['python -m face_affect_bench', *_public(sys.argv[1:])])
+    # without folders of this machine
+    words = [word for word in sys.argv[1:] if not os.path.isabs(word)]
+    command = ' '.join(['python -m face_affect_bench', *words])
     commit = machine.commit()   # before the results change the tree
-    for section in results['sections'].values():
-        section.setdefault('machine', results['machine'])
     results['machine'] = machine.describe(arguments.cores)
     for name, (title, about, module) in SECTIONS.items():
         if name not in (arguments.only or SECTIONS):
@@ -83,10 +76,9 @@ def main() -> int:
         measured = f'`{command}`, {date.today()}, commit {commit}, load {machine.load()}'
         rows = module.run(context)
         print(f'{time.monotonic() - started:.0f} s', file=sys.stderr, flush=True)
-        if rows:
-            results['sections'][name] = {
-                'title': title, 'about': about, 'measured': measured, 'rows': rows,
-                'machine': results['machine']}
+        results['sections'][name] = {
+            'title': title, 'about': about, 'measured': measured, 'rows': rows,
+            'machine': results['machine']}
         results['sections'] = {each: results['sections'][each] for each in SECTIONS
                                if each in results['sections']}
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -116,11 +108,6 @@ def parse() -> argparse.Namespace:
         parser.error(f"{arguments.shared} has no folder 'media'; set FACE_AFFECT_SHARED to the "
                      'folder of the clips')
     return arguments
-
-
-def _public(words: list[str]) -> list[str]:
-    """Return the arguments without folders of this machine."""
-    return [word for word in words if not os.path.isabs(word)]
 
 
 if __name__ == '__main__':

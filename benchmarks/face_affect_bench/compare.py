@@ -64,9 +64,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         frames = Path(folder) / 'frames.npz'
         np.savez(frames, **_sets())
-        with merge_base(arguments.base, Path(folder) / 'base') as tree, \
-                probe(tree, frames) as old, probe(ROOT, frames) as new:
-            rows = ratios(list(rounds(old, new, arguments.rounds)))
+        with merge_base(arguments.base, Path(folder) / 'base') as tree:
+            rows = ratios(list(rounds(tree, frames, arguments.rounds)))
     print(table(rows))
     slow = [row['work'] for row in rows if row['from'] > arguments.limit]
     if slow:
@@ -75,13 +74,13 @@ def main() -> int:
     return 1 if slow else 0
 
 
-def rounds(old: Any, new: Any, count: int) -> Iterator[tuple[Times, Times]]:
+def rounds(base: Path, frames: Path, count: int) -> Iterator[tuple[Times, Times]]:
     """Yield the times of both trees, a block each in changing order."""
     for number in range(count):
         if number % 2:
-            second, first = block(new), block(old)
+            second, first = block(ROOT, frames), block(base, frames)
         else:
-            first, second = block(old), block(new)
+            first, second = block(base, frames), block(ROOT, frames)
         yield first, second
 
 
@@ -110,25 +109,15 @@ def merge_base(branch: str, folder: Path) -> Iterator[Path]:
         _git('worktree', 'remove', '--force', str(folder))
 
 
-@contextlib.contextmanager
-def probe(tree: Path, frames: Path) -> Iterator['subprocess.Popen[str]']:
-    """Run the probe with a tree's package and models."""
+def block(tree: Path, frames: Path) -> Times:
+    """Run the probe with a tree's package and models; return its times by kind of work."""
     environment = {**os.environ, 'PYTHONPATH': f'{tree}:{os.environ.get("PYTHONPATH", "")}',
                    'FACE_AFFECT_MODEL_PATH': str(tree / 'models')}
-    with subprocess.Popen([sys.executable, str(PROBE), str(frames)], env=environment, text=True,
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        yield process
-        process.stdin.close()
-
-
-def block(process: Any) -> Times:
-    """Let a probe work; return its times by kind of work."""
-    process.stdin.write('go\n')
-    process.stdin.flush()
-    answer = process.stdout.readline()
-    if not answer:
+    answer = subprocess.run([sys.executable, str(PROBE), str(frames)], env=environment, text=True,
+                            stdout=subprocess.PIPE)
+    if answer.returncode:
         raise SystemExit('a probe has failed; its complaint is above')
-    times: Times = json.loads(answer)
+    times: Times = json.loads(answer.stdout)
     return times
 
 

@@ -40,7 +40,7 @@ def describe(cores: list[int]) -> dict[str, str]:
     """Return the machine's description by heading."""
     able = (_line('/proc/cpuinfo', 'flags') or _line('/proc/cpuinfo', 'Features')).split()
     facts = {
-        'processor': _line('/proc/cpuinfo', 'model name') or platform.processor(),
+        'processor': processor(),
         'instruction sets for 8-bit networks': ', '.join(
             each for each in EXTENSIONS if each in able) or 'none',
         'cores': f'{", ".join(map(str, cores))} of {os.cpu_count()}',
@@ -52,6 +52,11 @@ def describe(cores: list[int]) -> dict[str, str]:
     }
     # Packages that are not installed as wheels are omitted.
     return facts | {package: found for package in PACKAGES if (found := _version(package))}
+
+
+def processor() -> str:
+    """Return the processor's name."""
+    return _line('/proc/cpuinfo', 'model name') or platform.processor()
 
 
 def _version(package: str) -> str:

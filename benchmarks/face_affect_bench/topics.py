@@ -29,21 +29,80 @@ import tempfile
 import time
 from typing import Any
 
+from composition_interfaces.srv import LoadNode
 import cv2
+from face_affect_bench.driving import joined, usage, wait
 from face_affect_bench.frames import compose, HD, VGA
-from face_affect_bench.processes import Cost
 from face_affect_bench.timing import Context, Row
-from face_affect_bench.watcher import CONTAINER, NODE, PLAYER, Watcher
+from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.launch_support.cameras import share
+from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.messages import seconds_of
 from face_affect_ros.processes import running_node
 import numpy as np
-import rclpy
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import CameraInfo
 import yaml
 
+PLAYER, NODE, CONTAINER = 'camera_player', 'face_affect', 'face_affect_container'
 RATES = (15.0, 30.0, 60.0)
 FACES = (0, 1, 2, 8)
-#: Seconds before each measurement, and until a run that has failed is ended.
-WARM_UP, PATIENCE = 1.0, 60.0
+#: Seconds before each measurement.
+WARM_UP = 1.0
+
+
+class Watcher:
+    """
+    What a node hears of the camera's images and their faces.
+
+    results: stamp and arrival in seconds, number of faces. sent: stamps of the camera's images, as
+    it says in camera_info.
+    """
+
+    def __init__(self, node: Any, executor: Any) -> None:
+        """Subscribe."""
+        self._node, self._executor = node, executor
+        self.results: list[tuple[float, float, int]] = []
+        self.sent: list[float] = []
+        node.create_subscription(FaceAffectArray, f'/{NODE}/faces', self._take, qos.results())
+        node.create_subscription(CameraInfo, '/camera_info', lambda message: self.sent.append(
+            seconds_of(message.header)), qos.results())
+
+    def _take(self, message: FaceAffectArray) -> None:
+        self.results.append((seconds_of(message.header), time.time(), len(message.faces)))
+
+    def clear(self) -> None:
+        """Forget what has come so far."""
+        self.results.clear()
+        self.sent.clear()
+
+    def set_rate(self, rate: float) -> None:
+        """Let the camera publish so many images a second."""
+        answer = self._ask(SetParameters, f'/{PLAYER}/set_parameters', SetParameters.Request(
+            parameters=[Parameter('rate', value=rate).to_parameter_msg()]))
+        if not answer.results[0].successful:
+            raise SystemExit(f'{PLAYER}: {answer.results[0].reason}')
+
+    def load(self, plugin: str, parameters: dict[str, Any], remappings: dict[str, str]) -> None:
+        """Load a node into the container."""
+        answer = self._ask(LoadNode, f'/{CONTAINER}/_container/load_node', LoadNode.Request(
+            package_name='face_affect_ros', plugin_name=f'face_affect_ros::{plugin}',
+            parameters=[Parameter(name, value=value).to_parameter_msg()
+                        for name, value in parameters.items()],
+            remap_rules=[f'{old}:={new}' for old, new in remappings.items()]))
+        if not answer.success:
+            raise SystemExit(f'{plugin} could not be loaded: {answer.error_message}')
+
+    def _ask(self, kind: Any, service: str, request: Any) -> Any:
+        client = self._node.create_client(kind, service)
+        if not wait(self._executor, client.service_is_ready):
+            raise SystemExit(f'{service} is not there')
+        answer = client.call_async(request)
+        if not wait(self._executor, answer.done):
+            raise SystemExit(f'{service} does not answer')
+        self._node.destroy_client(client)
+        return answer.result()
 
 
 def run(context: Context) -> list[Row]:
@@ -97,27 +156,22 @@ def one_container(watcher: Watcher, player: dict[str, Any]) -> Iterator[dict[str
 
 def measure(form: Any, picture: Path, rates: tuple[float, ...], seconds: float) -> Iterator[Row]:
     """Start once; yield a row for each rate."""
-    rclpy.init(args=[])
-    try:
-        watcher = Watcher()
+    with joined('face_affect_bench') as (node, executor):
+        watcher = Watcher(node, executor)
         started = time.monotonic()
         with form(watcher, {'source': str(picture), 'rate': rates[0]}) as processes:
-            if not watcher.spin(PATIENCE, lambda: watcher.results):
-                raise SystemExit(f'no message on ~/faces within {PATIENCE:g} s; see the log of '
-                                 'the node')
+            if not wait(executor, lambda: watcher.results):
+                raise SystemExit('no message on ~/faces; see the log of the node')
             ready = time.monotonic() - started
             for rate in rates:
                 watcher.set_rate(rate)
-                watcher.spin(WARM_UP)
+                wait(executor, lambda: False, WARM_UP)
                 watcher.clear()
-                before = {name: Cost.of(number) for name, number in processes.items()}
-                watcher.spin(seconds)
-                after = {name: Cost.of(number) for name, number in processes.items()}
+                before = {name: usage(number) for name, number in processes.items()}
+                wait(executor, lambda: False, seconds)
+                after = {name: usage(number) for name, number in processes.items()}
                 yield {'Hz': round(rate), **_row(watcher), **_costs(before, after, seconds),
                        'start s': round(ready, 2)}
-        watcher.node.destroy_node()
-    finally:
-        rclpy.shutdown()
 
 
 def _row(watcher: Watcher) -> Row:
@@ -132,9 +186,10 @@ def _row(watcher: Watcher) -> Row:
             'p99 ms': round(float(p99), 2)}
 
 
-def _costs(before: dict[str, Cost], after: dict[str, Cost], seconds: float) -> Row:
+def _costs(before: Row, after: Row, seconds: float) -> Row:
     row: Row = {}
-    for name, cost in after.items():
-        row[f'{name}: % of a core'] = round(100.0 * (cost.time - before[name].time) / seconds, 1)
-        row[f'{name}: MiB'] = round(cost.memory)
+    for name, used in after.items():
+        spent = used['time'] - before[name]['time']
+        row[f'{name}: % of a core'] = round(100.0 * spent / seconds, 1)
+        row[f'{name}: MiB'] = round(used['memory'] * 1e6 / 2**20)
     return row

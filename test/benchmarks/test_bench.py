@@ -26,7 +26,7 @@ from face_affect_bench.compare import merge_base, ratios, ROOT
 from face_affect_bench.frames import compose, moving
 from face_affect_bench.peers import PEERS
 from face_affect_bench.report import page, table
-from face_affect_bench.timing import measure, ratio
+from face_affect_bench.timing import measure
 from face_affect_ros.affect.detectors import make_detector
 import numpy as np
 import pytest
@@ -46,16 +46,6 @@ def test_agreement_counts_what_is_missing_new_and_swapped() -> None:
     assert (agreed.tracks, agreed.wanted) == (3, 2)
     assert agreed.least == pytest.approx(9 / 11)
     assert compare(result, reference, images=[1]).overlap == pytest.approx(1.0)
-
-
-def test_a_ratio_is_new_time_divided_by_old_time() -> None:
-    spent = {'old': 4.0, 'new': 1.0}
-    clock = {'now': 0.0}
-
-    def work(name: str) -> None:
-        clock['now'] += spent[name]
-    assert ratio(lambda _: work('old'), lambda _: work('new'), [1, 2, 3], rounds=4,
-                 clock=lambda: clock['now']) == pytest.approx(0.25)
 
 
 def test_items_are_measured_alternately_after_the_warm_up() -> None:
@@ -97,24 +87,24 @@ def test_a_page_has_a_table_for_each_section() -> None:
 
 def test_sections_that_are_not_measured_keep_their_last_results(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also if a section returns no rows."""
-    answers: dict[str, list] = {'stages': [{'stage': 'first'}], 'memory': [{'MiB': 1}]}
+    answers: dict[str, list] = {'stages': [{'stage': 'first'}], 'topics': [{'MiB': 1}]}
     monkeypatch.setattr(bench, 'SECTIONS', {
         name: (name, '', SimpleNamespace(run=lambda context, name=name: answers[name]))
         for name in answers})
     (tmp_path / 'media').mkdir()
-    monkeypatch.setattr('sys.argv', ['bench', '--shared', str(tmp_path),
-                                     '--out', str(tmp_path / 'found.md')])
+    command = ['bench', '--shared', str(tmp_path), '--out', str(tmp_path / 'found.md')]
+    monkeypatch.setattr('sys.argv', command)
     monkeypatch.setattr(bench.machine, 'pin', lambda cores: None)
     monkeypatch.setattr(bench.machine, 'describe', lambda cores: {'processor': 'old'})
     assert bench.main() == 0
-    answers.update(stages=[{'stage': 'second'}], memory=[])
+    answers['stages'] = [{'stage': 'second'}]
+    monkeypatch.setattr('sys.argv', [*command, '--only', 'stages'])
     monkeypatch.setattr(bench.machine, 'describe', lambda cores: {'processor': 'new'})
     assert bench.main() == 0
     found = json.loads((tmp_path / 'found.json').read_text())['sections']
     assert [section['machine']['processor'] for section in found.values()] == ['new', 'old']
     assert {name: section['rows'] for name, section in found.items()} == {
-        'stages': [{'stage': 'second'}], 'memory': [{'MiB': 1}]}
+        'stages': [{'stage': 'second'}], 'topics': [{'MiB': 1}]}
     assert 'second' in (tmp_path / 'found.md').read_text()
 
 
