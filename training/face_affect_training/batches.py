@@ -17,7 +17,7 @@
 from collections.abc import Iterator, Sequence
 
 from face_affect_ros.affect.types import ImageArray
-from face_affect_training.data.targets import Targets
+from face_affect_training.data.faces import Targets
 from face_affect_training.distillation import Teachers
 from face_affect_training.experiment import Training
 from face_affect_training.views import Views

@@ -14,62 +14,35 @@
 
 """What a network costs: parameters, multiply-accumulates, TFLite bytes."""
 
-from collections.abc import Callable
 import math
 from typing import Any
 
-from face_affect_ros.affect.types import AffectError
 import keras
-from keras import layers
 
 
 def describe(network: keras.Model) -> dict[str, Any]:
     """
     Return what a network of float32 costs, as plain values.
 
-    Returns:
-        'network', 'input', 'parameters'; 'macs', multiply-accumulates of one face; 'tflite_bytes',
-        None on a backend of Keras other than TensorFlow, which writes no TFLite.
-
-    Raises:
-        AffectError: a layer cannot be counted.
+    'network', 'input', 'parameters'; 'macs', multiply-accumulates of one face; 'tflite_bytes',
+    None on a backend of Keras other than TensorFlow, which writes no TFLite.
     """
     size = None
     if keras.backend.backend() == 'tensorflow':
         from face_affect_training.tflite import convert
         size = len(convert(network))
     return {'network': network.name, 'input': list(network.input_shape[1:]),
-            'parameters': network.count_params(),
-            'macs': sum(multiply_accumulates(layer) for layer in network.layers),
+            'parameters': network.count_params(), 'macs': multiply_accumulates(network),
             'tflite_bytes': size}
 
 
-def multiply_accumulates(layer: layers.Layer) -> int:
+def multiply_accumulates(network: keras.Model) -> int:
     """
-    Return how many products a layer sums up for one face.
+    Return how many products the convolutions and dense layers sum up for one face.
 
-    Those of convolutions and dense layers are counted. Additions of biases and maxima are not,
-    nor is batch norm, which becomes part of a convolution in the exported model. Raises
-    AffectError for other layers with weights.
+    Additions of biases and maxima are not counted, nor is batch norm, which becomes part of a
+    convolution in the exported model.
     """
-    for kind, count in COUNTS.items():
-        if isinstance(layer, kind):
-            return count(layer)
-    if layer.weights:
-        raise AffectError(f"layer '{layer.name}': how to count the multiply-accumulates of a "
-                          f'{type(layer).__name__} is not known; add it to COUNTS in '
-                          'face_affect_training/describe.py')
-    return 0
-
-
-def _convolution(layer: layers.Layer) -> int:
-    """Count for kernels of (rows, columns, channels, filters): one use at each position."""
-    return int(math.prod(layer.output.shape[1:3]) * math.prod(layer.kernel.shape))
-
-
-COUNTS: dict[type[layers.Layer], Callable[[layers.Layer], int]] = {
-    layers.Conv2D: _convolution,
-    layers.DepthwiseConv2D: _convolution,
-    layers.Dense: lambda layer: int(math.prod(layer.kernel.shape)),
-    layers.BatchNormalization: lambda layer: 0,
-}
+    # a kernel is used once at each position of the output
+    return sum(math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape)
+               for layer in network.layers if hasattr(layer, 'kernel'))

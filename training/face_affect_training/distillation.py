@@ -15,17 +15,15 @@
 """Soft targets from trained networks (Hinton et al. 2015)."""
 
 from collections.abc import Callable, Sequence
-import hashlib
-import os
 from pathlib import Path
 from typing import TypeAlias
 
 import cv2
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import CropSpec
-from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.model_store import load_card, sha256_of
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
-from face_affect_training.data.targets import Targets
+from face_affect_training.data.faces import Targets
 from face_affect_training.experiment import (
     Distillation,
     Experiment,
@@ -35,6 +33,7 @@ from face_affect_training.experiment import (
 from face_affect_training.networks.lowering import lowered
 from face_affect_training.runs import build_network, from_pixels, take_weights
 from face_affect_training.views import plain_views
+import joblib
 import numpy as np
 from scipy.special import softmax
 
@@ -86,11 +85,11 @@ class _Teacher:
     """One of them. file: beside which soft targets are kept, if at all."""
 
     def __init__(self, predict: Predict, part: int, spec: CropSpec, file: Path | None) -> None:
-        self._predict, self._part, self._spec, self._file = predict, part, spec, file
+        self._predict, self._part, self.spec, self._file = predict, part, spec, file
 
     def soft_targets(self, views: ImageArray, mirror: bool) -> Targets:
         """Return probabilities (N, K) float32 of views (N, S, S, 1 or 3) uint8 of any size."""
-        spec = self._spec
+        spec = self.spec
         if views.shape[3] != spec.channels:
             views = np.repeat(views, 3, axis=3) if spec.channels == 3 else np.stack([
                 cv2.cvtColor(view, cv2.COLOR_RGB2GRAY) for view in views])[..., np.newaxis]
@@ -104,22 +103,19 @@ class _Teacher:
 
     def kept(self, images: ImageArray, zooms: Sequence[float], mirror: bool) -> Targets:
         """Return the mean probabilities of chips, read from beside the teacher if known."""
-        file = None
-        if self._file is not None:
-            digest = hashlib.sha256(self._file.read_bytes())
-            digest.update(repr((images.shape, tuple(zooms), mirror)).encode())
-            digest.update(np.ascontiguousarray(images).data)
-            file = self._file.with_name(f'{self._file.stem}.soft-{digest.hexdigest()[:12]}.npy')
-            if file.is_file():
-                return np.asarray(np.load(file), np.float32)
-        soft = _mean([self.soft_targets(plain_views(images, self._spec, zoom), mirror)
-                      for zoom in zooms])
-        if file is not None:
-            part = file.with_suffix(f'.{os.getpid()}.part')   # another run may write the same
-            with part.open('wb') as stream:
-                np.save(stream, soft)
-            part.replace(file)
-        return soft
+        if self._file is None:
+            return _once(self, '', images, zooms, mirror)
+        memory = joblib.Memory(self._file.with_name('soft_targets'), verbose=0)
+        found: Targets = memory.cache(_once, ignore=['teacher'])(
+            self, sha256_of(self._file), images, zooms, mirror)
+        return found
+
+
+def _once(teacher: _Teacher, sha256: str, images: ImageArray, zooms: Sequence[float],
+          mirror: bool) -> Targets:
+    """Return the mean probabilities of chips at some zooms; sha256: of the teacher's file."""
+    return _mean([teacher.soft_targets(plain_views(images, teacher.spec, zoom), mirror)
+                  for zoom in zooms])
 
 
 def _of_run(entry: str, experiment: Experiment, task: str) -> _Teacher:

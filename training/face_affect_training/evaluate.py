@@ -16,7 +16,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-import hashlib
 import os
 from pathlib import Path
 import platform
@@ -27,12 +26,13 @@ from typing import Any
 import cv2
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import box_of_chip, CropSpec, extract_crops
-from face_affect_ros.affect.model_store import CARD, Head, load_card
+from face_affect_ros.affect.model_store import CARD, Head, load_card, sha256_of
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray, LABELS, LANDMARKS
 from face_affect_training.data import read
 from face_affect_training.data.faces import FaceData, repeats
 from face_affect_training.metrics import coverage, coverage_curve, report
 import numpy as np
+import numpy.typing as npt
 from tqdm import tqdm
 
 #: Pictures that are cropped and classified at a time.
@@ -49,12 +49,11 @@ class Candidate:
     One head of a model to evaluate.
 
     Attributes:
-        name, path, sha256: of its file.
+        name, path: of its file.
         form: 'tflite' or 'keras'.
         head: its labels, threshold and temperature.
         spec: its crop.
         predict: from (N, size, size, channels) uint8 to calibrated probabilities (N, K).
-        threads: that it runs on, 0 where the framework decides.
     """
 
     name: str
@@ -63,15 +62,9 @@ class Candidate:
     head: Head
     spec: CropSpec
     predict: Callable[[ImageArray], FloatArray]
-    threads: int
-
-    @property
-    def sha256(self) -> str:
-        """Return the checksum of the file."""
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
 
 
-def open_candidate(model: str, *, task: str | None = None, threads: int = 1) -> Candidate:
+def open_candidate(model: str, *, task: str | None = None) -> Candidate:
     """
     Return a model to evaluate.
 
@@ -79,7 +72,6 @@ def open_candidate(model: str, *, task: str | None = None, threads: int = 1) -> 
         model: name of one of the robot's models, its folder, its card or the .tflite file beside
             the card; or a run's folder, or a .keras file beside its experiment.yaml.
         task: which head, where there are several.
-        threads: of the TFLite runtime.
 
     Raises:
         AffectError: the model is not found or lacks the task.
@@ -89,12 +81,7 @@ def open_candidate(model: str, *, task: str | None = None, threads: int = 1) -> 
         path = path / 'best.keras'
     if path.suffix == '.keras':
         return _checkpoint(path, task)
-    if path.suffix == '.tflite':
-        if not path.with_name(CARD).is_file():
-            raise AffectError(f'{path}: there is no {CARD} beside it, which has the scale and '
-                              'size of its input')
-        model = str(path.with_name(CARD))
-    card = load_card(model)
+    card = load_card(str(path.with_name(CARD)) if path.suffix == '.tflite' else model)
     if path.suffix == '.tflite' and not (path.is_file() and card.path.samefile(path)):
         raise AffectError(f'{path}: is not the file of the {CARD} beside it, that is '
                           f'{card.path.name}')
@@ -102,32 +89,31 @@ def open_candidate(model: str, *, task: str | None = None, threads: int = 1) -> 
         raise AffectError(f"model '{card.name}' is a {card.kind}, only classifiers can be "
                           'evaluated')
     head = card.heads[_index_of(card.name, [head.task for head in card.heads], task)]
-    classifier = Classifier(card, tasks=[head.task], num_threads=threads)
+    classifier = Classifier(card, tasks=[head.task])
     return Candidate(card.name, 'tflite', card.path, head, card.crop,
-                     lambda crops: classifier(crops)[head.task], threads)
+                     lambda crops: classifier(crops)[head.task])
 
 
 def _checkpoint(file: Path, task: str | None) -> Candidate:
     from face_affect_training.runs import load_run  # brings Keras
     experiment, network = load_run(file)
-    index = _index_of(f'{file.parent.name}/{file.name}', list(experiment.tasks), task)
-    task = list(experiment.tasks)[index]
+    name, tasks = f'{file.parent.name}/{file.name}', list(experiment.tasks)
+    index = _index_of(name, tasks, task)
 
     def predict(crops: ImageArray) -> FloatArray:
         outputs = network.predict_on_batch(experiment.input.scaled(crops))
         return np.asarray(outputs[index] if isinstance(outputs, list) else outputs, np.float32)
 
     # nothing is calibrated before export, and no threshold chosen
-    return Candidate(f'{file.parent.name}/{file.name}', 'keras', file,
-                     Head(task, index, LABELS[task], threshold=0.0, temperature=1.0),
-                     experiment.input.spec(), predict, 0)
+    head = Head(tasks[index], index, LABELS[tasks[index]], threshold=0.0, temperature=1.0)
+    return Candidate(name, 'keras', file, head, experiment.input.spec(), predict)
 
 
 def _index_of(name: str, tasks: list[str], task: str | None) -> int:
-    known = ' and '.join(tasks) or 'no task'
+    known = ' and '.join(tasks)
     if task is None and len(tasks) > 1:
         raise AffectError(f"model '{name}' classifies {known}; choose one with --task")
-    if task not in (None, *tasks) or not tasks:
+    if task not in (None, *tasks):
         raise AffectError(f"model '{name}' classifies {known}, not {task}")
     return tasks.index(task) if task else 0
 
@@ -161,8 +147,7 @@ def whole_crops(images: ImageArray, spec: CropSpec) -> ImageArray:
     return np.concatenate([extract_crops(image, box, nowhere, spec) for image in images])
 
 
-def evaluate(model: str, faces: FaceData, *, task: str | None = None,
-             threads: int = 1) -> dict[str, Any]:
+def evaluate(model: str, faces: FaceData, *, task: str | None = None) -> dict[str, Any]:
     """
     Return the figures of a model on some faces as plain values, see docs/evaluation.md.
 
@@ -170,24 +155,22 @@ def evaluate(model: str, faces: FaceData, *, task: str | None = None,
         model: see open_candidate.
         faces: each whole picture is taken as the crop.
         task: which head; by default that of the faces.
-        threads: of the TFLite runtime.
 
     Raises:
         AffectError: the model cannot be run, or its head does not have such labels.
     """
-    candidate = open_candidate(model, task=task or faces.task or None, threads=threads)
+    candidate = open_candidate(model, task=task or faces.task or None)
     head, labels = candidate.head, faces.labels
     if faces.task not in ('', head.task):
         raise AffectError(f'{faces.source}: holds labels of {faces.task}, not of {head.task}')
-    if len(faces) == 0:
-        raise AffectError(f'{faces.source}: there are no faces to judge')
     if labels.min() < 0 or labels.max() >= len(head.labels):
         known = ', '.join(f'{index} {name}' for index, name in enumerate(head.labels))
         raise AffectError(f'{faces.source}: labels reach from {labels.min()} to {labels.max()}; '
                           f'those of {head.task} are {known}')
     probabilities = predict(candidate, faces)
-    return {'model': candidate.name, 'form': candidate.form, 'sha256': candidate.sha256,
-            'bytes': candidate.path.stat().st_size, 'task': head.task, 'data': faces.source,
+    return {'model': candidate.name, 'form': candidate.form,
+            'sha256': sha256_of(candidate.path), 'bytes': candidate.path.stat().st_size,
+            'task': head.task, 'data': faces.source,
             'crop': 'whole picture', 'temperature': head.temperature,
             **report(probabilities, labels, head.labels, faces.groups),
             **coverage(probabilities, labels, head.threshold),
@@ -225,18 +208,22 @@ def milliseconds_per_face(candidate: Candidate, images: ImageArray) -> dict[str,
     """
     if candidate.form != 'tflite':
         return None
-    rows = np.arange(len(images))
     before = cv2.getNumThreads()
-    cv2.setNumThreads(candidate.threads)
+    cv2.setNumThreads(1)
     try:
-        alone = _medians(candidate, [images[row:row + 1] for row in np.resize(rows, ALONE)])
-        together = _medians(candidate, [images[np.resize(rows, TOGETHER)]] * REPEATED)
+        alone = _medians(candidate, [images[row:row + 1] for row in _rows(images, ALONE)])
+        together = _medians(candidate, [images[_rows(images, TOGETHER)]] * REPEATED)
     finally:
         cv2.setNumThreads(before)
     return {'alone': alone[0], 'in_batch': together[0],
             'cpu_time': {'alone': alone[1], 'in_batch': together[1]},
-            'batch': TOGETHER, 'threads': candidate.threads, 'cpu': cpu_model(),
+            'batch': TOGETHER, 'threads': 1, 'cpu': cpu_model(),
             'cores': os.cpu_count(), 'includes': 'crop, scale, network, calibration'}
+
+
+def _rows(images: ImageArray, count: int) -> npt.NDArray[np.int64]:
+    """Return so many rows, from the first on and again where there are fewer."""
+    return np.arange(count) % len(images)
 
 
 def _medians(candidate: Candidate, batches: list[ImageArray]) -> tuple[float, float]:

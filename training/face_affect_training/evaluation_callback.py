@@ -14,7 +14,8 @@
 
 """After each epoch: judge the network, keep the best, log, save the state, watch the clock."""
 
-from functools import cached_property
+from collections.abc import Iterator
+import contextlib
 import sys
 import time
 from typing import Any
@@ -28,17 +29,20 @@ from face_affect_training.runs import device, from_pixels, Run
 from face_affect_training.views import plain_views
 import keras
 import numpy as np
-from tqdm import tqdm
+import numpy.typing as npt
 
 #: The state to resume from is written at most this often, seconds.
 STATE_PERIOD = 20.0
 #: Validation faces that are judged at a time: their features have to fit into memory.
 JUDGED = 128
+#: Views by zoom, and the labels of the faces, by task.
+Undisturbed = dict[str, tuple[dict[float, ImageArray], npt.NDArray[np.int64]]]
 
 
-class Averaged:
+@contextlib.contextmanager
+def averaged(model: keras.Model, network: keras.Model, views: ImageArray) -> Iterator[None]:
     """
-    Puts the running average of the weights in their place, and the weights back.
+    Put the running average of the weights in their place, and afterwards the weights back.
 
     The moving statistics of batch norm belong to the weights of the moment, and a network of
     averaged weights is badly wrong with them. So they are measured anew for the averaged weights,
@@ -47,79 +51,57 @@ class Averaged:
     model: compiled; without an averaging optimizer nothing is done. network: holds the layers.
     views: (N, S, S, C) uint8, one batch.
     """
-
-    def __init__(self, model: keras.Model, network: keras.Model, views: ImageArray) -> None:
-        self._model, self._views = model, views
-        self._norms = [layer for layer in network.layers
-                       if isinstance(layer, keras.layers.BatchNormalization)]
-        self._kept: list[Any] = []
-
-    def __enter__(self) -> bool:
-        """Put the averages in; return whether there are any."""
-        if not self._model.optimizer.use_ema:
-            return False
-        variables = self._variables()
-        self._kept = [keras.ops.convert_to_numpy(variable.value).copy() for variable in variables]
-        averages = self._model.optimizer._model_variables_moving_average
-        for variable, average in zip(self._model.trainable_variables, averages):
-            variable.assign(keras.ops.convert_to_numpy(average.value).copy())
-        if self._norms:   # a large network's features of all these views take gigabytes
-            self._measure_norms()
-        return True
-
-    def __exit__(self, *_: object) -> None:
-        """Put the weights and statistics of the moment back."""
-        if self._kept:
-            for variable, value in zip(self._variables(), self._kept):
-                variable.assign(np.asarray(value))
-            self._kept = []
-
-    def _measure_norms(self) -> None:
-        momenta = [layer.momentum for layer in self._norms]
-        for layer in self._norms:
+    if not model.optimizer.use_ema:
+        yield
+        return
+    # all variables, since measuring changes dropout's random state as well
+    kept = [keras.ops.convert_to_numpy(variable.value).copy() for variable in model.variables]
+    averages = model.optimizer._model_variables_moving_average
+    for variable, average in zip(model.trainable_variables, averages):
+        variable.assign(keras.ops.convert_to_numpy(average.value).copy())
+    norms = [layer for layer in network.layers
+             if isinstance(layer, keras.layers.BatchNormalization)]
+    momenta = [layer.momentum for layer in norms]
+    if norms:   # a large network's features of all these views take gigabytes
+        for layer in norms:
             layer.momentum = 0.0   # what this batch shows, and nothing of before
-        try:
-            self._model(self._views, training=True)
-        finally:
-            for layer, momentum in zip(self._norms, momenta):
-                layer.momentum = momentum
-
-    def _variables(self) -> list[Any]:
-        """Return all that the averaged weights replace, dropout's random state included."""
-        return list(self._model.variables)
+        model(views, training=True)
+    for layer, momentum in zip(norms, momenta):
+        layer.momentum = momentum
+    yield
+    for variable, value in zip(model.variables, kept):
+        variable.assign(value)
 
 
 class EvaluationCallback(keras.callbacks.Callback):
     """
     After each epoch: judge the network, keep the best, log, save the state, watch the clock.
 
-    network: in training. kept: takes its weights, to be judged and saved in float32.
+    network: in training. kept: takes its weights, to be judged and saved in float32. measured:
+    training views, see averaged. judged: validation faces by task. shown: training faces by task,
+    to be judged undisturbed as well, if at all. best, seconds: best accuracy and time of training
+    so far. deadline: on the monotonic clock, 0 for none.
     """
 
     def __init__(self, run: Run, experiment: Experiment, *, network: keras.Model,
                  kept: keras.Model, measured: ImageArray, judged: dict[str, FaceData],
-                 best: float, seconds: float, deadline: float) -> None:
+                 shown: dict[str, FaceData], best: float, seconds: float,
+                 deadline: float) -> None:
         super().__init__()
         self.best, self.epoch = best, 0
         self._run, self._experiment, self._network, self._kept = run, experiment, network, kept
         self._judged_network = lowered(kept)
         self._judged_model = from_pixels(self._judged_network, experiment)
         self._measured = measured
-        spec = experiment.input.spec()
-        self._views = {task: [plain_views(faces.images, spec, zoom)
-                              for zoom in experiment.tasks[task].data.zooms]
-                       for task, faces in judged.items()}
-        self._labels = {task: faces.labels for task, faces in judged.items()}
+        zooms = {task: each.data.zooms for task, each in experiment.tasks.items()}
+        self._judged = _undisturbed(judged, experiment, zooms)
+        self._shown = _undisturbed(shown, experiment, dict.fromkeys(shown, (1.0,)))
         self._deadline = deadline
-        self._started = self._epoch_started = time.monotonic()
-        self._state_written, self._seconds = self._started, seconds
-        self._bar: Any = None
+        self._started = self._epoch_started = self._state_written = time.monotonic()
+        self._seconds = seconds
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the clock of an epoch."""
-        if self._bar is None:
-            self._bar = tqdm(total=self._experiment.training.epochs, initial=epoch,
-                             desc=self._experiment.name, unit='epoch', disable=None)
         self._epoch_started = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -130,62 +112,45 @@ class EvaluationCallback(keras.callbacks.Callback):
                               'training.learning_rate, set training.clip, or set '
                               'training.precision to float32')
         self.epoch = epoch + 1
-        with self._averages as averaged:
+        with averaged(self.model, self._network, self._measured):
             self._kept.set_weights(self._network.get_weights())
-            found, loss = self._judge()
-            accuracy = float(np.mean([np.mean(each) for each in found.values()]))
+            found, loss = self._judge(self._judged)
+            shown, shown_loss = self._judge(self._shown) if self._shown else ({}, 0.0)
+            accuracy = _mean(found)
             if accuracy > self.best:
                 self.best = accuracy
                 self._run.save(self._kept, 'best', {
                     'epoch': self.epoch, 'val_accuracy': accuracy, 'val_loss': loss,
-                    'val_accuracy_each': {task: dict(zip(map(str, self._zooms(task)), each))
-                                          for task, each in found.items()},
-                    'averaged_weights': averaged, 'device': device()})
+                    'val_accuracy_each': found,
+                    'averaged_weights': bool(self.model.optimizer.use_ema), 'device': device()})
         now = time.monotonic()
-        row = {'epoch': self.epoch, 'seconds': self._seconds + now - self._started,
-               'learning_rate': float(self.model.optimizer.learning_rate),
-               'loss': float(logs['loss']), 'accuracy': float(logs['accuracy']),
-               'val_loss': loss, 'val_accuracy': accuracy, 'best': self.best}
-        self._show(self._run.log(row, [value for each in found.values() for value in each]), now)
+        row = self._run.log({
+            'epoch': self.epoch, 'seconds': self._seconds + now - self._started,
+            'learning_rate': float(self.model.optimizer.learning_rate),
+            'loss': float(logs['loss']), 'accuracy': float(logs['accuracy']),
+            'val_loss': loss, 'val_accuracy': accuracy, 'best': self.best,
+            **({'train_loss': shown_loss, 'train_accuracy': _mean(shown)} if shown else {})},
+            [value for each in found.values() for value in each.values()])
+        print(f"{self._experiment.name} {self.epoch}/{self._experiment.training.epochs} "
+              f"{now - self._epoch_started:.1f} s loss {row['loss']} acc {row['accuracy']} val "
+              f"{row['val_accuracy']} ({row['val_accuracy_each']}) best {row['best']}",
+              file=sys.stderr, flush=True)
         self._finish_epoch(now)
 
-    @cached_property
-    def _averages(self) -> Averaged:
-        """The averages of the model, which Keras names when the training begins."""
-        return Averaged(self.model, self._network, self._measured)
-
-    def close(self) -> None:
-        """Close the progress bar and the log."""
-        self._run.close()
-        if self._bar is not None:
-            self._bar.close()
-
-    def _zooms(self, task: str) -> tuple[float, ...]:
-        return self._experiment.tasks[task].data.zooms
-
-    def _judge(self) -> tuple[dict[str, list[float]], float]:
-        """Return the accuracy at each zoom by task, and the mean loss."""
+    def _judge(self, views: Undisturbed) -> tuple[dict[str, dict[str, float]], float]:
+        """Return the accuracy by task and zoom, and the mean loss."""
         self._judged_network.set_weights(self._kept.get_weights())
-        accuracies: dict[str, list[float]] = {}
+        accuracies: dict[str, dict[str, float]] = {}
         losses, start = [], 0
-        for task, width in zip(self._views, self._experiment.widths):
-            labels, accuracies[task] = self._labels[task], []
-            for views in self._views[task]:
-                logits = self._judged_model.predict(views, batch_size=JUDGED, verbose=0)
+        for (task, (zoomed, labels)), width in zip(views.items(), self._experiment.widths):
+            accuracies[task] = {}
+            for zoom, each in zoomed.items():
+                logits = self._judged_model.predict(each, batch_size=JUDGED, verbose=0)
                 right, loss = accuracy_and_loss(logits[:, start:start + width], labels)
-                accuracies[task].append(right)
+                accuracies[task][str(zoom)] = right
                 losses.append(loss)
             start += width
         return accuracies, float(np.mean(losses))
-
-    def _show(self, row: dict[str, Any], now: float) -> None:
-        text = (f"loss {row['loss']} acc {row['accuracy']} val {row['val_accuracy']} "
-                f"({row['val_accuracy_each']}) best {row['best']}")
-        self._bar.update(1)
-        self._bar.set_postfix_str(text)
-        if self._bar.disable:
-            print(f'{self._experiment.name} {self.epoch}/{self._experiment.training.epochs} '
-                  f'{now - self._epoch_started:.1f} s {text}', file=sys.stderr, flush=True)
 
     def _finish_epoch(self, now: float) -> None:
         """Save the state if it is time; stop where the next epoch would not fit."""
@@ -202,3 +167,14 @@ class EvaluationCallback(keras.callbacks.Callback):
             print(f'{self._experiment.name}: time is up after epoch {self.epoch}; the same '
                   'command resumes the training', file=sys.stderr, flush=True)
             self.model.stop_training = True
+
+
+def _undisturbed(faces: dict[str, FaceData], experiment: Experiment,
+                 zooms: dict[str, tuple[float, ...]]) -> Undisturbed:
+    spec = experiment.input.spec()
+    return {task: ({zoom: plain_views(each.images, spec, zoom) for zoom in zooms[task]},
+                   each.labels) for task, each in faces.items()}
+
+
+def _mean(accuracies: dict[str, dict[str, float]]) -> float:
+    return float(np.mean([np.mean([*each.values()]) for each in accuracies.values()]))

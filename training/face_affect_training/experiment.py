@@ -42,8 +42,7 @@ class Data:
     path may name ${FACE_AFFECT_SHARED}. expect_train, expect_validation: number of faces each
     split must have, 0 for any. zooms: zooms of the chip at which the validation faces are judged;
     the mean accuracy chooses the checkpoint. subset: train on this many faces only, the classes in
-    the same proportions, chosen by the experiment's seed; 0 for all. options: of the reader, see
-    docs/training-data.md.
+    the same proportions, chosen by the experiment's seed; 0 for all.
     """
 
     reader: str
@@ -54,7 +53,6 @@ class Data:
     expect_validation: int = 0
     zooms: tuple[float, ...] = (1.0,)
     subset: int = 0
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Targets:
-    """See data.targets.make_targets."""
+    """See data.faces.make_targets."""
 
     smoothing: float = 0.0
     ferplus_weight: float = 0.0
@@ -128,8 +126,7 @@ class Training:
     start_from: initial weights, a .keras file of the same network, 'imagenet' for
     efficientnet_lite, or '' for random ones. backbone_from: a .keras file of another network,
     whose layers of the same name and shape give the initial weights. precision: Keras' dtype
-    policy, float32 or mixed_bfloat16. workers: processes that render views, 0 for none, -1 for all
-    cores but one.
+    policy, float32 or mixed_bfloat16. workers: threads that render views, 0 for none.
     """
 
     epochs: int = 150
@@ -262,18 +259,24 @@ def load_experiment(path: Path, changes: list[str] | None = None) -> Experiment:
     Raises AffectError for a file that cannot be read, and for any entry that does not exist or
     has the wrong type.
     """
-    try:
-        facts = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise AffectError(f'{path}: cannot be read as YAML: {error}') from error
-    if not isinstance(facts, dict):
-        raise AffectError(f'{path}: an experiment is a mapping, see training/experiments/')
+    facts = read_yaml(path)
     for change in changes or []:
         key, sign, value = change.partition('=')
         if not sign:
             raise AffectError(f'--set {change}: write it as section.key=value')
         _set(facts, key.strip().split('.'), _number(yaml.safe_load(value)))
     return make_experiment(facts, str(path))
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping of a YAML file. Raises AffectError where it is none."""
+    try:
+        facts = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise AffectError(f'{path}: cannot be read as YAML: {error}') from error
+    if not isinstance(facts, dict):
+        raise AffectError(f'{path}: must be a mapping, see training/experiments/')
+    return facts
 
 
 def is_file_of_run(source: str) -> bool:
@@ -325,9 +328,10 @@ def make_experiment(facts: dict[str, Any], where: str) -> Experiment:
     for task in tasks:
         if task not in LABELS:
             raise AffectError(f"{where}: task '{task}' is not one of {', '.join(LABELS)}")
-    built = {task: _build(Task, part, where if len(tasks) == 1 else f'{where}: tasks.{task}')
-             for task, part in tasks.items()}
-    experiment = _build(Experiment, common, where, tasks=built,
+    built = {task: build_dataclass(
+        Task, part, where if len(tasks) == 1 else f'{where}: tasks.{task}')
+        for task, part in tasks.items()}
+    experiment = build_dataclass(Experiment, common, where, tasks=built,
                         known=('task', *sorted(entries)))
     assert isinstance(experiment, Experiment)
     return experiment
@@ -349,12 +353,13 @@ def _number(value: Any) -> Any:
         return value
 
 
-def _build(kind: Any, facts: Any, where: str, *, known: tuple[str, ...] = (),
-           **ready: Any) -> Any:
+def build_dataclass(kind: Any, facts: Any, where: str, *, known: tuple[str, ...] = (),
+                    **ready: Any) -> Any:
     """
-    Return a dataclass made of a mapping.
+    Return a dataclass made of a mapping, as YAML has it.
 
-    ready: fields that are made already. known: what else may be written beside these fields.
+    where: its origin, for errors. ready: fields that are made already. known: what else may be
+    written beside these fields. Raises AffectError for an unknown, missing or wrong entry.
     """
     if not isinstance(facts, dict):
         raise AffectError(f'{where}: expected a mapping, got {facts!r}')
@@ -374,8 +379,10 @@ def _build(kind: Any, facts: Any, where: str, *, known: tuple[str, ...] = (),
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
+    if hint is Any:
+        return value
     if dataclasses.is_dataclass(hint):
-        return _build(hint, value, where)
+        return build_dataclass(hint, value, where)
     value = _number(value) if hint is float else value
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
@@ -384,11 +391,13 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     origin = typing.get_origin(hint)
     if origin is dict and isinstance(value, dict):
         item = typing.get_args(hint)[1]
-        return {key: entry if item is Any else _convert(item, entry, f'{where}.{key}')
-                for key, entry in value.items()}
+        return {key: _convert(item, entry, f'{where}.{key}') for key, entry in value.items()}
     if origin is tuple and isinstance(value, list):
-        item = typing.get_args(hint)[0]
-        return tuple(_convert(item, entry, where) for entry in value)
+        items = typing.get_args(hint)
+        if items[-1] is Ellipsis:
+            items = items[:1] * len(value)
+        if len(items) == len(value):
+            return tuple(_convert(item, entry, where) for item, entry in zip(items, value))
     name = hint.__name__ if isinstance(hint, (type, types.GenericAlias)) else hint
     raise AffectError(f'{where}: {value!r} is not of type {name}')
 

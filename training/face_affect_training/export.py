@@ -15,7 +15,7 @@
 """From a training run to models of the robot: a file and a card for each precision."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 import hashlib
 import json
 from pathlib import Path
@@ -23,12 +23,13 @@ import shutil
 import tempfile
 from typing import Any
 
-from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
+from face_affect_ros.affect.types import LABELS
 from face_affect_training import tflite
 from face_affect_training.data import ORIGINS
+from face_affect_training.data.faces import FaceData
 from face_affect_training.data.loading import load_split
 from face_affect_training.evaluate import whole_crops
-from face_affect_training.experiment import ancestry, Experiment
+from face_affect_training.experiment import ancestry, Experiment, Input
 from face_affect_training.metrics import calibrate, coverage, fit_temperature, report
 from face_affect_training.networks.head import with_mirror
 from face_affect_training.quantisation import rounded
@@ -37,73 +38,30 @@ from face_affect_training.tflite import check_parity, convert, PARITY_FACES
 import keras
 import numpy as np
 import numpy.typing as npt
-import yaml
 
 #: int8 learns its ranges from this many training faces, drawn with this seed.
 SAMPLES, SAMPLE_SEED = 512, 1
+#: The threshold leaves this share of the validation faces, the least certain ones, UNKNOWN.
+UNKNOWN_SHARE = 0.1
 
 
-@dataclass(frozen=True)
-class Exported:
-    """A model that was written. card: as it stands in the file."""
-
-    folder: Path
-    card: dict[str, Any]
-
-    def line(self) -> str:
-        """Return its figures as a line of text."""
-        parities, metrics = self.card['parity'], self.card['metrics']
-        graph = self.card.get('saliency')
-        added = (f"; gradients: {graph['bytes']:,} bytes, correlation with TensorFlow's at least "
-                 f"{min(graph['correlation'].values()):.5f}" if graph else '')
-        tasks = '; '.join(
-            (f'{task} ' if len(parities) > 1 else '')
-            + f"against Keras on {parity['faces']} faces: largest difference "
-            f"{parity['max_difference']:.2g}, same label {parity['label_agreement']:.2%}, "
-            f"accuracy {parity['accuracy']:.2%} (Keras {parity['keras_accuracy']:.2%}); on all "
-            f"{metrics[task]['faces']} {metrics[task]['accuracy']:.2%}"
-            for task, parity in parities.items())
-        return (f"{self.folder}: {self.card['precision']}, {self.card['bytes']:,} bytes, {tasks}"
-                f'{added}')
-
-
-@dataclass(frozen=True)
-class Faces:
-    """
-    Validation faces of one task.
-
-    crops: (N, S, S, C) uint8. inputs: the same as network inputs, float32. labels: (N,). source:
-    their origin.
-    """
-
-    crops: ImageArray
-    inputs: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.int64]
-    source: str
-
-
-def export(run: Path, models: Path, *, name: str | None = None,
-           precisions: Sequence[str] = (), main: str = 'float32', margin: float | None = None,
-           unknown_share: float = 0.1, saliency: str = '',
+def export(run: Path, models: Path, *, precisions: Sequence[str] = ('float32',),
+           margin: float | None = None, saliency: str = '',
            limits: Mapping[str, dict[str, float]] | None = None, mirror: bool = False,
-           cache: Path | None = None) -> list[Exported]:
+           cache: Path | None = None) -> list[str]:
     """
-    Write a model's folder for each precision and return them.
+    Write a model's folder for each precision; return a line with the figures of each.
 
     A folder is written only after its files have been checked.
 
     Args:
         run: folder of a training run.
-        models: where the folders go: NAME for the precision `main`, NAME_float16 and so on for
-            others.
-        name: the experiment's by default.
-        precisions: to write, `main` by default.
-        main: precision of the folder NAME.
+        models: where the folders go: the experiment's name for the first precision, NAME_float16
+            and so on for the others.
+        precisions: of tflite.PRECISIONS.
         margin: of the robot's crop, see robot_crops.py; None for that of the views in training.
-        unknown_share: share of the validation faces, the least certain ones, that the threshold
-            leaves UNKNOWN.
         saliency: float32, float16 or dynamic to write the graph of the gradients in this precision
-            as well, into the folder NAME.
+            as well, into the first folder.
         limits: of the faces that the model can judge, by task, see robot_crops.py.
         mirror: test-time flip, the mean over each face and its mirror image.
         cache: folder for decoded pictures.
@@ -111,38 +69,25 @@ def export(run: Path, models: Path, *, name: str | None = None,
     Raises:
         AffectError: the run has no network, or a TFLite file disagrees with Keras.
     """
-    precisions = precisions or (main,)
-    if saliency and main not in precisions:
-        raise AffectError(f'the gradients belong to the {main} model; add this precision')
     experiment, network = load_run(run / 'best.keras')
-    if limits and set(limits) != set(experiment.tasks):
-        raise AffectError(f"--limits: of {', '.join(limits)}, but the model classifies "
-                          f"{', '.join(experiment.tasks)}; give a file for each of these")
-    spec = experiment.input.spec()
     if margin is not None:   # judged as the robot sees them
-        spec = replace(spec, margin=margin)
+        experiment = replace(experiment, input=replace(experiment.input, margin=margin))
     faces = {}
     for task, each in experiment.tasks.items():
         judged = load_split(each.data, each.data.validation, channels=experiment.input.channels,
                             cache=cache)
-        crops = whole_crops(judged.images, spec)
-        faces[task] = Faces(crops, experiment.input.scaled(crops), judged.labels, judged.source)
-    best = run / 'best.json'
-    trained = json.loads(best.read_text(encoding='utf-8')) if best.is_file() else {}
-    trained['hours'] = hours(run)
-    name = name or experiment.name
-    return [_export(network, experiment, precision, faces, mirror=mirror,
-                    folder=models / (name if precision == main else f'{name}_{precision}'),
-                    margin=margin, unknown_share=unknown_share,
-                    saliency=saliency if precision == main else '',
-                    limits=limits or {}, trained=trained, cache=cache)
-            for precision in dict.fromkeys(precisions)]
+        faces[task] = replace(judged, images=whole_crops(judged.images, experiment.input.spec()))
+    trained = json.loads((run / 'best.json').read_text(encoding='utf-8')) | {'hours': hours(run)}
+    return [_export(network, experiment, precision, faces, mirror=mirror, limits=limits or {},
+                    folder=models / f"{experiment.name}{f'_{precision}' if number else ''}",
+                    saliency='' if number else saliency, trained=trained, cache=cache)
+            for number, precision in enumerate(precisions)]
 
 
 def _export(network: keras.Model, experiment: Experiment, precision: str,
-            faces: dict[str, Faces], *, mirror: bool, folder: Path, margin: float | None,
-            unknown_share: float, saliency: str, limits: Mapping[str, dict[str, float]],
-            trained: dict[str, Any], cache: Path | None) -> Exported:
+            faces: dict[str, FaceData], *, mirror: bool, folder: Path, saliency: str,
+            limits: Mapping[str, dict[str, float]], trained: dict[str, Any],
+            cache: Path | None) -> str:
     samples, written = None, network
     extra: dict[str, Any] = {'mirror': True} if mirror else {}
     if precision == 'int8':
@@ -150,28 +95,35 @@ def _export(network: keras.Model, experiment: Experiment, precision: str,
         written = rounded(network, samples)
     content = convert(with_mirror(written) if mirror else written, precision, samples)
     heads = _judge(with_mirror(network) if mirror else network, content, precision, faces,
-                   unknown_share)
-    card = make_card(folder.name, content, experiment, parameters=network.count_params(),
-                     precision=precision, margin=margin, heads=heads, limits=limits, extra=extra,
-                     trained=trained)
+                   experiment.input)
+    card = _card(folder.name, content, experiment, parameters=network.count_params(),
+                 precision=precision, heads=heads, limits=limits, extra=extra, trained=trained)
     with tempfile.TemporaryDirectory() as unfinished:
-        _write(Path(unfinished), content, card)
+        tflite.write_model(Path(unfinished), content, card)
         if saliency:
             from face_affect_training.saliency.export import add_saliency
             add_saliency(Path(unfinished), card, network,
-                         {task: each.crops for task, each in faces.items()}, saliency,
+                         {task: each.images for task, each in faces.items()}, saliency,
                          mirror=mirror)
-            _write(Path(unfinished), content, card)
+            tflite.write_model(Path(unfinished), content, card)
         folder.mkdir(parents=True, exist_ok=True)
         for file in Path(unfinished).iterdir():
             shutil.copyfile(file, folder / file.name)
-    return Exported(folder, card)
+    return _line(folder, card)
 
 
-def _write(folder: Path, content: bytes, card: dict[str, Any]) -> None:
-    (folder / 'model.tflite').write_bytes(content)
-    text = yaml.safe_dump(card, sort_keys=False, width=99, allow_unicode=True)
-    (folder / 'card.yaml').write_text(text, encoding='utf-8')
+def _line(folder: Path, card: dict[str, Any]) -> str:
+    """Return the figures of a card as a line of text."""
+    graph = card.get('saliency')
+    added = (f"; gradients: {graph['bytes']:,} bytes, correlation with TensorFlow's at least "
+             f"{min(graph['correlation'].values()):.5f}" if graph else '')
+    tasks = '; '.join(
+        f"{task} against Keras on {parity['faces']} faces: largest difference "
+        f"{parity['max_difference']:.2g}, same label {parity['label_agreement']:.2%}, "
+        f"accuracy {parity['accuracy']:.2%} (Keras {parity['keras_accuracy']:.2%}); on all "
+        f"{card['metrics'][task]['faces']} {card['metrics'][task]['accuracy']:.2%}"
+        for task, parity in card['parity'].items())
+    return f"{folder}: {card['precision']}, {card['bytes']:,} bytes, {tasks}{added}"
 
 
 def _samples(experiment: Experiment, cache: Path | None,
@@ -190,9 +142,13 @@ def _samples(experiment: Experiment, cache: Path | None,
     return experiment.input.scaled(crops), facts
 
 
-def _judge(network: keras.Model, content: bytes, precision: str, faces: dict[str, Faces],
-           unknown_share: float) -> dict[str, Any]:
-    """Return output, parity, temperature, threshold and metrics of a file, by task."""
+def _judge(network: keras.Model, content: bytes, precision: str, faces: dict[str, FaceData],
+           wanted: Input) -> dict[str, Any]:
+    """
+    Return output, parity, temperature, threshold and metrics of a file, by task.
+
+    faces: crops. wanted: how they become network inputs.
+    """
     heads = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, 'model.tflite')
@@ -201,28 +157,29 @@ def _judge(network: keras.Model, content: bytes, precision: str, faces: dict[str
             # from all over the split: its rows may be in the order of their classes
             rows = np.linspace(0, len(each.labels) - 1,
                                min(PARITY_FACES, len(each.labels))).astype(np.int64)
-            theirs = network.predict(each.inputs[rows], batch_size=64, verbose=0)
+            inputs = wanted.scaled(each.images)
+            theirs = network.predict(inputs[rows], batch_size=64, verbose=0)
             theirs = np.asarray(theirs[index] if isinstance(theirs, list) else theirs)
-            outputs = tflite.predict_all(path, each.inputs)
+            outputs = tflite.predict(path, inputs)
             # the converter may have given the outputs another order
             output = min((number for number, raw in enumerate(outputs)
                           if raw.shape[1] == theirs.shape[1]),
                          key=lambda number: float(np.abs(outputs[number][rows] - theirs).max()))
             parity = check_parity(outputs[output][rows], theirs, each.labels[rows], precision)
             heads[task] = {'output': output, 'parity': parity,
-                           **_figures(outputs[output], each, LABELS[task], unknown_share)}
+                           **_figures(outputs[output], each, LABELS[task])}
     return heads
 
 
-def _figures(raw: npt.NDArray[np.float32], faces: Faces, names: tuple[str, ...],
-             unknown_share: float) -> dict[str, Any]:
+def _figures(raw: npt.NDArray[np.float32], faces: FaceData,
+             names: tuple[str, ...]) -> dict[str, Any]:
     """Return temperature, threshold and metrics of probabilities (N, K)."""
     # an 8-bit softmax adds up to one only roughly; the robot's classifier divides likewise
     shares = raw / raw.sum(1, keepdims=True)
     temperature = round(fit_temperature(shares, faces.labels), 3)
     probabilities = calibrate(shares, temperature)
     # rounded down: never more unknown faces than wanted
-    quantile = float(np.quantile(probabilities.max(1), unknown_share))
+    quantile = float(np.quantile(probabilities.max(1), UNKNOWN_SHARE))
     threshold = float(np.floor(quantile * 100.0) / 100.0)
     metrics = report(probabilities, faces.labels, names)
     metrics |= coverage(probabilities, faces.labels, threshold)
@@ -239,24 +196,14 @@ def _short(value: Any) -> float | None:
     return None if value is None else round(float(value), 4)
 
 
-def make_card(name: str, content: bytes, experiment: Experiment, *, parameters: int,
-              precision: str, margin: float | None, heads: dict[str, Any],
-              limits: Mapping[str, dict[str, float]], extra: dict[str, Any],
-              trained: dict[str, Any]) -> dict[str, Any]:
+def _card(name: str, content: bytes, experiment: Experiment, *, parameters: int, precision: str,
+          heads: dict[str, Any], limits: Mapping[str, dict[str, float]], extra: dict[str, Any],
+          trained: dict[str, Any]) -> dict[str, Any]:
     """
     Return a card as a mapping, in the order in which it is read.
 
-    Args:
-        name: of the model.
-        content: the TFLite file.
-        experiment: that it was trained by.
-        parameters: their number.
-        precision: of the file.
-        margin: of the robot's crop; None for that of the views in training.
-        heads: output, threshold, temperature, metrics and parity by task.
-        limits: of the faces that it can judge, by task.
-        extra: further entries, such as quantisation.
-        trained: the run's best.json, and `hours` of training by run.
+    heads: output, threshold, temperature, metrics and parity by task. extra: further entries.
+    trained: the run's best.json, and `hours` of training by run.
     """
     wanted, settings, alone = experiment.input, experiment.as_mapping(), len(heads) == 1
     return {
@@ -264,7 +211,7 @@ def make_card(name: str, content: bytes, experiment: Experiment, *, parameters: 
         'sha256': hashlib.sha256(content).hexdigest(), 'bytes': len(content),
         'input': {'size': wanted.size, 'channels': wanted.channels, 'scale': wanted.scale,
                   'offset': wanted.offset},
-        'crop': {'margin': wanted.margin if margin is None else margin, 'align': wanted.align},
+        'crop': {'margin': wanted.margin, 'align': wanted.align},
         'heads': [{'task': task, 'output': head['output'], 'labels': list(LABELS[task]),
                    'threshold': head['threshold'], 'temperature': head['temperature'],
                    **({'limits': limits[task]} if task in limits and not alone else {})}

@@ -28,7 +28,7 @@ from typing import Any
 import cv2
 from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import CropSpec, extract_crops
-from face_affect_ros.affect.detectors import DEFAULT_DETECTOR, Detector, make_detector
+from face_affect_ros.affect.detectors import DEFAULT_DETECTOR, make_detector
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.quality import sharpness_of, turn_of
 from face_affect_ros.affect.types import AffectError, Detections, ImageArray
@@ -56,11 +56,13 @@ class Found:
     Faces as the detector sees them.
 
     Attributes:
+        looked_at: number of chips.
         images: enlarged chips with a border.
         faces: one detection in each.
         rows: (N,) of the data set.
     """
 
+    looked_at: int
     images: list[ImageArray]
     faces: list[Detections]
     rows: npt.NDArray[np.int64]
@@ -79,7 +81,7 @@ class Found:
 
 def find_faces(faces: FaceData, detector: str, *, count: int = 0) -> Found:
     """
-    Return what a detector finds in enlarged chips.
+    Return what a detector finds in enlarged chips: of each, the detection nearest to the middle.
 
     Args:
         faces: chips.
@@ -90,23 +92,22 @@ def find_faces(faces: FaceData, detector: str, *, count: int = 0) -> Found:
         AffectError: the detector cannot be loaded, or finds no face.
     """
     finder = make_detector(detector)
+    total = len(faces)
+    chosen = np.linspace(0, total - 1, min(count or total, total)).astype(np.int64)
     images, found, rows = [], [], []
-    for row in spread_rows(len(faces), count):
+    for row in chosen:
         image = with_border(faces.images[row])
-        face = middle_face(finder, image)
-        if face is not None:
+        seen = finder(image)
+        if len(seen):
+            away = seen.boxes[:, :2] + seen.boxes[:, 2:] / 2 - np.array(image.shape[1::-1]) / 2
+            nearest = int(np.argmin(np.linalg.norm(away, axis=1)))
             images.append(image)
-            found.append(face)
+            found.append(seen[nearest:nearest + 1])
             rows.append(row)
     if not rows:
-        raise AffectError(f'{faces.source}: {detector} finds no face in any of the '
-                          f'{count or len(faces)} pictures')
-    return Found(images, found, np.array(rows))
-
-
-def spread_rows(total: int, count: int) -> npt.NDArray[np.int64]:
-    """Return so many rows, evenly spread; count: 0 for all."""
-    return np.linspace(0, total - 1, min(count or total, total)).astype(np.int64)
+        raise AffectError(f'{faces.source}: {detector} finds no face in any of {len(chosen)} '
+                          'pictures')
+    return Found(len(chosen), images, found, np.array(rows))
 
 
 def tune_margin(model: str, faces: FaceData, margins: Sequence[float] = MARGINS,
@@ -226,16 +227,6 @@ def with_border(chip: ImageArray) -> ImageArray:
     border = CHIP_SIZE // 2
     return np.asarray(cv2.copyMakeBorder(large, border, border, border, border,
                                          cv2.BORDER_REPLICATE), np.uint8)
-
-
-def middle_face(finder: Detector, image: ImageArray) -> Detections | None:
-    """Return the detection nearest to the middle of the image."""
-    found = finder(image)
-    if not len(found):
-        return None
-    away = found.boxes[:, :2] + found.boxes[:, 2:] / 2 - np.array(image.shape[1::-1]) / 2
-    nearest = int(np.argmin(np.linalg.norm(away, axis=1)))
-    return found[nearest:nearest + 1]
 
 
 def _blurred(sigma: float, image: ImageArray, box: float) -> ImageArray:

@@ -30,9 +30,11 @@ from tensorboardX import SummaryWriter
 import yaml
 
 #: Columns of log.csv and how their numbers are written; between the last two are the accuracies
-#: at each zoom at which the validation faces are judged, parted by spaces.
+#: at each zoom at which the validation faces are judged, parted by spaces. accuracy is that of the
+#: disturbed views, train_accuracy that of the undisturbed faces, where these are judged.
 COLUMNS = {'epoch': 'd', 'seconds': '.1f', 'learning_rate': '.3g', 'loss': '.4f',
-           'accuracy': '.4f', 'val_loss': '.4f', 'val_accuracy': '.4f', 'best': '.4f'}
+           'accuracy': '.4f', 'train_loss': '.4f', 'train_accuracy': '.4f', 'val_loss': '.4f',
+           'val_accuracy': '.4f', 'best': '.4f'}
 EACH = 'val_accuracy_each'
 HEADER = (*list(COLUMNS)[:-1], EACH, 'best')
 
@@ -98,20 +100,21 @@ class Run:
         Append the numbers of an epoch to log.csv and TensorBoard's event file.
 
         Args:
-            row: a number for each key of COLUMNS.
+            row: a number for each key of COLUMNS, but for those that were not measured.
             each: validation accuracies at each zoom, of one task after the other.
 
         Returns:
             The numbers as they are written.
         """
-        texts = {name: format(row[name], form) for name, form in COLUMNS.items()}
+        texts = {name: format(row[name], form) if name in row else ''
+                 for name, form in COLUMNS.items()}
         texts[EACH] = ' '.join(f'{value:.4f}' for value in each)
         self._append([texts])
         if self._writer is None:   # what an interrupted run has written of later epochs is void
             self._writer = SummaryWriter(str(self.folder / 'tensorboard'),
                                          purge_step=row['epoch'])
-        for name in COLUMNS:
-            self._writer.add_scalar(name, row[name], row['epoch'])
+        for name, value in row.items():
+            self._writer.add_scalar(name, value, row['epoch'])
         self._writer.flush()
         return texts
 
@@ -214,11 +217,7 @@ def load_run(file: Path) -> tuple[Experiment, keras.Model]:
     """
     if not file.is_file():
         raise AffectError(f'{file.parent}: there is no {file.name}; train first')
-    beside = file.with_name('experiment.yaml')
-    if not beside.is_file():
-        raise AffectError(f'{file}: there is no experiment.yaml beside it, which has the scale '
-                          'and size of its input')
-    experiment = load_experiment(beside)
+    experiment = load_experiment(file.with_name('experiment.yaml'))
     network = build_network(experiment)
     take_weights(network, file)
     return experiment, network
@@ -242,8 +241,6 @@ def take_backbone(network: keras.Model, file: Path) -> list[str]:
     A layer takes the weights of the one of its name if their shapes agree. Raises AffectError
     where the file is missing or nothing fits.
     """
-    if not file.is_file():
-        raise AffectError(f'{file}: does not exist; train it first')
     _, other = load_run(file)
     theirs = {layer.name: layer.get_weights() for layer in other.layers}
     taken: list[str] = []

@@ -23,6 +23,7 @@ from functools import partial
 import hashlib
 import json
 from pathlib import Path
+import shutil
 import sys
 from typing import Any
 
@@ -59,8 +60,8 @@ def ship(run: Path, plan: Export, models: Path, folder: Path, *, cache: Path | N
     Args:
         run: folder of the run.
         plan: what to make of it, the `export` entry of its recipe.
-        models: the folder of the models; nothing is written there before the export, whose file
-            is compared with Keras.
+        models: the folder of the models; nothing is written there before all files are compared
+            with Keras.
         folder: of result files.
         cache: for decoded pictures.
         also: reader, folder and split of further faces to judge a model on that has their task.
@@ -73,30 +74,30 @@ def ship(run: Path, plan: Export, models: Path, folder: Path, *, cache: Path | N
     done = _Done(run, plan)
     faces = {task: _faces(experiment, task, 'validation', cache) for task in experiment.tasks}
 
-    def write(where: Path, **options: Any) -> None:
-        for exported in export(run, where, name=name, main=plan.precision, mirror=plan.mirror,
-                               cache=cache, **options):
-            _tell(exported.line())
+    def write(*others: str, **options: Any) -> None:
+        for line in export(run, trial, precisions=(plan.precision, *others), mirror=plan.mirror,
+                           cache=cache, **options):
+            _tell(line)
 
     # margin and limits are measured on the exported file, the limits in crops of that margin
-    done.step('trial', lambda: write(trial))
+    done.step('trial', write)
     margins = {task: done.step(f'margins {task}', partial(
         tune_margin, str(trial / name), faces[task])) for task in faces}
     margin = best_margin([each['accuracy'] for each in margins.values()])
-    done.step('trial with margin', lambda: write(trial, margin=margin))
+    done.step('trial with margin', lambda: write(margin=margin))
     limits = {task: done.step(f'limits {task}', partial(
         input_limits, str(trial / name), faces[task])) for task in faces}
-    final = {'margin': margin, 'limits': {task: facts['limits'] for task, facts in limits.items()}}
-    write(models, saliency=plan.saliency, **final)
     others = [each for each in tflite.PRECISIONS if each != plan.precision]
-    write(trial, precisions=others, **final)
+    write(*others, margin=margin, saliency=plan.saliency,
+          limits={task: facts['limits'] for task, facts in limits.items()})
+    shutil.copytree(trial / name, models / name, dirs_exist_ok=True)
 
     tasks, written = {}, []
     further = [faces_of_reader(reader, data_path(path), split) for reader, path, split in also]
     for task in faces:
-        judged = {precision: evaluate(str(
-            models / name if precision == plan.precision else trial / f'{name}_{precision}'),
-            faces[task], task=task) for precision in (plan.precision, *others)}
+        judged = {plan.precision: evaluate(str(models / name), faces[task], task=task), **{
+            each: evaluate(str(trial / f'{name}_{each}'), faces[task], task=task)
+            for each in others}}
         tasks[task] = {
             'validation': judged[plan.precision],
             'train': _short(evaluate(str(models / name), _faces(experiment, task, 'train', cache),

@@ -14,7 +14,6 @@
 
 """Writing TFLite files of a network in four precisions, running and comparing them."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 import warnings
@@ -23,6 +22,7 @@ from face_affect_ros.affect.interpreter import Network
 from face_affect_ros.affect.types import AffectError
 import numpy as np
 import numpy.typing as npt
+import yaml
 
 #: float16: weights are stored in half the bytes and computed with in float32. dynamic: weights
 #: are 8-bit integers, and so are the activations that ordinary convolutions take in, whose range
@@ -74,8 +74,7 @@ def convert_function(function: Any, what: str, precision: str = 'float32',
     elif precision == 'dynamic':
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     elif precision == 'int8':
-        if samples is None or not len(samples):
-            raise AffectError('int8 needs faces to learn the range of the activations from')
+        assert samples is not None
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.representative_dataset = lambda: ([each[np.newaxis]] for each in samples)
@@ -93,12 +92,15 @@ def convert_function(function: Any, what: str, precision: str = 'float32',
                           f'{_reason(error)}') from error
 
 
-def predict(path: Path, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return the first output for all inputs, (N, K) float32; the rest is as in predict_all."""
-    return predict_all(path, inputs)[0]
+def write_model(folder: Path, content: bytes, card: dict[str, Any]) -> None:
+    """Write a model's folder: model.tflite with this content, and card.yaml."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / 'model.tflite').write_bytes(content)
+    text = yaml.safe_dump(card, sort_keys=False, width=99, allow_unicode=True)
+    (folder / 'card.yaml').write_text(text, encoding='utf-8')
 
 
-def predict_all(path: Path, inputs: npt.NDArray[np.float32], *,
+def predict(path: Path, inputs: npt.NDArray[np.float32], *,
                 batch: int = 64) -> tuple[npt.NDArray[np.float32], ...]:
     """
     Return each output for all inputs, (N, K) float32, by the robot's own interpreter.
@@ -111,25 +113,13 @@ def predict_all(path: Path, inputs: npt.NDArray[np.float32], *,
     return tuple(np.concatenate(each) for each in zip(*found))
 
 
-@dataclass(frozen=True)
-class Tolerance:
-    """
-    What may be lost.
-
-    difference: largest of any probability. agreement: least share of the faces that get the same
-    label.
-    """
-
-    difference: float
-    agreement: float
-
-
 #: A float32 file is the same computation in another order. float16 rounds each weight to 11 bits,
 #: dynamic to 8 and the activations as well, but for those that are added or pooled. int8 leaves
 #: 1/256 between two probabilities and about as much between two activations; faces whose two best
-#: classes are close change their label. More than this is a fault of the export.
-TOLERANCES = {'float32': Tolerance(1e-4, 0.99), 'float16': Tolerance(0.05, 0.98),
-          'dynamic': Tolerance(0.3, 0.95), 'int8': Tolerance(0.6, 0.9)}
+#: classes are close change their label. More than this is a fault of the export: the largest
+#: difference of a probability, and the least share of the faces that get the same label.
+TOLERANCES = {'float32': (1e-4, 0.99), 'float16': (0.05, 0.98), 'dynamic': (0.3, 0.95),
+              'int8': (0.6, 0.9)}
 
 
 def check_parity(ours: npt.NDArray[np.floating[Any]], theirs: npt.NDArray[np.floating[Any]],
@@ -142,14 +132,14 @@ def check_parity(ours: npt.NDArray[np.floating[Any]], theirs: npt.NDArray[np.flo
     """
     difference = float(np.abs(ours - theirs).max())
     agreement = float((ours.argmax(1) == theirs.argmax(1)).mean())
-    allowed = TOLERANCES[precision]
+    most, least = TOLERANCES[precision]
     # written so that NaN fails as well
-    if not (difference <= allowed.difference and agreement >= allowed.agreement):
+    if not (difference <= most and agreement >= least):
         raise AffectError(
             f'the {precision} file differs from Keras by up to {difference:.2g} and gives '
             f'{agreement:.1%} of {len(ours)} faces the same label, allowed are '
-            f'{allowed.difference:g} and {allowed.agreement:.0%}; it was not written. Leave out '
-            'this precision, or look for layers whose values reach far out')
+            f'{most:g} and {least:.0%}; it was not written. Leave out this precision, or look for '
+            'layers whose values reach far out')
     return {'faces': len(ours), 'max_difference': difference, 'label_agreement': agreement,
             'accuracy': float((ours.argmax(1) == labels).mean()),
             'keras_accuracy': float((theirs.argmax(1) == labels).mean())}

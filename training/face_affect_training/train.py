@@ -16,7 +16,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-import os
 from pathlib import Path
 import sys
 import time
@@ -24,9 +23,8 @@ from typing import Any
 
 from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
 from face_affect_training.batches import Batches, steps_of, stream
-from face_affect_training.data.faces import FaceData
+from face_affect_training.data.faces import FaceData, make_targets
 from face_affect_training.data.loading import load_splits
-from face_affect_training.data.targets import make_targets
 from face_affect_training.distillation import Teachers
 from face_affect_training.evaluation_callback import EvaluationCallback
 from face_affect_training.experiment import ancestry, Experiment, Training
@@ -64,8 +62,7 @@ def load_data(experiment: Experiment,
 
 
 def train(experiment: Experiment, folder: Path, *, cache: Path | None = None,
-          max_minutes: float = 0.0,
-          callbacks: Sequence[keras.callbacks.Callback] = ()) -> dict[str, Any]:
+          max_minutes: float = 0.0, curves: bool = False) -> dict[str, Any]:
     """
     Train, or resume a training, and return the figures of the best network.
 
@@ -74,7 +71,7 @@ def train(experiment: Experiment, folder: Path, *, cache: Path | None = None,
         folder: of the run.
         cache: folder for decoded pictures.
         max_minutes: stop cleanly after this time, 0 for no limit.
-        callbacks: of Keras, called before an epoch is judged and saved.
+        curves: whether the training faces are judged undisturbed after each epoch, too.
 
     Returns:
         'epoch', the number of those trained; 'best', the validation accuracy; 'finished'.
@@ -105,16 +102,17 @@ def train(experiment: Experiment, folder: Path, *, cache: Path | None = None,
     evaluation = EvaluationCallback(
         run, experiment, network=network, kept=kept,
         measured=sample_views(experiment, faces, MEASURED),
-        judged={task: validation for task, (_, validation) in data.items()}, best=best,
+        judged={task: validation for task, (_, validation) in data.items()},
+        shown=faces if curves else {}, best=best,
         seconds=seconds, deadline=started + 60.0 * max_minutes if max_minutes else 0.0)
     try:
         model.fit(stream(batches, experiment.widths, range(epoch, settings.epochs)),
                   steps_per_epoch=steps_of(batches), epochs=settings.epochs, initial_epoch=epoch,
-                  callbacks=[*callbacks, evaluation], shuffle=False, verbose=0)
+                  callbacks=[evaluation], shuffle=False, verbose=0)
     finally:
         for part in batches:
             part.close()
-        evaluation.close()
+        run.close()
     return {'epoch': evaluation.epoch, 'best': evaluation.best,
             'finished': evaluation.epoch >= settings.epochs}
 
@@ -140,7 +138,6 @@ def batches_of(experiment: Experiment, faces: dict[str, FaceData]) -> list[Batch
     """Return the batches of each task; faces: of each task."""
     settings, parts = experiment.training, []
     total = sum(len(each) for each in faces.values())
-    workers = settings.workers if settings.workers >= 0 else max(1, (os.cpu_count() or 2) - 1)
     for task, wanted in experiment.tasks.items():
         own, plan = faces[task], wanted.distillation
         targets = make_targets(own, len(LABELS[task]), smoothing=wanted.targets.smoothing,
@@ -151,7 +148,7 @@ def batches_of(experiment: Experiment, faces: dict[str, FaceData]) -> list[Batch
             teachers = None
         views = Views(own.images, experiment.input.spec(), wanted.augmentation,
                       seed=experiment.seed, epochs=settings.epochs, gentle=settings.plain_epochs,
-                      rounds=plan.rounds, workers=workers)
+                      rounds=plan.rounds, workers=settings.workers)
         parts.append(Batches(views, targets, settings, seed=experiment.seed, teachers=teachers,
                              batch=max(1, round(settings.batch * len(own) / total))))
     return parts

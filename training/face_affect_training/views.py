@@ -16,14 +16,12 @@
 Random views of faces: the robot's own crop matrix, disturbed, then light and occlusion.
 
 All draws of an epoch come from one generator seeded with (seed, epoch) and are taken for the whole
-data set at once, so the view of face i depends on nothing but (seed, epoch, i). Worker processes
+data set at once, so the view of face i depends on nothing but (seed, epoch, i). Worker threads
 render the epochs ahead; their number changes the speed and nothing else.
 """
 
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-import multiprocessing
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -39,8 +37,9 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-#: Largest share of a crop that is erased, and faces that a worker renders at a time.
-ERASED, CHUNK = 0.15, 4096
+#: Largest share of a crop that is erased, faces that a worker renders at a time, and epochs that
+#: are rendered beside the present one.
+ERASED, CHUNK, AHEAD = 0.15, 4096, 2
 
 
 @dataclass(frozen=True)
@@ -175,42 +174,34 @@ def _tables(a: Augmentation, light: Floats, contrast: Floats, gamma: Floats,
     return np.rint(curve.clip(0.0, 1.0) * 255.0).astype(np.uint8)
 
 
-_images: ImageArray | None = None
-
-
 class Views:
     """
     Renders whole epochs of one data set, the next ones while the present one is in use.
 
-    images: (N, H, W) grey or (N, H, W, 3) BGR chips; a picture array that is mapped from a file is
-    shared. gentle: number of last epochs without erasing. rounds: after this many epochs the same
-    views come again, 0 for never. workers: processes; 0 renders in this one. ahead: epochs under
-    way at a time beside the present one.
+    images: (N, H, W) grey or (N, H, W, 3) BGR chips. gentle: number of last epochs without
+    erasing. rounds: after this many epochs the same views come again, 0 for never. workers:
+    threads, of which OpenCV keeps the interpreter free; 0 renders when the epoch is wanted.
     """
 
     def __init__(self, images: ImageArray, spec: CropSpec, augmentation: Augmentation, *,
                  seed: int, epochs: int, gentle: int = 0, rounds: int = 0,
-                 workers: int = 0, ahead: int = 2) -> None:
+                 workers: int = 0) -> None:
         self._images, self._spec, self._augmentation = images, spec, augmentation
-        self._seed, self._epochs, self._ahead = seed, epochs, ahead
+        self._seed, self._epochs = seed, epochs
         self._gentle_from, self.rounds = epochs - gentle, rounds
         self._pending: dict[int, list[Future[ImageArray]]] = {}
-        self._pool: ProcessPoolExecutor | None = None
-        if workers > 0:
-            # spawn: a fork of a process in which a GPU runtime has started threads can hang
-            self._pool = ProcessPoolExecutor(
-                workers, mp_context=multiprocessing.get_context('spawn'),
-                initializer=_start, initargs=(_source(images),))
+        self._pool = ThreadPoolExecutor(workers) if workers > 0 else None
 
     def epoch(self, number: int) -> ImageArray:
         """Return the views of an epoch, (N, size, size, channels) uint8."""
         if self._pool is None:
-            return self._render_here(number)
-        for following in range(number, min(number + self._ahead, self._epochs - 1) + 1):
+            return self._rendered(number, 0, len(self._images))
+        for following in range(number, min(number + AHEAD, self._epochs - 1) + 1):
             if following not in self._pending:
-                self._pending[following] = self._submit(self._pool, following)
-        parts = [future.result() for future in self._pending.pop(number)]
-        return np.concatenate(parts)
+                self._pending[following] = [
+                    self._pool.submit(self._rendered, following, start, start + CHUNK)
+                    for start in range(0, len(self._images), CHUNK)]
+        return np.concatenate([part.result() for part in self._pending.pop(number)])
 
     def first_shown(self, number: int) -> int:
         """Return the first epoch with the views of this one."""
@@ -223,19 +214,11 @@ class Views:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def _render_here(self, number: int) -> ImageArray:
-        return _chunk(self._images, self._spec, self._of(number), self._seed,
-                      self.first_shown(number), 0, len(self._images))
-
-    def _of(self, number: int) -> Augmentation:
+    def _rendered(self, number: int, start: int, stop: int) -> ImageArray:
         gentle = number >= self._gentle_from
-        return replace(self._augmentation, erase=0.0) if gentle else self._augmentation
-
-    def _submit(self, pool: ProcessPoolExecutor, number: int) -> list[Future[ImageArray]]:
-        return [pool.submit(_remote, self._spec, self._of(number), self._seed,
-                            self.first_shown(number), start,
-                            min(start + CHUNK, len(self._images)))
-                for start in range(0, len(self._images), CHUNK)]
+        plan = replace(self._augmentation, erase=0.0) if gentle else self._augmentation
+        return _chunk(self._images, self._spec, plan, self._seed, self.first_shown(number), start,
+                      min(stop, len(self._images)))
 
 
 def plain_views(images: ImageArray, spec: CropSpec, zoom: float = 1.0) -> ImageArray:
@@ -253,26 +236,3 @@ def _chunk(images: ImageArray, spec: CropSpec, augmentation: Augmentation, seed:
     draws = draw(augmentation, count=len(images), size=spec.size, channels=spec.channels,
                  seed=seed, epoch=epoch, rows=slice(start, stop))
     return render(images, draws, range(start, stop), spec)
-
-
-def _source(images: ImageArray) -> tuple[Path, int, tuple[int, ...]] | ImageArray:
-    """Return where a mapped array lies, so that workers map it too; else the array itself."""
-    mapped = images if isinstance(images, np.memmap) else images.base
-    if isinstance(mapped, np.memmap) and mapped.filename is not None:
-        return Path(mapped.filename), int(mapped.offset), images.shape
-    return images
-
-
-def _start(source: tuple[Path, int, tuple[int, ...]] | ImageArray) -> None:
-    global _images
-    cv2.setNumThreads(1)
-    if isinstance(source, tuple):
-        path, offset, shape = source
-        source = np.memmap(path, np.uint8, 'r', offset, shape).view(np.ndarray)
-    _images = source
-
-
-def _remote(spec: CropSpec, augmentation: Augmentation, seed: int, epoch: int, start: int,
-            stop: int) -> ImageArray:
-    assert _images is not None
-    return _chunk(_images, spec, augmentation, seed, epoch, start, stop)

@@ -21,6 +21,7 @@ from typing import Any
 import zipfile
 
 import cv2
+from face_affect_ros.affect.crop import CropSpec
 from face_affect_training.data.fer2013 import VOTES
 import numpy as np
 import pytest
@@ -122,3 +123,18 @@ def genders(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 archive.writestr(name, cv2.imencode('.webp', picture)[1].tobytes())
                 writer.writerow((name, '20-29', 'Male' if index % 2 else 'Female', 'Indian'))
     return folder
+
+
+@pytest.fixture(scope='session')
+def chip() -> np.ndarray:
+    """Return the portrait's face as the robot would crop it, (96, 96) uint8."""
+    from face_affect_training.figures.guided import portrait_crop
+    return portrait_crop(CropSpec(size=96, margin=0.25))[:, :, 0]
+
+
+@pytest.fixture(scope='session')
+def chips(chip: np.ndarray) -> np.ndarray:
+    """Return the face in 24 lights, from dark to bright, and a chip of nobody, (25, 96, 96)."""
+    lights = np.linspace(0.6, 1.3, 24)[:, np.newaxis, np.newaxis]
+    return np.concatenate([np.clip(lights * chip, 0, 255).astype(np.uint8),
+                           np.full_like(chip, 120)[np.newaxis]])

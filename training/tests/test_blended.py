@@ -19,7 +19,6 @@ import json
 from pathlib import Path
 
 from face_affect_ros.affect.classifier import Classifier
-from face_affect_ros.affect.crop import CropSpec
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.quality import Limits
 from face_affect_ros.affect.saliency import Saliency
@@ -27,14 +26,12 @@ from face_affect_ros.affect.types import AffectError, EMOTIONS, GENDERS
 from face_affect_training.__main__ import main
 from face_affect_training.data.faces import FaceData
 from face_affect_training.experiment import load_experiment
-from face_affect_training.figures.guided import portrait_crop
 import numpy as np
 import pytest
 import yaml
 
 keras = pytest.importorskip('keras', reason='Keras is not installed')
 
-from face_affect_training import networks  # noqa: E402, I100
 from face_affect_training.saliency.bias import bias_report  # noqa: E402
 from face_affect_training.train import accuracy_of, loss_of  # noqa: E402
 
@@ -80,22 +77,8 @@ def test_a_face_counts_for_the_labels_that_it_has() -> None:
     np.testing.assert_allclose(loss_of((7,))(targets[:2, :7], logits[:2, :7]), usual, rtol=1e-5)
 
 
-def test_a_network_with_two_outputs_has_one_backbone(tmp_path: Path) -> None:
-    whole = networks.build('mini_xception', input_shape=(24, 24, 1), classes=9)
-    network = networks.build('mini_xception', input_shape=(24, 24, 1), classes=WIDTHS)
-    assert network.count_params() == whole.count_params()
-    image = np.random.default_rng(2).normal(size=(2, 24, 24, 1)).astype(np.float32)
-    outputs = network.predict(image, verbose=0)
-    assert [output.shape for output in outputs] == [(2, 7), (2, 2)]
-    for output in outputs:
-        np.testing.assert_allclose(output.sum(1), 1.0, rtol=1e-5)
-    network.save(tmp_path / 'n.keras')
-    again = keras.models.load_model(tmp_path / 'n.keras').predict(image, verbose=0)
-    np.testing.assert_allclose(again[1], outputs[1], rtol=1e-5)
-
-
 def test_it_learns_both_and_becomes_one_model(
-        blended: Path, tmp_path: Path, sheets: Path, genders: Path,
+        blended: Path, tmp_path: Path, sheets: Path, genders: Path, chip: np.ndarray,
         capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / 'run'
     assert main(['train', str(blended), '--out', str(run)]) == 0
@@ -113,17 +96,11 @@ def test_it_learns_both_and_becomes_one_model(
         _ = load_experiment(blended).task
     if keras.backend.backend() != 'tensorflow':
         pytest.skip('only the TensorFlow backend converts')
+    from face_affect_training.export import export
 
     models = tmp_path / 'models'
     wanted = {'emotion': {'min_side': 24.0}, 'gender': {'min_side': 16.0, 'max_turn': 3.0}}
-    files = [tmp_path / f'{task}.json' for task in wanted]
-    for file, (task, limits) in zip(files, wanted.items()):
-        file.write_text(json.dumps({'task': task, 'limits': limits}))
-    export = ['export', str(run), '--models', str(models), '--precision', 'float32', 'int8',
-              '--saliency', '--limits']
-    assert main([*export, str(files[0])]) == 1
-    assert 'of emotion, but the model classifies emotion, gender' in capsys.readouterr().err
-    assert main([*export, *map(str, files)]) == 0
+    export(run, models, precisions=('float32', 'int8'), saliency='float32', limits=wanted)
     card = load_card(str(models / 'both'))
     assert [head.limits for head in card.heads] == [
         Limits.from_card(limits) for limits in wanted.values()]
@@ -160,7 +137,7 @@ def test_it_learns_both_and_becomes_one_model(
         other = saliency(crop, 1 - second.label, task='gender')
         assert not np.array_equal(other.gradient, second.gradient)
 
-    chips = np.stack([portrait_crop(CropSpec(size=96, margin=0.25))[..., 0]] * 2)
+    chips = np.stack([chip] * 2)
     for task, labels in (('emotion', EMOTIONS), ('gender', GENDERS)):
         faces = FaceData(source='portraits', task=task, images=chips, labels=np.zeros(2, int),
                          names=np.arange(2).astype(str))

@@ -18,7 +18,6 @@ import json
 from pathlib import Path
 import re
 
-from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks
 from face_affect_training.__main__ import main
 from face_affect_training.describe import describe, multiply_accumulates
@@ -40,20 +39,10 @@ BY_HAND = [
 EXPERIMENTS = Path(__file__).parents[1] / 'experiments'
 
 
-@pytest.mark.parametrize(('layer', 'shape', 'expected'), BY_HAND,
-                         ids=[f'{index}_{case[0].name}' for index, case in enumerate(BY_HAND)])
-def test_multiply_accumulates(layer: layers.Layer, shape: tuple[int, ...], expected: int) -> None:
+def test_multiply_accumulates() -> None:
     """Products of convolutions and dense layers are counted, nothing else."""
-    keras.Sequential([keras.Input(shape), layer])
-    assert multiply_accumulates(layer) == expected
-
-
-def test_unknown_layer() -> None:
-    """A layer with weights that cannot be counted is no zero."""
-    layer = layers.Conv2DTranspose(4, 3, name='upwards')
-    keras.Sequential([keras.Input((8, 8, 1)), layer])
-    with pytest.raises(AffectError, match="'upwards'.*Conv2DTranspose"):
-        multiply_accumulates(layer)
+    for layer, shape, expected in BY_HAND:
+        assert multiply_accumulates(keras.Sequential([keras.Input(shape), layer])) == expected
 
 
 def test_totals() -> None:

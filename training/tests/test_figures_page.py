@@ -24,7 +24,6 @@ from face_affect_training.figures import models, paper, results
 import numpy as np
 from PIL import Image
 import pytest
-import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS, MODELS = ROOT / 'docs' / 'results', ROOT / 'models'
@@ -86,38 +85,6 @@ def test_the_pages_of_the_repository(folder: Path) -> None:
         figures = ', '.join(f"{100 * metrics['accuracy']:.1f} % of {metrics['data']}"
                             for metrics in card['metrics'].values())
         assert item.endswith(f': {figures}')
-
-
-def test_figures_of_the_files_are_on_the_pages(folder: Path) -> None:
-    """Each changed number shows; so does what has not been run."""
-    path = folder / 'dropout.json'
-    facts = json.loads(path.read_text())
-    facts['missing'], facts['cells'][0]['final']['val_accuracy'] = ['dropout_0.9'], 0.12345
-    path.write_text(json.dumps(facts))
-    path = folder / 'emotion_mini_xception.json'
-    facts = json.loads(path.read_text())
-    task = facts['tasks']['emotion']
-    task['train']['accuracy'], task['validation']['accuracy'] = 0.9876, 0.8765
-    task['margins']['accuracy']['0.05'], task['precisions']['int8']['bytes'] = 0.7654, 98_765
-    task['limits']['by_side']['8'] = 0.2345
-    path.write_text(json.dumps(facts))
-    card = folder.parents[1] / 'models' / 'emotion_mini_xception' / 'card.yaml'
-    changed = yaml.safe_load(card.read_text())
-    changed['training'] |= {'tag': 'lab', 'learned_from': ['emotion_teacher_residual', 'imagenet'],
-                            'hours': {'emotion_mini_xception': 3.5}, 'device': 'a chip'}
-    card.write_text(yaml.safe_dump({**changed, 'mirror': True}))
-    assert make(folder) == 0
-    text = ' '.join((folder / 'README.md').read_text().split())
-    for piece in ('**Not run yet:** dropout_0.9', '| 12.3 % |', '| 98.8 % | 87.6 % |',
-                  '**76.5 %**', '| 98,765 |'):
-        assert piece in text, piece
-    text = ' '.join((card.parent / 'README.md').read_text().split())
-    for piece in ('58,423 parameters', 'accuracy 87.6 %', '| 23.4 % |', '`too_small`',
-                  'pixels, with test-time flip', 'at the tag `lab`',
-                  'emotion_mini_xception 3.5, on a chip', 'Regulation 2024/1689',
-                  '(../../training/experiments/emotion_teacher_residual.yaml)',
-                  "EfficientNet-Lite's weights"):
-        assert piece in text, piece
 
 
 @pytest.mark.parametrize(('missing', 'command'), [

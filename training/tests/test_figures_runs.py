@@ -97,9 +97,9 @@ def test_plans_of_the_repository() -> None:
 
 
 @pytest.mark.parametrize(('facts', 'message'), [
-    ({'cells': {}}, 'base must be there'),
-    ({'base': 'base.yaml', 'colour': 1}, 'a plan has the entries'),
-    ({'base': 'base.yaml', 'grid': {'seed': 1}}, 'lists of values'),
+    ({'cells': {}}, 'the entry base is missing'),
+    ({'base': 'base.yaml', 'colour': 1}, 'unknown entry colour'),
+    ({'base': 'base.yaml', 'grid': {'seed': 1}}, 'grid.seed: 1 is not of type'),
     ({'base': 'base.yaml', 'grid': {'training.colour': [1]}}, 'unknown entry colour'),
     ({'base': 'base.yaml', 'cells': {'a': {'seed': 'one'}}}, 'is not of type int'),
 ])
@@ -109,10 +109,6 @@ def test_plans_that_cannot_be(experiment: Path, tmp_path: Path, facts: dict[str,
     (tmp_path / 'base.yaml').write_text(experiment.read_text())
     with pytest.raises(AffectError, match=message):
         plans.load_plan(write_plan(tmp_path, facts))
-
-
-def test_unknown_plan() -> None:
-    """The plans that there are get named."""
     with pytest.raises(AffectError, match='choose one of dropout, networks, rate_maps'):
         plans.load_plan('nosuch')
 

@@ -25,21 +25,10 @@ if __name__ == '__main__':
     sys.path.insert(0, str(Path(__file__).parent))
 
 from face_affect_training import networks  # noqa: E402
-from face_affect_training.networks.lowering import _usual, lowered  # noqa: E402
+from face_affect_training.networks.lowering import lowered  # noqa: E402
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
-
-
-def test_what_cannot_be_swapped_stays() -> None:
-    """Layers with dilation, groups or other axes are left as they are."""
-    kinds = keras.layers
-    assert _usual(kinds.DepthwiseConv2D(3, strides=2, padding='same'))
-    assert _usual(kinds.Conv2D(4, 3, strides=2)) and _usual(kinds.BatchNormalization())
-    for layer in (kinds.DepthwiseConv2D(3, depth_multiplier=2, padding='same'),
-                  kinds.Conv2D(4, 3, dilation_rate=2), kinds.Conv2D(4, 3, groups=2),
-                  kinds.BatchNormalization(axis=1), kinds.BatchNormalization(scale=False)):
-        assert not _usual(layer)
 
 
 def test_every_network_on_torch() -> None:

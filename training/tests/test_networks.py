@@ -101,23 +101,20 @@ def test_learns_and_becomes_a_model(name: str, tmp_path: Path) -> None:
         pytest.skip('the TFLite twin is not looked at: only TensorFlow writes TFLite')
     from face_affect_training.tflite import convert
     (tmp_path / 'model.tflite').write_bytes(convert(network))
-    twin = tflite.predict(tmp_path / 'model.tflite', inputs)
+    [twin] = tflite.predict(tmp_path / 'model.tflite', inputs)
     np.testing.assert_allclose(twin, probabilities, atol=1e-4)
 
 
-@pytest.mark.parametrize('name', ['baseline', 'five_layer_cnn', 'five_layer_cnn_fractional',
-                                  'deeper_cnn'])
-def test_penalty_and_dropout(name: str) -> None:
+def test_penalty_and_dropout() -> None:
     """The penalty is the sum of the kernels' squares, and dropout is off where it is zero."""
     options: dict[str, Any] = {'input_shape': (32, 32, 1), 'classes': 7}
-    network = networks.build(name, regularisation=0.01, dropout=0.0, **options)
+    network = networks.build('deeper_cnn', regularisation=0.01, dropout=0.0, **options)
     punished = [layer for layer in network.layers if getattr(layer, 'kernel_regularizer', None)]
     assert {layer.name for layer in punished} >= {'classes'}
     expected = sum(0.01 * np.sum(np.square(layer.get_weights()[0])) for layer in punished)
     np.testing.assert_allclose(sum(float(loss) for loss in network.losses), expected, rtol=1e-4)
-    rates = [layer.rate for layer in network.layers if hasattr(layer, 'rate')]
-    assert rates == []
-    dropping = networks.build(name, dropout=0.3, **options)
+    assert not any(hasattr(layer, 'rate') for layer in network.layers)
+    dropping = networks.build('deeper_cnn', dropout=0.3, **options)
     assert dropping.losses == []
     assert {layer.rate for layer in dropping.layers if hasattr(layer, 'rate')} == {0.3}
 
@@ -169,7 +166,7 @@ def test_small_resnet_may_have_stages_for_each_task() -> None:
         assert not np.allclose(gender, before[1])
         before[1] = gender
     for wrong, complaint in (([first, {**second, 'classes': 3}], r'\[7, 3\] .* add up to 9'),
-                             ([first, {**second, 'blocks': [1]}], r'\[1\] differ in length'),
+                             ([first, {**second, 'blocks': [1]}], 'shorter than'),
                              ([first, {**second, 'colour': 1}], 'colour')):
         with pytest.raises(AffectError, match=complaint):
             networks.build('small_resnet', input_shape=(24, 24, 1), classes=(7, 2), **options,
@@ -199,7 +196,7 @@ def test_a_backbone_stays_under_other_layers(tmp_path: Path) -> None:
     with pytest.raises(AffectError, match='no layer of small_resnet fits a layer of mini_xc'):
         take_backbone(networks.build('mini_xception', input_shape=(24, 24, 1), classes=7),
                    tmp_path / 'best.keras')
-    with pytest.raises(AffectError, match='nowhere.keras: does not exist; train it first'):
+    with pytest.raises(AffectError, match='there is no nowhere.keras; train first'):
         take_backbone(network, tmp_path / 'nowhere.keras')
 
 

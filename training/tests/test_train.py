@@ -76,14 +76,6 @@ def test_a_run_goes_on_where_another_one_ended(experiment: Path, tmp_path: Path,
     assert main(['train', str(experiment), '--out', str(tmp_path / 'third'), '--set',
                  'training.start_from=nowhere.keras']) == 1
     assert 'training.start_from: nowhere.keras: does not exist' in capsys.readouterr().err
-    fourth = tmp_path / 'fourth'
-    backbone = f'training.backbone_from={first}/best.keras'
-    assert main(['train', str(experiment), '--out', str(fourth), '--set', backbone]) == 0
-    assert 'layers took its weights' in capsys.readouterr().err
-    assert float(log(fourth)[0]['loss']) < float(log(first)[0]['loss'])
-    assert main(['train', str(experiment), '--out', str(tmp_path / 'fifth'), '--set',
-                 'training.backbone_from=nowhere.keras']) == 1
-    assert 'training.backbone_from: nowhere.keras: does not exist' in capsys.readouterr().err
 
 
 def test_a_run_of_another_experiment_is_refused(experiment: Path, tmp_path: Path,
@@ -96,9 +88,6 @@ def test_a_run_of_another_experiment_is_refused(experiment: Path, tmp_path: Path
     assert 'different experiment' in capsys.readouterr().err.splitlines()[-1]
     assert main(['train', str(experiment), '--set', 'training.colour=1']) == 1
     assert 'unknown entry colour' in capsys.readouterr().err
-    assert main(['train', str(experiment), '--set', 'data.expect_train=9', '--out',
-                 str(tmp_path / 'x')]) == 1
-    assert '280 faces' in capsys.readouterr().err
 
 
 def test_distillation(experiment: Path, tmp_path: Path) -> None:
@@ -132,10 +121,6 @@ def test_a_teacher_is_asked_once(experiment: Path, tmp_path: Path,
             f'distillation.teachers=[{teacher}/best.keras]', 'distillation.once=true',
             'training.epochs=1']
     assert main([*once, '--out', str(student)]) == 0
-    [kept] = teacher.glob('best.soft-*.npy')
-    assert np.load(kept).shape == (280, 7)
-    np.testing.assert_allclose(np.load(kept).sum(1), 1.0, atol=1e-5)
-
     plan = load_experiment(student / 'experiment.yaml')
     own = load_experiment(teacher / 'experiment.yaml')
     images = np.random.default_rng(3).integers(0, 256, (9, 48, 48), np.uint8)

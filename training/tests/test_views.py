@@ -14,11 +14,10 @@
 
 """Views: the robot's crop when nothing is disturbed, reproducible when it is."""
 
-import dataclasses
 
 from face_affect_ros.affect.crop import CropSpec
 from face_affect_training.evaluate import whole_crops
-from face_affect_training.views import Augmentation, draw, PLAIN, plain_views, Views
+from face_affect_training.views import Augmentation, PLAIN, plain_views, Views
 import numpy as np
 import pytest
 
@@ -90,16 +89,3 @@ def test_the_same_views_come_again(workers: int) -> None:
     assert (first == third).all() and (second == fourth).all()
     assert (first != second).mean() > 0.5 and (second != last).mean() > 0.5
     assert [views.first_shown(number) for number in range(6)] == [0, 1, 0, 1, 0, 5]
-
-
-def test_a_view_depends_on_its_own_row_only() -> None:
-    """The draws of an epoch do not depend on which rows are rendered."""
-    first = draw(WILD, count=10, size=32, channels=1, seed=1, epoch=7)
-    some = draw(WILD, count=10, size=32, channels=1, seed=1, epoch=7, rows=slice(3, 7))
-    for field in dataclasses.fields(first):
-        np.testing.assert_array_equal(getattr(some, field.name),
-                                      getattr(first, field.name)[3:7], field.name)
-    again = draw(WILD, count=10, size=32, channels=1, seed=1, epoch=7)
-    other = draw(WILD, count=10, size=32, channels=1, seed=2, epoch=7)
-    assert (first.matrices == again.matrices).all() and (first.erase == again.erase).all()
-    assert (first.matrices != other.matrices).any()

@@ -85,9 +85,9 @@ def run_sizes(args: argparse.Namespace) -> int:
 
 def run_ascent(args: argparse.Namespace) -> int:
     """Draw gradient ascent; return the exit code."""
-    from face_affect_training.figures.ascent import Ascent, make
+    from face_affect_training.figures.ascent import make
     return _print(make(args.folder, args.results, layers=args.layers, count=args.count,
-                       ascent=Ascent(steps=args.steps)))
+                       steps=args.steps))
 
 
 def run_guided(args: argparse.Namespace) -> int:

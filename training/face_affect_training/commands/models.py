@@ -44,10 +44,8 @@ def register(subparsers: Any) -> None:
                     'float32 TFLite bytes of networks, as a table')
     describe.add_argument('networks', nargs='*', metavar='NETWORK', help='names of networks, or '
                           'YAML files of experiments (default: all networks)')
-    describe.add_argument('--size', type=_positive, default=48, help='rows and columns of the '
-                          'input of networks by name (default: 48)')
-    describe.add_argument('--channels', type=int, choices=(1, 3), default=1)
-    describe.add_argument('--classes', type=_positive, default=7)
+    describe.add_argument('--size', type=int, default=48, help='rows and columns of the grey '
+                          'input of networks by name, which have seven classes (default: 48)')
     describe.add_argument('--json', action='store_true', help='print JSON')
 
     train = _add(subparsers, 'train', run_train, 'train the network of an experiment file, or '
@@ -76,18 +74,12 @@ def register(subparsers: Any) -> None:
     export = _add(subparsers, 'export', run_export, 'turn a trained network into a model of the '
                   'robot: model.tflite and card.yaml')
     export.add_argument('folder', type=Path, help='folder of the training run')
-    export.add_argument('--main', default='float32', choices=PRECISIONS, help='precision of the '
-                        'folder NAME; that of the others is part of their name (default: float32)')
-    export.add_argument('--precision', nargs='+', default=[], choices=PRECISIONS,
-                        help='of the files to write (default: that of --main)')
+    export.add_argument('--precision', nargs='+', default=['float32'], choices=PRECISIONS,
+                        help='of the files: the first in the folder NAME, the others in folders '
+                        'that name them as well (default: float32)')
     export.add_argument('--models', type=Path, default=Path('models'), help='folder of models')
-    export.add_argument('--name', help="the model's name (default: the experiment's)")
     export.add_argument('--margin', type=float, help="of the robot's crop, as share of the box on "
                         "each side; see tune-margin (default: the experiment's)")
-    export.add_argument('--unknown-share', type=float, default=0.1, help='share of the validation '
-                        'faces that the threshold leaves UNKNOWN (default: 0.1)')
-    export.add_argument('--limits', type=Path, nargs='+', default=[], metavar='JSON',
-                        help='output of input-limits, for the card; a file for each task')
     export.add_argument('--saliency', nargs='?', default='', const='float32',
                         choices=('float32', 'float16', 'dynamic'), help='also write saliency.npz '
                         'into the folder NAME, the gradients that explain the model; in this '
@@ -111,18 +103,14 @@ def register(subparsers: Any) -> None:
     evaluate.add_argument('--task', choices=('emotion', 'gender'), help='where a model has both')
     evaluate.add_argument('--out', type=Path, metavar='FOLDER',
                           help='also write report.json and confusion.png')
-    evaluate.add_argument('--threads', type=_positive, default=1,
-                          help='of the TFLite runtime (default: 1)')
 
     _add_of_data(subparsers, 'tune-margin', run_tune_margin, "accuracy behind the robot's "
                  'detector by crop margin, as JSON')
     limits = _add_of_data(subparsers, 'input-limits', run_input_limits, 'accuracy by size, blur '
-                          'and turn of the faces, with the limits for the card, as JSON; `export '
-                          '--limits FILE` takes them over')
+                          'and turn of the faces, with the limits for the card, as JSON')
     limits.add_argument('--limit', type=int, default=0, help='only this many faces, evenly spread')
     bias = _add_of_data(subparsers, 'bias-report', run_bias_report, 'share of saliency on eyes, '
                         'nose, mouth, the rest of the face and outside of it, by class and group')
-    bias.add_argument('--mode', choices=('guided', 'gradient'), default='guided')
     bias.add_argument('--limit', type=int, default=0, help='only this many faces, evenly spread')
     bias.add_argument('--out', type=Path, default=Path('runs/bias'), help='folder for '
                       'bias_MODEL.json, .md and pictures (default: runs/bias)')
@@ -134,13 +122,12 @@ def run_describe(args: argparse.Namespace) -> int:
     from face_affect_training.describe import describe
     from face_affect_training.experiment import load_experiment
     from face_affect_training.runs import build_network
-    shape = (args.size, args.size, args.channels)
     rows = []
     for name in args.networks or networks.NETWORKS:
         if Path(name).suffix in ('.yaml', '.yml'):
             network = build_network(load_experiment(Path(name)))
         else:
-            network = networks.build(name, input_shape=shape, classes=args.classes)
+            network = networks.build(name, input_shape=(args.size, args.size, 1), classes=7)
         rows.append({'name': Path(name).stem, **describe(network)})
     if args.json:
         print(json.dumps(rows, indent=1))
@@ -215,27 +202,10 @@ def run_ship(args: argparse.Namespace) -> int:
 
 def run_export(args: argparse.Namespace) -> int:
     """Export; return the exit code."""
-    if not 0.0 <= args.unknown_share < 1.0:
-        raise AffectError(f'--unknown-share {args.unknown_share:g}: must lie in [0, 1)')
     _need_tensorflow()
     from face_affect_training.export import export
-    return _print(exported.line() for exported in export(
-        args.folder, args.models, name=args.name, main=args.main, precisions=args.precision,
-        margin=args.margin, unknown_share=args.unknown_share, saliency=args.saliency,
-        limits=read_limits(args.limits), mirror=args.mirror, cache=args.cache))
-
-
-def read_limits(files: list[Path]) -> dict[str, dict[str, float]]:
-    """Return the limits in files that `input-limits` has written, by task."""
-    found = {}
-    for file in files:
-        try:
-            facts = json.loads(file.read_text(encoding='utf-8'))
-            found[str(facts['task'])] = dict(facts['limits'])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise AffectError(f'--limits {file}: is not what `face_affect input-limits` prints: '
-                              f'{error}') from error
-    return found
+    return _print(export(args.folder, args.models, precisions=args.precision, margin=args.margin,
+                         saliency=args.saliency, mirror=args.mirror, cache=args.cache))
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
@@ -246,7 +216,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         _make_folder(args.out)
     faces = read_npz(args.npz) if args.npz is not None else faces_of_reader(
         args.data[0], Path(args.data[1]), args.data[2], without=args.without)
-    result = evaluate(args.model, faces, task=args.task, threads=args.threads)
+    result = evaluate(args.model, faces, task=args.task)
     text = json.dumps(result, indent=1, allow_nan=False)
     if args.out is not None:
         from face_affect_training.figures.pictures import confusion
@@ -275,7 +245,7 @@ def run_bias_report(args: argparse.Namespace) -> int:
     from face_affect_training.experiment import portable_path
     from face_affect_training.saliency.bias import bias_report, write_report
     _make_folder(args.out)
-    report, explained = bias_report(args.model, _faces(args), mode=args.mode, limit=args.limit,
+    report, explained = bias_report(args.model, _faces(args), limit=args.limit,
                                     detector=args.detector)
     reader, path, split = args.data
     return _print(write_report(
@@ -303,13 +273,6 @@ def _add_of_data(subparsers: Any, name: str, run: Callable[[argparse.Namespace],
 def _add_minutes(parser: Parser) -> None:
     parser.add_argument('--max-minutes', type=float, default=0.0,
                         help='stop the training cleanly after this time; 0 = no limit')
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f'{number} is below 1')
-    return number
 
 
 def _need_tensorflow() -> None:

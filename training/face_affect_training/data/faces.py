@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What every data reader returns, and parts of it."""
+"""What every data reader returns, parts of it, and what faces are trained towards."""
 
 from dataclasses import dataclass, field, replace
 import hashlib
@@ -21,6 +21,9 @@ from typing import Any
 from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
 import numpy as np
 import numpy.typing as npt
+
+#: Probabilities (N, K) that the faces are trained towards.
+Targets = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,6 @@ class FaceData:
         votes: (N, 10) float32, FER+ votes in FER+ order, or None.
         groups: by name ('race', 'age'), (N,) str each.
         problems: one line for each corrupt row that was skipped.
-        notes: what a rule has left out, by number.
     """
 
     source: str
@@ -48,7 +50,6 @@ class FaceData:
     votes: npt.NDArray[np.float32] | None = None
     groups: dict[str, npt.NDArray[np.str_]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -63,7 +64,6 @@ class FaceData:
         lines = [f'{self.source}: {len(self)} faces, {self.images.shape[1]}x'
                  f'{self.images.shape[2]} px, {len(self.problems)} rows skipped']
         lines += [f'  {label:>9} {count:6d}' for label, count in self.counts().items()]
-        lines += [f'  {note}' for note in self.notes]
         lines += [f'  skipped: {problem}' for problem in self.problems[:20]]
         if len(self.problems) > 20:
             lines.append(f'  ... and {len(self.problems) - 20} more')
@@ -80,31 +80,16 @@ class FaceData:
         """
         Return `count` faces, the classes in the same proportions, in the order they had.
 
-        The same arguments give the same faces on every machine; a class that has a face keeps
-        one. Raises AffectError where there are fewer faces than that, or more classes.
+        Raises AffectError where there are not more faces than that, or more classes.
         """
-        sizes = np.bincount(self.labels)
-        if not np.count_nonzero(sizes) <= count <= len(self):
-            raise AffectError(f'{self.source}: cannot take {count} of {len(self)} faces of '
-                              f'{np.count_nonzero(sizes)} classes; change data.subset')
-        exact = sizes * (count / sizes.sum())
-        shares = np.maximum(np.floor(exact), sizes > 0).astype(np.int64)
-        while shares.sum() < count:   # the largest remainders are rounded up
-            shares[np.argmax(np.where(shares < sizes, exact - shares, -np.inf))] += 1
-        while shares.sum() > count:
-            shares[np.argmin(np.where(shares > 1, exact - shares, np.inf))] -= 1
-        random = np.random.Generator(np.random.Philox(key=[seed, 0x50B5E7]))
-        rows = np.sort(np.concatenate([
-            random.permutation(np.flatnonzero(self.labels == label))[:share]
-            for label, share in enumerate(shares.tolist())]))
-        return replace(self.select(rows), source=f'{self.source}, {count} of {len(self)}')
-
-
-def pack(columns: list[tuple[Any, ...]], kinds: tuple[Any, ...]) -> list[Any]:
-    """Return the columns of a list of rows as arrays of these dtypes; no rows, empty arrays."""
-    if not columns:
-        return [np.zeros(0, kind) for kind in kinds]
-    return [np.array(column, kind) for column, kind in zip(zip(*columns), kinds)]
+        from sklearn.model_selection import train_test_split
+        try:
+            rows, _ = train_test_split(np.arange(len(self)), train_size=count,
+                                       stratify=self.labels, random_state=seed)
+        except ValueError as error:
+            raise AffectError(f'{self.source}: cannot take {count} of {len(self)} faces: {error}; '
+                              'change data.subset') from error
+        return replace(self.select(np.sort(rows)), source=f'{self.source}, {count} of {len(self)}')
 
 
 def repeats(faces: FaceData, others: FaceData) -> tuple[npt.NDArray[np.bool_],
@@ -115,3 +100,50 @@ def repeats(faces: FaceData, others: FaceData) -> tuple[npt.NDArray[np.bool_],
     both = set(ours) & set(theirs)
     return (np.array([digest in both for digest in ours], np.bool_),
             np.array([digest in both for digest in theirs], np.bool_))
+
+
+def make_targets(data: FaceData, classes: int, *, smoothing: float = 0.0,
+                 ferplus_weight: float = 0.0) -> Targets:
+    """
+    Return (N, classes) float32 rows that sum to 1.
+
+    Args:
+        data: the faces.
+        classes: number of classes.
+        smoothing: share given to all classes alike (Szegedy et al. 2016).
+        ferplus_weight: share of the soft targets from FER+ votes; the rest is the label.
+
+    Raises:
+        AffectError: FER+ is wanted and there are no votes.
+    """
+    targets: Targets = np.eye(classes, dtype=np.float32)[data.labels]
+    if ferplus_weight > 0.0:
+        if data.votes is None:
+            raise AffectError(f'{data.source} has no FER+ votes; set targets.ferplus_weight to 0')
+        voted = ferplus_targets(data.votes, data.labels, targets)
+        targets = (1.0 - ferplus_weight) * targets + ferplus_weight * voted
+    return np.asarray((1.0 - smoothing) * targets + smoothing / classes, np.float32)
+
+
+def ferplus_targets(votes: npt.NDArray[np.float32], labels: npt.NDArray[np.int64],
+                    hard: Targets) -> Targets:
+    """
+    Return the probability of each FER-2013 label, (N, 7), given the FER+ votes of a face.
+
+    It is predicted from the shares of all ten columns by a logistic regression that is fitted to
+    these rows.
+
+    Args:
+        votes: (N, 10) counts.
+        labels: (N,) FER-2013 labels.
+        hard: (N, 7) rows of faces without votes.
+    """
+    from sklearn.linear_model import LogisticRegression
+    total = votes.sum(1, keepdims=True)
+    known = total[:, 0] > 0.0
+    share = votes / np.maximum(total, 1.0)
+    features = np.concatenate([share, np.sqrt(share)], 1)
+    regression = LogisticRegression(C=10.0, max_iter=500).fit(features[known], labels[known])
+    soft = hard.copy()
+    soft[np.ix_(known, regression.classes_)] = regression.predict_proba(features[known])
+    return soft

@@ -20,12 +20,14 @@ lossless sheets of 64 x 64 tiles beside labels.csv. FER+ is fer2013new.csv: the 
 taggers for each row of fer2013.csv, in the same order.
 """
 
-from dataclasses import replace
+from collections.abc import Callable
+import functools
 from pathlib import Path
+from typing import Any
 
 import cv2
 from face_affect_ros.affect.types import AffectError, EMOTIONS, ImageArray
-from face_affect_training.data.faces import FaceData, pack
+from face_affect_training.data.faces import FaceData
 from face_affect_training.data.files import find_file, iterate_table
 import numpy as np
 import numpy.typing as npt
@@ -38,45 +40,32 @@ TILE, PER_ROW = 48, 64
 #: Columns of FER+ votes; NF: not a face.
 VOTES = ('neutral', 'happiness', 'surprise', 'sadness', 'anger', 'disgust', 'fear', 'contempt',
          'unknown', 'NF')
-#: FER+ columns that stand for the seven classes of FER-2013, in FER-2013 order.
-FERPLUS_COLUMNS = (4, 5, 6, 1, 3, 2, 0)
 
 
-def read_fer2013_csv(path: Path, split: str, *, ferplus: str = '') -> FaceData:
+def read_fer2013_csv(path: Path, split: str) -> FaceData:
     """
     Return one official split ('Training', 'PublicTest', 'PrivateTest') of the published table.
 
     Args:
-        path: the table (columns emotion, pixels, Usage), or its folder.
+        path: the table (columns emotion, pixels, Usage), or its folder. FER+'s votes are taken
+            from fer2013new.csv beside it, where there is one.
         split: one of SPLITS.
-        ferplus: fer2013new.csv; by default the one beside the table, where there is one.
 
     Raises:
         AffectError: an unknown split, a missing table, FER+ votes of other rows, and a split
             without a usable row. Corrupt rows are skipped and named.
     """
-    _check_split(path, split)
     table = find_file(path, TABLES)
-    rows, images, problems, usages = [], [], [], []
-    for number, row in enumerate(iterate_table(table, ('emotion', 'pixels', 'Usage'))):
-        usage = row['Usage'].strip()
-        usages.append(usage)
-        try:
-            if usage not in SPLITS:
-                raise ValueError(f"usage '{usage}' does not exist")
-            if usage == split:
-                label, image = _label(row['emotion']), _image(row['pixels'])
-                images.append(image)
-                rows.append((label, number))
-        except ValueError as error:
-            problems.append(f'line {number + 2}: {error}')
-    file = Path(ferplus).expanduser() if ferplus else table.with_name(VOTES_TABLE)
-    votes = _votes(file, usages, table) if ferplus or file.is_file() else None
-    if not rows:
-        raise AffectError(f"{table}: no usable row of split '{split}'")
-    labels, numbers = pack(rows, (np.int64, np.int64))
-    return FaceData(source=f'FER-2013 {split}', task='emotion', images=np.stack(images),
-                    labels=labels, names=numbers.astype(str), problems=tuple(problems),
+
+    def parse(row: dict[str, str]) -> tuple[int, ImageArray]:
+        return _label(row['emotion']), _image(row['pixels'])
+
+    rows, problems, usages = _rows(table, ('emotion', 'pixels', 'Usage'), split, parse)
+    file = table.with_name(VOTES_TABLE)
+    votes = _votes(file, usages, table) if file.is_file() else None
+    numbers, labels, images = (np.array(column) for column in zip(*rows))
+    return FaceData(source=f'FER-2013 {split}', task='emotion', images=images, labels=labels,
+                    names=numbers.astype(str), problems=problems,
                     votes=None if votes is None else votes[numbers])
 
 
@@ -92,79 +81,48 @@ def read_fer2013_sheets(path: Path, split: str) -> FaceData:
         AffectError: an unknown split, a missing table, and a split without a usable row. Corrupt
             rows are skipped and named.
     """
-    _check_split(path, split)
-    table = path / 'labels.csv'
-    rows, images, problems = [], [], []
-    sheets: dict[int, ImageArray | None] = {}
-    columns = ('sheet', 'tile', 'row', 'usage', 'emotion', *VOTES)
-    for line, row in enumerate(iterate_table(table, columns), start=2):
+    @functools.cache
+    def sheet(number: int) -> ImageArray | None:
+        found = cv2.imread(str(path / f'sheet_{number:02d}.webp'), cv2.IMREAD_GRAYSCALE)
+        return None if found is None else np.asarray(found, np.uint8)
+
+    def parse(row: dict[str, str]) -> tuple[int, ImageArray, str, list[float]]:
+        number = int(row['sheet'])
+        return (_label(row['emotion']), _tile(sheet(number), number, int(row['tile'])),
+                row['row'], [float(row[column]) for column in VOTES])
+
+    columns = ('sheet', 'tile', 'row', 'emotion', *VOTES, 'usage')
+    rows, problems, _ = _rows(path / 'labels.csv', columns, split, parse)
+    _, labels, images, names, votes = zip(*rows)
+    return FaceData(source=f'FER-2013 {split}', task='emotion', images=np.stack(images),
+                    labels=np.array(labels), names=np.array(names),
+                    votes=np.array(votes, np.float32), problems=problems)
+
+
+def _rows(table: Path, columns: tuple[str, ...], split: str,
+          parse: Callable[[dict[str, str]], tuple[Any, ...]],
+          ) -> tuple[list[tuple[Any, ...]], tuple[str, ...], list[str]]:
+    """
+    Return number and content of the split's rows, what is wrong with rows, and the split of each.
+
+    columns: of the table; the last one names the split. parse: raises ValueError for a bad row.
+    """
+    if split not in SPLITS:
+        raise AffectError(f"{table}: split '{split}' is not one of {', '.join(SPLITS)}")
+    rows, problems, usages = [], [], []
+    for number, row in enumerate(iterate_table(table, columns)):
+        usage = row[columns[-1]].strip()
+        usages.append(usage)
         try:
-            if row['usage'] not in SPLITS:
-                raise ValueError(f"usage '{row['usage']}' does not exist")
-            if row['usage'] == split:
-                number = int(row['sheet'])
-                if number not in sheets:
-                    sheet = cv2.imread(str(path / f'sheet_{number:02d}.webp'),
-                                       cv2.IMREAD_GRAYSCALE)
-                    sheets[number] = None if sheet is None else np.asarray(sheet, np.uint8)
-                image = _tile(sheets[number], number, int(row['tile']))
-                rows.append((_label(row['emotion']), row['row'],
-                             [float(row[column]) for column in VOTES]))
-                images.append(image)
+            if usage not in SPLITS:
+                raise ValueError(f"usage '{usage}' does not exist")
+            if usage == split:
+                rows.append((number, *parse(row)))
         except ValueError as error:
-            problems.append(f'line {line}: {error}')
+            problems.append(f'line {number + 2}: {error}')
     if not rows:
         raise AffectError(f"{table}: no usable row of split '{split}'")
-    labels, names, votes = pack(rows, (np.int64, np.str_, np.float32))
-    return FaceData(source=f'FER-2013 {split}', task='emotion', images=np.stack(images),
-                    labels=labels, names=names, votes=votes, problems=tuple(problems))
-
-
-def read_ferplus(path: Path, split: str, *, ferplus: str = '') -> FaceData:
-    """
-    Return one official split with the majority of the FER+ votes for a label.
-
-    Faces without a majority, and those whose majority is contempt, unknown or no face, are left
-    out and counted.
-
-    Args:
-        path: folder of fer2013.csv or of the sheets (labels.csv), or the file fer2013.csv.
-        split: one of SPLITS.
-        ferplus: fer2013new.csv, where it does not lie beside fer2013.csv.
-
-    Raises:
-        AffectError: as the readers of FER-2013 do, and where there are no votes.
-    """
-    if (path / 'labels.csv').is_file():
-        data = read_fer2013_sheets(path, split)
-    else:
-        data = read_fer2013_csv(path, split, ferplus=ferplus)
-    if data.votes is None:
-        raise AffectError(f'{path}: there is no {VOTES_TABLE}; put it beside fer2013.csv or name '
-                          'it in data.options.ferplus')
-    winner = majority(data.votes)
-    kept = np.isin(winner, FERPLUS_COLUMNS)
-    if not kept.any():
-        raise AffectError(f'{data.source}: FER+ has no majority for any face')
-    reasons = {-1: 'no majority', **dict(enumerate(VOTES))}
-    counts = {reasons[verdict]: int((winner == verdict).sum())
-              for verdict in np.unique(winner[~kept]).tolist()}
-    counted = ', '.join(f'{count} {reason}' for reason, count in counts.items()) or 'none'
-    return replace(data.select(kept), source=f'FER+ {split}',
-                   labels=np.argsort(FERPLUS_COLUMNS)[winner[kept]],
-                   notes=(f'left out by the FER+ rule: {counted}',))
-
-
-def majority(votes: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """
-    Return the FER+ column that wins each row, (N,) int64, -1 where none does.
-
-    votes: (N, 10). The published rule: single votes do not count, and the winner needs more than
-    half of the votes that are left.
-    """
-    counted = np.where(votes > 1.0, votes, 0.0)
-    clear = counted.max(1, initial=0.0) > 0.5 * counted.sum(1)
-    return np.where(clear, counted.argmax(1), -1).astype(np.int64)
+    return rows, tuple(problems), usages
 
 
 def _votes(path: Path, usages: list[str], table: Path) -> npt.NDArray[np.float32]:
@@ -187,11 +145,6 @@ def _votes(path: Path, usages: list[str], table: Path) -> npt.NDArray[np.float32
                           'rows, or rows of other splits; take both as they were published, or '
                           'move the votes away')
     return np.array(votes, np.float32)
-
-
-def _check_split(path: Path, split: str) -> None:
-    if split not in SPLITS:
-        raise AffectError(f"{path}: split '{split}' is not one of {', '.join(SPLITS)}")
 
 
 def _label(text: str) -> int:

@@ -17,8 +17,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 import csv
-from pathlib import Path
-from types import TracebackType
+from pathlib import Path, PurePosixPath
 import zipfile
 import zlib
 
@@ -31,74 +30,52 @@ import numpy.typing as npt
 #: its name; the last one is FairFace's own wording for 70 and above.
 GROUPS = ((0, '0-2'), (3, '3-9'), (10, '10-19'), (20, '20-29'), (30, '30-39'), (40, '40-49'),
           (50, '50-59'), (60, '60-69'), (70, 'more than 70'))
+#: Side of the chips that coloured pictures become, in pixels.
+CHIP = 112
 DECODERS = 8
 BATCH = 256
 SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.webp')
-#: What zipfile raises for a member that is missing, damaged, encrypted or oddly packed.
+#: What reading a file raises that is missing, damaged, encrypted or oddly packed.
 UNREADABLE = (KeyError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+Place = Path | zipfile.Path
 
 
-class Pictures:
-    """
-    The pictures below a folder or inside a zip archive, by their names in it.
+def open_place(path: Path) -> Place:
+    """Return a folder, or the inside of a zip archive. Raises AffectError where it is none."""
+    try:
+        return zipfile.Path(path) if path.is_file() else path
+    except (OSError, zipfile.BadZipFile) as error:
+        raise AffectError(f'{path}: cannot be read as a zip archive: {error}') from error
 
-    Raises AffectError where the archive cannot be read.
-    """
 
-    def __init__(self, place: Path) -> None:
-        self.place = place
-        self._archive: zipfile.ZipFile | None = None
-        if place.is_file():
-            try:
-                self._archive = zipfile.ZipFile(place)
-            except (OSError, zipfile.BadZipFile) as error:
-                raise AffectError(f'{place}: cannot be read as a zip archive: {error}') from error
+def picture_names(place: Place) -> list[str]:
+    """Return the names of all picture files at any depth, sorted; hidden files are left out."""
+    names = (place.root.namelist() if isinstance(place, zipfile.Path) else
+             [file.relative_to(place).as_posix() for file in place.rglob('*')])
+    return sorted(name for name in names if PurePosixPath(name).suffix.lower() in SUFFIXES
+                  and not any(part.startswith(('.', '__MACOSX')) for part in name.split('/')))
 
-    def __enter__(self) -> 'Pictures':
-        return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
-        if self._archive is not None:
-            self._archive.close()
+def read_chips(place: Place, names: Sequence[str]) -> tuple[ImageArray, npt.NDArray[np.bool_]]:
+    """Return the readable pictures, (M, CHIP, CHIP, 3) uint8 BGR, and which they are, (N,)."""
+    images = np.empty((len(names), CHIP, CHIP, 3), np.uint8)
+    readable = np.zeros(len(names), np.bool_)
+    with ThreadPoolExecutor(DECODERS) as pool:
+        for start in range(0, len(names), BATCH):
+            encoded = [_bytes(place / name) for name in names[start:start + BATCH]]
+            for index, picture in enumerate(pool.map(decode, encoded), start):
+                if picture is not None:
+                    images[np.count_nonzero(readable)] = resized(picture, CHIP)
+                    readable[index] = True
+    return images[:np.count_nonzero(readable)], readable
 
-    def names(self) -> list[str]:
-        """Return the names of all picture files, sorted; hidden files are left out."""
-        if self._archive is not None:
-            names = [Path(name) for name in self._archive.namelist() if not name.endswith('/')]
-        else:
-            names = [file.relative_to(self.place) for file in self.place.rglob('*')
-                     if file.is_file()]
-        return sorted(name.as_posix() for name in names if name.suffix.lower() in SUFFIXES
-                      and not any(part.startswith(('.', '__MACOSX')) for part in name.parts))
 
-    def holds(self, name: str) -> bool:
-        """Return whether there is a file of this name."""
-        if self._archive is None:
-            return (self.place / name).is_file()
-        return name in self._archive.NameToInfo
-
-    def chips(self, names: Sequence[str], size: int) -> tuple[ImageArray, npt.NDArray[np.bool_]]:
-        """Return the readable pictures, (M, size, size, 3) uint8 BGR, and which they are, (N,)."""
-        images = np.empty((len(names), size, size, 3), np.uint8)
-        readable = np.zeros(len(names), np.bool_)
-        with ThreadPoolExecutor(DECODERS) as pool:
-            for start in range(0, len(names), BATCH):
-                encoded = [self._bytes(name) for name in names[start:start + BATCH]]
-                for index, picture in enumerate(pool.map(decode, encoded), start):
-                    if picture is not None:
-                        images[np.count_nonzero(readable)] = resized(picture, size)
-                        readable[index] = True
-        return images[:np.count_nonzero(readable)], readable
-
-    def _bytes(self, name: str) -> bytes:
-        """Return a picture's file, empty where it is missing or damaged."""
-        try:
-            if self._archive is not None:
-                return self._archive.read(name)
-            return (self.place / name).read_bytes()
-        except UNREADABLE:
-            return b''
+def _bytes(file: Place) -> bytes:
+    """Return a file's content, empty where it is missing or damaged."""
+    try:
+        return file.read_bytes()
+    except UNREADABLE:
+        return b''
 
 
 def decode(encoded: bytes) -> ImageArray | None:
@@ -155,11 +132,9 @@ def find_file(path: Path, names: tuple[str, ...]) -> Path:
 
     Raises AffectError where there is none.
     """
-    if path.is_file():
-        return path
-    for name in names:
-        if (path / name).is_file():
-            return path / name
+    for file in (path, *(path / name for name in names)):
+        if file.is_file():
+            return file
     raise AffectError(f"{path}: there is no {' and no '.join(names)}")
 
 

@@ -20,23 +20,31 @@ beside it. In UTKFace, the file name age_gender_race_date.jpg has the labels of 
 tests across data sets only, never for training.
 """
 
-from dataclasses import replace
 from pathlib import Path
 import re
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_training.data.faces import FaceData, pack
-from face_affect_training.data.files import age_group, find_file, iterate_table, Pictures
+from face_affect_training.data.faces import FaceData
+from face_affect_training.data.files import (
+    age_group,
+    find_file,
+    iterate_table,
+    open_place,
+    picture_names,
+    Place,
+    read_chips,
+)
 import numpy as np
-import numpy.typing as npt
 
 GENDER_OF = {'Female': 0, 'Male': 1}
 RACES = ('White', 'Black', 'Asian', 'Indian', 'Others')
 NAME = re.compile(r'(\d{1,3})_([01])_([0-4])_\d+\.(?:jpe?g|png|webp)(?:\.chip\.jpg)?', re.I)
 OLDEST = 116
+#: File, what to call it in a problem, class, race and age group.
+Row = tuple[str, str, int, str, str]
 
 
-def read_fairface(path: Path, split: str, *, size: int = 112) -> FaceData:
+def read_fairface(path: Path, split: str) -> FaceData:
     """
     Return one split of FairFace.
 
@@ -44,19 +52,17 @@ def read_fairface(path: Path, split: str, *, size: int = 112) -> FaceData:
 
     Args:
         path: folder of fairface_label_SPLIT.csv, fairface_SPLIT.csv or SPLIT.csv. The pictures
-            are in the zip archive of the same name, else in this folder, in a folder in it, or in
-            a zip archive in it.
+            are in the zip archive of the same name, else in this folder.
         split: 'train', 'val', or any other that has a table.
-        size: of the chips, pixels.
 
     Raises:
         AffectError: the table or all pictures are missing.
     """
     names = tuple(f'{start}{split}.csv' for start in ('fairface_', 'fairface_label_', ''))
-    return _read_faces(find_file(path, names), f'FairFace {split}', size)
+    return _read_table(find_file(path, names), f'FairFace {split}')
 
 
-def read_utkface(path: Path, split: str, *, size: int = 112) -> FaceData:
+def read_utkface(path: Path, split: str) -> FaceData:
     """
     Return UTKFace.
 
@@ -68,82 +74,56 @@ def read_utkface(path: Path, split: str, *, size: int = 112) -> FaceData:
             that lies there more than once is read once. For 'test' the folder of utkface_test.csv
             (columns file, age, gender, race) and utkface_test.zip.
         split: 'all' or 'test'; there are no official splits.
-        size: of the chips, pixels.
 
     Raises:
         AffectError: there are no such pictures.
     """
     if split == 'test':
-        return _read_faces(find_file(path, ('utkface_test.csv', 'test.csv')), 'UTKFace test', size)
+        return _read_table(find_file(path, ('utkface_test.csv', 'test.csv')), 'UTKFace test')
     if split != 'all':
         raise AffectError(f"{path}: split '{split}' is not one of all, test")
-    rows, problems, seen = [], [], set()
-    with Pictures(path) as pictures:
-        names = pictures.names()
-        for name in names:
-            file = name.split('/')[-1]
-            found = NAME.fullmatch(file)
-            if file in seen:
-                continue
-            seen.add(file)
-            if found is None or int(found.group(1)) > OLDEST:
-                problems.append(f'{name}: is not named AGE_GENDER_RACE_DATE.jpg')
-                continue
-            age, gender, race = (int(number) for number in found.groups())
-            rows.append((name, 1 - gender, RACES[race], age_group(age)))
-        if not rows:
-            raise AffectError(f'{path}: no picture is named as in UTKFace, '
-                              'AGE_GENDER_RACE_DATE.jpg; unpack the archive and name its folder')
-        data, readable = _faces(pictures, rows, 'UTKFace all', size)
-    if not len(data):
-        raise AffectError(f'{path}: none of the {len(rows)} pictures can be read')
-    problems += [f'{rows[index][0]}: is unreadable' for index in np.flatnonzero(~readable)]
-    again = len(names) - len(seen)
-    notes = (f'note: {again} pictures lie there once more and were read once',) if again else ()
-    return replace(data, problems=tuple(problems), notes=notes)
+    place = open_place(path)
+    rows: list[Row] = []
+    problems = []
+    by_file = {name.split('/')[-1]: name for name in reversed(picture_names(place))}
+    for file, name in sorted(by_file.items()):
+        found = NAME.fullmatch(file)
+        if found is None or int(found.group(1)) > OLDEST:
+            problems.append(f'{name}: is not named AGE_GENDER_RACE_DATE.jpg')
+            continue
+        age, gender, race = (int(number) for number in found.groups())
+        rows.append((name, name, 1 - gender, RACES[race], age_group(age)))
+    return _faces(place, rows, 'UTKFace all', path, problems)
 
 
-def _read_faces(table: Path, source: str, size: int) -> FaceData:
+def _read_table(table: Path, source: str) -> FaceData:
     """Return the faces of a table with the columns file and gender, optionally race and age."""
-    rows: list[tuple[str, int, str, str]] = []
-    lines, problems = [], []
+    rows: list[Row] = []
+    problems = []
     for line, row in enumerate(iterate_table(table, ('file', 'gender')), start=2):
         gender = GENDER_OF.get(row['gender'].strip().capitalize())
         if gender is None:
             problems.append(f"line {line}: gender '{row['gender']}' is neither Female nor Male")
             continue
         age = row.get('age', '').strip()
-        rows.append((row['file'], gender, row.get('race', '').strip(),
+        rows.append((row['file'], f"line {line}: picture '{row['file']}'", gender,
+                     row.get('race', '').strip(),
                      age_group(int(age)) if age.isdecimal() else age))
-        lines.append(line)
-    with Pictures(_place(table, [row[0] for row in rows[:100]])) as pictures:
-        data, readable = _faces(pictures, rows, source, size)
-    if not len(data):
-        raise AffectError(f'{table}: no row with a readable picture; are the pictures in '
-                          f"{table.with_suffix('.zip').name} or in the folder beside it?")
-    problems += [f"line {lines[index]}: picture '{rows[index][0]}' is missing or unreadable"
-                 for index in np.flatnonzero(~readable)]
-    return replace(data, problems=tuple(problems))
+    archive = table.with_suffix('.zip')
+    place = open_place(archive if archive.is_file() else table.parent)
+    return _faces(place, rows, source, table, problems)
 
 
-def _faces(pictures: Pictures, rows: list[tuple[str, int, str, str]], source: str,
-           size: int) -> tuple[FaceData, npt.NDArray[np.bool_]]:
-    """Return the faces of rows of file, class, race and age group, and which are readable."""
-    names, labels, race, age = pack(rows, (np.str_, np.int64, np.str_, np.str_))
-    images, readable = pictures.chips(names.tolist(), size)
+def _faces(place: Place, rows: list[Row], source: str, path: Path,
+           problems: list[str]) -> FaceData:
+    """Return the faces of these rows. Raises AffectError where none can be read."""
+    images, readable = read_chips(place, [row[0] for row in rows])
+    if not len(images):
+        raise AffectError(f'{path}: none of {len(rows)} pictures can be read; FairFace has a '
+                          'table, and pictures in the zip archive of its name or in the folder '
+                          'beside it; those of UTKFace are named AGE_GENDER_RACE_DATE.jpg')
+    files, called, labels, race, age = (np.array(column) for column in zip(*rows))
+    unreadable = [f'{name} is missing or unreadable' for name in called[~readable].tolist()]
     return FaceData(source=source, task='gender', images=images, labels=labels[readable],
-                    names=names[readable],
-                    groups={'race': race[readable], 'age': age[readable]}), readable
-
-
-def _place(table: Path, some: list[str]) -> Path:
-    """Return the archive or folder in which some of the files lie."""
-    own, folder = table.with_suffix('.zip'), table.parent
-    if own.is_file():
-        return own
-    for place in (folder, *sorted(child for child in folder.iterdir() if child.is_dir()),
-                  *sorted(folder.glob('*.zip'))):
-        with Pictures(place) as pictures:
-            if any(pictures.holds(name) for name in some):
-                return place
-    return folder
+                    names=files[readable], problems=(*problems, *unreadable),
+                    groups={'race': race[readable], 'age': age[readable]})

@@ -15,9 +15,6 @@
 """The faces of an experiment: read or taken from the cache, counted, checked, printed."""
 
 from dataclasses import replace
-import hashlib
-import json
-import os
 from pathlib import Path
 import sys
 from typing import Any
@@ -27,13 +24,11 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_training.data import read
 from face_affect_training.data.faces import FaceData, repeats
 from face_affect_training.experiment import Data, data_path
+import joblib
 import numpy as np
 
 #: Readers of data that this project tests on and never trains on.
 TEST_ONLY = ('utkface',)
-#: Part of each cache's name; another one makes new caches.
-FORMAT = 4
-GROUP = 'group_'
 
 
 def load_split(data: Data, split: str, *, channels: int, cache: Path | None) -> FaceData:
@@ -45,43 +40,14 @@ def load_split(data: Data, split: str, *, channels: int, cache: Path | None) -> 
         split: one of the reader's.
         channels: 1 turns the pictures grey, 3 keeps what the reader gives.
         cache: folder of prepared arrays, which are memory-mapped and so shared by all processes;
-            None reads the data set itself. Changed files or options make another cache.
+            None reads the data set itself. Changed files make another entry.
     """
-    options = {key: str(data_path(value)) if isinstance(value, str) else value
-               for key, value in data.options.items()}
     path = data_path(data.path)
     if cache is None:
-        return _read(data.reader, path, split, channels, options)
-    stamp = repr([FORMAT, data.reader, str(path.resolve()), split, channels,
-                  sorted(options.items()), _state(path, cache),
-                  [_state(Path(value), cache) for value in options.values()
-                   if isinstance(value, str)]])
-    digest = hashlib.sha256(stamp.encode()).hexdigest()[:12]
-    folder = cache / f'{data.reader}-{split}-{channels}-{digest}'
-    if not folder.is_dir():
-        faces = _read(data.reader, path, split, channels, options)
-        unfinished = cache / f'.unfinished-{os.getpid()}-{digest}'
-        unfinished.mkdir(parents=True, exist_ok=True)
-        np.save(unfinished / 'images.npy', faces.images)
-        facts = {key: getattr(faces, key) for key in ('source', 'task', 'problems', 'notes')}
-        arrays: dict[str, Any] = {GROUP + name: each for name, each in faces.groups.items()}
-        if faces.votes is not None:
-            arrays['votes'] = faces.votes
-        np.savez(unfinished / 'rest.npz', facts=np.array(json.dumps(facts)), labels=faces.labels,
-                 names=faces.names, **arrays)
-        try:
-            unfinished.rename(folder)
-        except OSError:   # another process was quicker
-            if not folder.is_dir():
-                raise
-    with np.load(folder / 'rest.npz') as rest:
-        facts = json.loads(str(rest['facts']))
-        return FaceData(
-            source=facts['source'], task=facts['task'], problems=tuple(facts['problems']),
-            images=np.load(folder / 'images.npy', mmap_mode='r').view(np.ndarray),
-            labels=rest['labels'], names=rest['names'], votes=rest.get('votes'),
-            groups={key.removeprefix(GROUP): rest[key] for key in rest if key.startswith(GROUP)},
-            notes=tuple(facts['notes']))
+        return _read(data.reader, path, split, channels)
+    kept = joblib.Memory(cache, mmap_mode='r', verbose=0).cache(_read, ignore=['path'])
+    faces: FaceData = kept(data.reader, path, split, channels, _state(path, cache))
+    return replace(faces, images=faces.images.view(np.ndarray))
 
 
 def load_splits(data: Data, task: str, *, channels: int,
@@ -127,9 +93,9 @@ def is_test(reader: str, split: str) -> bool:
     return reader in TEST_ONLY or ('test' in name or 'utk' in name) and name != 'publictest'
 
 
-def _read(reader: str, path: Path, split: str, channels: int,
-          options: dict[str, object]) -> FaceData:
-    data = read(reader, path, split, options)
+def _read(reader: str, path: Path, split: str, channels: int, state: Any = None) -> FaceData:
+    """Read a split; state: see _state, by which the cache tells data sets apart."""
+    data = read(reader, path, split)
     if channels == 3 or data.images.ndim == 3:
         return data
     return replace(data, images=np.stack([cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
@@ -145,5 +111,5 @@ def _state(path: Path, cache: Path) -> list[tuple[str, int, int]]:
     files = ([path, *path.parent.glob('*.csv')] if path.is_file() else
              [file for file in path.rglob('*') if file.is_file()
               and cache.resolve() not in file.resolve().parents])
-    return sorted({(str(file), file.stat().st_size, int(file.stat().st_mtime))
+    return sorted({(str(file.resolve()), file.stat().st_size, int(file.stat().st_mtime))
                    for file in files})

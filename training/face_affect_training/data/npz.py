@@ -16,17 +16,14 @@
 
 from pathlib import Path
 from typing import Any
-import zipfile
-import zlib
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.data.faces import FaceData
+from face_affect_training.data.files import UNREADABLE
 import numpy as np
 import numpy.typing as npt
 
 GROUP = 'group_'
-UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, NotImplementedError, MemoryError,
-              zipfile.BadZipFile, zlib.error)
 
 
 def read_npz(path: Path) -> FaceData:
@@ -34,13 +31,13 @@ def read_npz(path: Path) -> FaceData:
     Return the faces of an .npz file, with an empty task.
 
     Its arrays: images (N, H, W), (N, H, W, 1) or (N, H, W, 3) RGB, uint8; labels (N,) integers;
-    optional groups (N,), (N, G) or (N,) with named fields, and any number of group_NAME (N,).
+    optional groups (N,) or (N, G), and any number of group_NAME (N,).
     Raises AffectError, naming the file and the array, for anything else.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-    except (*UNREADABLE, AttributeError, TypeError) as error:   # these of a single array
+    except (*UNREADABLE, ValueError, AttributeError, TypeError) as error:
         raise AffectError(f'{path}: cannot be read as an .npz file of numbers and strings: '
                           f'{error}') from error
     missing = [key for key in ('images', 'labels') if key not in arrays]
@@ -68,19 +65,14 @@ def read_npz(path: Path) -> FaceData:
 
 def _groups(arrays: dict[str, npt.NDArray[Any]], count: int,
             path: Path) -> dict[str, npt.NDArray[np.str_]]:
-    columns = {key[len(GROUP):] or 'group': values for key, values in arrays.items()
+    columns = {key.removeprefix(GROUP): values for key, values in arrays.items()
                if key.startswith(GROUP)}
     table = arrays.get('groups')
-    if table is not None and table.dtype.names:
-        columns.update({name: table[name] for name in table.dtype.names})
-    elif table is not None and table.ndim == 2 and table.shape[1] > 1:
-        columns.update({f'group{index}': column for index, column in enumerate(table.T)})
-    elif table is not None:
-        columns['group'] = table[:, 0] if table.ndim == 2 and table.shape[1] else table
+    if table is not None:
+        columns |= ({f'group{index}': column for index, column in enumerate(table.T)}
+                    if table.ndim == 2 else {'group': table})
     for name, values in columns.items():
-        if values.shape != (count,) or values.dtype.kind not in 'biufUS':
+        if values.shape != (count,) or values.dtype.kind not in 'biufU':
             raise AffectError(f"{path}: the group '{name}' must be strings or numbers, one for "
-                              f'each of the {count} images, it is {values.dtype} {values.shape}; '
-                              'groups may be (N,) or (N,G)')
-    return {name: np.char.decode(values, 'utf-8', 'replace') if values.dtype.kind == 'S'
-            else values.astype(np.str_) for name, values in columns.items()}
+                              f'each of the {count} images, it is {values.dtype} {values.shape}')
+    return {name: values.astype(np.str_) for name, values in columns.items()}

@@ -15,13 +15,11 @@
 """What a training of the detector depends on, in one YAML file."""
 
 from dataclasses import dataclass, field
-import os
 from pathlib import Path
 from typing import Any
 
-from face_affect_ros.affect.types import AffectError
 from face_affect_training.detection.views import ViewSettings
-import yaml
+from face_affect_training.experiment import build_dataclass, data_path, read_yaml
 
 
 @dataclass(frozen=True)
@@ -100,20 +98,11 @@ class DetectorExperiment:
 
     def folder(self, entry: str) -> Path:
         """Return the path that an entry names, its variables expanded."""
-        return Path(os.path.expandvars(getattr(self, entry))).expanduser()
+        return data_path(getattr(self, entry))
 
 
 def load_detector_experiment(path: Path) -> DetectorExperiment:
     """Read an experiment file; AffectError where it cannot be read or has unknown entries."""
-    try:
-        entries = yaml.safe_load(path.read_text(encoding='utf-8'))
-        for name in {'views', 'last_views'} & set(entries):
-            values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value
-                                      for key, value in entries[name].items()}
-            entries[name] = ViewSettings(**values)
-        if 'rounds' in entries:
-            entries['rounds'] = tuple((int(steps), float(rate))
-                                      for steps, rate in entries['rounds'])
-        return DetectorExperiment(**entries)
-    except (OSError, yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
-        raise AffectError(f'{path}: no experiment of a detector: {error}') from error
+    experiment = build_dataclass(DetectorExperiment, read_yaml(path), str(path))
+    assert isinstance(experiment, DetectorExperiment)
+    return experiment

@@ -35,7 +35,6 @@ from face_affect_training.detection.pictures import Picture, read_pictures
 from face_affect_training.detection.report import by_group, report
 from face_affect_training.detection.views import Views
 import numpy as np
-import yaml
 
 #: Size of the file's own input; the robot changes it.
 HEIGHT, WIDTH = 480, 640
@@ -73,7 +72,7 @@ def export(experiment: DetectorExperiment, run: Path, models: Path,
         'parameters': int(network.count_params()), 'precision': precision}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / name
-        _write(folder, content, card)
+        tflite.write_model(folder, content, card)
         card['parity'] = parity(network, folder, labelled[:PARITY_PICTURES])
         card['metrics'] = {'data': 'detection/dev', **report(str(folder), labelled)}
         del card['metrics']['detector']
@@ -88,8 +87,7 @@ def export(experiment: DetectorExperiment, run: Path, models: Path,
     card['excluded_uses'] = ('identification, surveillance, and any decision about a person; it '
                              'says where a face is, not whose')
     card['licence'] = 'Apache-2.0'
-    (models / name).mkdir(parents=True, exist_ok=True)
-    _write(models / name, content, card)
+    tflite.write_model(models / name, content, card)
     return card
 
 
@@ -151,10 +149,3 @@ def _by_keras(network: Any, image: ImageArray) -> Detections:
     found = decode([np.asarray(each)[0] for each in outputs], scale, min_score=LIKELY,
                    nms_overlap=NMS_OVERLAP)
     return rescored(found, scale, min_score=LIKELY)
-
-
-def _write(folder: Path, content: bytes, card: dict[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / 'model.tflite').write_bytes(content)
-    text = yaml.safe_dump(card, sort_keys=False, width=99)
-    (folder / 'card.yaml').write_text(text, encoding='utf-8')

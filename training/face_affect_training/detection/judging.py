@@ -16,13 +16,13 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-import csv
 from dataclasses import dataclass
 import math
 from pathlib import Path
 
 import cv2
 from face_affect_ros.affect.types import AffectError, Detections, FloatArray, ImageArray
+from face_affect_training.data.files import iterate_table
 import numpy as np
 import numpy.typing as npt
 
@@ -57,17 +57,12 @@ def read_labelled(folder: Path, half: str = 'dev') -> list[LabelledPicture]:
     """
     boxes: dict[str, list[list[float]]] = defaultdict(list)
     tags: dict[str, list[frozenset[str]]] = defaultdict(list)
-    try:
-        with (folder / 'boxes.csv').open(newline='') as file:
-            for row in csv.DictReader(file):
-                boxes[row['image']].append([float(row[key]) for key in
-                                            ('x', 'y', 'w', 'h', 'invalid')])
-                tags[row['image']].append(frozenset(row['tags'].split(';')))
-        with (folder / 'images.csv').open(newline='') as file:
-            names = [row['image'] for row in csv.DictReader(file)
-                     if row['image'].startswith(f'{half}/')]
-    except (OSError, KeyError, ValueError) as error:
-        raise AffectError(f'{folder}: images.csv and boxes.csv cannot be read: {error}') from error
+    columns = ('x', 'y', 'w', 'h', 'invalid')
+    for row in iterate_table(folder / 'boxes.csv', ('image', *columns, 'tags')):
+        boxes[row['image']].append([float(row[key]) for key in columns])
+        tags[row['image']].append(frozenset(row['tags'].split(';')))
+    names = [row['image'] for row in iterate_table(folder / 'images.csv', ('image',))
+             if row['image'].startswith(f'{half}/')]
     pictures = []
     for name in names:
         values = np.array(boxes[name], np.float32).reshape(-1, 5)

@@ -15,12 +15,12 @@
 """Labelled pictures for training a face detector."""
 
 from collections import defaultdict
-import csv
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
+from face_affect_training.data.files import iterate_table
 import numpy as np
 import numpy.typing as npt
 
@@ -76,14 +76,14 @@ def read_pictures(folder: Path) -> list[Picture]:
 
     Raises AffectError where a file is missing or no picture, or a column is absent.
     """
-    wrong = {(row['file'], row['x'], row['y']) for row in _rows(NO_FACES)}
+    wrong = {(row['file'], row['x'], row['y']) for row in iterate_table(NO_FACES, ('file',))}
     by_file: dict[str, list[dict[str, str]]] = defaultdict(list)
     no_faces: dict[str, list[dict[str, str]]] = defaultdict(list)
-    for row in _rows(folder / 'train_boxes.csv'):
+    for row in iterate_table(folder / 'train_boxes.csv', ('file',)):
         known = (row['file'], row['x'], row['y']) in wrong
         (no_faces if known else by_file)[row['file']].append(row)
     pictures = []
-    for row in _rows(folder / 'train_images.csv'):
+    for row in iterate_table(folder / 'train_images.csv', ('file',)):
         path = folder / row['file']
         pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if pixels is None:
@@ -102,12 +102,3 @@ def _faces(rows: list[dict[str, str]]) -> Faces:
     certain = [row['human'] == '1' or row['teacher'] in ('human', 'both')
                or float(row['score']) >= SINGLE_TEACHER_SCORE for row in rows]
     return Faces(boxes, points, np.array(certain))
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(newline='') as file:
-            return list(csv.DictReader(file))
-    except OSError as error:
-        raise AffectError(f'{path}: cannot be read: {error.strerror}; set FACE_AFFECT_SHARED or '
-                          'the entry data of the experiment') from error

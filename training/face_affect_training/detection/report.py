@@ -14,16 +14,14 @@
 
 """What a detector finds by size, roll, light, masks and groups of people."""
 
-from collections import defaultdict
 from collections.abc import Sequence
-import csv
 from pathlib import Path
 from typing import Any
-import zipfile
 
 import cv2
 from face_affect_ros.affect.detectors import Detector, make_detector
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
+from face_affect_training.data.gender import read_fairface
 from face_affect_training.detection.judging import judge, LabelledPicture, LEAST_SCORE, Outcome
 import numpy as np
 
@@ -105,17 +103,10 @@ def landmark_error(name: str, reference: str, pictures: Sequence[LabelledPicture
 
 def by_group(detector: Detector, folder: Path) -> dict[str, float]:
     """Return the share of FairFace's validation faces found, shown small, by its seven groups."""
-    counts: dict[str, list[bool]] = defaultdict(list)
-    try:
-        with (folder / 'fairface_val.csv').open(newline='') as file, zipfile.ZipFile(
-                folder / 'fairface_val.zip') as archive:
-            for row in csv.DictReader(file):
-                data = np.frombuffer(archive.read(row['file']), np.uint8)
-                image = _shown(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8))
-                counts[row['race']].append(len(detector(image)) > 0)
-    except (OSError, KeyError) as error:
-        raise AffectError(f'{folder}: FairFace cannot be read: {error}') from error
-    return {group: _share(float(np.mean(found))) for group, found in sorted(counts.items())}
+    faces = read_fairface(folder, 'val')
+    found = np.array([len(detector(_shown(chip))) > 0 for chip in faces.images])
+    races = faces.groups['race']
+    return {str(race): _share(float(found[races == race].mean())) for race in np.unique(races)}
 
 
 def _shown(chip: ImageArray) -> ImageArray:

@@ -20,7 +20,6 @@ filter, with decay and blur against the noise that excites a filter as well as a
 shifts of the picture at each step make the forms independent of exact pixels.
 """
 
-from dataclasses import dataclass
 import json
 from pathlib import Path
 from typing import Any
@@ -44,31 +43,14 @@ LAYERS = {
 CLASSES = 'classes'
 
 
-@dataclass(frozen=True)
-class Ascent:
-    """
-    Settings of gradient ascent; all lengths are shares of the input's range.
-
-    Attributes:
-        steps: how many.
-        rate: length of a step.
-        decay: share of the distance to grey that is lost at each step.
-        blur, blur_every: sigma in pixels, and after how many steps.
-        shift: largest random shift in pixels, either way.
-        seed: of noise and shifts.
-    """
-
-    steps: int = 120
-    rate: float = 0.04
-    decay: float = 0.01
-    blur: float = 0.6
-    blur_every: int = 4
-    shift: int = 2
-    seed: int = 0
+#: Steps of ascent; all lengths are shares of the input's range. RATE: length of a step. DECAY:
+#: share of the distance to grey that is lost at each step. BLUR, BLUR_EVERY: sigma in pixels, and
+#: after how many steps. SHIFT: largest random shift in pixels, either way.
+STEPS, RATE, DECAY, BLUR, BLUR_EVERY, SHIFT = 120, 0.04, 0.01, 0.6, 4, 2
 
 
 def ascend(network: keras.Model, layer: str, filters: list[int], *, low: float, high: float,
-           ascent: Ascent) -> tuple[npt.NDArray[np.float32], list[float], list[float]]:
+           steps: int = STEPS) -> tuple[npt.NDArray[np.float32], list[float], list[float]]:
     """
     Return one picture for each filter, and its mean activation before and after.
 
@@ -77,13 +59,13 @@ def ascend(network: keras.Model, layer: str, filters: list[int], *, low: float, 
         layer: one with a (N, H, W, F) output.
         filters: of 0 to F - 1.
         low, high: the input's range.
-        ascent: its settings.
+        steps: how many.
 
     Returns:
         The pictures (len(filters), S, S, C), and two lists of as many numbers.
 
     Raises:
-        AffectError: a layer or filter that is not there, or a Keras backend other than TensorFlow.
+        AffectError: a layer that is not there, or a Keras backend other than TensorFlow.
     """
     if keras.backend.backend() != 'tensorflow':
         raise AffectError('gradient ascent needs KERAS_BACKEND=tensorflow')
@@ -93,8 +75,6 @@ def ascend(network: keras.Model, layer: str, filters: list[int], *, low: float, 
         raise AffectError(f"{network.name} has no layer '{layer}' of feature maps; there are "
                           f"{', '.join(maps)}")
     activations, depth = keras.Model(network.input, maps[layer]), maps[layer].shape[-1]
-    if any(not 0 <= index < depth for index in filters):
-        raise AffectError(f"layer '{layer}' has the filters 0 to {depth - 1}")
     chosen = tf.one_hot(filters, depth)
 
     def slope_of(images: Any) -> tuple[Any, Any]:
@@ -106,19 +86,19 @@ def ascend(network: keras.Model, layer: str, filters: list[int], *, low: float, 
 
     gradient = tf.function(slope_of)
 
-    random = np.random.Generator(np.random.Philox(key=[ascent.seed, 0]))
+    random = np.random.Generator(np.random.Philox(key=[0, 0]))
     middle, span = (low + high) / 2.0, high - low
     shape = (len(filters), *network.input_shape[1:])
     images = (middle + 0.04 * span * random.standard_normal(shape)).astype(np.float32)
     before = gradient(tf.constant(images))[0].numpy()
-    for step in range(ascent.steps):
-        dy, dx = random.integers(-ascent.shift, ascent.shift + 1, 2).tolist()
+    for step in range(steps):
+        dy, dx = random.integers(-SHIFT, SHIFT + 1, 2).tolist()
         moved = tf.constant(np.roll(images, (dy, dx), (1, 2)))
         slope = np.roll(gradient(moved)[1].numpy(), (-dy, -dx), (1, 2))
         slope /= np.maximum(slope.std(axis=(1, 2, 3), keepdims=True), 1e-12)
-        images = middle + (1.0 - ascent.decay) * (images - middle) + ascent.rate * span * slope
-        if (step + 1) % ascent.blur_every == 0:
-            images = np.stack([cv2.GaussianBlur(image, (0, 0), ascent.blur).reshape(image.shape)
+        images = middle + (1.0 - DECAY) * (images - middle) + RATE * span * slope
+        if (step + 1) % BLUR_EVERY == 0:
+            images = np.stack([cv2.GaussianBlur(image, (0, 0), BLUR).reshape(image.shape)
                                for image in images])
         images = images.clip(low, high).astype(np.float32)
     after = gradient(tf.constant(images))[0].numpy()
@@ -126,7 +106,7 @@ def ascend(network: keras.Model, layer: str, filters: list[int], *, low: float, 
 
 
 def make(run: Path, folder: Path, *, layers: list[str] | None = None, count: int = 8,
-         ascent: Ascent) -> list[Path]:
+         steps: int = STEPS) -> list[Path]:
     """
     Write ascent_NAME.png and ascent_NAME.json of a training run, and return their paths.
 
@@ -135,7 +115,7 @@ def make(run: Path, folder: Path, *, layers: list[str] | None = None, count: int
         folder: of results.
         layers: by name; None for those chosen in LAYERS.
         count: filters of each layer, spread evenly over it.
-        ascent: its settings.
+        steps: of ascent.
 
     Raises:
         AffectError: the run or a layer is missing.
@@ -151,7 +131,7 @@ def make(run: Path, folder: Path, *, layers: list[str] | None = None, count: int
         depth = int(found[0].output.shape[-1]) if found else 1   # ascend() names what there is
         filters = np.linspace(0, depth - 1, min(count, depth)).round().astype(int).tolist()
         images, before, after = ascend(network, layer, filters, low=wanted.offset,
-                                       high=wanted.offset + 255.0 * wanted.scale, ascent=ascent)
+                                       high=wanted.offset + 255.0 * wanted.scale, steps=steps)
         grey = images.mean(axis=3)   # three standard deviations either way are shown
         spread = np.maximum(6.0 * grey.std(axis=(1, 2), keepdims=True), 1e-6)
         rows.append([*(0.5 + (grey - grey.mean(axis=(1, 2), keepdims=True)) / spread)])
@@ -163,26 +143,21 @@ def make(run: Path, folder: Path, *, layers: list[str] | None = None, count: int
     results.write(path, {
         'command': f'face_affect figures ascent runs/{experiment.name}',
         'experiment': experiment.name, 'network': network.name, 'task': experiment.task,
-        'epoch': best['epoch'], 'val_accuracy': best['val_accuracy'], 'ascent': vars(ascent),
+        'epoch': best['epoch'], 'val_accuracy': best['val_accuracy'], 'steps': steps,
         'layers': entries})
     return [path, pictures.sheet(rows, path.with_suffix('.png'), rows=list(chosen),
                                  captions=captions, colours=16)]
 
 
 def section(folder: Path) -> str:
-    """Return the section of the results page; nothing where no picture has been made."""
+    """Return the part of the results page about the pictures that have been made."""
     parts: list[str] = []
     for path in sorted(folder.glob(f'{NAME}_*.json')):
         facts = results.read(folder, path.stem, '')
-        ascent = facts['ascent']
         parts += [f"`{facts['experiment']}`, after epoch {facts['epoch']} (validation accuracy "
-                  f"{results.percent(facts['val_accuracy'])}), {ascent['steps']} steps from grey "
-                  f"noise with random shifts of up to {ascent['shift']} pixels, decay and blur. "
+                  f"{results.percent(facts['val_accuracy'])}), {facts['steps']} steps from grey "
+                  f'noise with random shifts of up to {SHIFT} pixels, decay and blur. '
                   f'Activations: [{path.name}]({path.name}).',
                   f"![Filters of {facts['experiment']}]({path.stem}.png)",
                   results.commands(facts['command'])]
-    return results.paragraphs(
-        '## Gradient ascent',
-        'Images that maximise the activation of one filter (Simonyan et al. 2014, Yosinski et al. '
-        '2015). Each row is a layer, from the first to the output classes. The contrast of each '
-        'image is normalised.', *parts) if parts else ''
+    return results.paragraphs(*parts)

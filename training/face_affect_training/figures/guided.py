@@ -112,20 +112,10 @@ def _likeness(heats: list[Floats | None]) -> float | None:
     return round(float(correlations[np.triu_indices(len(known), 1)].mean()), 3)
 
 
-def section(folder: Path) -> str:
-    """Return the page's section; nothing where the figure has not been made."""
-    if not (folder / f'{NAME}.json').is_file():
-        return ''
-    facts = results.read(folder, NAME, '')
+def facts_of_page(folder: Path) -> dict[str, Any]:
+    """Return what the results page says about the figure, by name."""
+    facts = results.read(folder, NAME, 'face_affect figures guided')
     alike = ', '.join(f"{model['likeness_of_classes']} for `{name}`"
                       for name, model in facts['models'].items())
-    return results.paragraphs(
-        '## Guided back-propagation',
-        f"For each expression: the mean map of the correctly classified faces of {facts['data']} "
-        f'with the highest confidence, over their mean face. The number below is that of the '
-        f'faces, at most {MOST}; with fewer than {MANY} no map is shown. Rows `portrait`: the map '
-        f'of each class for one portrait. Computed by the TFLite graphs of the node '
-        f'([{NAME}.json]({NAME}.json)).',
-        f'![Guided back-propagation of each expression]({NAME}.png)',
-        f'Mean correlation of the mean maps of two classes: {alike}.',
-        results.commands(facts['command']))
+    return {'guided_data': facts['data'], 'guided_alike': alike,
+            'guided_command': results.commands(facts['command']), 'most': MOST, 'many': MANY}

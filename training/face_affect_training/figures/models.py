@@ -31,13 +31,7 @@ MEANING = {
     'gender': "The gender label is one of FairFace's two classes, assigned by a network to an "
               "image of a face. It is not the person's gender identity, and there are more than "
               'two.'}
-INTENDED = ('Robots that adapt their behaviour to the people in front of them, without '
-            'consequences for these people, for example by a greeting or a question. Research on '
-            'such robots and on these networks.')
-EXCLUDED = ('Any decision about a person: access, employment, education, policing, credit, '
-            'health, attention or truthfulness. Identification. Counting people by gender. Use '
-            'where the law forbids emotion recognition, as at work and in schools in the European '
-            'Union (Regulation 2024/1689, Article 5). Use on children, who cannot consent.')
+TEMPLATE = Path(__file__).with_name('model_page.md')
 #: Where the recipes are.
 EXPERIMENTS = Path(__file__).resolve().parents[2] / 'experiments'
 #: Pretrained weights of other authors.
@@ -55,30 +49,6 @@ LIMITS = {
                                'eyes, relative to the distance of the eyes, is above'),
     'min_sharpness': ('too_blurred', 'the variance of the Laplacian, relative to the variance of '
                                      'the grey values, is below')}
-TEMPLATE = """# {name}
-
-{what} of a face: `{network}`, {parameters:,} parameters, {bytes:,} bytes, input {size}x{size}
-{colours} pixels{looks}. This page is written by `face_affect figures page` from
-[card.yaml](card.yaml) and [the results](../../docs/results/{name}.json).
-
-## Use
-
-{meaning}
-
-**Intended use.** {intended}
-
-**Out-of-scope use.** {excluded}
-
-## Data
-
-{data}
-
-{origin}
-
-{tasks}
-
-Licence: {licence}.
-"""
 #: Age groups that are not adults.
 YOUNG = ('0-2', '3-9', '10-19')
 
@@ -128,18 +98,13 @@ def draw(folder: Path, models: Path, out: Path) -> list[Path]:
             for card in trained(models) if 'emotion' in (facts := figures(folder, card))]
 
 
-def section(folder: Path, models: Path) -> str:
-    """Return the sections of the results page. models: folder of the shipped models."""
+def tables(folder: Path, models: Path) -> dict[str, str]:
+    """Return the tables of the results page by name. models: folder of the shipped models."""
     own = [(card, task, facts) for card in trained(models)
            for task, facts in figures(folder, card).items()]
     margins = list(own[0][2]['margins']['accuracy']) if own else []
-    return results.paragraphs(
-        '## The shipped models',
-        'Accuracy of the TFLite files with the crop code of the node, on the chips of the data '
-        'sets. Checkpoints, temperatures and thresholds were selected on the validation faces, so '
-        'the accuracy on unseen faces is slightly lower. The page of each model has precision and '
-        'recall by class, and accuracy by group and by size of the face.',
-        results.table(
+    return {
+        'models': results.table(
             ('model', 'task', 'parameters', 'TFLite bytes', 'train accuracy',
              'validation accuracy', 'mean recall', 'calibration error'),
             [(f"[{card['name']}](../../models/{card['name']}/README.md)", task,
@@ -148,39 +113,28 @@ def section(folder: Path, models: Path) -> str:
               *(results.percent(facts['validation'][key])
                 for key in ('accuracy', 'balanced_accuracy', 'ece')))
              for card, task, facts in own]),
-        'To train a model and its teachers, export and evaluate it, and write its page:',
-        results.commands(command('NAME'), 'face_affect figures page'),
-        '### Precisions',
-        'Each model in the [precisions](../evaluation.md#export) of `face_affect export`, on the '
-        'validation faces. The shipped one is bold.',
-        results.table(('model', 'task', 'precision', 'bytes', 'accuracy', 'calibration error'), [
-            (card['name'], task, f'**{name}**' if name == card['precision'] else name,
-             results.count(each['bytes']), f"{100.0 * each['accuracy']:.2f} %",
-             results.percent(each['ece']))
-            for card, task, facts in own for name, each in facts['precisions'].items()]),
-        '### Other data sets',
-        'None of the networks was trained or selected on these faces. Adults are 20 years or '
-        'older.',
-        results.table(('model', 'data', 'faces', 'accuracy', 'adults', 'accuracy of adults',
-                       'recall by class'),
-                      [_elsewhere(card, facts) for card, _, each in own
-                       for facts in each.get('elsewhere', ())]),
-        '### Accuracy by crop margin',
-        f"On the faces that {own[0][2]['margins']['detector'] if own else 'the detector'} finds "
-        'in the enlarged images. The margin of the card, in bold, has the best mean accuracy of '
-        'itself and its two neighbours, because boxes are not exact.',
-        results.table(('model', 'task', 'found', *margins), [
+        'precisions': results.table(
+            ('model', 'task', 'precision', 'bytes', 'accuracy', 'calibration error'),
+            [(card['name'], task, f'**{name}**' if name == card['precision'] else name,
+              results.count(each['bytes']), f"{100.0 * each['accuracy']:.2f} %",
+              results.percent(each['ece']))
+             for card, task, facts in own for name, each in facts['precisions'].items()]),
+        'elsewhere': results.table(
+            ('model', 'data', 'faces', 'accuracy', 'adults', 'accuracy of adults',
+             'recall by class'),
+            [_elsewhere(card, facts) for card, _, each in own
+             for facts in each.get('elsewhere', ())]),
+        'margins_detector': own[0][2]['margins']['detector'] if own else 'the detector',
+        'margins': results.table(('model', 'task', 'found', *margins), [
             (card['name'], task,
              f"{facts['margins']['found']:,} of {facts['margins']['faces']:,}",
              *(f'**{results.percent(value)}**' if margin == f"{card['crop']['margin']:g}"
                else results.percent(value)
                for margin, value in facts['margins']['accuracy'].items()))
             for card, task, facts in own]),
-        '## Confusion matrix',
-        'Of the expression models on FER-2013 PublicTest. Rows are the labels, columns the '
-        'predictions; the sum of each row is 1.',
-        *(f"![Confusion matrix of {card['name']}](confusion_{card['name']}.png)"
-          for card, task, _ in own if task == 'emotion'))
+        'confusions': results.paragraphs(*(
+            f"![Confusion matrix of {card['name']}](confusion_{card['name']}.png)"
+            for card, task, _ in own if task == 'emotion'))}
 
 
 def _elsewhere(card: dict[str, Any], facts: dict[str, Any]) -> tuple[str, ...]:
@@ -199,13 +153,13 @@ def page(folder: Path, card: dict[str, Any]) -> str:
     """Return the page. folder: of result files."""
     tasks = [head['task'] for head in card['heads']]
     measured = figures(folder, card)
-    return results.wrapped(TEMPLATE.format(
+    return results.wrapped(TEMPLATE.read_text(encoding='utf-8').format(
         name=card['name'], what=' and '.join(WHAT[task] for task in tasks).capitalize(),
         network=card['network'], parameters=card['parameters'], bytes=card['bytes'],
         size=card['input']['size'], colours='colour' if card['input']['channels'] == 3 else 'grey',
         looks=', with test-time flip' if card.get('mirror') else '',
-        meaning='\n\n'.join(MEANING[task] for task in tasks), intended=INTENDED,
-        excluded=EXCLUDED, data='\n\n'.join(_data(card, task) for task in tasks),
+        meaning='\n\n'.join(MEANING[task] for task in tasks),
+        data='\n\n'.join(_data(card, task) for task in tasks),
         origin=_origin(card), licence=card['licence'],
         tasks=results.paragraphs(*(part for head in card['heads']
                                     for part in _task(card, head, measured[head['task']])))))

@@ -29,7 +29,7 @@ from face_affect_training.saliency import bias
 import numpy as np
 
 PAGE = 'README.md'
-COMMAND = 'face_affect figures page'
+TEMPLATE = Path(__file__).with_name('results_page.md')
 DROPOUT = 'network.options.dropout'
 RATE, PENALTY = 'training.learning_rate', 'network.options.regularisation'
 TITLES = {'five_layer_cnn': 'max-pooling',
@@ -69,14 +69,10 @@ def text(folder: Path, shipped: Path) -> str:
     Raises:
         AffectError: a file is missing; with the command that makes it.
     """
-    return results.wrapped(results.paragraphs(
-        '# Results',
-        'Accuracy of the shipped models, and the table and figures of the mini-Xception paper, '
-        f'reproduced in this repository. `{COMMAND}` writes this page from the JSON files beside '
-        'it. Run the commands in the root of the repository, with FACE_AFFECT_SHARED set to the '
-        'folder of the data.',
-        _networks(folder), models.section(folder, shipped), _dropout(folder), _maps(folder),
-        ascent.section(folder), guided.section(folder), bias.section(folder)))
+    return results.wrapped(TEMPLATE.read_text(encoding='utf-8').format(
+        **_networks(folder), **models.tables(folder, shipped), **_dropout(folder), **_maps(folder),
+        **guided.facts_of_page(folder), ascent=ascent.section(folder),
+        bias=bias.section(folder)))
 
 
 def _read(folder: Path, plan: str) -> dict[str, Any]:
@@ -97,10 +93,6 @@ def _setting(facts: dict[str, Any]) -> str:
             f"{experiment['seed']}) for {cell['epochs']} epochs with {training['optimizer']} and "
             f"batches of {batch}; evaluated on all {cell['validation_faces']:,} faces "
             f"of {cell['validation']}.{missing}")
-
-
-def _numbers(*names: str) -> str:
-    return 'Data: ' + ', '.join(f'[{name}.json]({name}.json)' for name in names) + '.'
 
 
 def _draw_networks(folder: Path, out: Path) -> Path:
@@ -125,7 +117,7 @@ def _draw_networks(folder: Path, out: Path) -> Path:
     return pictures.save(figure, out / 'networks.png')
 
 
-def _networks(folder: Path) -> str:
+def _networks(folder: Path) -> dict[str, str]:
     facts, sizes = _read(folder, 'networks'), _sizes(folder)
     usual = facts['experiment']['training']['learning_rate']
     rows = [(cell['name'], results.count(cell['parameters']),
@@ -134,19 +126,9 @@ def _networks(folder: Path) -> str:
              f"{cell['changes'].get(RATE, usual):g}",
              *(results.percent(cell['best'][f'{split}_accuracy']) for split in ('train', 'val')),
              str(cell['best']['epoch'])) for cell in facts['cells']]
-    return results.paragraphs(
-        '## Networks',
-        f'{_setting(facts)} All networks are trained on the same faces for the same number of '
-        'epochs, before they converge: the table compares the networks and does not show their '
-        'best accuracy. The accuracy is measured after the training, without augmentation. The '
-        'fine-tuned VGG-16 and VGG-Face of the paper are omitted, because no package with their '
-        'weights was found.',
-        results.table(('network', 'parameters', 'multiply-accumulates', 'TFLite bytes',
-                       'learning rate', 'train accuracy', 'validation accuracy', 'best epoch'),
-                      rows),
-        '![Accuracy of each network, the fewest multiply-accumulates at the bottom](networks.png)',
-        _numbers('networks', SIZES),
-        results.commands('face_affect figures run networks', SIZES_COMMAND))
+    return {'networks_setting': _setting(facts), 'networks': results.table(
+        ('network', 'parameters', 'multiply-accumulates', 'TFLite bytes', 'learning rate',
+         'train accuracy', 'validation accuracy', 'best epoch'), rows)}
 
 
 def _draw_dropout(folder: Path, out: Path) -> list[Path]:
@@ -173,23 +155,16 @@ def _draw_dropout(folder: Path, out: Path) -> list[Path]:
     return written
 
 
-def _dropout(folder: Path) -> str:
+def _dropout(folder: Path) -> dict[str, str]:
     facts = _read(folder, 'dropout')
     rows = [(f"{cell['changes'][DROPOUT]:g}", *(
         results.percent(cell[when][f'{split}_accuracy'])
         for when in ('final', 'best') for split in ('train', 'val')), str(cell['best']['epoch']))
         for cell in sorted(facts['cells'], key=lambda cell: float(cell['changes'][DROPOUT]))]
-    return results.paragraphs(
-        '## Dropout',
-        f'The five-layer CNN at {len(rows)} rates of dropout before its two dense layers '
-        f'(Srivastava et al. 2014). {_setting(facts)} Both splits are evaluated after each '
-        'epoch, without augmentation and without dropout.',
-        '![Accuracy by epoch and rate of dropout](dropout_accuracy.png)',
-        '![Loss by epoch and rate of dropout](dropout_loss.png)',
-        'Accuracy:',
-        results.table(('dropout', 'train, last epoch', 'validation, last epoch',
-                       'train, best epoch', 'validation, best epoch', 'best epoch'), rows),
-        _numbers('dropout'), results.commands('face_affect figures run dropout'))
+    return {'dropout_setting': _setting(facts), 'dropout_rates': str(len(rows)),
+            'dropout': results.table(
+                ('dropout', 'train, last epoch', 'validation, last epoch', 'train, best epoch',
+                 'validation, best epoch', 'best epoch'), rows)}
 
 
 def _draw_maps(folder: Path, out: Path) -> Path:
@@ -214,7 +189,7 @@ def _draw_maps(folder: Path, out: Path) -> Path:
     return pictures.save(figure, out / 'rate_maps.png', colours=64)
 
 
-def _maps(folder: Path) -> str:
+def _maps(folder: Path) -> dict[str, str]:
     facts, sizes = _read(folder, 'rate_maps'), _sizes(folder)
     rows = []
     for network, title in TITLES.items():
@@ -225,14 +200,6 @@ def _maps(folder: Path) -> str:
                          str(len(own)), results.percent(best['best']['val_accuracy']),
                          results.percent(best['best']['train_accuracy']),
                          f"{best['changes'][RATE]:g}", f"{best['changes'][PENALTY]:g}"))
-    return results.paragraphs(
-        '## Learning rate and regularisation, with and without fractional max-pooling',
-        'The five-layer CNN with ordinary and with fractional max-pooling (Graham 2014) over a '
-        f'grid of peak learning rates and L2 penalties on its weights. {_setting(facts)} Each '
-        'cell is one training run, so differences of one percentage point are not significant. '
-        'Fractional max-pooling reduces the feature maps in smaller steps, so that larger ones '
-        'reach the dense layers.',
-        '![Validation accuracy by learning rate and regularisation](rate_maps.png)',
-        results.table(('network', 'parameters', 'runs', 'best validation accuracy',
-                       'train accuracy', 'learning rate', 'L2 penalty'), rows),
-        _numbers('rate_maps'), results.commands('face_affect figures run rate_maps'))
+    return {'maps_setting': _setting(facts), 'maps': results.table(
+        ('network', 'parameters', 'runs', 'best validation accuracy', 'train accuracy',
+         'learning rate', 'L2 penalty'), rows)}

@@ -112,12 +112,7 @@ def sheet(pictures: Sequence[Sequence[npt.NDArray[Any] | None]], path: Path, *,
         rows, columns: names at the left and the top.
         captions: beneath each picture.
         colours: of the palette.
-
-    Raises:
-        ValueError: a sheet without any picture.
     """
-    if not any(picture is not None for line in pictures for picture in line):
-        raise ValueError('a sheet needs a picture')
     across = max(len(line) for line in pictures)
     figure, axes = panels(len(pictures), across, width=1.2 * across + 1.2,
                           height=(1.4 if captions else 1.2) * len(pictures) + 0.3)

@@ -14,7 +14,7 @@
 
 """Plans: one YAML file names an experiment and its variations, the cells of a figure or table."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import itertools
 import json
 import math
@@ -24,7 +24,7 @@ import time
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError, ImageArray
-from face_affect_training.experiment import Experiment, load_experiment
+from face_affect_training.experiment import build_dataclass, Experiment, load_experiment, read_yaml
 from face_affect_training.figures import results
 from face_affect_training.metrics import accuracy_and_loss
 from face_affect_training.networks.lowering import lowered
@@ -34,13 +34,26 @@ from face_affect_training.views import plain_views
 import keras
 import numpy as np
 import numpy.typing as npt
-import yaml
 
 #: Where plans are looked for by their name.
 FOLDER = Path(__file__).resolve().parents[2] / 'experiments' / 'figures'
-ENTRIES = {'base', 'curves', 'cells', 'grid'}
 BATCH = 256
-CURVE = 'train_curve.json'
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    """
+    The entries of a plan.
+
+    base: an experiment beside it. curves: whether the training faces are judged after every epoch,
+    too. cells: the changes of each variation, 'section.key' to value, by its name. grid: values of
+    keys, which are combined with each other and the cells.
+    """
+
+    base: str
+    curves: bool = False
+    cells: dict[str, dict[str, Any]] = field(default_factory=lambda: {'': {}})
+    grid: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,11 +61,8 @@ class Plan:
     """
     An experiment and its variations.
 
-    Attributes:
-        name: of the plan.
-        base: the experiment's YAML file.
-        curves: whether the training faces are judged after every epoch, too.
-        cells: changes of each variation, 'section.key' to value, by its name.
+    name: of the plan. base: the experiment's YAML file. curves: see PlanFile. cells: changes of
+    each variation, the values of the grid among them, by its name.
     """
 
     name: str
@@ -72,29 +82,21 @@ def load_plan(name: str) -> Plan:
     """
     Read a plan by its name in experiments/figures, or by its path.
 
-    Its entries: `base`, an experiment beside it; `cells`, a mapping of names to changes, or
-    `grid`, a mapping of keys to lists of values that are combined, or both; `curves`. Raises
-    AffectError for anything else.
+    Raises AffectError for anything but a PlanFile, or if an experiment of it cannot be loaded.
     """
     path = Path(name) if name.endswith('.yaml') else FOLDER / f'{name}.yaml'
-    try:
-        facts = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    if not path.is_file():
         known = ', '.join(sorted(file.stem for file in FOLDER.glob('*.yaml')))
-        raise AffectError(f"plan '{name}' cannot be read: {error}; choose one of {known}, or give "
-                          'the path of a .yaml file') from error
-    if not isinstance(facts, dict) or 'base' not in facts or set(facts) - ENTRIES:
-        raise AffectError(f"{path}: a plan has the entries {', '.join(sorted(ENTRIES))}, and "
-                          'base must be there')
-    cells, grid = facts.get('cells', {'': {}}), facts.get('grid', {})
-    if not _is_table(cells, dict) or not _is_table(grid, list):
-        raise AffectError(f'{path}: cells maps names to changes, and grid keys to lists of values')
+        raise AffectError(f"plan '{name}' does not exist; choose one of {known}, or give the path "
+                          'of a .yaml file')
+    facts = build_dataclass(PlanFile, read_yaml(path), str(path))
     combined = {}
-    for cell, changes in cells.items():
-        for values in itertools.product(*grid.values()):
-            parts = [cell, *(f"{key.split('.')[-1]}_{value}" for key, value in zip(grid, values))]
-            combined['-'.join(filter(None, parts))] = {**changes, **dict(zip(grid, values))}
-    plan = Plan(path.stem, path.parent / facts['base'], bool(facts.get('curves', False)), combined)
+    for cell, changes in facts.cells.items():
+        for values in itertools.product(*facts.grid.values()):
+            own = dict(zip(facts.grid, values))
+            parts = [cell, *(f"{key.split('.')[-1]}_{value}" for key, value in own.items())]
+            combined['-'.join(filter(None, parts))] = {**changes, **own}
+    plan = Plan(path.stem, path.parent / facts.base, facts.curves, combined)
     for cell in plan.cells:
         plan.experiment(cell)   # a wrong entry is found now, not after an hour
     return plan
@@ -144,10 +146,9 @@ def _train(plan: Plan, cell: str, own: Path, cache: Path,
     spec = experiment.input.spec()
     splits = {'train': (plain_views(faces.images, spec), faces.labels),
               'val': (plain_views(judged.images, spec), judged.labels)}
-    curve = [PlainCurve(own / CURVE, *splits['train'])] if plan.curves else []
     keras.backend.clear_session()   # many networks one after the other
     if not train(experiment, own, cache=cache, max_minutes=max_minutes,
-                 callbacks=curve)['finished']:
+                 curves=plan.curves)['finished']:
         return None
 
     def measure(file: str) -> dict[str, Any]:
@@ -159,11 +160,8 @@ def _train(plan: Plan, cell: str, own: Path, cache: Path,
                 for figure, value in zip(('accuracy', 'loss'), pair)}
 
     best, rows = json.loads((own / 'best.json').read_text(encoding='utf-8')), read_log(own)
-    curves = {name: [_number(row[name]) for row in rows] for name in ('val_accuracy', 'val_loss')}
-    if curve:
-        epochs = json.loads((own / CURVE).read_text(encoding='utf-8'))
-        curves |= {f'train_{figure}': [epochs[str(epoch)][index] for epoch in range(len(rows))]
-                   for index, figure in enumerate(('accuracy', 'loss'))}
+    curves = {f'{split}_{figure}': [_number(row[f'{split}_{figure}']) for row in rows]
+              for split in splits for figure in ('accuracy', 'loss') if plan.curves}
     return {'name': cell, 'changes': plan.cells[cell], 'backend': keras.backend.backend(),
             'network': experiment.network.name,
             'parameters': load_run(own / 'best.keras')[1].count_params(),
@@ -171,26 +169,7 @@ def _train(plan: Plan, cell: str, own: Path, cache: Path,
             'validation_faces': len(judged), 'epochs': experiment.training.epochs,
             'final': measure('last.keras'),
             'best': {'epoch': best['epoch'], **measure('best.keras')},
-            **({'curves': curves} if curve else {})}
-
-
-class PlainCurve(keras.callbacks.Callback):
-    """
-    Writes accuracy and loss on undisturbed views after every epoch into a JSON file.
-
-    The accuracy in the log is taken under augmentation and dropout, while the weights change; it
-    cannot be set beside the validation accuracy.
-    """
-
-    def __init__(self, path: Path, views: ImageArray, labels: npt.NDArray[np.int64]) -> None:
-        super().__init__()
-        self._path, self._views, self._labels = path, views, labels
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Judge and write; epochs that are trained again after a resume are overwritten."""
-        known = json.loads(self._path.read_text('utf-8')) if self._path.is_file() else {}
-        known[str(epoch)] = judge(self.model, self._views, self._labels)
-        self._path.write_text(json.dumps(known), encoding='utf-8')
+            **({'curves': curves} if curves else {})}
 
 
 def judge(model: keras.Model, views: ImageArray,
@@ -204,7 +183,3 @@ def judge(model: keras.Model, views: ImageArray,
 def _number(value: Any) -> float | None:
     """Return a number; None for infinity and NaN."""
     return float(value) if math.isfinite(float(value)) else None
-
-
-def _is_table(value: Any, kind: type) -> bool:
-    return isinstance(value, dict) and all(isinstance(entry, kind) for entry in value.values())

@@ -62,7 +62,7 @@ def wrapped(text: str, width: int = 100) -> str:
             textwrap.fill(' '.join(item.split()), width, break_long_words=False,
                           break_on_hyphens=False, subsequent_indent='  ' * item.startswith('- '))
             for item in re.split(r'\n(?=- )', block))
-        for block in text.strip('\n').split('\n\n')) + '\n'
+        for block in re.split(r'\n{2,}', text.strip('\n'))) + '\n'
 
 
 def percent(value: float | None) -> str:

@@ -58,8 +58,8 @@ class FractionalMaxPooling2D(layers.Layer):
             inputs = self._pooled(inputs, axis, drawn=bool(training))
         return inputs
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return (N, H', W', C). Raises ValueError where H or W is not known or below 2."""
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return (N, H', W', C)."""
         batch, height, width, channels = input_shape
         return batch, self._count(height), self._count(width), channels
 
@@ -67,10 +67,7 @@ class FractionalMaxPooling2D(layers.Layer):
         """Return the constructor's arguments."""
         return {**super().get_config(), 'ratio': self.ratio, 'seed': self.seed}
 
-    def _count(self, size: int | None) -> int:
-        if size is None or size < 2:
-            raise ValueError(f'{self.name}: the input is {size} pixels high or wide; at least 2 '
-                             'are needed')
+    def _count(self, size: int) -> int:
         return math.floor(size / self.ratio + 1e-9)
 
     def _pooled(self, inputs: Any, axis: int, *, drawn: bool) -> Any:

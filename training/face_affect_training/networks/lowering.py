@@ -27,30 +27,16 @@ def lowered(network: keras.Model) -> keras.Model:
     """
     Return a copy with the same weights and faster layers, or on other backends the network.
 
-    The copy shares nothing with the network. Only layers of exactly Keras' own classes, with
-    channels last and no dilation, are swapped.
+    The copy shares nothing with the network. Layers of exactly Keras' own classes are swapped;
+    those of the registry have channels last, no dilation and no groups.
     """
     if keras.backend.backend() != 'torch':
         return network
     from face_affect_training.networks.torch_layers import SWAPS
 
     def clone(layer: layers.Layer) -> layers.Layer:
-        kind = SWAPS.get(type(layer)) if _usual(layer) else None
-        return (kind or type(layer)).from_config(layer.get_config())
+        return SWAPS.get(type(layer), type(layer)).from_config(layer.get_config())
 
     copy = keras.models.clone_model(network, clone_function=clone)
     copy.set_weights(network.get_weights())
     return copy
-
-
-def _usual(layer: layers.Layer) -> bool:
-    """Return whether the faster layers support the options of this one."""
-    if isinstance(layer, layers.BatchNormalization):
-        return bool(layer.scale and layer.center and layer.axis in (-1, 3)
-                    and not getattr(layer, 'renorm', False))
-    plain = all(getattr(layer, name, value) == value for name, value in (
-        ('data_format', 'channels_last'), ('dilation_rate', (1, 1)), ('groups', 1)))
-    if isinstance(layer, layers.DepthwiseConv2D):
-        return (plain and layer.depth_multiplier == 1
-                and layer.activation is keras.activations.linear)
-    return plain

@@ -107,9 +107,7 @@ class _Branch:
 def _stages(x: keras.KerasTensor, widths: Sequence[int], blocks: Sequence[int], number: int, *,
             stride: int = 2, own: str = '') -> keras.KerasTensor:
     """Build stages. number, stride: of the first one. own: what their names end with."""
-    if len(widths) != len(blocks):
-        raise ValueError(f'widths {list(widths)} and blocks {list(blocks)} differ in length')
-    for index, (width, count) in enumerate(zip(widths, blocks)):
+    for index, (width, count) in enumerate(zip(widths, blocks, strict=True)):
         name = f'stage{number + index}{own}'
         x = _convolution(x, width, 2 if index else stride, name)
         x = layers.Activation('relu', name=f'{name}_relu')(x)

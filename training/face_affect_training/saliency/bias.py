@@ -20,21 +20,21 @@ from typing import Any
 
 import cv2
 from face_affect_ros.affect.crop import aligned_matrix, to_channels, warp
-from face_affect_ros.affect.detectors import DEFAULT_DETECTOR, Detector, make_detector
+from face_affect_ros.affect.detectors import DEFAULT_DETECTOR
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.saliency import heat_of_gradient, overlay, Saliency
 from face_affect_ros.affect.types import (
     AffectError,
+    Detections,
     FloatArray,
     ImageArray,
     LEFT_EYE,
-    MODES,
     MOUTH,
     RIGHT_EYE,
 )
 from face_affect_training.data.faces import FaceData
 from face_affect_training.figures import pictures, results
-from face_affect_training.robot_crops import middle_face, spread_rows, with_border
+from face_affect_training.robot_crops import find_faces
 import numpy as np
 import numpy.typing as npt
 
@@ -70,8 +70,8 @@ class Explained:
     groups: dict[str, npt.NDArray[np.str_]]
 
 
-def bias_report(model: str, faces: FaceData, *, mode: str = 'guided', limit: int = 0,
-         detector: str = DEFAULT_DETECTOR) -> tuple[dict[str, Any], Explained]:
+def bias_report(model: str, faces: FaceData, *, limit: int = 0,
+                detector: str = DEFAULT_DETECTOR) -> tuple[dict[str, Any], Explained]:
     """
     Explain a model's label of each face; return the report and the explanations.
 
@@ -81,53 +81,46 @@ def bias_report(model: str, faces: FaceData, *, mode: str = 'guided', limit: int
     Args:
         model: name or folder.
         faces: chips.
-        mode: 'guided' or 'gradient'.
         limit: this many faces, evenly spread; 0 for all.
         detector: see make_detector.
 
     Raises:
         AffectError: a model has no gradients, or no face is left.
     """
-    if mode not in MODES[:2]:
-        raise AffectError(f"mode '{mode}' is not one of {', '.join(MODES[:2])}")
     card = load_card(model)
-    saliency, finder = Saliency(card), make_detector(detector)
+    saliency = Saliency(card)
     head = next((each for each in card.heads if each.task == faces.task), card.heads[0])
-    chosen = spread_rows(len(faces), limit)
-    count, rows, parts = len(chosen), [], []
-    for row in chosen:
-        found = _explain(faces.images[row], finder, saliency, head.task, mode)
-        if found is not None:
+    found = find_faces(faces, detector, count=limit)
+    rows, parts = [], []
+    for row, image, face in zip(found.rows, found.images, found.faces):
+        part = _explain(image, face, saliency, head.task)
+        if part is not None:
             rows.append(row)
-            parts.append(found)
+            parts.append(part)
     if not parts:
-        raise AffectError(f'{faces.source}: {detector} finds no face, seen from the front, in any '
-                          f'of the {count} pictures')
+        raise AffectError(f'{faces.source}: no face is seen from the front')
     classes, shares, areas, crops, heats = (np.stack(each) for each in zip(*parts))
-    labels = head.labels
-    explained = Explained(np.array(labels)[classes], shares, areas, crops, heats,
-                    {name: values[rows] for name, values in faces.groups.items()})
-    report = {'model': card.name, 'sha256': card.sha256, 'data': faces.source, 'mode': mode,
-              'detector': detector, 'faces': count, 'left_out': count - len(rows),
-              'area': _means(explained.areas), 'all': _row(explained, np.full(len(rows), True)),
-              'classes': _table(explained, explained.classes, labels),
+    explained = Explained(np.array(head.labels)[classes], shares, areas, crops, heats,
+                          {name: values[rows] for name, values in faces.groups.items()})
+    report = {'model': card.name, 'sha256': card.sha256, 'data': faces.source,
+              'detector': detector, 'faces': found.looked_at,
+              'left_out': found.looked_at - len(rows), 'area': _means(explained.areas),
+              'all': _row(explained, np.full(len(rows), True)),
+              'classes': _table(explained, explained.classes, head.labels),
               'groups': {name: _table(explained, values, sorted(set(values.tolist())))
                          for name, values in explained.groups.items()}}
     return report, explained
 
 
-def _explain(chip: ImageArray, finder: Detector, saliency: Saliency, task: str, mode: str) -> Any:
-    image = with_border(chip)
-    face = middle_face(finder, image)
-    if face is None:
-        return None
-    box, points, spec = face.boxes[0], face.landmarks[0], saliency.card.crop
-    matrix = aligned_matrix(box, points, spec)
+def _explain(image: ImageArray, face: Detections, saliency: Saliency, task: str) -> Any:
+    """Return the explained class and the other fields of Explained; None for a profile."""
+    points, spec = face.landmarks[0], saliency.card.crop
+    matrix = aligned_matrix(face.boxes[0], points, spec)
     parts = regions(points @ matrix[:, :2].T + matrix[:, 2], spec.size)
     if parts is None:
         return None
     crop = to_channels(warp(image, matrix, spec.size), spec.channels)
-    explanation = saliency(crop, task=task, guided=mode == 'guided')
+    explanation = saliency(crop, task=task)
     strength = np.abs(explanation.gradient).max(axis=2).astype(np.float64)
     total = float(strength.sum())
     if total <= 0.0:
@@ -219,13 +212,12 @@ def write_report(report: dict[str, Any], explained: Explained, folder: Path,
 
 def text(report: dict[str, Any]) -> str:
     """Return the report as Markdown; its pictures lie beside it."""
-    kind = {'guided': 'guided back-propagation', 'gradient': 'the gradient'}[report['mode']]
     return results.wrapped(results.paragraphs(
         f"# Saliency of {report['model']} by region",
         f"{report['data']}: {report['faces'] - report['left_out']:,} of {report['faces']:,} "
         f"faces; in the others {report['detector']} found no face, or a profile. The tables show "
-        f'the fraction of the absolute values of {kind} of the most probable class in each region '
-        'of the crop.',
+        'the fraction of the absolute values of guided back-propagation of the most probable '
+        'class in each region of the crop.',
         region_table('', {'all faces': report['all'],
                           "the crop's pixels": {'share': report['area']}}),
         '## By class', region_table('class', report['classes']),
@@ -245,19 +237,13 @@ def region_table(head: str, rows: dict[str, Any]) -> str:
 
 
 def section(folder: Path) -> str:
-    """Return the section of the results page; nothing where no report has been made."""
+    """Return the table of the results page, a row for each report that has been made."""
     reports = [results.read(folder, path.stem, '') for path in sorted(folder.glob('bias_*.json'))]
     rows = {f"[{report['model']}](bias_{report['model']}.md), {report['data']}": report['all']
             for report in reports}
     rows |= {f"the crop's pixels, {report['data']}": {'share': report['area']}
              for report in reports}
-    return results.paragraphs(
-        '### Saliency by region',
-        'Fraction of the absolute guided back-propagation in each region of the crop. The regions '
-        "are ellipses placed by the detector's landmarks. A large fraction outside of the face "
-        'indicates that the model depends on the background. Glasses are not labelled in these '
-        'data sets. The page of each model has the values by class and group.',
-        region_table('model, data', rows)) if reports else ''
+    return region_table('model, data', rows)
 
 
 def on_face(mean: Floats, heat: npt.NDArray[Any]) -> Floats:

@@ -60,7 +60,7 @@ class GuidedReLU(layers.Layer):
 
 
 class ConvertibleDepthwise(layers.DepthwiseConv2D):
-    """A depth-wise convolution; its gradient is one with the kernel turned round."""
+    """A depth-wise convolution, padding same; its gradient is one with the kernel turned round."""
 
     def call(self, inputs: Any) -> Any:
         """Return (N, H', W', C) for (N, H, W, C)."""
@@ -70,7 +70,7 @@ class ConvertibleDepthwise(layers.DepthwiseConv2D):
 
 
 class ConvertiblePooling(layers.MaxPooling2D):
-    """Max-pooling whose gradient goes to the first of the largest pixels of each window."""
+    """Max-pooling; its gradient goes to the first of the largest pixels of each window."""
 
     def call(self, inputs: Any) -> Any:
         """Return the pooled (N, H', W', C)."""
@@ -93,7 +93,6 @@ def with_gradients(network: keras.Model, guide: Guide, *, convertible: bool = Tr
         if (top := _top_of_relu(layer)) is not None:
             return GuidedReLU(guide, top=top, name=layer.name)
         if convertible and isinstance(layer, layers.DepthwiseConv2D):
-            _check_depthwise(layer)
             return ConvertibleDepthwise.from_config(settings)
         if convertible and isinstance(layer, layers.MaxPooling2D):
             return ConvertiblePooling.from_config(settings)
@@ -115,13 +114,6 @@ def _top_of_relu(layer: layers.Layer) -> float | None:
     if isinstance(layer, layers.Activation):
         return {keras.activations.relu: 0.0, keras.activations.relu6: 6.0}.get(layer.activation)
     return None
-
-
-def _check_depthwise(layer: layers.DepthwiseConv2D) -> None:
-    if not (layer.padding == 'same' and layer.depth_multiplier == 1
-            and len(set(layer.strides)) == 1 and layer.dilation_rate == (1, 1)):
-        raise AffectError(f"layer '{layer.name}': a gradient that TFLite can run is written for "
-                          'depth-wise convolutions with equal strides and padding same only')
 
 
 def _relu(x: Any, guided: Any, *, top: float) -> tuple[Any, Callable[[Any], Any]]:
@@ -172,8 +164,6 @@ def _unpooled(x: Any, y: Any, upstream: Any, size: tuple[int, int],
     the window is a shifted phase; where it holds the maximum, the gradient goes there. What came
     to each phase is shifted back and added, and the phases are interleaved.
     """
-    if strides[0] != strides[1]:
-        raise AffectError(f'max-pooling with strides {strides}: they must be equal')
     step, lengths, outputs = strides[0], x.shape[1:3], y.shape[1:3]
     before = [max((out - 1) * step + side - length, 0) // 2
               for length, out, side in zip(lengths, outputs, size)]
