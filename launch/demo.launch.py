@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-A picture, a clip or a camera, and the node face_affect that processes it.
+An image, a clip or a camera, and the node face_affect that processes it.
 
 ros2 launch face_affect_ros demo.launch.py source:=/path/of/clip.gif rviz:=true
 """

@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-A node face_affect for each of several cameras, and one list of their faces as REP-155 has it.
+A node face_affect for each of several cameras, and one list of their faces as in REP-155.
 
 ros2 launch face_affect_ros multi_camera.launch.py images:=/front/image_raw,/rear/image_raw
 """
@@ -31,8 +31,8 @@ def start(context: LaunchContext) -> list[Any]:
     """Return the actions for the values of the arguments."""
     images = [image.strip() for image in text(context, 'images').split(',')]
     if not all(images) or len(set(images)) < len(images):
-        raise AffectError(f"launch argument 'images': '{text(context, 'images')}' is no list of "
-                          'different topics with commas between them')
+        raise AffectError(f"launch argument 'images': '{text(context, 'images')}' is not a "
+                          'comma-separated list of different topics')
     names = [f'face_affect_{number}' for number, _ in enumerate(images, start=1)]
     nodes = [include_perception(image=image, node_name=name, ros4hri='true',
                                 tracked=f'{name}/tracked', camera_info='default')

@@ -55,7 +55,7 @@ def start(context: LaunchContext) -> list[Any]:
     name = full_name(context, text(context, 'node_name'))
     remappings, transport = image_topics(context)
     # By the node's own autostart: a LifecycleNode of launch_ros needs a ROS node in the process of
-    # launch, and `ros2 launch` hangs where Ctrl-C comes while that node is created.
+    # launch, and `ros2 launch` hangs on Ctrl-C while that node is created.
     parameters: dict[str, Any] = {
         **sim_time(context), **passed_parameters(context), **transport,
         'autostart': flag(context, 'autostart'), 'required': flag(context, 'required')}
@@ -98,7 +98,7 @@ def start(context: LaunchContext) -> list[Any]:
 
 
 def parameter_files(context: LaunchContext, *, low: bool) -> list[Path]:
-    """Return the parameter files of the node, the later ones count more; AffectError for none."""
+    """Return the parameter files of the node, later ones override; AffectError for none."""
     file = Path(text(context, 'params_file')
                 or share('config', f'{text(context, "camera")}.yaml'))
     if not file.is_file():
@@ -111,7 +111,7 @@ def rviz(name: str, parameters: dict[str, bool]) -> list[Node]:
     try:
         get_package_prefix('rviz2')
     except PackageNotFoundError:
-        # Checked here: after an error of a later action, launch would leave the node behind.
+        # Checked here: after an error of a later action, launch would leave the node running.
         raise AffectError("launch argument 'rviz': the package rviz2 is not installed") from None
     return [Node(package='rviz2', executable='rviz2', output='log',
                  parameters=[parameters],

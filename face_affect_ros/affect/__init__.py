@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from face_affect_ros.affect.settings import PipelineSettings
     from face_affect_ros.affect.types import AffectError, Estimate, Face
 
-#: Modules of the names, imported at the first use: the launch files need the defaults alone, and
-#: not SciPy and OpenCV.
+#: Modules of the public names, imported at first use: the launch files need only the defaults, not
+#: SciPy and OpenCV.
 _MODULES = {'AffectError': 'types', 'AffectPipeline': 'pipeline', 'Camera': 'position',
            'Estimate': 'types', 'Face': 'types', 'PipelineSettings': 'settings',
            'make_pipeline': 'pipeline'}

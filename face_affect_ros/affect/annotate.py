@@ -30,16 +30,16 @@ import numpy as np
 Box: TypeAlias = tuple[int, int, int, int]
 GOLDEN_RATIO = 0.618034
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-#: Height of the text as a share of the face's width, so that neighbours have room, and its
-#: smallest and largest share of the image's height, so that it can be read.
+#: Height of the text as a fraction of the face's width, so that neighbours have room, and its
+#: smallest and largest fraction of the image's height, so that it can be read.
 TEXT_PER_FACE = 0.2
 TEXT_PER_IMAGE = (0.018, 0.03)
 MIN_TEXT_HEIGHT = 8.0
 #: Height in pixels of capital letters of FONT at scale 1.
 FONT_HEIGHT = 22.0
-#: A hidden face has so many colours across and down.
+#: Number of colours of a hidden face in each direction.
 CELLS = 4
-#: Share of its side by which the box of a hidden face grows, for hair and ears.
+#: Fraction of its side by which the box of a hidden face grows, for hair and ears.
 MARGIN = 0.25
 
 
@@ -134,7 +134,7 @@ class Plate:
 
 
 def _overlap(one: Box, other: Box) -> int:
-    """Return the area that two boxes share."""
+    """Return the area of the intersection of two boxes."""
     sides = (min(one[axis] + one[axis + 2], other[axis] + other[axis + 2])
              - max(one[axis], other[axis]) for axis in (0, 1))
     return math.prod(max(0, side) for side in sides)

@@ -30,7 +30,7 @@ from face_affect_ros.affect.types import (
 )
 import numpy as np
 
-#: How far from 1 the probabilities of an 8-bit network may add up.
+#: Largest deviation from 1 of the sum of an 8-bit network's probabilities.
 ROUNDING = 0.05
 
 
@@ -87,9 +87,9 @@ class Classifier:
             answer = outputs[head.output]
             # also catches NaN
             if not (answer.min() >= 0.0 and abs(float(answer.sum()) - 1.0) <= ROUNDING):
-                raise AffectError(f'{card.path}: output {head.output} gives {answer.sum():g} in '
-                                  f"all for '{head.task}', not probabilities; end the network "
-                                  'in a softmax')
+                raise AffectError(f'{card.path}: output {head.output} is no probability '
+                                  f"distribution for '{head.task}', its sum is "
+                                  f'{answer.sum():g}; end the network with a softmax')
 
     @property
     def crop(self) -> CropSpec:

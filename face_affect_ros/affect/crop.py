@@ -41,7 +41,7 @@ class CropSpec:
     Attributes:
         size: Side of the square crop, pixels.
         channels: 1 (grey) or 3 (RGB).
-        margin: Share of the face box's longer side added on each of the four sides, > -0.5.
+        margin: Fraction of the face box's longer side added on each of the four sides, > -0.5.
         align: Whether to turn the crop until the eyes are level, where the landmarks allow.
     """
 
@@ -146,9 +146,9 @@ def to_channels(crop: ImageArray, channels: int) -> ImageArray:
 
 def box_of_chip(width: int, height: int, margin: float) -> FloatArray:
     """
-    Return the face box whose crop with this margin is the whole picture, (4,) float32.
+    Return the face box whose crop with this margin is the whole image, (4,) float32.
 
-    For data sets whose pictures are face crops already.
+    For data sets whose images are face crops already.
     """
     side = max(width, height) / (1.0 + 2.0 * margin)
     return np.array([(width - side) / 2.0, (height - side) / 2.0, side, side], np.float32)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Run a TFLite network with whichever runtime is installed."""
+"""Run a TFLite network with the first runtime that is installed."""
 
 from collections.abc import Iterator, Sequence
 import contextlib
@@ -27,7 +27,7 @@ from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
 import numpy as np
 import numpy.typing as npt
 
-#: Tried in this order: today's name of the runtime, its old name, the whole framework.
+#: Tried in this order: current name of the runtime, its old name, the complete framework.
 RUNTIMES = ('ai_edge_litert.interpreter', 'tflite_runtime.interpreter',
             'tensorflow.lite.python.interpreter')
 #: Default number of faces of one run: the feature maps of more do not fit into the processor's
@@ -39,7 +39,7 @@ KEPT_SIZES = 4
 MAX_TENSORS = 200_000_000
 #: What the runtime prints on stderr when it loads its first network.
 DELEGATE_LINE = b'Created TensorFlow Lite XNNPACK delegate for CPU'
-#: What the runtime and numpy raise for a file that is no network or is damaged.
+#: What the runtime and numpy raise for a file that is not a network or is damaged.
 UNREADABLE = (ValueError, RuntimeError, LookupError, TypeError)
 QUANTISED = (np.int8, np.uint8)
 
@@ -146,14 +146,14 @@ class Port:
 
 
 def load_runtime() -> Any:
-    """Return the Interpreter class of the first runtime that imports; AffectError if none."""
+    """Return the Interpreter class of the first runtime that imports; AffectError if none does."""
     reasons = []
     for name in RUNTIMES:
         try:
             return importlib.import_module(name).Interpreter
         except (ImportError, AttributeError) as error:
             reasons.append(f'{name}: {error}')
-    raise AffectError('no TFLite runtime imports; install one: python3 -m pip install '
+    raise AffectError('no TFLite runtime can be imported; install one: python3 -m pip install '
                       f"ai-edge-litert ({'; '.join(reasons)})")
 
 
@@ -190,7 +190,8 @@ class Network:
             interpreter = open_interpreter(path, num_threads=num_threads, shape=(1,))
             details = interpreter.get_input_details()
             if len(details) != 1:
-                raise AffectError(f'{path}: a network has one input, this one has {len(details)}')
+                raise AffectError(f'{path}: the network must have one input, '
+                                  f'it has {len(details)}')
             self._input = Port.of(details[0], path)
             outputs = interpreter.get_output_details()
             self._outputs = [Port.of(each, path) for each in outputs]
@@ -249,7 +250,7 @@ def open_interpreter(path: Path, *, num_threads: int = 1, shape: Sequence[int] =
         content: Of the network, where the file holds only a part of it.
 
     Raises:
-        AffectError: The file is no network, or its tensors need more than MAX_TENSORS bytes.
+        AffectError: The file is not a network, or its tensors need more than MAX_TENSORS bytes.
     """
     try:
         file = {'model_path': str(path)} if content is None else {'model_content': content}
@@ -276,8 +277,8 @@ def _check_tensors(path: Path, details: list[Any]) -> None:
     sizes = (np.prod(each['shape'], dtype=np.float64) * np.dtype(each['dtype']).itemsize
              for each in details)
     if sum(sizes) > MAX_TENSORS:
-        raise AffectError(f'{path}: its tensors need more than {MAX_TENSORS / 1e6:.0f} MB; it is '
-                          'no network for a robot')
+        raise AffectError(f'{path}: its tensors need more than {MAX_TENSORS / 1e6:.0f} MB; '
+                          'choose a smaller network')
 
 
 def _unreadable(path: Path, error: Exception) -> AffectError:

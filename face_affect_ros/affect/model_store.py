@@ -132,7 +132,8 @@ def sha256_of(path: Path) -> str:
                 digest.update(chunk)
     except OSError as error:
         raise AffectError(f'{path}: the model file cannot be read: {error.strerror}') from error
-    raise AffectError(f'{path}: has more than {MAX_NETWORK} bytes; it is no model of this package')
+    raise AffectError(f'{path}: has more than {MAX_NETWORK} bytes; it is not a model of this '
+                      'package')
 
 
 def check_network(path: Path, sha256: str) -> None:

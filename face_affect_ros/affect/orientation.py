@@ -51,7 +51,7 @@ FACING = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, -1.0], [-1.0, 0.0, 0.0]])
 #: Gauss-Newton: number of steps, size at which it ends, and largest size, radians.
 STEPS, LAST_STEP, MAX_STEP = 20, 1e-4, 0.5
 #: Field of view along the longer side of the image where there is no calibration, radians, and
-#: the standard deviation of its focal length as a share of it.
+#: the standard deviation of its focal length as a fraction of it.
 ASSUMED_VIEW, ASSUMED_SPREAD = math.radians(60.0), 0.25
 
 

@@ -26,11 +26,11 @@ Array64 = npt.NDArray[np.float64]
 
 #: Mean distance of adults' pupils and its standard deviation, metres (Dodgson 2004, ANSUR).
 EYE_DISTANCE, EYE_DISTANCE_SPREAD = 0.0634, 0.0038
-#: Standard deviation of a detector's eye distance, as a share of it.
+#: Standard deviation of a detector's eye distance, as a fraction of it.
 LANDMARK_SPREAD = 0.06
 #: Standard deviation of the cosine of the yaw where the orientation is unknown, up to 30 degrees.
 YAW_SPREAD = 0.05
-#: Share of the box, in width and height, whose depths are used: cheeks, nose and eyes.
+#: Fraction of the box, in width and height, whose depths are used: cheeks, nose and eyes.
 DEPTH_PART = 0.4
 #: Smallest number of pixels with a depth.
 MIN_DEPTHS = 10
@@ -80,8 +80,8 @@ class Camera:
             return (f"D has {self.distortion.size} coefficients, which the distortion model "
                     f"'{self.model}' does not have")
         if not self.width or abs(height - self.height * width / self.width) > 1.0:
-            return (f'it is of images of {self.width}x{self.height}, and theirs of '
-                    f'{width}x{height} are not the same scaled')
+            return (f'it is for images of {self.width}x{self.height}; images of '
+                    f'{width}x{height} have another aspect ratio')
         return ''
 
     def rays(self, points: FloatArray, width: int, height: int) -> Array64 | None:
@@ -97,7 +97,7 @@ class Camera:
         distortion = self._coefficients if self.distortion.size else np.zeros(4)
         rays = np.asarray(undistort(calibrated.reshape(-1, 1, 2), self.matrix, distortion),
                           np.float64)[:, 0]
-        return rays if (np.abs(rays) < MAX_RAY).all() else None   # as of NaN
+        return rays if (np.abs(rays) < MAX_RAY).all() else None   # false for NaN
 
     @property
     def _coefficients(self) -> Array64:

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Whether a face can be classified: not too small, turned away or blurred, and a face at all."""
+"""Whether a face can be classified: not too small, turned away or blurred, and likely a face."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -36,7 +36,7 @@ import numpy as np
 @dataclass(frozen=True)
 class Limits:
     """
-    The faces that a model can classify, see `face_affect limits`; all by default.
+    The faces that a model can classify, see `face_affect input-limits`; all by default.
 
     Attributes:
         min_side: Longer side of the face box, pixels.
@@ -113,7 +113,7 @@ def sharpness_of(crop: ImageArray) -> float:
     """
     Return the sharpness of a crop (S, S, C) uint8, independent of its contrast; 0 for none.
 
-    This is the variance of the Laplacian (Pech-Pacheco et al. 2000) by that of the grey values.
+    This is the variance of the Laplacian (Pech-Pacheco et al. 2000) over that of the grey values.
     """
     grey = crop[:, :, 0] if crop.shape[2] == 1 else cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     spread = float(cv2.meanStdDev(grey)[1][0, 0])

@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-Saliency maps of a classifier's decisions, and pictures of them.
+Saliency maps of a classifier's outputs, and their visualization.
 
 Guided back-propagation (Springenberg et al. 2015), as in section V of the paper, the plain
 gradient (Simonyan et al. 2014) and Grad-CAM (Selvaraju et al. 2017) are outputs of one TFLite
@@ -38,7 +38,7 @@ import numpy.typing as npt
 PROBABILITIES, GRADIENT, CAM = 2, 4, 3
 #: Percentile of a gradient at which the heat is full.
 FULL_AT = 99.0
-#: Side of a picture in a grid and height of its text, pixels.
+#: Side of a tile in a grid and height of its text, pixels.
 SIDE, TEXT = 144, 11
 BACKGROUND = (32, 32, 32)
 #: Opacity of the colour where the heat is full.
@@ -65,7 +65,7 @@ class Explanation:
 
 class Saliency:
     """
-    The gradients of one model's decisions, for one thread at a time.
+    The gradients of one model's outputs, for one thread at a time.
 
     Args:
         card: Of the classifier, whose graph lies beside it.
@@ -90,7 +90,7 @@ class Saliency:
         outputs = {len(detail['shape']): detail['index']
                    for detail in self._interpreter.get_output_details()}
         if shapes != wanted or set(outputs) != {PROBABILITIES, GRADIENT, CAM}:
-            raise AffectError(f'{path}: is no saliency graph of this model: its inputs are '
+            raise AffectError(f'{path}: not a saliency graph of this model: its inputs are '
                               f'{shapes}, expected {wanted}; export it again with --saliency')
         self._inputs = {name: detail['index'] for name, detail in inputs.items()}
         self._outputs = outputs
@@ -160,14 +160,14 @@ def to_bgr(crop: ImageArray) -> ImageArray:
 
 
 def overlay(picture: ImageArray, heat: FloatArray) -> ImageArray:
-    """Return a BGR picture (H, W, 3) with heat (H, W) in [0, 1] over a darkened copy of it."""
+    """Return a BGR image (H, W, 3) with heat (H, W) in [0, 1] over a darkened copy of it."""
     colour = _colours(heat)
     share = OPACITY * heat[:, :, np.newaxis]
     return np.asarray(0.7 * picture * (1.0 - share) + colour * share, np.uint8)
 
 
 def tile(pictures: Sequence[ImageArray], lines: Sequence[str]) -> ImageArray:
-    """Return BGR pictures side by side, SIDE high, with lines of text under them."""
+    """Return BGR images side by side, SIDE high, with lines of text under them."""
     row = cv2.hconcat([cv2.resize(each, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
                        for each in pictures])
     step = TEXT + 7

@@ -114,13 +114,13 @@ def signal_of(code: int) -> str:
 
 
 def _unfit(path: Path, why: str) -> AffectError:
-    return AffectError(f'{path}: validated in a process of its own, this network is not fit to '
-                       f'run: {why}; export or download it again')
+    return AffectError(f'{path}: the network failed its validation in a child process: '
+                       f'{why}; export or download it again')
 
 
 def _run(path: Path, memory: int, source: Path | None = None) -> str:
     """Return why a network does not run, '' where it does."""
-    with contextlib.suppress(ImportError, OSError):   # elsewhere than on Linux
+    with contextlib.suppress(ImportError, OSError):   # on other systems than Linux
         import resource
         pages = int(Path('/proc/self/statm').read_text('ascii').split()[0])
         limit = pages * resource.getpagesize() + memory

@@ -26,13 +26,13 @@ import numpy as np
 
 #: Side of a face's template, pixels: localizes a face at a hundredth of the detector's cost.
 TEMPLATE = 20
-#: Share of the box's sides in the template, without the edge, where the background moves.
+#: Fraction of the box's sides in the template, without the edge, where the background moves.
 INNER = 0.9
-#: How far a face may move from one image to the next, in template sides, in each direction.
+#: Largest movement of a face between two images, in template sides, in each direction.
 REACH = 0.5
 #: Correlation below which the tracking of a face has failed.
 MIN_CORRELATION = 0.6
-#: Share of an interval by which an image may come too early, because of jitter of the camera.
+#: Fraction of an interval by which an image may come too early, because of jitter of the camera.
 JITTER = 0.05
 #: A deferred inference runs at the latest after this many intervals.
 MAX_DEFERRAL = 1.5

@@ -65,7 +65,7 @@ class Turned(NamedTuple):
         if not (min(self.place, self.start, *self.shape) >= 0
                 and 0 < count <= len(source) - self.start
                 and len(self.factors) == self.shape[0] and np.isfinite(self.factors).all()):
-            raise ValueError('a kernel lies outside, or its factors are no numbers')
+            raise ValueError('a kernel is outside of the file, or its factors are invalid')
         other = source[self.start:self.start + count].view(np.int8)
         scaled = other.reshape(self.shape).transpose(2, 1, 0) * self.factors.astype(np.float64)
         largest = np.abs(scaled).max(axis=(1, 2), keepdims=True)
@@ -82,7 +82,7 @@ def moved(content: bytes, source: npt.NDArray[np.uint8], turned: Sequence[Turned
         expected = each.expected(source).view(np.uint8).ravel()
         place = moved[each.place:each.place + len(expected)]
         if each.place < position or len(place) != len(expected):
-            raise ValueError('a kernel lies outside or before another one')
+            raise ValueError('a kernel is outside of the file, or overlaps another')
         place[:] = move(place, expected)
         position = each.place + len(expected)
     return moved.tobytes()
@@ -108,7 +108,7 @@ def read(path: Path, source: Path) -> bytes:
                 _array(parts[name], shape, kind) for name, (shape, kind) in ARRAYS.items())
         ends = np.cumsum(turned[:, 2])
         if len(factors) != turned[:, 2].sum():
-            raise ValueError('its kernels have other factors than their outputs')
+            raise ValueError('the number of factors does not match the kernels')
         theirs = np.frombuffer(source.read_bytes(), np.uint8)
         return moved(_joined(copies, rest, theirs), theirs, [
             Turned(place, start, (outputs, places, inputs), factors[end - outputs:end])
@@ -131,7 +131,7 @@ def _joined(copies: npt.NDArray[Any], rest: npt.NDArray[Any],
     for place, start, length in copies.tolist():
         gap = place - position
         if not (0 <= gap <= len(rest) - used and 0 <= start < start + length <= len(source)):
-            raise ValueError('a piece lies outside')
+            raise ValueError('a piece is outside of the file')
         parts += [rest[used:used + gap], source[start:start + length]]
         position, used = place + length, used + gap
         if position > MAX_NETWORK:

@@ -26,9 +26,9 @@ from scipy.optimize import linear_sum_assignment
 #: Largest cost of an assignment: distance of the centres in face sides plus |ln| of the scales.
 MAX_COST = 1.0
 #: A track is confirmed by one detection of this score, or by weaker ones, of the start score at
-#: least, in so many runs of the detector of which none misses it (as in SORT, Bewley et al. 2016).
+#: least, in this many successive runs of the detector (as in SORT, Bewley et al. 2016).
 CONFIRM_SCORE, CONFIRM_RUNS = 0.6, 3
-#: Share of a newly measured velocity in the track's velocity.
+#: Weight of a newly measured velocity in the track's velocity.
 VELOCITY_GAIN = 0.5
 #: Smallest time between frames for a velocity, seconds: some drivers stamp frames of a burst at
 #: arrival, and the noise would be divided by almost 0.

@@ -31,7 +31,7 @@ EMOTIONS = ('angry', 'disgust', 'fear', 'happy', 'sad', 'surprise', 'neutral')
 GENDERS = ('woman', 'man')
 LABELS = {'emotion': EMOTIONS, 'gender': GENDERS}
 UNKNOWN = 'unknown'
-#: Why a label is UNKNOWN: below the model's threshold, or a face that the model cannot judge.
+#: Why a label is UNKNOWN: below the model's threshold, or a face that the model cannot classify.
 UNSURE, NOT_A_FACE, TOO_SMALL = 'unsure', 'not_a_face', 'too_small'
 TOO_TURNED, TOO_BLURRED = 'too_turned', 'too_blurred'
 REASONS = (UNSURE, NOT_A_FACE, TOO_SMALL, TOO_TURNED, TOO_BLURRED)

@@ -12,4 +12,4 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What the launch files share. Needs the ROS packages launch and launch_ros."""
+"""Common code of the launch files. It needs the ROS packages launch and launch_ros."""

@@ -48,7 +48,7 @@ from launch_ros.descriptions import ComposableNode
 CONTAINER = 'face_affect_container'
 #: Seconds between the end of a process and its next start: the first time, and at most.
 FIRST_DELAY, LAST_DELAY = 0.1, 30.0
-#: A process that has run for so many seconds is started again after the first delay.
+#: A process that has run for this many seconds is started again after the first delay.
 GOOD_RUN = 30.0
 
 
@@ -134,7 +134,7 @@ def leave_interrupts_to_launch() -> None:
 
     launch handles SIGINT through a file descriptor and shuts down in order. Python's own handler
     raises KeyboardInterrupt as well, wherever the main thread is; in the middle of the start of a
-    process, launch (3.4.3) then waits for this start for ever. To be called by
+    process, launch (3.4.3) then waits for this start forever. To be called by
     generate_launch_description. It does nothing without a running loop, as for `ros2 launch -s`,
     and where SIGINT has another handler.
     """

@@ -73,9 +73,9 @@ PASSED = {'transport': 'image_transport', 'processing': 'processing', 'ros4hri':
           'detector': 'detector', 'min_score': 'min_score', 'blur_faces': 'blur_faces'}
 #: The argument low_power and its deprecated name.
 LOW_POWER = ('low_power', 'frugal')
-#: Those that choose what is computed of each face.
+#: Arguments that select what is computed for each face.
 CHOICES = ('emotion_model', 'gender_model', 'detector', 'min_score', 'blur_faces')
-#: What image_transport appends to an image topic for compressed images.
+#: Suffix of the topics of compressed images in image_transport.
 COMPRESSED = '/compressed'
 PROFILE = str(share('config', 'fastdds_large_images.xml'))
 LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
@@ -96,8 +96,8 @@ ARGUMENTS = {
         NONE, "Topic of depth images that are registered to the image, for the faces' positions.",
         empty=NONE),
     'tracked': Argument(
-        DEFAULT, 'With ros4hri, topic of the list of faces; where several cameras are looked at, '
-        f"one each, which humans_merger joins. '{DEFAULT}' is /humans/faces/tracked.",
+        DEFAULT, 'With ros4hri, topic of the list of faces; with several cameras, one topic each, '
+        f"which humans_merger merges. '{DEFAULT}' is /humans/faces/tracked.",
         empty=DEFAULT),
     'params_file': Argument(
         DEFAULT, f"Parameter file of the node; '{DEFAULT}' is config/CAMERA.yaml of its camera, "
@@ -132,34 +132,34 @@ ARGUMENTS = {
         'where the environment names one already.', empty=NONE),
     # several cameras
     'images': Argument(
-        None, 'Image topics of the cameras, with commas between them: '
+        None, 'Comma-separated image topics of the cameras: '
         '/front/image_raw,/rear/image_raw. The nodes are face_affect_1, face_affect_2 and so on.'),
     # the greeter
     'max_distance': Argument(
-        '0.0', 'Metres within which people are spoken to; 0 speaks to all, and needs no '
+        '0.0', 'Largest distance of people who are greeted, metres; 0 greets all, and needs no '
         'calibrated camera.'),
     # the camera player
     'source': Argument(
-        DEFAULT, "Picture, GIF or video, folder of them, played as one clip, camera ('0', "
-        f"'/dev/video0'); '{DEFAULT}' is a portrait that moves slowly.", empty=DEFAULT),
-    'rate': Argument('0.0', "Images per second; 0 is the source's own rate, 30 for pictures."),
+        DEFAULT, "Image, GIF, video, folder of these (played as one clip) or camera ('0', "
+        f"'/dev/video0'); '{DEFAULT}' is a slowly moving portrait.", empty=DEFAULT),
+    'rate': Argument('0.0', "Images per second; 0 is the source's own rate, 30 for still images."),
     'loop': flag_argument(
         'true', 'Start the source again at its end; false ends the launch there.'),
     'compressed': flag_argument('false', 'Send the images as JPEG.'),
     # the bag player
     'bag': Argument(None, 'Path of a bag, sqlite3 or mcap.'),
     'topic': Argument(
-        DEFAULT, f"Image topic in the bag; '{DEFAULT}' is the first with pictures, those in "
-        'colour first.', empty=DEFAULT),
+        DEFAULT, f"Image topic in the bag; '{DEFAULT}' is the first one with grey or "
+        'colour images, colour preferred.', empty=DEFAULT),
     'clock': flag_argument(
         'false', 'Publish the time of the recording on /clock, and let the node take its time '
         'there.'),
     'bag_depth': Argument(
         NONE, 'Topic of depth images in the bag that are registered to the images.', empty=NONE),
     'max_in_flight': Argument(
-        '4', 'Images that may wait for their result. The bag is played as fast as that allows; 0 '
-        'plays it at the speed of its recording.'),
-    'speed': Argument('1.0', 'Multiple of the speed of the recording, for max_in_flight 0.'),
+        '4', 'Maximum number of images sent that have no result yet. The bag is played as fast as '
+        'that allows; 0 plays it at the recorded speed.'),
+    'speed': Argument('1.0', 'Multiple of the recorded speed, where max_in_flight is 0.'),
 }
 
 
@@ -188,7 +188,7 @@ def number(context: LaunchContext, name: str, kind: type = float) -> Any:
 
 
 def flag(context: LaunchContext, name: str) -> bool:
-    """Return whether an argument is true; its declaration has checked that it is or is not."""
+    """Return whether an argument is true; its declaration has checked the value."""
     return text(context, name) in TRUE
 
 
@@ -225,7 +225,7 @@ def switched_off(file: Path) -> dict[str, Any]:
     Return the models that a parameter file sets to '', for any node.
 
     They stay switched off, although config/low_power.yaml names models and overrides the file. For
-    a file that is no YAML rcl has an error of its own.
+    a file that is not YAML, rcl reports an error.
     """
     try:
         waiting = [yaml.safe_load(file.read_text(encoding='utf-8'))]

@@ -12,4 +12,4 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Thin ROS shells around the heart."""
+"""ROS nodes: thin wrappers around the library face_affect_ros.affect."""

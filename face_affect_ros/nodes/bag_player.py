@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The node `bag_player`: a bag at its pace, or its images in step with their results."""
+"""The node `bag_player`: plays a bag at its recorded speed or as fast as results arrive."""
 
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -37,18 +37,18 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 
 Stamp: TypeAlias = tuple[int, int]
-#: Seconds after the subscription of the images in which the other topics are matched: those of the
-#: companions, and of the results for who records them.
+#: Seconds to wait, once the images have a subscriber, for the discovery of the other topics: those
+#: of the companions, and the results where they are recorded.
 MATCH_TIME = 1.0
 #: Seconds without any result after which the images in flight are abandoned.
 RESULT_TIMEOUT = 5.0
 PARAMETERS = {
     'bag': Spec('', 'Path of a bag, sqlite3 or mcap.', dynamic_typing=True),
-    'topic': Spec('', "Image topic in the bag, '' for the first one with pictures, those in "
-                  'colour first.'),
+    'topic': Spec('', "Image topic in the bag; '' is the first one with grey or colour "
+                  'images, colour preferred.'),
     'rate': Spec(1.0, 'Speed, as a multiple of the recording.', bounds=(0.01, 100.0)),
-    'max_in_flight': Spec(0, 'Images that may wait for their results on faces; 0 plays at the '
-                          'speed of the recording.', bounds=(0, 1000)),
+    'max_in_flight': Spec(0, 'Maximum number of images sent that have no result on faces '
+                          'yet; 0 plays at the recorded speed.', bounds=(0, 1000)),
     'depth': Spec('', "Topic of depth images in the bag, to be played on 'depth'; '' for none."),
     'clock': Spec(False, 'Publish the time of the recording on /clock.'),
     'start_timeout': Spec(30.0, 'Seconds to wait for a subscriber.', bounds=(0.0, 3600.0)),
@@ -65,10 +65,10 @@ SUBSCRIBERS_TIMEOUT, DELIVERY_TIME = 2.0, 0.2
 
 class PendingResults:
     """
-    Matches images and results by their stamps, as often as a stamp occurs.
+    Matches images and results by their stamps; a stamp may occur more than once.
 
-    Results come in the order of the images: with the result of one, those sent before it are no
-    longer in flight; a late result still counts.
+    Results arrive in the order of the images: with the result of an image, the images sent before
+    it are no longer in flight; a late result is still matched.
     """
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class PendingResults:
 
     @property
     def in_flight(self) -> int:
-        """Number of images whose results are waited for."""
+        """Number of images in flight."""
         return len(self._in_flight)
 
     @property
@@ -91,7 +91,7 @@ class PendingResults:
         self._in_flight.append(stamp)
 
     def resolve(self, stamp: Stamp) -> bool:
-        """Match a result; return whether it is that of an image without one."""
+        """Match a result; return whether it belongs to an image without a result."""
         if not self._missing[stamp]:
             return False
         self._missing[stamp] -= 1
@@ -140,7 +140,7 @@ class Companions:
                           else iter(()))
         self._next: tuple[int, str, bytes] | None = next(self._messages, None)
         names = ', '.join(self._publishers)
-        node.get_logger().info(f'played beside {bag.topic}: {names or "nothing"}')
+        node.get_logger().info(f'topics played with {bag.topic}: {names or "none"}')
 
     def play_until(self, when: int) -> None:
         """Publish the messages that were recorded before the next image; when: its time, ns."""
@@ -154,7 +154,7 @@ class Companions:
             self._next = next(self._messages, None)
         self._publish_time(when)
         if first and self._publishers:
-            time.sleep(DELIVERY_TIME)   # the first image must not overtake its calibration
+            time.sleep(DELIVERY_TIME)   # the calibration must arrive before the first image
 
     def _wait_for_subscribers(self) -> None:
         """Wait for the node face_affect, which subscribes to these topics with the images."""
@@ -210,7 +210,7 @@ class BagPlayer(Node):
             self.create_subscription(FaceAffectArray, 'faces', self._take_result,
                                      qos.image_input('reliable', max(self._limit, 10)))
         if self._bag.others:
-            self.get_logger().info(f'playing {self._bag.topic}; other topics with pictures: '
+            self.get_logger().info(f'playing {self._bag.topic}; other image topics: '
                                    + ', '.join(f'topic:={each}' for each in self._bag.others))
         self._companions = Companions(self, self._bag)
         self._changed = threading.Condition()
@@ -263,7 +263,7 @@ class BagPlayer(Node):
                 self._images.publish(data)
                 published += 1
                 if not self._wait_for_results(self._limit - 1):
-                    problem = 'the results have no publisher any more'
+                    problem = 'the results no longer have a publisher'
                     break
         except AffectError as error:
             problem = str(error)
@@ -273,7 +273,7 @@ class BagPlayer(Node):
         if self._limit:
             text += f', {unanswered} without a result'
         if self._bag.broken:
-            text += f', {self._bag.broken} messages left out: they are cut off and no images'
+            text += f', {self._bag.broken} messages skipped: truncated or not images'
         if problem:
             text += f'; stopped early: {shown(problem)}'
         fine = published > 0 and not (unanswered or self._bag.broken or problem)
@@ -307,10 +307,10 @@ class BagPlayer(Node):
 
     def _wait_for_results(self, allowed: int) -> bool:
         """
-        Wait until at most `allowed` images are in flight or no result comes any more.
+        Wait until at most `allowed` images are in flight or no more results arrive.
 
         Returns:
-            False if the results have no publisher any more.
+            False if the results no longer have a publisher.
         """
         if not self._limit:
             return True
@@ -327,7 +327,7 @@ class BagPlayer(Node):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Play a bag; return the exit code, 1 where a message was no image or got no result."""
+    """Play a bag; return the exit code, 1 where a message was not an image or got no result."""
     return run(BagPlayer, argv)
 
 

@@ -26,10 +26,10 @@ from face_affect_ros.affect.types import AffectError
 import numpy as np
 from sensor_msgs.msg import CameraInfo
 
-#: Entries of the file with as many numbers each, and the fields of CameraInfo.
+#: Fields of CameraInfo and number of values, by entry of the file.
 MATRICES = {'camera_matrix': ('k', 9), 'rectification_matrix': ('r', 9),
             'projection_matrix': ('p', 12)}
-#: Pixels that the height of a scaled image may be off for rounding.
+#: Tolerance of the height of a scaled image for rounding, pixels.
 ROUNDING = 1.0
 
 
@@ -50,8 +50,8 @@ def read_calibration(url: str) -> CameraInfo:
         return _to_info(content)
     except (ValueError, TypeError, KeyError, AssertionError) as error:
         what = f'it has no {error}' if isinstance(error, KeyError) else str(error)
-        raise AffectError(f"camera_info_url '{url}': {path} is no calibration file as "
-                          f'camera_calibration writes it: {what}') from error
+        raise AffectError(f"camera_info_url '{url}': {path} is not a calibration file "
+                          f'in the format of camera_calibration: {what}') from error
 
 
 def path_of(url: str) -> Path:
@@ -110,8 +110,8 @@ def _size(content: Mapping[str, Any], entry: str) -> int:
 
 def _numbers(content: Mapping[str, Any], entry: str, count: int | None) -> list[float]:
     if not isinstance(content[entry], Mapping) or not isinstance(content[entry].get('data'), list):
-        raise ValueError(f'{entry} has no list data')
+        raise ValueError(f'the data of {entry} are not a list')
     values = [float(value) for value in content[entry]['data']]
     if not np.isfinite(values).all() or count not in (None, len(values)):
-        raise ValueError(f'{entry} has not {count or "only"} finite numbers as data')
+        raise ValueError(f'the data of {entry} are not {count or "only"} finite numbers')
     return values

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The node `camera_player`: publishes a picture, a clip or a camera as a camera driver does."""
+"""The node `camera_player`: publishes an image, a clip or a camera like a camera driver."""
 
 from collections.abc import Sequence
 import math
@@ -40,41 +40,41 @@ from std_msgs.msg import Header
 
 PARAMETERS: dict[str, Spec] = {
     'source': Spec(
-        '', "Picture, GIF or video, folder of them, played as one clip, camera ('0', "
-        "'/dev/video0'); '' is a portrait that moves slowly.", dynamic_typing=True),
+        '', "Image, GIF, video, folder of these (played as one clip) or camera ('0', "
+        "'/dev/video0'); '' is a slowly moving portrait.", dynamic_typing=True),
     'rate': Spec(
-        0.0, "Images per second; 0 is the source's own rate, 30 for pictures. That of a camera is "
-        'set once, at the start.', bounds=(0.0, 240.0), live=True),
+        0.0, "Images per second; 0 is the source's own rate, 30 for still images. The rate of a "
+        'camera is set once, at the start.', bounds=(0.0, 240.0), live=True),
     'loop': Spec(True, 'Start again at the end.', live=True),
     'exit_at_end': Spec(False, 'End the process at the end of the source.', live=True),
     'min_subscribers': Spec(
-        0, 'Begin only when image_raw, compressed or not, has so many subscribers, so that none '
-        'misses the start.', bounds=(0, 100)),
+        0, 'Start only when image_raw, compressed or not, has this many subscribers, so that none '
+        'misses the first images.', bounds=(0, 100)),
     'frame_id': Spec('camera_optical_frame', "Frame of the images' headers.", live=True),
     'width': Spec(
-        0, "Pixels; 0 is the source's own width, or follows from the height.", bounds=(0, 8192)),
+        0, "Pixels; 0 is the source's own width, or computed from the height.", bounds=(0, 8192)),
     'height': Spec(
-        0, "Pixels; 0 is the source's own height, or follows from the width.", bounds=(0, 8192)),
+        0, "Pixels; 0 is the source's own height, or computed from the width.", bounds=(0, 8192)),
     'encoding': Spec('bgr8', 'Encoding of image_raw.', choices=('bgr8', 'rgb8', 'mono8')),
     'compressed': Spec(False, 'Publish JPEG on image_raw/compressed as well.'),
     'jpeg_quality': Spec(
-        90, 'Quality of the JPEG, 1 is small, 100 is best.', bounds=(1, 100), live=True),
+        90, 'JPEG quality, from 1 (smallest data) to 100 (best).', bounds=(1, 100), live=True),
     'horizontal_fov': Spec(
-        60.0, 'Horizontal field of view for camera_info, degrees; 0: not calibrated.',
+        60.0, 'Horizontal field of view for camera_info, degrees; 0: uncalibrated.',
         bounds=(0.0, 179.0), live=True),
     'camera_info_url': Spec(
-        '', 'Calibration file for camera_info, as camera_calibration writes it: file:///PATH, '
-        "package://NAME/PATH or a path; '' takes horizontal_fov."),
+        '', 'Calibration file for camera_info in the format of camera_calibration: file:///PATH, '
+        "package://NAME/PATH or a path; with '', horizontal_fov is used."),
     'reliability': Spec(
         'reliable', 'Reliability of the publishers; reliable matches every subscription.',
         choices=('reliable', 'best_effort')),
 }
-#: Hz of a source that has no rate of its own.
+#: Rate of a source that has no rate of its own, Hz.
 DEFAULT_RATE = 30.0
-#: Seconds by which a clip may be late and still catches up, and between two polls for a frame that
-#: is not decoded yet.
+#: Largest delay that a clip makes up for, and interval between two polls for a frame that is not
+#: decoded yet, seconds.
 LATE, SOON = 0.1, 0.005
-#: Images that wait for a slow subscriber.
+#: Images queued for a slow subscriber.
 DEPTH = 2
 
 
@@ -116,8 +116,8 @@ class CameraPlayer(Node):
             problem = self._misfit(*self._target(self._media.width, self._media.height))
             if problem:
                 self._media.close()
-                raise AffectError(f'{problem}; set width and height to that, or camera_info_url '
-                                  "to ''")
+                raise AffectError(f'{problem}; set width and height to that size, or '
+                                  "camera_info_url to ''")
         except Exception:
             self.destroy_node()
             raise
@@ -125,7 +125,7 @@ class CameraPlayer(Node):
         profile = qos.image_input(self._value('reliability'), DEPTH)
         self._images = self.create_publisher(Image, 'image_raw', profile)
         self._infos = self.create_publisher(CameraInfo, 'camera_info', profile)
-        # beside a remapped image_raw too, as by image_transport
+        # as in image_transport, also where image_raw is remapped
         self._compressed = self.create_publisher(
             CompressedImage, f'{self.resolve_topic_name("image_raw")}/compressed',
             profile) if self._value('compressed') else None
@@ -133,8 +133,8 @@ class CameraPlayer(Node):
         self._waiting: Frame | None = None
         self._began: float | None = None
         self.timer = None
-        # A camera's images are published as they come; others by the steady clock, also in a
-        # simulation, at a rate or at the pace of the clip.
+        # A camera's images are published as they arrive; others are timed by the steady clock,
+        # also in a simulation, at a rate or at the recorded speed of the clip.
         if not self._media.live:
             self.timer = self.create_timer(
                 1.0 / self._rate(self._value('rate')), self.tick,
@@ -144,7 +144,7 @@ class CameraPlayer(Node):
                                  loop=lambda: bool(self._value('loop')))
         self.add_on_set_parameters_callback(self._take_parameters)
         media = self._media
-        rate = 'as they come' if media.live else f'at {self._rate(self._value("rate")):.4g} Hz'
+        rate = 'as they arrive' if media.live else f'at {self._rate(self._value("rate")):.4g} Hz'
         self.get_logger().info(
             f'{media.name}: {media.width}x{media.height} pixels, {media.frame_count or "?"} '
             f'frames, published on {self._images.topic_name} {rate}')
@@ -162,7 +162,7 @@ class CameraPlayer(Node):
         """Publish the next image; errors of the middleware at shutdown are ignored."""
         try:
             self._publish_next()
-        except Exception:  # rcl's errors are of no public type
+        except Exception:  # rcl's errors have no public type
             if self.context.ok():  # else the process is ending
                 raise
 
@@ -216,12 +216,12 @@ class CameraPlayer(Node):
         self.published += 1
 
     def _info(self, width: int, height: int, header: Header) -> CameraInfo:
-        """Return the calibration of an image, none if the file's does not fit it."""
+        """Return the calibration of an image, uncalibrated if that of the file does not fit."""
         if self._calibration is None:
             return camera_info(width, height, self._value('horizontal_fov'), header)
         problem = self._misfit(width, height)
         if problem:
-            self.get_logger().warning(f'{problem}: they are published as not calibrated',
+            self.get_logger().warning(f'{problem}: images are published as uncalibrated',
                                       once=True)
             return camera_info(width, height, 0.0, header)
         info = scaled(self._calibration, width, height)
@@ -233,9 +233,9 @@ class CameraPlayer(Node):
         known = self._calibration
         if known is None or fits(known, width, height):
             return ''
-        return (f"camera_info_url '{self._value('camera_info_url')}' is of images of "
-                f'{known.width}x{known.height}, and those of {width}x{height} are not the same '
-                'scaled')
+        return (f"camera_info_url '{self._value('camera_info_url')}' is for images of "
+                f'{known.width}x{known.height}; images of {width}x{height} have another aspect '
+                'ratio')
 
     def _end(self) -> None:
         self.get_logger().info(f'{self._media.name} has ended after {self.published} images')

@@ -39,9 +39,9 @@ from rclpy.parameter import Parameter
 
 GROUP = 'rclpy_components'
 PARAMETERS = {
-    'executor': Spec('single_threaded', 'What runs the callbacks. single_threaded: one thread for '
-                     'all nodes. multi_threaded: a thread for each. events: one for all, where '
-                     'rclpy has an events executor.',
+    'executor': Spec('single_threaded', 'Executor of the callbacks. single_threaded: one thread '
+                     'for all nodes. multi_threaded: one thread for each node. events: the events '
+                     'executor of rclpy for all nodes, where available.',
                      choices=('single_threaded', 'multi_threaded', 'events')),
 }
 #: Extra arguments of a request that are keyword arguments of rclpy's Node.
@@ -143,7 +143,8 @@ class Container(Node):
             self._check_free('/'.join(['', *filter(None, [space]), request.node_name]))
         node = plugin(**arguments)
         if not isinstance(node, Node):
-            raise AffectError(f'{request.plugin_name} returned a {type(node).__name__}, no node')
+            raise AffectError(f'{request.plugin_name} returned a {type(node).__name__}, '
+                              'not a node')
         try:
             self._check_free(node.get_fully_qualified_name())
             if request.log_level:

@@ -32,7 +32,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 import yaml
 
-#: What a parameter file has a node's parameters under.
+#: Key of a node's parameters in a parameter file.
 SECTION = 'ros__parameters'
 
 
@@ -60,7 +60,7 @@ def declare(node: Node, specs: Mapping[str, Spec], *, fixed: bool) -> None:
     An integer is accepted for a float, here and when the parameter is set.
 
     Args:
-        node: Gets the parameters.
+        node: Node that declares the parameters.
         specs: By name.
         fixed: Whether parameters that are not live are read-only and unknown ones an error, for
             nodes that cannot be configured again.
@@ -80,8 +80,8 @@ def declare(node: Node, specs: Mapping[str, Spec], *, fixed: bool) -> None:
             value = node.declare_parameter(name, spec.value, descriptor).value
         except InvalidParameterTypeException as error:
             raise AffectError(
-                f"parameter '{name}' has a value of a wrong type; it is a "
-                f'{type(spec.value).__name__} like {spec.value!r}') from error
+                f"parameter '{name}' has a value of the wrong type; it must be a "
+                f'{type(spec.value).__name__} such as {spec.value!r}') from error
         problem = spec.problem_with(value)
         if problem:
             raise AffectError(f"parameter '{name}': {problem}")

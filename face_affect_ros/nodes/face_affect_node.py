@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The lifecycle node `face_affect`: images in, faces out."""
+"""The lifecycle node `face_affect`: detects and classifies the faces in images."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -89,7 +89,7 @@ class FaceAffectNode(LifecycleNode):
 
     @lifecycle.reporting
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load the models and run them once, so that the first image does not wait for that."""
+        """Load the models and run them once, so that the first image is not delayed."""
         values = parameters.values_of(self)
         pipeline = make_pipeline(parameters.settings_of(values))
         pipeline.warm_up()
@@ -98,7 +98,7 @@ class FaceAffectNode(LifecycleNode):
         try:
             self._make_outputs(pipeline, values)
         except Exception:
-            self._release()   # also the outputs that were made
+            self._release()   # also the outputs created so far
             raise
         self.pipeline = pipeline
         self.lifecycle_state = 'inactive'
@@ -109,7 +109,7 @@ class FaceAffectNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def _make_outputs(self, pipeline: AffectPipeline, values: dict[str, Any]) -> None:
-        """Make those that the parameters and the installed packages allow."""
+        """Create the outputs that the parameters and the installed packages allow."""
         add = self.outputs.append
         add(EventsOutput(self))
         add(ObserveOutput(self, pipeline.heads))
@@ -196,7 +196,7 @@ class FaceAffectNode(LifecycleNode):
         self._stop()
 
     def _unsubscribe(self) -> None:
-        """Stop, but keep the models and the tracks; only the templates of the tracks end."""
+        """Stop; keep the models and the tracks, but not the templates of the tracks."""
         self._stop()
         if self.pipeline is not None:
             self.pipeline.locate.reset()

@@ -23,11 +23,11 @@ from rclpy.node import Node
 
 #: Results over which rates and latencies are reported.
 WINDOW = 100
-#: Kinds of refusals that are counted separately, and characters of a text that are shown.
+#: Largest number of kinds of refusals that are counted separately, and of characters shown.
 MAX_KINDS = 20
 MAX_TEXT = 500
 OTHER = 'other'
-#: Seconds and number of images over which losses are computed, and the share that is too much.
+#: Seconds and number of images over which losses are computed; fraction that causes a warning.
 LOSS_WINDOW, LOSS_IMAGES, LOSS_SHARE = 10.0, 20, 0.03
 COUNTS = ('received', 'published', 'dropped', 'refused', 'lost')
 
@@ -102,7 +102,7 @@ class Health:
         """
         Return the diagnostic status of a node in a lifecycle state.
 
-        silent: why no image comes. unknown: error about unknown parameters. '' for neither.
+        silent: why no image arrives. unknown: error about unknown parameters. '' for neither.
         """
         with self._lock:
             warnings = [text for text in (*self._warnings.values(), silent) if text]
@@ -156,5 +156,5 @@ def why_no_time(node: Node) -> str:
         return ('use_sim_time is set, and /clock has no publisher: start the simulation, or '
                 '`ros2 bag play --clock`, or set use_sim_time to false')
     if not node.get_clock().now().nanoseconds:
-        return 'use_sim_time is set, and no message has come on /clock yet'
+        return 'use_sim_time is set, and no message has been received on /clock yet'
     return ''

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The node `humans_merger`: one list of faces of REP-155 out of those of several cameras."""
+"""The node `humans_merger`: merges the REP-155 lists of faces of several cameras."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -42,7 +42,7 @@ PERIOD = 0.5
 PARAMETERS = {
     'sources': Spec(('face_affect_1/tracked', 'face_affect_2/tracked'),
                     'Topics of the lists to merge.'),
-    'timeout': Spec(5.0, 'Seconds without a list after which the faces of a source are taken off.',
+    'timeout': Spec(5.0, 'Seconds without a list after which the faces of a source are removed.',
                     bounds=(0.1, 60.0)),
 }
 
@@ -92,7 +92,7 @@ class HumansMerger(Node):
             self._publish(self.get_clock().now().to_msg())
         listed = [each for ids in self._ids.values() for each in ids]
         twice = sorted({each for each in listed if listed.count(each) > 1})
-        warnings = [f"no list comes on '{source}'" for source in silent]
+        warnings = [f"no list received on '{source}'" for source in silent]
         if twice:
             warnings.append(f"more than one source has {', '.join(twice)}: give each its own "
                             'track_id_prefix')

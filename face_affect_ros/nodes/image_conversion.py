@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Image messages to pixels and back, by numpy and OpenCV; docs/design.md has the reasons."""
+"""Convert image messages to pixels and back with numpy and OpenCV, see docs/design.md."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PillowImage
 
-if TYPE_CHECKING:   # bags are read where there is no ROS
+if TYPE_CHECKING:   # bags are also read without ROS
     from sensor_msgs.msg import CompressedImage, Image
     from std_msgs.msg import Header
 
@@ -47,7 +47,7 @@ class ImageConversionError(AffectError):
     An image message that cannot be converted.
 
     Attributes:
-        kind: Category of the error, one of few words; /diagnostics counts by it.
+        kind: Category of the error in a few words; /diagnostics has a count of each.
     """
 
     def __init__(self, text: str, *, kind: str) -> None:
@@ -80,7 +80,7 @@ class Layout:
 
     @property
     def pixel(self) -> int:
-        """Bytes of a pixel in its row."""
+        """Bytes of a pixel within its row."""
         return self.channels * self.size
 
     def rows(self, height: int) -> int:
@@ -113,13 +113,13 @@ DEPTH_LAYOUTS = {'16UC1': Layout(1, 2), 'mono16': Layout(1, 2), '32FC1': Layout(
 ENCODINGS = tuple(LAYOUTS)
 #: The file formats that can be read, and the bytes at the end of a complete file.
 _FORMATS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82', 'WEBP': b'', 'TIFF': b'', 'BMP': b''}
-#: Largest number of pixels per byte of a file: deflate makes 1032 bytes of one (RFC 1951). A
-#: picture of few pixels may come from any number of bytes.
+#: Largest number of pixels per byte of a file: deflate makes 1032 bytes of one (RFC 1951). An
+#: image of few pixels may come from any number of bytes.
 _DENSEST, _SMALL = 1032, 4_000_000
 #: Bayer patterns in 8 and in 16 bits with OpenCV's conversion.
 _BAYER = {f'{name[:-1]}{bits}': layout.code for name, layout in LAYOUTS.items()
           if name.startswith('bayer_') and layout.code is not None for bits in (8, 16)}
-_AS_IT_LIES = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+_UNCHANGED = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 def _check(message: Image, layouts: Mapping[str, Layout]) -> Layout:
@@ -133,8 +133,8 @@ def _check(message: Image, layouts: Mapping[str, Layout]) -> Layout:
     if problem:
         raise ImageConversionError(
             f"image of encoding '{message.encoding}', {message.width}x{message.height}, step "
-            f'{message.step}, {len(message.data)} bytes of data: {problem}; its publisher is at '
-            'fault, check the settings of the camera driver', kind='sizes that do not fit')
+            f'{message.step}, {len(message.data)} bytes of data: {problem}; check the '
+            'settings of its publisher, such as the camera driver', kind='inconsistent sizes')
     return layout
 
 
@@ -156,7 +156,7 @@ def to_array(message: Image) -> ImageArray:
     Convert an image message to pixels; row padding and byte order are honoured.
 
     mono16 is scaled by 255 / 65535, alpha is dropped. 16UC1 and the float encodings are refused:
-    they hold measurements such as depth, which no fixed scale makes a picture.
+    they hold measurements such as depth, which no fixed scale converts to grey values.
 
     Returns:
         (H, W, 3) BGR or (H, W) grey uint8, C-contiguous and read-only: without padding, mono8 and
@@ -220,7 +220,8 @@ def to_message(image: ImageArray, encoding: str, header: Header) -> Image:
             or WRITABLE.get(encoding) != channels):
         raise ImageConversionError(
             f'an array of shape {image.shape} and type {image.dtype} cannot be sent as '
-            f"'{encoding}'; use uint8 pixels and one of {', '.join(WRITABLE)}", kind='not sent')
+            f"'{encoding}'; use uint8 pixels and one of {', '.join(WRITABLE)}",
+            kind='unsupported array')
     from sensor_msgs.msg import Image
     height, width = image.shape[:2]
     return Image(header=header, height=height, width=width, encoding=encoding,
@@ -228,7 +229,7 @@ def to_message(image: ImageArray, encoding: str, header: Header) -> Image:
 
 
 def _bytes(values: npt.NDArray[np.uint8]) -> array.array[int]:
-    """Return an array of bytes, which rclpy takes as it is; of other types it checks each byte."""
+    """Return an array of bytes, which rclpy accepts unchecked; it checks other types by byte."""
     data = array.array('B')
     data.frombytes(np.ascontiguousarray(values).data.cast('B'))
     return data
@@ -250,20 +251,20 @@ def decode_compressed(message: CompressedImage) -> ImageArray:
         (H, W, 3) BGR or (H, W) grey uint8, read-only.
 
     Raises:
-        ImageConversionError: The data are no picture, truncated, larger than MAX_PIXELS, or a
-            depth image.
+        ImageConversionError: The data are not an image, are truncated, have more than MAX_PIXELS
+            pixels, or are a depth image.
     """
     kind = message.format.lower()
     encoding = message.format.partition(';')[0].strip()
     if encoding in ('16UC1', '32FC1') or 'compresseddepth' in kind or 'rvl' in kind:
         raise ImageConversionError(
-            f"compressed image of format '{printable(message.format)}' is a depth image, not a "
-            'picture; subscribe to the colour or infrared image of the camera', kind='depth image')
+            f"compressed image of format '{printable(message.format)}' is a depth image; "
+            'subscribe to the colour or infrared image of the camera', kind='depth image')
     data = bytes(message.data)
     _check_file(data, message.format)
     try:
-        with opencv_silenced():   # prints a line for each damaged picture
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), _AS_IT_LIES)
+        with opencv_silenced():   # prints a line for each damaged image
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), _UNCHANGED)
     except cv2.error as error:
         raise _unreadable(message.format, len(data), f'OpenCV: {error.err}') from error
     if image is not None and image.dtype == np.uint16:
@@ -295,7 +296,7 @@ def to_compressed(image: ImageArray, header: Header, *, quality: int = 90) -> Co
         done = False
     if not done:
         raise ImageConversionError(f'an array of shape {image.shape} and type {image.dtype} '
-                                   'cannot be compressed as JPEG', kind='not sent')
+                                   'cannot be compressed as JPEG', kind='unsupported array')
     kind = 'mono8; jpeg compressed ' if image.ndim == 2 else 'bgr8; jpeg compressed bgr8'
     return CompressedImage(header=header, format=kind, data=_bytes(encoded))
 
@@ -310,22 +311,22 @@ def _check_file(data: bytes, kind: str) -> None:
             with PillowImage.open(file, formats=tuple(_FORMATS)) as picture:
                 (width, height), name = picture.size, str(picture.format)
     except PillowImage.DecompressionBombError as error:
-        raise _unreadable(kind, len(data), f'the picture is too large: {error}',
+        raise _unreadable(kind, len(data), f'the image is too large: {error}',
                           'too large') from error
     except (OSError, SyntaxError, ValueError) as error:
-        raise _unreadable(kind, len(data), f"they are none of {', '.join(_FORMATS)}") from error
+        raise _unreadable(kind, len(data), f"they are not {' or '.join(_FORMATS)}") from error
     if width * height > MAX_PIXELS:
         raise _unreadable(kind, len(data), f'{width}x{height} pixels are more than the '
                           f'{MAX_PIXELS // 1_000_000} megapixels that are read', 'too large')
     if width * height > max(_SMALL, _DENSEST * len(data)):
-        raise _unreadable(kind, len(data), f'{width}x{height} pixels are more than they can hold',
+        raise _unreadable(kind, len(data), f'{width}x{height} pixels are more than that can hold',
                           'too large')
     if data.rfind(_FORMATS.get(name, b'')) < 0:
-        raise _unreadable(kind, len(data), f'the {name} is cut off', 'cut off')
+        raise _unreadable(kind, len(data), f'the {name} is truncated', 'truncated')
 
 
-def _unreadable(format_: str, size: int, why: str, kind: str = 'not a picture'
+def _unreadable(format_: str, size: int, why: str, kind: str = 'not an image'
                 ) -> ImageConversionError:
     return ImageConversionError(
-        f"compressed image of format '{printable(format_)}', {size} bytes of data: {why}; its "
-        'publisher or the way from it is at fault', kind=kind)
+        f"compressed image of format '{printable(format_)}', {size} bytes of data: {why}; check "
+        'its publisher and the transport from it', kind=kind)

@@ -40,7 +40,7 @@ except ImportError:  # Humble
 
 ImageMessage: TypeAlias = Image | CompressedImage
 COMPRESSED = '/compressed'
-#: Images whose frame_ids are compared, and the changes among them that a single camera never has.
+#: Images whose frame_ids are compared, and number of changes that indicate several cameras.
 COMPARED, CHANGES = 30, 3
 #: Depth images that are kept, of which the one with the nearest stamp is used.
 KEPT = 10
@@ -85,7 +85,7 @@ class ImageInput:
                 message_lost=lambda event: node.health.lost(event.total_count_change)))
 
     def why_silent(self) -> str:
-        """Return why no image may come: number and types of the publishers, other topics."""
+        """Return why no image may arrive: number and types of the publishers, other topics."""
         foreign = sorted(self._kinds(self.topic) - {self._type})
         if foreign:
             return f"its publishers send {', '.join(foreign)}, not {self._type}" + (
@@ -107,21 +107,21 @@ class ImageInput:
         height, width = image.shape[:2]
         camera = self.camera
         self._unusable = camera.problem(width, height) if camera and camera.calibrated else ''
-        self._health.warn('calibration', self._unusable and f"'{self._info_topic}' is of no use, "
-                          f'faces have no position: {self._unusable}')
+        self._health.warn('calibration', self._unusable and f"'{self._info_topic}' cannot be "
+                          f'used, faces have no position: {self._unusable}')
 
     @property
     def calibration(self) -> str:
         """The state of the calibration, for messages."""
         if self.camera is None:
-            return f"none has come on '{self._info_topic}'"
+            return f"none received on '{self._info_topic}'"
         if not self.camera.calibrated:
             return f"'{self._info_topic}' is not calibrated, its K is zero"
-        return f'of no use: {self._unusable}' if self._unusable else 'known'
+        return f'not usable: {self._unusable}' if self._unusable else 'known'
 
     def check_graph(self, needs: list[str]) -> None:
         """
-        Warn of problems that the ROS graph and several images show; to be called periodically.
+        Warn of problems seen in the ROS graph and in several images; to be called periodically.
 
         Where no message has come and all publishers are transient local, the subscription is
         replaced by one that receives their last message. needs: parameters and topics that need

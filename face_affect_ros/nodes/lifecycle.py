@@ -58,7 +58,7 @@ def reject_invalid_transitions(node: LifecycleNode) -> None:
     Refuse requests for a transition that is invalid in the node's state.
 
     rclpy up to Jazzy (7.1.6) raises an error into the executor instead, which ends the process,
-    for example when a lifecycle manager is restarted. Kilted's (9.1.2) refuses by itself.
+    for example when a lifecycle manager is restarted. That of Kilted (9.1.2) refuses them.
     """
     def refusing(change: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         def answer(request: Any, response: Any) -> Any:

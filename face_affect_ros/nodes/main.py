@@ -38,8 +38,8 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: Seconds after which an executor checks at the latest whether the process is to end: the events
 #: executor of rclpy 7.1.6 (Jazzy) is not woken where it spins without a limit.
 SPIN_PERIOD = 0.5
-#: Seconds that a process lives on after its last message: Fast DDS's shared memory ends with the
-#: process, read or not.
+#: Seconds between the last message and the end of the process, which removes Fast DDS's shared
+#: memory, whether it has been read or not.
 LINGER = 0.1
 
 
@@ -101,7 +101,7 @@ def _run(make_node: Callable[[], Node], argv: Sequence[str] | None, stop: Future
     try:
         rclpy.init(args=None if argv is None else [sys.argv[0], *argv],
                    signal_handler_options=SignalHandlerOptions.NO)
-    except Exception as error:  # rcl's error about an argument, of no public type
+    except Exception as error:  # rcl's error about an argument has no public type
         return _print_error(error)
     node = executor = None
     try:

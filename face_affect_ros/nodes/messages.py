@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Faces to messages and back."""
+"""Convert faces to messages and back."""
 
 from face_affect_msgs.msg import FaceAffect, FaceAffectArray
 from face_affect_ros.affect.boxes import whole_pixels

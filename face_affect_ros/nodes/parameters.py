@@ -27,7 +27,7 @@ if TYPE_CHECKING:   # the command line uses this table without ROS
     from rclpy.parameter import Parameter
 
 _DEFAULTS = PipelineSettings()
-#: Of track_id_prefix: begins names of topics, which have no consecutive underscores; or nothing.
+#: Form of track_id_prefix, which begins names of topics: no consecutive underscores; may be empty.
 PREFIX = (r'([A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*_?)?', 'a letter followed by letters, digits and '
           'single underscores: ids become parts of topics')
 
@@ -36,15 +36,16 @@ PARAMETERS: dict[str, Spec] = {
         False, 'Configure and activate the node as soon as it runs, without a lifecycle manager.',
         once=True),
     'required': Spec(
-        False, 'End the process with exit code 1 where autostart fails; else the node stays, and '
-        'the log and /diagnostics have the error.', once=True),
+        False, 'End the process with exit code 1 where autostart fails; else the node keeps '
+        'running, with the error in the log and on /diagnostics.', once=True),
     'paused': Spec(
         False, 'Unsubscribe from the images, as if deactivated, but stay active and keep the '
         'tracks for track_timeout.', live=True),
     'executor': Spec(
-        'single_threaded', 'What runs the callbacks of a node in a process of its own. events: '
-        "rclpy's events executor, where it has one, which costs less. In a container, that "
-        'of the container counts.', choices=('single_threaded', 'events'), once=True),
+        'single_threaded', 'Executor of a node in a process of its own. events: the events '
+        'executor of rclpy, where available, which takes less processor time. In a container, '
+        'the executor of the container is used.', choices=('single_threaded', 'events'),
+        once=True),
     'image_transport': Spec(
         'raw', "Subscribe to sensor_msgs/Image on 'image', or to sensor_msgs/CompressedImage on "
         "'image/compressed'.", choices=('raw', 'compressed')),
@@ -102,7 +103,7 @@ PARAMETERS: dict[str, Spec] = {
         _DEFAULTS.orientation_time_constant, 'Seconds over which the orientation of a head is '
         'averaged; 0 switches this off.', bounds=(0.0, 60.0), live=True),
     'event_hold': Spec(
-        0.5, 'Seconds that a face or an expression must last until ~/events reports it.',
+        0.5, 'Seconds that a face or an expression must last before ~/events reports it.',
         bounds=(0.0, 60.0), live=True),
     'num_threads': Spec(
         _DEFAULTS.num_threads, 'Threads of each network.', bounds=(1, 64)),
@@ -110,16 +111,16 @@ PARAMETERS: dict[str, Spec] = {
         True, 'Publish ~/image_annotated and ~/image_annotated/compressed while they have '
         'subscribers.', live=True),
     'jpeg_quality': Spec(
-        80, 'Quality of ~/image_annotated/compressed, 1 is small, 100 is best.', bounds=(1, 100),
-        live=True),
+        80, 'JPEG quality of ~/image_annotated/compressed, from 1 (smallest data) to 100 (best).',
+        bounds=(1, 100), live=True),
     'blur_faces': Spec(
         False, 'Make the faces in ~/image_annotated and ~/saliency unrecognisable; the cropped '
         'and aligned faces of ros4hri stay as they are.', live=True),
     'annotate_saliency': Spec(
         False, 'Draw the saliency map of ~/saliency into ~/image_annotated.', live=True),
     'saliency_task': Spec(
-        'emotion', 'The decision that ~/saliency explains; its model must have been exported with '
-        '--saliency.', choices=tuple(LABELS)),
+        'emotion', 'The attribute that ~/saliency explains; its model must have been exported '
+        'with --saliency.', choices=tuple(LABELS)),
     'saliency_mode': Spec(
         'guided', 'guided: guided back-propagation. gradient: the plain gradient. gradcam: '
         'Grad-CAM on the last convolution.', choices=MODES, live=True),
@@ -133,7 +134,7 @@ PARAMETERS: dict[str, Spec] = {
         False, 'Publish the frames face_ID and gaze_ID of REP-155 of each face whose position is '
         'known on /tf.'),
     'ros4hri': Spec(
-        False, 'Publish the faces on /humans/faces as REP-155 (ROS4HRI) has it.'),
+        False, 'Publish the faces on /humans/faces as specified by REP-155 (ROS4HRI).'),
     'ros4hri_face_size': Spec(
         128, 'Width and height in pixels of the cropped and aligned faces of REP-155.',
         bounds=(16, 1024)),
@@ -177,8 +178,8 @@ def refused(parameters: 'Iterable[Parameter]', *, configured: bool) -> str:
     for parameter in parameters:
         spec = PARAMETERS.get(parameter.name)
         if spec and spec.once:
-            return (f"parameter '{parameter.name}' is read once, when the node starts; give it "
-                    'then, by a parameter file or on the command line')
+            return (f"parameter '{parameter.name}' is read once, when the node starts; set it "
+                    'in a parameter file or on the command line')
         if spec and not spec.live and configured:
             return (f"parameter '{parameter.name}' takes effect when the node is configured; "
                     'deactivate and clean it up first')

@@ -13,9 +13,9 @@
 # limitations under the License.
 
 """
-Qualities of service, named by what they are for.
+Quality of service profiles, named by their use.
 
-What is not given is rclpy's default: keep last, reliable, volatile.
+Policies that are not given have rclpy's defaults: keep last, reliable, volatile.
 """
 
 from rclpy.qos import QoSDurabilityPolicy, QoSPolicyKind, QoSProfile, QoSReliabilityPolicy

@@ -35,7 +35,7 @@ class Spec:
         description: For `ros2 param describe`, the configuration file and the pages.
         bounds: Smallest and largest value.
         choices: Allowed values.
-        form: Regular expression of allowed texts, and what it means.
+        form: Regular expression of allowed texts, and its description.
         live: Whether a change takes effect while the node runs.
         once: Whether it is read only when the process starts.
         dynamic_typing: Whether a value of another type is converted to text, such as a camera's

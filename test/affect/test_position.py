@@ -78,8 +78,8 @@ def test_distortion_is_taken_out(model: str, distortion: list[float]) -> None:
     ({'distortion': np.full(5, np.inf)}, (640, 480), 'not finite'),
     ({'distortion': np.ones(6)}, (640, 480), "6 coefficients, .* 'plumb_bob'"),
     ({'distortion': np.ones(5), 'model': 'equidistant'}, (640, 480), "5 coef.* 'equidistant'"),
-    ({'width': 0}, (640, 480), 'of images of 0x480'),
-    ({}, (640, 360), 'theirs of 640x360 are not the same scaled'),
+    ({'width': 0}, (640, 480), 'for images of 0x480'),
+    ({}, (640, 360), 'images of 640x360 have another aspect ratio'),
 ])
 def test_a_calibration_that_does_not_fit_gives_no_position(
         changes: dict[str, object], size: tuple[int, int], problem: str) -> None:

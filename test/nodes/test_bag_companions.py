@@ -83,7 +83,7 @@ def test_every_face_has_the_position_of_the_bags_calibration(bench: Bench, bag: 
                       clock=True) as process:
         assert spin_until(bench.ros.executor, lambda: not process.running(), timeout=60.0)
         assert process.wait() == 0, process.output()
-        assert 'played beside /camera/color/image_raw: ' in process.output()
+        assert 'topics played with /camera/color/image_raw: ' in process.output()
         assert '/other/camera_info' not in process.output()
     assert bench.until(lambda: len(bench.faces) == IMAGES)
     distances = [face.position.z for message in bench.faces for face in message.faces

@@ -66,7 +66,7 @@ def test_messages_that_are_cut_off_cost_themselves_and_the_exit_code(
     bag = bag_files.write(tmp_path / 'bag', [CUT, *good[:5], CUT, *good[5:], CUT], storage=storage)
     code, log, messages = replay(ros, bag)
     assert code == 1
-    assert '12 images of /image published, 0 without a result, 3 messages left out' in log
+    assert '12 images of /image published, 0 without a result, 3 messages skipped' in log
     assert stamps_of(messages) == Counter(range(START, START + 12))
 
 
@@ -94,7 +94,7 @@ def test_a_replay_ends_where_the_node_has_died(ros: Any, tmp_path: Path) -> None
         assert spin_until(ros.executor, lambda: len(messages) >= 5), player.output()
         node.stop()
         assert player.wait(timeout=60.0) == 1
-    assert 'stopped early: the results have no publisher any more' in player.output()
+    assert 'stopped early: the results no longer have a publisher' in player.output()
     assert ', 0 without' not in player.output()
 
 
@@ -128,7 +128,7 @@ def test_the_other_topics_are_logged(ros: Any, tmp_path: Path) -> None:
         image('/infra', encoding='mono8', pixels=PORTRAIT[:, :, 0])])
     code, log, messages = replay(ros, bag)
     assert code == 0 and len(messages) == 1
-    assert 'playing /a; other topics with pictures: topic:=/b, topic:=/infra' in log
+    assert 'playing /a; other image topics: topic:=/b, topic:=/infra' in log
 
 
 def test_a_bag_may_be_called_by_a_number(ros_domain: int, tmp_path: Path,

@@ -142,14 +142,14 @@ def test_the_calibration_is_that_of_the_file_scaled_to_the_images(
 
 
 @pytest.mark.parametrize(('change', 'complaint'), [
-    (('image_height: 96', 'image_height: 128'), 'of images of 128x128, and those of 64x48'),
+    (('image_height: 96', 'image_height: 128'), 'for images of 128x128; images of 64x48'),
     (('image_width: 128\n', ''), "no 'image_width'"),
     (('image_width: 128', 'image_width: wide'), "image_width is 'wide'"),
     (('image_width: 128', 'image_width: 0'), 'image_width is 0'),
-    (('data: [100.0, ', 'data: ['), 'camera_matrix has not 9 finite numbers'),
-    (('[100.0, ', '[.nan, '), 'camera_matrix has not 9 finite numbers'),
+    (('data: [100.0, ', 'data: ['), 'the data of camera_matrix are not 9 finite numbers'),
+    (('[100.0, ', '[.nan, '), 'the data of camera_matrix are not 9 finite numbers'),
     (('[100.0, ', '[0.0, '), 'focal lengths'),
-    (('data: [-0.2', 'numbers: [-0.2'), 'distortion_coefficients has no list data'),
+    (('data: [-0.2', 'numbers: [-0.2'), 'the data of distortion_coefficients are not a list'),
     (('image_width: 128', 'image_width: [128'), 'cannot be read as YAML'),
     ((CALIBRATION, '- 1'), 'not a mapping')])
 def test_a_file_that_is_no_calibration_is_named_and_why(player, clip, tmp_path, change, complaint):
@@ -419,7 +419,8 @@ def test_only_a_context_that_is_shut_down_excuses_a_failure_to_publish(ros, play
     ({'source': '/dev/video97'}, 'camera /dev/video97: cannot be opened'),
     ({'sorce': 'a.png'}, "unknown parameter 'sorce'; did you mean 'source'?"),
     ({'encoding': 'bgr9'}, "parameter 'encoding': 'bgr9' is not one of"),
-    ({'rate': 'fast'}, "parameter 'rate' has a value of a wrong type; it is a float like 0.0"),
+    ({'rate': 'fast'}, "parameter 'rate' has a value of the wrong type; it must be a "
+                         'float such as 0.0'),
     ({'horizontal_fov': 200.0}, 'horizontal_fov out of range'),
 ])
 def test_mistakes_give_one_line_and_a_bad_exit(ros_domain, values, message):

@@ -190,7 +190,7 @@ def forged_bmp(width, height):
 
 @pytest.mark.parametrize('forge', [forged_png, forged_jpeg, forged_bmp])
 def test_a_few_bytes_do_not_become_a_huge_picture(forge):
-    with pytest.raises(ImageConversionError, match='more than they can hold') as caught:
+    with pytest.raises(ImageConversionError, match='more than that can hold') as caught:
         decode_compressed(message_of(forge(9000, 9000)))
     assert caught.value.kind == 'too large'
 

@@ -171,7 +171,7 @@ def test_all_fields_of_a_request_are_used(bench: Bench, capfd: pytest.CaptureFix
 @pytest.mark.parametrize(('plugin', 'complaint'), [
     ('tests::Broken', 'tests::Broken failed: RuntimeError: no camera'),
     ('tests::Missing', 'tests::Missing failed: AttributeError'),
-    ('tests::Nothing', 'returned a str, no node'),
+    ('tests::Nothing', 'returned a str, not a node'),
     ('tests::Other', "there is no plugin 'tests::Other'")])
 def test_a_plugin_that_fails_leaves_its_neighbours_alive(plugin: str, complaint: str,
                                                          bench: Bench) -> None:

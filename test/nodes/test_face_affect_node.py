@@ -93,7 +93,7 @@ def test_a_calibration_that_is_of_no_use_costs_the_position_alone(bench: Bench) 
     assert bench.until(lambda: node.image_input.camera is not None)
     bench.answered(sec=int(time.time()))
     assert not bench.faces[0].faces[0].position_known
-    assert bench.status(DiagnosticStatus.WARN, "'/camera_info' is of no use, faces have no "
+    assert bench.status(DiagnosticStatus.WARN, "'/camera_info' cannot be used, faces have no "
                         'position: D has 6 coefficients')
     bench.infos.publish(camera_info(640, 480, 60.0, stamped(1)))
     assert bench.until(lambda: not node.image_input.camera.problem(640, 480))
@@ -138,7 +138,7 @@ def test_a_warning_about_the_calibration_ends_with_the_images(bench: Bench) -> N
     bench.infos.publish(info)
     assert bench.until(lambda: node.image_input.camera is not None)
     bench.answered(sec=int(time.time()))
-    assert bench.status(DiagnosticStatus.WARN, 'it is of images of 640x360')
+    assert bench.status(DiagnosticStatus.WARN, 'it is for images of 640x360')
     assert node.trigger_deactivate() == SUCCESS
     bench.statuses.clear()
     assert bench.status(DiagnosticStatus.OK, 'inactive')
@@ -210,7 +210,7 @@ def test_a_bad_image_is_counted_and_the_next_one_answered(bench: Bench,
     assert bench.status(DiagnosticStatus.OK, 'active')
     said = {each.key: each.value for each in bench.statuses[-1].values}
     assert said['refused: unknown encoding'] == '1'
-    assert said['refused: sizes that do not fit'] == '3'
+    assert said['refused: inconsistent sizes'] == '3'
     counts = node.health.counts
     assert counts['received'] == 6
     assert counts['received'] == counts['published'] + counts['refused'] + counts['dropped']
@@ -663,7 +663,7 @@ def test_invalid_images_are_counted_by_few_kinds_and_logged_in_few_lines(bench: 
     said = {each.key: each.value for each in bench.statuses[-1].values}
     kinds = {key: int(value) for key, value in said.items() if key.startswith('refused: ')}
     assert kinds == {'refused: unknown encoding': sent // 4,
-                     'refused: sizes that do not fit': sent - sent // 4}
+                     'refused: inconsistent sizes': sent - sent // 4}
     assert len(bench.statuses[-1].message) < 1000
     lines = capfd.readouterr().err.splitlines()
     assert 1 <= sum('image refused' in line for line in lines) <= 5

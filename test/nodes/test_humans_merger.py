@@ -119,7 +119,8 @@ def test_the_faces_of_a_source_that_falls_silent_are_taken_off(bench: Bench) -> 
     assert heard[-1].header.stamp == header.stamp
     assert bench.status(DiagnosticStatus.WARN, 'more than one source has x')
     assert bench.until(lambda: heard[-1].ids == [])
-    assert bench.status(DiagnosticStatus.WARN, "no list comes on '/a'; no list comes on '/b'")
+    assert bench.status(DiagnosticStatus.WARN, "no list received on '/a'; no list received "
+                        "on '/b'")
 
 
 def test_its_own_list_is_no_source(bench: Bench) -> None:

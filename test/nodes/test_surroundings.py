@@ -117,13 +117,13 @@ def said(bench: Bench, key: str) -> str:
 def test_a_calibration_that_never_came_is_a_value_and_a_warning_where_it_is_needed(
         bench: Bench) -> None:
     node = bench.start(stale_timeout=0.2)
-    assert said(bench, 'calibration') == "none has come on '/camera_info'"
+    assert said(bench, 'calibration') == "none received on '/camera_info'"
     time.sleep(0.3)
     bench.statuses.clear()
     assert bench.until(lambda: bench.statuses)
     assert 'position' not in bench.statuses[-1].message
     bench.watch('markers', MarkerArray)
-    assert bench.status(WARN, 'no calibration, so that faces have no position: none has come on '
+    assert bench.status(WARN, 'no calibration, so that faces have no position: none received on '
                         "'/camera_info'; positions are needed by ~/markers")
     bench.infos.publish(camera_info(640, 480, 0.0, stamped(1)))
     assert bench.until(lambda: node.image_input.camera is not None)
@@ -211,7 +211,8 @@ def test_simulated_time_without_a_clock_is_named(bench: Bench) -> None:
     bench.start(stale_timeout=3600.0, use_sim_time=True)
     assert bench.status(WARN, 'use_sim_time is set, and /clock has no publisher')
     clock = bench.ros.node.create_publisher(Clock, '/clock', 1)
-    assert bench.status(WARN, 'use_sim_time is set, and no message has come on /clock yet')
+    assert bench.status(WARN, 'use_sim_time is set, and no message has been received on '
+                        '/clock yet')
     assert bench.until(clock.get_subscription_count)
     now = Clock()
     now.clock.sec = 7

@@ -267,7 +267,7 @@ def test_export_adds_the_graph_and_its_proof(experiment: Path, tmp_path: Path, s
     write(stored, network, network)
     facts['saliency']['sha256'] = hashlib.sha256(stored.read_bytes()).hexdigest()
     (model / 'card.yaml').write_text(yaml.safe_dump(facts))
-    with pytest.raises(AffectError, match='is no saliency graph of this model'):
+    with pytest.raises(AffectError, match='not a saliency graph of this model'):
         Saliency(load_card(str(model)))
     write(stored, gradients, network)
     del facts['saliency']

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""BlazeFace (Bazarevsky et al. 2019): the MediaPipe networks with our own decoding."""
+"""BlazeFace (Bazarevsky et al. 2019): the MediaPipe networks, decoded here."""
 
 import cv2
 from face_affect_ros.affect.boxes import letterbox, weighted_nms

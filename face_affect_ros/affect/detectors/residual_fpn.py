@@ -40,7 +40,7 @@ POINTS = 5
 CHANNELS = (1, 4, 2 * POINTS)
 #: A face whose longer side has fewer pixels of the network's input is dropped.
 MIN_SIDE = 16.0
-#: Detections whose longer side is below this are right less often at the same score.
+#: Detections whose longer side is below this are correct less often at the same score.
 SMALL_SIDE, SMALL_PENALTY = 32.0, 0.07
 #: Largest number of candidates to merge; fifty faces have about five hundred.
 MOST_CANDIDATES = 1000

@@ -55,7 +55,7 @@ class AnnotatedOutput(Output):
         return hide(image, boxes) if self.node.get_parameter('blur_faces').value else image
 
     def publish(self, picture: ImageArray, header: Header) -> None:
-        """Publish a (H, W, 3) BGR uint8 picture on the topics that have subscribers."""
+        """Publish a (H, W, 3) BGR uint8 image on the topics that have subscribers."""
         if self._raw.get_subscription_count():
             self._raw.publish(to_message(picture, 'bgr8', header))
         if self._compressed.get_subscription_count():
@@ -88,7 +88,7 @@ class Job(NamedTuple):
 
 class SaliencyOutput(AnnotatedOutput):
     """
-    Draws saliency maps as well, in a thread of its own, so that ~/faces never waits.
+    Draws saliency maps as well, in a thread of its own, so that ~/faces is not delayed.
 
     At most one map per face and image, that of the youngest track first. Where a newer image
     waits, the other maps are skipped and counted.
@@ -156,7 +156,7 @@ class SaliencyOutput(AnnotatedOutput):
         return heats
 
     def publish_maps(self, job: Job, heats: dict[str, tuple[ImageArray, FloatArray]]) -> None:
-        """Publish the maps of an image, and the annotated image with them if it is wanted."""
+        """Publish the maps of an image, and the annotated image with them if enabled."""
         if self._publisher.get_subscription_count():
             tiles = []
             for face in job.result.faces:

@@ -40,7 +40,7 @@ from vision_msgs.msg import (
     VisionInfo,
 )
 
-#: Distance of a head's middle behind the point between the eyes, metres.
+#: Distance of a head's centre behind the point between the eyes, metres.
 BEHIND_EYES = 0.08
 #: By class id, which vision_msgs writes as a number in a string.
 CLASSES = ('face', *(label for labels in LABELS.values() for label in labels))

@@ -39,7 +39,7 @@ class EventsOutput(Output):
         self._publish(self._events(result.faces, result.stamp))
 
     def stop(self) -> None:
-        """Publish that all faces have left: nothing is seen while the node is stopped."""
+        """Publish that all faces have left: no image is processed while the node is stopped."""
         self._publish(self._events.end())
 
     def _publish(self, events: list[Event]) -> None:

@@ -70,8 +70,9 @@ def other_publishers(node: Node, topic: str) -> str:
                     != node.get_fully_qualified_name())
     if not others:
         return ''
-    return (f"'{topic}' is published by {', '.join(others)}, too: REP-155 has one list, and its "
-            'readers see faces come and go; remap it, one topic each, and run humans_merger')
+    return (f"'{topic}' is published by {', '.join(others)}, too: REP-155 has one list; its "
+            'subscribers see faces appear and disappear; remap it, one topic each, and run '
+            'humans_merger')
 
 
 def to_roi(face: Face, result: Result) -> NormalizedRegionOfInterest2D:
@@ -89,7 +90,7 @@ def to_landmarks(face: Face, result: Result) -> FacialLandmarks:
     points = [NormalizedPointOfInterest2D() for _ in range(70)]
     for ours, theirs in LANDMARKS.items():
         x, y = (face.landmarks[ours] / (width, height)).tolist()
-        if 0.0 <= x <= 1.0 and 0.0 <= y <= 1.0:   # as of NaN
+        if 0.0 <= x <= 1.0 and 0.0 <= y <= 1.0:   # false for NaN
             points[theirs] = NormalizedPointOfInterest2D(x=x, y=y, c=face.score)
     return FacialLandmarks(header=result.header, landmarks=points, width=width, height=height)
 

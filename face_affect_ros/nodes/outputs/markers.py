@@ -31,7 +31,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 #: An adult's head is about this wide, deep and high, metres (ANSUR).
 HEAD = 0.16, 0.19, 0.23
 TEXT_HEIGHT = 0.08
-#: Markers of a node that has died vanish after this time, seconds.
+#: Lifetime of markers, also those of a node that has crashed, seconds.
 LIFETIME = 2
 HEAD_SHAPE, UNCERTAINTY, TEXT = 'heads', 'uncertainty', 'labels'
 

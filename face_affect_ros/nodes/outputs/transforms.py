@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The frames of the faces on /tf, as REP-155 has them."""
+"""The frames of the faces on /tf, as specified by REP-155."""
 
 from face_affect_ros.affect.orientation import axes_of
 from face_affect_ros.affect.types import Face
