@@ -31,7 +31,7 @@ import numpy as np
 import yaml
 
 #: Sources that are neither runs nor models, but weights that others have trained.
-WEIGHTS = ('imagenet',)
+WEIGHTS = ('imagenet', 'vggface2')
 
 
 @dataclass(frozen=True)
@@ -124,9 +124,10 @@ class Training:
     distribution, 0 for none (Zhang et al. 2018). cutmix likewise (Yun et al. 2019). blend_share:
     share of the batches that are mixed. plain_epochs: the last epochs, without erasing and mixing.
     start_from: initial weights, a .keras file of the same network, 'imagenet' for
-    efficientnet_lite, or '' for random ones. backbone_from: a .keras file of another network,
-    whose layers of the same name and shape give the initial weights. precision: Keras' dtype
-    policy, float32 or mixed_bfloat16. workers: threads that render views, 0 for none.
+    efficientnet_lite, 'vggface2' for mobilenet, or '' for random ones. backbone_from: a .keras
+    file of another network, whose layers of the same name and shape give the initial weights.
+    precision: Keras' dtype policy, float32 or mixed_bfloat16. workers: threads that render views,
+    0 for none.
     """
 
     epochs: int = 150
@@ -218,7 +219,7 @@ class Experiment:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """What it starts from and learns from: files of runs, models or 'imagenet'."""
+        """What it starts from and learns from: files of runs, models or one of WEIGHTS."""
         teachers = [file for task in self.tasks.values() for file in task.distillation.teachers]
         return tuple(dict.fromkeys(file for file in (self.training.start_from,
                                                self.training.backbone_from, *teachers) if file))
@@ -286,7 +287,7 @@ def is_file_of_run(source: str) -> bool:
 
 def ancestry(experiment: Experiment) -> list[str]:
     """
-    Return the names of all that it has learned from, the nearest first: runs, models, 'imagenet'.
+    Return the names of all that it has learned from, the nearest first: runs, models, WEIGHTS.
 
     A file of a run counts with what that run has learned from, as the experiment.yaml beside it
     says; where there is none, the folder's name is its own. A model counts with what its card

@@ -30,6 +30,7 @@ from face_affect_training.evaluation_callback import EvaluationCallback
 from face_affect_training.experiment import ancestry, Experiment, Training
 from face_affect_training.networks.efficientnet_lite import take_imagenet_weights
 from face_affect_training.networks.lowering import lowered
+from face_affect_training.networks.mobilenet import take_vggface2_weights
 from face_affect_training.runs import (
     build_network,
     from_pixels,
@@ -46,6 +47,8 @@ import numpy as np
 MEASURED = 1024
 #: Share of the peak learning rate at the end, and at the start of the warm-up.
 FINAL_RATE, FIRST_RATE = 0.002, 0.01
+#: Functions that put pretrained weights into a network, by the name in `start_from`.
+PRETRAINED = {'imagenet': take_imagenet_weights, 'vggface2': take_vggface2_weights}
 
 
 def load_data(experiment: Experiment,
@@ -121,8 +124,8 @@ def _initialise(network: keras.Model, settings: Training) -> None:
     """Put in the initial weights. Raises AffectError where they do not fit."""
     key = 'start_from'
     try:
-        if settings.start_from == 'imagenet':
-            take_imagenet_weights(network)
+        if settings.start_from in PRETRAINED:
+            PRETRAINED[settings.start_from](network)
         elif settings.start_from:
             take_weights(network, Path(settings.start_from).expanduser())
         if settings.backbone_from:

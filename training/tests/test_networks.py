@@ -32,9 +32,9 @@ COUNTS = {
     'baseline': 129_351, 'five_layer_cnn': 684_199, 'five_layer_cnn_fractional': 2_076_839,
     'deeper_cnn': 1_766_439, 'sequential_fully_cnn': 591_783, 'mini_xception': 58_423,
     'residual_cnn': 11_177_287,
-    'small_resnet': 670_359, 'efficientnet_lite': 3_358_391}
+    'small_resnet': 670_359, 'efficientnet_lite': 3_358_391, 'mobilenet': 3_202_631}
 #: Learning rates of networks that want smaller ones than 0.01.
-RATES = {'efficientnet_lite': 1e-3}
+RATES = {'efficientnet_lite': 1e-3, 'mobilenet': 1e-3}
 #: Options that make networks quick.
 NARROW: dict[str, dict[str, Any]] = {
     'five_layer_cnn': {'filters': (8, 12, 16), 'hidden': 16},

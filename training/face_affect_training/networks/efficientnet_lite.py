@@ -79,12 +79,12 @@ def efficientnet_lite(*, input_shape: tuple[int, int, int], classes: int,
             for number, (wanted, most) in enumerate(zip(blocks, there))):
         raise ValueError(f'blocks is {list(blocks)}, of stages with at most {there}')
     inputs = keras.Input(input_shape, name='image')
-    x = _convolution(inputs, STEM, 'stem', kernel=3, stride=2)
+    x = convolution(inputs, STEM, 'stem', kernel=3, stride=2)
     for number, (stage, count) in enumerate(zip(STAGES, blocks), start=1):
         for block in range(1, count + 1):
             x = _block(x, stage, stride=stage.stride if block == 1 else 1,
                        name=f'stage{number}_{block}')
-    x = _convolution(x, top, 'top')
+    x = convolution(x, top, 'top')
     x = layers.GlobalAveragePooling2D(name='average')(x)
     if dropout > 0.0:
         x = layers.Dropout(dropout, name='dropout')(x)
@@ -150,9 +150,10 @@ def _folded(weights: dict[str, FloatArray]) -> Iterator[tuple[FloatArray, FloatA
         yield kernel, shift - mean * factor
 
 
-def _convolution(x: Any, width: int, name: str, *, kernel: int = 1, stride: int = 1,
+def convolution(x: Any, width: int, name: str, *, kernel: int = 1, stride: int = 1,
                  relu: bool = True) -> Any:
-    # without batch norm, random weights have to keep the spread of the features (He et al. 2015)
+    """Apply a convolution without batch norm, and ReLU6, to (N, H, W, C)."""
+    # Random weights without batch norm have to keep the variance (He et al. 2015).
     x = layers.Conv2D(width, kernel, strides=stride, padding='same', name=name,
                       kernel_initializer='he_normal')(x)
     return layers.Activation('relu6', name=f'{name}_relu')(x) if relu else x
@@ -161,12 +162,12 @@ def _convolution(x: Any, width: int, name: str, *, kernel: int = 1, stride: int 
 def _block(x: Any, stage: Stage, *, stride: int, name: str) -> Any:
     before, channels = x, x.shape[-1]
     if stage.expansion > 1:
-        x = _convolution(x, channels * stage.expansion, f'{name}_expand')
+        x = convolution(x, channels * stage.expansion, f'{name}_expand')
     spread = keras.initializers.RandomNormal(stddev=np.sqrt(2.0) / stage.kernel)
     x = layers.DepthwiseConv2D(stage.kernel, strides=stride, padding='same',
                                name=f'{name}_depthwise', depthwise_initializer=spread)(x)
     x = layers.Activation('relu6', name=f'{name}_depthwise_relu')(x)
-    x = _convolution(x, stage.width, f'{name}_project', relu=False)
+    x = convolution(x, stage.width, f'{name}_project', relu=False)
     if stride == 1 and channels == stage.width:
         x = layers.Add(name=f'{name}_add')([before, x])
     return x
