@@ -15,8 +15,8 @@
 """
 One tree's side of the comparison: does a block of work, and prints what it took.
 
-It runs with the package of the tree that PYTHONPATH names, old or new, so that it uses what both
-have and nothing of this package.
+It runs with the package of the tree that PYTHONPATH names, old or new, so that it uses public
+names that both have and nothing of this package.
 """
 
 import json
@@ -25,9 +25,8 @@ import time
 from typing import Any
 
 import cv2
+from face_affect_ros.affect import make_pipeline, PipelineSettings
 from face_affect_ros.affect.annotate import annotate
-from face_affect_ros.affect.pipeline import make_pipeline
-from face_affect_ros.affect.settings import PipelineSettings
 import numpy as np
 
 #: Images before the time is taken.
