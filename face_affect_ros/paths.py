@@ -66,11 +66,11 @@ def is_bag(path: str) -> bool:
 
 
 def bag_folder(path: str) -> str:
-    """Return the real path of the folder with metadata.yaml of a bag or of its file, else ''."""
+    """Return the real path of the folder of a bag, or of its file, if it has metadata.yaml."""
     place = expanded(path)
     with contextlib.suppress(OSError, ValueError):   # without permission
         folder = place if place.is_dir() else place.parent
-        if is_bag(path) and (folder / 'metadata.yaml').is_file():
+        if (folder / 'metadata.yaml').is_file():
             return os.path.realpath(folder)
     return ''
 

@@ -26,7 +26,8 @@ from scipy.optimize import linear_sum_assignment
 #: Largest cost of an assignment: distance of the centres in face sides plus |ln| of the scales.
 MAX_COST = 1.0
 #: A track is confirmed by one detection of this score, or by weaker ones, of the start score at
-#: least, in this many successive runs of the detector (as in SORT, Bewley et al. 2016).
+#: least, in this many runs of the detector, none of which misses it (as in SORT, Bewley et al.
+#: 2016).
 CONFIRM_SCORE, CONFIRM_RUNS = 0.6, 3
 #: Weight of a newly measured velocity in the track's velocity.
 VELOCITY_GAIN = 0.5

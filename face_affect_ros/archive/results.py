@@ -24,7 +24,6 @@ from collections.abc import Iterator, Sequence
 import contextlib
 from dataclasses import asdict, dataclass, fields
 import json
-from pathlib import Path
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
@@ -186,8 +185,3 @@ def _named(folder: str) -> Iterator[None]:
 def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) < SHOWN else f'{text[:SHOWN]}...'
-
-
-def is_results(path: Path) -> bool:
-    """Return whether a path is that of a local folder of results."""
-    return (path / RUN).is_file()

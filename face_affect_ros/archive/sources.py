@@ -91,11 +91,12 @@ def find_sources(names: Iterable[str], *, topics: Sequence[str] = (), sequence: 
     for name in names:
         for each in _matches(name.removeprefix('file://')):
             for file in _files(each, sequence=sequence):
-                folder = bag_folder(file)
+                bag = is_bag(file)
+                folder = bag_folder(file) if bag else ''
                 if folder and bags.setdefault(folder, file) != file:
                     continue
                 suffix = Path(file).suffix.lower()
-                bag = is_bag(file) or (is_url(file) and suffix not in MEDIA_SUFFIXES)
+                bag = bag or (is_url(file) and suffix not in MEDIA_SUFFIXES)
                 found += [Source(file, topic) for topic in (topics if bag and topics else [''])]
     if topics and not any(source.topic for source in found):
         raise AffectError('--topic applies to bags, and no FILE is a bag')

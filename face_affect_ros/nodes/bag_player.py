@@ -62,7 +62,6 @@ CLOCK_PERIOD = 10_000_000
 SUBSCRIBERS_TIMEOUT, DELIVERY_TIME = 2.0, 0.2
 
 
-
 class PendingResults:
     """
     Matches images and results by their stamps; a stamp may occur more than once.
