@@ -47,7 +47,7 @@ PEOPLE = {**CLIPS, 'robocup_team.png': 6}
 REFERENCE = 'blazeface_back'
 OWN = 'face_residual_fpn'
 IMAGES = ((640, 480), (1280, 720), (1920, 1080))
-SIZES = (0, 320, 480, 960)
+SIZES = (0, 320, 480, 1024)
 #: Width of a face in metres, horizontal field of view of an Intel RealSense D435's colour camera
 #: in degrees, and the height and width of a face in pixels at which most are found.
 FACE, FIELD = 0.16, 69.0
