@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Draw faces on an image, legible from across a room, and hide them from viewers."""
+"""Draw faces and their labels on an image, or make them unrecognisable."""
 
 from collections.abc import Iterable
 import colorsys
@@ -44,7 +44,7 @@ MARGIN = 0.25
 
 
 def colour_of(track: str) -> tuple[int, int, int]:
-    """Return a bright BGR colour that stays with a track id; successive ids differ clearly."""
+    """Return the bright BGR colour of a track id; those of successive ids differ clearly."""
     number = re.search(r'(\d+)$', track)
     hue = (int(number[1]) * GOLDEN_RATIO % 1.0) if number else zlib.crc32(track.encode()) / 2**32
     red, green, blue = colorsys.hsv_to_rgb(hue, 0.55, 1.0)
@@ -113,7 +113,7 @@ class Plate:
             for line in self._lines)
 
     def place(self, taken: list[Box], shape: tuple[int, ...]) -> Box:
-        """Return the place below, above or beside the face that overlaps least with others."""
+        """Return the place below, above or beside the face with the least overlap with others."""
         x, y, width, height = self._box
         tall = self._step * len(self._lines) + self._pad
         middle = x + (width - self._width) // 2
@@ -146,7 +146,7 @@ def hide(image: ImageArray, boxes: Iterable[FloatArray]) -> ImageArray:
 
     Args:
         image: (H, W) or (H, W, 3) uint8.
-        boxes: (4,) float32 each, pixels; may extend over the image's edge.
+        boxes: (4,) float32 each, pixels; may extend beyond the image.
     """
     result: ImageArray = image.copy()
     height, width = image.shape[:2]
@@ -162,7 +162,7 @@ def hide(image: ImageArray, boxes: Iterable[FloatArray]) -> ImageArray:
 
 
 class RecentBoxes:
-    """The newest box of each track, kept for a while: the detector may miss a face in a frame."""
+    """The newest box of each track, also while the detector misses its face."""
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[float, FloatArray]] = {}

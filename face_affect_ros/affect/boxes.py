@@ -43,7 +43,7 @@ def clip(boxes: FloatArray, width: int, height: int) -> FloatArray:
 
 
 def whole_pixels(box: FloatArray) -> tuple[int, int, int, int]:
-    """Return a box (4,) rounded to whole pixels, edges to the nearest, as plain integers."""
+    """Return a box (4,) with its edges rounded to the nearest pixels, as integers."""
     left, top, right, bottom = np.floor(
         np.concatenate([box[:2], box[:2] + box[2:]]) + 0.5).astype(int).tolist()
     return left, top, right - left, bottom - top
@@ -59,10 +59,10 @@ def resized(boxes: FloatArray, factor: float) -> FloatArray:
 def weighted_nms(values: FloatArray, scores: FloatArray,
                  threshold: float) -> tuple[FloatArray, FloatArray]:
     """
-    Merge overlapping candidates into score-weighted means instead of dropping them.
+    Replace overlapping candidates by their score-weighted mean.
 
-    Blending (Bazarevsky et al. 2019, BlazeFace, section 3.3) removes the jitter of plain
-    suppression from frame to frame.
+    The boxes jitter less from frame to frame than with non-maximum suppression (Bazarevsky et al.
+    2019, BlazeFace, section 3.3).
 
     Args:
         values: (N, 4 + 2 K) float32, each a box and its landmarks.
@@ -87,30 +87,28 @@ def weighted_nms(values: FloatArray, scores: FloatArray,
 
 def letterbox(image: ImageArray, size: int) -> tuple[ImageArray, FloatArray, FloatArray]:
     """
-    Fit an image into the middle of a black square of the given side, keeping its shape.
+    Scale an image to fit into the middle of a black square of side `size`.
 
     Returns:
         The square, and the map of points of the image into it, as point * scale + shift, (2,)
         float32 each, x and y.
     """
-    height, width = image.shape[:2]
-    scale = size / max(width, height)
-    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-    image = halved(image, 2 * max(inner))
-    left, top = (size - inner[0]) // 2, (size - inner[1]) // 2
+    inner = scaled(image, size)
+    height, width = inner.shape[:2]
+    left, top = (size - width) // 2, (size - height) // 2
     square = np.zeros((size, size, *image.shape[2:]), np.uint8)
-    square[top:top + inner[1], left:left + inner[0]] = cv2.resize(image, inner)
+    square[top:top + height, left:left + width] = inner
     # The inner size was rounded, so that the two scales differ a little.
-    return (square, np.divide(inner, (width, height)).astype(np.float32),
+    return (square, np.divide(inner.shape[1::-1], image.shape[1::-1]).astype(np.float32),
             np.array([left, top], np.float32))
 
 
 def halved(image: ImageArray, size: int) -> ImageArray:
     """
-    Return an image averaged down by 2 until its longer side is below a number of pixels.
+    Return an image, halved by averaging until its longer side has fewer than `size` pixels.
 
-    Sampling would skip pixels, and OpenCV averages by other factors several times slower. The
-    last one of an odd number of rows or columns is left out.
+    Bilinear interpolation would skip pixels, and OpenCV's area interpolation is several times
+    slower for other factors. The last one of an odd number of rows or columns is left out.
     """
     while max(image.shape[:2]) >= size:
         height, width = (max(1, side // 2) for side in image.shape[:2])
@@ -119,13 +117,18 @@ def halved(image: ImageArray, size: int) -> ImageArray:
     return image
 
 
-def shrunk(image: ImageArray, size: int) -> ImageArray:
-    """Return a (H, W) grey or (H, W, 3) BGR image as BGR, its longer side at most `size`."""
+def scaled(image: ImageArray, size: int) -> ImageArray:
+    """Return an image whose longer side has `size` pixels."""
     height, width = image.shape[:2]
     scale = size / max(height, width)
-    if scale < 1.0:
-        inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-        image = np.asarray(cv2.resize(halved(image, 2 * max(inner)), inner), np.uint8)
+    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(halved(image, 2 * max(inner)), inner), np.uint8)
+
+
+def shrunk(image: ImageArray, size: int) -> ImageArray:
+    """Return a (H, W) grey or (H, W, 3) BGR image as BGR, its longer side at most `size`."""
+    if max(image.shape[:2]) > size:
+        image = scaled(image, size)
     if image.ndim == 2:
         image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
     return image
@@ -137,8 +140,8 @@ def longer_side(shape: Sequence[int], size: int = 0) -> int:
 
     Args:
         shape: Of the image, (H, W[, C]).
-        size: As chosen by the user; 0 for the image's longer side up to WHOLE, and SHARE of a
-            larger one, between WHOLE and MOST.
+        size: Of the user; 0 for the image's longer side up to WHOLE, and for SHARE of a larger
+            one, between WHOLE and MOST.
     """
     longer = max(shape[:2])
     wanted = size or min(max(WHOLE, round(SHARE * longer)), MOST)

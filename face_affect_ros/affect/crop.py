@@ -15,9 +15,8 @@
 """
 The crops of faces for classifiers, in training and on the robot.
 
-A crop is a square around the face box, grown by a margin and turned until the eyes are level.
-Where it extends over the image's edge, the edge pixels are repeated, so that the face keeps its
-position and scale in the crop.
+A crop is a square around the face box, enlarged by a margin and rotated until the eyes are level.
+Beyond the image, its border pixels are repeated, so that the face keeps its position and scale.
 """
 
 from dataclasses import dataclass
@@ -42,7 +41,7 @@ class CropSpec:
         size: Side of the square crop, pixels.
         channels: 1 (grey) or 3 (RGB).
         margin: Fraction of the face box's longer side added on each of the four sides, > -0.5.
-        align: Whether to turn the crop until the eyes are level, where the landmarks allow.
+        align: Whether to rotate the crop until the eyes are level, if the landmarks are reliable.
     """
 
     size: int
@@ -87,7 +86,7 @@ def warp(image: ImageArray, matrix: FloatArray, size: int) -> ImageArray:
     """
     Return the (size, size[, C]) uint8 crop of an image under a crop matrix.
 
-    A crop much smaller than its face is averaged down first: sampling alone would alias.
+    If the crop is much smaller than its face, the image is averaged first, against aliasing.
     """
     (a, b, _), (c, d, _) = matrix.tolist()
     scale = math.sqrt(abs(a * d - b * c))
@@ -148,7 +147,7 @@ def box_of_chip(width: int, height: int, margin: float) -> FloatArray:
     """
     Return the face box whose crop with this margin is the whole image, (4,) float32.
 
-    For data sets whose images are face crops already.
+    For data sets of face crops.
     """
     side = max(width, height) / (1.0 + 2.0 * margin)
     return np.array([(width - side) / 2.0, (height - side) / 2.0, side, side], np.float32)
@@ -160,7 +159,7 @@ def _cut(image: ImageArray, matrix: FloatArray, spec: CropSpec) -> ImageArray:
 
 def _reduce(image: ImageArray, matrix: FloatArray, size: int,
             factor: int) -> tuple[ImageArray, FloatArray]:
-    """Shrink the part of the image under the crop by a whole factor, and the matrix with it."""
+    """Return the part of the image in the crop, shrunk by an integer factor, and its matrix."""
     (a, b, c), (d, e, f) = matrix.tolist()   # faster than numpy for so few numbers
     corners = [(x - c, y - f) for x in (-1, size) for y in (-1, size)]
     area = a * e - b * d
@@ -179,9 +178,9 @@ def _reduce(image: ImageArray, matrix: FloatArray, size: int,
 
 def _blocks(places: list[float], length: int, factor: int) -> tuple[int, int, int]:
     """
-    Return start, end and number of the blocks of pixels that cover places along one side.
+    Return start, end and number of the blocks of pixels that contain places along one side.
 
-    Whole blocks, where the image has them: OpenCV averages these several times faster.
+    If possible all blocks are whole, which OpenCV averages several times faster.
     """
     start = min(max(math.floor(min(places)), 0), length - 1)
     end = min(max(math.ceil(max(places)) + 1, start + 1), length)

@@ -144,18 +144,6 @@ def check_network(path: Path, sha256: str) -> None:
                           'corrupt or was replaced, install it again')
 
 
-def search_path() -> Iterator[Path]:
-    """
-    Yield the folders of models, in the order of the search.
-
-    Those of FACE_AFFECT_MODEL_PATH, then the installed ones.
-    """
-    for entry in os.environ.get('FACE_AFFECT_MODEL_PATH', '').split(os.pathsep):
-        if entry:
-            yield Path(entry)
-    yield from installed_folders()
-
-
 def installed_folders() -> Iterator[Path]:
     """
     Yield the folders of this package's models.
@@ -174,7 +162,7 @@ def installed_folders() -> Iterator[Path]:
 
 def find_model(name: str, kind: str = '') -> Path:
     """
-    Return the folder of a model.
+    Return the folder of a model in those of FACE_AFFECT_MODEL_PATH and the installed ones.
 
     Args:
         name: Of the model, or the path of its folder or card, which has a slash.
@@ -190,7 +178,8 @@ def find_model(name: str, kind: str = '') -> Path:
         if not os.path.isfile(direct / CARD):
             raise AffectError(f"model '{name}': there is no {CARD} in {direct}")
         return direct
-    searched = list(dict.fromkeys(search_path()))
+    own = filter(None, os.environ.get('FACE_AFFECT_MODEL_PATH', '').split(os.pathsep))
+    searched = list(dict.fromkeys([*map(Path, own), *installed_folders()]))
     for folder in searched:
         if os.path.isfile(folder / name / CARD):
             return folder / name

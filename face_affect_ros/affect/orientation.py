@@ -33,7 +33,7 @@ EYES = [[0.0, -EYE_DISTANCE / 2, 0.0], [0.0, EYE_DISTANCE / 2, 0.0]]
 #: Mean faces by the landmark of the mouth, see Detector.mouth: rows as in types.LANDMARKS, metres
 #: from the point between the eyes, x out of the face, y to its left, z up. Fitted as in
 #: docs/orientation.md; the noses are shorter than real ones, because detectors underestimate
-#: how far the landmarks of faces that are turned away move.
+#: the shift of the landmarks of faces that are turned away.
 MEAN_FACES = {'lips': np.array([*EYES, [0.031, 0.0, -0.031], [0.017, 0.0, -0.062]]),
               'corners': np.array([*EYES, [0.020, 0.0, -0.033], [0.0, 0.0, -0.062]])}
 #: Standard deviation of each landmark in the image, metres at the face: the differences of people
@@ -78,7 +78,7 @@ class HeadPose:
 
 
 def head_pose(landmarks: FloatArray, camera: Camera | None, *, width: int, height: int,
-                         face: Array64 = MEAN_FACES['lips']) -> HeadPose | None:
+              face: Array64 = MEAN_FACES['lips']) -> HeadPose | None:
     """
     Estimate the pose of a head.
 
@@ -123,7 +123,7 @@ def head_pose(landmarks: FloatArray, camera: Camera | None, *, width: int, heigh
     rotation, covariance = _fit(seen[:, :2] / seen[:, 2:], face, EYE_DISTANCE / apart, sigma)
     pose = HeadPose(level.T @ rotation @ FACING, level.T @ covariance @ level, line)
     growth = (1.0 + (pose.orientation.facing_angle / TWICE_AT) ** 2) ** 2
-    # A wrong focal length rotates the line of sight, and the face with it.
+    # An error of the focal length rotates the line of sight and with it the face.
     aside = spread * line[2] * np.cross([0.0, 0.0, 1.0], line)
     return replace(pose, covariance=growth * pose.covariance + np.outer(aside, aside))
 
@@ -147,23 +147,19 @@ def _fit(seen: Array64, face: Array64, distance: float,
         sigma: (4,), standard deviations of the landmarks, metres.
     """
     model = face @ FACING.T
-    rotation, place = np.eye(3), np.array([0.0, 0.0, distance])
-    turn = np.zeros(3)
+    rotation = identity = np.eye(3)
+    turn = no_turn = np.zeros(3)
+    place = np.array([0.0, 0.0, distance])
     jacobian = np.zeros((2 * len(face) + 3, 6))
     errors = np.zeros(len(jacobian))
     jacobian[-3:, :3] = np.diag(1.0 / PRIOR)
     for _ in range(STEPS):
-        turned = model @ rotation.T
-        points = turned + place
-        shown = points[:, :2] / points[:, 2:]
-        weights = place[2] / sigma
-        errors[:-3] = ((shown - seen) * weights[:, np.newaxis]).ravel()
+        # The first six columns of the Jacobian are those of rotation and translation.
+        shown, change = cv2.projectPoints(model @ rotation.T, no_turn, place, identity, None)
+        weights = np.repeat(place[2] / sigma, 2)
+        errors[:-3] = weights * (shown[:, 0] - seen).ravel()
         errors[-3:] = turn / PRIOR
-        change = np.zeros((len(face), 2, 3))   # of the projection, by the points' x, y and z
-        change[:, 0, 0] = change[:, 1, 1] = weights / points[:, 2]
-        change[:, :, 2] = -shown * change[:, :1, 0]
-        jacobian[:-3, :3] = (change @ _cross_matrices(-turned)).reshape(-1, 3)
-        jacobian[:-3, 3:] = change.reshape(-1, 3)
+        jacobian[:-3] = weights[:, np.newaxis] * change[:, :6]
         information = jacobian.T @ jacobian
         step = np.asarray(-np.linalg.solve(information, jacobian.T @ errors), np.float64)
         size = float(np.abs(step[:3]).max())
@@ -174,7 +170,7 @@ def _fit(seen: Array64, face: Array64, distance: float,
         place[2] = max(place[2], distance / 4.0)
         if size < LAST_STEP:
             break
-    # Eleven equations with six unknowns: larger errors than expected are those of an unusual face.
+    # Eleven equations, six unknowns: an unusual face has larger residuals than expected.
     excess = max(1.0, float(errors @ errors) / (len(errors) - 6))
     covariance = excess * np.linalg.inv(information)[:3, :3]
     return rotation, np.asarray(covariance, np.float64)
@@ -188,14 +184,6 @@ def _rotated(rotation: Array64, turn: Array64) -> Array64:
 def _vector(rotation: Array64) -> Array64:
     """Return the rotation vector (3,) of a rotation (3, 3)."""
     return np.asarray(cv2.Rodrigues(rotation)[0][:, 0], np.float64)
-
-
-def _cross_matrices(vectors: Array64) -> Array64:
-    """Return the matrices (N, 3, 3) of the cross products with vectors (N, 3) on the left."""
-    matrices = np.zeros((len(vectors), 3, 3))
-    x, y, z = vectors.T
-    matrices[:, 0, 1], matrices[:, 0, 2], matrices[:, 1, 2] = -z, y, -x
-    return matrices - matrices.transpose(0, 2, 1)
 
 
 def axes_of(face: Face, position: Position) -> Array64:

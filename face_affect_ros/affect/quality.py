@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Whether a face can be classified: not too small, turned away or blurred, and likely a face."""
+"""Whether a face can be classified: it is large, frontal and sharp enough."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -89,10 +89,10 @@ def reasons(found: Detections, crops: ImageArray, limits: Limits,
 
 def turn_of(landmarks: FloatArray) -> float:
     """
-    Return how far a head is turned to a side: 0 for a frontal face, 0.5 and more for a profile.
+    Return how far a head is turned to a side: 0 for a frontal face, >= 0.5 for a profile.
 
     This is the distance of the nose from the middle between the eyes, along the line through them,
-    relative to the eyes' distance.
+    as a fraction of the distance of the eyes.
 
     Args:
         landmarks: (4, 2), rows as in types.LANDMARKS.

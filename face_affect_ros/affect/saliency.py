@@ -138,7 +138,7 @@ class Saliency:
 
 
 def heat_of_gradient(gradient: FloatArray) -> FloatArray:
-    """Return the strength of a gradient (S, S, C) as (S, S) float32 in [0, 1]; nowhere: zeros."""
+    """Return the strength of a gradient (S, S, C) as (S, S) float32 in [0, 1]."""
     strength = np.abs(gradient).max(axis=2)
     full = float(np.percentile(strength, FULL_AT))
     return np.asarray(np.minimum(strength / full, 1.0) if full > 0.0 else strength * 0.0,
@@ -161,9 +161,7 @@ def to_bgr(crop: ImageArray) -> ImageArray:
 
 def overlay(picture: ImageArray, heat: FloatArray) -> ImageArray:
     """Return a BGR image (H, W, 3) with heat (H, W) in [0, 1] over a darkened copy of it."""
-    colour = _colours(heat)
-    share = OPACITY * heat[:, :, np.newaxis]
-    return np.asarray(0.7 * picture * (1.0 - share) + colour * share, np.uint8)
+    return _blended(0.7 * picture, heat)
 
 
 def tile(pictures: Sequence[ImageArray], lines: Sequence[str]) -> ImageArray:
@@ -180,7 +178,7 @@ def tile(pictures: Sequence[ImageArray], lines: Sequence[str]) -> ImageArray:
 
 
 def grid(tiles: Sequence[ImageArray]) -> ImageArray:
-    """Return tiles of one size in rows, about as wide as high; none gives an empty tile."""
+    """Return tiles of one size in a roughly square grid, or a tile 'no face' if there are none."""
     if not tiles:
         return tile([np.full((8, 8, 3), BACKGROUND, np.uint8)] * 2, ['no face'])
     height, width = tiles[0].shape[:2]
@@ -212,13 +210,13 @@ def heat_on_image(canvas: ImageArray, heat: FloatArray, matrix: FloatArray) -> N
     to_part = to_image - np.array([[0.0, 0.0, left], [0.0, 0.0, top]])
     share = cv2.warpAffine(heat, to_part, (right - left, bottom - top), flags=cv2.INTER_LINEAR,
                            borderMode=cv2.BORDER_CONSTANT, borderValue=0.0)
-    colour = _colours(share)
-    share = OPACITY * share[:, :, np.newaxis]
     part = canvas[top:bottom, left:right]
-    part[:] = part * (1.0 - share) + colour * share
+    part[:] = _blended(part, share)
 
 
-def _colours(heat: npt.NDArray[Any]) -> ImageArray:
-    """Return colours from red to yellow, without the darkest, which look like shadows."""
-    levels = np.asarray(255.0 * (0.4 + 0.6 * heat), np.uint8)
-    return np.asarray(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), np.uint8)
+def _blended(picture: npt.NDArray[Any], heat: npt.NDArray[Any]) -> ImageArray:
+    """Return an image (H, W, 3) with heat (H, W) in colours from red to yellow over it."""
+    levels = np.asarray(255.0 * (0.4 + 0.6 * heat), np.uint8)   # without the darkest colours
+    colours = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)
+    share = OPACITY * heat[:, :, np.newaxis]
+    return np.asarray(picture * (1.0 - share) + colours * share, np.uint8)

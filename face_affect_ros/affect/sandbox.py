@@ -75,10 +75,13 @@ def validate_network(path: Path, *, source: Path | None = None, memory: int = ME
         AffectError: The network does not run within these limits.
     """
     try:
-        # One thread: the stacks of threads count as memory of the network.
-        child = run_isolated('-m', __name__, str(path), str(memory),
-                             *([str(source)] if source else []), timeout=timeout,
-                             OPENBLAS_NUM_THREADS='1', OMP_NUM_THREADS='1')
+        child = subprocess.run(
+            [sys.executable, '-m', __name__, str(path), str(memory),
+             *([str(source)] if source else [])],
+            # One thread: the stacks of threads count as memory of the network.
+            env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path)),
+                 'OPENBLAS_NUM_THREADS': '1', 'OMP_NUM_THREADS': '1'},
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False)
     except subprocess.TimeoutExpired:
         raise _unfit(path, f'it did not end within {timeout:g} s') from None
     if ended_by := signal_of(child.returncode):
@@ -86,26 +89,6 @@ def validate_network(path: Path, *, source: Path | None = None, memory: int = ME
     if child.returncode:
         output = child.stdout.decode('utf-8', 'replace').strip()
         raise _unfit(path, output or f'exit code {child.returncode}')
-
-
-def run_isolated(*arguments: str, timeout: float = TIMEOUT,
-                 **variables: str) -> 'subprocess.CompletedProcess[bytes]':
-    """
-    Run Python with the module path of this process; return its exit code and output.
-
-    Args:
-        arguments: Of the interpreter, such as '-c' and code.
-        timeout: Seconds.
-        variables: Of the environment.
-
-    Raises:
-        subprocess.TimeoutExpired: After the timeout.
-    """
-    path = os.pathsep.join(filter(None, sys.path))
-    return subprocess.run([sys.executable, *arguments],
-                          env={**os.environ, 'PYTHONPATH': path, **variables},
-                          stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout,
-                          check=False)
 
 
 def signal_of(code: int) -> str:

@@ -26,13 +26,13 @@ import numpy as np
 
 #: Side of a face's template, pixels: localizes a face at a hundredth of the detector's cost.
 TEMPLATE = 20
-#: Fraction of the box's sides in the template, without the edge, where the background moves.
+#: Fraction of the box's sides in the template; its edge may show the background.
 INNER = 0.9
 #: Largest movement of a face between two images, in template sides, in each direction.
 REACH = 0.5
 #: Correlation below which the tracking of a face has failed.
 MIN_CORRELATION = 0.6
-#: Fraction of an interval by which an image may come too early, because of jitter of the camera.
+#: Fraction of an interval by which an image may be early, because of jitter of the camera.
 JITTER = 0.05
 #: A deferred inference runs at the latest after this many intervals.
 MAX_DEFERRAL = 1.5
@@ -104,7 +104,7 @@ def peak(values: FloatArray, index: int) -> float:
 
 
 def is_due(elapsed: float, interval: float) -> bool:
-    """Return whether an interval in seconds has passed, or time stands still or jumps back."""
+    """Return whether an interval in seconds has passed, or the time has stopped or jumped back."""
     return not 0.0 < elapsed < (1.0 - JITTER) * interval
 
 
@@ -116,8 +116,8 @@ class Located:
     Attributes:
         faces: Best first.
         detected: Whether the detector ran on this image.
-        defer: Whether inferences should wait for the next image, on which the detector will not
-            run if it comes after the same time.
+        defer: Whether inferences should wait for the next image, on which, at the same frame rate,
+            the detector will not run.
     """
 
     faces: Detections
@@ -200,7 +200,7 @@ class InferenceScheduler:
         self._budget += share
         chosen = due[:math.floor(self._budget + JITTER)]
         self._budget = max(0.0, self._budget - len(chosen))
-        if not defer:   # a larger rest would keep tracks together that are due together
+        if not defer:   # with a larger rest, tracks due together would run together again
             self._budget = min(self._budget, 1.0) if share < 1.0 else self._budget % 1.0
         chosen = sorted(new + chosen)
         self._last.update({tracks[index]: stamp for index in chosen})

@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-A network's file without the bytes that it shares with another one.
+Read a network's file that is stored without the bytes that it shares with another file.
 
 The graph of a model's gradients holds the weights of the model's file. It is stored as an .npz of
 these arrays: `copies` (N, 3) int64, position, position in the other file, and length of each

@@ -31,10 +31,10 @@ MAX_COST = 1.0
 CONFIRM_SCORE, CONFIRM_RUNS = 0.6, 3
 #: Weight of a newly measured velocity in the track's velocity.
 VELOCITY_GAIN = 0.5
-#: Smallest time between frames for a velocity, seconds: some drivers stamp frames of a burst at
-#: arrival, and the noise would be divided by almost 0.
+#: Smallest time between frames for a velocity, seconds: some drivers stamp the frames of a burst
+#: at arrival, almost at the same time.
 MIN_ELAPSED = 0.005
-#: Longest time of a prediction, seconds: faces do not keep their velocity for long.
+#: Longest time of a prediction, seconds.
 MAX_COAST = 0.5
 
 
@@ -76,7 +76,7 @@ class Track:
 
 
 def random_prefix() -> str:
-    """Return a prefix by which the ids of one run differ from those of others."""
+    """Return a random prefix, so that the ids of different runs differ."""
     return 'f' + ''.join(secrets.choice(string.ascii_lowercase) for _ in range(5))
 
 

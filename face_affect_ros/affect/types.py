@@ -39,7 +39,7 @@ REASONS = (UNSURE, NOT_A_FACE, TOO_SMALL, TOO_TURNED, TOO_BLURRED)
 #: Kinds of saliency maps, see affect.saliency.
 MODES = ('guided', 'gradient', 'gradcam')
 
-#: Rows of a landmark array. Left and right are the person's own.
+#: Rows of a landmark array. Left and right are from the person's point of view.
 LANDMARKS = ('right_eye', 'left_eye', 'nose', 'mouth')
 RIGHT_EYE, LEFT_EYE, NOSE, MOUTH = range(4)
 
@@ -60,7 +60,7 @@ class Detections:
     The faces a detector found in one image, best first.
 
     Attributes:
-        boxes: (N, 4) float32, x, y, width, height in pixels; may extend over the image's edge.
+        boxes: (N, 4) float32, x, y, width, height in pixels; may extend beyond the image.
         scores: (N,) float32 in [0, 1].
         landmarks: (N, 4, 2) float32, x, y in pixels, rows as in LANDMARKS; NaN where unknown.
     """
@@ -83,7 +83,7 @@ class Estimate:
 
     Attributes:
         label: One of the head's labels, or UNKNOWN where the confidence is below the threshold.
-        confidence: Probability in [0, 1] of the most probable label, known or not.
+        confidence: Probability in [0, 1] of the most probable label, also if `label` is UNKNOWN.
         probabilities: (K,) float32 that sum to 1, in the order of the head's labels.
         reason: Why the label is UNKNOWN, one of REASONS; '' where it is not.
     """
@@ -136,11 +136,11 @@ class Face:
         box: (4,) float32, x, y, width, height in pixels, clipped to the image.
         score: Of the detection, in [0, 1].
         landmarks: (4, 2) float32 in pixels, rows as in LANDMARKS; NaN where unknown.
-        estimates: By task ('emotion', 'gender'), without those that are switched off.
+        estimates: By task ('emotion', 'gender'); a task that is switched off is absent.
         tracked_for: Seconds since the track began.
         position: Of the point between the eyes; None without a calibrated camera.
         orientation: Of the head; None where a landmark is unknown.
-        whole_box: As detected, may extend over the image's edge; None for a face of a message.
+        whole_box: As detected, may extend beyond the image; None for a face of a message.
     """
 
     id: str  # noqa: A003

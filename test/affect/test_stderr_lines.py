@@ -15,9 +15,10 @@
 """A line of a native library is kept from stderr, and no other."""
 
 import os
+import subprocess
+import sys
 
 from face_affect_ros.affect.interpreter import DELEGATE_LINE, stderr_without
-from face_affect_ros.affect.sandbox import run_isolated
 import pytest
 
 
@@ -37,7 +38,9 @@ def test_what_is_said_before_an_error_is_not_lost(capfd: pytest.CaptureFixture[s
 
 def test_loading_the_models_prints_nothing() -> None:
     """In a process of its own: the runtime says its line once."""
-    run = run_isolated('-c', 'from face_affect_ros.affect import make_pipeline, PipelineSettings\n'
-                    'make_pipeline(PipelineSettings()).warm_up()')
+    code = ('from face_affect_ros.affect import make_pipeline, PipelineSettings\n'
+            'make_pipeline(PipelineSettings()).warm_up()')
+    run = subprocess.run([sys.executable, '-c', code], capture_output=True, check=False,
+                         env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)})
     assert run.returncode == 0
     assert DELEGATE_LINE not in run.stderr and run.stderr == b''
