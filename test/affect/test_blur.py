@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Hidden faces: no detector and no eye finds them, and the rest of the picture stays."""
+"""Hidden faces: the detectors do not find them, and the rest of the image is unchanged."""
 
 from face_affect_ros.affect.annotate import hide, RecentBoxes
 from face_affect_ros.affect.detectors import make_detector
@@ -24,7 +24,7 @@ import pytest
 
 @pytest.fixture(scope='module')
 def portrait() -> np.ndarray:
-    """Return a picture with a face, BGR 640x480."""
+    """Return an image of a face, BGR 640x480."""
     with open_media('') as media:
         return next(iter(media)).image
 
@@ -41,7 +41,7 @@ def test_no_detector_finds_a_hidden_face(portrait: np.ndarray) -> None:
         np.testing.assert_array_equal(hidden[far], portrait[far])
 
 
-def test_what_is_left_of_a_face_is_a_few_colours(portrait: np.ndarray) -> None:
+def test_a_hidden_face_has_few_colours(portrait: np.ndarray) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (80, 80), np.uint8)
     hidden = hide(noise, [np.float32([16, 16, 48, 48])])
     assert hidden[20:60, 20:60].std() < 0.1 * noise[20:60, 20:60].std()
@@ -49,12 +49,12 @@ def test_what_is_left_of_a_face_is_a_few_colours(portrait: np.ndarray) -> None:
 
 @pytest.mark.parametrize('box', [(-30, -30, 60, 60), (90, 50, 60, 60), (200, 200, 9, 9),
                                  (10, 10, 0, 0), (-500, -500, 2000, 2000)])
-def test_boxes_over_the_edge_and_without_size(box: tuple[float, ...]) -> None:
+def test_boxes_beyond_the_image_and_empty_boxes_are_accepted(box: tuple[float, ...]) -> None:
     image = np.random.default_rng(1).integers(0, 256, (60, 100, 3), np.uint8)
     assert hide(image, [np.float32(box)]).shape == image.shape
 
 
-def test_a_face_that_is_missed_for_a_moment_stays_hidden() -> None:
+def test_a_face_that_is_briefly_not_detected_stays_hidden() -> None:
     image = np.random.default_rng(2).integers(0, 256, (200, 200, 3), np.uint8)
     recent = RecentBoxes()
     boxes = recent.update([face('a')], 10.0, hold=1.0)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Geometry of boxes, against numbers worked out by hand."""
+"""Geometry of boxes, compared with values computed by hand."""
 
 from face_affect_ros.affect.boxes import clip, iou, letterbox, weighted_nms, whole_pixels
 import numpy as np
@@ -60,14 +60,14 @@ def test_whole_pixels(box: tuple[float, ...], expected: tuple[int, ...]) -> None
     assert whole_pixels(np.array(box, np.float32)) == expected
 
 
-def test_weighted_nms_blends_what_overlaps_and_keeps_what_does_not() -> None:
+def test_weighted_nms_merges_only_overlapping_boxes() -> None:
     values = boxes((0, 0, 10, 10, 5, 5), (2, 0, 10, 10, 7, 5), (50, 0, 10, 10, 55, 5))
     merged, scores = weighted_nms(values, np.array([0.75, 0.25, 0.9], np.float32), 0.3)
     np.testing.assert_allclose(merged, boxes((50, 0, 10, 10, 55, 5), (0.5, 0, 10, 10, 5.5, 5)))
     np.testing.assert_allclose(scores, [0.9, 0.75])
 
 
-def test_weighted_nms_of_nothing_is_nothing() -> None:
+def test_weighted_nms_of_no_boxes_is_empty() -> None:
     merged, scores = weighted_nms(np.zeros((0, 12), np.float32), np.zeros(0, np.float32), 0.3)
     assert merged.shape == (0, 12)
     assert scores.shape == (0,)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Crops: right place, right scale, level eyes, for training and robot alike."""
+"""Crops of training and of the node: position, scale and level eyes."""
 
 import cv2
 from face_affect_ros.affect.crop import (
@@ -30,7 +30,7 @@ NO_LANDMARKS = np.full((1, 4, 2), np.nan, np.float32)
 
 
 def gradient(height: int, width: int) -> np.ndarray:
-    """Return a grey picture that is smooth, so that interpolation changes little."""
+    """Return a smooth grey image, which interpolation changes little."""
     rows, columns = np.mgrid[:height, :width]
     return (rows + columns).clip(0, 255).astype(np.uint8)
 
@@ -57,7 +57,7 @@ def test_a_flat_box_gives_a_square_around_its_centre() -> None:
     np.testing.assert_array_equal(crops[0, :, :, 0], image[35:55, 20:40])
 
 
-def test_beyond_the_edge_the_edge_is_repeated() -> None:
+def test_border_pixels_are_repeated_outside_of_the_image() -> None:
     image = gradient(40, 40) + np.uint8(10)
     crops = extract_crops(image, np.array([[-8, 10, 16, 16]], np.float32), NO_LANDMARKS,
                           CropSpec(size=16))
@@ -66,7 +66,7 @@ def test_beyond_the_edge_the_edge_is_repeated() -> None:
 
 
 @pytest.mark.parametrize('degrees', [-40.0, -10.0, 0.0, 25.0])
-def test_the_eyes_come_out_level(degrees: float) -> None:
+def test_the_eyes_are_level_in_the_crop(degrees: float) -> None:
     angle = np.deg2rad(degrees)
     centre, reach = np.array([50.0, 50.0]), 10.0 * np.array([np.cos(angle), np.sin(angle)])
     points = np.full((4, 2), np.nan, np.float32)
@@ -80,17 +80,17 @@ def test_the_eyes_come_out_level(degrees: float) -> None:
 
 
 @pytest.mark.parametrize(('right', 'left'), [
-    ((50.0, 50.0), (53.0, 50.0)),     # a profile: the eyes are one
-    ((50.0, 50.0), (52.0, 75.0)),     # lying on the side: no face of ours
+    ((50.0, 50.0), (53.0, 50.0)),     # a profile: both eyes at one point
+    ((50.0, 50.0), (52.0, 75.0)),     # rotated by more than MAX_ROLL
     ((np.nan, np.nan), (60.0, 50.0)),
 ])
-def test_a_doubtful_angle_is_not_used(right: tuple[float, float],
-                                      left: tuple[float, float]) -> None:
+def test_an_unreliable_angle_is_not_used(right: tuple[float, float],
+                                         left: tuple[float, float]) -> None:
     points = np.array([right, left, (0, 0), (0, 0)], np.float32)
     assert roll_of(points, 40.0) == 0.0
 
 
-def test_colour_comes_out_as_rgb_and_as_grey() -> None:
+def test_crops_are_rgb_or_grey() -> None:
     image = np.zeros((40, 40, 3), np.uint8)
     image[:] = (255, 0, 0)  # blue, as OpenCV has it
     box = np.array([[10, 10, 8, 8]], np.float32)
@@ -127,7 +127,7 @@ def test_the_crop_of_a_chip_is_the_whole_chip(margin: float) -> None:
     np.testing.assert_allclose(crops[0, :, :, 0].astype(int), chip, atol=1)
 
 
-def test_no_faces_no_crops() -> None:
+def test_no_faces_give_no_crops() -> None:
     crops = extract_crops(gradient(10, 10), np.zeros((0, 4), np.float32), NO_LANDMARKS[:0],
                           CropSpec(size=48, channels=3))
     assert crops.shape == (0, 48, 48, 3)

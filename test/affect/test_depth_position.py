@@ -46,7 +46,7 @@ def test_the_point_between_the_eyes_at_the_depth_of_the_face(scale: int) -> None
     assert (np.linalg.eigvalsh(position.covariance) > 0).all()
 
 
-def test_holes_and_the_wall_behind_do_not_count() -> None:
+def test_pixels_without_depth_and_of_the_background_are_ignored() -> None:
     depth = depth_of(2.0)
     depth[:, 400:420] = 0.0
     depth[240:250] = np.nan
@@ -55,7 +55,7 @@ def test_holes_and_the_wall_behind_do_not_count() -> None:
     assert locate(depth).point[2] == pytest.approx(2.0)
 
 
-def test_a_rough_depth_is_less_sure() -> None:
+def test_a_noisy_depth_has_a_larger_covariance() -> None:
     rough = depth_of(2.0) + np.random.default_rng(1).normal(0, 0.2, (480, 640)).astype(np.float32)
     assert locate(rough).covariance[2, 2] > 10 * locate(depth_of(2.0)).covariance[2, 2]
 
@@ -67,7 +67,7 @@ def test_without_depth_there_is_no_position() -> None:
     assert locate(depth_of(1.0), width=640, height=640) is None   # not the calibrated image
 
 
-def test_without_eyes_the_middle_of_the_box() -> None:
+def test_without_eyes_the_middle_of_the_box_is_located() -> None:
     position = locate(depth_of(1.0), landmarks=np.full((4, 2), np.nan, np.float32))
     np.testing.assert_allclose(position.point, [(420 - 320) / 500, (260 - 240) / 500, 1.0],
                                rtol=1e-5)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The detector runs as often as it must, and the faces tracked in between are as good."""
+"""The detector runs at its interval, and tracked boxes are as accurate as detected ones."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,13 +27,13 @@ from face_affect_ros.media import open_media
 import numpy as np
 import pytest
 
-#: How far behind the detector's agreement with itself the followed boxes may be: the clips are
+#: Largest difference of the agreement of tracked boxes from that of detected ones: the clips are
 #: short.
 MARGIN = 0.01
 
 
 class Counting:
-    """A detector that says of each image what it is told, or what another one finds."""
+    """A detector that returns given detections or those of another one, and counts its calls."""
 
     name = 'counting'
 
@@ -53,7 +53,7 @@ def one_at(x: float, y: float, side: float = 60.0) -> Detections:
 
 
 def picture(x: float = 0.0, y: float = 0.0) -> np.ndarray:
-    """Return a smooth random picture, moved by so many pixels."""
+    """Return a smooth random image, moved by some pixels."""
     noise = np.random.default_rng(1).integers(0, 256, (60, 80, 3), np.uint8)
     return cv2.warpAffine(noise, np.float32([[4, 0, x], [0, 4, y]]), (320, 240),
                           flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
@@ -62,7 +62,7 @@ def picture(x: float = 0.0, y: float = 0.0) -> np.ndarray:
 @pytest.mark.parametrize(('interval', 'rate', 'every'), [
     (0.0, 30, 1), (0.1, 30, 3), (0.1, 60, 6), (0.1, 15, 2), (0.1, 10, 1), (0.1, 2, 1)])
 def test_the_interval_is_in_seconds_at_any_rate(interval: float, rate: int,
-                                                      every: int) -> None:
+                                                every: int) -> None:
     jitter = np.random.default_rng(0).uniform(-0.002, 0.002, 60)
     detector = Counting(lambda image: one_at(100, 80))
     locate = DetectOrTrack(detector)
@@ -76,9 +76,9 @@ def test_the_interval_is_in_seconds_at_any_rate(interval: float, rate: int,
     (0.1, 30, [False, False, False, True, False, False, True]),
     (0.1, 15, [False, False, True, False, True, False, True]), (0.1, 10, 7 * [False]),
     (0.0, 30, 7 * [False])])
-def test_work_is_deferred_where_the_detector_will_not_run_next(interval: float, rate: int,
-                                                               defer: list[bool]) -> None:
-    """Of the first image it cannot know."""
+def test_inferences_are_deferred_if_the_detector_will_not_run_on_the_next_image(
+        interval: float, rate: int, defer: list[bool]) -> None:
+    """At the first image the frame rate is not known."""
     locate = DetectOrTrack(Counting(lambda image: one_at(100, 80)))
     assert [locate(picture(), 100.0 + number / rate, interval).defer
             for number in range(7)] == defer
@@ -107,7 +107,7 @@ def test_the_detector_runs_where_there_are_no_templates() -> None:
     assert locate(picture(), 5.12, 10.0).detected
 
 
-def test_the_detector_runs_at_once_where_a_face_is_lost() -> None:
+def test_the_detector_runs_at_once_if_a_face_is_lost() -> None:
     locate = DetectOrTrack(Counting(lambda image: one_at(100, 80)))
     assert locate(picture(), 0.0, 0.1).detected
     assert not locate(picture(), 0.03, 0.1).detected
@@ -129,7 +129,7 @@ def test_a_face_is_tracked_to_a_fraction_of_a_pixel(grey: bool) -> None:
         np.testing.assert_array_equal(found.scores, np.float32([0.9]))
 
 
-def test_no_template_is_no_face() -> None:
+def test_without_templates_no_face_is_tracked() -> None:
     found = TemplateTracker(picture(), one_at(0, 0)[:0])(picture())
     assert found is not None
     assert len(found) == 0
@@ -145,8 +145,8 @@ def test_the_peak_of_a_parabola() -> None:
 
 @pytest.mark.parametrize('clip', ['classroom.gif', 'face-demographics-walking-and-pause.gif',
                                   'head-pose-face-detection-female-and-male.gif'])
-def test_tracked_faces_are_as_good_as_detected_ones(clip: str,
-                                                    shared_file: Callable[[str], Path]) -> None:
+def test_tracked_boxes_are_as_accurate_as_detected_ones(
+        clip: str, shared_file: Callable[[str], Path]) -> None:
     """
     The clips have 12 and 15 images a second: every other image is tracked.
 

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Detectors find the faces that are there."""
+"""Detectors find the faces of images and of clips."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +40,7 @@ def portrait() -> np.ndarray:
 
 
 def skip_without_yunet() -> None:
-    """Skip where OpenCV is older than YuNet's network."""
+    """Skip the test if OpenCV is too old for YuNet."""
     if tuple(int(part) for part in cv2.__version__.split('.')[:2]) < (4, 8):
         pytest.skip(f'YuNet needs OpenCV 4.8, this is {cv2.__version__}')
 
@@ -73,13 +73,13 @@ def test_boxes_are_right_in_wide_and_in_high_images(name: str, left: int, top: i
 
 
 @pytest.mark.parametrize('name', [OWN, 'blazeface_back'])
-def test_grey_images_are_searched_too(name: str, portrait: np.ndarray) -> None:
+def test_faces_are_found_in_grey_images(name: str, portrait: np.ndarray) -> None:
     grey = cv2.cvtColor(portrait, cv2.COLOR_BGR2GRAY)
     assert_is_the_astronaut(make_detector(name)(grey))
 
 
 @pytest.mark.parametrize('degrees', [-90, 45, 90, 180])
-def test_our_own_finds_turned_faces(degrees: int, portrait: np.ndarray) -> None:
+def test_the_default_detector_finds_turned_faces(degrees: int, portrait: np.ndarray) -> None:
     centre = (224.0, 126.0)
     matrix = cv2.getRotationMatrix2D(centre, degrees, 1.0)
     matrix[:, 2] += (320 - centre[0], 240 - centre[1])
@@ -89,8 +89,8 @@ def test_our_own_finds_turned_faces(degrees: int, portrait: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize(('width', 'height'), [(480, 640), (1280, 720), (720, 1280), (3840, 2160)])
-def test_our_own_finds_a_face_in_any_format(width: int, height: int,
-                                                portrait: np.ndarray) -> None:
+def test_the_default_detector_finds_a_face_in_images_of_any_size(width: int, height: int,
+                                                                 portrait: np.ndarray) -> None:
     image = np.full((height, width, 3), 90, np.uint8)
     scale = height / 4 / 112
     face = cv2.resize(portrait[20:260, 100:340], None, fx=scale, fy=scale)[:, :width]
@@ -103,8 +103,8 @@ def test_our_own_finds_a_face_in_any_format(width: int, height: int,
 @pytest.mark.parametrize('cut', [
     (slice(126, 512), slice(0, 512)), (slice(0, 512), slice(224, 512)),
     (slice(0, 140), slice(0, 512))])
-def test_our_own_finds_a_face_cut_by_the_edge(cut: tuple[slice, slice],
-                                                  portrait: np.ndarray) -> None:
+def test_the_default_detector_finds_a_face_at_the_edge(cut: tuple[slice, slice],
+                                                       portrait: np.ndarray) -> None:
     found = make_detector(OWN, min_score=0.3)(np.ascontiguousarray(portrait[cut]))
     assert len(found) >= 1
     seen = found.boxes[0] + np.array([cut[1].start, cut[0].start, 0, 0])
@@ -124,7 +124,7 @@ def test_the_size_of_the_input_follows_the_image(shape: tuple[int, ...], size: i
     np.testing.assert_allclose(scale, side / max(shape[:2]), rtol=0.01)
 
 
-def test_cells_become_boxes_of_the_image() -> None:
+def test_outputs_are_decoded_to_boxes_of_the_image() -> None:
     outputs = [np.zeros((480 // stride, 640 // stride, channels), np.float32)
                for stride in (8, 16, 32) for channels in (1, 4, 10)]
     for logits in outputs[::3]:
@@ -141,7 +141,7 @@ def test_cells_become_boxes_of_the_image() -> None:
     np.testing.assert_allclose(found.landmarks[0], 2 * wanted, rtol=1e-5)
 
 
-def test_of_two_neighbouring_cells_one_face_is_made() -> None:
+def test_two_neighbouring_cells_are_merged_to_one_face() -> None:
     outputs = [np.full((480 // stride, 640 // stride, channels), 0.0 if channels > 1 else -9.0,
                        np.float32) for stride in (8, 16, 32) for channels in (1, 4, 10)]
     for column, offset in ((20, 0.5), (21, -0.5)):
@@ -222,12 +222,12 @@ def test_yunet_on_a_real_picture(size: int, tmp_path: Path,
     ('emotion_mini_xception', "'emotion_mini_xception' is a classifier, not a detector"),
     ('/nowhere/yunet', 'there is no card.yaml in /nowhere/yunet'),
 ])
-def test_a_wrong_choice_is_named(name: str, complaint: str) -> None:
+def test_an_unknown_detector_is_an_error(name: str, complaint: str) -> None:
     with pytest.raises(AffectError, match=complaint):
         make_detector(name)
 
 
-def test_a_card_with_another_decoder_is_named(tmp_path: Path) -> None:
+def test_an_unknown_decoder_is_an_error(tmp_path: Path) -> None:
     network = tmp_path / 'any.onnx'
     network.write_bytes(b'any')
     card = yunet_card(tmp_path, network)
@@ -237,7 +237,7 @@ def test_a_card_with_another_decoder_is_named(tmp_path: Path) -> None:
         make_detector(card)
 
 
-def test_a_file_that_is_no_onnx_is_named(tmp_path: Path) -> None:
+def test_an_invalid_onnx_file_is_an_error(tmp_path: Path) -> None:
     skip_without_yunet()
     path = tmp_path / 'broken.onnx'
     path.write_bytes(b'this is no network')
@@ -245,14 +245,14 @@ def test_a_file_that_is_no_onnx_is_named(tmp_path: Path) -> None:
         make_detector(yunet_card(tmp_path, path))
 
 
-def test_a_network_without_its_checksum_is_not_loaded(tmp_path: Path) -> None:
+def test_a_wrong_checksum_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / 'yunet.onnx'
     path.write_bytes(b'any')
     with pytest.raises(AffectError, match=f'sha256 is {sha256_of(path)}, but its card says 0000'):
         make_detector(yunet_card(tmp_path, path, '0' * 64))
 
 
-def test_a_network_of_another_kind_is_named(tmp_path: Path) -> None:
+def test_a_network_that_does_not_match_its_decoder_is_an_error(tmp_path: Path) -> None:
     network = Path(__file__).parents[2] / 'models' / 'emotion_mini_xception' / 'model.tflite'
     card = yunet_card(tmp_path, network)
     (tmp_path / 'card.yaml').write_text((tmp_path / 'card.yaml').read_text().replace(

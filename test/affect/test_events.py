@@ -12,13 +12,13 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Events: told once, in order, and never of a flicker."""
+"""Events are reported once, in order, and only for lasting changes."""
 
 from face_affect_ros.affect.events import APPEARED, EMOTION_CHANGED, Event, Events, LEFT
 from faces import face
 
 
-def told(events: list[Event]) -> list[tuple[str, str]]:
+def summary(events: list[Event]) -> list[tuple[str, str]]:
     """Return type and id of each event."""
     return [(event.type, event.face.id) for event in events]
 
@@ -27,14 +27,14 @@ def test_a_face_appears_after_the_hold_and_leaves_after_the_timeout() -> None:
     events = Events(hold=0.5, timeout=1.0)
     assert events([face('a')], 10.0) == []
     assert events([face('a')], 10.4) == []
-    assert told(events([face('a')], 10.5)) == [(APPEARED, 'a')]
+    assert summary(events([face('a')], 10.5)) == [(APPEARED, 'a')]
     assert events([face('a')], 10.6) == []
     assert events([], 11.5) == []
-    assert told(events([], 11.7)) == [(LEFT, 'a')]
+    assert summary(events([], 11.7)) == [(LEFT, 'a')]
     assert events([], 20.0) == []
 
 
-def test_a_face_that_is_seen_for_a_moment_is_no_event_at_all() -> None:
+def test_a_face_that_is_seen_briefly_has_no_events() -> None:
     events = Events(hold=0.5, timeout=1.0)
     events([face('a')], 0.0)
     assert events([], 3.0) == []
@@ -43,8 +43,8 @@ def test_a_face_that_is_seen_for_a_moment_is_no_event_at_all() -> None:
 def test_an_expression_must_last_to_be_reported() -> None:
     events = Events(hold=0.5, timeout=1.0)
     events([face('a', 'neutral')], 0.0)
-    assert told(events([face('a', 'neutral')], 0.5)) == [(APPEARED, 'a')]
-    # A flicker, however often, is none.
+    assert summary(events([face('a', 'neutral')], 0.5)) == [(APPEARED, 'a')]
+    # Short changes are not reported.
     for step in range(20):
         label = ('happy', 'neutral')[step % 2]
         assert events([face('a', label)], 0.6 + 0.1 * step) == []
@@ -58,27 +58,27 @@ def test_an_expression_must_last_to_be_reported() -> None:
 
 def test_unknown_is_an_expression_too() -> None:
     events = Events(hold=0.0, timeout=1.0)
-    assert told(events([face('a', 'happy')], 0.0)) == [(APPEARED, 'a')]
+    assert summary(events([face('a', 'happy')], 0.0)) == [(APPEARED, 'a')]
     [event] = events([face('a', 'unknown')], 0.1)
     assert (event.type, event.previous_emotion) == (EMOTION_CHANGED, 'happy')
 
 
-def test_each_who_appeared_leaves_once_at_the_end() -> None:
+def test_every_reported_face_leaves_once_at_the_end() -> None:
     events = Events(hold=0.5, timeout=1.0)
     events([face('a')], 0.0)
     events([face('a'), face('b')], 0.6)
-    assert told(events.end()) == [(LEFT, 'a')]   # b had not been told of
+    assert summary(events.end()) == [(LEFT, 'a')]   # the appearance of b was not reported
     assert events.end() == []
 
 
-def test_when_time_jumps_back_everybody_has_left() -> None:
+def test_all_faces_leave_if_time_jumps_back() -> None:
     events = Events(hold=0.0, timeout=1.0)
     events([face('a')], 100.0)
-    assert told(events([face('b')], 5.0)) == [(LEFT, 'a'), (APPEARED, 'b')]
-    assert told(events([face('b')], 4.5)) == []   # a little disorder is none
+    assert summary(events([face('b')], 5.0)) == [(LEFT, 'a'), (APPEARED, 'b')]
+    assert summary(events([face('b')], 4.5)) == []   # a small step back is ignored
 
 
-def test_without_expressions_faces_come_and_go_all_the_same() -> None:
+def test_faces_without_expressions_appear_and_leave() -> None:
     events = Events(hold=0.0, timeout=1.0)
-    assert told(events([face('a', estimates={})], 0.0)) == [(APPEARED, 'a')]
-    assert told(events([], 2.0)) == [(LEFT, 'a')]
+    assert summary(events([face('a', estimates={})], 0.0)) == [(APPEARED, 'a')]
+    assert summary(events([], 2.0)) == [(LEFT, 'a')]

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Each track is selected once in an interval, evenly, and at once where time jumps."""
+"""Tracks are selected once per interval, distributed over the images."""
 
 from collections import Counter
 
@@ -32,7 +32,7 @@ def selected(interval: float, tracks: list[str], rate: float, images: int) -> li
     (0.1, 0.2, False), (0.2, 0.2, True), (0.3, 0.2, True), (0.191, 0.2, True),
     (0.0, 0.2, True), (-5.0, 0.2, True), (float('inf'), 0.2, True), (0.001, 0.0, True)])
 def test_work_is_due_after_its_interval(elapsed: float, interval: float, due: bool) -> None:
-    """Also a little earlier, and where time stands or has jumped back."""
+    """Also slightly earlier, and if the time has stopped or jumped back."""
     assert is_due(elapsed, interval) is due
 
 
@@ -49,7 +49,7 @@ def test_one_track_is_selected_once_an_interval(rate: float, every: int) -> None
 @pytest.mark.parametrize('rate', [4.0, 12.0, 15.0, 30.0, 60.0])
 @pytest.mark.parametrize('count', [2, 3, 8, 16])
 def test_many_tracks_are_distributed_over_the_images(count: int, rate: float) -> None:
-    """After the first image, no image has more than its share, and no track waits for long."""
+    """After the first image, no image has more than its share, and waiting times are limited."""
     tracks = [f'f{number}' for number in range(count)]
     first, *later = selected(0.2, tracks, rate, 240)
     assert first == tracks
@@ -61,7 +61,7 @@ def test_many_tracks_are_distributed_over_the_images(count: int, rate: float) ->
     assert min(counts.values()) >= 0.75 * max(counts.values())
 
 
-def test_tracks_that_began_together_are_selected_on_different_images() -> None:
+def test_tracks_with_a_common_start_are_selected_on_different_images() -> None:
     first, *later = selected(0.05, ['a', 'b'], 30.0, 40)
     assert first == ['a', 'b']
     assert {len(had) for had in later[4:]} == {1}
@@ -71,7 +71,7 @@ def test_tracks_that_began_together_are_selected_on_different_images() -> None:
 @pytest.mark.parametrize('count', [1, 2, 3, 8])
 def test_deferred_tracks_wait_for_the_next_image(interval: float, rate: float,
                                                  count: int) -> None:
-    """One or two are never selected on a deferring image; no track waits for long."""
+    """One or two tracks are never selected on a deferring image; waiting times are limited."""
     scheduler, tracks = InferenceScheduler(), [f'f{number}' for number in range(count)]
     every = round(0.1 * rate)
     had = [[tracks[row] for row in scheduler.select(tracks, 100.0 + image / rate, interval,
@@ -85,7 +85,7 @@ def test_deferred_tracks_wait_for_the_next_image(interval: float, rate: float,
 
 
 def test_deferral_has_a_limit() -> None:
-    """As at 30 Hz where the interval is hardly longer than a frame, or where all images defer."""
+    """At 30 Hz with an interval just above a frame, and if all images defer."""
     short = InferenceScheduler()
     assert [bool(short.select(['a'], image / 30.0, 0.05, defer=True))
             for image in range(6)] == 3 * [True, False]
@@ -103,7 +103,7 @@ def test_a_new_track_is_selected_at_once() -> None:
 
 
 def test_after_a_jump_of_time_all_tracks_are_selected() -> None:
-    """As where a bag is played again."""
+    """As when a bag is played again."""
     scheduler = InferenceScheduler()
     for stamp in (100.0, 7.0, 7.0):
         assert scheduler.select(['a', 'b'], stamp, 0.2) == [0, 1]

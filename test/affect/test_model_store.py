@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Cards: what is wrong with a model is said, by name, before anything runs."""
+"""Cards of models: an invalid one is reported, with its file, before its network runs."""
 
 import hashlib
 from pathlib import Path
@@ -37,7 +37,7 @@ SHIPPED = {'affect_small_resnet_fast': [('emotion', EMOTIONS), ('gender', GENDER
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """Return the folder of a copy of a shipped model, free to be spoilt."""
+    """Return the folder of a copy of a shipped model."""
     return Path(shutil.copytree(find_model('emotion_mini_xception'), tmp_path / 'mine'))
 
 
@@ -52,7 +52,7 @@ def change(folder: Path, **entries: Any) -> str:
 
 
 @pytest.mark.parametrize('name', SHIPPED)
-def test_the_shipped_models_load_and_answer(name: str) -> None:
+def test_the_shipped_models_give_probabilities(name: str) -> None:
     card = load_card(name)
     assert [(head.task, head.labels) for head in card.heads] == SHIPPED[name]
     classifier = Classifier(card)
@@ -67,7 +67,7 @@ def test_the_shipped_models_load_and_answer(name: str) -> None:
 
 
 @pytest.mark.parametrize('name', SHIPPED)
-def test_a_face_gets_the_same_answer_alone_and_in_a_batch(name: str) -> None:
+def test_probabilities_do_not_depend_on_the_batch(name: str) -> None:
     classifier = Classifier(load_card(name))
     spec = classifier.crop
     crops = np.random.default_rng(1).integers(
@@ -104,13 +104,13 @@ def test_a_model_is_found_by_path_and_by_the_search_path(
     ({'heads': [{'task': 'gender', 'output': 0, 'labels': ['woman', 'man'], 'threshold': 2}]},
      'threshold must lie in'),
 ])
-def test_what_is_wrong_with_a_card_is_named(model: Path, entries: dict[str, Any],
-                                            complaint: str) -> None:
+def test_an_invalid_card_is_an_error(model: Path, entries: dict[str, Any],
+                                     complaint: str) -> None:
     with pytest.raises(AffectError, match=complaint):
         load_card(change(model, **entries))
 
 
-def test_a_card_that_is_no_yaml_is_named(model: Path) -> None:
+def test_a_card_that_is_not_yaml_is_an_error(model: Path) -> None:
     (model / 'card.yaml').write_text('{ this: [is not')
     with pytest.raises(AffectError, match='card.yaml: cannot be read as YAML'):
         load_card(str(model))
@@ -129,14 +129,14 @@ def test_a_card_that_is_no_yaml_is_named(model: Path) -> None:
     ('name: ' + 'x' * 300_000, 'more than 262144 bytes'),
     ('- *nothing', 'cannot be read as YAML'),
 ])
-def test_a_card_that_would_eat_the_memory_is_refused(model: Path, text: str,
-                                                     complaint: str) -> None:
+def test_a_card_that_would_use_much_memory_is_an_error(model: Path, text: str,
+                                                       complaint: str) -> None:
     (model / 'card.yaml').write_text(text)
     with pytest.raises(AffectError, match=f'card.yaml: .*{complaint}|{complaint}'):
         load_card(str(model))
 
 
-def test_a_folder_in_the_working_directory_is_no_installed_model(
+def test_names_of_models_do_not_refer_to_the_working_directory(
         model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(model.parent)
     model.rename(model.parent / 'gender_mini_xception')
@@ -147,8 +147,8 @@ def test_a_folder_in_the_working_directory_is_no_installed_model(
 
 
 @pytest.mark.parametrize('seed', range(3))
-def test_a_network_that_was_tampered_with_is_named(seed: int, tmp_path: Path) -> None:
-    """By 60 changes of a few bytes each; the runtime raises a dozen kinds of errors for them."""
+def test_a_damaged_network_is_an_error(seed: int, tmp_path: Path) -> None:
+    """Random changes of a few bytes, for which the runtime raises many kinds of errors."""
     small = Path(__file__).parents[1] / 'fuzz' / 'corpus' / 'network' / 'seed_small'
     dice = np.random.default_rng(seed)
     path = tmp_path / 'network.tflite'
@@ -167,8 +167,8 @@ def test_a_network_that_was_tampered_with_is_named(seed: int, tmp_path: Path) ->
 @pytest.mark.parametrize(('name', 'complaint'), [
     ('corpus/network/found_huge_tensors', 'its tensors need more than 200 MB'),
     ('fatal/found_hidden_tensor', 'not all of its tensors can be described')])
-def test_a_network_of_huge_tensors_is_not_allocated(name: str, complaint: str) -> None:
-    """The files are some that the fuzzer found: 2 kB, of which the runtime would make 2 GB."""
+def test_a_network_with_huge_tensors_is_not_allocated(name: str, complaint: str) -> None:
+    """Files of 2 kB found by the fuzzer, for which the runtime would allocate 2 GB."""
     with pytest.raises(AffectError, match=complaint):
         Network(Path(__file__).parents[1] / 'fuzz' / name)
 
@@ -182,14 +182,14 @@ def test_the_error_about_an_unknown_model_lists_the_known_ones() -> None:
         find_model('/nowhere/model')
 
 
-def test_a_file_that_is_no_network_is_named(model: Path) -> None:
+def test_a_file_that_is_not_a_network_is_an_error(model: Path) -> None:
     (model / 'model.tflite').write_bytes(b'no network' * 100)
     name = change(model, sha256=hashlib.sha256(b'no network' * 100).hexdigest())
     with pytest.raises(AffectError, match='model.tflite: not a TFLite network'):
         Classifier(load_card(name))
 
 
-def test_a_network_that_does_not_fit_its_card_is_named(model: Path) -> None:
+def test_a_network_that_does_not_match_its_card_is_an_error(model: Path) -> None:
     with pytest.raises(AffectError, match='input is .* its card says'):
         Classifier(load_card(change(model, input={'size': 32, 'channels': 3, 'scale': 1.0,
                                                   'offset': 0.0})))
@@ -199,7 +199,7 @@ def test_a_network_that_does_not_fit_its_card_is_named(model: Path) -> None:
         Classifier(load_card(change(other, heads=[head])))
 
 
-def test_a_task_that_a_model_lacks_is_an_error() -> None:
+def test_a_task_without_a_head_is_an_error() -> None:
     with pytest.raises(AffectError, match='classifies emotion, not gender'):
         Classifier(load_card('emotion_mini_xception'), tasks=['gender'])
 

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Observations: the mean over the images that count."""
+"""Observations: mean probabilities over the images in which a face can be classified."""
 
 from face_affect_ros.affect.model_store import Head
 from face_affect_ros.affect.observation import Observation
@@ -24,7 +24,7 @@ import pytest
 HEADS = {'emotion': Head('emotion', 0, EMOTIONS, 0.5)}
 
 
-def test_probabilities_are_averaged_over_the_images_that_show_the_face() -> None:
+def test_probabilities_are_averaged_over_the_images_with_the_face() -> None:
     observation = Observation(HEADS)
     observation.add([face('a', 'happy'), face('b', 'sad')])
     observation.add([face('a', 'happy')])
@@ -48,7 +48,7 @@ def test_below_the_threshold_of_the_model_the_mean_is_unknown() -> None:
         UNKNOWN, UNSURE)
 
 
-def test_an_image_in_which_the_face_cannot_be_judged_does_not_count() -> None:
+def test_an_image_in_which_the_face_cannot_be_classified_is_ignored() -> None:
     observation = Observation(HEADS)
     observation.add([face('a', 'happy')])
     blurred = {'emotion': estimate(UNKNOWN, 0.3, TOO_BLURRED)}
@@ -58,7 +58,7 @@ def test_an_image_in_which_the_face_cannot_be_judged_does_not_count() -> None:
     assert seen.face.estimates['emotion'].label == 'happy'
 
 
-def test_a_face_that_could_never_be_judged_keeps_its_reason() -> None:
+def test_a_face_that_could_never_be_classified_keeps_its_reason() -> None:
     observation = Observation(HEADS)
     observation.add([face('a', estimates={'emotion': estimate(UNKNOWN, 0.3, TOO_BLURRED)})])
     [seen] = observation.faces()
@@ -66,7 +66,7 @@ def test_a_face_that_could_never_be_judged_keeps_its_reason() -> None:
     assert seen.face.estimates['emotion'].reason == TOO_BLURRED
 
 
-def test_what_was_returned_does_not_change_later() -> None:
+def test_returned_observations_do_not_change() -> None:
     observation = Observation(HEADS)
     observation.add([face('a')])
     [before] = observation.faces()

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How heads are turned, from landmarks of heads with known turns."""
+"""Orientations of heads, from projected landmarks of known orientations."""
 
 from functools import partial
 import math
@@ -73,7 +73,7 @@ def test_the_face_points_to_where_it_is_turned(turn: dict[str, float], axis: lis
     rotation = turned(**turn)
     np.testing.assert_allclose(rotation[:, 0], axis, atol=1e-9)
     sight = head_pose(seen(rotation), camera(), **SIZE)
-    assert between(sight.rotation, rotation) < 7.0   # the prior draws it towards the camera
+    assert between(sight.rotation, rotation) < 7.0   # the prior reduces the angle
     assert sight.rotation[:, 0] @ axis > 0.99
     expected = 0.0 if 'roll' in turn else next(iter(turn.values()))
     assert math.degrees(sight.orientation.facing_angle) == pytest.approx(expected, abs=7.0)
@@ -97,7 +97,7 @@ def test_the_facing_angle_of_a_face_at_the_edge_of_the_view() -> None:
     assert math.degrees(there.orientation.facing_angle) < 2.0
 
 
-def test_without_a_calibration_the_angle_to_the_camera_stays_and_the_axes_are_less_sure() -> None:
+def test_without_a_calibration_the_facing_angle_is_kept_and_the_covariance_is_larger() -> None:
     landmarks = seen(turned(yaw=-10.0), (0.5, 0.1, 1.0))
     known = head_pose(landmarks, camera(), **SIZE)
     for unusable in (None, camera(matrix=np.zeros((3, 3))), camera(height=640)):
@@ -117,7 +117,7 @@ def test_an_unknown_landmark_leaves_the_orientation_unknown(row: int) -> None:
     assert head_pose(landmarks, camera(), **SIZE) is None
 
 
-def test_landmarks_in_one_point_are_no_face() -> None:
+def test_landmarks_in_one_point_have_no_orientation() -> None:
     assert head_pose(np.full((4, 2), 100.0, np.float32), camera(), **SIZE) is None
     assert head_pose(np.full((4, 2), 100.0, np.float32), None, **SIZE) is None
 
@@ -132,8 +132,8 @@ def test_the_covariance_is_that_of_the_errors() -> None:
         sight = head_pose(np.float32(seen(rotation, tuple(place)) + noise), camera(), **SIZE)
         error = Rotation.from_matrix(sight.rotation @ rotation.T).as_rotvec()
         shares.append(error @ np.linalg.solve(sight.covariance, error))
-    # Chi-square of three degrees of freedom: mean 3, 80 % below 4.64; less, as the covariance
-    # allows for detectors that are worse at faces that are turned away.
+    # Chi-square with three degrees of freedom has mean 3 and 80 % below 4.64. The values are
+    # lower, because the covariance includes larger errors of detectors for turned faces.
     assert 1.2 < np.mean(shares) < 3.2
     assert 0.8 < np.mean(np.array(shares) < 4.64) < 0.98
 
@@ -147,7 +147,7 @@ def test_small_and_unusual_faces_have_a_larger_covariance() -> None:
     assert np.trace(odd.covariance) > 2.0 * np.trace(near.covariance)
 
 
-def test_the_track_is_smoothed_by_time_and_not_more_sure_for_it() -> None:
+def test_smoothing_depends_on_time_and_keeps_the_covariance() -> None:
     sights = [head_pose(seen(turned(yaw)), camera(), **SIZE) for yaw in (0.0, 40.0)]
     full = between(sights[1].rotation, sights[0].rotation)
     smooth = partial(OrientationSmoother(), time_constant=0.2)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The blended step, on real faces with the shipped models."""
+"""The pipeline, on real faces with the shipped models."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def follow(clip: Path, **settings: object) -> list[list[Face]]:
 
 
 def one_face(**changes: object) -> Face:
-    """Return a face with everything set."""
+    """Return a face with all attributes."""
     probabilities = np.array([0.0, 0.0, 0.0, 0.75, 0.0, 0.0, 0.25], np.float32)
     values = {'id': 'f0001', 'box': np.array([10.4, 20.6, 30.0, 40.0], np.float32), 'score': 0.9,
               'landmarks': np.array([[15, 30], [30, 30], [22, 40], [np.nan, np.nan]], np.float32),
@@ -112,7 +112,7 @@ def test_the_same_frames_give_the_same_faces(shared_file: Callable[[str], Path])
 
 
 class TurningHead:
-    """A detector of one face: to the front until it has been asked so often, then turned."""
+    """A detector of one face, which is frontal in the first `front` images, then turned."""
 
     name, mouth, face_score = 'blazeface_back', 'lips', 0.0
 
@@ -126,7 +126,7 @@ class TurningHead:
         return Detections(np.float32([[80, 70, 80, 90]]), np.float32([0.9]), np.float32([points]))
 
 
-def test_a_turning_head_is_smoothed_on_its_track_and_forgotten_with_it() -> None:
+def test_the_orientation_is_smoothed_within_a_track() -> None:
     def turning(time_constant: float) -> list[float]:
         pipeline = AffectPipeline(TurningHead(1), [], PipelineSettings(
             detection_interval=0.0, orientation_time_constant=time_constant))
@@ -148,72 +148,72 @@ def test_a_turning_head_is_smoothed_on_its_track_and_forgotten_with_it() -> None
 
 
 def watch(pipeline: AffectPipeline) -> dict[str, list[int]]:
-    """Return how many faces each model is asked about, image by image, from now on."""
-    asked: dict[str, list[int]] = {}
+    """Record the number of faces of each run, by model."""
+    runs: dict[str, list[int]] = {}
 
     def asking(classifier: Classifier) -> Classifier:
         def ask(crops: ImageArray) -> dict[str, FloatArray]:
-            asked.setdefault(classifier.card.name, []).append(len(crops))
+            runs.setdefault(classifier.card.name, []).append(len(crops))
             return classifier(crops)
         return Mock(wraps=classifier, side_effect=ask, card=classifier.card,
                     crop=classifier.crop, heads=classifier.heads)
     pipeline.classifiers = tuple(map(asking, pipeline.classifiers))
-    return asked
+    return runs
 
 
 def test_gender_is_classified_at_its_interval_and_kept_in_between(
         shared_file: Callable[[str], Path]) -> None:
-    """Two heads, 12 images a second: each is asked about in every third or fourth image."""
+    """Two faces at 12 Hz: each is classified on every third or fourth image."""
     clip = shared_file('media/head-pose-face-detection-female-and-male.gif')
     with open_media(str(clip)) as media:
         frames = list(media)
     pipeline = make_pipeline(PipelineSettings(track_id_prefix='f', emotion_interval=0.0,
                                               gender_interval=0.2))
-    asked = watch(pipeline)
-    now_and_then = [pipeline.process(frame.image, frame.stamp) for frame in frames]
-    emotion, gender = (sum(asked[name]) for name in ('emotion_small_resnet',
-                                                     'gender_efficientnet_lite'))
-    assert emotion == sum(map(len, now_and_then))
+    runs = watch(pipeline)
+    at_interval = [pipeline.process(frame.image, frame.stamp) for frame in frames]
+    emotion, gender = (sum(runs[name]) for name in ('emotion_small_resnet',
+                                                    'gender_efficientnet_lite'))
+    assert emotion == sum(map(len, at_interval))
     assert 0.2 * emotion <= gender <= 0.45 * emotion
     every = follow(clip, emotion_interval=0.0, gender_interval=0.0)
-    for faces, others in zip(now_and_then, every, strict=True):
+    for faces, others in zip(at_interval, every, strict=True):
         for face, other in zip(faces, others, strict=True):
             assert face.estimates['gender'].label == other.estimates['gender'].label != UNKNOWN
     pipeline.settings = dataclasses.replace(pipeline.settings, gender_interval=0.0)
-    asked.clear()
+    runs.clear()
     pipeline.process(frames[-1].image, frames[-1].stamp + 0.05)
-    assert asked == {'emotion_small_resnet': [2], 'gender_efficientnet_lite': [2]}
+    assert runs == {'emotion_small_resnet': [2], 'gender_efficientnet_lite': [2]}
 
 
 def test_expression_is_classified_at_most_twenty_times_a_second(
         shared_file: Callable[[str], Path]) -> None:
-    """That is every image of a usual camera, and every third one at 60 Hz."""
+    """That is every image at 15 Hz, and every third one at 60 Hz."""
     with open_media(str(shared_file('media/head-pose-face-detection-female-and-male.gif'))
                     ) as media:
         image = next(iter(media)).image
     for rate, share in ((15.0, 1.0), (60.0, 1.0 / 3.0)):
         pipeline = make_pipeline(PipelineSettings(gender_model=''))
-        asked = watch(pipeline)
+        runs = watch(pipeline)
         faces = [pipeline.process(image, step / rate) for step in range(30)]
         assert all('emotion' in face.estimates for each in faces for face in each)
-        assert sum(asked['emotion_small_resnet']) == share * sum(map(len, faces))
+        assert sum(runs['emotion_small_resnet']) == share * sum(map(len, faces))
 
 
 def test_gender_waits_for_images_without_the_detector() -> None:
-    """At 30 Hz, with the default intervals, so that no image waits for all of them."""
+    """At 30 Hz with the default intervals, so that no image runs all networks."""
     with open_media('') as media:
         image = next(iter(media)).image
     pipeline = make_pipeline(PipelineSettings())
-    asked = watch(pipeline)
+    runs = watch(pipeline)
     work = []
     detector = Mock(wraps=pipeline.detector, mouth=pipeline.detector.mouth,
                     face_score=pipeline.detector.face_score)
     pipeline.locate.detector = detector
     for step in range(31):
         detector.reset_mock()
-        asked.clear()
+        runs.clear()
         pipeline.process(image, step / 30.0)
-        work.append((detector.called, sorted(asked)))
+        work.append((detector.called, sorted(runs)))
     detecting, others = ([names for detected, names in work[4:] if detected is which]
                          for which in (True, False))
     assert len(detecting) == 9
@@ -224,9 +224,8 @@ def test_gender_waits_for_images_without_the_detector() -> None:
 
 
 @pytest.mark.parametrize(('emotion', 'gender', 'calls'), [(0.0, 60.0, 3), (60.0, 0.15, 2)])
-def test_a_model_of_both_attributes_keeps_to_the_shorter_interval(
+def test_a_model_of_both_attributes_runs_at_the_shorter_interval(
         emotion: float, gender: float, calls: int) -> None:
-    """It costs no more to hear the second answer."""
     heads = tuple(Head(task, number, LABELS[task], 0.5)
                   for number, task in enumerate(('emotion', 'gender')))
     both = Mock(heads=heads, crop=CropSpec(48, 1, 0.1, True),
@@ -243,15 +242,15 @@ def test_a_model_of_both_attributes_keeps_to_the_shorter_interval(
     assert both.call_count == calls
 
 
-def test_one_network_may_answer_both() -> None:
-    """The same model named twice is asked once about a face."""
+def test_one_network_may_classify_both() -> None:
+    """A model that is named for both tasks runs once per face."""
     both = 'affect_small_resnet_fast'
     pipeline = make_pipeline(PipelineSettings(emotion_model=both, gender_model=both))
-    asked = watch(pipeline)
+    runs = watch(pipeline)
     with open_media('') as media:
         image = next(iter(media)).image
     [face] = pipeline.process(image, 0.0)
-    assert asked == {both: [1]}
+    assert runs == {both: [1]}
     assert {task: int(each.probabilities.argmax()) for task, each in face.estimates.items()} == {
         'emotion': EMOTIONS.index('happy'), 'gender': GENDERS.index('woman')}
 

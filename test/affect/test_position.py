@@ -38,7 +38,7 @@ def eyes_at(x: float, y: float, z: float, scale: float = 1.0) -> np.ndarray:
 
 
 @pytest.mark.parametrize('place', [(0.0, 0.0, 1.0), (0.5, -0.3, 2.0), (-1.0, 0.2, 4.0)])
-def test_an_average_adult_is_where_he_is(place: tuple[float, float, float]) -> None:
+def test_an_average_adult_is_located(place: tuple[float, float, float]) -> None:
     position = locate(eyes_at(*place), camera(), width=640, height=480)
     np.testing.assert_allclose(position.point, place, atol=1e-3)
 
@@ -51,7 +51,7 @@ def test_the_uncertainty_is_along_the_ray_and_grows_with_the_distance() -> None:
     assert near.covariance[2, 2] > 100 * near.covariance[0, 0]
 
 
-def test_an_image_that_was_scaled_gives_the_same_place() -> None:
+def test_a_scaled_image_gives_the_same_position() -> None:
     position = locate(eyes_at(0.5, 0.0, 2.0, scale=0.5), camera(), width=320, height=240)
     np.testing.assert_allclose(position.point, (0.5, 0.0, 2.0), atol=2e-3)
 
@@ -61,7 +61,7 @@ def test_an_image_that_was_scaled_gives_the_same_place() -> None:
     ('rational_polynomial', [-0.2, 0.05, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
     ('equidistant', [0.05, 0.01, 0.0, 0.0]),
 ])
-def test_distortion_is_taken_out(model: str, distortion: list[float]) -> None:
+def test_rays_are_undistorted(model: str, distortion: list[float]) -> None:
     import cv2
     ideal = np.array([[[0.3, 0.2]], [[0.33, 0.2]]])
     solid = np.concatenate([ideal, np.ones((2, 1, 1))], axis=2) * 2.0
@@ -81,7 +81,7 @@ def test_distortion_is_taken_out(model: str, distortion: list[float]) -> None:
     ({'width': 0}, (640, 480), 'for images of 0x480'),
     ({}, (640, 360), 'images of 640x360 have another aspect ratio'),
 ])
-def test_a_calibration_that_does_not_fit_gives_no_position(
+def test_an_unusable_calibration_gives_no_position(
         changes: dict[str, object], size: tuple[int, int], problem: str) -> None:
     assert re.search(problem, camera(**changes).problem(*size))
     depth = np.ones(size[::-1], np.float32)
@@ -92,7 +92,7 @@ def test_a_calibration_that_does_not_fit_gives_no_position(
 
 
 def test_a_pixel_that_cannot_be_undistorted_gives_no_position() -> None:
-    """OpenCV answers with a ray of a million."""
+    """OpenCV returns a ray with coordinates of about a million."""
     lens = camera(model='equidistant', distortion=np.array([-0.3, 0.0, 0.0, 0.0]))
     corner = np.float32([[2, 2], [60, 2], [30, 20], [30, 40]])
     assert lens.problem(640, 480) == '' and lens.rays(corner, 640, 480) is None
@@ -101,7 +101,7 @@ def test_a_pixel_that_cannot_be_undistorted_gives_no_position() -> None:
                            lens, width=640, height=480) is None
 
 
-def test_zeros_behind_the_four_coefficients_of_a_fisheye_lens_are_left_out() -> None:
+def test_zeros_after_the_four_coefficients_of_a_fisheye_lens_are_ignored() -> None:
     """As realsense2_camera sends them."""
     four = np.array([0.05, 0.01, 0.0, 0.0])
     places = [locate(eyes_at(0.3, 0, 1), camera(model='equidistant', distortion=each), width=640,

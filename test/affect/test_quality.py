@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Faces that cannot be judged are named: too small, turned, blurred, or no face."""
+"""The reasons why faces cannot be classified: too small, turned, blurred, or not a face."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def test_the_turn_of_a_head_is_measured_by_the_nose(nose: tuple[int, int], turn:
     assert turn_of(np.float32(3.0 * points @ spin.T + 50.0)) == pytest.approx(turn, abs=1e-5)
 
 
-def test_unknown_landmarks_give_no_turn() -> None:
+def test_the_turn_of_unknown_landmarks_is_zero() -> None:
     unknown = FRONT.copy()
     unknown[2] = np.nan
     assert turn_of(unknown) == 0.0
@@ -51,7 +51,7 @@ def test_unknown_landmarks_give_no_turn() -> None:
 
 
 @pytest.mark.parametrize('channels', [1, 3])
-def test_sharpness_falls_with_blur_and_not_with_light(channels: int) -> None:
+def test_sharpness_depends_on_blur_but_not_on_brightness(channels: int) -> None:
     random = np.random.default_rng(1)
     crop = cv2.GaussianBlur(random.integers(0, 256, (48, 48, channels), np.uint8), (0, 0), 1.0)
     crop = crop.reshape(48, 48, channels)
@@ -63,7 +63,7 @@ def test_sharpness_falls_with_blur_and_not_with_light(channels: int) -> None:
     assert sharpness_of(np.full_like(crop, 90)) == 0.0
 
 
-def test_each_reason_by_itself() -> None:
+def test_each_reason_is_given() -> None:
     turned = FRONT.copy()
     turned[2, 0] = 34.0
     found = Detections(np.float32([[0, 0, 40, 40], [0, 0, 40, 40], [0, 0, 9, 12],
@@ -81,7 +81,7 @@ def test_each_reason_by_itself() -> None:
 
 @pytest.fixture
 def limited(tmp_path, monkeypatch):
-    """Return a function that gives the shipped expression model some limits."""
+    """Return a function that copies a shipped expression model with limits."""
     def make(**limits: float) -> str:
         card = load_card('emotion_mini_xception')
         metadata = {**card.metadata, 'limits': limits}
@@ -107,7 +107,7 @@ def test_the_pipeline_gives_the_reason(limits, reason, limited) -> None:
     assert face.estimates['gender'].reason in ('', 'unsure')   # each model has its own limits
 
 
-def test_what_the_detector_hardly_takes_for_a_face_is_not_judged() -> None:
+def test_a_detection_with_a_low_score_is_not_classified() -> None:
     pipeline = make_pipeline(PipelineSettings())
     pipeline.detector.face_score = 1.0
     with open_media('') as media:
@@ -115,7 +115,7 @@ def test_what_the_detector_hardly_takes_for_a_face_is_not_judged() -> None:
     assert {each.reason for each in face.estimates.values()} == {'not_a_face'}
 
 
-def test_a_head_may_have_limits_of_its_own(limited) -> None:
+def test_a_head_may_have_its_own_limits(limited) -> None:
     folder = limited(min_side=12.0)
     card = Path(folder, 'card.yaml')
     metadata = yaml.safe_load(card.read_text())
@@ -127,7 +127,7 @@ def test_a_head_may_have_limits_of_its_own(limited) -> None:
     assert head.limits == Limits(max_turn=0.7)
 
 
-def test_a_card_with_unknown_limits_is_refused(limited) -> None:
+def test_unknown_limits_of_a_card_are_an_error(limited) -> None:
     with pytest.raises(AffectError, match='limits has the unknown entry min_size; there are '
                                           'min_side, max_turn'):
         load_card(limited(min_size=4.0))

@@ -34,7 +34,7 @@ flatbuffers = pytest.importorskip('flatbuffers', reason='flatbuffers is not inst
 #: Weights (classes, pixels) of a network that compares the left and the right half of 2x2 pixels.
 LEFT_OR_RIGHT = np.array([[1, -1, 1, -1], [-1, 1, -1, 1]], np.int8) * 100
 INT8_INPUT = (2.0 / 255.0, -1)
-#: Operators that know 8-bit integers only in a later version.
+#: Operators whose first version does not support 8-bit integers.
 VERSIONS = {schema.BuiltinOperator.FULLY_CONNECTED: 4, schema.BuiltinOperator.SOFTMAX: 2}
 NUMPY_OF = {schema.TensorType.INT8: np.int8, schema.TensorType.UINT8: np.uint8}
 
@@ -110,7 +110,7 @@ def left_or_right(path: Path, *, kind: int = schema.TensorType.INT8) -> Path:
 
 
 def in_floats(pixels: np.ndarray) -> np.ndarray:
-    """Return what the network means, computed in float64."""
+    """Return the outputs of the network, computed in float64."""
     values = pixels.reshape(len(pixels), 4) * 2.0 / 255.0 - 1.0
     logits = values @ (LEFT_OR_RIGHT.T * 0.01)
     powers = np.exp(logits - logits.max(1, keepdims=True))
@@ -122,7 +122,7 @@ def some_pixels(count: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize('kind', [schema.TensorType.INT8, schema.TensorType.UINT8])
-def test_the_robot_runs_a_network_of_8_bit_integers(tmp_path: Path, kind: int) -> None:
+def test_a_network_with_8_bit_inputs_and_outputs_runs(tmp_path: Path, kind: int) -> None:
     network = Network(left_or_right(tmp_path / 'model.tflite', kind=kind))
     assert network.input_shape == (1, 2, 2, 1)
     pixels = some_pixels(50)
@@ -146,7 +146,7 @@ def card_of(network: Path) -> str:
     return str(network.parent)
 
 
-def test_its_probabilities_sum_to_one_behind_the_classifier(tmp_path: Path) -> None:
+def test_the_classifier_normalises_8_bit_probabilities(tmp_path: Path) -> None:
     classifier = Classifier(load_card(card_of(left_or_right(tmp_path / 'model.tflite'))))
     pixels = some_pixels(200)
     answer = classifier(pixels)['gender']
@@ -157,7 +157,7 @@ def test_its_probabilities_sum_to_one_behind_the_classifier(tmp_path: Path) -> N
     assert (answer.argmax(1) == in_floats(pixels).argmax(1))[clear].all()
 
 
-def test_integers_without_a_scale_are_refused(tmp_path: Path) -> None:
+def test_integers_without_a_scale_are_an_error(tmp_path: Path) -> None:
     kind, code = schema.TensorType.INT8, schema.BuiltinOperator.RESHAPE
     options = schema.ReshapeOptionsT()
     options.newShape = [-1, 4]
@@ -187,13 +187,13 @@ def detail(**changes: Any) -> dict[str, Any]:
     ({'zero_point': 200}, r'the zero point in \[-128, 127\]'),
     ({'zero_point': -1, 'dtype': np.uint8}, r'the zero point in \[0, 255\]'),
 ])
-def test_tensors_that_cannot_be_translated_are_refused(changes: dict[str, Any],
-                                                       complaint: str) -> None:
+def test_tensors_of_other_types_are_an_error(changes: dict[str, Any],
+                                             complaint: str) -> None:
     with pytest.raises(AffectError, match=f"x.tflite: the tensor 'image' .*{complaint}"):
         Port.of(detail(**changes), Path('x.tflite'))
 
 
-def test_values_outside_the_integers_are_clipped_and_others_come_back() -> None:
+def test_values_are_clipped_to_the_range_of_the_integers() -> None:
     port = Port.of(detail(), Path('x.tflite'))
     values = np.array([[-1000.0, 0.0, 1.2, 1000.0]], np.float32)
     stored = port.encode(values)
@@ -201,7 +201,7 @@ def test_values_outside_the_integers_are_clipped_and_others_come_back() -> None:
     np.testing.assert_array_equal(port.decode(stored), [[-65.5, 0.0, 1.0, 62.0]])
 
 
-def test_a_network_that_gives_no_probabilities_is_refused(tmp_path: Path) -> None:
+def test_outputs_that_are_not_probabilities_are_an_error(tmp_path: Path) -> None:
     path = tmp_path / 'model.tflite'
     kind, form = schema.TensorType.FLOAT32, schema.BuiltinOptions
     weights = np.array([[1, 1, 1, 1], [5, 5, 5, 5]], np.float32)
@@ -216,7 +216,7 @@ def test_a_network_that_gives_no_probabilities_is_refused(tmp_path: Path) -> Non
         Classifier(load_card(card_of(path)))
 
 
-def test_a_network_with_two_inputs_is_refused(tmp_path: Path) -> None:
+def test_a_network_with_two_inputs_is_an_error(tmp_path: Path) -> None:
     kind, code = schema.TensorType.FLOAT32, schema.BuiltinOperator.ADD
     path = write_network(tmp_path / 'model.tflite', [Tensor((1, 4), kind)] * 3,
                          [(code, [0, 1], 2)],

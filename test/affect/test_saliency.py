@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Saliency on the robot: the heat lies where the decision comes from, and is drawn in place."""
+"""Saliency maps: they mark the pixels that determine the class, and are drawn at the face."""
 
 import cv2
 from face_affect_ros.affect.classifier import Classifier
@@ -55,7 +55,7 @@ def crop(saliency: Saliency) -> ImageArray:
 
 
 @pytest.mark.parametrize('mode', MODES)
-def test_heat_is_a_map_of_shares(mode: str, saliency: Saliency, crop: ImageArray) -> None:
+def test_heat_lies_in_the_unit_interval(mode: str, saliency: Saliency, crop: ImageArray) -> None:
     heat = saliency.heat(crop, HAPPY, mode=mode)
     assert heat.shape == crop.shape[:2] and heat.dtype == np.float32
     assert heat.min() >= 0.0 and 0.9 < heat.max() <= 1.0
@@ -68,15 +68,15 @@ def test_the_explained_label_is_that_of_the_classifier(saliency: Saliency,
     assert explanation.label == explanation.probabilities.argmax() == HAPPY
     said = Classifier(saliency.card)(crop[np.newaxis])['emotion'][0]
     assert said.argmax() == HAPPY
-    # guided maps of two classes are much alike, plain gradients are not
+    # guided maps of two classes are similar, plain gradients are not
     plain, other = (saliency(crop, label, guided=False) for label in (HAPPY, SAD))
     assert other.label == SAD
     np.testing.assert_array_equal(other.probabilities, explanation.probabilities)
     assert np.corrcoef(other.gradient.ravel(), plain.gradient.ravel())[0, 1] < 0.5
 
 
-def test_the_decision_rests_on_the_hot_pixels(saliency: Saliency, crop: ImageArray) -> None:
-    """Hiding what is hot costs the smile more than hiding as much of what is cold."""
+def test_the_class_depends_on_the_hot_pixels(saliency: Saliency, crop: ImageArray) -> None:
+    """Blurring the hottest pixels reduces the probability more than blurring the coldest ones."""
     heat = cv2.GaussianBlur(saliency.heat(crop, HAPPY), (5, 5), 0)
     order = np.argsort(heat.ravel())
     count = len(order) // 8
@@ -88,7 +88,7 @@ def test_the_decision_rests_on_the_hot_pixels(saliency: Saliency, crop: ImageArr
     assert logits[0] < logits[1]
 
 
-def test_no_gradient_is_no_heat() -> None:
+def test_a_gradient_of_zeros_has_no_heat() -> None:
     assert not heat_of_gradient(np.zeros((8, 8, 3), np.float32)).any()
     assert not heat_of_cam(np.zeros((3, 3), np.float32), 8).any()
     gradient = np.zeros((10, 10, 3), np.float32)
@@ -99,7 +99,7 @@ def test_no_gradient_is_no_heat() -> None:
 
 
 @pytest.mark.parametrize('channels', [1, 3])
-def test_one_crop_is_like_many(channels: int) -> None:
+def test_extract_crop_is_extract_crops_of_one_face(channels: int) -> None:
     image = np.random.default_rng(1).integers(0, 256, (120, 160, 3), np.uint8)
     landmarks = np.float32([[40, 50], [70, 60], [55, 70], [55, 85]])
     whole = np.float32([-5, 20, 80, 90])
@@ -111,7 +111,7 @@ def test_one_crop_is_like_many(channels: int) -> None:
     assert to_bgr(expected).shape == (32, 32, 3)
 
 
-def test_heat_lands_where_the_crop_was_taken() -> None:
+def test_heat_is_drawn_at_the_place_of_the_crop() -> None:
     spec = CropSpec(size=24)
     face = Face(id='f1', box=np.float32([60, 40, 48, 48]), score=1.0,
                 landmarks=np.full((4, 2), np.nan, np.float32))
@@ -132,7 +132,7 @@ def test_heat_lands_where_the_crop_was_taken() -> None:
         assert canvas.any() == (box[0] < 160)
 
 
-def test_cold_pixels_keep_their_picture() -> None:
+def test_pixels_without_heat_are_unchanged() -> None:
     picture = np.full((4, 4, 3), 100, np.uint8)
     heat = np.zeros((4, 4), np.float32)
     heat[0] = 1.0
@@ -142,7 +142,7 @@ def test_cold_pixels_keep_their_picture() -> None:
 
 @pytest.mark.parametrize(('count', 'shape'), [(0, (1, 1)), (1, (1, 1)), (2, (2, 1)), (5, (3, 2)),
                                               (8, (4, 2))])
-def test_a_grid_is_about_square(count: int, shape: tuple[int, int]) -> None:
+def test_a_grid_is_roughly_square(count: int, shape: tuple[int, int]) -> None:
     one = tile([np.full((48, 48, 3), 255, np.uint8)] * 2, ['f1', 'happy 80%'])
     drawn = grid([one] * count)
     if count:

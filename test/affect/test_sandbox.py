@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Networks are tried where they can do no harm."""
+"""Networks are validated in a child process."""
 
 from pathlib import Path
 import shutil
@@ -32,19 +32,19 @@ FATAL = Path(__file__).parents[1] / 'fuzz' / 'fatal'
 
 @pytest.fixture
 def foreign(tmp_path: Path) -> Path:
-    """Return a model's folder that did not come with the package."""
+    """Return the folder of a model that is not of the package."""
     return Path(shutil.copytree(find_model(MODEL), tmp_path / 'foreign'))
 
 
 def exchange(folder: Path, network: Path) -> None:
-    """Put another network into a model's folder, with its checksum in the card."""
+    """Replace the network of a model, with its checksum in the card."""
     old = load_card(str(folder)).sha256
     shutil.copy(network, folder / 'model.tflite')
     card = folder / 'card.yaml'
     card.write_text(card.read_text('utf-8').replace(old, sha256_of(network)), 'utf-8')
 
 
-def test_what_came_with_the_package_is_not_tried(monkeypatch: pytest.MonkeyPatch,
+def test_models_of_the_package_are_not_validated(monkeypatch: pytest.MonkeyPatch,
                                                  foreign: Path) -> None:
     tried: list[Path] = []
     monkeypatch.setattr(sandbox, 'validate_network', lambda path, **_: tried.append(path))
@@ -60,7 +60,7 @@ def test_what_came_with_the_package_is_not_tried(monkeypatch: pytest.MonkeyPatch
     assert tried[1:] == [with_gradients / 'model.tflite', with_gradients / 'saliency.npz']
 
 
-def test_a_sound_network_is_fit() -> None:
+def test_a_valid_network_passes() -> None:
     model = find_model('emotion_small_resnet')
     validate_network(model / 'model.tflite')
     validate_network(model / 'saliency.npz', source=model / 'model.tflite')
@@ -69,7 +69,7 @@ def test_a_sound_network_is_fit() -> None:
 
 
 @pytest.mark.parametrize('name', ['found_segfault', 'found_memory'])
-def test_a_network_that_would_end_the_process_is_refused(name: str, foreign: Path) -> None:
+def test_a_network_that_would_crash_the_process_is_an_error(name: str, foreign: Path) -> None:
     """LiteRT 2.3 crashes on one of these files and allocates 2 GB for the other."""
     exchange(foreign, FATAL / name)
     with pytest.raises(AffectError, match='model.tflite: the network failed its validation in '
@@ -77,7 +77,7 @@ def test_a_network_that_would_end_the_process_is_refused(name: str, foreign: Pat
         make_pipeline(PipelineSettings(gender_model=str(foreign)))
 
 
-def test_too_much_memory() -> None:
+def test_the_memory_is_limited() -> None:
     with pytest.raises(AffectError, match='failed its validation'):
         validate_network(find_model('emotion_sequential_fully_cnn') / 'model.tflite',
                          memory=100_000)
@@ -88,8 +88,8 @@ def test_too_much_memory() -> None:
     ('exec sleep 100', 'it did not end within 0.5 s'),
     ('exit 3', 'exit code 3'),
     ('echo why; exit 1', 'child process: why; export')])
-def test_how_the_process_ends(script: str, complaint: str, tmp_path: Path,
-                              monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signals_and_timeouts_are_reported(script: str, complaint: str, tmp_path: Path,
+                                           monkeypatch: pytest.MonkeyPatch) -> None:
     python = tmp_path / 'python'
     python.write_text(f'#!/bin/sh\n{script}\n', 'ascii')
     python.chmod(0o755)

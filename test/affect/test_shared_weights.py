@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A network's file without what it shares with another one, combined again."""
+"""Networks stored without the bytes that they share with another file."""
 
 from pathlib import Path
 import zipfile
@@ -30,7 +30,7 @@ def noise(seed: int, length: int) -> bytes:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Return a file that others share something with."""
+    """Return the file that others share bytes with."""
     path = tmp_path / 'model.tflite'
     path.write_bytes(noise(1, 50_000))
     return path
@@ -46,7 +46,7 @@ def stored(tmp_path: Path, source: Path) -> Path:
     return path
 
 
-def test_what_is_shared_is_stored_once(stored: Path, source: Path) -> None:
+def test_shared_bytes_are_not_stored(stored: Path, source: Path) -> None:
     theirs = source.read_bytes()
     whole = shared_weights.read(stored, source)
     assert len(whole) == 70_000 and whole[10_007:34_007] == theirs[16_000:40_000]
@@ -59,7 +59,8 @@ def test_what_is_shared_is_stored_once(stored: Path, source: Path) -> None:
 
 @pytest.mark.parametrize('content', [b'', b'short', noise(5, 1_000), bytes(500)])
 @pytest.mark.parametrize('other', [b'', b'short', noise(6, 1_000), bytes(500)])
-def test_any_two_files(content: bytes, other: bytes, tmp_path: Path) -> None:
+def test_the_content_of_any_two_files_is_restored(content: bytes, other: bytes,
+                                                  tmp_path: Path) -> None:
     path, source = tmp_path / 'a.npz', tmp_path / 'b'
     source.write_bytes(other)
     write(path, content, other)
@@ -68,7 +69,7 @@ def test_any_two_files(content: bytes, other: bytes, tmp_path: Path) -> None:
 
 @pytest.fixture
 def turned(tmp_path: Path, source: Path) -> tuple[Path, bytes]:
-    """Return the stored form of a network with a kernel of the source, turned, and its content."""
+    """Return the stored form and the content of a network with a transposed kernel."""
     random = np.random.default_rng(7)
     kernel = np.frombuffer(source.read_bytes(), np.int8, 32 * 9 * 16, 1_000)
     kernel = kernel.reshape(32, 9, 16)
@@ -76,7 +77,7 @@ def turned(tmp_path: Path, source: Path) -> tuple[Path, bytes]:
     factors[3] = 0.0
     other = (kernel * factors[:, np.newaxis, np.newaxis]).transpose(2, 1, 0)
     other *= 127.0 / np.abs(other).max((1, 2), keepdims=True)
-    other += random.normal(0.0, 0.4, other.shape)   # rounded on another way
+    other += random.normal(0.0, 0.4, other.shape)   # other rounding
     rounded = np.clip(np.rint(other), -127, 127).astype(np.int8)
     whole = noise(2, 5_000) + rounded.tobytes() + noise(3, 3_000)
     path = tmp_path / 'turned.npz'
@@ -85,8 +86,8 @@ def turned(tmp_path: Path, source: Path) -> tuple[Path, bytes]:
     return path, whole
 
 
-def test_kernels_that_are_turned_round_cost_little(turned: tuple[Path, bytes], source: Path,
-                                                   tmp_path: Path) -> None:
+def test_transposed_kernels_are_stored_as_small_differences(turned: tuple[Path, bytes],
+                                                            source: Path, tmp_path: Path) -> None:
     path, whole = turned
     assert shared_weights.read(path, source) == whole
     without = tmp_path / 'without.npz'
@@ -98,7 +99,7 @@ def test_kernels_that_are_turned_round_cost_little(turned: tuple[Path, bytes], s
 @pytest.mark.parametrize('column, value', [
     (0, -1), (0, 2**62), (0, 8_001), (1, -1), (1, 49_500), (1, 2**62), (2, -1), (2, 31),
     (2, 33), (2, 2**62), (3, 0), (3, -9), (3, 2**62), (4, 0), (4, 2**62)])
-def test_turned_kernels_that_lie_outside_are_refused(
+def test_transposed_kernels_outside_of_the_file_are_an_error(
         turned: tuple[Path, bytes], source: Path, column: int, value: int) -> None:
     arrays = dict(np.load(turned[0]))
     arrays['turned'][0, column] = value
@@ -107,8 +108,8 @@ def test_turned_kernels_that_lie_outside_are_refused(
         shared_weights.read(turned[0], source)
 
 
-def test_turned_kernels_without_numbers_or_twice_are_refused(turned: tuple[Path, bytes],
-                                                             source: Path) -> None:
+def test_invalid_or_overlapping_transposed_kernels_are_an_error(turned: tuple[Path, bytes],
+                                                                source: Path) -> None:
     path, _ = turned
     good = dict(np.load(path))
     for changed in ({'factors': good['factors'] * np.float32(np.nan)},
@@ -124,8 +125,8 @@ def test_turned_kernels_without_numbers_or_twice_are_refused(turned: tuple[Path,
             shared_weights.read(path, source)
 
 
-def test_what_does_not_fit_is_refused(stored: Path, source: Path,
-                                      monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_archives_are_an_error(stored: Path, source: Path,
+                                       monkeypatch: pytest.MonkeyPatch) -> None:
     good = stored.read_bytes()
     source.write_bytes(source.read_bytes()[:20_000])
     with pytest.raises(AffectError, match='saliency.npz: cannot be combined with '
@@ -163,8 +164,8 @@ def test_what_does_not_fit_is_refused(stored: Path, source: Path,
 
 
 @pytest.mark.slow
-def test_no_damaged_byte_raises_anything_else(tmp_path: Path) -> None:
-    """Each byte in turn gets other values: the content is the same, or an AffectError says so."""
+def test_damaged_bytes_raise_no_other_error(tmp_path: Path) -> None:
+    """For each changed byte, the content is the same or an AffectError is raised."""
     path, source = tmp_path / 'saliency.npz', tmp_path / 'model.tflite'
     source.write_bytes(bytes(range(256)) * 8)
     whole = b'abc' * 300 + source.read_bytes()

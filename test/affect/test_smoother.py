@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Calm labels, with a time constant in seconds."""
+"""Smoothing of probabilities and labels over time."""
 
 import math
 
@@ -41,7 +41,7 @@ def make(threshold: float = 0.6, tau: float = 0.5, hysteresis: float = 0.0) -> S
     return SmootherOf(threshold, tau, hysteresis)
 
 
-def test_the_first_answer_is_taken_as_it_is() -> None:
+def test_the_first_probabilities_are_not_smoothed() -> None:
     estimate = make()(np.array([0.7, 0.3], np.float32), 10.0)
     assert estimate.label == 'woman'
     assert estimate.confidence == pytest.approx(0.7)
@@ -56,7 +56,7 @@ def test_after_one_time_constant_the_past_weighs_1_over_e_at_any_rate(rate: int)
     np.testing.assert_allclose(estimate.probabilities, [1 / math.e, 1 - 1 / math.e], atol=1e-4)
 
 
-def test_a_single_odd_frame_does_not_change_the_label() -> None:
+def test_one_deviating_image_does_not_change_the_label() -> None:
     smoother = make(tau=0.5)
     smoother(WOMAN, 0.0)
     assert smoother(MAN, 0.033).label == 'woman'
@@ -68,34 +68,34 @@ def test_below_the_threshold_the_label_is_unknown_with_its_confidence() -> None:
     assert estimate.confidence == pytest.approx(0.55)
 
 
-def test_without_a_time_constant_every_frame_speaks_for_itself() -> None:
+def test_without_a_time_constant_there_is_no_smoothing() -> None:
     smoother = make(tau=0.0)
     assert smoother(WOMAN, 0.0).label == 'woman'
     assert smoother(MAN, 0.0).label == 'man'
 
 
-def test_a_new_label_needs_a_lead() -> None:
+def test_a_new_label_needs_the_hysteresis() -> None:
     smoother = make(threshold=0.0, tau=0.0, hysteresis=0.1)
     assert smoother(np.array([0.52, 0.48], np.float32), 0.0).label == 'woman'
     assert smoother(np.array([0.46, 0.54], np.float32), 0.1).label == 'woman'
     assert smoother(np.array([0.44, 0.56], np.float32), 0.2).label == 'man'
 
 
-def test_time_that_stops_or_jumps_back_adds_nothing() -> None:
+def test_images_have_no_weight_if_time_stops_or_jumps_back() -> None:
     smoother = make()
     smoother(WOMAN, 1.0)
     np.testing.assert_allclose(smoother(MAN, 1.0).probabilities, WOMAN)
     np.testing.assert_allclose(smoother(MAN, 0.5).probabilities, WOMAN)
 
 
-def test_the_estimate_is_not_changed_by_what_comes_later() -> None:
+def test_returned_estimates_do_not_change() -> None:
     smoother = make()
     first = smoother(WOMAN, 0.0)
     smoother(MAN, 5.0)
     np.testing.assert_array_equal(first.probabilities, WOMAN)
 
 
-def test_a_face_that_cannot_be_judged_does_not_count() -> None:
+def test_a_face_that_cannot_be_classified_is_ignored() -> None:
     smoother = make(tau=0.5)
     smoother(WOMAN, 0.0)
     held = smoother(MAN, 0.4, 'too_blurred')
@@ -113,7 +113,7 @@ def test_estimates_of_a_bad_first_image_are_replaced() -> None:
     assert (first.label, first.reason, first.confidence) == (UNKNOWN, 'too_small', 1.0)
     good = smoother(WOMAN, 0.1)
     np.testing.assert_array_equal(good.probabilities, WOMAN)
-    # without smoothing every face speaks for itself
+    # without smoothing, only the current image counts
     alone = make(tau=0.0)
     alone(WOMAN, 0.0)
     assert alone(WOMAN, 0.0, 'too_turned').reason == 'too_turned'

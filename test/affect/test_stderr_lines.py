@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A line of a native library is kept from stderr, and no other."""
+"""A line of a native library is removed from stderr."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ def test_lines_with_the_text_are_dropped(capfd: pytest.CaptureFixture[str]) -> N
     assert capfd.readouterr().err == 'first\nlast without an end, and more\n'
 
 
-def test_what_is_said_before_an_error_is_not_lost(capfd: pytest.CaptureFixture[str]) -> None:
+def test_output_before_an_error_is_kept(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ValueError), stderr_without(b'chatter'):
         os.write(2, b'chatter\nthe reason\n')
         raise ValueError
@@ -37,7 +37,7 @@ def test_what_is_said_before_an_error_is_not_lost(capfd: pytest.CaptureFixture[s
 
 
 def test_loading_the_models_prints_nothing() -> None:
-    """In a process of its own: the runtime says its line once."""
+    """In a separate process, because the runtime prints its line once."""
     code = ('from face_affect_ros.affect import make_pipeline, PipelineSettings\n'
             'make_pipeline(PipelineSettings()).warm_up()')
     run = subprocess.run([sys.executable, '-c', code], capture_output=True, check=False,

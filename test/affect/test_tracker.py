@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Tracks: ids stay with faces, end with them, and are not used again."""
+"""Tracks: a face keeps its id, and ids are not used again."""
 
 from face_affect_ros.affect.tracker import join_costs, random_prefix, Tracker
 from face_affect_ros.affect.types import Detections
@@ -34,7 +34,7 @@ def make_tracker() -> Tracker:
 
 def ids(tracker: Tracker, found: Detections, stamp: float,
         timeout: float = 1.0) -> list[str | None]:
-    """Return the id of each detection, None where it got none."""
+    """Return the id of each detection, or None."""
     return [track.id if track else None for track in tracker.update(
         found, stamp, timeout=timeout, start_score=0.5)]
 
@@ -45,7 +45,7 @@ def test_faces_that_move_keep_their_ids_in_any_order() -> None:
     assert ids(tracker, detections((290, 105, 52), (112, 98, 49)), 0.1) == ['t0002', 't0001']
 
 
-def test_motion_is_carried_on_while_two_faces_pass_each_other() -> None:
+def test_motion_is_predicted_while_two_faces_pass_each_other() -> None:
     tracker = make_tracker()
     for step in range(21):
         left, right = 100 + 10 * step, 300 - 10 * step
@@ -54,13 +54,13 @@ def test_motion_is_carried_on_while_two_faces_pass_each_other() -> None:
 
 
 def test_frames_of_one_burst_give_no_velocity() -> None:
-    """Their stamps are a moment apart, and the detector's noise would be a hundred metres."""
+    """Their stamps are almost equal, so that noise would give a large velocity."""
     tracker = make_tracker()
     for stamp, place in ((0.0, 100), (0.0001, 102), (0.0333, 101), (0.0334, 99), (0.0667, 100)):
         assert ids(tracker, detections((place, 100, 60)), stamp) == ['t0001']
 
 
-def test_a_face_that_was_hidden_for_a_moment_comes_back_as_itself() -> None:
+def test_a_face_that_was_briefly_hidden_keeps_its_id() -> None:
     tracker = make_tracker()
     ids(tracker, detections((100, 100, 50)), 0.0)
     assert ids(tracker, detections(), 0.5) == []
@@ -82,7 +82,7 @@ def test_a_weak_detection_continues_a_track_but_starts_none() -> None:
 
 
 @pytest.mark.parametrize('box', [(180, 100, 50), (100, 100, 150)])
-def test_what_is_too_far_or_too_different_is_another_face(box: tuple[float, ...]) -> None:
+def test_a_distant_or_differently_sized_box_is_another_face(box: tuple[float, ...]) -> None:
     tracker = make_tracker()
     ids(tracker, detections((100, 100, 50)), 0.0)
     assert ids(tracker, detections(box), 0.1) == ['t0002']
@@ -102,7 +102,7 @@ def test_the_nearer_of_two_boxes_gets_the_track() -> None:
     assert ids(tracker, detections((120, 100, 50), (104, 100, 50)), 0.1) == ['t0002', 't0001']
 
 
-def test_costs_are_distance_in_faces_and_change_of_scale() -> None:
+def test_costs_are_distance_in_face_sides_and_change_of_scale() -> None:
     tracks = detections((100, 100, 50)).boxes
     boxes = detections((100, 100, 50), (150, 100, 50), (100, 100, 100)).boxes
     np.testing.assert_allclose(join_costs(tracks, boxes), [[0.0, 1.0, np.log(2.0)]], atol=1e-6)
@@ -124,7 +124,7 @@ def test_a_weak_track_is_confirmed_by_three_runs_of_the_detector_or_a_strong_one
             detected=detected)]
 
     first, second, third = (100, 100, 50), (300, 100, 50), (100, 300, 50)
-    assert seen(first, score=0.5, stamp=0.0) == ['t0001']   # nothing was seen before
+    assert seen(first, score=0.5, stamp=0.0) == ['t0001']   # the first frame
     assert seen(first, second, score=0.5, stamp=0.1) == ['t0001', None]
     assert seen(first, second, score=0.5, stamp=0.2, detected=False) == ['t0001', None]
     assert tracker.ids == {'t0001'}
@@ -134,7 +134,7 @@ def test_a_weak_track_is_confirmed_by_three_runs_of_the_detector_or_a_strong_one
     assert seen(first, third, score=0.5, stamp=0.4) == ['t0001', None]
     assert seen(first, third, score=0.5, stamp=0.45) == ['t0001', None]
     assert seen(first, score=0.5, stamp=0.5) == ['t0001']
-    assert seen(third, score=0.5, stamp=0.6) == [None]      # it was not found in between
+    assert seen(third, score=0.5, stamp=0.6) == [None]      # a run of the detector has missed it
     assert seen(third, score=0.6, stamp=0.65) == ['t0003']
     assert seen(third, score=0.7, stamp=0.7) == ['t0003']
     assert seen(second, (500, 100, 50), score=0.7, stamp=0.8) == ['t0002', 't0004']

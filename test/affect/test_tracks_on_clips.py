@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The people in the shared clips keep their ids, also when they were hidden, and their labels."""
+"""The people in the shared clips keep their labels, and also after an occlusion their ids."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -49,7 +49,7 @@ def test_one_person_is_one_track(name: str, clip_of: Callable[[str], tracks.Clip
 
 
 @pytest.mark.parametrize('name', CLIPS)
-def test_who_was_hidden_for_a_second_comes_back_as_himself(
+def test_people_who_were_hidden_for_a_second_keep_their_ids(
         name: str, clip_of: Callable[[str], tracks.Clip]) -> None:
     clip = clip_of(name)
     frames = tracks.hidden(clip, clip.people, tracks.FROM, 1.0)
@@ -61,6 +61,6 @@ def test_who_was_hidden_for_a_second_comes_back_as_himself(
                    for seen in ids.values()), 'nobody was hidden'
 
 
-def test_the_track_of_who_left_ends(clip_of: Callable[[str], tracks.Clip]) -> None:
+def test_the_tracks_of_people_who_left_end(clip_of: Callable[[str], tracks.Clip]) -> None:
     clip = clip_of('head-pose-face-detection-female-and-male.gif')
     assert tracks.left(clip) == {'people': 2, 'tracks ended': 2, 'tracks that went on': 0}
