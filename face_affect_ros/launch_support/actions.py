@@ -132,11 +132,10 @@ def leave_interrupts_to_launch() -> None:
     """
     Keep SIGINT from raising KeyboardInterrupt while the event loop of launch runs.
 
-    launch handles SIGINT through a file descriptor and shuts down in order. Python's own handler
-    raises KeyboardInterrupt as well, wherever the main thread is; in the middle of the start of a
-    process, launch (3.4.3) then waits for this start forever. To be called by
-    generate_launch_description. It does nothing without a running loop, as for `ros2 launch -s`,
-    and where SIGINT has another handler.
+    launch handles SIGINT by a file descriptor and shuts down. Python's default handler also raises
+    KeyboardInterrupt; if that happens while a process starts, launch (3.4.3) waits for its start
+    forever. To be called by generate_launch_description. Has no effect without a running loop, as
+    for `ros2 launch -s`, or if SIGINT has another handler.
     """
     try:
         loop = asyncio.get_running_loop()
@@ -157,13 +156,13 @@ class Respawning:
     """
     Starts a node's process again each time it ends, with a delay that doubles up to LAST_DELAY.
 
-    launch's own `respawn` has a constant delay: a process that ends at once, as for a wrong
-    parameter, would keep a core of the robot busy. make: returns the node, a new one each time.
+    The option `respawn` of launch has a constant delay: a process that ends at once, as for a
+    wrong parameter, would use a whole core. make: returns a new node each time.
     """
 
     def __init__(self, make: Callable[[], Node], context: LaunchContext) -> None:
         self._make = make
-        # Namespace and global parameters of enclosing groups, which end before the process does.
+        # The namespace and global parameters of enclosing groups, which end before the process.
         self._configurations = dict(context.launch_configurations)
         self._delay = FIRST_DELAY
         self._started = 0.0

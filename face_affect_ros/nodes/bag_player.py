@@ -37,8 +37,8 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 
 Stamp: TypeAlias = tuple[int, int]
-#: Seconds to wait, once the images have a subscriber, for the discovery of the other topics: those
-#: of the companions, and the results where they are recorded.
+#: Seconds between the discovery of the first subscriber of the images and the first image, for the
+#: discovery of the other topics.
 MATCH_TIME = 1.0
 #: Seconds without any result after which the images in flight are abandoned.
 RESULT_TIMEOUT = 5.0

@@ -29,8 +29,6 @@ from sensor_msgs.msg import CameraInfo
 #: Fields of CameraInfo and number of values, by entry of the file.
 MATRICES = {'camera_matrix': ('k', 9), 'rectification_matrix': ('r', 9),
             'projection_matrix': ('p', 12)}
-#: Tolerance of the height of a scaled image for rounding, pixels.
-ROUNDING = 1.0
 
 
 def read_calibration(url: str) -> CameraInfo:
@@ -72,11 +70,6 @@ def path_of(url: str) -> Path:
             raise AffectError(f"camera_info_url '{url}': the package '{package}' is not "
                               'installed, or its workspace is not sourced') from error
     raise AffectError(f"camera_info_url '{url}': use file:///PATH, package://NAME/PATH or a path")
-
-
-def fits(info: CameraInfo, width: int, height: int) -> bool:
-    """Return whether a calibration fits images of this size, scaled or not."""
-    return bool(abs(height - info.height * width / info.width) <= ROUNDING)
 
 
 def scaled(info: CameraInfo, width: int, height: int) -> CameraInfo:

@@ -24,7 +24,7 @@ from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_ros.media import Frame, open_media
 from face_affect_ros.media.playback import Playback
 from face_affect_ros.nodes import qos
-from face_affect_ros.nodes.calibration_file import fits, read_calibration, scaled
+from face_affect_ros.nodes.calibration_file import read_calibration, scaled
 from face_affect_ros.nodes.declaration import declare
 from face_affect_ros.nodes.image_conversion import to_compressed, to_message
 from face_affect_ros.nodes.main import run
@@ -231,7 +231,8 @@ class CameraPlayer(Node):
     def _misfit(self, width: int, height: int) -> str:
         """Return why camera_info_url does not fit images of this size, '' if it does."""
         known = self._calibration
-        if known is None or fits(known, width, height):
+        # A scaled height may be rounded to a pixel.
+        if known is None or abs(height - known.height * width / known.width) <= 1.0:
             return ''
         return (f"camera_info_url '{self._value('camera_info_url')}' is for images of "
                 f'{known.width}x{known.height}; images of {width}x{height} have another aspect '

@@ -21,7 +21,7 @@ from importlib import import_module
 import time
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray
 from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.affect.pipeline import AffectPipeline, make_pipeline
 from face_affect_ros.affect.types import AffectError
@@ -145,7 +145,7 @@ class FaceAffectNode(LifecycleNode):
     def _pause(self, paused: bool) -> None:
         """Unsubscribe from the images or subscribe to them; the node stays active."""
         if paused:
-            self._unsubscribe()
+            self._stop()
         elif self.image_input is None:
             self._subscribe()
         self.lifecycle_state = PAUSED if paused else ACTIVE
@@ -167,7 +167,7 @@ class FaceAffectNode(LifecycleNode):
     @lifecycle.reporting
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe from the images."""
-        self._unsubscribe()
+        self._stop()
         self.lifecycle_state = 'inactive'
         return super().on_deactivate(state)
 
@@ -195,13 +195,8 @@ class FaceAffectNode(LifecycleNode):
             self.trigger_shutdown()
         self._stop()
 
-    def _unsubscribe(self) -> None:
-        """Stop; keep the models and the tracks, but not the templates of the tracks."""
-        self._stop()
-        if self.pipeline is not None:
-            self.pipeline.locate.reset()
-
     def _stop(self) -> None:
+        """Unsubscribe; keep the models and the tracks, but not the templates of the tracks."""
         if self._worker is not None:   # first: it uses the inputs for the current image
             self.health.dropped(self._worker.stop())
             self._worker = None
@@ -215,6 +210,8 @@ class FaceAffectNode(LifecycleNode):
         for kind in ('stamps', 'calibration', 'position', 'cameras', 'depth', 'qos', 'losses'):
             self.health.warn(kind, '')
         lifecycle.forget_destroyed(self)
+        if self.pipeline is not None:
+            self.pipeline.locate.reset()
 
     def _release(self) -> None:
         self._stop()
@@ -278,33 +275,31 @@ class FaceAffectNode(LifecycleNode):
                                 throttle_duration_sec=LOG_PERIOD)
 
     def _on_set_parameters(self, changed: list[Parameter]) -> SetParametersResult:
-        problem = parameters.problem_with({each.name: each.value for each in changed})
-        problem = problem or parameters.refused(changed, configured=self.pipeline is not None)
+        values = {each.name: each.value for each in changed}
+        problem = parameters.problem_with(values) or parameters.refused(
+            values, configured=self.pipeline is not None)
         if problem:
             return SetParametersResult(successful=False, reason=problem)
         if self.pipeline is not None:
-            self.pipeline.settings = parameters.changed_settings(self.pipeline.settings, changed)
-        for each in changed:
-            if each.name == 'diagnostics_period':
-                self._timer.timer_period_ns = round(each.value * 1e9)
-                self._timer.reset()   # or the old period would end first
-            elif each.name == 'paused' and self.lifecycle_state in (ACTIVE, PAUSED):
-                self._pause(each.value)
+            self.pipeline.settings = parameters.settings_of(values, self.pipeline.settings)
+        if 'diagnostics_period' in values:
+            self._timer.timer_period_ns = round(values['diagnostics_period'] * 1e9)
+            self._timer.reset()   # or the old period would end first
+        if 'paused' in values and self.lifecycle_state in (ACTIVE, PAUSED):
+            self._pause(values['paused'])
         return SetParametersResult(successful=True)
 
     def _publish_diagnostics(self) -> None:
         self._check_surroundings()
-        status = self.health.status(name=f'{self.get_fully_qualified_name()[1:]}: faces',
-                                    state=self.lifecycle_state, silent=self._why_silent(),
-                                    unknown=self.unknown_parameters)
         more: dict[str, int | str] = {}
         for output in self.outputs:
             more |= output.counts()
         if self.image_input is not None:
             more['calibration'] = self.image_input.calibration
-        status.values = [*status.values, *(
-            KeyValue(key=key, value=str(value)) for key, value in more.items())]
-        message = DiagnosticArray(status=[status])
+        message = DiagnosticArray(status=[self.health.status(
+            more, name=f'{self.get_fully_qualified_name()[1:]}: faces',
+            state=self.lifecycle_state, silent=self._why_silent(),
+            unknown=self.unknown_parameters)])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
 

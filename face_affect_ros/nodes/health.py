@@ -15,6 +15,7 @@
 """The counts, warnings and errors of the node on /diagnostics."""
 
 from collections import Counter, deque
+from collections.abc import Mapping
 import threading
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
@@ -23,7 +24,7 @@ from rclpy.node import Node
 
 #: Results over which rates and latencies are reported.
 WINDOW = 100
-#: Largest number of kinds of refusals that are counted separately, and of characters shown.
+#: Largest number of kinds of errors that are counted separately, and of characters of a text.
 MAX_KINDS = 20
 MAX_TEXT = 500
 OTHER = 'other'
@@ -98,11 +99,13 @@ class Health:
         with self._lock:
             self._warnings[key] = warning[:MAX_TEXT]
 
-    def status(self, *, name: str, state: str, silent: str, unknown: str) -> DiagnosticStatus:
+    def status(self, more: Mapping[str, int | str], *, name: str, state: str, silent: str,
+               unknown: str) -> DiagnosticStatus:
         """
         Return the diagnostic status of a node in a lifecycle state.
 
-        silent: why no image arrives. unknown: error about unknown parameters. '' for neither.
+        more: further values. silent: why no image arrives. unknown: error about unknown
+        parameters. '' for neither.
         """
         with self._lock:
             warnings = [text for text in (*self._warnings.values(), silent) if text]
@@ -112,7 +115,8 @@ class Health:
                      else DiagnosticStatus.WARN if warnings else DiagnosticStatus.OK)
             reasons = [(f'refused: {kind}', number)
                        for kind, number in self._refused.most_common()]
-            values = [('state', state), *self.counts.items(), *self._figures(), *reasons]
+            values = [('state', state), *self.counts.items(), *self._figures(), *reasons,
+                      *more.items()]
             return DiagnosticStatus(
                 level=level, name=name, message='; '.join([*errors, *warnings]) or state,
                 values=[KeyValue(key=key, value=str(value)) for key, value in values])

@@ -49,9 +49,9 @@ PARAMETERS = {
 
 class HumansMerger(Node):
     """
-    Publishes the union of several lists on /humans/faces/tracked, after each of them.
+    Publishes the union of several lists on /humans/faces/tracked, each time one is received.
 
-    The topics of each face are published by the node that tracks it; ids are unique.
+    The topics of a face are published by the node that tracks it. The ids must be unique.
     """
 
     def __init__(self, node_name: str = 'humans_merger', **kwargs: Any) -> None:

@@ -28,6 +28,7 @@ from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
 from face_affect_ros.media import MAX_PIXELS
 from face_affect_ros.media.opencv_logging import opencv_silenced
 from face_affect_ros.media.png import SIGNATURE, without_metadata
+from face_affect_ros.paths import shown
 import numpy as np
 import numpy.typing as npt
 from PIL import Image as PillowImage
@@ -36,7 +37,7 @@ if TYPE_CHECKING:   # bags are also read without ROS
     from sensor_msgs.msg import CompressedImage, Image
     from std_msgs.msg import Header
 
-#: Characters of a text of a message that are shown.
+#: Largest number of characters of a message's text in an error.
 SHOWN = 60
 #: The encodings that to_message writes, with the channels of their arrays.
 WRITABLE = {'bgr8': 3, 'rgb8': 3, 'mono8': 1}
@@ -53,11 +54,6 @@ class ImageConversionError(AffectError):
     def __init__(self, text: str, *, kind: str) -> None:
         super().__init__(text)
         self.kind = kind
-
-
-def printable(text: str) -> str:
-    """Return the first SHOWN characters of a text from a message, fit for one line of a log."""
-    return ''.join(each if each.isprintable() else '?' for each in text[:SHOWN])
 
 
 @dataclass(frozen=True)
@@ -113,8 +109,8 @@ DEPTH_LAYOUTS = {'16UC1': Layout(1, 2), 'mono16': Layout(1, 2), '32FC1': Layout(
 ENCODINGS = tuple(LAYOUTS)
 #: The file formats that can be read, and the bytes at the end of a complete file.
 _FORMATS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82', 'WEBP': b'', 'TIFF': b'', 'BMP': b''}
-#: Largest number of pixels per byte of a file: deflate makes 1032 bytes of one (RFC 1951). An
-#: image of few pixels may come from any number of bytes.
+#: Largest number of pixels per byte of a file, from that of deflate (RFC 1951), and the number of
+#: pixels up to which it is not checked.
 _DENSEST, _SMALL = 1032, 4_000_000
 #: Bayer patterns in 8 and in 16 bits with OpenCV's conversion.
 _BAYER = {f'{name[:-1]}{bits}': layout.code for name, layout in LAYOUTS.items()
@@ -127,7 +123,7 @@ def _check(message: Image, layouts: Mapping[str, Layout]) -> Layout:
     layout = layouts.get(message.encoding)
     if layout is None:
         raise ImageConversionError(
-            f"image encoding '{printable(message.encoding)}' cannot be read; let the camera "
+            f"image encoding '{_excerpt(message.encoding)}' cannot be read; let the camera "
             f"driver send one of {', '.join(layouts)}", kind='unknown encoding')
     problem = _problem(message, layout)
     if problem:
@@ -258,7 +254,7 @@ def decode_compressed(message: CompressedImage) -> ImageArray:
     encoding = message.format.partition(';')[0].strip()
     if encoding in ('16UC1', '32FC1') or 'compresseddepth' in kind or 'rvl' in kind:
         raise ImageConversionError(
-            f"compressed image of format '{printable(message.format)}' is a depth image; "
+            f"compressed image of format '{_excerpt(message.format)}' is a depth image; "
             'subscribe to the colour or infrared image of the camera', kind='depth image')
     data = bytes(message.data)
     _check_file(data, message.format)
@@ -325,8 +321,13 @@ def _check_file(data: bytes, kind: str) -> None:
         raise _unreadable(kind, len(data), f'the {name} is truncated', 'truncated')
 
 
+def _excerpt(text: str) -> str:
+    """Return the start of a text from a message, at most SHOWN printable characters."""
+    return shown(text[:SHOWN])[:SHOWN]
+
+
 def _unreadable(format_: str, size: int, why: str, kind: str = 'not an image'
                 ) -> ImageConversionError:
     return ImageConversionError(
-        f"compressed image of format '{printable(format_)}', {size} bytes of data: {why}; check "
-        'its publisher and the transport from it', kind=kind)
+        f"compressed image of format '{_excerpt(format_)}', {size} bytes of data: {why}; "
+        'check its publisher and the transport from it', kind=kind)

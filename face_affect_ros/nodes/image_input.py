@@ -112,7 +112,7 @@ class ImageInput:
 
     @property
     def calibration(self) -> str:
-        """The state of the calibration, for messages."""
+        """The state of the calibration, as text."""
         if self.camera is None:
             return f"none received on '{self._info_topic}'"
         if not self.camera.calibrated:

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The Fast DDS profile for large images, for the processes that send some."""
+"""The Fast DDS profile for the processes that send large images."""
 
 from collections.abc import Mapping
 import os
@@ -46,9 +46,9 @@ def variable() -> str:
 
 def variables(environment: Mapping[str, str], file: str) -> dict[str, str]:
     """
-    Return the variables that make a process use a profile.
+    Return the environment variables that make a process use the profile in a file.
 
-    None if the user's environment names a profile, or if Humble is restricted to this computer
+    Empty if the user's environment names a profile, or if Humble is restricted to this computer
     (ROS_LOCALHOST_ONLY): the transports of a profile would lift that restriction.
     """
     alone = (environment.get('ROS_DISTRO'), environment.get('ROS_LOCALHOST_ONLY')) == (

@@ -60,21 +60,19 @@ def reject_invalid_transitions(node: LifecycleNode) -> None:
     rclpy up to Jazzy (7.1.6) raises an error into the executor instead, which ends the process,
     for example when a lifecycle manager is restarted. That of Kilted (9.1.2) refuses them.
     """
-    def refusing(change: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-        def answer(request: Any, response: Any) -> Any:
-            try:
-                return change(request, response)
-            except RuntimeError:   # rclpy's RCLError, which has no public name
-                node.get_logger().warning(
-                    f'transition {request.transition.label or request.transition.id} refused: '
-                    'it is invalid in the state of this node')
-                response.success = False
-                return response
-        return answer
+    def answer(change: Callable[[Any, Any], Any], request: Any, response: Any) -> Any:
+        try:
+            return change(request, response)
+        except RuntimeError:   # rclpy's RCLError, which has no public name
+            node.get_logger().warning(
+                f'transition {request.transition.label or request.transition.id} refused: '
+                'it is invalid in the state of this node')
+            response.success = False
+            return response
 
     for service in node.services:
         if service.srv_type is ChangeState:
-            service.callback = refusing(service.callback)
+            service.callback = functools.partial(answer, service.callback)
 
 
 def autostart(node: Any, *, required: bool) -> None:

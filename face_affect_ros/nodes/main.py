@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Run one node as a process: orderly shutdown, errors in one line."""
+"""Run a node as a process, with its shutdown and its error messages."""
 
 from collections.abc import Callable, Iterator, Sequence
 import contextlib
@@ -49,8 +49,8 @@ def on_stop_signal(stop: Callable[[], None]) -> Iterator[None]:
     Call a function at each SIGINT and SIGTERM, from a thread of its own, in a with block.
 
     rclpy's own handlers shut the context down at once, after which a node cannot publish or log.
-    Python runs handlers in the main thread only, which may be waiting for messages, so that the
-    number of the signal is read from a pipe. To be called in the main thread.
+    Python runs handlers only in the main thread, which may be waiting for messages; so the number
+    of the signal is read from a pipe. To be called in the main thread.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)

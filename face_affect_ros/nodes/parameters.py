@@ -24,7 +24,6 @@ from face_affect_ros.nodes.spec import Spec
 
 if TYPE_CHECKING:   # the command line uses this table without ROS
     from rclpy.node import Node
-    from rclpy.parameter import Parameter
 
 _DEFAULTS = PipelineSettings()
 #: Form of track_id_prefix, which begins names of topics: no consecutive underscores; may be empty.
@@ -151,16 +150,11 @@ def values_of(node: 'Node') -> dict[str, Any]:
     return {name: node.get_parameter(name).value for name in PARAMETERS}
 
 
-def settings_of(values: dict[str, Any]) -> PipelineSettings:
-    """Return the settings of the pipeline among the parameters' values."""
-    return PipelineSettings(**{each.name: values[each.name] for each in fields(PipelineSettings)})
-
-
-def changed_settings(settings: PipelineSettings,
-                     changed: 'Iterable[Parameter]') -> PipelineSettings:
-    """Return settings with the changed parameters that are among them."""
-    names = {each.name for each in fields(PipelineSettings)}
-    return replace(settings, **{each.name: each.value for each in changed if each.name in names})
+def settings_of(values: dict[str, Any],
+                settings: PipelineSettings = _DEFAULTS) -> PipelineSettings:
+    """Return settings with the values, by the names of parameters, that are among them."""
+    return replace(settings, **{each.name: values[each.name] for each in fields(settings)
+                                if each.name in values})
 
 
 def problem_with(values: dict[str, Any]) -> str:
@@ -173,14 +167,14 @@ def problem_with(values: dict[str, Any]) -> str:
     return ''
 
 
-def refused(parameters: 'Iterable[Parameter]', *, configured: bool) -> str:
+def refused(names: Iterable[str], *, configured: bool) -> str:
     """Return why one of the parameters cannot change now, '' if all can."""
-    for parameter in parameters:
-        spec = PARAMETERS.get(parameter.name)
+    for name in names:
+        spec = PARAMETERS.get(name)
         if spec and spec.once:
-            return (f"parameter '{parameter.name}' is read once, when the node starts; set it "
+            return (f"parameter '{name}' is read once, when the node starts; set it "
                     'in a parameter file or on the command line')
         if spec and not spec.live and configured:
-            return (f"parameter '{parameter.name}' takes effect when the node is configured; "
+            return (f"parameter '{name}' takes effect when the node is configured; "
                     'deactivate and clean it up first')
     return ''

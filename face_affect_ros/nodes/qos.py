@@ -23,7 +23,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 
 
 def newest_image() -> QoSProfile:
-    """Return the profile for only the newest message; it matches every camera driver."""
+    """Return the profile for the newest message alone; it matches every camera driver."""
     return image_input('best_effort', 1)
 
 

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A worker thread, a thread for a node, and the orderly end of nodes."""
+"""A worker thread, a thread that spins a node, and the shutdown of nodes."""
 
 from collections import deque
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from rclpy.context import Context
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
-#: Consecutive tasks of the executor after the end of an action's goal, and one to spare.
+#: Tasks that the executor runs one after the other for a goal that has ended, plus one.
 STEPS = 3
 #: Seconds after which `drain` checks again whether it is done.
 DRAIN_PERIOD = 0.1
@@ -40,10 +40,10 @@ class Worker(Generic[Item]):
     At most `depth` items wait; one more replaces the oldest.
 
     Args:
-        work: Must not raise, which would end the thread.
+        work: Must not raise: that would end the thread.
         depth: Number of items that wait, >= 1.
         name: Of the thread.
-        niceness: Added to that of the process, on systems with a niceness of threads.
+        niceness: Added to that of the process, on Linux.
     """
 
     def __init__(self, work: Callable[[Item], None], *, depth: int, name: str,
@@ -80,7 +80,7 @@ class Worker(Generic[Item]):
         return left
 
     def _run(self) -> None:
-        if self._niceness and sys.platform == 'linux':   # elsewhere it is that of the process
+        if self._niceness and sys.platform == 'linux':   # elsewhere, it is one for the process
             os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0) + self._niceness)
         while True:
             with self._changed:
@@ -131,7 +131,7 @@ class NodeThread:
 
 
 def later(executor: Executor, act: Callable[[], None], after: int = STEPS) -> None:
-    """Call a function in an executor after the tasks that follow from goals that have ended."""
+    """Call a function in an executor after the tasks for goals that have ended."""
     if after:
         executor.create_task(later, executor, act, after - 1)
     else:

@@ -190,6 +190,14 @@ def test_contradicting_sizes_are_refused(changes, problem):
     assert f'step {fields["step"]}, {len(fields["data"])} bytes' in text
 
 
+@pytest.mark.parametrize('encoding', ['x' * 1000, '\n' * 1000, '\u2028' * 1000])
+def test_an_error_quotes_at_most_sixty_printable_characters(encoding):
+    with pytest.raises(ImageConversionError) as caught:
+        to_array(Image(encoding=encoding, width=4, height=4, step=12, data=bytes(48)))
+    quoted = str(caught.value).split("'")[1]
+    assert len(quoted) == 60 and quoted.isprintable()
+
+
 @pytest.mark.parametrize('encoding', ['', 'bgr9', '32FC1', '16UC1', 'nv24', 'bayer_rggb16'])
 def test_encodings_that_cannot_be_read_are_refused(encoding):
     message = Image(encoding=encoding, width=2, height=2, step=16, data=bytes(64))

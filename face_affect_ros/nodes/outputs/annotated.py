@@ -62,17 +62,13 @@ class AnnotatedOutput(Output):
             self._compressed.publish(to_compressed(
                 picture, header, quality=self.node.get_parameter('jpeg_quality').value))
 
-    def recent(self, result: Result) -> list[FloatArray]:
-        """Return the boxes to hide in an image, (4,) each."""
-        return self._boxes.update(result.faces, result.stamp,
-                                  hold=self.node.get_parameter('track_timeout').value)
-
     def put(self, result: Result) -> None:
-        """Publish the image with the faces."""
-        self.draw(result, self.recent(result))
+        """Draw the faces; those of the last images are hidden too if blur_faces is set."""
+        self.draw(result, self._boxes.update(
+            result.faces, result.stamp, hold=self.node.get_parameter('track_timeout').value))
 
     def draw(self, result: Result, boxes: list[FloatArray]) -> None:
-        """Publish the image with the faces, with these boxes, (4,) each, hidden if enabled."""
+        """Publish the image with the faces; boxes: those to hide if enabled, (4,) each."""
         if self.wanted():
             picture = annotate(self.visible(result.image, boxes), result.faces)
             self.publish(picture, result.header)
@@ -115,18 +111,17 @@ class SaliencyOutput(AnnotatedOutput):
         """Return the numbers of maps drawn and left out."""
         return dict(self._counts)
 
-    def put(self, result: Result) -> None:
+    def draw(self, result: Result, boxes: list[FloatArray]) -> None:
         """
         Queue an image if a topic has subscribers; it replaces one that waits.
 
         Without maps, the annotated image is published at once.
         """
-        boxes = self.recent(result)
         annotated = self.wanted() and bool(self.node.get_parameter('annotate_saliency').value)
         if self.worker is not None and (annotated or self._publisher.get_subscription_count()):
             self.worker.put(Job(result, annotated, boxes))
         if not annotated:
-            self.draw(result, boxes)
+            super().draw(result, boxes)
 
     def _work(self, job: Job) -> None:
         try:

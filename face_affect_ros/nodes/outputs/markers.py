@@ -41,8 +41,8 @@ def to_markers(faces: Iterable[Face], header: Header,
     """
     Return the markers of all faces whose position is known.
 
-    Each has a head, a line of one standard deviation in both directions along the view, and the
-    labels.
+    Each face has a head, a line from one standard deviation before to one behind its position, and
+    its labels.
 
     Args:
         faces: Of one image.

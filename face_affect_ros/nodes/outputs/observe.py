@@ -33,8 +33,8 @@ from rclpy.lifecycle import LifecycleNode
 
 #: Seconds between two checks of the duration of goals, which end without images too.
 PERIOD = 0.1
-#: Seconds between the last results and the end of the server: a client discards a result if its
-#: DDS notices the end of the server first.
+#: Seconds between the last results and the end of the server: a client discards a result that it
+#: receives after the end of the server.
 LINGER = 0.1
 
 
@@ -42,8 +42,8 @@ class DeferredServer(ActionServer):
     """
     An action server whose goals execute until `finish`.
 
-    The executors of rclpy up to Jazzy poll a coroutine and use a whole core; a callback that
-    waits blocks a single-threaded executor.
+    A coroutine would use a whole core, because executors of rclpy up to Jazzy poll it; a callback
+    that waits would block a single-threaded executor.
     """
 
     def notify_execute(self, goal_handle: ServerGoalHandle, execute_callback: Any) -> None:
