@@ -167,7 +167,7 @@ def test_a_damaged_network_is_an_error(seed: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize(('name', 'complaint'), [
     ('corpus/network/found_huge_tensors', 'its tensors need more than 200 MB'),
     ('fatal/found_hidden_tensor', 'not all of its tensors can be described')])
-def test_a_network_with_huge_tensors_is_not_allocated(name: str, complaint: str) -> None:
+def test_a_network_of_huge_tensors_is_not_allocated(name: str, complaint: str) -> None:
     """Files of 2 kB found by the fuzzer, for which the runtime would allocate 2 GB."""
     with pytest.raises(AffectError, match=complaint):
         Network(Path(__file__).parents[1] / 'fuzz' / name)

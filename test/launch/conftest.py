@@ -26,7 +26,7 @@ STACK = pytest.StashKey[contextlib.ExitStack]()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Reserve a domain, and keep what the launch files set in the environment to this test."""
+    """Reserve a domain; the environment is restored after the test."""
     if isinstance(item, pytest.Function):
         return
     coordinator = pytest.importorskip(
@@ -42,6 +42,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_runtest_teardown(item: pytest.Item) -> None:
-    """Give the domain back."""
+    """Release the domain."""
     if STACK in item.stash:
         item.stash[STACK].close()

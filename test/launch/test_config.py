@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The files in config/: parameters that exist, and a profile that Fast DDS takes."""
+"""The files in config/: their parameters exist, and Fast DDS accepts the profile."""
 
 import os
 from pathlib import Path
@@ -63,7 +63,7 @@ def test_the_default_file_has_all_parameters_with_their_defaults() -> None:
 
 
 @pytest.mark.parametrize('name', sorted(set(CAMERAS) - {'default'} | {'low_power'}))
-def test_every_other_file_has_parameters_that_the_node_takes(name: str) -> None:
+def test_every_other_file_has_valid_parameters(name: str) -> None:
     given = values(name)
     for parameter, value in given.items():
         assert type(value) is type(parameters.PARAMETERS[parameter].default), parameter
@@ -71,7 +71,7 @@ def test_every_other_file_has_parameters_that_the_node_takes(name: str) -> None:
 
 
 def largest_segment(profile: str) -> int:
-    """Return the size of a new process's largest shared memory, with a profile or without."""
+    """Return the size of the largest shared memory of a new process, with a profile or without."""
     environment = {key: value for key, value in os.environ.items()
                    if not key.endswith('_DEFAULT_PROFILES_FILE')}
     if profile:
@@ -82,7 +82,7 @@ def largest_segment(profile: str) -> int:
     return int(run.stdout.splitlines()[-1])
 
 
-def test_fast_dds_takes_the_profile(ros_domain: int) -> None:
+def test_fast_dds_uses_the_profile(ros_domain: int) -> None:
     if rclpy.get_rmw_implementation_identifier() != 'rmw_fastrtps_cpp':
         pytest.skip('the middleware here is not Fast DDS')
     if not sys.platform.startswith('linux'):

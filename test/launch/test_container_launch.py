@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""demo.launch.py container:=true low_power:=true: player and node in a process, and faces come."""
+"""demo.launch.py container:=true low_power:=true: player and node in one process."""
 
 import importlib.util
 import unittest
@@ -53,7 +53,7 @@ class TestContainer(RosCase):
         self.assertCountEqual(answer.full_node_names,
                               ['/robot/face_affect', '/robot/camera_player'])
 
-    def test_its_executor_is_the_one_that_costs_least(self):
+    def test_it_uses_the_events_executor_where_available(self):
         events = importlib.util.find_spec('rclpy.experimental') is not None
         answer = self.ask(GetParameters, '/robot/face_affect_container/get_parameters',
                           GetParameters.Request(names=['executor']))
@@ -64,6 +64,6 @@ class TestContainer(RosCase):
 @launch_testing.post_shutdown_test()
 class TestEnd(unittest.TestCase):
 
-    def test_it_was_one_process_and_ended_cleanly(self, proc_info):
+    def test_there_was_one_process_and_it_ended_cleanly(self, proc_info):
         launch_testing.asserts.assertExitCodes(proc_info)
         self.assertEqual(len(list(proc_info.processes())), 1)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""demo.launch.py: player and node as two processes, and faces come out."""
+"""demo.launch.py: player and node in two processes."""
 
 import unittest
 
@@ -36,7 +36,7 @@ def generate_test_description():
 
 class TestDemo(RosCase):
 
-    def test_publishes_the_same_face_again_and_again(self):
+    def test_publishes_one_face_with_one_id(self):
         messages = []
         self.node.create_subscription(FaceAffectArray, '/face_affect/faces', messages.append, 10)
         self.assertTrue(self.wait(lambda: len(messages) >= 20))

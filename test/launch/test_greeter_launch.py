@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""greeter.launch.py: a smile before the camera is greeted, once."""
+"""greeter.launch.py: a smiling person is greeted once."""
 
 import unittest
 

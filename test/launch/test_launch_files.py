@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The launch files without launch_testing: their arguments, and how they fail."""
+"""The launch files: their arguments and their errors."""
 
 import contextlib
 import importlib.util
@@ -43,7 +43,7 @@ FILES = sorted((Path(__file__).resolve().parents[2] / 'launch').glob('*.launch.p
 
 
 def described(path: Path) -> LaunchDescription:
-    """Return what a launch file describes."""
+    """Return the description of a launch file."""
     spec = importlib.util.spec_from_file_location(path.name.split('.')[0], path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -52,7 +52,7 @@ def described(path: Path) -> LaunchDescription:
 
 
 def launched(name: str, *given: str) -> tuple[int, str]:
-    """Launch a file until it ends by itself; return exit code and output."""
+    """Launch a file until it ends; return exit code and output."""
     with launching(name, *given) as process:
         return process.wait(timeout=120.0), process.output()
 
@@ -75,13 +75,13 @@ def test_every_argument_is_described_and_its_default_is_allowed(path: Path) -> N
             assert default in argument.choices, argument.name
 
 
-def test_only_the_bag_and_the_cameras_must_be_given() -> None:
+def test_only_bag_and_images_are_required() -> None:
     needed = {argument.name for path in FILES for argument in described(path).entities
               if isinstance(argument, DeclareLaunchArgument) and argument.default_value is None}
     assert needed == {'bag', 'images'}
 
 
-def test_the_profile_is_given_to_fast_dds(monkeypatch: Any) -> None:
+def test_the_profile_is_set_for_fast_dds(monkeypatch: Any) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     actions = use_profile(LaunchContext(), arguments.PROFILE)
@@ -92,14 +92,14 @@ def test_the_profile_is_given_to_fast_dds(monkeypatch: Any) -> None:
 
 
 @pytest.mark.parametrize('name', VARIABLES)
-def test_the_profile_of_the_user_is_left_alone(name: str, monkeypatch: Any) -> None:
+def test_the_profile_of_the_user_is_kept(name: str, monkeypatch: Any) -> None:
     for each in VARIABLES:
         monkeypatch.delenv(each, raising=False)
     monkeypatch.setenv(name, '/home/robot/profile.xml')
     assert use_profile(LaunchContext(), arguments.PROFILE) == []
 
 
-def test_on_humble_no_profile_reaches_beyond_this_computer(monkeypatch: Any) -> None:
+def test_on_humble_no_profile_is_set_with_localhost_only(monkeypatch: Any) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv('ROS_DISTRO', 'humble')
@@ -136,7 +136,7 @@ def test_a_profile_can_be_switched_off_and_must_exist() -> None:
     ('replay', ['bag:=/nowhere'], '/nowhere'),
     ('replay', ['bag:='], "'bag'"),
 ])
-def test_a_wrong_argument_ends_the_launch_with_a_clear_line(
+def test_a_wrong_argument_ends_the_launch_with_an_error(
         ros_domain: int, name: str, given: list[str], complaint: str) -> None:
     code, output = launched(name, *given)
     errors = [line for line in output.splitlines() if '[ERROR]' in line]
@@ -157,7 +157,7 @@ def test_a_missing_rviz2_ends_the_launch_before_the_node_starts(ros_domain: int)
 
 @pytest.fixture
 def unknown_model(tmp_path: Path) -> str:
-    """Return a parameter file that names a model which does not exist."""
+    """Return a parameter file with the name of a missing model."""
     path = tmp_path / 'unknown.yaml'
     path.write_text('/**: {ros__parameters: {emotion_model: no_such_model}}', encoding='utf-8')
     return str(path)
@@ -172,7 +172,7 @@ def test_a_required_node_that_cannot_be_configured_ends_the_launch(
     assert 'Traceback' not in output
 
 
-def test_a_required_node_that_ends_ends_the_launch(ros_domain: int, tmp_path: Path) -> None:
+def test_the_end_of_a_required_node_ends_the_launch(ros_domain: int, tmp_path: Path) -> None:
     path = tmp_path / 'wrong.yaml'
     path.write_text('/**: {ros__parameters: {min_score: 7.0}}', encoding='utf-8')
     code, output = launched('perception', f'params_file:={path}', 'required:=true')
@@ -181,7 +181,7 @@ def test_a_required_node_that_ends_ends_the_launch(ros_domain: int, tmp_path: Pa
     assert 'Traceback' not in output
 
 
-def test_the_demo_of_a_short_clip_begins_when_the_node_is_ready_and_ends_with_the_clip(
+def test_the_demo_starts_when_the_node_is_ready_and_ends_with_the_clip(
         ros_domain: int, tmp_path: Path) -> None:
     pictures = [Image.new('RGB', (64, 48), (shade, 0, 0)) for shade in range(0, 250, 50)]
     pictures[0].save(tmp_path / 'clip.gif', save_all=True, append_images=pictures[1:],
@@ -211,7 +211,7 @@ def test_the_demo_fails_with_its_player(ros_domain: int, tmp_path: Path) -> None
 
 
 def context_of(**given: str) -> LaunchContext:
-    """Return a context in which arguments have their defaults where they are not given."""
+    """Return a context with the given arguments and the defaults of others."""
     context = LaunchContext()
     context.launch_configurations.update({
         **{name: each.default or '' for name, each in arguments.ARGUMENTS.items()}, **given})
@@ -258,8 +258,8 @@ def test_low_power_has_a_deprecated_name(given: dict[str, str], low: bool, warne
     assert told == (['the launch argument frugal is deprecated: use low_power'] if warned else [])
 
 
-def test_low_power_leaves_off_what_a_parameter_file_switches_off(tmp_path: Path) -> None:
-    """The models of config/low_power.yaml count more than the file's."""
+def test_low_power_keeps_models_switched_off(tmp_path: Path) -> None:
+    """The models of config/low_power.yaml would override those of the file."""
     file = tmp_path / 'mine.yaml'
     for content, off in (
             ("/robot: {face_affect: {ros__parameters: {gender_model: ''}}}", {'gender_model'}),
@@ -274,7 +274,7 @@ def test_low_power_leaves_off_what_a_parameter_file_switches_off(tmp_path: Path)
     assert arguments.switched_off(tmp_path / 'nowhere.yaml') == {}
 
 
-def test_parameters_pass_through_the_launch_files_in_their_own_types() -> None:
+def test_parameters_keep_their_types() -> None:
     context = context_of(emotion_model='none', gender_model='7', min_score='0.3',
                          blur_faces='True', ros4hri='1', tf='0', detector='yunet')
     found = {name: each.evaluate(context) if hasattr(each, 'evaluate') else each
@@ -285,7 +285,7 @@ def test_parameters_pass_through_the_launch_files_in_their_own_types() -> None:
     assert arguments.passed_parameters(context_of()) == {}
 
 
-def test_a_node_that_ends_at_once_is_started_again_less_and_less_often(
+def test_a_node_is_started_again_with_growing_delays(
         ros_domain: int, tmp_path: Path) -> None:
     path = tmp_path / 'wrong.yaml'
     path.write_text('/**: {ros__parameters: {min_score: 7.0}}', encoding='utf-8')

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""multi_camera.launch.py: two cameras, and one list in which each face comes once."""
+"""multi_camera.launch.py: two cameras and one list with each of their faces."""
 
 from pathlib import Path
 import tempfile
@@ -53,7 +53,7 @@ def generate_test_description():
 
 class TestMultiCamera(RosCase):
 
-    def test_each_face_comes_once_and_stays(self):
+    def test_each_face_is_listed_once(self):
         listener = HumansListener(self.node)
         self.assertTrue(self.wait(lambda: len(listener.faces) == 2))
         self.assertTrue(self.wait(lambda: min(listener.heard.get((name, 'roi'), 0)

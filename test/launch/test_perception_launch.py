@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""perception.launch.py: the node becomes active, also after a crash, with what it was given."""
+"""perception.launch.py: the node becomes active with its parameters, also after a crash."""
 
 import importlib.util
 import os
@@ -72,6 +72,6 @@ class TestPerception(RosCase):
         values = self.ask(GetParameters, f'{NODE}/get_parameters', request).values
         self.assertEqual(dict(zip(wanted, map(parameter_value_to_python, values))), wanted)
 
-    def test_listens_to_the_topic_of_the_camera(self):
+    def test_subscribes_to_the_topic_of_the_camera(self):
         topic = '/camera/camera/color/image_raw/compressed'
         self.assertTrue(self.wait(lambda: self.node.count_subscribers(topic) == 1))

@@ -13,10 +13,9 @@
 # limitations under the License.
 
 """
-replay.launch.py: every image of a bag is processed, whatever the speed of the computer.
+replay.launch.py: every image of a bag is processed.
 
-Not by launch_testing: it wants a test to end before the launch does, and here the launch ends by
-itself.
+Without launch_testing, which needs a launch that does not end by itself.
 """
 
 import itertools
@@ -39,7 +38,7 @@ FRAMES = 25
 START = 1_700_000_000
 
 
-def test_every_image_gets_its_message_and_the_launch_ends_with_the_bag(
+def test_every_image_has_a_result_and_the_launch_ends_with_the_bag(
         ros: Any, tmp_path: Path) -> None:
     with open_media('', rate=30.0) as media:
         write_bag(tmp_path / 'bag', itertools.islice(media, FRAMES), start=START * 10**9)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Fixtures of the nodes' tests."""
+"""Fixtures of the tests of the nodes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +24,7 @@ import pytest
 
 @pytest.fixture(scope='session')
 def portrait() -> np.ndarray:
-    """Return the first view of the default source, BGR 640x480."""
+    """Return the first frame of the default source, BGR 640x480."""
     with open_media('') as media:
         return next(iter(media)).image
 

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What lies in a bag beside its images: calibration, depth and transforms come with them."""
+"""Topics that bag_player plays with the images: calibration, depth images and transforms."""
 
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,7 @@ def test_every_face_has_the_position_of_the_bags_calibration(bench: Bench, bag: 
     assert {START, START + IMAGES - 1} <= set(clocks)
 
 
-def test_a_depth_topic_that_is_not_there_is_refused(ros_domain: int, bag: Path) -> None:
+def test_a_missing_depth_topic_is_an_error(ros_domain: int, bag: Path) -> None:
     with running_node('face_affect_ros.nodes.bag_player', bag=str(bag),
                       depth='/camera/color/camera_info') as process:
         assert process.wait() == 1
@@ -101,7 +101,7 @@ def test_a_depth_topic_that_is_not_there_is_refused(ros_domain: int, bag: Path) 
             process.output())
 
 
-def test_static_transforms_reach_those_who_come_late(ros: Any, bag: Path) -> None:
+def test_static_transforms_reach_late_subscribers(ros: Any, bag: Path) -> None:
     tf2_msgs = pytest.importorskip('tf2_msgs.msg', reason='tf2_msgs is not installed')
     from face_affect_ros.nodes import qos
     heard: list[Any] = []

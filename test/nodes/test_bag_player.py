@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A replay in step: every message counts, whatever its stamp."""
+"""bag_player: results, damaged messages and exit codes."""
 
 from collections import Counter
 from pathlib import Path
@@ -60,7 +60,7 @@ def test_every_message_gets_its_result_with_any_stamp(
 
 
 @pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
-def test_messages_that_are_cut_off_cost_themselves_and_the_exit_code(
+def test_truncated_messages_are_skipped_and_set_the_exit_code(
         storage: str, ros: Any, tmp_path: Path) -> None:
     good = [image(stamp=START + number) for number in range(12)]
     bag = bag_files.write(tmp_path / 'bag', [CUT, *good[:5], CUT, *good[5:], CUT], storage=storage)
@@ -71,7 +71,7 @@ def test_messages_that_are_cut_off_cost_themselves_and_the_exit_code(
 
 
 @pytest.mark.parametrize('stamp', [0, START], ids=['zero', 'stamped'])
-def test_an_image_that_the_node_refuses_costs_itself_and_the_exit_code(
+def test_a_refused_image_has_no_result_and_sets_the_exit_code(
         stamp: int, ros: Any, tmp_path: Path) -> None:
     good = [image(stamp=stamp and stamp + number, when=START + number) for number in range(12)]
     strange = image(stamp=stamp and stamp + 100, when=START + 6, encoding='16UC3')
@@ -82,7 +82,7 @@ def test_an_image_that_the_node_refuses_costs_itself_and_the_exit_code(
     assert len(messages) == 12
 
 
-def test_a_replay_ends_where_the_node_has_died(ros: Any, tmp_path: Path) -> None:
+def test_a_replay_ends_if_the_node_has_died(ros: Any, tmp_path: Path) -> None:
     bag = bag_files.write(tmp_path / 'bag', [image(stamp=START + n) for n in range(400)])
     messages: list[FaceAffectArray] = []
     ros.node.create_subscription(FaceAffectArray, '/face_affect/faces', messages.append,
@@ -114,7 +114,7 @@ def test_a_damaged_bag_is_played_up_to_the_damage(ros: Any, tmp_path: Path) -> N
     ([depth()], 'contains no grey or colour images; /depth: 16UC1 is depth'),
     ([CUT], 'contains no grey or colour images; /image: truncated messages'),
 ])
-def test_a_bag_without_pictures_ends_the_player_in_one_line(
+def test_a_bag_without_images_is_an_error_of_one_line(
         messages: list[Message], complaint: str, ros_domain: int, tmp_path: Path) -> None:
     bag = bag_files.write(tmp_path / 'bag', messages)
     with running_node(PLAYER, bag=str(bag)) as player:
@@ -131,7 +131,7 @@ def test_the_other_topics_are_logged(ros: Any, tmp_path: Path) -> None:
     assert 'playing /a; other image topics: topic:=/b, topic:=/infra' in log
 
 
-def test_a_bag_may_be_called_by_a_number(ros_domain: int, tmp_path: Path,
+def test_a_bag_may_have_a_number_as_name(ros_domain: int, tmp_path: Path,
                                          monkeypatch: pytest.MonkeyPatch) -> None:
     bag_files.write(tmp_path / '2024', [image()])
     monkeypatch.chdir(tmp_path)
@@ -140,14 +140,14 @@ def test_a_bag_may_be_called_by_a_number(ros_domain: int, tmp_path: Path,
     assert "'/image' got no subscriber" in player.output()
 
 
-def test_results_are_matched_as_often_as_a_stamp_comes() -> None:
+def test_each_image_of_a_stamp_is_matched_with_a_result() -> None:
     pending = PendingResults()
     for stamp in [(0, 0), (0, 0), (1, 0), (2, 0)]:
         pending.add(stamp)
     assert (pending.in_flight, pending.missing) == (4, 4)
     assert pending.resolve((0, 0)) and not pending.resolve((9, 9))
     assert (pending.in_flight, pending.missing) == (3, 3)
-    assert pending.resolve((1, 0))   # the other (0, 0) was refused, or comes late
+    assert pending.resolve((1, 0))   # the other image with the stamp (0, 0) has no result yet
     assert (pending.in_flight, pending.missing) == (1, 2)
     assert pending.resolve((0, 0)) and not pending.resolve((0, 0))
     assert (pending.in_flight, pending.missing) == (1, 1)

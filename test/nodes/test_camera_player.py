@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The camera player, in this process and as a process of its own."""
+"""camera_player, in this process and in its own."""
 
 import math
 import re
@@ -51,7 +51,7 @@ def clip(tmp_path):
 
 @pytest.fixture
 def player(ros):
-    """Return a function that makes a player in this process; all are closed at the end."""
+    """Return a function that creates a player in this process; all are closed at the end."""
     made = []
 
     def make(**values):
@@ -152,7 +152,7 @@ def test_the_calibration_is_that_of_the_file_scaled_to_the_images(
     (('data: [-0.2', 'numbers: [-0.2'), 'the data of distortion_coefficients are not a list'),
     (('image_width: 128', 'image_width: [128'), 'cannot be read as YAML'),
     ((CALIBRATION, '- 1'), 'not a mapping')])
-def test_a_file_that_is_no_calibration_is_named_and_why(player, clip, tmp_path, change, complaint):
+def test_an_invalid_calibration_file_is_an_error(player, clip, tmp_path, change, complaint):
     path = tmp_path / 'broken.yaml'
     assert change[0] in CALIBRATION
     path.write_text(CALIBRATION.replace(*change))
@@ -167,17 +167,17 @@ def test_a_file_that_is_no_calibration_is_named_and_why(player, clip, tmp_path, 
     ('file://relative.yaml', 'use file:///PATH'),
     ('package://no_such_package/a.yaml', "the package 'no_such_package' is not installed"),
     ('${NO_SUCH_VARIABLE}/a.yaml', '${NO_SUCH_VARIABLE} is not set')])
-def test_a_url_that_names_no_file_is_refused(player, clip, url, complaint):
+def test_an_invalid_url_is_an_error(player, clip, url, complaint):
     with pytest.raises(AffectError, match=re.escape(complaint)):
         player(source=str(clip), camera_info_url=url)
 
 
-def test_a_calibration_in_a_package(player, clip):
+def test_the_calibration_of_a_package_is_found(player, clip):
     path = calibration_file.path_of('package://face_affect_ros/config/camera.yaml')
     assert path.parts[-4:] == ('share', 'face_affect_ros', 'config', 'camera.yaml')
 
 
-def test_pictures_of_other_shapes_are_not_calibrated(ros, player, tmp_path):
+def test_images_of_another_aspect_ratio_are_not_calibrated(ros, player, tmp_path):
     folder = tmp_path / 'pictures'
     folder.mkdir()
     Picture.new('RGB', (64, 48), RED).save(folder / '1.png')
@@ -189,17 +189,17 @@ def test_pictures_of_other_shapes_are_not_calibrated(ros, player, tmp_path):
     assert {(info.width, bool(np.any(info.k))) for info in infos} == {(64, True), (48, False)}
 
 
-def test_images_come_no_faster_than_the_rate(ros, player, clip):
+def test_images_are_published_at_the_rate(ros, player, clip):
     player(source=str(clip), rate=20.0)
     images = listen(ros.node, Image, 'image_raw')
     assert spin_until(ros.executor, lambda: len(images) >= 20)
-    # a late image may be followed by one in time, so that one period can be missing
+    # a late image may be followed by a punctual one, so that one period can be missing
     span = nanoseconds(images[-1].header) - nanoseconds(images[0].header)
     assert span * 1e-9 >= (len(images) - 2) * 0.05
 
 
-def test_a_clip_is_played_at_its_own_pace(ros, player, tmp_path):
-    """Also in a loop, whose last frame stays for as long as it says."""
+def test_a_clip_is_played_at_its_own_speed(ros, player, tmp_path):
+    """Also in a loop, where the last frame has its own duration."""
     first, *others = [Picture.new('RGB', (64, 48), colour) for colour in (RED, GREEN, BLUE)]
     first.save(tmp_path / 'a.gif', save_all=True, append_images=others, duration=[900, 50, 900])
     player(source=str(tmp_path / 'a.gif'), min_subscribers=1)
@@ -224,7 +224,7 @@ def test_a_clip_loops_in_order(ros, player, clip):
 @pytest.mark.parametrize('kind, topic', [
     (Image, 'image_raw'), (CompressedImage, 'image_raw/compressed')])
 def test_it_waits_for_min_subscribers(ros, player, clip, kind, topic):
-    """So that not a single image is lost: the clip is played once, from its first image."""
+    """So that no image is lost: the clip is played once from its first image."""
     node = player(source=str(clip), rate=100.0, loop=False, compressed=True, min_subscribers=1)
     ticks = []
     ros.node.create_timer(0.01, lambda: ticks.append(1))
@@ -291,7 +291,7 @@ def test_camera_info_of_an_uncalibrated_camera_is_zero():
     assert not any(info.k) and not any(info.p) and not any(info.r) and not len(info.d)
 
 
-def test_what_can_change_while_it_plays(ros, player, clip):
+def test_live_parameters_change_while_it_plays(ros, player, clip):
     node = player(source=str(clip), rate=1.0)
     infos = listen(ros.node, CameraInfo, 'camera_info')
     assert spin_until(ros.executor, lambda: infos)
@@ -300,7 +300,7 @@ def test_what_can_change_while_it_plays(ros, player, clip):
     assert node.set_parameters([Parameter('frame_id', value='other')])[0].successful
     assert node.set_parameters([Parameter('rate', value=100.0)])[0].successful
     assert node.timer.timer_period_ns == pytest.approx(10e6)
-    # at the old rate these would take longer than we wait
+    # at the old rate, these would take longer than the timeout
     assert spin_until(ros.executor, lambda: len(infos) >= 50)
     assert infos[-1].k[0] == pytest.approx(32.0) and infos[-1].header.frame_id == 'other'
     assert node.set_parameters([Parameter('rate', value=0.0)])[0].successful
@@ -311,7 +311,7 @@ def test_what_can_change_while_it_plays(ros, player, clip):
     ('source', 'other.png'), ('encoding', 'mono8'), ('width', 5), ('compressed', True),
     ('reliability', 'best_effort'), ('rate', -1.0), ('rate', float('nan')),
     ('horizontal_fov', 180.0), ('jpeg_quality', 0)])
-def test_what_cannot(player, clip, name, value):
+def test_other_parameters_are_read_only(player, clip, name, value):
     node = player(source=str(clip))
     before = node.get_parameter(name).value
     result, = node.set_parameters([Parameter(name, value=value)])
@@ -330,7 +330,7 @@ def test_all_parameters_are_described(player, clip):
 
 
 class Camera(Media):
-    """A live source: two images, then the cable is pulled out."""
+    """A live source: two images, then it is lost."""
 
     live = True
 
@@ -350,7 +350,8 @@ class Camera(Media):
         self.closed = True
 
 
-def test_a_camera_is_published_as_it_comes_and_its_loss_ends_the_node(ros, player, monkeypatch):
+def test_images_of_a_camera_are_published_as_they_arrive_and_its_loss_ends_the_node(ros, player,
+                                                                                    monkeypatch):
     camera, asked = Camera(), {}
 
     def fake(source, *, rate, size):
@@ -376,11 +377,11 @@ def test_the_end_of_a_clip_ends_the_process_with_exit_at_end(ros, clip):
         assert process.wait() == 0
         output = process.output()
     assert 'has ended after 3 images' in output and 'Traceback' not in output
-    # what was sent last has arrived, discovery permitting
+    # the last messages have arrived, except during discovery
     assert not images or colour_of(to_array(images[-1])) == BLUE
 
 
-def test_the_end_of_a_clip_leaves_the_node_alive_where_not(ros, player, clip):
+def test_the_node_stays_alive_without_exit_at_end(ros, player, clip):
     node = player(source=str(clip), loop=False, rate=100.0)
     assert spin_until(ros.executor, lambda: node.playback.ended)
     assert spin_until(ros.executor, node.timer.is_canceled)
@@ -396,8 +397,8 @@ def test_signals_end_the_process_cleanly(ros, clip, number):
         assert 'Traceback' not in process.output() and 'rror' not in process.output()
 
 
-def test_only_a_context_that_is_shut_down_excuses_a_failure_to_publish(ros, player, clip,
-                                                                       monkeypatch):
+def test_errors_of_publishing_are_ignored_only_after_the_shutdown_of_the_context(ros, player, clip,
+                                                                                 monkeypatch):
     """A signal may arrive between the check of the context and the publishing."""
     node = player(source=str(clip))
     calls = []
@@ -423,14 +424,14 @@ def test_only_a_context_that_is_shut_down_excuses_a_failure_to_publish(ros, play
                          'float such as 0.0'),
     ({'horizontal_fov': 200.0}, 'horizontal_fov out of range'),
 ])
-def test_mistakes_give_one_line_and_a_bad_exit(ros_domain, values, message):
+def test_wrong_parameters_give_an_error_of_one_line(ros_domain, values, message):
     with running_node(MODULE, **values) as process:
         assert process.wait() == 1
         assert message in process.output()
         assert process.output().count('\n') == 1
 
 
-def test_mistakes_raise_where_the_node_is_a_component(ros):
+def test_wrong_parameters_of_a_component_raise(ros):
     for values, error in (({'source': 'none'}, AffectError), ({'width': -1},
                                                               InvalidParameterValueException)):
         with pytest.raises(error):

@@ -37,7 +37,7 @@ from std_msgs.msg import Header  # noqa: E402
 
 @pytest.fixture
 def picture():
-    """Return a smooth colour picture, (48, 64, 3)."""
+    """Return a smooth colour image, (48, 64, 3)."""
     y, x = np.mgrid[:48, :64]
     return np.stack([4 * x, 5 * y, 255 - 2 * x - 2 * y], 2).astype(np.uint8)
 
@@ -54,7 +54,7 @@ def message_of(data, kind='jpeg'):
 
 
 @pytest.mark.parametrize('grey', [False, True])
-def test_there_and_back(picture, grey):
+def test_images_are_encoded_and_decoded(picture, grey):
     image = np.ascontiguousarray(picture[:, :, 1]) if grey else picture
     header = Header(frame_id='camera')
     header.stamp.sec = 7
@@ -99,7 +99,7 @@ def test_depth_images_are_refused(picture, kind):
 
 @pytest.mark.parametrize('orientation', [2, 3, 6, 8])
 def test_the_exif_orientation_is_ignored(picture, orientation):
-    """As image_transport does; viewers turn a file, but the camera_info is about its pixels."""
+    """As in image_transport: camera_info describes the pixels of the file."""
     exif = PillowImage.Exif()
     exif[0x0112] = orientation
     buffer = io.BytesIO()
@@ -112,7 +112,7 @@ def test_the_exif_orientation_is_ignored(picture, orientation):
 @pytest.mark.parametrize('kind, deep', [
     ('8; png compressed', False), ('8; png compressed ', False), ('16; png compressed', True)])
 def test_a_bayer_pattern_becomes_colours(pattern, kind, deep):
-    """The name of a pattern says the colours of its first row and then of its second."""
+    """The name of a pattern has the colours of its first row, then of its second."""
     colour = {'r': 200, 'g': 90, 'b': 20}
     first, second, third, fourth = (colour[name] for name in pattern)
     mosaic = np.tile(np.array([[first, second], [third, fourth]], np.uint8), (8, 8))
@@ -122,12 +122,12 @@ def test_a_bayer_pattern_becomes_colours(pattern, kind, deep):
     assert np.array_equal(image[4:12, 4:12].reshape(-1, 3), [[20, 90, 200]] * 64)
 
 
-def test_colours_that_were_made_of_a_bayer_pattern_stay(picture):
+def test_colour_files_of_a_bayer_pattern_are_unchanged(picture):
     message = message_of(encoded('.png', picture), 'bayer_rggb8; png compressed bgr8')
     assert np.array_equal(decode_compressed(message), picture)
 
 
-def test_a_good_picture_with_large_metadata(picture):
+def test_large_metadata_are_accepted(picture):
     buffer, text = io.BytesIO(), PngInfo()
     text.add_text('Comment', 'a' * 2_000_000, zip=True)
     PillowImage.fromarray(picture[:, :, ::-1]).save(buffer, 'PNG', pnginfo=text)
@@ -136,7 +136,7 @@ def test_a_good_picture_with_large_metadata(picture):
 
 @pytest.mark.parametrize('suffix', ['.jpg', '.png', '.webp', '.bmp'])
 @pytest.mark.parametrize('share', [0.02, 0.3, 0.7, 0.99])
-def test_what_is_cut_off_is_refused(picture, suffix, share, capfd):
+def test_truncated_files_are_refused(picture, suffix, share, capfd):
     data = encoded(suffix, picture)
     with pytest.raises(ImageConversionError) as caught:
         decode_compressed(message_of(data[:int(len(data) * share)]))
@@ -146,12 +146,12 @@ def test_what_is_cut_off_is_refused(picture, suffix, share, capfd):
 
 @pytest.mark.parametrize('data', [b'', b'x', b'\xff\xd8\xff', b'\xff\xd8\xff\xd9',
                                   bytes(range(256)) * 40])
-def test_what_is_no_picture_is_refused(data):
+def test_data_that_are_not_an_image_are_refused(data):
     with pytest.raises(ImageConversionError, match=f'{len(data)} bytes of data: '):
         decode_compressed(message_of(data))
 
 
-def test_bytes_after_a_picture_are_ignored(picture):
+def test_bytes_after_an_image_are_ignored(picture):
     """Cameras that send motion JPEG pad their frames."""
     data = encoded('.jpg', picture)
     assert np.array_equal(decode_compressed(message_of(data + bytes(100))),
@@ -159,7 +159,7 @@ def test_bytes_after_a_picture_are_ignored(picture):
 
 
 def forged_png(width, height):
-    """Return a PNG whose head claims this size."""
+    """Return a PNG whose header has this size."""
     head = b'IHDR' + struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)
     buffer = io.BytesIO()
     PillowImage.new('RGB', (2, 2)).save(buffer, 'PNG')
@@ -168,7 +168,7 @@ def forged_png(width, height):
 
 
 def forged_jpeg(width, height):
-    """Return a JPEG whose start of frame claims this size."""
+    """Return a JPEG whose start of frame has this size."""
     data = bytearray(encoded('.jpg', np.zeros((8, 8, 3), np.uint8)))
     start = data.index(b'\xff\xc0') + 5
     data[start:start + 4] = struct.pack('>HH', height, width)
@@ -177,25 +177,25 @@ def forged_jpeg(width, height):
 
 @pytest.mark.parametrize('forge', [forged_png, forged_jpeg])
 @pytest.mark.parametrize('size', [(20000, 5001), (65000, 65000)])
-def test_an_absurd_size_is_refused_by_the_head_alone(forge, size):
+def test_too_large_a_size_is_refused_by_the_header(forge, size):
     with pytest.raises(ImageConversionError, match='megapixels|too large'):
         decode_compressed(message_of(forge(*size)))
 
 
 def forged_bmp(width, height):
-    """Return a BMP of a few bytes whose head claims this size."""
+    """Return a BMP of a few bytes whose header has this size."""
     head = struct.pack('<IiiHHIIiiII', 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0)
     return struct.pack('<2sIHHI', b'BM', 54, 0, 0, 54) + head + b'\0'
 
 
 @pytest.mark.parametrize('forge', [forged_png, forged_jpeg, forged_bmp])
-def test_a_few_bytes_do_not_become_a_huge_picture(forge):
+def test_a_small_file_with_a_huge_size_is_refused(forge):
     with pytest.raises(ImageConversionError, match='more than that can hold') as caught:
         decode_compressed(message_of(forge(9000, 9000)))
     assert caught.value.kind == 'too large'
 
 
-def test_a_large_plain_picture_is_none_of_these():
+def test_a_large_plain_image_is_accepted():
     plain = np.zeros((3000, 4000), np.uint8)
     for suffix in ('.png', '.jpg'):
         assert decode_compressed(message_of(encoded(suffix, plain))).shape == plain.shape
@@ -203,6 +203,6 @@ def test_a_large_plain_picture_is_none_of_these():
 
 @pytest.mark.parametrize('image', [
     np.zeros((0, 4), np.uint8), np.zeros((4, 4, 2), np.uint8), np.zeros((4, 70000), np.uint8)])
-def test_what_cannot_be_compressed_is_refused(image):
+def test_arrays_that_cannot_be_compressed_are_refused(image):
     with pytest.raises(ImageConversionError):
         to_compressed(image, Header())

@@ -49,7 +49,7 @@ OWN = ('face_affect_ros::BagPlayer', 'face_affect_ros::CameraPlayer',
 
 
 class Plain(Node):
-    """A node that says how it was made."""
+    """A node that keeps its arguments."""
 
     closed = 0
 
@@ -64,7 +64,7 @@ class Plain(Node):
 
 
 def broken(**kwargs: Any) -> Node:
-    """Fail, as a plugin with a fault does."""
+    """Fail, as a defective plugin."""
     raise RuntimeError('no camera')
 
 
@@ -118,13 +118,13 @@ def plugins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def bench(ros: Any, plugins: None) -> Any:
-    """Return a container; what is in it ends with the test."""
+    """Return a container, which is closed after the test."""
     bench = Bench(ros)
     yield bench
     bench.container.close()
 
 
-def test_the_packages_own_nodes_are_plugins() -> None:
+def test_the_nodes_of_the_package_are_plugins() -> None:
     for name in OWN:
         assert issubclass(find_plugin('face_affect_ros', name), Node)
     assert find_plugin('face_affect_ros', 'CameraPlayer').__name__ == 'CameraPlayer'
@@ -173,7 +173,7 @@ def test_all_fields_of_a_request_are_used(bench: Bench, capfd: pytest.CaptureFix
     ('tests::Missing', 'tests::Missing failed: AttributeError'),
     ('tests::Nothing', 'returned a str, not a node'),
     ('tests::Other', "there is no plugin 'tests::Other'")])
-def test_a_plugin_that_fails_leaves_its_neighbours_alive(plugin: str, complaint: str,
+def test_a_plugin_that_fails_does_not_affect_other_nodes(plugin: str, complaint: str,
                                                          bench: Bench) -> None:
     assert bench.load().success
     answer = bench.load(plugin)
@@ -182,36 +182,36 @@ def test_a_plugin_that_fails_leaves_its_neighbours_alive(plugin: str, complaint:
     assert bench.load(node_name='next').unique_id == 2
 
 
-def test_a_name_is_given_once(bench: Bench) -> None:
+def test_a_name_that_is_taken_is_refused(bench: Bench) -> None:
     assert bench.load().success
     before = Plain.closed
     for fields in ({}, {'node_name': 'plain'}, {'node_name': 'face_affect_container'},
                    {'node_name': 'x', 'remap_rules': ['__node:=plain']}):
         answer = bench.load(**fields)
         assert not answer.success and 'is taken in this container' in answer.error_message
-    assert Plain.closed == before + 2   # those whose name was known only when they were made
+    assert Plain.closed == before + 2   # nodes whose name is known only after their creation
     assert bench.names() == {1: '/plain'}
 
 
-def test_bad_parameters_of_a_node_are_said(bench: Bench) -> None:
+def test_wrong_parameters_of_a_node_are_reported(bench: Bench) -> None:
     answer = bench.load(OWN[2], 'face_affect_ros',
                         parameters=[Parameter('processing', value='magic').to_parameter_msg()])
     assert not answer.success and "'magic' is not one of" in answer.error_message
-    # and the half made node has left the graph
+    # and the incomplete node has left the graph
     assert spin_until(bench.ros.executor,
                       lambda: 'face_affect' not in bench.ros.node.get_node_names())
 
 
 @pytest.fixture(params=['single_threaded', 'multi_threaded', 'events'])
 def kind(request: pytest.FixtureRequest) -> str:
-    """Return each of the executors that this rclpy has."""
+    """Return each executor of this rclpy."""
     if request.param == 'events':
         pytest.importorskip('rclpy.experimental', reason='this rclpy has no events executor')
     return str(request.param)
 
 
 def test_player_and_lifecycle_node_share_a_process(ros: Any, kind: str) -> None:
-    """As `ros2 component load` and `ros2 lifecycle set` would do it, with a real process."""
+    """With a process, as by `ros2 component load` and `ros2 lifecycle set`."""
     faces: list[FaceAffectArray] = []
     ros.node.create_subscription(FaceAffectArray, '/face_affect/faces', faces.append,
                                  qos.results())
@@ -238,22 +238,22 @@ def test_player_and_lifecycle_node_share_a_process(ros: Any, kind: str) -> None:
         for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
             ask(ChangeState, transition=Transition(id=transition))
         until(lambda: faces and faces[-1].faces)
-        # a goal in hand is aborted when the node is unloaded, and its client hears of it
+        # a goal is aborted when the node is unloaded, and its client gets the result
         until(action.server_is_ready)
         sent = action.send_goal_async(Observe.Goal(images=100_000))
         until(sent.done)
         result = sent.result().get_result_async()
-        # what is answered after the request for the result shows that it has been taken
+        # the response shows that the request for the result has been received before
         until(listing.call_async(ListNodes.Request()).done)
         ask(UnloadNode, unique_id=2)
         until(result.done)
         assert result.result().status == GoalStatus.STATUS_ABORTED
-        action.destroy()   # a node does not do it, and its participant would stay
+        action.destroy()   # the node does not do it, and its participant would stay
         assert process.stop() == 0, process.output()
         assert 'Traceback' not in process.output()
 
 
-def test_nodes_come_and_go_while_others_work(kind: str, ros: Any) -> None:
+def test_nodes_are_loaded_and_unloaded_while_others_work(kind: str, ros: Any) -> None:
     images: list[Image] = []
     ros.node.create_subscription(Image, 'image_raw', images.append, qos.newest_image())
     clients = {kind: ros.node.create_client(kind, f'/face_affect_container/_container/{name}')
@@ -281,7 +281,7 @@ def test_nodes_come_and_go_while_others_work(kind: str, ros: Any) -> None:
         assert 'Traceback' not in process.output()
 
 
-def test_what_a_node_raises_in_its_thread_ends_the_process(ros: Any, tmp_path: Path) -> None:
+def test_an_exception_in_the_thread_of_a_node_ends_the_process(ros: Any, tmp_path: Path) -> None:
     frames = [PillowImage.new('L', (64, 48), shade) for shade in (0, 100, 200)]
     frames[0].save(tmp_path / 'clip.gif', save_all=True, append_images=frames[1:], duration=100)
     loads = ros.node.create_client(LoadNode, '/face_affect_container/_container/load_node')
@@ -297,7 +297,7 @@ def test_what_a_node_raises_in_its_thread_ends_the_process(ros: Any, tmp_path: P
         assert 'Traceback' not in process.output()
 
 
-def test_an_events_executor_that_is_not_there_is_said(
+def test_a_missing_events_executor_is_reported(
         make: Callable[..., Container], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, 'rclpy.experimental', None)
     with pytest.raises(AffectError, match="'executor': .* has no events executor"):
@@ -306,7 +306,7 @@ def test_an_events_executor_that_is_not_there_is_said(
 
 @pytest.fixture
 def make(ros: Any) -> Any:
-    """Return a function that makes a container with these parameters."""
+    """Return a function that creates a container with these parameters."""
     made: list[Container] = []
 
     def one(*overrides: Parameter) -> Container:
@@ -318,7 +318,7 @@ def make(ros: Any) -> Any:
         container.destroy_node()
 
 
-def test_wrong_parameters_of_the_container(make: Callable[..., Container]) -> None:
+def test_wrong_parameters_of_the_container_are_an_error(make: Callable[..., Container]) -> None:
     with pytest.raises(AffectError, match="parameter 'executor': 'many' is not one of"):
         make(Parameter('executor', value='many'))
     with pytest.raises(AffectError, match="unknown parameter 'executer'; did you mean"):

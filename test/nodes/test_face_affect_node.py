@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The node: every image gets its answer, whatever comes in."""
+"""The node face_affect: images, parameters, lifecycle and diagnostics."""
 
 import time
 from typing import Any
@@ -84,7 +84,7 @@ def test_with_a_calibrated_camera_faces_have_a_position(bench: Bench,
     assert position.covariance.shape == (3, 3)
 
 
-def test_a_calibration_that_is_of_no_use_costs_the_position_alone(bench: Bench) -> None:
+def test_an_unusable_calibration_affects_only_the_position(bench: Bench) -> None:
     node = bench.start(stale_timeout=3600.0)
     info = camera_info(640, 480, 60.0, stamped(1))
     info.d, info.distortion_model = [0.1] * 6, 'plumb_bob'
@@ -104,8 +104,8 @@ def test_a_calibration_that_is_of_no_use_costs_the_position_alone(bench: Bench) 
 
 
 @pytest.mark.parametrize('rectified', [False, True])
-def test_a_window_of_the_sensor_has_the_calibration_of_the_whole(rectified: bool) -> None:
-    """An image of the lower right quarter, as a driver cuts it out."""
+def test_a_region_of_interest_uses_the_calibration_of_the_sensor(rectified: bool) -> None:
+    """An image of the lower right quarter of the sensor."""
     info = camera_info(1280, 960, 60.0, stamped(1))
     info.p[0], info.p[5] = 2 * info.p[0], 2 * info.p[5]
     info.d, info.distortion_model = [0.1, 0.0, 0.0, 0.0, 0.0], 'plumb_bob'
@@ -144,7 +144,7 @@ def test_a_warning_about_the_calibration_ends_with_the_images(bench: Bench) -> N
     assert bench.status(DiagnosticStatus.OK, 'inactive')
 
 
-def test_images_without_distortion_have_their_positions_by_their_own_matrix(bench: Bench) -> None:
+def test_rectified_images_use_the_projection_matrix(bench: Bench) -> None:
     node = bench.start(image_rectified=True)
     info = camera_info(640, 480, 60.0, stamped(1))
     info.p[0], info.p[5] = 2 * info.p[0], 2 * info.p[5]
@@ -154,7 +154,7 @@ def test_images_without_distortion_have_their_positions_by_their_own_matrix(benc
     assert node.image_input.camera.matrix[0, 0] == info.p[0] == 2 * info.k[0]
 
 
-def test_faces_survive_the_way_through_a_message(bench: Bench, portrait: np.ndarray) -> None:
+def test_faces_are_converted_to_a_message_and_back(bench: Bench, portrait: np.ndarray) -> None:
     node = bench.start(gender_model='')
     bench.send(portrait, 100)
     assert bench.until(lambda: bench.faces)
@@ -174,8 +174,8 @@ def test_an_image_without_faces_gives_an_empty_message(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize('encoding', ['bgr8', 'rgb8', 'mono8'])
-def test_the_encoding_makes_no_difference(encoding: str, bench: Bench,
-                                          portrait: np.ndarray) -> None:
+def test_the_result_does_not_depend_on_the_encoding(encoding: str, bench: Bench,
+                                                    portrait: np.ndarray) -> None:
     bench.start()
     bench.send(portrait.mean(axis=2).astype(np.uint8) if encoding == 'mono8' else portrait, 1,
                sent_as=encoding)
@@ -193,8 +193,8 @@ def test_compressed_images_are_taken_from_their_topic(bench: Bench,
     assert len(bench.faces[0].faces) == 1
 
 
-def test_a_bad_image_is_counted_and_the_next_one_answered(bench: Bench,
-                                                          portrait: np.ndarray) -> None:
+def test_an_invalid_image_is_counted_and_the_next_one_processed(bench: Bench,
+                                                                portrait: np.ndarray) -> None:
     node = bench.start(stale_timeout=60.0)
     bench.send(portrait, 1)
     assert bench.until(lambda: bench.faces)
@@ -216,7 +216,8 @@ def test_a_bad_image_is_counted_and_the_next_one_answered(bench: Bench,
     assert counts['received'] == counts['published'] + counts['refused'] + counts['dropped']
 
 
-def test_a_pipeline_that_throws_costs_one_image(bench: Bench, portrait: np.ndarray) -> None:
+def test_an_exception_of_the_pipeline_affects_one_image(bench: Bench,
+                                                        portrait: np.ndarray) -> None:
     node = bench.start()
     locate, node.pipeline.locate = node.pipeline.locate, None
     bench.send(portrait, 1)
@@ -227,8 +228,8 @@ def test_a_pipeline_that_throws_costs_one_image(bench: Bench, portrait: np.ndarr
     assert bench.faces[0].header.stamp.sec == 2
 
 
-def test_the_newest_image_wins_and_the_others_are_counted(bench: Bench,
-                                                          portrait: np.ndarray) -> None:
+def test_the_newest_image_is_processed_and_dropped_ones_are_counted(bench: Bench,
+                                                                    portrait: np.ndarray) -> None:
     node = bench.start()
     for sec in range(1, 21):
         node.take(to_message(portrait, 'bgr8', stamped(sec)))
@@ -282,7 +283,7 @@ def test_the_message_has_the_orientation_of_the_head(bench: Bench, portrait: np.
     bench.answered(portrait, 2)
     seen = bench.faces[1].faces[0]
     assert seen.orientation_known and seen.position_known
-    # A portrait from the front, about the quaternion that the message names for one.
+    # A frontal portrait has about the quaternion given in the message.
     turn = np.array([getattr(seen.orientation, axis) for axis in 'xyzw'])
     assert abs(turn @ [0.5, 0.5, -0.5, 0.5]) > np.cos(np.radians(30.0 / 2))
     assert 0.0 <= seen.facing_angle < np.radians(30.0)
@@ -296,7 +297,7 @@ def test_the_message_has_the_orientation_of_the_head(bench: Bench, portrait: np.
     assert abs(same @ turn) == pytest.approx(1.0)
 
 
-def test_a_face_without_orientation_has_none_in_the_message_and_after_it() -> None:
+def test_an_unknown_orientation_is_unknown_in_the_message() -> None:
     from face_affect_msgs.msg import FaceAffectArray
     from faces import face as made
     message = to_face_message(made())
@@ -304,7 +305,7 @@ def test_a_face_without_orientation_has_none_in_the_message_and_after_it() -> No
     assert from_message(FaceAffectArray(faces=[message]))[0].orientation is None
 
 
-def test_the_annotated_image_as_jpeg_for_those_who_want_that(
+def test_the_annotated_image_is_published_as_jpeg(
         bench: Bench, portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     import face_affect_ros.nodes.outputs.annotated as module
     encoded: list[int] = []
@@ -352,12 +353,12 @@ def test_a_paused_node_stays_active_and_keeps_its_tracks(
                                    for status in bench.statuses for each in status.values))
 
 
-def test_paused_that_is_set_while_inactive_counts_at_activation(
+def test_paused_takes_effect_at_activation(
         bench: Bench, portrait: np.ndarray) -> None:
     node = bench.start(paused=True)
     assert bench.status(DiagnosticStatus.OK, 'paused')
     assert not node.get_subscriptions_info_by_topic('/image')
-    # What is set while it is inactive counts when it is activated.
+    # A value that is set while the node is inactive takes effect at its activation.
     assert node.trigger_deactivate() == SUCCESS
     assert node.set_parameters([Parameter('paused', value=False)])[0].successful
     assert not node.get_subscriptions_info_by_topic('/image')
@@ -368,7 +369,8 @@ def test_paused_that_is_set_while_inactive_counts_at_activation(
     assert node.trigger_cleanup() == SUCCESS
 
 
-def test_twenty_times_up_and_down_and_still_working(bench: Bench, portrait: np.ndarray) -> None:
+def test_the_node_works_after_twenty_cycles_of_its_lifecycle(bench: Bench,
+                                                             portrait: np.ndarray) -> None:
     node, kept = bench.start(activate=False), set()
     for round_ in range(1, 21):
         assert node.trigger_configure() == SUCCESS
@@ -379,7 +381,7 @@ def test_twenty_times_up_and_down_and_still_working(bench: Bench, portrait: np.n
         assert node.trigger_cleanup() == SUCCESS
         assert bench.until(lambda: not bench.images.get_subscription_count())
         kept.add(len(node.default_callback_group.entities))
-    assert max(kept) <= min(kept) + 10   # one round makes twenty and more
+    assert max(kept) <= min(kept) + 10   # one cycle creates twenty or more
     ids = {message.faces[0].id for message in bench.faces}
     assert len(ids) == 20
 
@@ -403,14 +405,14 @@ def test_a_paused_node_keeps_no_pixels_of_faces(bench: Bench) -> None:
     assert node.pipeline.locate.templates == 0
 
 
-def test_an_inactive_node_listens_to_nothing(bench: Bench) -> None:
+def test_an_inactive_node_has_no_image_subscription(bench: Bench) -> None:
     node = bench.start(activate=False)
     assert node.trigger_configure() == SUCCESS
     assert bench.status(DiagnosticStatus.OK, 'inactive')
     assert not bench.images.get_subscription_count()
 
 
-def test_a_missing_model_is_an_error_and_the_node_stays(
+def test_a_missing_model_is_an_error_and_the_node_stays_unconfigured(
         bench: Bench, portrait: np.ndarray) -> None:
     node = bench.start(activate=False, emotion_model='emotion_mini_xeption', stale_timeout=60.0)
     assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
@@ -424,7 +426,7 @@ def test_a_missing_model_is_an_error_and_the_node_stays(
     assert bench.status(DiagnosticStatus.OK, 'active')
 
 
-def test_what_fails_half_way_leaves_no_topics_behind(
+def test_a_failed_configuration_leaves_no_topics(
         bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     from face_affect_ros.nodes import face_affect_node
     node = bench.start(activate=False)
@@ -443,7 +445,7 @@ def test_what_fails_half_way_leaves_no_topics_behind(
     assert list(node.publishers) == before
 
 
-def test_a_fault_of_ours_brings_the_node_back_to_the_start(
+def test_an_internal_error_makes_the_node_unconfigured(
         bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     import face_affect_ros.nodes.face_affect_node as module
     node = bench.start(activate=False)
@@ -468,7 +470,7 @@ def test_images_of_another_type_or_transport_are_named(bench: Bench) -> None:
     node = bench.start(stale_timeout=0.1)
     assert bench.status(DiagnosticStatus.WARN, 'it has no publisher; images are on '
                         "'/image/compressed': set image_transport to compressed")
-    context = rclpy.Context()   # one participant has one type a topic
+    context = rclpy.Context()   # one participant has one type per topic
     rclpy.init(context=context, args=[])
     try:
         other = rclpy.create_node('other', context=context)
@@ -481,13 +483,13 @@ def test_images_of_another_type_or_transport_are_named(bench: Bench) -> None:
         rclpy.shutdown(context=context, uninstall_handlers=False)
 
 
-def test_a_mismatch_of_another_quality_is_reported_by_its_parameter(bench: Bench) -> None:
+def test_an_incompatible_policy_is_reported_with_its_parameter(bench: Bench) -> None:
     bench.start(**{'qos_overrides./image.subscription.durability': 'transient_local'})
     assert bench.status(DiagnosticStatus.WARN, '(DURABILITY); see '
                         'qos_overrides./image.subscription.durability')
 
 
-def test_a_mismatch_of_reliability_is_reported(bench: Bench) -> None:
+def test_an_incompatible_reliability_is_reported(bench: Bench) -> None:
     bench.ros.node.create_publisher(Image, 'image', qos.newest_image())
     bench.start(image_reliability='reliable')
     assert bench.status(DiagnosticStatus.WARN, 'set image_reliability to best_effort')
@@ -504,8 +506,8 @@ def test_an_unknown_parameter_is_reported_with_the_most_similar_one(bench: Bench
     ('track_id_prefix', '7', 'is not a letter followed by letters'),
     ('image_transport', 'theora', 'not one of raw, compressed'),
 ])
-def test_a_bad_value_at_the_start_is_named(name: str, value: str, complaint: str,
-                                           bench: Bench) -> None:
+def test_an_invalid_initial_value_is_an_error(name: str, value: str, complaint: str,
+                                              bench: Bench) -> None:
     with pytest.raises(AffectError, match=f"parameter '{name}'.*{complaint}"):
         bench.start(activate=False, **{name: value})
 
@@ -531,14 +533,14 @@ def test_live_parameters_change_and_others_are_refused_with_a_reason(
         assert node.pipeline.settings.smoothing_time_constant == value
 
 
-def test_diagnostics_come_at_their_new_pace_at_once(bench: Bench) -> None:
+def test_a_new_diagnostics_period_takes_effect_at_once(bench: Bench) -> None:
     node = bench.start(activate=False, diagnostics_period=60.0)
     [result] = node.set_parameters([Parameter('diagnostics_period', value=0.1)])
     assert result.successful
     assert bench.until(lambda: len(bench.statuses) > 3)
 
 
-def test_all_or_nothing_changes_and_the_tracks_live_on(bench: Bench) -> None:
+def test_parameters_change_atomically_and_tracks_continue(bench: Bench) -> None:
     node = bench.start()
     bench.answered()
     before = node.pipeline.settings.smoothing_time_constant
@@ -568,10 +570,10 @@ def test_every_parameter_has_a_description_and_every_number_a_range(bench: Bench
 
 
 @pytest.mark.parametrize('executor', ['single_threaded', 'events'])
-def test_two_processes_talk_over_dds(executor: str, ros: Any, portrait: np.ndarray) -> None:
+def test_two_processes_communicate(executor: str, ros: Any, portrait: np.ndarray) -> None:
     if executor == 'events':
         pytest.importorskip('rclpy.experimental', reason='this rclpy has no events executor')
-    # Every image, because best effort may lose one before the two have found each other.
+    # All images: with best effort, one may be lost during discovery.
     bench = Bench(ros, portrait)
     with running_node('face_affect_ros.nodes.face_affect_node', processing='every',
                       executor=executor, autostart=True) as process:
@@ -580,7 +582,7 @@ def test_two_processes_talk_over_dds(executor: str, ros: Any, portrait: np.ndarr
             header = bench.send(portrait, sec)
             assert bench.until(lambda: len(bench.faces) == sec), process.output()
             assert bench.faces[-1].header == header
-        bench.statuses.clear()   # the timers run as well
+        bench.statuses.clear()   # the timers run too
         assert bench.until(lambda: bench.statuses), process.output()
         assert process.stop() == 0
         assert 'Traceback' not in process.output()
@@ -605,8 +607,8 @@ def test_a_process_with_an_invalid_parameter_ends_with_one_line(
     (-60, ' s old by their stamps'), (60, ' s in the future by their stamps'),
     (None, 'no stamp'),
     (0, '')])
-def test_stamps_that_cannot_be_are_diagnosed(bench: Bench, ahead: int | None,
-                                             complaint: str) -> None:
+def test_implausible_stamps_are_diagnosed(bench: Bench, ahead: int | None,
+                                          complaint: str) -> None:
     node = bench.start(stale_timeout=30.0)
     header = stamped(0)
     header.stamp = node.get_clock().now().to_msg()
@@ -627,7 +629,7 @@ def test_stamps_that_cannot_be_are_diagnosed(bench: Bench, ahead: int | None,
 
 
 def test_blur_faces_hides_the_faces_in_images(bench: Bench, portrait: np.ndarray) -> None:
-    """By what the detector makes of the pictures; heat over a blur may look like a face a bit."""
+    """By the scores of the detector; heat on a hidden face may resemble a face."""
     from face_affect_ros.nodes.image_conversion import to_array
     node = bench.start()
     annotated = bench.watch('image_annotated', profile=qos.image_output())
@@ -649,7 +651,7 @@ def test_blur_faces_hides_the_faces_in_images(bench: Bench, portrait: np.ndarray
 
 
 def test_invalid_images_are_counted_by_few_kinds_and_logged_in_few_lines(bench: Bench,
-                                                                       capfd: Any) -> None:
+                                                                         capfd: Any) -> None:
     node = bench.start(processing='every', queue_depth=1000)
     sent = 120
     for number in range(sent):

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""REP-155: the faces under /humans/faces, in the REP's names and words."""
+"""The topics of REP-155 under /humans/faces."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ from sensor_msgs.msg import Image  # noqa: E402
 IMAGE = np.zeros((240, 320, 3), np.uint8)
 
 
-def test_the_box_from_0_to_1() -> None:
+def test_the_box_is_normalised() -> None:
     roi = to_roi(face(box=np.float32([160, 60, 160, 120])), Result(IMAGE, [], stamped(1), 1.0))
     assert (roi.xmin, roi.ymin, roi.xmax, roi.ymax) == (0.5, 0.25, 1.0, 0.75)
     assert roi.c == pytest.approx(0.9) and roi.header == stamped(1)
@@ -85,7 +85,7 @@ def test_a_face_at_the_edge_is_padded_with_black() -> None:
     assert grey.shape == (64, 64, 3)
 
 
-def test_the_topics_come_and_go_with_the_face(bench: Bench) -> None:
+def test_the_topics_of_a_face_exist_while_it_is_tracked(bench: Bench) -> None:
     node = bench.start(ros4hri=True, track_timeout=1.0, ros4hri_face_size=96)
     lists = bench.watch('/humans/faces/tracked', hri_msgs.IdsList)
     header = bench.answered(sec=10)
@@ -111,7 +111,7 @@ def test_the_topics_come_and_go_with_the_face(bench: Bench) -> None:
     empty = np.zeros((480, 640, 3), np.uint8)
     bench.answered(empty, sec=12)
     assert bench.until(lambda: len(lists) == 3)
-    assert lists[2].ids == [name]   # a moment's absence does not end a track
+    assert lists[2].ids == [name]   # a short absence does not end a track
     bench.answered(empty, sec=14)
     assert bench.until(lambda: len(lists) == 4)
     assert lists[3].ids == []
@@ -127,7 +127,7 @@ def test_the_list_is_empty_when_the_node_stops(bench: Bench) -> None:
     assert lists[1].ids == []
 
 
-def test_without_the_request_there_is_nothing_below_humans(bench: Bench) -> None:
+def test_without_ros4hri_there_are_no_topics_of_humans(bench: Bench) -> None:
     node = bench.start()
     bench.answered()
     assert not [topic for topic, _ in node.get_topic_names_and_types()

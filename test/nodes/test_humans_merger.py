@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Several cameras and REP-155: one list, whose readers see each face come once."""
+"""humans_merger: one list of the faces of several cameras."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ CAMERAS = ('front', 'rear')
 
 
 def start_cameras(bench: Bench, *, apart: bool) -> list[Any]:
-    """Start a node for each camera, return the image publishers; apart: each has its list."""
+    """Start a node for each camera; return the image publishers. apart: each has its own list."""
     publishers = []
     for number, camera in enumerate(CAMERAS, start=1):
         rules = [f'image:=/{camera}/image_raw', f'__node:=face_affect_{number}']
@@ -67,7 +67,7 @@ def start_merger(bench: Bench, **values: Any) -> HumansMerger:
 
 
 def show(bench: Bench, cameras: list[Any], portrait: np.ndarray, seconds: range) -> None:
-    """Show the portrait to all cameras by turns, once a second of their stamps."""
+    """Publish the portrait for all cameras in turn, with stamps one second apart."""
     for sec in seconds:
         for camera, node in zip(cameras, bench.nodes):
             before = node.health.counts['published']
@@ -88,7 +88,7 @@ def test_the_merged_list_has_the_faces_of_two_cameras_without_gaps(
                                    for topic in ('roi', 'cropped', 'softbiometrics')) >= 2)
     assert (len(listener.came), listener.lost) == (2, [])
     assert not any('published by' in each.message for each in bench.statuses)
-    bench.nodes[0].trigger_deactivate()   # tells that nobody is tracked any more
+    bench.nodes[0].trigger_deactivate()   # publishes an empty list
     assert bench.until(lambda: len(listener.faces) == 1)
     assert len(listener.lost) == 1
 
@@ -102,7 +102,7 @@ def test_without_the_merger_the_nodes_warn_of_each_other(bench: Bench) -> None:
             in each.message for each in bench.statuses), timeout=120.0)
 
 
-def test_the_faces_of_a_source_that_falls_silent_are_taken_off(bench: Bench) -> None:
+def test_the_faces_of_a_silent_source_are_removed(bench: Bench) -> None:
     start_merger(bench, sources=['a', 'b'], timeout=5.0)
     node = bench.ros.node
     lists = bench.ros.node.create_publisher(hri_msgs.IdsList, 'a', qos.results())
@@ -123,6 +123,6 @@ def test_the_faces_of_a_source_that_falls_silent_are_taken_off(bench: Bench) -> 
                         "on '/b'")
 
 
-def test_its_own_list_is_no_source(bench: Bench) -> None:
+def test_its_own_list_as_source_is_an_error(bench: Bench) -> None:
     with pytest.raises(AffectError, match='/humans/faces/tracked is what this node publishes'):
         start_merger(bench, sources=['/humans/faces/tracked'])

@@ -31,7 +31,7 @@ from std_msgs.msg import Header  # noqa: E402
 
 
 def message_of(encoding, rows, *, width, height=None, padding=b'', big=False):
-    """Return a message of these rows of bytes, each with the padding behind it."""
+    """Return a message of these rows of bytes, each followed by the padding."""
     data = b''.join(bytes(row) + padding for row in rows)
     return Image(encoding=encoding, width=width, height=height or len(rows), is_bigendian=big,
                  step=len(bytes(rows[0])) + len(padding), data=data)
@@ -73,7 +73,7 @@ def test_literal_pixels(encoding, rows, width, height, expected, padding):
     image = to_array(message)
     assert image.dtype == np.uint8 and image.flags.c_contiguous
     assert image.shape == np.shape(expected)
-    # OpenCV's arithmetic of YUV is in whole numbers, its last bit is not ours to fix
+    # OpenCV converts YUV with integers, so that the last bit may differ
     tolerance = 1 if encoding[:3] in ('yuv', 'yuy', 'uyv', 'nv1', 'nv2') else 0
     assert np.abs(image.astype(int) - expected).max() <= tolerance
 
@@ -86,7 +86,7 @@ BAYER = {'bayer_rggb8': 'RGGB', 'bayer_bggr8': 'BGGR', 'bayer_gbrg8': 'GBRG',
 @pytest.mark.parametrize('size', [(4, 4), (6, 5), (7, 9)])
 @pytest.mark.parametrize('encoding', BAYER)
 def test_bayer_of_one_colour(encoding, size):
-    """A mosaic of a plain colour must come out as that colour."""
+    """The mosaic of a plain colour is converted to that colour."""
     values = {'R': 200, 'G': 100, 'B': 50}
     tile = np.array([values[letter] for letter in BAYER[encoding]], np.uint8).reshape(2, 2)
     height, width = size
@@ -126,7 +126,7 @@ def test_same_pixels_as_cv_bridge(encoding, wanted, size):
 
 @pytest.mark.parametrize('big', [False, True])
 def test_mono16_is_scaled_as_cv_bridge_does(big):
-    """All values there are, scaled by 255 / 65535 and rounded."""
+    """All values, scaled by 255 / 65535 and rounded."""
     values = np.arange(65536, dtype=np.float64).reshape(256, 256)
     stored = values.astype('>u2' if big else '<u2')
     image = to_array(message_of('mono16', [row.tobytes() for row in stored], width=256, big=big,
@@ -209,7 +209,7 @@ def test_encodings_that_cannot_be_read_are_refused(encoding):
 
 @pytest.mark.parametrize('encoding, shape', [
     ('bgr8', (480, 640, 3)), ('bgr8', (3, 5, 3)), ('rgb8', (7, 1, 3)), ('mono8', (5, 7))])
-def test_there_and_back(encoding, shape):
+def test_arrays_are_converted_to_messages_and_back(encoding, shape):
     image = np.random.default_rng(4).integers(0, 256, shape, np.uint8)
     header = Header(frame_id='camera')
     header.stamp.sec, header.stamp.nanosec = 12, 34

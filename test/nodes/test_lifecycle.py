@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What a lifecycle node does with requests that cannot be, and without any."""
+"""Lifecycle: invalid requests and autostart."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ from support import running_node, spin_until  # noqa: E402
 
 
 class Client:
-    """Asks the node of this test."""
+    """Calls the services of the node."""
 
     def __init__(self, ros: Any) -> None:
         self._ros = ros
@@ -44,7 +44,7 @@ class Client:
         return future.result()
 
     def change(self, transition: int, label: str = '') -> bool:
-        """Ask for a transition and return whether it happened."""
+        """Request a transition; return whether it happened."""
         return bool(self.ask(ChangeState,
                              transition=Transition(id=transition, label=label)).success)
 
@@ -59,9 +59,9 @@ def node(ros: Any, **parameters: Any) -> Any:
         Parameter(name, value=value) for name, value in parameters.items()]))
 
 
-def test_a_transition_that_cannot_be_is_refused(ros: Any,
-                                                capfd: pytest.CaptureFixture[str]) -> None:
-    """As a lifecycle manager asks that was started again; rclpy alone would end the process."""
+def test_an_invalid_transition_is_refused(ros: Any,
+                                          capfd: pytest.CaptureFixture[str]) -> None:
+    """As from a restarted lifecycle manager; rclpy alone would end the process."""
     node(ros)
     client = Client(ros)
     assert not client.change(Transition.TRANSITION_ACTIVATE)
@@ -74,7 +74,7 @@ def test_a_transition_that_cannot_be_is_refused(ros: Any,
     assert not client.change(Transition.TRANSITION_ACTIVATE)
     assert client.state() == State.PRIMARY_STATE_ACTIVE
     said = capfd.readouterr().err
-    # From Kilted on, rclpy says it itself.
+    # From Kilted on, rclpy logs it.
     assert ('transition 99 refused: it is invalid in the state of this node' in said
             or 'Unable to start transition 99 from current state' in said)
 
@@ -96,8 +96,8 @@ def test_autostart_after_the_request_of_another_node(
     assert 'autostart: another node has already requested the transition' in capfd.readouterr().err
 
 
-def test_autostart_of_what_cannot_be_configured(ros: Any,
-                                                capfd: pytest.CaptureFixture[str]) -> None:
+def test_autostart_of_a_node_that_cannot_be_configured(ros: Any,
+                                                       capfd: pytest.CaptureFixture[str]) -> None:
     node(ros, autostart=True, emotion_model='emotoin')
     client = Client(ros)
     said = ''
@@ -115,7 +115,7 @@ def test_autostart_of_what_cannot_be_configured(ros: Any,
 
 @pytest.mark.parametrize(('parameters', 'code'), [
     ({'emotion_model': 'emotoin'}, 1), ({'emotion_model': 'emotoin', 'executor': 'events'}, 1)])
-def test_a_required_node_ends_its_process_where_autostart_fails(
+def test_a_required_node_ends_its_process_if_autostart_fails(
         ros_domain: int, parameters: dict[str, Any], code: int) -> None:
     if 'executor' in parameters:
         pytest.importorskip('rclpy.experimental', reason='this rclpy has no events executor')

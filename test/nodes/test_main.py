@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A node's process: it spins until it is told to end, for as long as that takes."""
+"""The process of a node: spinning and shutdown."""
 
 from collections.abc import Iterator
 import threading
@@ -29,7 +29,7 @@ CALLBACKS = 300
 
 
 class Watched(Future):
-    """A future that counts what is hung on it."""
+    """A future that counts its callbacks."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Watched(Future):
 
 @pytest.fixture
 def node(ros_domain: int) -> Iterator[Node]:
-    """Return a node in ROS' default context, as in a process of its own."""
+    """Return a node in the default context, as in its own process."""
     rclpy.init(args=[])
     node = rclpy.create_node('spinning')
     yield node
@@ -62,7 +62,7 @@ def executor_of(kind: str) -> Executor:
 
 @pytest.mark.parametrize('kind', ['single_threaded', 'events'])
 def test_spinning_does_not_grow(node: Node, kind: str) -> None:
-    """However many callbacks have run, the wish to stop carries no more than at the start."""
+    """The future has no more callbacks after many callbacks of the node."""
     executor, stop, calls = executor_of(kind), Watched(), []
 
     def call() -> None:
@@ -78,9 +78,9 @@ def test_spinning_does_not_grow(node: Node, kind: str) -> None:
 
 
 @pytest.mark.parametrize('kind', ['single_threaded', 'events'])
-def test_the_wish_to_stop_ends_the_wait(node: Node, kind: str,
-                                        monkeypatch: pytest.MonkeyPatch) -> None:
-    """A node without anything to do ends at once when another thread says so."""
+def test_the_stop_future_ends_the_wait(node: Node, kind: str,
+                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node without work ends at once when another thread sets the future."""
     monkeypatch.setattr('face_affect_ros.nodes.main.SPIN_PERIOD', 60.0)
     executor, stop = executor_of(kind), Future()
     executor.add_node(node)

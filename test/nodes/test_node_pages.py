@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""docs/nodes: each page says what its node has, no more and no less."""
+"""docs/nodes: each page has exactly the endpoints and parameters of its node."""
 
 from importlib import import_module
 from pathlib import Path
@@ -26,7 +26,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 from bench import Bench  # noqa: E402, I100
 from rclpy.parameter import Parameter  # noqa: E402
 
-#: What every node of rclpy has.
+#: Topics of every node of rclpy.
 COMMON = ('/parameter_events', '/rosout', '/clock')
 
 
@@ -40,7 +40,7 @@ def test_the_page_shows_the_parameters_as_they_are(node: str) -> None:
         'write it anew: python tools/node_pages.py')
 
 
-def test_every_page_is_of_a_node_and_the_readme_names_it() -> None:
+def test_every_page_describes_a_node_and_is_in_the_readme() -> None:
     pages = {path.stem for path in node_pages.FOLDER.glob('*.md')}
     assert pages == set(node_pages.NODES)
     readme = (Path(__file__).resolve().parents[2] / 'README.md').read_text()
@@ -48,7 +48,7 @@ def test_every_page_is_of_a_node_and_the_readme_names_it() -> None:
 
 
 def endpoints(node: Any) -> dict[str, tuple[str, str]]:
-    """Return type and quality of all that a node publishes and subscribes to, by topic."""
+    """Return type and quality of service of all endpoints of a node, by topic."""
     names = [name for name, _ in node.get_topic_names_and_types() if name not in COMMON]
     found = {}
     for name in names:

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""~/observe: as long as asked, for several at once, and never without an end."""
+"""The action ~/observe: durations, several goals, cancellation and shutdown."""
 
 from collections.abc import Callable
 import signal
@@ -35,7 +35,7 @@ class Client:
     """One client with one goal."""
 
     def __init__(self, bench: Bench, **wanted: Any) -> None:
-        """Ask, and wait for the answer."""
+        """Send the goal and wait for the response."""
         self._bench = bench
         self.feedback: list[Any] = []
         self._client = ActionClient(bench.ros.node, Observe, 'face_affect/observe')
@@ -48,7 +48,7 @@ class Client:
         self._result = self.goal.get_result_async() if self.accepted else None
 
     def status(self) -> int:
-        """Wait for the end and return how it came."""
+        """Wait for the end; return the status."""
         assert self._bench.until(self._result.done)
         return int(self._result.result().status)
 
@@ -63,7 +63,7 @@ class Client:
         return self._result.result().result
 
 
-def test_a_number_of_images(bench: Bench) -> None:
+def test_a_goal_ends_after_a_number_of_images(bench: Bench) -> None:
     bench.start()
     client = Client(bench, images=3)
     for _ in range(5):
@@ -82,7 +82,7 @@ def test_a_number_of_images(bench: Bench) -> None:
     assert client.feedback[1].faces[0].images == 2
 
 
-def test_a_time_that_ends_without_an_image_too(bench: Bench) -> None:
+def test_a_duration_ends_also_without_images(bench: Bench) -> None:
     bench.start()
     client = Client(bench, duration=0.3)
     assert client.status() == GoalStatus.STATUS_SUCCEEDED
@@ -104,7 +104,7 @@ def test_several_clients_at_once(bench: Bench) -> None:
     assert output.counts() == {'observe goals': 0}
 
 
-def test_a_cancelled_goal_ends_with_what_it_has(bench: Bench) -> None:
+def test_a_cancelled_goal_ends_with_its_results_so_far(bench: Bench) -> None:
     bench.start()
     client = Client(bench, images=1000)
     bench.answered()
@@ -121,7 +121,7 @@ def test_a_goal_is_executing_until_its_end(bench: Bench) -> None:
     assert bench.until(lambda: client.goal.status == GoalStatus.STATUS_EXECUTING)
 
 
-def test_deactivation_aborts(bench: Bench) -> None:
+def test_deactivation_aborts_goals(bench: Bench) -> None:
     node = bench.start()
     client = Client(bench, images=1000)
     bench.answered()
@@ -146,7 +146,7 @@ def test_the_client_of_a_node_that_ends_gets_a_result(
     assert end(node) == SUCCESS
     assert client.status() == GoalStatus.STATUS_ABORTED
     bench.statuses.clear()
-    assert bench.until(lambda: len(bench.statuses) > 3)   # the executor lives
+    assert bench.until(lambda: len(bench.statuses) > 3)   # the executor still runs
 
 
 @pytest.mark.parametrize('module', ['face_affect_node', 'container'])
@@ -177,7 +177,7 @@ def test_a_goal_without_an_end_is_rejected(bench: Bench, wanted: dict[str, float
     assert 'neither a duration nor a number of images' in capfd.readouterr().err
 
 
-def test_without_goals_the_node_does_not_wake_for_them(bench: Bench) -> None:
+def test_the_timer_runs_only_while_there_are_goals(bench: Bench) -> None:
     node = bench.start()
     output = next(each for each in node.outputs if 'observe goals' in each.counts())
     assert output.timer.is_canceled()

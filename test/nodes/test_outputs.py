@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""~/detections, ~/markers, ~/events: the same faces in other words."""
+"""~/detections, ~/markers and ~/events."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
 
 
 def calibrate(bench: Bench) -> None:
-    """Let the node know the camera."""
+    """Publish a calibration."""
     node = bench.nodes[-1]
     bench.infos.publish(camera_info(640, 480, 60.0, stamped(1)))
     assert bench.until(lambda: node.image_input.camera is not None)
@@ -69,7 +69,7 @@ def test_detections_have_the_labels_of_the_faces(bench: Bench) -> None:
                                seen.position_covariance)
 
 
-def test_the_heads_in_space_are_those_whose_position_is_known(bench: Bench) -> None:
+def test_3d_detections_are_those_of_faces_with_a_position(bench: Bench) -> None:
     vision_msgs = pytest.importorskip('vision_msgs.msg', reason='vision_msgs is not installed')
     bench.start(gender_model='')
     heads = bench.watch('detections_3d', vision_msgs.Detection3DArray)
@@ -108,7 +108,7 @@ def test_a_head_is_a_box_behind_the_eyes_with_the_axes_of_the_face() -> None:
     turn = turned.bbox.center.orientation
     np.testing.assert_allclose(
         Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix(), aside, atol=1e-6)
-    # Not knowing how it is turned is said in the pose, and the box points to the camera.
+    # An unknown orientation has a large variance, and the box points to the camera.
     assert straight.results[0].pose.covariance[35] == pytest.approx(np.pi**2)
 
 
@@ -133,7 +133,7 @@ def test_without_vision_msgs_the_node_works_and_logs_what_is_missing(
     assert 'no ~/detections: the package vision_msgs is not installed' in capfd.readouterr().err
 
 
-def test_markers_show_where_the_faces_are_and_go_with_them(bench: Bench) -> None:
+def test_markers_show_the_faces_and_are_deleted_with_them(bench: Bench) -> None:
     bench.start(track_timeout=1.0)
     calibrate(bench)
     arrays = bench.watch('markers', MarkerArray)
@@ -167,7 +167,7 @@ def test_a_face_without_a_position_has_no_markers() -> None:
     assert {marker.id for marker in markers} == {1}
 
 
-def test_events_come_once_and_end_with_the_node(bench: Bench) -> None:
+def test_events_are_published_once_and_faces_leave_with_the_node(bench: Bench) -> None:
     node = bench.start(track_timeout=1.0, event_hold=0.5)
     events = bench.watch('events', FaceEvent)
     bench.answered(sec=10)
@@ -191,8 +191,8 @@ def test_the_hold_of_events_changes_live(bench: Bench) -> None:
     assert bench.until(lambda: len(events) == 1)
 
 
-def test_an_output_that_fails_costs_nothing_else(bench: Bench,
-                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_output_that_fails_affects_nothing_else(bench: Bench,
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
     node = bench.start(event_hold=0.0)
     events = bench.watch('events', FaceEvent)
     arrays = bench.watch('markers', MarkerArray)
@@ -223,14 +223,14 @@ def test_qualities_of_service_are_overridden_by_parameters(bench: Bench) -> None
     assert image.qos_profile.reliability.name == 'RELIABLE'
     assert node.get_parameter('qos_overrides./face_affect/events.publisher.depth').value == 77
     assert 'unknown' not in node.unknown_parameters
-    # and they hold when the node is configured anew
+    # also after the node is configured again
     for transition in ('deactivate', 'cleanup', 'configure', 'activate'):
         assert getattr(node, f'trigger_{transition}')() == SUCCESS
     [faces] = node.get_publishers_info_by_topic('/face_affect/faces')
     assert faces.qos_profile.durability.name == 'TRANSIENT_LOCAL'
 
 
-def test_up_and_down_leaves_nothing_behind(bench: Bench) -> None:
+def test_cycles_of_the_lifecycle_leave_no_topics(bench: Bench) -> None:
     node = bench.start()
     before = [len(list(node.publishers)), len(list(node.timers)), len(list(node.waitables)),
               len(node._managed_entities)]

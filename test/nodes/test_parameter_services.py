@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Parameters as users set them: by files and by the services that `ros2 param` calls."""
+"""Parameters in files and by the services that `ros2 param` calls."""
 
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class Client:
 
 
 def test_a_node_accepts_its_own_values_while_it_is_active(bench: Bench) -> None:
-    """What `ros2 param dump` and `ros2 param load` do; rclpy's own parameters are among it."""
+    """As with `ros2 param dump` and `ros2 param load`, including parameters of rclpy."""
     bench.start()
     client = Client(bench)
     names = [*client.ask(ListParameters, 'list_parameters').result.names,
@@ -62,7 +62,7 @@ def test_a_node_accepts_its_own_values_while_it_is_active(bench: Bench) -> None:
         assert client.set(name, parameter_value_to_python(value)) == (True, ''), name
 
 
-def test_an_integer_is_taken_for_a_float(bench: Bench) -> None:
+def test_an_integer_is_accepted_for_a_float(bench: Bench) -> None:
     node = bench.start(event_hold=1, track_timeout=3, activate=False)
     assert node.get_parameter('event_hold').value == 1.0
     client = Client(bench)
@@ -74,7 +74,7 @@ def test_an_integer_is_taken_for_a_float(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize('active', [True, False])
-def test_parameters_that_are_read_once_are_described_so(active: bool, bench: Bench) -> None:
+def test_parameters_that_are_read_once_have_this_constraint(active: bool, bench: Bench) -> None:
     bench.start(activate=active)
     for name, value in (('executor', 'events'), ('autostart', True), ('required', True)):
         successful, reason = Client(bench).set(name, value)

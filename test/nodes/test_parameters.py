@@ -39,7 +39,7 @@ def test_the_defaults_are_accepted_and_choose_the_default_pipeline() -> None:
 
 
 @pytest.mark.parametrize('file', sorted((ROOT / 'config').glob('*.yaml')), ids=lambda f: f.name)
-def test_the_parameter_files_hold_only_what_exists(file: Path) -> None:
+def test_the_parameter_files_have_only_existing_parameters(file: Path) -> None:
     values = yaml.safe_load(file.read_text())['/**']['ros__parameters']
     assert set(values) <= set(PARAMETERS)
     assert problem_with(values) == ''
@@ -65,6 +65,6 @@ def test_the_default_file_has_the_defaults_of_the_node() -> None:
     ('track_id_prefix', 'robot_1_', '^$'), ('track_id_prefix', '', '^$'),
     ('use_sim_time', True, '^$'),
 ])
-def test_problems_are_named(name: str, value: Any, problem: str) -> None:
+def test_invalid_values_are_reported(name: str, value: Any, problem: str) -> None:
     import re
     assert re.search(problem, problem_with({name: value}))

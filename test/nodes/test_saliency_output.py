@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""~/saliency: heat maps for whoever asks, and never in the way of the faces."""
+"""The topic ~/saliency."""
 
 import dataclasses
 from types import SimpleNamespace
@@ -39,7 +39,7 @@ from support import wait_until  # noqa: E402
 
 
 def saliency_of(node: FaceAffectNode) -> SaliencyOutput | None:
-    """Return the node's output of that kind."""
+    """Return the SaliencyOutput of a node."""
     return next((each for each in node.outputs if isinstance(each, SaliencyOutput)), None)
 
 
@@ -74,7 +74,7 @@ def test_the_mode_changes_live_and_the_task_does_not(bench: Bench) -> None:
     assert not result.successful and 'when the node is configured' in result.reason
 
 
-def test_heat_in_the_annotated_image(bench: Bench) -> None:
+def test_heat_is_drawn_in_the_annotated_image(bench: Bench) -> None:
     node = bench.start()
     pictures = bench.watch('image_annotated')
     bench.send()
@@ -90,8 +90,8 @@ def test_heat_in_the_annotated_image(bench: Bench) -> None:
     assert more[2] > more[1] and more[2] > more[0]
 
 
-def test_a_face_is_hidden_where_it_was_when_it_has_moved_on(bench: Bench) -> None:
-    """The maps take time: by then the node has seen later images."""
+def test_a_face_is_hidden_at_its_position_in_the_image(bench: Bench) -> None:
+    """The maps are drawn after the node has processed later images."""
     node = bench.start(blur_faces=True, annotate_saliency=True)
     output = SaliencyOutput(node, StubSaliency(), task='emotion')   # type: ignore[arg-type]
     try:
@@ -121,7 +121,7 @@ def test_a_model_without_gradients_has_no_topic(bench: Bench) -> None:
     bench.answered()
 
 
-def test_up_and_down_gives_the_topic_back(bench: Bench) -> None:
+def test_cycles_of_the_lifecycle_recreate_the_topic(bench: Bench) -> None:
     node = bench.start()
     for _ in range(3):
         assert node.trigger_deactivate() == SUCCESS
@@ -136,7 +136,7 @@ def test_up_and_down_gives_the_topic_back(bench: Bench) -> None:
 
 
 class StubSaliency:
-    """Counts what it is asked for."""
+    """Records the labels."""
 
     card = SimpleNamespace(crop=CropSpec(size=16))
 
@@ -157,7 +157,7 @@ def face(number: int, label: str, tracked_for: float) -> Face:
                 estimates={'emotion': Estimate(label, 0.7, probabilities)})
 
 
-def test_under_load_the_youngest_come_first(bench: Bench) -> None:
+def test_under_load_the_youngest_tracks_are_first(bench: Bench) -> None:
     node = bench.start(saliency_task='emotion')
     stub = StubSaliency()
     output = SaliencyOutput(node, stub, task='emotion')   # type: ignore[arg-type]
@@ -166,7 +166,7 @@ def test_under_load_the_youngest_come_first(bench: Bench) -> None:
         job = Job(Result(np.zeros((60, 60, 3), np.uint8), faces, Header(), 1.0), annotated=False,
                   boxes=[])
         assert list(output.maps(job)) == ['f3', 'f2', 'f1']
-        # the label that was given is explained; for unknown, the most probable one
+        # the label of the estimate is explained; for unknown, the most probable one
         assert stub.labels == [6, 4, 3]
         assert output.counts() == {'saliency maps': 3, 'saliency maps left out': 0}
         output.worker = SimpleNamespace(waiting=True)   # type: ignore[assignment]

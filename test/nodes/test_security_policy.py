@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""config/sros2: the policy allows what the running node does, no less and no more."""
+"""config/sros2: the policy allows exactly what the running node does."""
 
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -47,7 +47,7 @@ def allowed() -> dict[str, set[str]]:
 
 
 def used(node: Any) -> dict[str, set[str]]:
-    """Return the full names of what a node has in the graph, by KINDS, those of actions once."""
+    """Return the full names of the endpoints of a node, by KINDS, those of actions once."""
     who = node.get_name(), node.get_namespace()
 
     def names(what: str) -> set[str]:
@@ -60,7 +60,7 @@ def used(node: Any) -> dict[str, set[str]]:
             'call': set()}
 
 
-def test_the_policy_is_what_the_node_does(bench: Bench, ros: Any) -> None:
+def test_the_policy_matches_the_endpoints_of_the_node(bench: Bench, ros: Any) -> None:
     for package in ('vision_msgs', 'hri_msgs', 'tf2_msgs'):
         pytest.importorskip(package, reason=f'{package} is not installed')
     node = bench.start(use_depth=True, publish_tf=True, ros4hri=True, use_sim_time=True)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What /diagnostics says of the camera, the clock, losses and parameters: cause and remedy."""
+"""Warnings on /diagnostics about camera, clock, lost images and parameters."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,7 +69,7 @@ def test_the_calibration_is_subscribed_beside_the_image(
 
 @pytest.fixture
 def elsewhere(ros: Any) -> Iterator[Any]:
-    """Return a node of another participant; one participant has one type a topic."""
+    """Return a node of another participant: one participant has one type per topic."""
     context = rclpy.Context()
     rclpy.init(context=context, args=[])
     node = rclpy.create_node('camera', context=context)
@@ -95,7 +95,7 @@ def test_the_advice_about_a_silent_topic_leads_to_images(
     remapped(bench, f'image:={image}', image_transport=transport)
     assert bench.status(WARN, advice), bench.statuses[-1].message
     bench.nodes[-1].trigger_deactivate()
-    # and what it says is right: with it, an image arrives
+    # with the suggested settings, an image arrives
     words = dict(part.split(' to ') for part in advice.replace("'", '').split(': ')[-1].split(
         ', ')[0].replace('set ', '').replace('remap ', '').split(' and '))
     node = remapped(bench, f"image:={words.get('image', image)}",
@@ -107,17 +107,17 @@ def test_the_advice_about_a_silent_topic_leads_to_images(
     assert bench.until(lambda: node.health.counts['published'] == 1)
 
 
-def said(bench: Bench, key: str) -> str:
+def value_of(bench: Bench, key: str) -> str:
     """Return a value of the newest status."""
     bench.statuses.clear()
     assert bench.until(lambda: bench.statuses)
     return {each.key: each.value for each in bench.statuses[-1].values}[key]
 
 
-def test_a_calibration_that_never_came_is_a_value_and_a_warning_where_it_is_needed(
+def test_a_missing_calibration_is_a_value_and_if_needed_a_warning(
         bench: Bench) -> None:
     node = bench.start(stale_timeout=0.2)
-    assert said(bench, 'calibration') == "none received on '/camera_info'"
+    assert value_of(bench, 'calibration') == "none received on '/camera_info'"
     time.sleep(0.3)
     bench.statuses.clear()
     assert bench.until(lambda: bench.statuses)
@@ -127,16 +127,16 @@ def test_a_calibration_that_never_came_is_a_value_and_a_warning_where_it_is_need
                         "'/camera_info'; positions are needed by ~/markers")
     bench.infos.publish(camera_info(640, 480, 0.0, stamped(1)))
     assert bench.until(lambda: node.image_input.camera is not None)
-    assert said(bench, 'calibration') == "'/camera_info' is not calibrated, its K is zero"
+    assert value_of(bench, 'calibration') == "'/camera_info' is not calibrated, its K is zero"
     assert bench.status(WARN, "'/camera_info' is not calibrated, its K is zero; positions are")
     bench.infos.publish(camera_info(640, 480, 60.0, stamped(1)))
     assert bench.until(lambda: node.image_input.camera.calibrated)
-    assert said(bench, 'calibration') == 'known'
+    assert value_of(bench, 'calibration') == 'known'
     assert 'position' not in bench.statuses[-1].message
 
 
 @pytest.mark.parametrize('needed', ['publish_tf', 'use_depth'])
-def test_what_needs_positions_is_named(needed: str, bench: Bench) -> None:
+def test_the_parameter_that_needs_positions_is_named(needed: str, bench: Bench) -> None:
     if needed == 'publish_tf':
         pytest.importorskip('tf2_msgs', reason='tf2_msgs is not installed')
     bench.start(stale_timeout=0.1, **{needed: True})
@@ -223,18 +223,18 @@ def test_simulated_time_without_a_clock_is_named(bench: Bench) -> None:
     assert 'clock' not in bench.statuses[-1].message
 
 
-@pytest.mark.parametrize(('received', 'lost', 'told'), [
+@pytest.mark.parametrize(('received', 'lost', 'expected'), [
     (207, 453, (453, 660)), (97, 3, (0, 0)), (95, 5, (5, 100)), (9, 3, (0, 0)), (500, 0, (0, 0))])
 def test_losses_are_reported_above_a_share(received: int, lost: int,
-                                                   told: tuple[int, int]) -> None:
+                                           expected: tuple[int, int]) -> None:
     health = Health()
     for _ in range(received):
         health.received(1.0)
     health.lost(lost)
-    assert health.lost_lately(100.0) == told
+    assert health.lost_lately(100.0) == expected
 
 
-def test_losses_are_forgotten_when_images_come_again() -> None:
+def test_losses_end_after_images_without_losses() -> None:
     health = Health()
     assert health.lost_lately(0.0) == (0, 0)
     health.lost(50)
@@ -242,11 +242,11 @@ def test_losses_are_forgotten_when_images_come_again() -> None:
     for second in range(2, 15):
         for _ in range(30):
             health.received(float(second))
-        told = health.lost_lately(float(second))
-    assert told == (0, 0)
+        lost = health.lost_lately(float(second))
+    assert lost == (0, 0)
 
 
-def test_losses_are_a_warning_with_the_line_to_type(bench: Bench) -> None:
+def test_losses_are_a_warning_with_the_command_against_them(bench: Bench) -> None:
     node = bench.start(stale_timeout=3600.0)
     node.health.lost(100)
     for sec in range(1, 4):
@@ -257,14 +257,14 @@ def test_losses_are_a_warning_with_the_line_to_type(bench: Bench) -> None:
     assert bench.status(WARN, f'export {variable()}={file}')
 
 
-def test_no_line_is_given_for_another_middleware(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_is_not_given_for_another_middleware(monkeypatch: pytest.MonkeyPatch) -> None:
     from face_affect_ros.nodes import large_images
     monkeypatch.setattr(large_images, 'get_rmw_implementation_identifier',
                         lambda: 'rmw_cyclonedds_cpp')
     assert 'export' not in why_lost('/image', 5, 50)
 
 
-def test_a_profile_of_the_user_is_left_alone() -> None:
+def test_a_profile_of_the_user_is_kept() -> None:
     assert variables({}, '/a.xml') == {variable(): '/a.xml'}
     assert variables({'FASTDDS_DEFAULT_PROFILES_FILE': '/mine.xml'}, '/a.xml') == {}
 

@@ -42,7 +42,7 @@ def axes_of(transform: TFMessage) -> np.ndarray:
     return Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix()
 
 
-def test_a_face_that_looks_at_the_camera() -> None:
+def test_the_frames_of_a_face_that_looks_at_the_camera() -> None:
     frame, gaze = to_transforms(face('fa', z=2.0), stamped(3))
     assert (frame.header.frame_id, frame.child_frame_id) == ('camera_optical', 'face_fa')
     assert frame.header.stamp == stamped(3).stamp
@@ -50,7 +50,7 @@ def test_a_face_that_looks_at_the_camera() -> None:
     # Optical frame: x right, y down, z forward. The face: x to the camera, z up.
     np.testing.assert_allclose(axes_of(frame).T, [[0, 0, -1], [1, 0, 0], [0, -1, 0]], atol=1e-6)
     assert (gaze.header.frame_id, gaze.child_frame_id) == ('face_fa', 'gaze_fa')
-    # The gaze: z along the face's x, y down, x to the right of the one who looks.
+    # The gaze: z along the face's x, y down, x to the right of the person.
     np.testing.assert_allclose(axes_of(gaze).T, [[0, -1, 0], [0, 0, -1], [1, 0, 0]], atol=1e-6)
 
 
@@ -78,7 +78,7 @@ def test_a_face_without_a_position_has_no_frame_and_one_without_eyes_has() -> No
     assert len(to_transforms(blind, stamped(3))) == 2
 
 
-def test_frames_are_published_on_request(bench: Bench) -> None:
+def test_frames_are_published_with_publish_tf(bench: Bench) -> None:
     node = bench.start(publish_tf=True)
     bench.infos.publish(camera_info(640, 480, 60.0, stamped(1)))
     assert bench.until(lambda: node.image_input.camera is not None)
@@ -92,7 +92,7 @@ def test_frames_are_published_on_request(bench: Bench) -> None:
     assert frame.transform.translation.z == seen.position.z
 
 
-def test_without_the_request_there_are_none(bench: Bench) -> None:
+def test_frames_are_not_published_without_publish_tf(bench: Bench) -> None:
     node = bench.start()
     assert not node.get_publishers_info_by_topic('/tf')
 
@@ -120,7 +120,7 @@ def test_depth_images_become_metres(encoding: str, big: bool, pad: int) -> None:
 
 
 @pytest.mark.parametrize('changes', [{'encoding': 'bgr8'}, {'step': 3}, {'height': 481}])
-def test_what_is_no_depth_image_is_refused(changes: dict[str, object]) -> None:
+def test_other_images_are_refused_as_depth(changes: dict[str, object]) -> None:
     message = depth_image(1.0, 1)
     for name, value in changes.items():
         setattr(message, name, value)
@@ -139,7 +139,7 @@ def test_distances_are_those_of_the_depth_image_of_the_same_time(bench: Bench) -
     assert bench.until(lambda: len(node.depth_input.images) == 3)
     bench.answered(sec=11)
     assert bench.faces[-1].faces[0].position.z == pytest.approx(3.5)
-    bench.answered(sec=20)   # nobody took a depth image then
+    bench.answered(sec=20)   # there is no depth image of that time
     assert bench.faces[-1].faces[0].position.z < 1.0
     assert bench.status(DiagnosticStatus.WARN, "no depth image on '/depth' within 0.5 s")
     bad = depth_image(1.0, 21)
