@@ -31,13 +31,13 @@ class Observed:
     Attributes:
         face: As last seen, with the estimates of the mean probabilities.
         images: Number of images with the face.
-        judged: By task, the number of images in which the face could be classified.
+        classified: By task, the number of images in which the face could be classified.
         sums: By task, the sum of the probabilities in these images, (K,) float32.
     """
 
     face: Face
     images: int = 0
-    judged: Counter[str] = field(default_factory=Counter)
+    classified: Counter[str] = field(default_factory=Counter)
     sums: dict[str, FloatArray] = field(default_factory=dict)
 
 
@@ -62,22 +62,23 @@ class Observation:
             entry.images += 1
             for task, estimate in face.estimates.items():
                 if estimate.reason in ('', UNSURE):
-                    entry.judged[task] += 1
+                    entry.classified[task] += 1
                     entry.sums[task] = entry.sums.get(task, 0.0) + estimate.probabilities
 
     def faces(self) -> list[Observed]:
         """Return the faces so far, those of the most images first."""
         found = sorted(self._faces.values(), key=lambda entry: (-entry.images, entry.face.id))
-        return [replace(entry, judged=entry.judged.copy(), sums=entry.sums.copy(), face=replace(
-            entry.face, estimates={task: self._mean(task, estimate, entry)
-                                   for task, estimate in entry.face.estimates.items()}))
+        return [replace(entry, classified=entry.classified.copy(), sums=entry.sums.copy(),
+                        face=replace(entry.face, estimates={
+                            task: self._mean(task, estimate, entry)
+                            for task, estimate in entry.face.estimates.items()}))
                 for entry in found]
 
     def _mean(self, task: str, last: Estimate, entry: Observed) -> Estimate:
         if task not in entry.sums:
             return last
         head = self._heads[task]
-        mean = np.asarray(entry.sums[task] / entry.judged[task], np.float32)
+        mean = np.asarray(entry.sums[task] / entry.classified[task], np.float32)
         best = int(np.argmax(mean))
         known = bool(mean[best] >= head.threshold)
         return Estimate(head.labels[best] if known else UNKNOWN, float(mean[best]), mean,

@@ -109,8 +109,8 @@ def read(path: Path, source: Path) -> bytes:
         ends = np.cumsum(turned[:, 2])
         if len(factors) != turned[:, 2].sum():
             raise ValueError('the number of factors does not match the kernels')
-        theirs = np.frombuffer(source.read_bytes(), np.uint8)
-        return moved(_joined(copies, rest, theirs), theirs, [
+        other = np.frombuffer(source.read_bytes(), np.uint8)
+        return moved(_joined(copies, rest, other), other, [
             Turned(place, start, (outputs, places, inputs), factors[end - outputs:end])
             for (place, start, outputs, places, inputs), end in zip(turned.tolist(), ends.tolist())
         ], np.add)

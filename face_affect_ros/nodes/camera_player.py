@@ -100,7 +100,7 @@ class CameraPlayer(Node):
     """
     Publishes `image_raw` and `camera_info`, and `image_raw/compressed` if enabled.
 
-    Images are stamped with the node's clock. Topics without subscribers are not computed.
+    Images are stamped with the node's clock. Nothing is computed for topics without subscribers.
     AffectError where the source cannot be opened. kwargs: of rclpy's Node.
     """
 

@@ -104,7 +104,7 @@ class FaceAffectNode(LifecycleNode):
         self.lifecycle_state = 'inactive'
         gc.unfreeze()   # collects what is left of an earlier configuration
         gc.collect()
-        gc.freeze()   # full collections skip what is loaded by now, and take less time
+        gc.freeze()   # full collections skip the objects loaded so far, and take less time
         self.get_logger().info(f"configured with {', '.join(pipeline.models)}")
         return TransitionCallbackReturn.SUCCESS
 
@@ -198,7 +198,7 @@ class FaceAffectNode(LifecycleNode):
     def _stop(self) -> None:
         """Unsubscribe; keep the models and the tracks, but not the templates of the tracks."""
         if self._worker is not None:   # first: it uses the inputs for the current image
-            self.health.dropped(self._worker.stop())
+            self.health.count('dropped', self._worker.stop())
             self._worker = None
         for output in self.outputs:
             self._run_output(output, output.stop)
@@ -227,7 +227,7 @@ class FaceAffectNode(LifecycleNode):
         """Queue an image; runs in the executor and must be quick."""
         self.health.received(time.monotonic())
         if self._worker is not None:
-            self.health.dropped(self._worker.put(message))
+            self.health.count('dropped', self._worker.put(message))
 
     def process(self, message: ImageMessage) -> None:
         """Publish the faces of one image; runs in the worker's thread."""
@@ -256,7 +256,7 @@ class FaceAffectNode(LifecycleNode):
             self._run_output(output, partial(output.put, result))
 
     def _run_output(self, output: Output, act: Callable[[], None]) -> None:
-        """Call an output and log what it raises: ~/faces does not depend on it."""
+        """Call an output and log its exceptions, which must not affect ~/faces."""
         try:
             act()
         except Exception as error:

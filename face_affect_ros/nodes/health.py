@@ -58,15 +58,10 @@ class Health:
             self.counts['received'] += 1
             self._last_image = now
 
-    def dropped(self, number: int) -> None:
-        """Count images that were replaced by newer ones."""
+    def count(self, name: str, number: int) -> None:
+        """Count images that were 'dropped' for newer ones, or 'lost' by the middleware."""
         with self._lock:
-            self.counts['dropped'] += number
-
-    def lost(self, number: int) -> None:
-        """Count images that the middleware reports as lost."""
-        with self._lock:
-            self.counts['lost'] += number
+            self.counts[name] += number
 
     def refused(self, reason: str, *, kind: str) -> int:
         """Count an image that could not be processed; return the count of this kind of error."""

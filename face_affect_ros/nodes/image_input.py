@@ -82,7 +82,7 @@ class ImageInput:
             qos_overriding_options=qos.overridable(),
             event_callbacks=SubscriptionEventCallbacks(
                 incompatible_qos=self._incompatible,
-                message_lost=lambda event: node.health.lost(event.total_count_change)))
+                message_lost=lambda event: node.health.count('lost', event.total_count_change)))
 
     def why_silent(self) -> str:
         """Return why no image may arrive: number and types of the publishers, other topics."""

@@ -29,7 +29,7 @@ Transition = Callable[[Any, LifecycleState], TransitionCallbackReturn]
 
 def reporting(transition: Transition) -> Transition:
     """
-    Wrap a transition callback to log what it raises, which rclpy discards.
+    Wrap a transition callback to log its exceptions, which rclpy discards.
 
     After an AffectError, which the user can fix, the transition fails and the node keeps its
     state. After any other exception on_error is called. Both are kept in the node's `health`.

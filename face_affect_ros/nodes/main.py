@@ -35,11 +35,11 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-#: Seconds after which an executor checks at the latest whether the process is to end: the events
-#: executor of rclpy 7.1.6 (Jazzy) is not woken where it spins without a limit.
+#: Largest time between two checks whether the process is to end, seconds: the events executor of
+#: rclpy 7.1.6 (Jazzy) does not wake up if it spins without a timeout.
 SPIN_PERIOD = 0.5
-#: Seconds between the last message and the end of the process, which removes Fast DDS's shared
-#: memory, whether it has been read or not.
+#: Seconds between the last message and the end of the process, which removes the shared memory of
+#: Fast DDS and the unread messages in it.
 LINGER = 0.1
 
 

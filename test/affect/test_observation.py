@@ -31,7 +31,7 @@ def test_probabilities_are_averaged_over_the_images_with_the_face() -> None:
     observation.add([face('a', 'sad')])
     first, second = observation.faces()
     assert observation.images == 3
-    assert (first.face.id, first.images, first.judged) == ('a', 3, {'emotion': 3})
+    assert (first.face.id, first.images, first.classified) == ('a', 3, {'emotion': 3})
     mean = first.face.estimates['emotion']
     np.testing.assert_allclose(mean.probabilities[EMOTIONS.index('happy')],
                                (0.8 + 0.8 + 0.2 / 6) / 3, rtol=1e-6)
@@ -54,7 +54,7 @@ def test_an_image_in_which_the_face_cannot_be_classified_is_ignored() -> None:
     blurred = {'emotion': estimate(UNKNOWN, 0.3, TOO_BLURRED)}
     observation.add([face('a', estimates=blurred)])
     [seen] = observation.faces()
-    assert (seen.images, seen.judged) == (2, {'emotion': 1})
+    assert (seen.images, seen.classified) == (2, {'emotion': 1})
     assert seen.face.estimates['emotion'].label == 'happy'
 
 
@@ -62,7 +62,7 @@ def test_a_face_that_could_never_be_classified_keeps_its_reason() -> None:
     observation = Observation(HEADS)
     observation.add([face('a', estimates={'emotion': estimate(UNKNOWN, 0.3, TOO_BLURRED)})])
     [seen] = observation.faces()
-    assert seen.judged == {}
+    assert seen.classified == {}
     assert seen.face.estimates['emotion'].reason == TOO_BLURRED
 
 
@@ -71,4 +71,4 @@ def test_returned_observations_do_not_change() -> None:
     observation.add([face('a')])
     [before] = observation.faces()
     observation.add([face('a')])
-    assert (before.images, before.judged) == (1, {'emotion': 1})
+    assert (before.images, before.classified) == (1, {'emotion': 1})

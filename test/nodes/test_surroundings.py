@@ -230,14 +230,14 @@ def test_losses_are_reported_above_a_share(received: int, lost: int,
     health = Health()
     for _ in range(received):
         health.received(1.0)
-    health.lost(lost)
+    health.count('lost', lost)
     assert health.lost_lately(100.0) == expected
 
 
 def test_losses_end_after_images_without_losses() -> None:
     health = Health()
     assert health.lost_lately(0.0) == (0, 0)
-    health.lost(50)
+    health.count('lost', 50)
     assert health.lost_lately(1.0) == (50, 50)
     for second in range(2, 15):
         for _ in range(30):
@@ -248,7 +248,7 @@ def test_losses_end_after_images_without_losses() -> None:
 
 def test_losses_are_a_warning_with_the_command_against_them(bench: Bench) -> None:
     node = bench.start(stale_timeout=3600.0)
-    node.health.lost(100)
+    node.health.count('lost', 100)
     for sec in range(1, 4):
         bench.answered(EMPTY, sec)
     assert bench.status(WARN, "100 of the last 103 images on '/image' were lost between the")

@@ -47,7 +47,7 @@ class Output:
     """
     A topic or action of the node; made when the node is configured, closed when it is cleaned up.
 
-    Topics without subscribers are not computed.
+    Nothing is computed for topics without subscribers.
     """
 
     def __init__(self, node: LifecycleNode) -> None:
@@ -59,7 +59,7 @@ class Output:
         """
         Return a lifecycle publisher of a message type, which `close` destroys.
 
-        profile: by default qos.results(). overridable: whether by parameters.
+        profile: by default qos.results(). overridable: whether parameters may override it.
         """
         made = self.node.create_lifecycle_publisher(
             kind, topic, profile or qos.results(),
@@ -74,7 +74,7 @@ class Output:
         """
         Publish the result of one image; runs in the node's worker and must be quick.
 
-        What it raises is logged, and affects only this output of this image.
+        Its exceptions are logged; they affect only this output of this image.
         """
         raise NotImplementedError
 

@@ -52,12 +52,6 @@ def to_detections(result: Result) -> Detection2DArray:
         _detection(face, result) for face in result.faces])
 
 
-def to_label_info(threshold: float) -> LabelInfo:
-    """Return the names of the class ids; threshold: the detector's."""
-    return LabelInfo(class_map=[VisionClass(class_id=number, class_name=name)
-                                for number, name in enumerate(CLASSES)], threshold=threshold)
-
-
 def to_hypotheses(face: Face) -> list[ObjectHypothesisWithPose]:
     """Return the hypothesis 'face', then the known labels, each with the pose where known."""
     labels = [('face', face.score)]
@@ -123,7 +117,8 @@ class DetectionsOutput(Output):
         super().__init__(node)
         self._flat = self.publisher(Detection2DArray, '~/detections')
         self._spatial = self.publisher(Detection3DArray, '~/detections_3d')
-        labels = to_label_info(node.get_parameter('min_score').value)
+        labels = LabelInfo(threshold=node.get_parameter('min_score').value, class_map=[
+            VisionClass(class_id=number, class_name=name) for number, name in enumerate(CLASSES)])
         info = VisionInfo(method=', '.join(models), database_version=1,
                           database_location=node.resolve_topic_name('~/label_info'))
         self._infos = [(self.publisher(type(message), topic, qos.latched(), overridable=False),

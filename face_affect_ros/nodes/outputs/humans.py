@@ -53,12 +53,12 @@ except ImportError:  # Humble
 
 ROOT = '/humans/faces'
 TRACKED = f'{ROOT}/tracked'
-#: Expressions of the REP by our labels.
+#: Expressions of the REP by label.
 EXPRESSIONS = {'angry': Expression.ANGRY, 'disgust': Expression.DISGUSTED,
                'fear': Expression.SCARED, 'happy': Expression.HAPPY, 'sad': Expression.SAD,
                'surprise': Expression.SURPRISED, 'neutral': Expression.NEUTRAL}
 GENDERS = {'woman': SoftBiometrics.FEMALE, 'man': SoftBiometrics.MALE}
-#: Our landmarks among the REP's 70; the centre of the mouth is none of them.
+#: Index of a landmark among the 70 of the REP, which has no centre of the mouth.
 LANDMARKS = {RIGHT_EYE: FacialLandmarks.RIGHT_PUPIL, LEFT_EYE: FacialLandmarks.LEFT_PUPIL,
              NOSE: FacialLandmarks.NOSE}
 
@@ -88,10 +88,10 @@ def to_landmarks(face: Face, result: Result) -> FacialLandmarks:
     """Return the landmarks that are known; the confidence of the others is 0."""
     height, width = result.image.shape[:2]
     points = [NormalizedPointOfInterest2D() for _ in range(70)]
-    for ours, theirs in LANDMARKS.items():
-        x, y = (face.landmarks[ours] / (width, height)).tolist()
+    for row, index in LANDMARKS.items():
+        x, y = (face.landmarks[row] / (width, height)).tolist()
         if 0.0 <= x <= 1.0 and 0.0 <= y <= 1.0:   # false for NaN
-            points[theirs] = NormalizedPointOfInterest2D(x=x, y=y, c=face.score)
+            points[index] = NormalizedPointOfInterest2D(x=x, y=y, c=face.score)
     return FacialLandmarks(header=result.header, landmarks=points, width=width, height=height)
 
 

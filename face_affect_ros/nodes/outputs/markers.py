@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from builtin_interfaces.msg import Duration
 from face_affect_ros.affect.annotate import caption, colour_of
 from face_affect_ros.affect.orientation import axes_of
-from face_affect_ros.affect.types import Face, Position
+from face_affect_ros.affect.types import Face
 from face_affect_ros.nodes.messages import to_point, to_quaternion
 from face_affect_ros.nodes.outputs import Output, Result
 from geometry_msgs.msg import Pose, Vector3
@@ -62,7 +62,9 @@ def to_markers(faces: Iterable[Face], header: Header,
                          orientation=to_quaternion(axes_of(face, face.position)))
         line = _marker(UNCERTAINTY, Marker.LINE_LIST, face, header, numbers, colour)
         line.scale.x = 0.01
-        line.points = [to_point(end) for end in _reach(face.position)]
+        values, vectors = np.linalg.eigh(face.position.covariance)   # the last one is the largest
+        spread = np.sqrt(values[-1]) * vectors[:, -1]
+        line.points = [to_point(face.position.point + each) for each in (-spread, spread)]
         text = _marker(TEXT, Marker.TEXT_VIEW_FACING, face, header, numbers,
                        ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0))
         above = face.position.point - [0.0, HEAD[2], 0.0]
@@ -77,13 +79,6 @@ def _marker(namespace: str, kind: int, face: Face, header: Header, numbers: dict
             colour: ColorRGBA) -> Marker:
     return Marker(header=header, ns=namespace, id=numbers[face.id], type=kind,
                   action=Marker.ADD, color=colour, lifetime=Duration(sec=LIFETIME))
-
-
-def _reach(position: Position) -> tuple[np.ndarray, np.ndarray]:
-    """Return the points one standard deviation before and behind a position."""
-    values, vectors = np.linalg.eigh(position.covariance)
-    spread = np.sqrt(values[-1]) * vectors[:, -1]
-    return position.point - spread, position.point + spread
 
 
 class MarkersOutput(Output):

@@ -73,8 +73,8 @@ class Goal:
     def faces(self) -> list[FaceObservation]:
         """Return the observation so far."""
         return [FaceObservation(face=to_face_message(each.face), images=each.images,
-                                emotion_images=each.judged['emotion'],
-                                gender_images=each.judged['gender'])
+                                emotion_images=each.classified['emotion'],
+                                gender_images=each.classified['gender'])
                 for each in self.observation.faces()]
 
 
