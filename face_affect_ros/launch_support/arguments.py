@@ -31,7 +31,8 @@ import yaml
 
 #: Words for '', which `ros2 launch` does not accept: the default value, and none.
 DEFAULT, NONE = 'default', 'none'
-TRUE, FALSE = ('true', 'True', '1'), ('false', 'False', '0')
+TRUE = ('true', 'True', '1')
+FLAG = (*TRUE, 'false', 'False', '0')
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,10 @@ class Argument:
     empty: str = ''
 
 
-def flag_argument(default: str, description: str) -> Argument:
-    """Return an argument that is true or false."""
-    return Argument(default, description, (*TRUE, *FALSE))
-
-
 def passed(parameter: str) -> Argument:
     """Return the argument that is passed through as a parameter of the node face_affect."""
     spec = PARAMETERS[parameter]
-    choices = (*TRUE, *FALSE) if isinstance(spec.default, bool) else spec.choices
+    choices = FLAG if isinstance(spec.default, bool) else spec.choices
     off = f", '{NONE}' for ''" if spec.default and parameter.endswith('_model') else ''
     return Argument(
         DEFAULT, f"Parameter {parameter}{off}; '{DEFAULT}' is that of the parameter file. "
@@ -78,7 +74,6 @@ CHOICES = ('emotion_model', 'gender_model', 'detector', 'min_score', 'blur_faces
 #: Suffix of the topics of compressed images in image_transport.
 COMPRESSED = '/compressed'
 PROFILE = str(share('config', 'fastdds_large_images.xml'))
-LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
 
 ARGUMENTS = {
     # the node
@@ -102,31 +97,32 @@ ARGUMENTS = {
     'params_file': Argument(
         DEFAULT, f"Parameter file of the node; '{DEFAULT}' is config/CAMERA.yaml of its camera, "
         'config/default.yaml where there is no argument camera.', empty=DEFAULT),
-    'low_power': flag_argument(
+    'low_power': Argument(
         'false', 'Use the parameters of config/low_power.yaml, which override those of the '
-        'parameter file: less processor time, later updates, no distant faces.'),
-    'frugal': flag_argument('false', 'Deprecated name of low_power.'),
+        'parameter file: less processor time, later updates, no distant faces.', FLAG),
+    'frugal': Argument('false', 'Deprecated name of low_power.', FLAG),
     'namespace': Argument(
         '', f"Namespace of all nodes and of topics without a leading slash; '{NONE}' for none.",
         empty=NONE),
     'node_name': Argument('face_affect', 'Name of the node, and so of its topics.'),
-    'autostart': flag_argument(
+    'autostart': Argument(
         'true', 'The node configures and activates itself; false leaves that to a lifecycle '
-        'manager.'),
-    'required': flag_argument(
+        'manager.', FLAG),
+    'required': Argument(
         'false', 'End the launch with an error when the node cannot be brought up or ends; false '
-        'leaves it running, with its error in the log and on /diagnostics.'),
-    'respawn': flag_argument(
+        'leaves it running, with its error in the log and on /diagnostics.', FLAG),
+    'respawn': Argument(
         'false', 'Start the node again when its process ends, after 0.1 s, then after twice as '
-        'long each time, up to 30 s.'),
+        'long each time, up to 30 s.', FLAG),
     'use_sim_time': Argument(
         DEFAULT, f"Use the time of /clock; '{DEFAULT}' is that of the parameter file.",
-        (DEFAULT, '', *TRUE, *FALSE), DEFAULT),
-    'log_level': Argument('info', 'Least severe log messages to show.', LEVELS),
-    'container': flag_argument(
+        (DEFAULT, '', *FLAG), DEFAULT),
+    'log_level': Argument('info', 'Least severe log messages to show.',
+                          ('debug', 'info', 'warn', 'error', 'fatal')),
+    'container': Argument(
         'false', 'Run the node in a container, face_affect_container, that further nodes may be '
-        'loaded into; in demo.launch.py the camera player as well.'),
-    'rviz': flag_argument('false', 'Show the annotated image and the markers in rviz2.'),
+        'loaded into; in demo.launch.py the camera player as well.', FLAG),
+    'rviz': Argument('false', 'Show the annotated image and the markers in rviz2.', FLAG),
     'dds_profile': Argument(
         PROFILE, f"Fast DDS profile for the processes of this launch; '{NONE}' for none; not used "
         'where the environment names one already.', empty=NONE),
@@ -143,17 +139,17 @@ ARGUMENTS = {
         DEFAULT, "Image, GIF, video, folder of these (played as one clip) or camera ('0', "
         f"'/dev/video0'); '{DEFAULT}' is a slowly moving portrait.", empty=DEFAULT),
     'rate': Argument('0.0', "Images per second; 0 is the source's own rate, 30 for still images."),
-    'loop': flag_argument(
-        'true', 'Start the source again at its end; false ends the launch there.'),
-    'compressed': flag_argument('false', 'Send the images as JPEG.'),
+    'loop': Argument(
+        'true', 'Start the source again at its end; false ends the launch there.', FLAG),
+    'compressed': Argument('false', 'Send the images as JPEG.', FLAG),
     # the bag player
     'bag': Argument(None, 'Path of a bag, sqlite3 or mcap.'),
     'topic': Argument(
         DEFAULT, f"Image topic in the bag; '{DEFAULT}' is the first one with grey or "
         'colour images, colour preferred.', empty=DEFAULT),
-    'clock': flag_argument(
+    'clock': Argument(
         'false', 'Publish the time of the recording on /clock, and let the node take its time '
-        'there.'),
+        'there.', FLAG),
     'bag_depth': Argument(
         NONE, 'Topic of depth images in the bag that are registered to the images.', empty=NONE),
     'max_in_flight': Argument(
