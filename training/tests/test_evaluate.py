@@ -300,4 +300,4 @@ def test_a_folder_that_cannot_be_written_is_said_before_the_work(
     (tmp_path / 'file').write_text('in the way')
     assert main(['evaluate', '--model', 'no_such_model', '--npz', 'none.npz', '--out',
                  str(tmp_path / 'file' / 'report')]) == 1
-    assert 'cannot be made a folder for the report' in capsys.readouterr().err
+    assert 'cannot create the folder for the report' in capsys.readouterr().err

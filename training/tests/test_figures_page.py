@@ -108,7 +108,7 @@ def test_figures_of_another_file_are_refused(folder: Path,
     facts = json.loads(path.read_text())
     path.write_text(json.dumps({**facts, 'sha256': 'abd'}))
     assert make(folder) == 1
-    assert 'xception.json: is of another file than the card' in capsys.readouterr().err
+    assert 'xception.json: its sha256 is not that of the card' in capsys.readouterr().err
 
 
 def test_result_files_are_short(tmp_path: Path) -> None:

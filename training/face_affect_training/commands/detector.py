@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Train, export and judge the face detector."""
+"""The command that trains, exports and evaluates the face detector."""
 
 import argparse
 import json
@@ -20,44 +20,49 @@ import os
 from pathlib import Path
 from typing import Any
 
+from face_affect_training.commands.models import add_minutes, EXPERIMENT, MODELS, RUN
+from face_affect_training.tflite import PRECISIONS
+
 
 def register(subparsers: Any) -> None:
-    """Add the verb detector and its own verbs."""
-    parser = subparsers.add_parser('detector', help='train, export and judge the face detector')
+    """Add the command `detector` and its subcommands."""
+    parser = subparsers.add_parser('detector', help='train, export and evaluate the face detector')
     verbs = parser.add_subparsers(required=True, metavar='VERB')
     train = verbs.add_parser('train', help='train the detector of an experiment file, or resume')
-    train.add_argument('experiment', type=Path, help='YAML file, as '
-                       'training/experiments/face_residual_fpn.yaml')
-    train.add_argument('--out', type=Path, help='folder of the run (default: runs/NAME)')
-    train.add_argument('--max-minutes', type=float, default=0.0,
-                       help='stop cleanly after this time; 0 = no limit')
-    train.add_argument('--threads', type=int, default=1, help='threads of PyTorch')
-    train.add_argument('--workers', type=int, default=1, help='processes that draw views')
+    train.add_argument('experiment', type=Path, help=EXPERIMENT)
+    train.add_argument('--out', type=Path, help=RUN)
+    add_minutes(train)
+    train.add_argument('--threads', type=int, default=1, help='threads of PyTorch (default: 1)')
+    train.add_argument('--workers', type=int, default=1,
+                       help='processes that compute the training samples (default: 1)')
     train.set_defaults(run=_train)
     export = verbs.add_parser('export', help='write the TFLite file and its card')
-    export.add_argument('experiment', type=Path)
-    export.add_argument('--run', dest='folder', type=Path,
-                        help='folder of the run (default: runs/NAME)')
-    export.add_argument('--models', type=Path, default=Path('models'))
-    export.add_argument('--precision', default='int8',
-                        choices=['float32', 'float16', 'dynamic', 'int8'])
-    export.add_argument('--box-scale', type=float, default=1.0,
-                        help="that brings its boxes to the size of the classifiers' margins: "
-                        '(1 + 2 m) / (1 + 2 margin), m what `face_affect tune-margin` chooses')
-    export.add_argument('--face-score', type=float, default=0.0,
-                        help='below which it may be no face, see `face_affect input-limits`')
-    export.add_argument('--hours', type=float, default=0.0, help='that the training took')
+    export.add_argument('experiment', type=Path, help=EXPERIMENT)
+    export.add_argument('--run', dest='folder', type=Path, help=RUN)
+    export.add_argument('--models', type=Path, default=Path('models'), help=MODELS)
+    export.add_argument('--precision', default='int8', choices=PRECISIONS,
+                        help='precision of the weights (default: int8)')
+    export.add_argument('--box-scale', type=float, default=1.0, help='factor for the sides of the '
+                        'boxes, so that the crop margins of the classifiers fit: '
+                        '(1 + 2 m) / (1 + 2 margin) with m from `face_affect tune-margin` '
+                        '(default: 1)')
+    export.add_argument('--face-score', type=float, default=0.0, help='detections with a lower '
+                        'score may not be faces, see `face_affect input-limits` (default: 0)')
+    export.add_argument('--hours', type=float, default=0.0,
+                        help='duration of the training, for the card')
     export.set_defaults(run=_export)
-    judge = verbs.add_parser('judge', help='recall and false alarms on labelled pictures')
+    judge = verbs.add_parser('judge', help='measure recall and false detections on labelled '
+                             'images')
     judge.add_argument('folder', type=Path, help='folder with images.csv and boxes.csv')
-    judge.add_argument('--detector', required=True)
-    judge.add_argument('--detector-size', type=int, default=0)
-    judge.add_argument('--min-score', type=float, help='instead of the least score with no more '
-                       'than --false-alarms')
-    judge.add_argument('--false-alarms', type=int, default=6,
-                       help='in the pictures without a face')
+    judge.add_argument('--detector', required=True, help='name or folder of a detector')
+    judge.add_argument('--detector-size', type=int, default=0, help='longer side of the input in '
+                       'pixels; 0 = chosen by the size of the image (default: 0)')
+    judge.add_argument('--min-score', type=float, help='score threshold (default: the lowest one '
+                       'with at most --false-alarms)')
+    judge.add_argument('--false-alarms', type=int, default=6, help='maximum number of false '
+                       'detections in the images without a face (default: 6)')
     judge.add_argument('--landmarks-of', default='', metavar='DETECTOR',
-                       help='compare the landmarks with those of another detector')
+                       help='also compare the landmarks with those of this detector')
     judge.set_defaults(run=_judge)
 
 

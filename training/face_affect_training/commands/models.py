@@ -15,7 +15,7 @@
 """The commands that train, export and evaluate classifiers."""
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 import json
 import os
@@ -35,89 +35,94 @@ if TYPE_CHECKING:
 
 Parser = argparse.ArgumentParser
 EXPERIMENT = 'YAML file, see training/experiments/'
+RUN = 'folder of the run (default: runs/NAME)'
+CACHE = 'folder for decoded images'
+MODELS = 'folder of models (default: models)'
+LIMIT = 'maximum number of faces, evenly spaced; 0 = all (default: 0)'
+DATA = ('READER', 'PATH', 'SPLIT')
 
 
 def register(subparsers: Any) -> None:
     """Add the commands to those of `face_affect`."""
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
-    describe = _add(subparsers, 'describe', run_describe, 'parameters, multiply-accumulates and '
-                    'float32 TFLite bytes of networks, as a table')
-    describe.add_argument('networks', nargs='*', metavar='NETWORK', help='names of networks, or '
+    describe = _add(subparsers, 'describe', _describe, 'print a table of the parameters, '
+                    'multiply-accumulates and float32 TFLite bytes of networks')
+    describe.add_argument('networks', nargs='*', metavar='NETWORK', help='names of networks or '
                           'YAML files of experiments (default: all networks)')
-    describe.add_argument('--size', type=int, default=48, help='rows and columns of the grey '
-                          'input of networks by name, which have seven classes (default: 48)')
+    describe.add_argument('--size', type=int, default=48, help='height and width of the grey '
+                          'input of networks given by name; they have 7 classes (default: 48)')
     describe.add_argument('--json', action='store_true', help='print JSON')
 
-    train = _add(subparsers, 'train', run_train, 'train the network of an experiment file, or '
-                 'resume')
+    train = _add(subparsers, 'train', _train, 'train the network of an experiment file, or '
+                 'resume the training')
     train.add_argument('experiment', type=Path, help=EXPERIMENT)
     train.add_argument('--set', dest='changes', action='extend', nargs='+', default=[],
-                       metavar='KEY=VALUE', help='change entries, as training.epochs=10')
-    train.add_argument('--out', type=Path, help='folder of the run (default: runs/NAME)')
-    train.add_argument('--cache', type=Path, help='folder for decoded pictures')
-    _add_minutes(train)
+                       metavar='KEY=VALUE', help='change entries, e.g. training.epochs=10')
+    train.add_argument('--out', type=Path, help=RUN)
+    train.add_argument('--cache', type=Path, help=CACHE)
+    add_minutes(train)
 
-    ship = _add(subparsers, 'ship', run_ship, 'make a model of its recipe: train what the recipe '
-                'needs and the recipe itself, tune the margin of the crop, measure the limits of '
-                'the input, export, evaluate, write card and page, or resume')
+    ship = _add(subparsers, 'ship', _ship, 'make a model from its recipe: train the networks that '
+                'the recipe depends on and its own, tune the crop margin, measure the limits of '
+                'the input, export, evaluate, and write card and page; or resume')
     ship.add_argument('experiment', type=Path, help=EXPERIMENT)
-    ship.add_argument('--out', type=Path, help='folder of the run (default: runs/NAME)')
+    ship.add_argument('--out', type=Path, help=RUN)
     ship.add_argument('--cache', type=Path, default=Path('runs/cache'),
-                      help='folder for decoded pictures (default: runs/cache)')
-    ship.add_argument('--models', type=Path, default=Path('models'), help='folder of models')
+                      help=f'{CACHE} (default: runs/cache)')
+    ship.add_argument('--models', type=Path, default=Path('models'), help=MODELS)
     ship.add_argument('--results', type=Path, default=Path('docs/results'),
                       help='folder of result files (default: docs/results)')
-    ship.add_argument('--also', nargs=3, action='append', default=[],
-                      metavar=('READER', 'PATH', 'SPLIT'), help='evaluate on these faces, too')
-    _add_minutes(ship)
+    ship.add_argument('--also', nargs=3, action='append', default=[], metavar=DATA,
+                      help='also evaluate on these faces')
+    add_minutes(ship)
 
-    export = _add(subparsers, 'export', run_export, 'turn a trained network into a model of the '
-                  'robot: model.tflite and card.yaml')
+    export = _add(subparsers, 'export', _export, 'export a trained network as a model: '
+                  'model.tflite and card.yaml')
     export.add_argument('folder', type=Path, help='folder of the training run')
     export.add_argument('--precision', nargs='+', default=['float32'], choices=PRECISIONS,
-                        help='of the files: the first in the folder NAME, the others in folders '
-                        'that name them as well (default: float32)')
-    export.add_argument('--models', type=Path, default=Path('models'), help='folder of models')
-    export.add_argument('--margin', type=float, help="of the robot's crop, as share of the box on "
-                        "each side; see tune-margin (default: the experiment's)")
+                        help='precisions: the first is written to the folder NAME, the others to '
+                        'NAME_PRECISION (default: float32)')
+    export.add_argument('--models', type=Path, default=Path('models'), help=MODELS)
+    export.add_argument('--margin', type=float, help='margin of the crop on each side, relative '
+                        "to the face box; see tune-margin (default: the experiment's)")
     export.add_argument('--saliency', nargs='?', default='', const='float32',
-                        choices=('float32', 'float16', 'dynamic'), help='also write saliency.npz '
-                        'into the folder NAME, the gradients that explain the model; in this '
-                        'precision (default: float32)')
-    export.add_argument('--mirror', action='store_true', help='test-time flip: the mean over each '
-                        'face and its mirror image, at twice the time')
-    export.add_argument('--cache', type=Path, help='folder for decoded pictures')
+                        choices=('float32', 'float16', 'dynamic'), help='also write the gradients '
+                        'for saliency maps, saliency.npz, with weights of this precision '
+                        '(default: float32)')
+    export.add_argument('--mirror', action='store_true', help='test-time flip: average the '
+                        'outputs for the crop and its mirror image; takes twice the time')
+    export.add_argument('--cache', type=Path, help=CACHE)
 
-    evaluate = _add(subparsers, 'evaluate', run_evaluate, 'evaluate a model on labelled faces: '
-                    'JSON with the key accuracy on standard output. Each whole picture is taken '
-                    "as the crop, and goes through the robot's own crop, scale and classifier.")
-    evaluate.add_argument('--model', required=True, help="a model's name, folder or .tflite file; "
-                          "or a run's folder or .keras file")
+    evaluate = _add(subparsers, 'evaluate', _evaluate, 'evaluate a model on labelled images of '
+                    'faces and print JSON; each whole image is used as the crop')
+    evaluate.add_argument('--model', required=True, help='name, folder or .tflite file of a '
+                          'model, or folder or .keras file of a run')
     faces = evaluate.add_mutually_exclusive_group(required=True)
     faces.add_argument('--npz', type=Path, metavar='FILE', help='images (N,H,W or N,H,W,3 uint8 '
                        'RGB), labels (N), optional groups (N, or N,G) and group_NAME (N)')
-    faces.add_argument('--data', nargs=3, metavar=('READER', 'PATH', 'SPLIT'),
-                       help='a data set instead, such as fer2013_sheets FOLDER PublicTest')
-    evaluate.add_argument('--without', metavar='SPLIT', default='', help='with --data: leave out '
-                          'the pictures that are in this split as well, pixel by pixel')
-    evaluate.add_argument('--task', choices=('emotion', 'gender'), help='where a model has both')
+    faces.add_argument('--data', nargs=3, metavar=DATA,
+                       help='data set, e.g. fer2013_sheets FOLDER PublicTest')
+    evaluate.add_argument('--without', metavar='SPLIT', default='', help='with --data: exclude '
+                          'images whose pixels are identical to those of an image of this split')
+    evaluate.add_argument('--task', choices=('emotion', 'gender'),
+                          help='task to evaluate, for a model of several')
     evaluate.add_argument('--out', type=Path, metavar='FOLDER',
                           help='also write report.json and confusion.png')
 
-    _add_of_data(subparsers, 'tune-margin', run_tune_margin, "accuracy behind the robot's "
-                 'detector by crop margin, as JSON')
-    limits = _add_of_data(subparsers, 'input-limits', run_input_limits, 'accuracy by size, blur '
-                          'and turn of the faces, with the limits for the card, as JSON')
-    limits.add_argument('--limit', type=int, default=0, help='only this many faces, evenly spread')
-    bias = _add_of_data(subparsers, 'bias-report', run_bias_report, 'share of saliency on eyes, '
-                        'nose, mouth, the rest of the face and outside of it, by class and group')
-    bias.add_argument('--limit', type=int, default=0, help='only this many faces, evenly spread')
+    _add_with_detector(subparsers, 'tune-margin', _tune_margin, 'print the accuracy by crop '
+                       'margin, on the faces that the detector finds, as JSON')
+    limits = _add_with_detector(subparsers, 'input-limits', _input_limits, 'print the accuracy by '
+                                'size, blur and yaw of the faces, and the limits for the card, '
+                                'as JSON')
+    limits.add_argument('--limit', type=int, default=0, help=LIMIT)
+    bias = _add_with_detector(subparsers, 'bias-report', _bias_report, 'write the fraction of the '
+                              'saliency in each region of the face, by class and group')
+    bias.add_argument('--limit', type=int, default=0, help=LIMIT)
     bias.add_argument('--out', type=Path, default=Path('runs/bias'), help='folder for '
-                      'bias_MODEL.json, .md and pictures (default: runs/bias)')
+                      'bias_MODEL.json, .md and figures (default: runs/bias)')
 
 
-def run_describe(args: argparse.Namespace) -> int:
-    """Print what networks cost; return the exit code."""
+def _describe(args: argparse.Namespace) -> int:
     from face_affect_training import networks
     from face_affect_training.describe import describe
     from face_affect_training.experiment import load_experiment
@@ -140,17 +145,16 @@ def run_describe(args: argparse.Namespace) -> int:
     return 0
 
 
-def run_train(args: argparse.Namespace) -> int:
-    """Train; return the exit code."""
+def _train(args: argparse.Namespace) -> int:
     os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
     from face_affect_training.experiment import load_experiment
     from face_affect_training.train import train
     experiment = load_experiment(args.experiment, args.changes)
     out = args.out or Path('runs') / experiment.name
     deadline = time.monotonic() + 60.0 * args.max_minutes
-    for each, folder in chain(needed_first(args.experiment, experiment), [(experiment, out)]):
+    for each, folder in chain(_dependencies(args.experiment, experiment), [(experiment, out)]):
         if each is not experiment:
-            print(f'{experiment.name} needs {folder}, which is trained first', file=sys.stderr)
+            print(f'{folder} is trained first, for {experiment.name}', file=sys.stderr)
         left = max((deadline - time.monotonic()) / 60.0, 1e-4) if args.max_minutes else 0.0
         result = train(each, folder, cache=args.cache, max_minutes=left)
         print(f"{folder}: epoch {result['epoch']}, best validation accuracy {result['best']:.4f}")
@@ -159,13 +163,13 @@ def run_train(args: argparse.Namespace) -> int:
     return 0
 
 
-def needed_first(file: Path, experiment: 'Experiment') -> Iterator[tuple['Experiment', Path]]:
+def _dependencies(file: Path, experiment: 'Experiment') -> Iterator[tuple['Experiment', Path]]:
     """
-    Yield the runs that this one starts from or learns from and that are not there yet, in order.
+    Yield the unfinished runs of initial weights and teachers, and their folders, in order.
 
-    Each is looked for only when the one before it has been trained. A run runs/NAME/best.keras is
-    made by NAME.yaml beside the experiment's file; one without such a file is left to the
-    training, which raises AffectError.
+    runs/NAME/best.keras is made by NAME.yaml in the folder of the experiment file. Without that
+    file the run is skipped, and the training raises AffectError. Each run is checked when the
+    previous ones have been trained.
     """
     from face_affect_training.experiment import is_file_of_run, load_experiment
     from face_affect_training.runs import is_finished
@@ -174,16 +178,16 @@ def needed_first(file: Path, experiment: 'Experiment') -> Iterator[tuple['Experi
         beside = file.with_name(f'{path.parent.name}.yaml')
         if beside.is_file() and not is_finished(path.parent):
             other = load_experiment(beside)
-            yield from needed_first(beside, other)
+            yield from _dependencies(beside, other)
             yield other, path.parent
 
 
-def run_ship(args: argparse.Namespace) -> int:
-    """Ship; return the exit code, 3 where time was up before the end of the training."""
+def _ship(args: argparse.Namespace) -> int:
+    """Return 3 if the training is not finished after the time limit."""
     from face_affect_training.experiment import load_experiment
     experiment = load_experiment(args.experiment)
     folder = args.out or Path('runs') / experiment.name
-    # in a process of its own: the training may run on another backend than the export
+    # A separate process, because training and export may need different Keras backends.
     trained = subprocess.run([
         sys.executable, '-m', 'face_affect_training', 'train', str(args.experiment), '--out',
         str(folder), '--cache', str(args.cache), '--max-minutes', str(args.max_minutes)],
@@ -196,23 +200,22 @@ def run_ship(args: argparse.Namespace) -> int:
         print(f'{folder}: not finished; the same command resumes', file=sys.stderr)
         return 3
     from face_affect_training.ship import ship
-    return _print(ship(folder, experiment.export, args.models, args.results, cache=args.cache,
-                       also=[tuple(each) for each in args.also]))
+    return print_lines(ship(folder, experiment.export, args.models, args.results,
+                            cache=args.cache, also=[tuple(each) for each in args.also]))
 
 
-def run_export(args: argparse.Namespace) -> int:
-    """Export; return the exit code."""
+def _export(args: argparse.Namespace) -> int:
     _need_tensorflow()
     from face_affect_training.export import export
-    return _print(export(args.folder, args.models, precisions=args.precision, margin=args.margin,
-                         saliency=args.saliency, mirror=args.mirror, cache=args.cache))
+    return print_lines(export(args.folder, args.models, precisions=args.precision,
+                              margin=args.margin, saliency=args.saliency, mirror=args.mirror,
+                              cache=args.cache))
 
 
-def run_evaluate(args: argparse.Namespace) -> int:
-    """Evaluate; return the exit code."""
+def _evaluate(args: argparse.Namespace) -> int:
     from face_affect_training.data.npz import read_npz
     from face_affect_training.evaluate import evaluate, faces_of_reader
-    if args.out is not None:   # a wrong one is reported before the work
+    if args.out is not None:   # report errors before the evaluation
         _make_folder(args.out)
     faces = read_npz(args.npz) if args.npz is not None else faces_of_reader(
         args.data[0], Path(args.data[1]), args.data[2], without=args.without)
@@ -226,29 +229,27 @@ def run_evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
-def run_tune_margin(args: argparse.Namespace) -> int:
-    """Print accuracy by margin; return the exit code."""
+def _tune_margin(args: argparse.Namespace) -> int:
     from face_affect_training.robot_crops import tune_margin
-    return _print([json.dumps(tune_margin(args.model, _faces(args), detector=args.detector),
-                              indent=1)])
+    print(json.dumps(tune_margin(args.model, _faces(args), detector=args.detector), indent=1))
+    return 0
 
 
-def run_input_limits(args: argparse.Namespace) -> int:
-    """Print curves and limits; return the exit code."""
+def _input_limits(args: argparse.Namespace) -> int:
     from face_affect_training.robot_crops import input_limits
-    return _print([json.dumps(input_limits(args.model, _faces(args), count=args.limit,
-                                           detector=args.detector), indent=1)])
+    print(json.dumps(input_limits(args.model, _faces(args), count=args.limit,
+                                  detector=args.detector), indent=1))
+    return 0
 
 
-def run_bias_report(args: argparse.Namespace) -> int:
-    """Write the report; return the exit code."""
+def _bias_report(args: argparse.Namespace) -> int:
     from face_affect_training.experiment import portable_path
     from face_affect_training.saliency.bias import bias_report, write_report
     _make_folder(args.out)
     report, explained = bias_report(args.model, _faces(args), limit=args.limit,
                                     detector=args.detector)
     reader, path, split = args.data
-    return _print(write_report(
+    return print_lines(write_report(
         report, explained, args.out, f'face_affect bias-report --model '
         f'{portable_path(args.model)} --data {reader} {portable_path(path)} {split}'))
 
@@ -260,19 +261,20 @@ def _add(subparsers: Any, name: str, run: Callable[[argparse.Namespace], int],
     return parser
 
 
-def _add_of_data(subparsers: Any, name: str, run: Callable[[argparse.Namespace], int],
-                 text: str) -> Parser:
-    """Add a command about a model behind a detector on a data set."""
+def _add_with_detector(subparsers: Any, name: str, run: Callable[[argparse.Namespace], int],
+                       text: str) -> Parser:
     parser = _add(subparsers, name, run, text)
-    parser.add_argument('--model', required=True, help="a model's name or folder")
-    parser.add_argument('--data', nargs=3, metavar=('READER', 'PATH', 'SPLIT'), required=True)
-    parser.add_argument('--detector', default=DEFAULT_DETECTOR)
+    parser.add_argument('--model', required=True, help='name or folder of a model')
+    parser.add_argument('--data', nargs=3, metavar=DATA, required=True, help='data set')
+    parser.add_argument('--detector', default=DEFAULT_DETECTOR,
+                        help=f'name or folder of a detector (default: {DEFAULT_DETECTOR})')
     return parser
 
 
-def _add_minutes(parser: Parser) -> None:
-    parser.add_argument('--max-minutes', type=float, default=0.0,
-                        help='stop the training cleanly after this time; 0 = no limit')
+def add_minutes(parser: Parser) -> None:
+    """Add the option --max-minutes."""
+    parser.add_argument('--max-minutes', type=float, default=0.0, help='save the state and stop '
+                        'the training after this time; 0 = no limit (default: 0)')
 
 
 def _need_tensorflow() -> None:
@@ -290,11 +292,12 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise AffectError(f'{folder}: cannot be made a folder for the report: '
+        raise AffectError(f'{folder}: cannot create the folder for the report: '
                           f'{error.strerror}') from error
 
 
-def _print(lines: Any) -> int:
+def print_lines(lines: Iterable[Any]) -> int:
+    """Print each line; return the exit code 0."""
     for line in lines:
         print(line)
     return 0

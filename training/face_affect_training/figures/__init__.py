@@ -12,9 +12,4 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""
-The paper's table and figures, reproduced in this repository, and the pages that show them.
-
-Small experiments are plans in YAML, trained cell by cell (plans.py). What they measure goes into
-JSON files; pictures and pages are made of those.
-"""
+"""The table and figures of the paper, and the pages of results and models."""

@@ -13,11 +13,11 @@
 # limitations under the License.
 
 """
-Pictures that excite a filter: gradient ascent on the input of a trained network.
+Gradient ascent: images that maximise the mean activation of a filter of a trained network.
 
-Simonyan, Vedaldi and Zisserman 2014 maximise the score of a class; Yosinski et al. 2015 any
-filter, with decay and blur against the noise that excites a filter as well as a form does. Random
-shifts of the picture at each step make the forms independent of exact pixels.
+Simonyan, Vedaldi and Zisserman (2014) maximise the score of a class, Yosinski et al. (2015) any
+filter, with decay and blur against high-frequency noise. Random shifts of the image at each step
+make the result independent of exact pixel positions.
 """
 
 import json
@@ -33,7 +33,7 @@ import numpy as np
 import numpy.typing as npt
 
 NAME = 'ascent'
-#: Layers to show, from the pixels to the classes.
+#: Layers of the figures, from the first to the output classes.
 LAYERS = {
     'mini_xception': ('stem2_relu', 'module16_add', 'module32_add', 'module64_add',
                       'module128_add', 'classes'),
@@ -41,51 +41,48 @@ LAYERS = {
                              'classes'),
 }
 CLASSES = 'classes'
-
-
-#: Steps of ascent; all lengths are shares of the input's range. RATE: length of a step. DECAY:
-#: share of the distance to grey that is lost at each step. BLUR, BLUR_EVERY: sigma in pixels, and
-#: after how many steps. SHIFT: largest random shift in pixels, either way.
+#: RATE: step size relative to the range of the input. DECAY: of the difference from mid-grey per
+#: step. BLUR: sigma in pixels, every BLUR_EVERY steps. SHIFT: maximum random shift in pixels.
 STEPS, RATE, DECAY, BLUR, BLUR_EVERY, SHIFT = 120, 0.04, 0.01, 0.6, 4, 2
 
 
 def ascend(network: keras.Model, layer: str, filters: list[int], *, low: float, high: float,
            steps: int = STEPS) -> tuple[npt.NDArray[np.float32], list[float], list[float]]:
     """
-    Return one picture for each filter, and its mean activation before and after.
+    Compute one image per filter.
 
     Args:
-        network: from pictures (N, S, S, C); batch norm and dropout as at inference.
-        layer: one with a (N, H, W, F) output.
-        filters: of 0 to F - 1.
-        low, high: the input's range.
-        steps: how many.
+        network: with inputs (N, S, S, C).
+        layer: name of a layer with outputs (N, H, W, F).
+        filters: indices from 0 to F - 1.
+        low: minimum of the input.
+        high: maximum of the input.
+        steps: number of gradient steps.
 
     Returns:
-        The pictures (len(filters), S, S, C), and two lists of as many numbers.
+        The images (len(filters), S, S, C), and the mean activations before and after.
 
     Raises:
-        AffectError: a layer that is not there, or a Keras backend other than TensorFlow.
+        AffectError: the layer does not exist, or the Keras backend is not TensorFlow.
     """
     if keras.backend.backend() != 'tensorflow':
         raise AffectError('gradient ascent needs KERAS_BACKEND=tensorflow')
     import tensorflow as tf
     maps = {entry.name: entry.output for entry in network.layers if len(entry.output.shape) == 4}
     if layer not in maps:
-        raise AffectError(f"{network.name} has no layer '{layer}' of feature maps; there are "
-                          f"{', '.join(maps)}")
+        raise AffectError(f"{network.name} has no layer '{layer}' with feature maps; choose one "
+                          f"of {', '.join(maps)}")
     activations, depth = keras.Model(network.input, maps[layer]), maps[layer].shape[-1]
     chosen = tf.one_hot(filters, depth)
 
-    def slope_of(images: Any) -> tuple[Any, Any]:
+    def compute(images: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:
             tape.watch(images)
             means = tf.reduce_mean(activations(images, training=False), axis=(1, 2))
             scores = tf.reduce_sum(means * chosen, axis=1)
         return scores, tape.gradient(scores, images)
 
-    gradient = tf.function(slope_of)
-
+    gradient = tf.function(compute)
     random = np.random.Generator(np.random.Philox(key=[0, 0]))
     middle, span = (low + high) / 2.0, high - low
     shape = (len(filters), *network.input_shape[1:])
@@ -108,14 +105,14 @@ def ascend(network: keras.Model, layer: str, filters: list[int], *, low: float, 
 def make(run: Path, folder: Path, *, layers: list[str] | None = None, count: int = 8,
          steps: int = STEPS) -> list[Path]:
     """
-    Write ascent_NAME.png and ascent_NAME.json of a training run, and return their paths.
+    Write ascent_NAME.png and ascent_NAME.json; return their paths.
 
     Args:
-        run: folder with experiment.yaml and best.keras.
-        folder: of results.
-        layers: by name; None for those chosen in LAYERS.
-        count: filters of each layer, spread evenly over it.
-        steps: of ascent.
+        run: folder of a training run.
+        folder: folder of the results.
+        layers: names of layers; None for those in LAYERS.
+        count: number of filters per layer, evenly spaced.
+        steps: number of gradient steps.
 
     Raises:
         AffectError: the run or a layer is missing.
@@ -123,16 +120,16 @@ def make(run: Path, folder: Path, *, layers: list[str] | None = None, count: int
     experiment, network = load_run(run / 'best.keras')
     chosen = layers or LAYERS.get(network.name)
     if not chosen:
-        raise AffectError(f'{network.name}: name the layers to show with --layers')
-    wanted = experiment.input
+        raise AffectError(f'{network.name}: select the layers with --layers')
+    pixels = experiment.input
     rows, captions, entries = [], [], []
     for layer in chosen:
         found = [entry for entry in network.layers if entry.name == layer]
-        depth = int(found[0].output.shape[-1]) if found else 1   # ascend() names what there is
+        depth = int(found[0].output.shape[-1]) if found else 1   # ascend() raises an error
         filters = np.linspace(0, depth - 1, min(count, depth)).round().astype(int).tolist()
-        images, before, after = ascend(network, layer, filters, low=wanted.offset,
-                                       high=wanted.offset + 255.0 * wanted.scale, steps=steps)
-        grey = images.mean(axis=3)   # three standard deviations either way are shown
+        images, before, after = ascend(network, layer, filters, low=pixels.offset,
+                                       high=pixels.offset + 255.0 * pixels.scale, steps=steps)
+        grey = images.mean(axis=3)   # black and white are 3 standard deviations from the mean
         spread = np.maximum(6.0 * grey.std(axis=(1, 2), keepdims=True), 1e-6)
         rows.append([*(0.5 + (grey - grey.mean(axis=(1, 2), keepdims=True)) / spread)])
         captions.append([experiment.labels[index] if layer == CLASSES else str(index)
@@ -150,7 +147,7 @@ def make(run: Path, folder: Path, *, layers: list[str] | None = None, count: int
 
 
 def section(folder: Path) -> str:
-    """Return the part of the results page about the pictures that have been made."""
+    """Return the section of the results page, with all ascent_*.json of the folder."""
     parts: list[str] = []
     for path in sorted(folder.glob(f'{NAME}_*.json')):
         facts = results.read(folder, path.stem, '')

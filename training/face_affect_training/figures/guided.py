@@ -13,10 +13,10 @@
 # limitations under the License.
 
 """
-The paper's figure 4: guided back-propagation of each expression.
+Figure 4 of the paper: guided back-propagation of each expression.
 
-Faces of the data set are not shown: what stands here are means over many people, and the portrait
-that comes with scikit-image, which is in the public domain.
+Single faces of the data sets are not shown, only means over many people and the public-domain
+portrait of scikit-image.
 """
 
 from pathlib import Path
@@ -38,7 +38,7 @@ import numpy.typing as npt
 
 NAME = 'guided'
 Picture = npt.NDArray[Any]
-#: A mean map is made of the faces that the model is surest of and right about, at most so many.
+#: Maximum number of faces of a mean map: correctly classified ones with the highest confidence.
 MOST = 200
 
 
@@ -46,7 +46,11 @@ def make(models: list[str], faces: FaceData, folder: Path, command: str) -> list
     """
     Write guided.json and guided.png; return their paths.
 
-    models: names or folders of expression models with gradients. faces: labelled.
+    Args:
+        models: names or folders of expression models with gradients.
+        faces: labelled faces.
+        folder: of the files.
+        command: command line that makes the files.
     """
     rows: list[list[Picture | None]] = []
     captions: list[list[str]] = []
@@ -68,7 +72,7 @@ def make(models: list[str], faces: FaceData, folder: Path, command: str) -> list
 
 
 def _means(saliency: Saliency, faces: FaceData) -> tuple[list[Picture | None], list[int], Any]:
-    """Return for each class the mean heat over the mean face, the number of faces, the map."""
+    """Return by class: the map drawn over the mean face, the number of faces, and the map."""
     crops = whole_crops(faces.images, saliency.card.crop)
     probabilities = np.stack([saliency(crop).probabilities for crop in crops])
     drawn: list[Picture | None] = []
@@ -90,7 +94,7 @@ def _means(saliency: Saliency, faces: FaceData) -> tuple[list[Picture | None], l
 
 
 def portrait_crop(spec: CropSpec) -> ImageArray:
-    """Return the portrait's face as the robot would crop it, (S, S, C) uint8."""
+    """Return the crop of the face in the portrait, (S, S, C) uint8."""
     with open_media('') as media:
         image = next(iter(media)).image
     [face] = make_pipeline(PipelineSettings(emotion_model='', gender_model='')).process(image, 0.0)
@@ -104,7 +108,7 @@ def _of_portrait(saliency: Saliency) -> list[Picture | None]:
 
 
 def _likeness(heats: list[Floats | None]) -> float | None:
-    """Return the mean correlation of the maps of two different classes."""
+    """Return the mean correlation between the maps of two classes."""
     known = [heat.ravel() for heat in heats if heat is not None]
     if len(known) < 2:
         return None
@@ -113,7 +117,7 @@ def _likeness(heats: list[Floats | None]) -> float | None:
 
 
 def facts_of_page(folder: Path) -> dict[str, Any]:
-    """Return what the results page says about the figure, by name."""
+    """Return the fields of the results page."""
     facts = results.read(folder, NAME, 'face_affect figures guided')
     alike = ', '.join(f"{model['likeness_of_classes']} for `{name}`"
                       for name, model in facts['models'].items())

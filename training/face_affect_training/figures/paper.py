@@ -12,11 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""
-The results page, generated from the result files beside it.
-
-With the paper's table of networks, dropout curves, and maps of learning rate by regularisation.
-"""
+"""The results page and its figures, generated from the result files in the same folder."""
 
 from pathlib import Path
 from typing import Any
@@ -38,7 +34,7 @@ SIZES, SIZES_COMMAND = 'network_sizes', 'face_affect figures sizes'
 
 
 def write_sizes(plan: Plan, folder: Path) -> Path:
-    """Write network_sizes.json, the size of each network of a plan, and return its path."""
+    """Write network_sizes.json, the sizes of the networks of a plan; return its path."""
     path = folder / f'{SIZES}.json'
     results.write(path, {'command': SIZES_COMMAND, 'networks': {
         cell: describe(build_network(plan.experiment(cell))) for cell in plan.cells}})
@@ -47,12 +43,12 @@ def write_sizes(plan: Plan, folder: Path) -> Path:
 
 def draw(folder: Path, shipped: Path, out: Path) -> list[Path]:
     """
-    Draw all figures that need only the result files; return their paths.
+    Draw the figures of the result files; return their paths.
 
     Args:
-        folder: of result files.
-        shipped: of the shipped models.
-        out: of the pictures.
+        folder: folder of the result files.
+        shipped: folder of the models.
+        out: folder of the figures.
     """
     return [*models.draw(folder, shipped, out), _draw_networks(folder, out),
             *_draw_dropout(folder, out), _draw_maps(folder, out)]
@@ -63,11 +59,11 @@ def text(folder: Path, shipped: Path) -> str:
     Return the page.
 
     Args:
-        folder: of result files.
-        shipped: of the shipped models.
+        folder: folder of the result files.
+        shipped: folder of the models.
 
     Raises:
-        AffectError: a file is missing; with the command that makes it.
+        AffectError: a file is missing. The message contains the command that makes it.
     """
     return results.wrapped(TEMPLATE.read_text(encoding='utf-8').format(
         **_networks(folder), **models.tables(folder, shipped), **_dropout(folder), **_maps(folder),
@@ -84,7 +80,7 @@ def _sizes(folder: Path) -> dict[str, Any]:
 
 
 def _setting(facts: dict[str, Any]) -> str:
-    """Return sentences about how the cells of a plan were trained and evaluated."""
+    """Return the text about the training and evaluation of the cells of a plan."""
     experiment, cell = facts['experiment'], facts['cells'][0]
     training = experiment['training']
     batch = cell['changes'].get('training.batch', training['batch'])
@@ -96,7 +92,7 @@ def _setting(facts: dict[str, Any]) -> str:
 
 
 def _draw_networks(folder: Path, out: Path) -> Path:
-    """Write networks.png, accuracy and cost."""
+    """Write networks.png: accuracy and cost."""
     sizes = _sizes(folder)
     cells = sorted(_read(folder, 'networks')['cells'], key=lambda cell: float(
         sizes[cell['name']]['macs']))
@@ -132,7 +128,7 @@ def _networks(folder: Path) -> dict[str, str]:
 
 
 def _draw_dropout(folder: Path, out: Path) -> list[Path]:
-    """Write dropout_accuracy.png and dropout_loss.png, learning curves by rate of dropout."""
+    """Write dropout_accuracy.png and dropout_loss.png: learning curves by dropout rate."""
     cells = sorted(_read(folder, 'dropout')['cells'], key=lambda cell: float(
         cell['changes'][DROPOUT]))
     written = []
@@ -168,7 +164,7 @@ def _dropout(folder: Path) -> dict[str, str]:
 
 
 def _draw_maps(folder: Path, out: Path) -> Path:
-    """Write rate_maps.png, the best validation accuracy of each cell."""
+    """Write rate_maps.png: the best validation accuracy of each cell."""
     cells = _read(folder, 'rate_maps')['cells']
     rates, penalties = (sorted({float(cell['changes'][key]) for cell in cells})
                         for key in (RATE, PENALTY))

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""How all pictures look: matplotlib without a screen, colours for everybody, small PNG files."""
+"""Style and file format of all figures: matplotlib without a display, small PNG files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,20 +24,20 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-#: Okabe and Ito's colours, distinct in all forms of colour blindness.
+#: Colour-blind safe colours of Okabe and Ito.
 COLOURS = ('#0072B2', '#E69F00', '#009E73', '#D55E00', '#CC79A7', '#56B4E9', '#000000')
 MARKERS = ('o', 's', '^', 'D', 'v', 'P', 'X')
 STYLE: dict[Any, Any] = {
     'font.size': 10, 'axes.spines.top': False, 'axes.spines.right': False, 'axes.grid': True,
     'grid.alpha': 0.3, 'lines.linewidth': 1.6, 'axes.titlesize': 10, 'legend.frameon': False,
     'axes.axisbelow': True}
-#: Dots an inch.
+#: Dots per inch.
 DPI = 80
 
 
 def panels(rows: int, columns: int, *, width: float = 8.6, height: float = 3.6,
            **options: Any) -> tuple[Figure, Any]:
-    """Return a figure and its axes, (rows, columns). width, height: in inches."""
+    """Return a figure of width and height in inches, and its axes (rows, columns)."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), dpi=DPI, layout='constrained')
         axes = figure.subplots(rows, columns, squeeze=False, **options)
@@ -45,7 +45,7 @@ def panels(rows: int, columns: int, *, width: float = 8.6, height: float = 3.6,
 
 
 def save(figure: Figure, path: Path, *, colours: int = 32) -> Path:
-    """Write a figure as a PNG file with a palette, and return its path."""
+    """Write a figure as a PNG file with a palette of `colours` colours; return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(STYLE):
         figure.savefig(path, dpi=DPI)
@@ -59,14 +59,16 @@ def heat_map(axis: Any, values: npt.NDArray[np.float64], *, rows: Sequence[str],
              columns: Sequence[str], low: float, high: float, form: str = '{:.2f}',
              colours: str = 'cividis') -> Any:
     """
-    Draw a table of numbers as colours with the numbers in them; return the drawn map.
+    Draw a matrix as colours and numbers; return the matplotlib image.
 
     Args:
-        axis: to draw on.
-        values: (R, C), NaN where nothing was measured.
-        rows, columns: their names.
-        low, high: values of the first and last colour.
-        form: of the numbers.
+        axis: matplotlib axes.
+        values: (R, C); NaN is left empty.
+        rows: labels of the rows.
+        columns: labels of the columns.
+        low: value of the first colour.
+        high: value of the last colour.
+        form: format of the numbers.
         colours: name of the colour map.
     """
     drawn = axis.imshow(values, cmap=colours, vmin=low, vmax=high, aspect='auto')
@@ -83,20 +85,20 @@ def heat_map(axis: Any, values: npt.NDArray[np.float64], *, rows: Sequence[str],
     return drawn
 
 
-def confusion(judged: dict[str, Any], path: Path) -> Path:
-    """Draw the normalised confusion matrix of an evaluation, see evaluate.evaluate."""
-    names = list(judged['per_class'])
+def confusion(result: dict[str, Any], path: Path) -> Path:
+    """Draw the normalised confusion matrix of a result of evaluate.evaluate; return the path."""
+    names = list(result['per_class'])
     shares = np.array([[np.nan if share is None else share for share in row]
-                       for row in judged['confusion_normalised']], np.float64)
+                       for row in result['confusion_normalised']], np.float64)
     size = 2.6 + 0.6 * len(names)
     figure, axes = panels(1, 1, width=size, height=size)
-    heat_map(axes[0, 0], shares, rows=[f"{name}\n{judged['per_class'][name]['faces']:,}"
+    heat_map(axes[0, 0], shares, rows=[f"{name}\n{result['per_class'][name]['faces']:,}"
                                        for name in names], columns=names, low=0.0, high=1.0,
              colours='Blues')
     axes[0, 0].tick_params(axis='x', rotation=45)
     axes[0, 0].set(xlabel='predicted', ylabel='label, with the number of faces')
-    axes[0, 0].set_title(f"{judged['model']}\n{judged['data']}, accuracy "
-                         f"{100 * judged['accuracy']:.1f} %", fontsize=10)
+    axes[0, 0].set_title(f"{result['model']}\n{result['data']}, accuracy "
+                         f"{100 * result['accuracy']:.1f} %", fontsize=10)
     return save(figure, path)
 
 
@@ -104,14 +106,15 @@ def sheet(pictures: Sequence[Sequence[npt.NDArray[Any] | None]], path: Path, *,
           rows: Sequence[str], columns: Sequence[str] = (),
           captions: Sequence[Sequence[str]] = (), colours: int = 64) -> Path:
     """
-    Write a table of small pictures as a PNG file, and return its path.
+    Write a grid of images as a PNG file; return its path.
 
     Args:
-        pictures: (H, W) grey or (H, W, 3) RGB, values 0 to 1; None leaves the place empty.
+        pictures: rows of (H, W) grey or (H, W, 3) RGB images from 0 to 1; None is left empty.
         path: of the file.
-        rows, columns: names at the left and the top.
-        captions: beneath each picture.
-        colours: of the palette.
+        rows: labels of the rows.
+        columns: labels of the columns.
+        captions: text below each image.
+        colours: number of colours of the palette.
     """
     across = max(len(line) for line in pictures)
     figure, axes = panels(len(pictures), across, width=1.2 * across + 1.2,

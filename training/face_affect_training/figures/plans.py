@@ -12,9 +12,9 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Plans: one YAML file names an experiment and its variations, the cells of a figure or table."""
+"""Plans: YAML files with an experiment and its variations, the cells of a figure or table."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import itertools
 import json
 import math
@@ -35,25 +35,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-#: Where plans are looked for by their name.
+#: Folder of the plans that are given by name.
 FOLDER = Path(__file__).resolve().parents[2] / 'experiments' / 'figures'
 BATCH = 256
-
-
-@dataclass(frozen=True)
-class PlanFile:
-    """
-    The entries of a plan.
-
-    base: an experiment beside it. curves: whether the training faces are judged after every epoch,
-    too. cells: the changes of each variation, 'section.key' to value, by its name. grid: values of
-    keys, which are combined with each other and the cells.
-    """
-
-    base: str
-    curves: bool = False
-    cells: dict[str, dict[str, Any]] = field(default_factory=lambda: {'': {}})
-    grid: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,64 +45,81 @@ class Plan:
     """
     An experiment and its variations.
 
-    name: of the plan. base: the experiment's YAML file. curves: see PlanFile. cells: changes of
-    each variation, the values of the grid among them, by its name.
+    Attributes:
+        base: YAML file of the experiment, relative to that of the plan.
+        curves: whether the training faces are evaluated after every epoch.
+        cells: changes of each variation by its name, 'section.key' to value.
+        grid: values by 'section.key', which are combined with each other and with the cells.
+        path: YAML file of the plan.
     """
 
-    name: str
-    base: Path
-    curves: bool
-    cells: dict[str, dict[str, Any]]
+    base: str
+    curves: bool = False
+    cells: dict[str, dict[str, Any]] = field(default_factory=lambda: {'': {}})
+    grid: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    path: Path = Path()
+
+    @property
+    def name(self) -> str:
+        """Return the name of the file without its suffix."""
+        return self.path.stem
 
     def experiment(self, cell: str = '') -> Experiment:
-        """Return the experiment of one cell, or what all cells share."""
+        """Return the experiment of one cell, or the base if no cell is given."""
         named = {**self.cells[cell], 'name': f'{self.name}/{cell}'} if cell else {}
-        # JSON is YAML, and load_experiment() checks types and names
-        return load_experiment(self.base, [f'{key}={json.dumps(value)}'
-                                           for key, value in named.items()])
+        # JSON is valid YAML, and load_experiment() checks names and types.
+        return load_experiment(self.path.parent / self.base, [
+            f'{key}={json.dumps(value)}' for key, value in named.items()])
 
 
 def load_plan(name: str) -> Plan:
     """
-    Read a plan by its name in experiments/figures, or by its path.
+    Read a plan.
 
-    Raises AffectError for anything but a PlanFile, or if an experiment of it cannot be loaded.
+    Args:
+        name: of a plan in experiments/figures, or path of a YAML file.
+
+    Returns:
+        The plan, whose cells include the combinations of the grid.
+
+    Raises:
+        AffectError: the plan does not exist, or an entry or experiment is invalid.
     """
     path = Path(name) if name.endswith('.yaml') else FOLDER / f'{name}.yaml'
     if not path.is_file():
         known = ', '.join(sorted(file.stem for file in FOLDER.glob('*.yaml')))
         raise AffectError(f"plan '{name}' does not exist; choose one of {known}, or give the path "
                           'of a .yaml file')
-    facts = build_dataclass(PlanFile, read_yaml(path), str(path))
+    plan = build_dataclass(Plan, read_yaml(path), str(path), path=path)
     combined = {}
-    for cell, changes in facts.cells.items():
-        for values in itertools.product(*facts.grid.values()):
-            own = dict(zip(facts.grid, values))
+    for cell, changes in plan.cells.items():
+        for values in itertools.product(*plan.grid.values()):
+            own = dict(zip(plan.grid, values))
             parts = [cell, *(f"{key.split('.')[-1]}_{value}" for key, value in own.items())]
             combined['-'.join(filter(None, parts))] = {**changes, **own}
-    plan = Plan(path.stem, path.parent / facts.base, facts.curves, combined)
+    plan = replace(plan, cells=combined)
     for cell in plan.cells:
-        plan.experiment(cell)   # a wrong entry is found now, not after an hour
+        plan.experiment(cell)   # report invalid entries before the training
     return plan
 
 
 def run(plan: Plan, folder: Path, summary: Path, *, cache: Path,
         max_minutes: float = 0.0) -> list[str]:
     """
-    Train what is not yet trained, and write the results of all cells.
+    Train the cells that are not finished, and write the results of all finished cells.
 
     Args:
         plan: to run.
-        folder: of the runs, one below it for each cell. A second call resumes the training.
-        summary: the JSON file.
-        cache: folder for decoded pictures.
-        max_minutes: stop cleanly after this time, 0 for no limit.
+        folder: contains one run per cell.
+        summary: path of the result file.
+        cache: folder for decoded images.
+        max_minutes: save the state and stop after this time; 0 for no limit.
 
     Returns:
-        The names of the cells that are still missing.
+        The names of the cells that are not finished.
 
     Raises:
-        AffectError: a cell's folder holds a different experiment.
+        AffectError: the run of a cell is of a different experiment.
     """
     deadline = time.monotonic() + 60.0 * max_minutes if max_minutes else math.inf
     done = {}
@@ -140,22 +141,22 @@ def run(plan: Plan, folder: Path, summary: Path, *, cache: Path,
 
 def _train(plan: Plan, cell: str, own: Path, cache: Path,
            max_minutes: float) -> dict[str, Any] | None:
-    """Train and judge one cell; None where the time was up before its end."""
+    """Train and evaluate one cell; return None if it is not finished within the time limit."""
     experiment = plan.experiment(cell)
-    faces, judged = load_data(experiment, cache)[experiment.task]
+    faces, validation = load_data(experiment, cache)[experiment.task]
     spec = experiment.input.spec()
     splits = {'train': (plain_views(faces.images, spec), faces.labels),
-              'val': (plain_views(judged.images, spec), judged.labels)}
-    keras.backend.clear_session()   # many networks one after the other
+              'val': (plain_views(validation.images, spec), validation.labels)}
+    keras.backend.clear_session()   # free the previous network
     if not train(experiment, own, cache=cache, max_minutes=max_minutes,
                  curves=plan.curves)['finished']:
         return None
 
     def measure(file: str) -> dict[str, Any]:
-        """Return accuracy and loss on undisturbed views of both splits, the same way."""
+        """Return accuracy and loss without augmentation on both splits."""
         _, network = load_run(own / file)
         model = from_pixels(lowered(network), experiment)
-        found = {split: judge(model, *each) for split, each in splits.items()}
+        found = {split: _evaluate(model, *each) for split, each in splits.items()}
         return {f'{split}_{figure}': value for split, pair in found.items()
                 for figure, value in zip(('accuracy', 'loss'), pair)}
 
@@ -165,21 +166,20 @@ def _train(plan: Plan, cell: str, own: Path, cache: Path,
     return {'name': cell, 'changes': plan.cells[cell], 'backend': keras.backend.backend(),
             'network': experiment.network.name,
             'parameters': load_run(own / 'best.keras')[1].count_params(),
-            'train': faces.source, 'train_faces': len(faces), 'validation': judged.source,
-            'validation_faces': len(judged), 'epochs': experiment.training.epochs,
+            'train': faces.source, 'train_faces': len(faces), 'validation': validation.source,
+            'validation_faces': len(validation), 'epochs': experiment.training.epochs,
             'final': measure('last.keras'),
             'best': {'epoch': best['epoch'], **measure('best.keras')},
             **({'curves': curves} if curves else {})}
 
 
-def judge(model: keras.Model, views: ImageArray,
-          labels: npt.NDArray[np.int64]) -> tuple[float, float | None]:
-    """Return accuracy and loss of a model from pixels to logits. views: (N, S, S, C) uint8."""
+def _evaluate(model: keras.Model, crops: ImageArray,
+              labels: npt.NDArray[np.int64]) -> tuple[float, float | None]:
     accuracy, loss = accuracy_and_loss(keras.ops.convert_to_numpy(
-        model.predict(views, batch_size=BATCH, verbose=0)), labels)
+        model.predict(crops, batch_size=BATCH, verbose=0)), labels)
     return round(accuracy, 4), _number(round(loss, 4))
 
 
 def _number(value: Any) -> float | None:
-    """Return a number; None for infinity and NaN."""
+    """Return None for infinity and NaN."""
     return float(value) if math.isfinite(float(value)) else None

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Result files in JSON, the commands that write them, and pieces of Markdown pages."""
+"""Result files in JSON, and the elements of Markdown pages."""
 
 from collections.abc import Iterable, Sequence
 import json
@@ -27,7 +27,7 @@ UNKNOWN = '—'
 
 
 def write(path: Path, facts: dict[str, Any]) -> None:
-    """Write a JSON file, lists and mappings of plain values on one line, numbers of six digits."""
+    """Write a JSON file; numbers have six digits, and flat lists and mappings are on one line."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(_rounded(facts), indent=1, allow_nan=False)
     text = re.sub(r'([\[{])\s*\n\s*([^\[\]{}]*?)\s*\n\s*([\]}])', lambda found: (
@@ -38,7 +38,7 @@ def write(path: Path, facts: dict[str, Any]) -> None:
 
 
 def read(folder: Path, name: str, command: str) -> dict[str, Any]:
-    """Return the content of folder/NAME.json. Raises AffectError that names its command."""
+    """Return the content of NAME.json; AffectError with the command that makes it if missing."""
     path = folder / f'{name}.json'
     try:
         return dict(json.loads(path.read_text(encoding='utf-8')))
@@ -49,14 +49,14 @@ def read(folder: Path, name: str, command: str) -> dict[str, Any]:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table; the first column is text, the others are numbers."""
+    """Return a Markdown table; all columns but the first are right-aligned."""
     return '\n'.join([f"| {' | '.join(header)} |",
                       f"| --- |{' ---: |' * (len(header) - 1)}",
                       *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def wrapped(text: str, width: int = 100) -> str:
-    """Return a Markdown page with its paragraphs wrapped; tables, headings and code stay."""
+    """Wrap the paragraphs and lists of a Markdown page, not its tables, headings and code."""
     return '\n\n'.join(
         block if block.startswith(('|', '#', '```')) else '\n'.join(
             textwrap.fill(' '.join(item.split()), width, break_long_words=False,
@@ -66,24 +66,24 @@ def wrapped(text: str, width: int = 100) -> str:
 
 
 def percent(value: float | None) -> str:
-    """Return a share as '63.6 %'."""
+    """Return a fraction as '63.6 %'."""
     return UNKNOWN if value is None else f'{100.0 * value:.1f} %'
 
 
 def count(value: float | None) -> str:
-    """Return a whole number as '58,423'."""
+    """Return an integer as '58,423'."""
     return UNKNOWN if value is None else f'{value:,.0f}'
 
 
 def commands(*lines: str, width: int = 100) -> str:
-    """Return commands as a block of code; long ones are continued by backslashes."""
+    """Return a code block of command lines; long ones are continued with a backslash."""
     wrapped_lines = (' \\\n    '.join(textwrap.wrap(
         line, width - 6, break_long_words=False, break_on_hyphens=False)) for line in lines)
     return '\n'.join(('```', *wrapped_lines, '```'))
 
 
 def paragraphs(*parts: str) -> str:
-    """Return the parts that are not empty, with an empty line between two."""
+    """Join the parts that are not empty by empty lines."""
     return '\n\n'.join(part for part in parts if part)
 
 
