@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Where a model looks: parts of a face, shares of saliency, and the figures made of them."""
+"""Regions of a face, the saliency in them, and the figures made from it."""
 
 import json
 from pathlib import Path
@@ -34,13 +34,13 @@ POINTS = np.float32([[15, 18], [33, 18], [24, 27], [24, 36]])
 
 @pytest.fixture(scope='module')
 def faces(chips: np.ndarray) -> FaceData:
-    """Return 24 chips of the portrait, in darker and brighter light, and one of nobody."""
+    """Return 24 chips of the portrait, darker and brighter, and one without a face."""
     return FaceData(source='portraits', task='emotion', images=chips,
                     labels=np.full(25, HAPPY), names=np.arange(25).astype(str),
                     groups={'light': np.array(['dark'] * 12 + ['bright'] * 13)})
 
 
-def test_the_parts_of_a_face_lie_where_they_should() -> None:
+def test_regions_of_a_face() -> None:
     found = regions(POINTS, 48)
     assert found is not None
     for name, (x, y) in (('eyes and brows', (15, 18)), ('eyes and brows', (33, 14)),
@@ -48,18 +48,16 @@ def test_the_parts_of_a_face_lie_where_they_should() -> None:
                          ('rest of the face', (10, 28)), ('rest of the face', (24, 8)),
                          ('outside', (1, 1)), ('outside', (46, 46))):
         assert REGIONS[found[y, x]] == name, (name, x, y)
-    # a mirror image has the same parts, mirrored
     mirrored = POINTS[[1, 0, 2, 3]].copy()
     mirrored[:, 0] = 47 - mirrored[:, 0]
     np.testing.assert_array_equal(regions(mirrored, 48), found[:, ::-1])
-    # so has a turned one
-    turned = np.stack([47 - POINTS[:, 1], POINTS[:, 0]], 1)
-    np.testing.assert_array_equal(regions(turned, 48), np.rot90(found, -1))
+    rotated = np.stack([47 - POINTS[:, 1], POINTS[:, 0]], 1)
+    np.testing.assert_array_equal(regions(rotated, 48), np.rot90(found, -1))
 
 
 @pytest.mark.parametrize('points', [np.full((4, 2), np.nan, np.float32),
                                     POINTS * np.float32([0.1, 1.0])])
-def test_profiles_and_unknown_landmarks_have_no_parts(points: np.ndarray) -> None:
+def test_profiles_and_unknown_landmarks_have_no_regions(points: np.ndarray) -> None:
     assert regions(points, 48) is None
 
 
@@ -72,7 +70,7 @@ def test_the_report_and_its_files(faces: FaceData, tmp_path: Path) -> None:
     assert sum(report['area'].values()) == pytest.approx(1.0, abs=1e-3)
     outside = explained.shares[:, OUTSIDE].mean()
     assert report['all']['share']['outside'] == pytest.approx(outside, abs=1e-4)
-    assert outside < report['area']['outside']   # it looks at the face
+    assert outside < report['area']['outside']
     assert sum(row['faces'] for row in report['classes'].values()) == 24
     assert report['groups']['light']['dark']['faces'] == 12
     written = bias.write_report(report, explained, tmp_path, 'the command')
@@ -81,17 +79,17 @@ def test_the_report_and_its_files(faces: FaceData, tmp_path: Path) -> None:
     assert facts['command'] == 'the command'
     page = (tmp_path / 'bias_emotion_small_resnet.md').read_text()
     assert '24 of 25 faces' in page and '## By light' in page
-    # 12 faces a light are too few for a mean picture: it could show a person
+    # There is no mean image of 12 faces, because it could show a person.
     assert facts['pictures'] == ['bias_emotion_small_resnet_classes.png']
     assert cv2.imread(str(written[-1])).shape[0] > 150
     assert '(bias_emotion_small_resnet.md), portraits | 24 |' in bias.section(tmp_path)
 
 
-def test_the_command_names_its_data_so_that_others_can_type_it(
+def test_the_command_in_the_report_has_no_local_paths(
         tmp_path: Path, sheets: Path, monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv('FACE_AFFECT_SHARED', str(sheets.parent))
-    # BlazeFace takes some of these shapes for faces.
+    # BlazeFace detects faces in some of these shapes.
     assert main(['bias-report', '--model', 'emotion_small_resnet', '--data', 'fer2013_sheets',
                  str(sheets), 'PublicTest', '--out', str(tmp_path), '--limit', '12',
                  '--detector', 'blazeface_back']) == 0
@@ -102,7 +100,7 @@ def test_the_command_names_its_data_so_that_others_can_type_it(
         f'$FACE_AFFECT_SHARED/{sheets.name} PublicTest')
 
 
-def test_what_cannot_be_explained_is_named(faces: FaceData) -> None:
+def test_a_data_set_without_a_face_is_refused(faces: FaceData) -> None:
     nobody = faces.select(np.array([24]))
     with pytest.raises(AffectError, match='portraits: .* finds no face in any of 1 pictures'):
         bias.bias_report('emotion_small_resnet', nobody)

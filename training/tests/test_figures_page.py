@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The results pages: made of result files alone, complete, and true to them."""
+"""The pages of results and models, generated from the result files."""
 
 import json
 from pathlib import Path
@@ -27,13 +27,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS, MODELS = ROOT / 'docs' / 'results', ROOT / 'models'
-#: Bytes: of a picture, and of the whole folder.
+#: Maximum bytes of a figure, and of the folder.
 PICTURE, FOLDER = 60_000, 450_000
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a copy of the result files, beside copies of the cards."""
+    """Return a copy of the result files, and copy the cards."""
     for card in MODELS.glob('*/card.yaml'):
         (tmp_path / 'models' / card.parent.name).mkdir(parents=True)
         shutil.copy(card, tmp_path / 'models' / card.parent.name)
@@ -47,12 +47,12 @@ def make(folder: Path) -> int:
 
 
 def pictures_of(text: str) -> set[str]:
-    """Return the files of the pictures that a page shows."""
+    """Return the files of the figures on a page."""
     return set(re.findall(r'!\[[^\]]*\]\(([^)]+)\)', text))
 
 
 def check_links(folder: Path, text: str) -> None:
-    """Every file that the page names is there, every picture opens and is small."""
+    """Check that linked files exist, and that figures can be read and are small."""
     for link in re.findall(r'\]\(([^)#]+)[^)]*\)', text):
         assert '://' in link or (folder / link).is_file(), link
     for name in pictures_of(text):
@@ -61,8 +61,7 @@ def check_links(folder: Path, text: str) -> None:
             picture.load()
 
 
-def test_the_pages_of_the_repository(folder: Path) -> None:
-    """They are what the command writes of the files; their pictures are there and small."""
+def test_the_pages_of_the_repository_are_up_to_date(folder: Path) -> None:
     before = {path.name: Image.open(path).size for path in folder.glob('*.png')}
     for path in folder.parents[1].rglob('README.md'):
         path.unlink()
@@ -72,7 +71,7 @@ def test_the_pages_of_the_repository(folder: Path) -> None:
         text = path.read_text()
         assert text == (folder.parents[1] / path.relative_to(ROOT)).read_text(), path
         check_links(path.parent, text)
-    # no picture that no page shows: sheets of faces are no part of the repository
+    # Every figure is on a page: sheets of faces are not part of the repository.
     shown = set.union(*(pictures_of(path.read_text()) for path in RESULTS.glob('*.md')))
     assert before.keys() == shown
     for name, size in before.items():
@@ -92,9 +91,8 @@ def test_the_pages_of_the_repository(folder: Path) -> None:
     ('network_sizes', 'face_affect figures sizes'),
     ('gender_mini_xception', 'face_affect ship training/experiments/gender_mini_xception.yaml'),
 ])
-def test_a_missing_file_is_named(folder: Path, missing: str, command: str,
-                                 capsys: pytest.CaptureFixture[str]) -> None:
-    """One line names the command that makes it, and no page is written."""
+def test_the_error_for_a_missing_file_contains_the_command(
+        folder: Path, missing: str, command: str, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / f'{missing}.json').unlink()
     (folder / 'README.md').unlink()
     assert make(folder) == 1
@@ -102,8 +100,8 @@ def test_a_missing_file_is_named(folder: Path, missing: str, command: str,
     assert not (folder / 'README.md').exists()
 
 
-def test_figures_of_another_file_are_refused(folder: Path,
-                                             capsys: pytest.CaptureFixture[str]) -> None:
+def test_results_of_another_tflite_file_are_refused(folder: Path,
+                                                    capsys: pytest.CaptureFixture[str]) -> None:
     path = folder / 'gender_mini_xception.json'
     facts = json.loads(path.read_text())
     path.write_text(json.dumps({**facts, 'sha256': 'abd'}))
@@ -111,8 +109,7 @@ def test_figures_of_another_file_are_refused(folder: Path,
     assert 'xception.json: its sha256 is not that of the card' in capsys.readouterr().err
 
 
-def test_result_files_are_short(tmp_path: Path) -> None:
-    """Plain lists and mappings stand on one line, numbers have six digits."""
+def test_the_format_of_result_files(tmp_path: Path) -> None:
     facts = {'a': [[1, 2.5], [3, None]], 'b': {'c': ['x, y', ']'], 'd': []}, 'e': True}
     results.write(tmp_path / 'some.json', {**facts, 'f': 1 / 3})
     text = (tmp_path / 'some.json').read_text()

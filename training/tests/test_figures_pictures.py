@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Gradient ascent and sheets: pictures that are made of networks and faces."""
+"""Gradient ascent, and sheets of images."""
 
 import json
 from pathlib import Path
@@ -29,8 +29,7 @@ import pytest
 import yaml
 
 
-def test_ascent_excites_each_filter() -> None:
-    """Every picture excites its own filter more than the noise did, within the input's range."""
+def test_gradient_ascent_increases_the_activation_of_each_filter() -> None:
     keras.utils.set_random_seed(4)
     network = networks.build('baseline', input_shape=(24, 24, 1), classes=7)
     images, before, after = ascend(network, 'conv1_relu', [0, 5, 31], low=-1.0, high=1.0,
@@ -49,7 +48,6 @@ def test_ascent_excites_each_filter() -> None:
 
 def test_filters_of_a_run(experiment: Path, tmp_path: Path,
                           capsys: pytest.CaptureFixture[str]) -> None:
-    """The command writes a picture and its numbers; a network without a choice needs layers."""
     run, results = tmp_path / 'run', tmp_path / 'results'
     run.mkdir()
     facts = yaml.safe_load(experiment.read_text())
@@ -68,8 +66,7 @@ def test_filters_of_a_run(experiment: Path, tmp_path: Path,
     assert "no layer 'nosuch'" in capsys.readouterr().err
 
 
-def test_a_sheet_shows_its_pictures(tmp_path: Path) -> None:
-    """Pictures are where they belong and not blurred; empty places are white."""
+def test_a_sheet_of_images_and_empty_cells(tmp_path: Path) -> None:
     dark, light = np.zeros((4, 4)), np.full((4, 4), 0.5)
     path = sheet([[dark, None], [None, light]], tmp_path / 'sheet.png', rows=('one', 'two'),
                  columns=('left', 'right'))

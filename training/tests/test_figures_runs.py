@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Plans and their cells: small experiments that are trained, judged, kept and gone on with."""
+"""Plans and their cells: small experiments are trained, evaluated and resumed."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,6 @@ from typing import Any
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.__main__ import main
-from face_affect_training.experiment import load_experiment
 from face_affect_training.figures import plans
 from face_affect_training.networks import NETWORKS
 import pytest
@@ -47,9 +46,8 @@ def plan(experiment: Path, tmp_path: Path) -> str:
                                  'grid': {'network.options.dropout': [0.0, 0.5]}})
 
 
-def test_cells_are_trained_judged_and_kept(plan: str, tmp_path: Path,
-                                           capsys: pytest.CaptureFixture[str]) -> None:
-    """A run that is stopped goes on; a second call trains nothing."""
+def test_cells_are_trained_evaluated_and_resumed(plan: str, tmp_path: Path,
+                                                 capsys: pytest.CaptureFixture[str]) -> None:
     out, results = tmp_path / 'runs', tmp_path / 'results'
     command = ['figures', 'run', plan, '--out', str(out), '--results', str(results), '--cache',
                str(tmp_path / 'cache')]
@@ -63,13 +61,13 @@ def test_cells_are_trained_judged_and_kept(plan: str, tmp_path: Path,
         final, curves = cell['final'], cell['curves']
         assert cell['train_faces'] == 140 and cell['validation_faces'] == 70
         assert len(curves['val_accuracy']) == len(curves['train_accuracy']) == 3
-        # the same weights and views, judged in training and again from the file
+        # The evaluation of the file equals that of the training.
         for figure in ('train_accuracy', 'train_loss', 'val_accuracy', 'val_loss'):
             assert final[figure] == pytest.approx(curves[figure][-1], abs=2e-4), figure
         assert cell['best']['val_accuracy'] == max(curves['val_accuracy'])
         assert final['train_loss'] < curves['train_loss'][0] < 2.5
         assert final['train_accuracy'] > 0.4
-    # a second call trains nothing, and a changed experiment is not mixed in
+    # A second call trains nothing, and another experiment is refused.
     capsys.readouterr()
     assert main(command) == 0
     assert 'all 3 epochs are trained' in capsys.readouterr().err
@@ -81,7 +79,6 @@ def test_cells_are_trained_judged_and_kept(plan: str, tmp_path: Path,
 
 
 def test_plans_of_the_repository() -> None:
-    """Every plan loads, and all its networks exist."""
     names = sorted(path.stem for path in plans.FOLDER.glob('*.yaml'))
     assert {'dropout', 'networks', 'rate_maps'} <= set(names)
     for name in names:
@@ -103,19 +100,10 @@ def test_plans_of_the_repository() -> None:
     ({'base': 'base.yaml', 'grid': {'training.colour': [1]}}, 'unknown entry colour'),
     ({'base': 'base.yaml', 'cells': {'a': {'seed': 'one'}}}, 'is not of type int'),
 ])
-def test_plans_that_cannot_be(experiment: Path, tmp_path: Path, facts: dict[str, Any],
-                              message: str) -> None:
-    """What is wrong with a plan is said before anything is trained."""
+def test_invalid_plans_are_refused(experiment: Path, tmp_path: Path, facts: dict[str, Any],
+                                   message: str) -> None:
     (tmp_path / 'base.yaml').write_text(experiment.read_text())
     with pytest.raises(AffectError, match=message):
         plans.load_plan(write_plan(tmp_path, facts))
     with pytest.raises(AffectError, match='choose one of dropout, networks, rate_maps'):
         plans.load_plan('nosuch')
-
-
-def test_the_experiment_asks_for_a_subset(experiment: Path) -> None:
-    """data.subset reaches the training, and not the validation faces."""
-    from face_affect_training.train import load_data
-    faces, judged = load_data(load_experiment(experiment, ['data.subset=70']), None)['emotion']
-    assert len(faces) == 70 and len(judged) == 70
-    assert set(faces.counts().values()) == {10}

@@ -12,8 +12,9 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Saliency: the TFLite graphs say what TensorFlow's gradients say, and what differences say."""
+"""Gradients in TFLite, compared with those of TensorFlow and with finite differences."""
 
+from collections.abc import Callable
 import hashlib
 import math
 from pathlib import Path
@@ -41,7 +42,7 @@ if keras.backend.backend() != 'tensorflow':
 tf = pytest.importorskip('tensorflow')
 
 from face_affect_training.quantisation import filled  # noqa: E402, I100
-from face_affect_training.saliency.export import turned_kernels  # noqa: E402
+from face_affect_training.saliency.export import transposed_kernels  # noqa: E402
 from face_affect_training.saliency.graph import convert_gradients, Gradients  # noqa: E402
 from face_affect_training.saliency.layers import (  # noqa: E402
     ConvertibleDepthwise,
@@ -53,7 +54,7 @@ LABEL = 3
 
 
 def alive(name: str, size: int, classes: int = 7, **options: Any) -> 'keras.Model':
-    """Return a network as if trained: its batch norms do something."""
+    """Return a network with random batch norm parameters, as after a training."""
     keras.utils.set_random_seed(4)
     random = np.random.default_rng(4)
     network = networks.build(name, input_shape=(size, size, 1), classes=classes, **options)
@@ -66,17 +67,13 @@ def alive(name: str, size: int, classes: int = 7, **options: Any) -> 'keras.Mode
 
 
 def faces(count: int, size: int) -> FloatArray:
-    """
-    Return network inputs without flat parts.
-
-    There, two computations that round differently take different pixels for the largest.
-    """
+    """Return noise as inputs; in uniform areas, the maximum would depend on rounding."""
     random = np.random.default_rng(8)
     return random.uniform(-1.0, 1.0, (count, size, size, 1)).astype(np.float32)
 
 
 def run(content: bytes, image: FloatArray, label: int, guided: bool) -> dict[int, FloatArray]:
-    """Return the outputs of a graph by their number of dimensions."""
+    """Return the outputs of a gradient graph by their number of dimensions."""
     interpreter = load_runtime()(model_content=content)
     interpreter.allocate_tensors()
     values = {'image': image[np.newaxis], 'label': np.array([label], np.int32),
@@ -91,7 +88,7 @@ def run(content: bytes, image: FloatArray, label: int, guided: bool) -> dict[int
 @pytest.mark.parametrize(('name', 'size', 'options'), [
     ('mini_xception', 48, {}), ('mini_xception', 31, {}), ('sequential_fully_cnn', 24, {}),
     ('small_resnet', 25, {}), ('efficientnet_lite', 35, {'blocks': [1, 2, 2, 3], 'top': 32})])
-def test_tflite_says_what_tensorflow_says(name: str, size: int, options: dict[str, Any]) -> None:
+def test_gradients_equal_tensorflow(name: str, size: int, options: dict[str, Any]) -> None:
     network = alive(name, size, **options)
     content = convert_gradients(network)
     reference = Gradients(network, convertible=False)
@@ -106,8 +103,7 @@ def test_tflite_says_what_tensorflow_says(name: str, size: int, options: dict[st
 
 
 @pytest.mark.parametrize(('name', 'size'), [('mini_xception', 31), ('small_resnet', 25)])
-def test_a_double_look_is_explained_by_both_sides(name: str, size: int) -> None:
-    """Gradient and map are those of the two sides together, the mirrored one turned back."""
+def test_with_test_time_flip_the_gradients_are_averaged(name: str, size: int) -> None:
     network = alive(name, size)
     content = convert_gradients(network, mirror=True)
     reference = Gradients(network, convertible=False)
@@ -125,8 +121,7 @@ def test_a_double_look_is_explained_by_both_sides(name: str, size: int) -> None:
         assert np.array_equal(top[4], run(content, image, int(probabilities.argmax()), guided)[4])
 
 
-def test_a_task_with_a_last_stage_of_its_own_has_its_own_map() -> None:
-    """The map is that of the task's last convolution: the other's has no gradient."""
+def test_grad_cam_uses_the_last_convolution_of_the_task() -> None:
     network = alive('small_resnet', 24, 9, widths=(8,), blocks=(1,), branches=[
         {'classes': 7, 'widths': [12], 'blocks': [1]},
         {'classes': 2, 'widths': [12], 'blocks': [1]}])
@@ -139,12 +134,12 @@ def test_a_task_with_a_last_stage_of_its_own_has_its_own_map() -> None:
             _, _, heat = reference(image, label, guided=False)
             np.testing.assert_allclose(ours[3], heat, atol=1e-4)
             maps = keras.Model(network.input, network.get_layer(layer).output)(image[np.newaxis])
-            # the logit is the mean of its map, so that each of its pixels counts the same
+            # The logit is the mean of its feature map.
             np.testing.assert_allclose(
                 heat, np.maximum(maps[0, ..., number], 0.0) / heat.size, atol=1e-5)
 
 
-def test_guiding_takes_away_what_speaks_against() -> None:
+def test_guided_and_plain_gradients_differ() -> None:
     network = alive('mini_xception', 48)
     gradients = Gradients(network)
     guided, plain = (gradients(faces(1, 48)[0], LABEL, guided=each)[1] for each in (True, False))
@@ -152,15 +147,14 @@ def test_guiding_takes_away_what_speaks_against() -> None:
 
 
 @pytest.mark.parametrize('name', ['mini_xception', 'sequential_fully_cnn'])
-def test_the_plain_gradient_is_the_slope(name: str) -> None:
-    """Central differences of the logit along random directions, by the network itself."""
+def test_the_plain_gradient_equals_central_differences(name: str) -> None:
     network = alive(name, 48)
     image = faces(1, 48)[0]
     to_logits = keras.Model(network.input, network.get_layer('logits').output)
     slope = Gradients(network)(image, LABEL, guided=False)[1]
     random = np.random.default_rng(5)
     steps = random.normal(0.0, 1.0, (40, *image.shape)).astype(np.float32)
-    steps *= np.float32(5e-4)   # of a range of 2: small enough for the kinks of the ReLUs
+    steps *= np.float32(5e-4)   # small, so that few ReLUs change their sign
     ahead, behind = (to_logits.predict(image + sign * steps, verbose=0)[:, LABEL]
                      for sign in (1, -1))
     expected = (steps * slope).sum((1, 2, 3))
@@ -168,61 +162,54 @@ def test_the_plain_gradient_is_the_slope(name: str) -> None:
     assert np.polyfit(expected, (ahead - behind) / 2.0, 1)[0] == pytest.approx(1.0, abs=0.05)
 
 
+def outputs_and_gradients(x: 'tf.Tensor', *layers: Callable[[Any], Any]) -> tuple[Any, Any]:
+    """Return the outputs of the layers, and the gradients of a weighted sum of each."""
+    @tf.function
+    def compute(x: 'tf.Tensor') -> tuple[Any, Any]:
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            outputs = [layer(x) for layer in layers]
+            weights = tf.reshape(tf.range(1.0, float(tf.size(outputs[0])) + 1.0),
+                                 outputs[0].shape)
+            sums = [tf.reduce_sum(each * weights) for each in outputs]
+        return outputs, [tape.gradient(each, x) for each in sums]
+
+    return compute(x)
+
+
 @pytest.mark.parametrize('padding', ['same', 'valid'])
 @pytest.mark.parametrize(('size', 'stride', 'length'), [
     (1, 1, 5), (2, 2, 8), (2, 2, 9), (3, 2, 8), (3, 2, 9), (3, 1, 7), (2, 3, 8), (4, 3, 11)])
-def test_unpooling_is_tensorflows(padding: str, size: int, stride: int, length: int) -> None:
+def test_the_gradient_of_max_pooling(padding: str, size: int, stride: int, length: int) -> None:
     values = np.random.default_rng(size).integers(0, 4, (1, length, length, 2))   # many are equal
-    x = tf.constant(values, tf.float32)
-    layer = ConvertiblePooling(size, stride, padding)
-
-    @tf.function
-    def gradients(x: 'tf.Tensor') -> 'tuple[tf.Tensor, tf.Tensor]':
-        with tf.GradientTape(persistent=True) as tape:
-            tape.watch(x)
-            ours = layer(x)
-            theirs = tf.nn.max_pool2d(x, size, stride, padding.upper())
-            weights = tf.reshape(tf.range(1.0, float(tf.size(theirs)) + 1.0), theirs.shape)
-            ours, theirs = tf.reduce_sum(ours * weights), tf.reduce_sum(theirs * weights)
-        return tape.gradient(ours, x), tape.gradient(theirs, x)
-
-    ours, theirs = gradients(x)
-    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+    _, (gradient, expected) = outputs_and_gradients(
+        tf.constant(values, tf.float32), ConvertiblePooling(size, stride, padding),
+        lambda x: tf.nn.max_pool2d(x, size, stride, padding.upper()))
+    np.testing.assert_allclose(gradient, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(('size', 'stride', 'length'), [
     (3, 1, 7), (3, 2, 8), (3, 2, 9), (5, 2, 8), (5, 2, 9), (2, 2, 7), (1, 2, 7), (4, 3, 11)])
-def test_the_gradient_of_a_depthwise_convolution_is_tensorflows(size: int, stride: int,
-                                                                length: int) -> None:
+def test_the_gradient_of_a_depthwise_convolution(size: int, stride: int, length: int) -> None:
     x = tf.constant(np.random.default_rng(size).normal(size=(1, length, length, 2)), tf.float32)
     layer = ConvertibleDepthwise(size, strides=stride, padding='same',
                                  bias_initializer='random_normal')
-
-    @tf.function
-    def gradients(x: 'tf.Tensor') -> 'tuple[tf.Tensor, ...]':
-        with tf.GradientTape(persistent=True) as tape:
-            tape.watch(x)
-            ours = layer(x)
-            theirs = keras.layers.DepthwiseConv2D.call(layer, x)
-            weights = tf.reshape(tf.range(1.0, float(tf.size(theirs)) + 1.0), theirs.shape)
-            sums = [tf.reduce_sum(each * weights) for each in (ours, theirs)]
-        return ours, theirs, tape.gradient(sums[0], x), tape.gradient(sums[1], x)
-
-    ours, theirs, gradient, expected = gradients(x)
+    (ours, theirs), (gradient, expected) = outputs_and_gradients(
+        x, layer, lambda x: keras.layers.DepthwiseConv2D.call(layer, x))
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
     np.testing.assert_allclose(gradient, expected, atol=1e-4 * np.abs(expected).max())
 
 
-def test_a_relu_inside_of_a_layer_is_refused() -> None:
+def test_a_relu_as_the_activation_of_a_layer_is_refused() -> None:
     image = keras.Input((12, 12, 1), name='image')
     x = keras.layers.Conv2D(2, 3)(keras.layers.Conv2D(4, 3, activation='relu')(image))
     x = keras.layers.Activation('linear', name='logits')(keras.layers.GlobalAveragePooling2D()(x))
     network = keras.Model(image, keras.layers.Softmax()(x), name='other')
-    with pytest.raises(AffectError, match='its ReLU inside'):
+    with pytest.raises(AffectError, match='has a ReLU as its activation'):
         convert_gradients(network)
 
 
-def test_export_adds_the_graph_and_its_proof(experiment: Path, tmp_path: Path, sheets: Path,
+def test_export_with_saliency(experiment: Path, tmp_path: Path, sheets: Path,
                                              capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / 'run'
     assert main(['train', str(experiment), '--out', str(folder), '--set',
@@ -280,7 +267,7 @@ def test_export_adds_the_graph_and_its_proof(experiment: Path, tmp_path: Path, s
     quarter = card.metadata['saliency']
     assert card.metadata['precision'] == quarter['weights'] == 'dynamic'
     assert whole('quarter/small') < 0.65 * whole('small')
-    # the other weights are the model's own
+    # The other weights are those of the model.
     assert quarter['bytes'] < 0.8 * whole('quarter/small')
     assert np.isfinite(Saliency(card)(crop).gradient).all()
     command[3] = str(tmp_path / 'integers')
@@ -290,27 +277,27 @@ def test_export_adds_the_graph_and_its_proof(experiment: Path, tmp_path: Path, s
     far, near = (np.abs([explained(crop, LABEL).probabilities - answer
                          for crop, answer in zip(crops, network.predict(inputs, verbose=0))]).max()
                  for network in (kept, rounded))
-    assert near < 0.2 * far   # they are those of the model that robots run
+    assert near < 0.2 * far   # the gradients are those of the rounded network
 
 
-def test_the_way_back_has_the_kernels_of_the_way_forth(tmp_path: Path) -> None:
+def test_transposed_kernels_are_stored_as_differences(tmp_path: Path) -> None:
     keras.utils.set_random_seed(2)
     network = small_resnet(input_shape=(24, 24, 1), classes=7, widths=[16, 24], blocks=[1, 1])
-    for layer in network.layers:   # as after training: each filter has a scale of its own
+    for layer in network.layers:   # as after a training, the scales of the filters differ
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.gamma.assign(np.random.default_rng(1).uniform(0.2, 2.0, layer.gamma.shape))
     own, gradients = convert(network, 'dynamic'), convert_gradients(network, 'dynamic')
-    turned = turned_kernels(gradients, own)
-    assert sorted(each.shape for each in turned) == [
+    transposed = transposed_kernels(gradients, own)
+    assert sorted(each.shape for each in transposed) == [
         (16, 9, 16), (16, 9, 16), (24, 9, 16), (24, 9, 24), (24, 9, 24)]
     stored, model = tmp_path / 'saliency.npz', tmp_path / 'model.tflite'
     model.write_bytes(own)
     write(stored, gradients, own)
     without = stored.stat().st_size
-    write(stored, gradients, own, turned)
+    write(stored, gradients, own, transposed)
     assert shared_weights.read(stored, model) == gradients
-    kernels = sum(math.prod(each.shape) for each in turned)
+    kernels = sum(math.prod(each.shape) for each in transposed)
     assert stored.stat().st_size < without - 0.6 * kernels
     other = convert(small_resnet(input_shape=(24, 24, 1), classes=7, widths=[16, 24],
                                  blocks=[1, 1]), 'dynamic')
-    assert turned_kernels(gradients, other) == []
+    assert transposed_kernels(gradients, other) == []

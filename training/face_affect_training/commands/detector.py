@@ -85,10 +85,8 @@ def _export(args: argparse.Namespace) -> int:
     os.environ['KERAS_BACKEND'] = 'tensorflow'
     from face_affect_training.detection.experiment import load_detector_experiment
     from face_affect_training.detection.export import export
-    from face_affect_training.detection.judging import read_labelled
     experiment = load_detector_experiment(args.experiment)
     card = export(experiment, args.folder or Path('runs') / experiment.name, args.models,
-                  read_labelled(experiment.folder('pictures')), name=experiment.name,
                   precision=args.precision, box_scale=args.box_scale,
                   face_score=args.face_score, hours=args.hours)
     print(json.dumps({key: card[key] for key in ('bytes', 'parity', 'metrics',
@@ -97,7 +95,7 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _judge(args: argparse.Namespace) -> int:
-    from face_affect_training.detection.judging import read_labelled
+    from face_affect_training.detection.evaluation import read_labelled
     from face_affect_training.detection.report import landmark_error, report
     pictures = read_labelled(args.folder)
     result = report(args.detector, pictures, size=args.detector_size, min_score=args.min_score,

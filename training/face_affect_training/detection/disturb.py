@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What cheap cameras, bad light, masks and hands do to a picture."""
+"""Augmentation of training images: light, colour, blur, noise, compression and occlusion."""
 
 import math
 
@@ -21,12 +21,12 @@ from face_affect_ros.affect.types import FloatArray, ImageArray
 from face_affect_training.detection.pictures import Faces
 import numpy as np
 
-#: Normally distributed numbers from which all noise is cut.
+#: Normally distributed numbers; the noise of an image is a random section of them.
 _NOISE = np.random.default_rng(0).standard_normal(1 << 20).astype(np.float32)
 
 
 def disturb(rng: np.random.Generator, view: ImageArray) -> ImageArray:
-    """Return a (H, W, 3) BGR uint8 view with random light, colour, blur, noise and JPEG loss."""
+    """Change light, colour, blur, noise and JPEG quality of a (H, W, 3) BGR uint8 image."""
     if rng.random() < 0.12:
         grey = cv2.cvtColor(view, cv2.COLOR_BGR2GRAY)
         view = np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
@@ -48,7 +48,7 @@ def disturb(rng: np.random.Generator, view: ImageArray) -> ImageArray:
 
 
 def cover_faces(rng: np.random.Generator, view: ImageArray, faces: Faces, share: float) -> None:
-    """Draw masks, sunglasses and hand-like shapes over a share of the faces, in place."""
+    """Draw masks, sunglasses and hand-like shapes over a fraction of the faces, in place."""
     for box, points in zip(faces.boxes, faces.landmarks):
         if rng.random() >= share or not np.isfinite(points).all():
             continue
@@ -62,7 +62,7 @@ def cover_faces(rng: np.random.Generator, view: ImageArray, faces: Faces, share:
 
 
 def _tones(rng: np.random.Generator, view: ImageArray, dark: bool) -> ImageArray:
-    """Apply a random exposure, gamma, contrast and colour cast by one table a channel."""
+    """Apply random exposure, gamma, contrast and colour cast."""
     levels = np.linspace(0.0, 1.0, 256, dtype=np.float32)
     gain = math.exp(rng.uniform(math.log(0.12), math.log(0.6))) if dark else rng.uniform(0.7, 1.4)
     gamma = math.exp(rng.uniform(-0.4, 0.4))
@@ -76,7 +76,7 @@ def _tones(rng: np.random.Generator, view: ImageArray, dark: bool) -> ImageArray
 
 
 def _gradient(rng: np.random.Generator, view: ImageArray) -> ImageArray:
-    """Light from one side, or from behind."""
+    """Apply light from one side, or from behind."""
     coarse = rng.uniform(0.15, 1.0, (2, 2) if rng.random() < 0.6 else (3, 3)).astype(np.float32)
     gain = cv2.resize(coarse, view.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     gain = np.clip(gain * rng.uniform(1.0, 1.6), 0.1, 1.8)
@@ -85,7 +85,7 @@ def _gradient(rng: np.random.Generator, view: ImageArray) -> ImageArray:
 
 
 def _motion(rng: np.random.Generator, view: ImageArray) -> ImageArray:
-    """Blur along a line, as of a camera that turns."""
+    """Apply motion blur."""
     length = int(rng.integers(3, 10))
     kernel = np.zeros((length, length), np.float32)
     angle = rng.uniform(0.0, math.pi)
@@ -97,30 +97,30 @@ def _motion(rng: np.random.Generator, view: ImageArray) -> ImageArray:
 
 
 def _noisy(rng: np.random.Generator, view: ImageArray, sigma: float) -> ImageArray:
-    """Add noise: of each pixel and channel, or coarser and grey as in compressed video."""
+    """Add noise per pixel and channel, or coarser grey noise as in compressed video."""
     height, width = view.shape[:2]
     if rng.random() < 0.5:
-        noise: FloatArray = _cut(rng, view.size).reshape(view.shape)
+        noise: FloatArray = _noise(rng, view.size).reshape(view.shape)
     else:
-        coarse = _cut(rng, (height // 2) * (width // 2)).reshape(height // 2, width // 2)
+        coarse = _noise(rng, (height // 2) * (width // 2)).reshape(height // 2, width // 2)
         noise = np.asarray(cv2.resize(coarse, (width, height)), np.float32)[..., np.newaxis]
     return np.clip(view + sigma * noise, 0, 255).astype(np.uint8)
 
 
-def _cut(rng: np.random.Generator, count: int) -> FloatArray:
+def _noise(rng: np.random.Generator, count: int) -> FloatArray:
     start = int(rng.integers(0, len(_NOISE) - count))
     return _NOISE[start:start + count]
 
 
 def _axes(points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the middle of the eyes, and vectors of eye distance to the left eye and down."""
+    """Return the midpoint of the eyes, and vectors as long as the eye distance: left and down."""
     middle = (points[0] + points[1]) / 2
     along = points[1] - points[0]
     down = np.array([-along[1], along[0]], np.float32)
     mouth = (points[3] + points[4]) / 2 - middle
     if float(down @ mouth) < 0.0:
         down = -down
-    # A face seen from the side has eyes close together.
+    # In a profile the eye distance is small, so the distance to the mouth is the minimum.
     least = float(np.linalg.norm(mouth)) / max(float(np.linalg.norm(along)), 1e-3)
     return middle, along * max(1.0, 0.7 * least), down * max(1.0, 0.9 * least)
 
@@ -157,7 +157,7 @@ def _glasses(rng: np.random.Generator, view: ImageArray, points: FloatArray) -> 
 
 
 def _hand(rng: np.random.Generator, view: ImageArray, box: FloatArray) -> None:
-    """Draw an ellipse of a skin or cloth colour over a border of the face."""
+    """Draw an ellipse of the colour of skin or cloth over the edge of the face."""
     angle = rng.uniform(0.0, 2 * math.pi)
     middle = box[:2] + box[2:] / 2 + 0.45 * box[2:] * (math.cos(angle), math.sin(angle))
     skin = np.array([rng.uniform(60, 190), rng.uniform(80, 200), rng.uniform(120, 240)])

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What a training of the detector depends on, in one YAML file."""
+"""Settings of a training of the detector, in one YAML file."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,32 +25,34 @@ from face_affect_training.experiment import build_dataclass, data_path, read_yam
 @dataclass(frozen=True)
 class DetectorExperiment:
     """
-    All that a training of the detector depends on.
+    Settings of a training of the detector.
 
     Attributes:
         name: Name of the detector.
-        pictures: Folder of the training pictures; may name ${FACE_AFFECT_SHARED}, like the next
-            two.
+        pictures: Folder of the training images. Environment variables are expanded here and in the
+            next two entries.
         chips_folder: Folder of FairFace.
-        teacher: YuNet's ONNX file, which locates the faces of FairFace.
+        teacher: ONNX file of YuNet, which labels the faces of FairFace.
         network: Options of residual_fpn.
-        views: How training views are drawn.
-        last_views: The easier views after the share `last_from` of a round (Ge et al. 2021,
+        views: Augmentation.
+        last_views: Weaker augmentation after the fraction `last_from` of a round (Ge et al. 2021,
             YOLOX).
-        chips: Number of faces of FairFace, 0 for none.
-        rounds: For each round its number of steps, and the share of the highest learning rates at
-            which it starts; they fall along a half cosine to zero.
-        mine_every: Steps between two searches of the training pictures for false alarms of the
-            averaged weights, from the second round on (hard negative mining).
-        batch: Views per step.
-        rate: Highest learning rate of the kernels (Muon, Jordan et al. 2024).
-        rate_others: Highest learning rate of all other parameters (Adam).
-        weight_decay: Of the kernels.
-        warmup: Steps over which the rates rise at the start of a round.
-        averaging: Decay of the averaged weights, which are kept.
-        judge_every: Steps between two evaluations on the labelled pictures.
-        judge_part: One of so many labelled pictures is used in these.
-        judge_size: Longer side at which they are shown, in pixels.
+        chips: Number of faces of FairFace.
+        rounds: Number of steps of each round, and its initial learning rates relative to `rate`
+            and `rate_others`. They decrease to zero with a cosine schedule.
+        mine_every: Steps between two searches of the training images for false detections, from
+            the second round (hard negative mining).
+        batch: Batch size.
+        rate: Learning rate of the kernels (Muon, Jordan et al. 2024).
+        rate_others: Learning rate of all other parameters (Adam).
+        weight_decay: Weight decay of the kernels.
+        warmup: Steps of linear warm-up of each round.
+        averaging: Decay of the averaged weights, which are saved.
+        precision: Dtype policy of Keras.
+        seed: Random seed.
+        judge_every: Steps between two evaluations on the labelled images.
+        judge_part: Every judge_part-th labelled image is used in these.
+        judge_size: Longer side of the input in these, in pixels.
     """
 
     name: str
@@ -83,7 +85,7 @@ class DetectorExperiment:
         return sum(steps for steps, _ in self.rounds)
 
     def round_of(self, step: int) -> tuple[int, int, float]:
-        """Return the first step of the round of a step, its number of steps, and its rate."""
+        """Return the first step, the number of steps and the relative rate of a step's round."""
         first = 0
         for steps, rate in self.rounds[:-1]:
             if step < first + steps:
@@ -92,17 +94,17 @@ class DetectorExperiment:
         return first, *self.rounds[-1]
 
     def mined_at(self, step: int) -> int | None:
-        """Return the step before which the look-alikes of a step are mined, None for none."""
+        """Return the step at which the false detections used in a step are mined, or None."""
         first, _, _ = self.round_of(step)
         return first + (step - first) // self.mine_every * self.mine_every if first else None
 
     def folder(self, entry: str) -> Path:
-        """Return the path that an entry names, its variables expanded."""
+        """Return the path of an entry, with environment variables expanded."""
         return data_path(getattr(self, entry))
 
 
 def load_detector_experiment(path: Path) -> DetectorExperiment:
-    """Read an experiment file; AffectError where it cannot be read or has unknown entries."""
+    """Read an experiment file; AffectError if it cannot be read or has invalid entries."""
     experiment = build_dataclass(DetectorExperiment, read_yaml(path), str(path))
     assert isinstance(experiment, DetectorExperiment)
     return experiment

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""From a training run of the detector to a model of the robot: TFLite files and a card."""
+"""Export of a trained detector as a model: TFLite file and card."""
 
 from collections.abc import Sequence
 import dataclasses
@@ -28,41 +28,51 @@ from face_affect_ros.affect.detectors.residual_fpn import decode, fit_image, res
 from face_affect_ros.affect.model_store import read_card
 from face_affect_ros.affect.types import AffectError, Detections, ImageArray
 from face_affect_training import tflite
+from face_affect_training.detection.evaluation import LabelledPicture, read_labelled
 from face_affect_training.detection.experiment import DetectorExperiment
-from face_affect_training.detection.judging import LabelledPicture
 from face_affect_training.detection.network import NMS_OVERLAP, residual_fpn, SCALE
-from face_affect_training.detection.pictures import Picture, read_pictures
+from face_affect_training.detection.pictures import read_pictures
 from face_affect_training.detection.report import by_group, report
 from face_affect_training.detection.views import Views
 import numpy as np
 
-#: Size of the file's own input; the robot changes it.
+#: Size of the input in the file; the detector resizes the input tensor.
 HEIGHT, WIDTH = 480, 640
-#: int8 learns its ranges from this many views, drawn with this seed.
+#: Number of samples for the quantisation to int8, and their seed.
 SAMPLES, SAMPLE_SEED = 200, 1
-#: Pictures on which the file is compared with Keras.
+#: Number of images for the comparison with Keras.
 PARITY_PICTURES = 100
+#: Score of the compared faces, and minimum score of their counterparts: scores differ a little.
 SURE, LIKELY = 0.5, 0.3
 
 
-def export(experiment: DetectorExperiment, run: Path, models: Path,
-           labelled: Sequence[LabelledPicture], *, name: str, precision: str = 'int8',
+def export(experiment: DetectorExperiment, run: Path, models: Path, *, precision: str = 'int8',
            box_scale: float = 1.0, face_score: float = 0.0, hours: float = 0.0) -> dict[str, Any]:
     """
-    Write a model's folder and return its card.
+    Write the folder of a model. The Keras backend must be TensorFlow.
 
-    run: folder of the training. models: where the folder `name` goes. labelled: pictures on which
-    the card's figures and the least score are measured. box_scale, face_score: of the card, see
-    Detector. hours: that the training took. Needs Keras' TensorFlow backend. Raises AffectError
-    where the run has no network, or the file finds other faces than Keras.
+    Args:
+        experiment: of the training.
+        run: folder of the training.
+        models: folder of models.
+        precision: one of tflite.PRECISIONS.
+        box_scale, face_score: entries of the card, see Detector.
+        hours: duration of the training, for the card.
+
+    Returns:
+        The card.
+
+    Raises:
+        AffectError: the run has no network, or the detections differ from those of Keras.
     """
     try:
         network = residual_fpn(**experiment.network)
         network.load_weights(run / 'network.keras')
     except (OSError, ValueError) as error:
         raise AffectError(f'{run}: no trained detector: {error}; train it first') from error
-    pictures = read_pictures(experiment.folder('pictures'))
-    content = convert(network, precision, samples(experiment, pictures))
+    name = experiment.name
+    labelled = read_labelled(experiment.folder('pictures'))
+    content = _convert(network, precision, _samples(experiment))
     card: dict[str, Any] = {
         'name': name, 'kind': 'detector', 'decoder': 'residual_fpn', 'file': 'model.tflite',
         'sha256': hashlib.sha256(content).hexdigest(), 'bytes': len(content),
@@ -73,7 +83,7 @@ def export(experiment: DetectorExperiment, run: Path, models: Path,
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / name
         tflite.write_model(folder, content, card)
-        card['parity'] = parity(network, folder, labelled[:PARITY_PICTURES])
+        card['parity'] = _parity(network, folder, labelled[:PARITY_PICTURES])
         card['metrics'] = {'data': 'detection/dev', **report(str(folder), labelled)}
         del card['metrics']['detector']
         card['recall_by_group'] = {'data': 'FairFace val, faces 32 pixels high', **by_group(
@@ -91,8 +101,7 @@ def export(experiment: DetectorExperiment, run: Path, models: Path,
     return card
 
 
-def convert(network: Any, precision: str, views: Sequence[ImageArray]) -> bytes:
-    """Return the TFLite file of a network; views: (H, W, 3) uint8, for the ranges of int8."""
+def _convert(network: Any, precision: str, views: Sequence[ImageArray]) -> bytes:
     import tensorflow as tf
     signature = tf.TensorSpec((1, HEIGHT, WIDTH, 3), tf.float32, name='image')
     function = tf.function(lambda image: network(image, training=False),
@@ -102,10 +111,10 @@ def convert(network: Any, precision: str, views: Sequence[ImageArray]) -> bytes:
                                    int8_input=precision == 'int8')
 
 
-def samples(experiment: DetectorExperiment, pictures: Sequence[Picture]) -> list[ImageArray]:
-    """Return training views of the size of the file's input, four small ones in each."""
+def _samples(experiment: DetectorExperiment) -> list[ImageArray]:
+    """Return augmented samples of the size of the input, made of two training samples each."""
     settings = dataclasses.replace(experiment.views, size=WIDTH // 2, chips=0.0)
-    views = Views(pictures, [], settings, SAMPLE_SEED)
+    views = Views(read_pictures(experiment.folder('pictures')), [], settings, SAMPLE_SEED)
     out = []
     for number in range(SAMPLES):
         left, right = (views(2 * number + side)[0] for side in (0, 1))
@@ -114,22 +123,17 @@ def samples(experiment: DetectorExperiment, pictures: Sequence[Picture]) -> list
     return out
 
 
-def parity(network: Any, folder: Path, labelled: Sequence[LabelledPicture]) -> dict[str, Any]:
-    """
-    Compare a file with Keras: share of the faces of each that the other finds, IoU of the boxes.
-
-    Faces of SURE or more of one are looked for among those of LIKELY or more of the other: scores
-    differ a little. Raises AffectError where they agree on fewer than nine of ten.
-    """
+def _parity(network: Any, folder: Path, labelled: Sequence[LabelledPicture]) -> dict[str, Any]:
+    """Return the agreement with Keras on the detected faces; AffectError if it is below 90 %."""
     detector = make_detector(f'{folder}/', size=WIDTH, min_score=LIKELY)
     box_scale = read_card(folder / 'card.yaml')['box_scale']
     both, alone = 0, 0
     overlaps: list[float] = []
     for picture in labelled:
         image = np.asarray(cv2.imread(str(picture.path)), np.uint8)
-        found, wanted = detector(image), _by_keras(network, image)
-        overlap = iou(resized(wanted.boxes, box_scale), found.boxes)
-        for best, scores in ((overlap.max(axis=1, initial=0.0), wanted.scores),
+        found, expected = detector(image), _by_keras(network, image)
+        overlap = iou(resized(expected.boxes, box_scale), found.boxes)
+        for best, scores in ((overlap.max(axis=1, initial=0.0), expected.scores),
                              (overlap.max(axis=0, initial=0.0), found.scores)):
             best = best[scores >= SURE]
             overlaps += best[best > 0.5].tolist()
@@ -137,7 +141,8 @@ def parity(network: Any, folder: Path, labelled: Sequence[LabelledPicture]) -> d
             alone += int((best <= 0.5).sum())
     agreement = both / (both + alone) if both + alone else 1.0
     if agreement < 0.9:
-        raise AffectError(f'{folder}: the file and Keras agree on {agreement:.1%} of their faces')
+        raise AffectError(f'{folder}: only {agreement:.1%} of the detections of TFLite and Keras '
+                          'agree, 90 % are required')
     return {'pictures': len(labelled), 'faces': both + alone, 'agreement': round(agreement, 4),
             'mean_iou': round(float(np.mean(overlaps)), 4) if overlaps else None}
 

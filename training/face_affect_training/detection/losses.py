@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Which cells learn which face, and what a prediction costs; PyTorch."""
+"""Assignment of faces to cells, and loss of the detector, in PyTorch."""
 
 from dataclasses import dataclass
 
@@ -21,14 +21,14 @@ import torch
 from torch import Tensor
 import torch.nn.functional as functional
 
-#: Task-aligned assignment (Feng et al. 2021, TOOD): cells a face, and powers of score and IoU.
+#: Task-aligned assignment (Feng et al. 2021, TOOD): cells per face, exponents of score and IoU.
 CELLS_PER_FACE = 10
 SCORE_POWER, IOU_POWER = 0.5, 6.0
-#: Least reach of a face in pixels, so that each small one has a cell of the finest stride.
+#: Minimum radius in pixels within which cells are assigned to a face, for small faces.
 LEAST_REACH = 6.0
-#: Only cells so many strides from a face's centre learn it (Tian et al. 2019, centre sampling).
+#: Maximum distance from the centre of a face in strides (Tian et al. 2019, centre sampling).
 CENTRE_RADIUS = 2.5
-#: Sizes of the faces, the square root of the area in pixels, that each stride learns.
+#: Minimum and maximum size of a face in pixels, the square root of its area, for each stride.
 SIZES = {8: (0.0, 48.0), 16: (24.0, 112.0), 32: (56.0, 1e6)}
 #: Weights of the losses of score, box and landmarks.
 WEIGHTS = (1.0, 2.0, 5.0)
@@ -39,9 +39,11 @@ class Targets:
     """
     Labels of a batch, padded with zeros to the same number of faces.
 
-    boxes: (N, M, 4) first corner and second corner in pixels. landmarks: (N, M, 5, 2), NaN where
-    unknown. certain: (N, M) whether a face is to be found. ignored: (N, M) whether the cells of a
-    box say nothing.
+    Attributes:
+        boxes: (N, M, 4) opposite corners in pixels.
+        landmarks: (N, M, 5, 2) in pixels, NaN if unknown.
+        certain: (N, M) whether a box is a face.
+        ignored: (N, M) whether the cells of a box are ignored.
     """
 
     boxes: Tensor
@@ -52,7 +54,16 @@ class Targets:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Outputs of all cells A: logits (N, A), boxes (N, A, 4) as corners, landmarks, cells."""
+    """
+    Predictions of all cells A, and the cells.
+
+    Attributes:
+        logits: (N, A).
+        boxes: (N, A, 4) opposite corners in pixels.
+        landmarks: (N, A, 5, 2) in pixels.
+        centres: (A, 2) in pixels.
+        strides: (A,).
+    """
 
     logits: Tensor
     boxes: Tensor
@@ -62,7 +73,7 @@ class Predictions:
 
 
 def joined(outputs: list[Tensor]) -> Predictions:
-    """Return the network's nine outputs, see residual_fpn, as boxes in pixels, float32."""
+    """Decode the nine outputs of residual_fpn."""
     logits, boxes, landmarks, centres, strides = [], [], [], [], []
     for index, stride in enumerate(STRIDES):
         score, box, points = (part.float() for part in outputs[3 * index:3 * index + 3])
@@ -86,7 +97,7 @@ def detection_loss(outputs: list[Tensor], targets: Targets) -> tuple[Tensor, dic
     Return the loss of a batch, a scalar, and its parts by name.
 
     Scores: varifocal loss (Zhang et al. 2021), whose target is the quality of the box. Boxes:
-    distance-IoU (Zheng et al. 2020). Landmarks: smooth L1 in units of the face's size.
+    distance-IoU (Zheng et al. 2020). Landmarks: smooth L1, relative to the size of the face.
     """
     found = joined(outputs)
     with torch.no_grad():
@@ -100,11 +111,11 @@ def detection_loss(outputs: list[Tensor], targets: Targets) -> tuple[Tensor, dic
     batch, cell = positive.nonzero(as_tuple=True)
     chosen = face[batch, cell]
     share = quality[batch, cell]
-    wanted = targets.boxes[batch, chosen]
-    box = (share * (1.0 - _iou(found.boxes[batch, cell], wanted, distance=True))).sum() / total
+    expected = targets.boxes[batch, chosen]
+    box = (share * (1.0 - _iou(found.boxes[batch, cell], expected, distance=True))).sum() / total
     points = targets.landmarks[batch, chosen]
     known = torch.isfinite(points).all(dim=-1).all(dim=-1)
-    size = (wanted[:, 2:] - wanted[:, :2]).prod(dim=-1).sqrt()[:, None, None]
+    size = (expected[:, 2:] - expected[:, :2]).prod(dim=-1).sqrt()[:, None, None]
     away = (found.landmarks[batch, cell] - torch.nan_to_num(points)) / size
     smooth = functional.smooth_l1_loss(away, torch.zeros_like(away), reduction='none', beta=0.05)
     landmark = (share * known * smooth.mean(dim=(1, 2))).sum() / total
@@ -114,7 +125,7 @@ def detection_loss(outputs: list[Tensor], targets: Targets) -> tuple[Tensor, dic
 
 
 def _assign(found: Predictions, targets: Targets) -> tuple[Tensor, Tensor, Tensor]:
-    """Return for each cell its face (N, A), its quality (N, A), and whether it is ignored."""
+    """Return the face (N, A) of each cell, its quality (N, A), and whether it is ignored."""
     middle = (targets.boxes[..., :2] + targets.boxes[..., 2:]) / 2
     sides = targets.boxes[..., 2:] - targets.boxes[..., :2]
     away = (found.centres[None, None] - middle.unsqueeze(2)).abs()      # (N, M, A, 2)
@@ -132,7 +143,7 @@ def _assign(found: Predictions, targets: Targets) -> tuple[Tensor, Tensor, Tenso
     best = metric.topk(count, dim=-1)
     chosen = torch.zeros_like(metric, dtype=torch.bool)
     chosen.scatter_(-1, best.indices, best.values > 0)
-    # A cell that several faces chose goes to the one that it overlaps most.
+    # A cell of several faces is assigned to the one with the largest IoU.
     overlap = overlap * chosen
     top, face = overlap.max(dim=1)                                      # (N, A)
     mine = chosen & (face.unsqueeze(1) == torch.arange(metric.shape[1])[None, :, None])

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Hard negative mining (Sung and Poggio 1998): what a detector wrongly takes for faces."""
+"""Hard negative mining (Sung and Poggio 1998): false detections in the training images."""
 
 from collections.abc import Callable, Sequence
 import dataclasses
@@ -24,9 +24,9 @@ from face_affect_ros.affect.types import Detections, FloatArray, ImageArray
 from face_affect_training.detection.pictures import Picture
 import numpy as np
 
-#: False alarms below this score are not used.
+#: Minimum score of a false detection.
 MIN_SCORE = 0.35
-#: A false alarm is at least so far from each label, in units of the larger of the two.
+#: Minimum distance of a false detection from each label, relative to the larger of the two.
 DISTANCE = 0.8
 COLUMNS = 'picture,x,y,width,height'
 
@@ -34,33 +34,21 @@ COLUMNS = 'picture,x,y,width,height'
 def with_look_alikes(pictures: Sequence[Picture], detect: Callable[[ImageArray], Detections],
                      table: Path) -> list[Picture]:
     """
-    Return the pictures with the false alarms of a detector as look-alikes.
+    Return the images with the false detections of a detector as further hard negatives.
 
-    Args:
-        pictures: The training pictures with their labels.
-        detect: The detector.
-        table: CSV file of the false alarms; it is read where it exists, and written otherwise.
+    The CSV file `table` contains the false detections. It is written if it does not exist.
     """
     if not table.is_file():
-        np.savetxt(table, mine(pictures, detect), '%.1f', ',', header=COLUMNS, comments='')
+        np.savetxt(table, _mine(pictures, detect), '%.1f', ',', header=COLUMNS, comments='')
     found = np.loadtxt(table, np.float32, delimiter=',', skiprows=1, ndmin=2).reshape(-1, 5)
     return [dataclasses.replace(picture, look_alikes=np.concatenate(
         [picture.look_alikes, found[found[:, 0] == number, 1:]]))
         for number, picture in enumerate(pictures)]
 
 
-def mine(pictures: Sequence[Picture],
-         detect: Callable[[ImageArray], Detections]) -> FloatArray:
-    """
-    Return the false alarms of a detector in pictures, upright and turned by 90 degrees.
-
-    Args:
-        pictures: The training pictures with their labels.
-        detect: The detector.
-
-    Returns:
-        (N, 5) float32: index of the picture, x, y, width, height in its pixels.
-    """
+def _mine(pictures: Sequence[Picture],
+          detect: Callable[[ImageArray], Detections]) -> FloatArray:
+    """Search upright and rotated by 90 degrees; return (N, 5), index of the image and box."""
     found = []
     for number, picture in enumerate(pictures):
         height = len(picture.pixels)

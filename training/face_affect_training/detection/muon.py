@@ -20,25 +20,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
-#: Coefficients of the quintic Newton-Schulz iteration, and how often it is applied.
+#: Coefficients of the quintic Newton-Schulz iteration, and number of iterations.
 COEFFICIENTS, ITERATIONS = (3.4445, -4.7750, 2.0315), 5
 
 
 class Muon(torch.optim.Optimizer):
     """
-    Gradient descent with momentum whose updates are orthogonalized.
+    Gradient descent with momentum and orthogonalized updates.
 
-    A kernel of Keras, (height, width, in, out), is taken as a matrix of (height x width x in) rows
-    and `out` columns. torch.optim.Muon takes matrices only.
+    A kernel of Keras, (height, width, in, out), is a matrix of (height x width x in) rows and
+    `out` columns. torch.optim.Muon supports only matrices.
     """
 
     def __init__(self, kernels: Iterable[Tensor], lr: float, *, momentum: float = 0.95,
                  weight_decay: float = 0.0) -> None:
-        """Take 4-D kernels; lr is the spectral norm of an update of a square matrix."""
+        """Optimize 4-D kernels; lr is the spectral norm of the update of a square matrix."""
         super().__init__(kernels, {'lr': lr, 'momentum': momentum, 'weight_decay': weight_decay})
 
     def step(self, closure: None = None) -> None:
-        """Update the kernels by their gradients."""
+        """Update the kernels."""
         with torch.no_grad():
             for group in self.param_groups:
                 for kernel in group['params']:
@@ -55,7 +55,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalized(matrix: Tensor) -> Tensor:
-    """Return the matrix, (R, C), with its singular values brought close to 1."""
+    """Return the matrix (R, C) with singular values close to 1."""
     first, second, third = COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix

@@ -13,11 +13,11 @@
 # limitations under the License.
 
 """
-A fully convolutional face detector without anchors, for a robot's CPU.
+A fully convolutional face detector without anchors.
 
-One prediction a cell at strides 8, 16 and 32, as in FCOS (Tian et al. 2019) and YuNet (Wu et al.
-2023). All convolutions are ordinary ones: in 8-bit integers a CPU multiplies four times as many
-numbers a cycle there as in depth-wise convolutions. No convolution sees the full resolution.
+It has one prediction per cell at strides 8, 16 and 32, like FCOS (Tian et al. 2019) and YuNet (Wu
+et al. 2023). All convolutions are ordinary ones: with 8-bit integers a CPU computes four times as
+many products per cycle as for depth-wise ones. No convolution has the full resolution.
 """
 
 from collections.abc import Sequence
@@ -28,28 +28,27 @@ from face_affect_training.networks.small_resnet import Fold
 import keras
 from keras import layers, ops
 
-#: Channels of the outputs of a stride, as the robot decodes them.
+#: Channels of the outputs of a stride.
 OUTPUTS = dict(zip(('score', 'box', 'landmarks'), CHANNELS))
-#: Network input = pixel * SCALE, pixels 0 to 255, blue, green, red.
+#: Scale of the pixels (BGR, 0 to 255) of the input.
 SCALE = 1.0 / 255.0
-#: IoU from which two candidates are one face.
+#: Minimum IoU of two candidates of the same face.
 NMS_OVERLAP = 0.4
-#: Share of faces among the cells that a new network assumes (Lin et al. 2017, section 4.1).
+#: Initial bias of the scores, for a small prior probability (Lin et al. 2017, section 4.1).
 PRIOR_LOGIT = -4.6
 
 
 @keras.saving.register_keras_serializable('face_affect')
 class Unfold(Fold):
     """
-    Channels as blocks of pixels, (N, H b, W b, C / b / b) for (N, H, W, C).
+    Depth to space, the inverse of Fold: (N, H b, W b, C / b / b) for (N, H, W, C).
 
-    The inverse of Fold. With a convolution before it, it is an upsampling whose output size needs
-    no shape operators in TFLite.
+    After a convolution it is an upsampling that needs no shape operators in TFLite.
     """
 
     def call(self, inputs: Any) -> Any:
         """Return the larger feature maps."""
-        if keras.backend.backend() == 'tensorflow':   # one operator of TFLite
+        if keras.backend.backend() == 'tensorflow':   # a single TFLite operator
             import tensorflow as tf
             return tf.nn.depth_to_space(inputs, self._block)
         count, height, width, channels = ops.shape(inputs)
@@ -65,29 +64,25 @@ class Unfold(Fold):
                 channels // self._block ** 2)
 
 
-def residual_fpn(*, input_shape: tuple[int | None, int | None, int] = (None, None, 3),
-                  stem: int = 32, widths: Sequence[int] = (48, 64, 96),
-                  blocks: Sequence[int] = (2, 2, 2), neck: Sequence[int] = (48, 64, 64),
-                  stem_kernel: int = 3) -> keras.Model:
+def residual_fpn(*, stem: int = 32, widths: Sequence[int] = (48, 64, 96),
+                 blocks: Sequence[int] = (2, 2, 2),
+                 neck: Sequence[int] = (48, 64, 64)) -> keras.Model:
     """
-    Build the detector.
+    Build the detector: a feature pyramid network (Lin et al. 2017) on residual stages.
 
-    input_shape: height and width are free, multiples of 32. stem: filters at stride 4. widths,
-    blocks: filters and residual blocks (He et al. 2015) of the stages at strides 8, 16, 32.
-    neck: filters of the head of each stride; features of the next coarser stride are added to
-    those of a finer one (Lin et al. 2017, feature pyramid networks). stem_kernel: size of the
-    first convolution, in blocks of 2x2 pixels, of stride 2.
+    Args:
+        stem: filters at stride 4.
+        widths: filters of the stages at strides 8, 16, 32.
+        blocks: residual blocks (He et al. 2015) of these stages.
+        neck: filters of the heads of these strides.
 
-    Returns a model of 9 outputs: of strides 8, 16, 32 each 'score', 'box' and 'landmarks',
-    (N, H / stride, W / stride, C), see OUTPUTS.
+    Returns:
+        A model for images (N, H, W, 3) with any multiples of 32 as H and W. Its 9 outputs are
+        'score', 'box' and 'landmarks' of each stride, (N, H / stride, W / stride, C), see OUTPUTS.
     """
-    inputs = keras.Input(input_shape, name='image')
-    if stem_kernel == 1:
-        x = Fold(4, name='fold')(inputs)
-        x = _convolution(x, stem, 1, 1, 'stem')
-    else:
-        x = Fold(2, name='fold')(inputs)
-        x = _convolution(x, stem, stem_kernel, 2, 'stem')
+    inputs = keras.Input((None, None, 3), name='image')
+    x = Fold(2, name='fold')(inputs)
+    x = _convolution(x, stem, 3, 2, 'stem')
     features = []
     for stride, width, count in zip(STRIDES, widths, blocks):
         x = _convolution(x, width, 3, 2, f'stride{stride}')

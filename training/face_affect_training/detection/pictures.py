@@ -12,11 +12,13 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Labelled pictures for training a face detector."""
+"""Training images of the face detector, and single faces of FairFace to paste into them."""
 
 from collections import defaultdict
+import csv
 from dataclasses import dataclass, field
 from pathlib import Path
+import zipfile
 
 import cv2
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
@@ -24,23 +26,25 @@ from face_affect_training.data.files import iterate_table
 import numpy as np
 import numpy.typing as npt
 
-#: Columns of a box file that hold the five landmarks: eyes, nose, corners of the mouth, of which
-#: left and right are the person's own.
+#: Prefixes of the columns of the five landmarks; left and right are those of the person.
 POINTS = ('right_eye', 'left_eye', 'nose', 'right_mouth', 'left_mouth')
-#: A box that one teacher alone reports is a face from this score; below, nothing is learned there.
+#: A box of a single teacher with a lower score is ignored.
 SINGLE_TEACHER_SCORE = 0.75
-#: Labels of one teacher, of a turned image, that show a hand, a shoe or a wheel; seen by eye.
+#: Labels of one teacher that are not faces, found by inspection.
 NO_FACES = Path(__file__).with_name('no_faces.csv')
+#: Scale of the images of FairFace for the teacher, and minimum score of the detection.
+CHIP_SCALE, CHIP_SCORE = 2, 0.8
 
 
 @dataclass(frozen=True)
 class Faces:
     """
-    The labels of one picture.
+    The labels of an image.
 
-    boxes: (N, 4) float32, x, y, width, height in pixels. landmarks: (N, 5, 2) float32 in the order
-    of POINTS, NaN where unknown. certain: (N,) whether a box is a face; the loss ignores the
-    others.
+    Attributes:
+        boxes: (N, 4) float32, x, y, width, height in pixels.
+        landmarks: (N, 5, 2) float32 in the order of POINTS, NaN if unknown.
+        certain: (N,) whether a box is a face. The loss ignores the others.
     """
 
     boxes: FloatArray
@@ -49,7 +53,7 @@ class Faces:
 
     @classmethod
     def empty(cls) -> 'Faces':
-        """Return the labels of a picture without a face."""
+        """Return the labels of an image without a face."""
         return cls(np.zeros((0, 4), np.float32), np.zeros((0, len(POINTS), 2), np.float32),
                    np.zeros(0, bool))
 
@@ -60,9 +64,12 @@ class Faces:
 @dataclass(frozen=True)
 class Picture:
     """
-    A picture, (H, W, 3) BGR uint8, its labels, and boxes of what looks like a face and is none.
+    A training image.
 
-    look_alikes: (N, 4) float32, x, y, width, height in pixels.
+    Attributes:
+        pixels: (H, W, 3) BGR uint8.
+        faces: labels.
+        look_alikes: (N, 4) float32, boxes of hard negatives, which resemble a face.
     """
 
     pixels: ImageArray
@@ -72,9 +79,9 @@ class Picture:
 
 def read_pictures(folder: Path) -> list[Picture]:
     """
-    Return the pictures of `train_images.csv` with the labels of `train_boxes.csv`.
+    Read the images of `train_images.csv` with the labels of `train_boxes.csv`.
 
-    Raises AffectError where a file is missing or no picture, or a column is absent.
+    AffectError if a file cannot be read, or a column is missing.
     """
     wrong = {(row['file'], row['x'], row['y']) for row in iterate_table(NO_FACES, ('file',))}
     by_file: dict[str, list[dict[str, str]]] = defaultdict(list)
@@ -87,7 +94,7 @@ def read_pictures(folder: Path) -> list[Picture]:
         path = folder / row['file']
         pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if pixels is None:
-            raise AffectError(f'{path}: not a picture that OpenCV reads; restore the data set')
+            raise AffectError(f'{path}: OpenCV cannot read this image; restore the data set')
         pictures.append(Picture(np.asarray(pixels, np.uint8), _faces(by_file[row['file']]),
                                 _faces(no_faces[row['file']]).boxes))
     return pictures
@@ -102,3 +109,37 @@ def _faces(rows: list[dict[str, str]]) -> Faces:
     certain = [row['human'] == '1' or row['teacher'] in ('human', 'both')
                or float(row['score']) >= SINGLE_TEACHER_SCORE for row in rows]
     return Faces(boxes, points, np.array(certain))
+
+
+def read_chips(folder: Path, teacher: Path, count: int, seed: int) -> list[Picture]:
+    """
+    Read at most `count` random faces of `fairface_train.zip`.
+
+    The detector YuNet (ONNX file `teacher`) labels them. Images in which it does not detect
+    exactly one face are omitted. AffectError if a file cannot be read.
+    """
+    try:
+        with (folder / 'fairface_train.csv').open(newline='') as file:
+            names = [row['file'] for row in csv.DictReader(file)]
+        chosen = np.random.default_rng(seed).permutation(len(names))[:count]
+        detector = cv2.FaceDetectorYN.create(str(teacher), '', (32, 32), CHIP_SCORE)
+        with zipfile.ZipFile(folder / 'fairface_train.zip') as archive:
+            chips = (np.asarray(cv2.imdecode(np.frombuffer(archive.read(names[index]), np.uint8),
+                                             cv2.IMREAD_COLOR), np.uint8)
+                     for index in sorted(chosen))
+            return [Picture(pixels, faces) for pixels in chips
+                    if (faces := _labelled(detector, pixels)) is not None]
+    except (OSError, KeyError, cv2.error) as error:
+        raise AffectError(f'{folder}, {teacher}: FairFace or YuNet cannot be read: {error}; set '
+                          'chips: 0 to train without FairFace') from error
+
+
+def _labelled(detector: cv2.FaceDetectorYN, pixels: ImageArray) -> Faces | None:
+    larger = cv2.resize(pixels, None, fx=CHIP_SCALE, fy=CHIP_SCALE,
+                        interpolation=cv2.INTER_CUBIC)
+    detector.setInputSize((larger.shape[1], larger.shape[0]))
+    found = detector.detect(larger)[1]
+    if found is None or len(found) != 1:
+        return None
+    values: FloatArray = np.asarray(found[0, :14] / CHIP_SCALE, np.float32)
+    return Faces(values[np.newaxis, :4], values[4:].reshape(1, 5, 2), np.ones(1, bool))

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What a detector finds by size, roll, light, masks and groups of people."""
+"""Recall of a detector by size, roll, light, masks and groups of people."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,14 +22,14 @@ import cv2
 from face_affect_ros.affect.detectors import Detector, make_detector
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
 from face_affect_training.data.gender import read_fairface
-from face_affect_training.detection.judging import judge, LabelledPicture, LEAST_SCORE, Outcome
+from face_affect_training.detection.evaluation import evaluate, LabelledPicture, LEAST_SCORE
 import numpy as np
 
-#: Faces of FairFace are shown at this height of the face in pixels, on a grey image.
+#: Height of the faces of FairFace in pixels, and height and width of the grey image around them.
 GROUP_HEIGHT, GROUP_IMAGE = 32, (240, 320)
-#: Share of a FairFace chip's side that the face takes.
+#: Height of the face relative to a FairFace image.
 CHIP_FACE = 0.66
-#: Heights in pixels from which recall is given.
+#: Minimum heights of the faces in pixels.
 HEIGHTS = (12, 16, 24, 32, 64)
 ROLLS = (45.0, 90.0, 180.0)
 WIDE = (1280, 720)
@@ -40,32 +40,34 @@ TAGS = {'mask=on': 'surgical mask', 'illum=1': 'extreme light', 'occ=2': 'half h
 def report(name: str, pictures: Sequence[LabelledPicture], *, size: int = 0,
            min_score: float | None = None, false_alarms: int = 6) -> dict[str, Any]:
     """
-    Judge a detector on labelled pictures; return its figures.
+    Evaluate a detector on labelled images.
 
-    name, size: as make_detector takes them. min_score: at which recall is given; without, the
-    least one with no more than `false_alarms` in the pictures without a face.
+    Args:
+        name: name or folder of the detector.
+        min_score: score threshold; None for the lowest one with at most `false_alarms` false
+            detections in the images without a face.
     """
     detector = make_detector(name, size=size, min_score=LEAST_SCORE)
-    upright = judge(detector, pictures)
+    upright = evaluate(detector, pictures)
     score = upright.score_for(false_alarms) if min_score is None else min_score
     result: dict[str, Any] = {
         'detector': name, 'detector_size': size, 'min_score': round(score, 3),
         'pictures': len(pictures), 'faces': len(upright.heights),
-        'average_precision': _share(upright.average_precision()),
-        **_recalls(upright, score),
+        'average_precision': round(upright.average_precision(), 4),
+        **{f'recall_{height}': round(upright.recall(height, score), 4) for height in HEIGHTS},
         'false_per_picture': round(float((upright.false >= score).sum()) / len(pictures), 3),
         'faceless_pictures': upright.pictures_without,
         'false_on_faceless': int((upright.faceless >= score).sum()),
-        'tags': {words: _share(upright.recall(32, score, tag)) for tag, words in TAGS.items()
+        'tags': {text: round(upright.recall(32, score, tag), 4) for tag, text in TAGS.items()
                  if any(tag in each for each in upright.tags)},
         'rolled': {}}
     for degrees in ROLLS:
-        rolled = judge(detector, pictures, roll=degrees).recall(32, score)
+        rolled = evaluate(detector, pictures, roll=degrees).recall(32, score)
         result['rolled'][f'{degrees:g}'] = {
-            'recall_32': _share(rolled),
-            'of_upright': _share(rolled / max(upright.recall(32, score), 1e-9))}
-    wide = judge(detector, pictures, canvas=WIDE)
-    result['in_1280x720'] = {f'recall_{height}': _share(wide.recall(height, score))
+            'recall_32': round(rolled, 4),
+            'of_upright': round(rolled / max(upright.recall(32, score), 1e-9), 4)}
+    wide = evaluate(detector, pictures, canvas=WIDE)
+    result['in_1280x720'] = {f'recall_{height}': round(wide.recall(height, score), 4)
                              for height in (16, 32)}
     return result
 
@@ -73,18 +75,18 @@ def report(name: str, pictures: Sequence[LabelledPicture], *, size: int = 0,
 def landmark_error(name: str, reference: str, pictures: Sequence[LabelledPicture], *,
                    size: int = 0, min_score: float = 0.5) -> dict[str, Any]:
     """
-    Return how far the landmarks lie from another detector's, as a share of the eye distance.
+    Return the distance to the landmarks of another detector, relative to the eye distance.
 
-    Faces that both find, of 24 pixels or more, whose eyes are at least a quarter of the face's
-    width apart.
+    The faces are those that both detect, with a height of at least 24 pixels and an eye distance
+    of at least a quarter of the width. AffectError if there is none.
     """
     ours, other = (make_detector(each, size=each_size, min_score=min_score)
                    for each, each_size in ((name, size), (reference, 640)))
     errors: list[FloatArray] = []
     for picture in pictures:
         image = np.asarray(cv2.imread(str(picture.path)), np.uint8)
-        found, wanted = ours(image), other(image)
-        for box, points in zip(wanted.boxes, wanted.landmarks):
+        found, expected = ours(image), other(image)
+        for box, points in zip(expected.boxes, expected.landmarks):
             eyes = float(np.linalg.norm(points[1] - points[0]))
             if not len(found) or box[3] < 24 or eyes < 0.25 * box[2]:
                 continue
@@ -95,32 +97,24 @@ def landmark_error(name: str, reference: str, pictures: Sequence[LabelledPicture
                 distances = np.linalg.norm(found.landmarks[nearest] - points, axis=1)
                 errors.append(distances / eyes)
     if not errors:
-        raise AffectError(f'{name}, {reference}: no face that both find')
+        raise AffectError(f'{name}, {reference}: no face is found by both')
     values = np.stack(errors)
-    return {'faces': len(values), 'mean': _share(float(values.mean())),
-            'median': _share(float(np.median(values.mean(axis=1))))}
+    return {'faces': len(values), 'mean': round(float(values.mean()), 4),
+            'median': round(float(np.median(values.mean(axis=1))), 4)}
 
 
 def by_group(detector: Detector, folder: Path) -> dict[str, float]:
-    """Return the share of FairFace's validation faces found, shown small, by its seven groups."""
+    """Return the recall for small validation faces of FairFace by its seven groups of race."""
     faces = read_fairface(folder, 'val')
-    found = np.array([len(detector(_shown(chip))) > 0 for chip in faces.images])
+    found = np.array([len(detector(_on_grey(chip))) > 0 for chip in faces.images])
     races = faces.groups['race']
-    return {str(race): _share(float(found[races == race].mean())) for race in np.unique(races)}
+    return {str(race): round(float(found[races == race].mean()), 4) for race in np.unique(races)}
 
 
-def _shown(chip: ImageArray) -> ImageArray:
+def _on_grey(chip: ImageArray) -> ImageArray:
     side = round(GROUP_HEIGHT / CHIP_FACE)
     image = np.full((*GROUP_IMAGE, 3), 128, np.uint8)
     top, left = ((length - side) // 2 for length in GROUP_IMAGE)
     image[top:top + side, left:left + side] = cv2.resize(chip, (side, side),
                                                          interpolation=cv2.INTER_AREA)
     return image
-
-
-def _recalls(outcome: Outcome, score: float) -> dict[str, float]:
-    return {f'recall_{height}': _share(outcome.recall(height, score)) for height in HEIGHTS}
-
-
-def _share(value: float) -> float:
-    return round(value, 4)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Train the face detector, on Keras' PyTorch backend."""
+"""Training of the face detector with the PyTorch backend of Keras."""
 
 from collections.abc import Iterator, Sequence
 import csv
@@ -25,14 +25,18 @@ from typing import Any
 
 from face_affect_ros.affect.detectors.residual_fpn import decode, fit_image
 from face_affect_ros.affect.types import AffectError, Detections, ImageArray
-from face_affect_training.detection.chips import read_chips
+from face_affect_training.detection.evaluation import (
+    evaluate,
+    LEAST_SCORE,
+    Outcome,
+    read_labelled,
+)
 from face_affect_training.detection.experiment import DetectorExperiment
-from face_affect_training.detection.judging import judge, LEAST_SCORE, Outcome, read_labelled
 from face_affect_training.detection.losses import detection_loss, Targets
 from face_affect_training.detection.mining import with_look_alikes
 from face_affect_training.detection.muon import Muon
 from face_affect_training.detection.network import NMS_OVERLAP, OUTPUTS, residual_fpn, SCALE
-from face_affect_training.detection.pictures import Faces, Picture, read_pictures
+from face_affect_training.detection.pictures import Faces, Picture, read_chips, read_pictures
 from face_affect_training.detection.views import Views
 from face_affect_training.networks.lowering import lowered
 import keras
@@ -41,19 +45,27 @@ import torch
 import yaml
 
 STATE, NETWORK, LOG = 'state.pt', 'network.keras', 'log.csv'
-#: Faces of one view that the loss looks at; the rest of a crowd is ignored.
+#: Maximum number of faces per sample; the other faces are not used.
 MOST_FACES = 40
-#: Longer side at which pictures are searched for false alarms.
+#: Longer side of the input during the search for false detections, in pixels.
 MINING_SIZE = 416
 
 
 def train(experiment: DetectorExperiment, out: Path, *, max_minutes: float = 0.0,
           workers: int = 1) -> bool:
     """
-    Train, or go on where the run in `out` was stopped; return whether it is finished.
+    Train, or resume the training.
 
-    max_minutes: stop cleanly after this time, 0 for no limit. workers: processes that draw views.
-    Raises AffectError where data is missing or the loss is no longer a number.
+    Args:
+        out: folder of the run.
+        max_minutes: save the state and stop after this time; 0 for no limit.
+        workers: number of processes that compute the samples.
+
+    Returns:
+        Whether the training is finished.
+
+    Raises:
+        AffectError: data cannot be read, or the loss is not finite.
     """
     deadline = time.monotonic() + 60.0 * max_minutes if max_minutes else math.inf
     out.mkdir(parents=True, exist_ok=True)
@@ -87,7 +99,7 @@ def train(experiment: DetectorExperiment, out: Path, *, max_minutes: float = 0.0
     while step < experiment.steps and time.monotonic() < deadline:
         mined_at = experiment.mined_at(step)
         shown = pictures if mined_at is None else with_look_alikes(
-            pictures, detector_of(average, MINING_SIZE), out / f'look_alikes_{mined_at}.csv')
+            pictures, _detector_of(average, MINING_SIZE), out / f'look_alikes_{mined_at}.csv')
         for images, targets in _batches(experiment, step, workers, shown, chips):
             loss, parts = detection_loss(network(images.float() * SCALE, training=True), targets)
             if not math.isfinite(loss.item()):
@@ -107,7 +119,7 @@ def train(experiment: DetectorExperiment, out: Path, *, max_minutes: float = 0.0
                                   for key in parts), flush=True)
             last = step >= experiment.steps or time.monotonic() > deadline
             if step % experiment.judge_every == 0 or last:
-                outcome = judge(detector_of(average, experiment.judge_size), labelled)
+                outcome = evaluate(_detector_of(average, experiment.judge_size), labelled)
                 _log(out / LOG, step, losses, outcome)
                 losses = []
                 saved.set_weights(average.get_weights())
@@ -123,8 +135,8 @@ def train(experiment: DetectorExperiment, out: Path, *, max_minutes: float = 0.0
     return step >= experiment.steps
 
 
-def detector_of(network: Any, size: int) -> Any:
-    """Return a function that finds the faces of an image with a network of this process."""
+def _detector_of(network: Any, size: int) -> Any:
+    """Return a function from an image to the Detections of a network."""
     def detect(image: ImageArray) -> Detections:
         pixels, scale = fit_image(image, size)
         with torch.no_grad():
@@ -146,7 +158,7 @@ class _ViewSet(torch.utils.data.Dataset[tuple[ImageArray, Faces]]):
 def _batches(experiment: DetectorExperiment, step: int, workers: int,
              pictures: Sequence[Picture], chips: Sequence[Picture]
              ) -> Iterator[tuple[torch.Tensor, Targets]]:
-    """Yield the batches from a step to the end of its round, or until mining is due."""
+    """Yield the batches from a step to the end of its round or to the next mining."""
     views, last = (Views(pictures, chips, settings, experiment.seed)
                    for settings in (experiment.views, experiment.last_views))
     first, steps, _ = experiment.round_of(step)
@@ -179,7 +191,7 @@ def _collated(rows: Sequence[tuple[ImageArray, Faces]]) -> tuple[torch.Tensor, T
 
 
 def _parameters(network: Any) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """Return the kernels of the hidden convolutions, and all other parameters."""
+    """Return the kernels of all convolutions but the outputs, and all other parameters."""
     kernels: list[torch.Tensor] = []
     others: list[torch.Tensor] = []
     for variable in network.trainable_variables:

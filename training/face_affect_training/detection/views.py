@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Random views of labelled pictures: any roll, any size of face, several pictures in one view."""
+"""Augmented samples ("views") of labelled images for training the detector."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,25 +26,30 @@ import numpy as np
 
 #: Index of each landmark in the mirror image.
 MIRRORED = (1, 0, 2, 4, 3)
-#: Largest enlargement of a picture.
+#: Maximum scale of an image.
 MAX_ZOOM = 2.5
-#: Share of a region's side that a picture covers at least.
+#: Minimum size of a scaled image relative to its region.
 COVERED = 0.7
 
 
 @dataclass(frozen=True)
 class ViewSettings:
     """
-    How views are drawn.
+    Settings of the augmentation.
 
-    size: side of the square view in pixels. faces: smallest and largest size of the chosen face,
-    the square root of its area in pixels, drawn evenly on a logarithmic scale. smallest: faces
-    below this size are ignored by the loss. full_circle: share of pictures that are turned by any
-    angle, the others by about roll degrees (standard deviation). grids: relative frequency of
-    views of 1, 2x2 and 3x3 pictures. chips: share of pictures into which faces are pasted. empty:
-    share of pictures without a face. look_alikes: share of regions around something that looks
-    like a face and is none. covered: share of faces that get a mask, sunglasses or a
-    hand. disturbed: share of views with random light, blur, noise and compression.
+    Attributes:
+        size: Side of the square view in pixels.
+        faces: Minimum and maximum size of the selected face, the square root of its area in
+            pixels, with a log-uniform distribution.
+        smallest: The loss ignores smaller faces.
+        full_circle: Fraction of images that are rotated by any angle.
+        roll: Standard deviation of the rotation of the others, in degrees.
+        grids: Relative frequency of views of 1, 2x2 and 3x3 images.
+        chips: Fraction of images into which faces are pasted.
+        empty: Fraction of images without a face.
+        look_alikes: Fraction of images around a hard negative.
+        covered: Fraction of faces with a mask, sunglasses or a hand.
+        disturbed: Fraction of views with random light, blur, noise and compression.
     """
 
     size: int = 320
@@ -61,11 +66,11 @@ class ViewSettings:
 
 
 class Views:
-    """Draws views; the n-th one depends on the seed and n alone."""
+    """Random views; a view depends only on the seed and its number."""
 
     def __init__(self, pictures: Sequence[Picture], chips: Sequence[Picture],
                  settings: ViewSettings, seed: int) -> None:
-        """Take the pictures with and without faces, and chips, each of one face."""
+        """Set the images and the chips, which are images of a single face."""
         self._with = [picture for picture in pictures if picture.faces.certain.any()]
         self._without = [picture for picture in pictures if not len(picture.faces)]
         self._look_alikes = [(picture, box) for picture in pictures
@@ -93,7 +98,7 @@ class Views:
             view[rows, columns], faces = self._region(rng, width, height, without)
             if with_chips:
                 faces = self._paste(rng, view[rows, columns], faces)
-            faces = _judged(faces, width, height, settings.smallest)
+            faces = _within(faces, width, height, settings.smallest)
             found.append(_moved(faces, columns.start, rows.start))
         faces = _joined(found)
         cover_faces(rng, view, faces, settings.covered)
@@ -101,15 +106,15 @@ class Views:
 
     def _region(self, rng: np.random.Generator, width: int, height: int,
                 without: bool) -> tuple[ImageArray, Faces]:
-        """Return a part of one picture at a random size and angle."""
+        """Return a part of an image with random scale and rotation, and its labels."""
         picture, box = self._choose(rng, without)
         rows, columns = picture.pixels.shape[:2]
         if box is not None:
             size = math.sqrt(box[2:].prod())
             x, y = box[:2] + box[2:] / 2
             low, high = self._settings.faces
-            wanted = math.exp(rng.uniform(math.log(low), math.log(min(high, max(width, height)))))
-            zoom = wanted / size
+            zoom = math.exp(rng.uniform(
+                math.log(low), math.log(min(high, max(width, height))))) / size
             target = (rng.uniform(0.0, width), rng.uniform(0.0, height))
             zoom = max(zoom, COVERED * min(width / columns, height / rows))
         else:
@@ -122,7 +127,7 @@ class Views:
                               under)
 
     def _background(self, rng: np.random.Generator, width: int, height: int) -> ImageArray:
-        """Return a plain colour, or a picture without a face."""
+        """Return a plain colour, or an image without a face."""
         view = np.empty((height, width, 3), np.uint8)
         if self._without and rng.random() < 0.6:
             picture = self._without[int(rng.integers(len(self._without)))]
@@ -133,7 +138,7 @@ class Views:
 
     def _choose(self, rng: np.random.Generator, without: bool
                 ) -> tuple[Picture, FloatArray | None]:
-        """Return a picture, and the box in it that sets size and place: a face or a look-alike."""
+        """Return an image, and a box of a face or hard negative in it if there is one."""
         if without and self._without:
             return self._without[int(rng.integers(len(self._without)))], None
         if self._look_alikes and rng.random() < self._settings.look_alikes:
@@ -147,7 +152,7 @@ class Views:
         return float(rng.normal(0.0, self._settings.roll))
 
     def _paste(self, rng: np.random.Generator, view: ImageArray, faces: Faces) -> Faces:
-        """Blend chips into the view where there is no face yet."""
+        """Blend chips into the view where no other face is; return the labels."""
         height, width = view.shape[:2]
         found = [faces]
         taken = [tuple(box) for box in faces.boxes]
@@ -175,7 +180,7 @@ class Views:
 
 
 def _cuts(rng: np.random.Generator, size: int, count: int) -> list[tuple[int, int]]:
-    """Return `count` stretches that make up a side."""
+    """Divide a side into `count` sections of random length."""
     inner = [int(size * (each + rng.uniform(-0.2, 0.2)) / count) for each in range(1, count)]
     edges = [0, *inner, size]
     return list(zip(edges, edges[1:]))
@@ -183,13 +188,9 @@ def _cuts(rng: np.random.Generator, size: int, count: int) -> list[tuple[int, in
 
 def _warped(rng: np.random.Generator, picture: Picture, centre: tuple[float, float], zoom: float,
             degrees: float, target: tuple[float, float], view: ImageArray) -> Faces:
-    """
-    Lay a picture over the view, zoomed, turned and perhaps mirrored; return its labels there.
-
-    centre: the point of the picture that comes to `target` in the view.
-    """
+    """Draw an image scaled, rotated and maybe mirrored, with centre at target; return labels."""
     pixels, scale = picture.pixels, 1.0
-    if zoom < 0.7:   # a warp alone would skip pixels
+    if zoom < 0.7:   # avoid aliasing
         scale = max(zoom / 0.9, 2.0 / min(pixels.shape[:2]))
         pixels = np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale,
                                        interpolation=cv2.INTER_AREA), np.uint8)
@@ -211,7 +212,7 @@ def _warped_faces(faces: Faces, linear: FloatArray, offset: FloatArray, mirror: 
         return faces
     half = faces.boxes[:, 2:] / 2
     centres = (faces.boxes[:, :2] + half) @ linear.T + offset
-    # The box around the turned ellipse that the box was around.
+    # Bounding box of the rotated ellipse that is inscribed in the box.
     halves = np.sqrt((half[:, np.newaxis] * linear) ** 2 @ np.ones(2))
     points = faces.landmarks @ linear.T + offset
     if mirror:
@@ -222,7 +223,7 @@ def _warped_faces(faces: Faces, linear: FloatArray, offset: FloatArray, mirror: 
 
 def _blend(rng: np.random.Generator, view: ImageArray, part: ImageArray, left: int, top: int,
            side: float) -> None:
-    """Lay a turned chip over the view, fading towards its edge."""
+    """Draw a rotated chip with soft edges."""
     height, width = view.shape[:2]
     x0, y0 = max(left, 0), max(top, 0)
     x1, y1 = min(left + part.shape[1], width), min(top + part.shape[0], height)
@@ -239,7 +240,7 @@ def _blend(rng: np.random.Generator, view: ImageArray, part: ImageArray, left: i
 
 
 def _overlap(first: Sequence[float], second: Sequence[float]) -> bool:
-    """Return whether the inner 70 % of two boxes meet."""
+    """Return whether the inner 70 % of two boxes overlap."""
     return all(abs(first[axis] + first[axis + 2] / 2 - second[axis] - second[axis + 2] / 2)
                < 0.35 * (first[axis + 2] + second[axis + 2]) for axis in (0, 1))
 
@@ -257,8 +258,8 @@ def _joined(parts: Sequence[Faces]) -> Faces:
                  np.concatenate([part.certain for part in parts]))
 
 
-def _judged(faces: Faces, width: int, height: int, smallest: float) -> Faces:
-    """Drop the faces outside a region; mark those that are too small or too much cut off."""
+def _within(faces: Faces, width: int, height: int, smallest: float) -> Faces:
+    """Remove the faces outside a region; mark small and truncated ones as not certain."""
     limit = np.array([width, height], np.float32)
     start, end = faces.boxes[:, :2], faces.boxes[:, :2] + faces.boxes[:, 2:]
     inside = (np.clip(end, 0, limit) - np.clip(start, 0, limit)).prod(axis=1)

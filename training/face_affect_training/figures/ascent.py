@@ -52,12 +52,9 @@ def ascend(network: keras.Model, layer: str, filters: list[int], *, low: float, 
     Compute one image per filter.
 
     Args:
-        network: with inputs (N, S, S, C).
+        network: with inputs (N, S, S, C) from `low` to `high`.
         layer: name of a layer with outputs (N, H, W, F).
         filters: indices from 0 to F - 1.
-        low: minimum of the input.
-        high: maximum of the input.
-        steps: number of gradient steps.
 
     Returns:
         The images (len(filters), S, S, C), and the mean activations before and after.
@@ -105,14 +102,11 @@ def ascend(network: keras.Model, layer: str, filters: list[int], *, low: float, 
 def make(run: Path, folder: Path, *, layers: list[str] | None = None, count: int = 8,
          steps: int = STEPS) -> list[Path]:
     """
-    Write ascent_NAME.png and ascent_NAME.json; return their paths.
+    Write ascent_NAME.png and ascent_NAME.json of a training run; return their paths.
 
     Args:
-        run: folder of a training run.
-        folder: folder of the results.
         layers: names of layers; None for those in LAYERS.
         count: number of filters per layer, evenly spaced.
-        steps: number of gradient steps.
 
     Raises:
         AffectError: the run or a layer is missing.

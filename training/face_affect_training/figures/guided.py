@@ -43,15 +43,7 @@ MOST = 200
 
 
 def make(models: list[str], faces: FaceData, folder: Path, command: str) -> list[Path]:
-    """
-    Write guided.json and guided.png; return their paths.
-
-    Args:
-        models: names or folders of expression models with gradients.
-        faces: labelled faces.
-        folder: of the files.
-        command: command line that makes the files.
-    """
+    """Write guided.json and guided.png of expression models with gradients; return their paths."""
     rows: list[list[Picture | None]] = []
     captions: list[list[str]] = []
     names: list[str] = []

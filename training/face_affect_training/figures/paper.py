@@ -42,29 +42,13 @@ def write_sizes(plan: Plan, folder: Path) -> Path:
 
 
 def draw(folder: Path, shipped: Path, out: Path) -> list[Path]:
-    """
-    Draw the figures of the result files; return their paths.
-
-    Args:
-        folder: folder of the result files.
-        shipped: folder of the models.
-        out: folder of the figures.
-    """
+    """Draw the figures of the result files and of the models in `shipped`; return their paths."""
     return [*models.draw(folder, shipped, out), _draw_networks(folder, out),
             *_draw_dropout(folder, out), _draw_maps(folder, out)]
 
 
 def text(folder: Path, shipped: Path) -> str:
-    """
-    Return the page.
-
-    Args:
-        folder: folder of the result files.
-        shipped: folder of the models.
-
-    Raises:
-        AffectError: a file is missing. The message contains the command that makes it.
-    """
+    """Return the page; AffectError with the command that makes a missing result file."""
     return results.wrapped(TEMPLATE.read_text(encoding='utf-8').format(
         **_networks(folder), **models.tables(folder, shipped), **_dropout(folder), **_maps(folder),
         **guided.facts_of_page(folder), ascent=ascent.section(folder),

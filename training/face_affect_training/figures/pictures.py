@@ -64,10 +64,8 @@ def heat_map(axis: Any, values: npt.NDArray[np.float64], *, rows: Sequence[str],
     Args:
         axis: matplotlib axes.
         values: (R, C); NaN is left empty.
-        rows: labels of the rows.
-        columns: labels of the columns.
-        low: value of the first colour.
-        high: value of the last colour.
+        rows, columns: labels.
+        low, high: values of the first and last colour.
         form: format of the numbers.
         colours: name of the colour map.
     """
@@ -110,9 +108,7 @@ def sheet(pictures: Sequence[Sequence[npt.NDArray[Any] | None]], path: Path, *,
 
     Args:
         pictures: rows of (H, W) grey or (H, W, 3) RGB images from 0 to 1; None is left empty.
-        path: of the file.
-        rows: labels of the rows.
-        columns: labels of the columns.
+        rows, columns: labels.
         captions: text below each image.
         colours: number of colours of the palette.
     """

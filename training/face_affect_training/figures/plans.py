@@ -74,10 +74,7 @@ class Plan:
 
 def load_plan(name: str) -> Plan:
     """
-    Read a plan.
-
-    Args:
-        name: of a plan in experiments/figures, or path of a YAML file.
+    Read a plan by its name in experiments/figures, or by the path of a YAML file.
 
     Returns:
         The plan, whose cells include the combinations of the grid.
@@ -109,7 +106,6 @@ def run(plan: Plan, folder: Path, summary: Path, *, cache: Path,
     Train the cells that are not finished, and write the results of all finished cells.
 
     Args:
-        plan: to run.
         folder: contains one run per cell.
         summary: path of the result file.
         cache: folder for decoded images.

@@ -12,4 +12,4 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Which pixels a decision rests on: gradients as TFLite graphs, their proof, and reports."""
+"""Saliency maps: gradients as TFLite graphs, their validation, and reports by region."""

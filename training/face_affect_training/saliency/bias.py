@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Where a model looks: the share of its saliency in each part of the face, by class and group."""
+"""The fraction of the saliency of a model in each region of the face, by class and group."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,25 +41,24 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 REGIONS = ('eyes and brows', 'nose', 'mouth', 'rest of the face', 'outside')
 EYES, NOSE_REGION, MOUTH_REGION, REST, OUTSIDE = range(5)
-#: Eyes nearer to each other than this share of the crop belong to a profile, which has no such
-#: parts.
+#: A face with a smaller eye distance, relative to the side of the crop, is a profile.
 MIN_EYE_DISTANCE = 0.12
-#: Mean pictures of fewer faces could show a person.
+#: Minimum number of faces of a mean image, so that nobody can be recognised.
 MANY = 20
 
 
 @dataclass(frozen=True)
 class Explained:
     """
-    The explanation of each face that is not left out, N in all.
+    Saliency of N faces in R regions.
 
     Attributes:
-        classes: (N,) name of the most probable class, which is explained.
-        shares: (N, R) of the absolute gradient in each of REGIONS.
-        areas: (N, R) of the crop's pixels.
+        classes: (N,) name of the most probable class, which the saliency explains.
+        shares: (N, R) fraction of the absolute gradient in each of REGIONS.
+        areas: (N, R) fraction of the pixels of the crop in each of REGIONS.
         crops: (N, S, S, C) uint8.
-        heats: (N, S, S) in [0, 1].
-        groups: by name, (N,).
+        heats: (N, S, S) saliency map from 0 to 1.
+        groups: (N,) group of each face, by the name of the grouping.
     """
 
     classes: npt.NDArray[np.str_]
@@ -73,19 +72,20 @@ class Explained:
 def bias_report(model: str, faces: FaceData, *, limit: int = 0,
                 detector: str = DEFAULT_DETECTOR) -> tuple[dict[str, Any], Explained]:
     """
-    Explain a model's label of each face; return the report and the explanations.
+    Compute the saliency of the most probable class of each face.
 
-    The robot's detector finds the face and its landmarks in the enlarged chip, and the crop is the
-    robot's. Faces that it does not find, and profiles, are left out and counted.
+    The faces are detected in the enlarged images and cropped like on the robot. Faces that are not
+    detected, and profiles, are excluded and counted.
 
     Args:
         model: name or folder.
-        faces: chips.
-        limit: this many faces, evenly spread; 0 for all.
-        detector: see make_detector.
+        limit: maximum number of faces, evenly spaced; 0 for all.
+
+    Returns:
+        The content of the report file, and the saliency of each face.
 
     Raises:
-        AffectError: a model has no gradients, or no face is left.
+        AffectError: the model has no gradients, or no face remains.
     """
     card = load_card(model)
     saliency = Saliency(card)
@@ -93,12 +93,11 @@ def bias_report(model: str, faces: FaceData, *, limit: int = 0,
     found = find_faces(faces, detector, count=limit)
     rows, parts = [], []
     for row, image, face in zip(found.rows, found.images, found.faces):
-        part = _explain(image, face, saliency, head.task)
-        if part is not None:
+        if (part := _explain(image, face, saliency, head.task)) is not None:
             rows.append(row)
             parts.append(part)
     if not parts:
-        raise AffectError(f'{faces.source}: no face is seen from the front')
+        raise AffectError(f'{faces.source}: contains no frontal face')
     classes, shares, areas, crops, heats = (np.stack(each) for each in zip(*parts))
     explained = Explained(np.array(head.labels)[classes], shares, areas, crops, heats,
                           {name: values[rows] for name, values in faces.groups.items()})
@@ -113,7 +112,7 @@ def bias_report(model: str, faces: FaceData, *, limit: int = 0,
 
 
 def _explain(image: ImageArray, face: Detections, saliency: Saliency, task: str) -> Any:
-    """Return the explained class and the other fields of Explained; None for a profile."""
+    """Return the class and the other fields of Explained but groups; None for a profile."""
     points, spec = face.landmarks[0], saliency.card.crop
     matrix = aligned_matrix(face.boxes[0], points, spec)
     parts = regions(points @ matrix[:, :2].T + matrix[:, 2], spec.size)
@@ -145,18 +144,24 @@ def _means(values: Floats) -> dict[str, float]:
 
 def regions(landmarks: FloatArray, size: int) -> npt.NDArray[np.int64] | None:
     """
-    Return the region of each pixel of a crop, (size, size) rows of REGIONS.
+    Return the index in REGIONS of each pixel of a crop, (size, size).
 
-    landmarks: (4, 2) in pixels of the crop, rows as in types.LANDMARKS. None for a profile or
-    where eyes or mouth are unknown. All parts are ellipses. Across they are measured by the
-    distance of the eyes, down by the way from the eyes to the mouth; their sizes follow an adult's
-    mean face (eyes 63 mm apart, face about 140 mm wide and 190 mm high).
+    The regions are ellipses with the proportions of the mean adult face (eye distance 63 mm, width
+    140 mm, height 190 mm). Their widths are relative to the eye distance, their heights to the
+    distance from the eyes to the mouth.
+
+    Args:
+        landmarks: (4, 2) in pixels of the crop, in the order of types.LANDMARKS.
+        size: side of the crop in pixels.
+
+    Returns:
+        None for a profile, or if the eyes or the mouth are unknown.
     """
     right, left, mouth = landmarks[[RIGHT_EYE, LEFT_EYE, MOUTH]].astype(np.float64)
     between = (right + left) / 2.0
     across, down = left - right, mouth - between
     width, height = float(np.hypot(*across)), float(np.hypot(*down))
-    if not (width >= MIN_EYE_DISTANCE * size and height > 0.0):   # fails for NaN as well
+    if not (width >= MIN_EYE_DISTANCE * size and height > 0.0):   # also false for NaN
         return None
     height = max(height, 0.6 * width)
     axis = across / width
@@ -181,15 +186,9 @@ def regions(landmarks: FloatArray, size: int) -> npt.NDArray[np.int64] | None:
 def write_report(report: dict[str, Any], explained: Explained, folder: Path,
                  command: str) -> list[Path]:
     """
-    Write bias_MODEL.json, its page in Markdown, and pictures of mean faces.
+    Write bias_MODEL.json, bias_MODEL.md and figures of mean faces; return their paths.
 
-    Args:
-        report, explained: of bias_report.
-        folder: for the files.
-        command: that makes them.
-
-    Returns:
-        The paths.
+    report and explained are the results of bias_report, command is the command line for the page.
     """
     name = f"bias_{report['model']}"
     kinds = {'classes': (report['classes'], explained.classes),
@@ -211,7 +210,7 @@ def write_report(report: dict[str, Any], explained: Explained, folder: Path,
 
 
 def text(report: dict[str, Any]) -> str:
-    """Return the report as Markdown; its pictures lie beside it."""
+    """Return the report as Markdown; its figures are in the same folder."""
     return results.wrapped(results.paragraphs(
         f"# Saliency of {report['model']} by region",
         f"{report['data']}: {report['faces'] - report['left_out']:,} of {report['faces']:,} "
@@ -229,7 +228,7 @@ def text(report: dict[str, Any]) -> str:
 
 
 def region_table(head: str, rows: dict[str, Any]) -> str:
-    """Return rows with the share of each region as a Markdown table."""
+    """Return a Markdown table with the fraction in each region."""
     return results.table((head, 'faces', *REGIONS), [
         (name, results.count(row.get('faces')),
          *(results.percent(row['share'][region]) for region in REGIONS))
@@ -237,7 +236,7 @@ def region_table(head: str, rows: dict[str, Any]) -> str:
 
 
 def section(folder: Path) -> str:
-    """Return the table of the results page, a row for each report that has been made."""
+    """Return the table of the results page, with a row for each report in the folder."""
     reports = [results.read(folder, path.stem, '') for path in sorted(folder.glob('bias_*.json'))]
     rows = {f"[{report['model']}](bias_{report['model']}.md), {report['data']}": report['all']
             for report in reports}
@@ -247,7 +246,7 @@ def section(folder: Path) -> str:
 
 
 def on_face(mean: Floats, heat: npt.NDArray[Any]) -> Floats:
-    """Return a mean heat over a mean face, (S, S, 3) RGB from 0 to 1."""
+    """Draw a saliency map over a grey face, both (S, S); return (S, S, 3) RGB from 0 to 1."""
     low, high = np.percentile(mean, (1.0, 99.0))
     grey = np.rint(255.0 * ((mean - low) / max(high - low, 1e-3)).clip(0.0, 1.0)).astype(np.uint8)
     shown = ((heat - heat.min()) / max(float(np.ptp(heat)), 1e-6)).astype(np.float32)

@@ -12,13 +12,13 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The file of a model's gradients, compared with TensorFlow's own before it is kept."""
+"""Export of the gradients of a model, and comparison with the gradients of TensorFlow."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+import contextlib
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from face_affect_ros.affect.interpreter import open_interpreter
 from face_affect_ros.affect.model_store import load_card
@@ -33,41 +33,48 @@ import numpy as np
 import numpy.typing as npt
 
 FILE = 'saliency.npz'
-#: Validation faces on which the two are compared.
+#: Number of validation faces for the comparison.
 FACES = 200
-#: The least correlation of their pixels, by the precision of the weights: rounded ones move some
-#: activations over the edge of a ReLU, which the plain gradient notices most.
+#: Minimum correlation with TensorFlow by precision. Rounded weights change the sign of some inputs
+#: of ReLUs, which affects the plain gradient most.
 CORRELATION = {'float32': 0.999, 'float16': 0.98, 'dynamic': 0.95}
+#: Maximum mean difference, in 8-bit steps, of a kernel from the transpose of another one.
+ALIKE = 4.0
 
 
 def add_saliency(folder: Path, card: dict[str, Any], network: keras.Model,
                  crops: dict[str, ImageArray], precision: str, *, mirror: bool = False) -> None:
     """
-    Write the gradients' file into a model's folder and its entry into the card.
+    Write the gradient graph of a model, and add its entry to the card.
 
-    folder: holds the model and its card already. crops: (N, S, S, C) uint8 by task, in the order
-    of the tasks. precision: of the weights, a key of CORRELATION. mirror: see Gradients.
-    Where the model's own weights are rounded, the gradients are those of the rounded network, and
-    compared with these. Raises AffectError where the file differs from TensorFlow, or
-    where it cannot be made.
+    If the weights of the model are rounded, the graph contains the gradients of the rounded
+    network.
+
+    Args:
+        folder: contains the model and its card.
+        card: receives the entry `saliency`.
+        crops: (N, S, S, C) uint8 by task, in the order of the tasks.
+        precision: of the weights of the graph, a key of CORRELATION.
+        mirror: see Gradients.
+
+    Raises:
+        AffectError: the gradients differ from those of TensorFlow, or cannot be converted.
     """
     widths = tuple(len(LABELS[task]) for task in crops)
     if card['precision'] in ROUNDED:
         network = filled(network, folder / 'model.tflite')
     content = convert_gradients(network, precision, widths, mirror=mirror)
     own = (folder / 'model.tflite').read_bytes()
-    write(folder / FILE, content, own, turned_kernels(content, own))
+    write(folder / FILE, content, own, transposed_kernels(content, own))
     stored = (folder / FILE).read_bytes()
     entry = {'file': FILE, 'sha256': hashlib.sha256(stored).hexdigest(), 'bytes': len(stored)}
     chosen = {task: each[np.linspace(0, len(each) - 1, min(FACES // len(crops), len(each))
                                      ).astype(np.int64)] for task, each in crops.items()}
-    found = compare(Saliency(load_card(str(folder)), entry=entry), network, chosen,
-                    mirror=mirror)
-    # written so that NaN fails as well
-    if not min(found.values()) >= CORRELATION[precision]:
-        raise AffectError(f'the gradients of {network.name} in TFLite correlate with those of '
-                          f'TensorFlow by {found} only, {CORRELATION[precision]} is the least; '
-                          'they were not written')
+    found = compare(Saliency(load_card(str(folder)), entry=entry), network, chosen, mirror=mirror)
+    if not min(found.values()) >= CORRELATION[precision]:   # also true for NaN
+        raise AffectError(f'{network.name}: the correlation of the TFLite gradients with those of '
+                          f'TensorFlow is {found}, the minimum is {CORRELATION[precision]}; the '
+                          'card was not changed')
     card['saliency'] = {**entry, 'weights': precision, 'faces': sum(map(len, chosen.values())),
                         'correlation': {name: round(value, 6) for name, value in found.items()}}
 
@@ -75,11 +82,9 @@ def add_saliency(folder: Path, card: dict[str, Any], network: keras.Model,
 def compare(saliency: Saliency, network: keras.Model,
             crops: dict[str, ImageArray], *, mirror: bool = False) -> dict[str, float]:
     """
-    Return the correlation with TensorFlow's own gradients over all pixels of all faces.
+    Return the correlation with the gradients of TensorFlow over all faces, by saliency mode.
 
-    crops: (N, S, S, C) uint8 by task; of each the most probable class is explained. The keys are
-    the modes of the robot's saliency. TensorFlow's gradients of all layers but the ReLUs are its
-    own.
+    crops are (N, S, S, C) uint8 by task. The most probable class of each one is explained.
     """
     reference = Gradients(network, widths=[len(LABELS[task]) for task in crops], mirror=mirror,
                           convertible=False)
@@ -94,24 +99,16 @@ def compare(saliency: Saliency, network: keras.Model,
                 pairs[mode].append((ours.gradient.ravel(), gradient.ravel()))
             pairs['gradcam'].append((ours.cam.ravel(), heat.ravel()))
         start += len(LABELS[task])
-    return {mode: _correlation(*(np.concatenate(side) for side in zip(*each)))
+    return {mode: float(np.corrcoef(*(np.concatenate(side) for side in zip(*each)))[0, 1])
             for mode, each in pairs.items()}
 
 
-def _correlation(ours: Any, theirs: Any) -> float:
-    return float(np.corrcoef(ours, theirs)[0, 1])
-
-
-#: Mean difference of two kernels of 8-bit integers up to which one is the other, turned round.
-ALIKE = 4.0
-
-
-def turned_kernels(content: bytes, source: bytes) -> list[Turned]:
+def transposed_kernels(content: bytes, source: bytes) -> list[Turned]:
     """
-    Return the 8-bit kernels of a TFLite file that another one holds turned round.
+    Return the 8-bit kernels of a TFLite file whose transposes are in another one, `source`.
 
-    content, source: of the files. A transposed convolution has the kernel of its convolution with
-    outputs and inputs exchanged, rounded for each input instead of for each output.
+    The gradient of a convolution has the kernel of that convolution with inputs and outputs
+    exchanged, quantised per input channel instead of per output channel.
     """
     theirs = np.frombuffer(source, np.uint8)
     others = list(_kernels(source))
@@ -125,9 +122,8 @@ def turned_kernels(content: bytes, source: bytes) -> list[Turned]:
     return sorted(found, key=lambda each: each.place)
 
 
-@dataclass(frozen=True)
-class _Kernel:
-    """One of them: its place in the file, values (O, P, I) int8 and the scales (O,) of these."""
+class _Kernel(NamedTuple):
+    """An 8-bit kernel: position in the file, values (O, P, I), scale of each output (O,)."""
 
     place: int
     values: npt.NDArray[np.int8]
@@ -135,38 +131,26 @@ class _Kernel:
 
 
 def _fit(kernel: _Kernel, other: _Kernel,
-         theirs: npt.NDArray[np.uint8]) -> tuple[float, Turned]:
-    """
-    Return how far a kernel is from another one, turned round, at the best factors of these.
-
-    theirs: the bytes of the other's file.
-    """
-    wanted = (kernel.values * kernel.scales[:, np.newaxis, np.newaxis]).transpose(2, 1, 0)
-    factors = (wanted * other.values).sum((1, 2)) / np.maximum(
+         source: npt.NDArray[np.uint8]) -> tuple[float, Turned]:
+    """Return the mean difference from the transpose of another kernel of source, scaled best."""
+    expected = (kernel.values * kernel.scales[:, np.newaxis, np.newaxis]).transpose(2, 1, 0)
+    factors = (expected * other.values).sum((1, 2)) / np.maximum(
         np.square(other.values.astype(np.float64)).sum((1, 2)), 1.0)
     outputs, places, inputs = other.values.shape
     turned = Turned(kernel.place, other.place, (outputs, places, inputs),
                     factors.astype(np.float32))
-    difference = turned.expected(theirs).astype(np.int64) - kernel.values
+    difference = turned.expected(source).astype(np.int64) - kernel.values
     return float(np.abs(difference).mean()), turned
 
 
 def _kernels(content: bytes) -> Iterator[_Kernel]:
-    """Yield the kernels of 8-bit integers, each rounded for each of its outputs."""
+    """Yield the 8-bit kernels with one scale per output channel."""
     interpreter = open_interpreter(Path('network'), content=content)
     for detail in interpreter.get_tensor_details():
         scales = detail['quantization_parameters']['scales']
         shape = tuple(detail['shape'])
         if detail['dtype'] == np.int8 and len(shape) == 4 and len(scales) == shape[0] > 1:
-            values = _constant(interpreter, detail['index'])
-            place = content.find(values.tobytes()) if values is not None else -1
-            if values is not None and place >= 0:
-                yield _Kernel(place, values.reshape(shape[0], -1, shape[3]), scales)
-
-
-def _constant(interpreter: Any, index: int) -> npt.NDArray[np.int8] | None:
-    """Return a tensor, None where it has no content before the network is run."""
-    try:
-        return np.asarray(interpreter.get_tensor(index))
-    except ValueError:
-        return None
+            with contextlib.suppress(ValueError):   # not a constant
+                values = np.asarray(interpreter.get_tensor(detail['index']))
+                if (place := content.find(values.tobytes())) >= 0:
+                    yield _Kernel(place, values.reshape(shape[0], -1, shape[3]), scales)

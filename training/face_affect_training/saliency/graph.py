@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The gradient of a decision with respect to its pixels, as one TFLite graph without Flex."""
+"""The gradient of a logit with respect to the pixels, as a TFLite graph of builtin operators."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,41 +26,42 @@ import numpy.typing as npt
 import tensorflow as tf
 
 Floats = npt.NDArray[np.float32]
-#: What the names of the convolutions begin with that give the classes.
+#: Prefix of the names of the convolutions whose feature maps are the classes.
 LAST = 'classes'
 
 
 class Gradients:
     """
-    A network's logits, their gradient with respect to the image, and its Grad-CAM map.
+    Probabilities of a network, gradient of a logit with respect to the image, and Grad-CAM map.
 
     The gradient is guided (Springenberg et al. 2015, as in section V of the paper) or plain
-    (Simonyan et al. 2014). The map is that of Selvaraju et al. 2017 on the last convolution.
+    (Simonyan et al. 2014). Grad-CAM (Selvaraju et al. 2017) is computed for the last convolution.
     """
 
     def __init__(self, network: keras.Model, *, widths: Sequence[int] = (), mirror: bool = False,
                  convertible: bool = True) -> None:
         """
-        Copy a network of the registry.
+        Copy a network of this package.
 
-        widths: classes of each task, for a network of several. mirror: of the mean of the logits
-        about the image and its mirror image, as networks.mirror has it; of logits here.
-        convertible: see layers.with_gradients.
+        Args:
+            widths: number of classes of each task, for a network of several tasks.
+            mirror: use the mean of the logits of the image and its mirror image.
+            convertible: see layers.with_gradients.
         """
         self._guide = Guide()
         copy = with_gradients(network, self._guide, convertible=convertible)
         convolutions = [layer for layer in copy.layers if type(layer) is keras.layers.Conv2D]
         if not convolutions:
             raise AffectError(f"network '{network.name}' has no convolution for Grad-CAM")
-        # where each task has a last stage of its own, that of the other one has no gradient
+        # With a last stage per task, those of the other tasks have no gradient.
         last = ([layer for layer in convolutions if layer.name.startswith(LAST)]
                 or convolutions[-1:])
         self._model = keras.Model(copy.input, [[layer.output for layer in last], copy.output])
         self._classes = int(copy.output.shape[-1])
         self._widths = tuple(widths) or (self._classes,)
         self._mirror = mirror
-        #: What is converted. Always compiled: run eagerly, TensorFlow 2.21's oneDNN gradients of
-        #: some convolutions corrupt the memory.
+        #: Compiled, because in eager mode the oneDNN gradients of some convolutions in TensorFlow
+        #: 2.21 corrupt the memory.
         self.function = tf.function(self._compute, input_signature=[
             tf.TensorSpec((1, *network.input_shape[1:]), tf.float32, name='image'),
             tf.TensorSpec((1,), tf.int32, name='label'),
@@ -69,11 +70,16 @@ class Gradients:
     def __call__(self, image: Floats, label: int = -1, *,
                  guided: bool = True) -> tuple[Floats, Floats, Floats]:
         """
-        Return probabilities (K,), the gradient (S, S, C) and the map (h, w) of one face.
+        Compute the gradient and the map of one face.
 
-        image: (S, S, C) float32, scaled as the network wants it. label: the class to explain,
-        those of all tasks numbered one after the other; -1 for the most probable one of the first
-        task. The probabilities of each task add up to 1.
+        Args:
+            image: (S, S, C) float32, scaled like the input of the network.
+            label: index of the class among those of all tasks; -1 for the most probable class of
+                the first task.
+            guided: whether the gradient is guided.
+
+        Returns:
+            Probabilities (K,), whose sum is 1 for each task; gradient (S, S, C); Grad-CAM (h, w).
         """
         results = self.function(tf.constant(image[np.newaxis]), tf.constant([label], tf.int32),
                                 tf.constant([float(guided)]))
@@ -104,11 +110,13 @@ class Gradients:
 def convert_gradients(network: keras.Model, precision: str = 'float32',
                       widths: Sequence[int] = (), *, mirror: bool = False) -> bytes:
     """
-    Return the TFLite file of a network's Gradients, widths and mirror as there.
+    Return the TFLite file of Gradients(network, widths=widths, mirror=mirror).
 
-    precision: float32, float16 or dynamic, see tflite.PRECISIONS. The weights are in the file
-    twice, for the way there and the way back. Raises AffectError where a
-    gradient has no builtin operators.
+    Args:
+        precision: float32, float16 or dynamic, see tflite.PRECISIONS.
+
+    Raises:
+        AffectError: a gradient needs other operators than the builtin ones.
     """
     gradients = Gradients(network, widths=widths, mirror=mirror)
     return convert_function(gradients.function, f'the gradient of {network.name}', precision)

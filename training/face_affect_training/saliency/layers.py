@@ -13,11 +13,11 @@
 # limitations under the License.
 
 """
-Layers whose gradients are written with operators that TFLite has.
+Layers whose gradients consist of builtin operators of TFLite.
 
-TFLite has no gradients. TensorFlow's own of a convolution becomes a transposed convolution there;
-those of ReLU, of max-pooling and of a depth-wise convolution have no counterpart and are
-written out here. Comparisons are written as arithmetic: XNNPACK runs that, and not a comparison.
+TensorFlow converts the gradient of a convolution to a transposed convolution. The gradients of
+ReLU, max-pooling and depth-wise convolution cannot be converted and are implemented here.
+Comparisons are replaced by arithmetic, because XNNPACK does not execute comparisons.
 """
 
 from collections.abc import Callable
@@ -28,39 +28,33 @@ import keras
 from keras import layers
 import tensorflow as tf
 
-#: Finite in 32 bits; times any normal number it is more than 1.
+#: Finite in float32; its product with any positive normal number is above 1.
 HUGE = 3.0e38
-#: Lower than any activation.
-LOWEST = -HUGE
 
 
 class Guide:
-    """How much of guided back-propagation there is: 1 guided, 0 the plain gradient, (1,)."""
+    """The kind of gradient of all GuidedReLU layers of a model; share (1,): 1 guided, 0 plain."""
 
     def __init__(self) -> None:
-        """Start guided."""
         self.share: Any = tf.ones(1)
 
 
 class GuidedReLU(layers.Layer):
-    """
-    ReLU that hands back the positive part of a gradient only (Springenberg et al. 2015).
-
-    top: what it lets through at most, 0 for all.
-    """
+    """ReLU that propagates only positive gradients back (Springenberg et al. 2015)."""
 
     def __init__(self, guide: Guide, *, top: float = 0.0, **kwargs: Any) -> None:
+        """Set the maximum of the output; 0 for no maximum."""
         super().__init__(**kwargs)
         self._guide, self._top = guide, top
 
     def call(self, inputs: Any) -> Any:
-        """Return max(inputs, 0), and the smaller one of this and the top."""
+        """Return the inputs, limited to 0 and the maximum."""
         return tf.custom_gradient(lambda x, guided: _relu(x, guided, top=self._top))(
             inputs, self._guide.share)
 
 
 class ConvertibleDepthwise(layers.DepthwiseConv2D):
-    """A depth-wise convolution, padding same; its gradient is one with the kernel turned round."""
+    """Depth-wise convolution with padding `same`; its gradient is one with the kernel rotated."""
 
     def call(self, inputs: Any) -> Any:
         """Return (N, H', W', C) for (N, H, W, C)."""
@@ -70,10 +64,10 @@ class ConvertibleDepthwise(layers.DepthwiseConv2D):
 
 
 class ConvertiblePooling(layers.MaxPooling2D):
-    """Max-pooling; its gradient goes to the first of the largest pixels of each window."""
+    """Max-pooling; the first of the largest pixels of each window receives the gradient."""
 
     def call(self, inputs: Any) -> Any:
-        """Return the pooled (N, H', W', C)."""
+        """Return (N, H', W', C) for (N, H, W, C)."""
         def pool(x: Any) -> tuple[Any, Callable[[Any], Any]]:
             y = tf.nn.max_pool2d(x, self.pool_size, self.strides, self.padding.upper())
             return y, lambda upstream: _unpooled(x, y, upstream, self.pool_size, self.strides)
@@ -83,10 +77,16 @@ class ConvertiblePooling(layers.MaxPooling2D):
 
 def with_gradients(network: keras.Model, guide: Guide, *, convertible: bool = True) -> keras.Model:
     """
-    Return a copy of a network with guided ReLUs, from its image to its logits.
+    Return a copy of a network with guided ReLUs, from the image to the logits.
 
-    convertible: swap pooling and depth-wise convolutions too; without, TensorFlow's own gradients
-    remain, to compare with. Raises AffectError for a layer whose gradient is not written here.
+    Args:
+        network: to copy.
+        guide: sets the kind of gradient.
+        convertible: also replace pooling and depth-wise convolutions. Otherwise they have the
+            gradients of TensorFlow, as a reference.
+
+    Raises:
+        AffectError: a layer other than a ReLU has a ReLU as its activation.
     """
     def clone(layer: layers.Layer) -> layers.Layer:
         settings = layer.get_config()
@@ -97,8 +97,8 @@ def with_gradients(network: keras.Model, guide: Guide, *, convertible: bool = Tr
         if convertible and isinstance(layer, layers.MaxPooling2D):
             return ConvertiblePooling.from_config(settings)
         if getattr(layer, 'activation', None) is keras.activations.relu:
-            raise AffectError(f"layer '{layer.name}' has its ReLU inside; make it a layer of its "
-                              'own to guide its gradient')
+            raise AffectError(f"layer '{layer.name}' has a ReLU as its activation; use a separate "
+                              'layer for the ReLU, so that its gradient can be guided')
         return type(layer).from_config(settings)
 
     to_logits = keras.Model(network.input, network.get_layer('logits').output, name=network.name)
@@ -108,7 +108,7 @@ def with_gradients(network: keras.Model, guide: Guide, *, convertible: bool = Tr
 
 
 def _top_of_relu(layer: layers.Layer) -> float | None:
-    """Return the top of a ReLU, 0 where there is none; None for another layer."""
+    """Return the maximum of a ReLU, 0 for no maximum, None for other layers."""
     if isinstance(layer, layers.ReLU):
         return float(layer.max_value or 0.0)
     if isinstance(layer, layers.Activation):
@@ -129,7 +129,7 @@ def _relu(x: Any, guided: Any, *, top: float) -> tuple[Any, Callable[[Any], Any]
 
 
 def _positive(y: Any) -> Any:
-    """Return 1 where y, which is nowhere below 0, is above it, else 0."""
+    """Return 1 where y is above 0, else 0; y must not be below 0."""
     return tf.minimum(y * HUGE, 1.0)
 
 
@@ -142,7 +142,7 @@ def _depthwise(x: Any, kernel: Any, *, step: int) -> tuple[Any, Callable[[Any], 
         for length, out, side in zip(lengths, outputs, sides):
             before = max((out - 1) * step + side - length, 0) // 2
             margins.append([side - 1 - before, max(length + before - out * step, 0)])
-        # what lies between the outputs of a stride has no gradient, and comes as zeros
+        # Dilate the gradient by the stride, with zeros.
         apart = upstream
         if step > 1:
             zeros = tf.zeros_like(upstream)
@@ -160,9 +160,9 @@ def _unpooled(x: Any, y: Any, upstream: Any, size: tuple[int, int],
     """
     Return the gradient of max-pooling, (N, H, W, C).
 
-    The input is taken apart into its phases (rows and columns modulo the stride). Each place of
-    the window is a shifted phase; where it holds the maximum, the gradient goes there. What came
-    to each phase is shifted back and added, and the phases are interleaved.
+    The input is split into its phases (rows and columns modulo the stride). Each position in the
+    window is a shifted phase, which receives the gradient where it is the maximum. The gradients
+    are shifted back and added by phase, and the phases are interleaved.
     """
     step, lengths, outputs = strides[0], x.shape[1:3], y.shape[1:3]
     before = [max((out - 1) * step + side - length, 0) // 2
@@ -171,7 +171,7 @@ def _unpooled(x: Any, y: Any, upstream: Any, size: tuple[int, int],
     after = [max(rows * step - length - lead, 0)
              for rows, length, lead in zip(reach, lengths, before)]
     padded = tf.pad(x, [[0, 0], [before[0], after[0]], [before[1], after[1]], [0, 0]],
-                    constant_values=LOWEST)[:, :reach[0] * step, :reach[1] * step]
+                    constant_values=-HUGE)[:, :reach[0] * step, :reach[1] * step]
     if step > 1:
         padded = tf.nn.space_to_depth(padded, step)
     phases = tf.split(padded, step * step, axis=3)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Write a network without the bytes that it shares with another, see affect.shared_weights."""
+"""Store a network without the bytes that another file contains, see affect.shared_weights."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,13 +20,17 @@ from pathlib import Path
 from face_affect_ros.affect.shared_weights import moved, Turned
 import numpy as np
 
-#: Bytes of the blocks by which pieces are found, and of the steps between those of the other file:
-#: weights are aligned to 16 bytes in TFLite files.
+#: Bytes of the blocks that are compared, and alignment of the blocks of the other file: TFLite
+#: aligns weights to 16 bytes.
 BLOCK, STEP = 64, 16
 
 
 def write(path: Path, content: bytes, source: bytes, turned: Sequence[Turned] = ()) -> None:
-    """Write a network's content without the bytes of source; turned: in the order of places."""
+    """
+    Write the archive that affect.shared_weights.read combines with the other file, `source`.
+
+    turned are the transposed kernels, in the order of their positions.
+    """
     content = moved(content, np.frombuffer(source, np.uint8), turned, np.subtract)
     places: dict[bytes, int] = {}
     for start in range(0, len(source) - BLOCK + 1, STEP):
@@ -51,7 +55,7 @@ def write(path: Path, content: bytes, source: bytes, turned: Sequence[Turned] = 
 
 
 def _common(content: bytes, position: int, source: bytes, start: int) -> int:
-    """Return the number of equal bytes from these positions on."""
+    """Return the number of equal bytes from these positions."""
     length = min(len(content) - position, len(source) - start)
     different = np.flatnonzero(np.frombuffer(content, np.uint8, length, position)
                                != np.frombuffer(source, np.uint8, length, start))

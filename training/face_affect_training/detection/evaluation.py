@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""How many faces a detector finds in labelled pictures, and how many false ones."""
+"""Recall, precision and false detections of a detector on labelled images."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -26,21 +26,24 @@ from face_affect_training.data.files import iterate_table
 import numpy as np
 import numpy.typing as npt
 
-#: Faces below this height and width in pixels are neither missed nor false.
+#: Faces below this height and width in pixels are ignored.
 LEAST_HEIGHT, LEAST_WIDTH = 12.0, 6.0
-#: A detector is run at this score, so that any higher threshold can be judged.
+#: Score threshold of the detector during the evaluation; any higher threshold can be evaluated.
 LEAST_SCORE = 0.05
-#: Sizes of detection and label may differ by this factor.
+#: Maximum ratio of the sizes of detection and label.
 SIZE_FACTOR = 2.5
 
 
 @dataclass(frozen=True)
 class LabelledPicture:
     """
-    A picture to judge a detector by.
+    An image with labelled faces.
 
-    boxes: (N, 4) float32, x, y, width, height in pixels. ignored: (N,) faces that are neither
-    missed nor false. tags: of each face, as 'mask=on' or 'illum=1'.
+    Attributes:
+        path: of the image file.
+        boxes: (N, 4) float32, x, y, width, height in pixels.
+        ignored: (N,) whether a face counts neither as missed nor as false detection.
+        tags: properties of each face, e.g. 'mask=on' or 'illum=1'.
     """
 
     path: Path
@@ -49,12 +52,8 @@ class LabelledPicture:
     tags: tuple[frozenset[str], ...] = ()
 
 
-def read_labelled(folder: Path, half: str = 'dev') -> list[LabelledPicture]:
-    """
-    Return the pictures of a half of `images.csv` with the labels of `boxes.csv`.
-
-    Raises AffectError where a file cannot be read.
-    """
+def read_labelled(folder: Path) -> list[LabelledPicture]:
+    """Read the images dev/* of `images.csv` with the labels of `boxes.csv`."""
     boxes: dict[str, list[list[float]]] = defaultdict(list)
     tags: dict[str, list[frozenset[str]]] = defaultdict(list)
     columns = ('x', 'y', 'w', 'h', 'invalid')
@@ -62,7 +61,7 @@ def read_labelled(folder: Path, half: str = 'dev') -> list[LabelledPicture]:
         boxes[row['image']].append([float(row[key]) for key in columns])
         tags[row['image']].append(frozenset(row['tags'].split(';')))
     names = [row['image'] for row in iterate_table(folder / 'images.csv', ('image',))
-             if row['image'].startswith(f'{half}/')]
+             if row['image'].startswith('dev/')]
     pictures = []
     for name in names:
         values = np.array(boxes[name], np.float32).reshape(-1, 5)
@@ -75,11 +74,16 @@ def read_labelled(folder: Path, half: str = 'dev') -> list[LabelledPicture]:
 @dataclass(frozen=True)
 class Outcome:
     """
-    What a detector found in labelled pictures.
+    Detections in labelled images.
 
-    heights: (F,) of all faces that count, tags: of each. found: (F,) score of the detection of
-    each, 0 where missed. false: (K,) scores of the detections that are no face. faceless: of
-    those, the scores in pictures without a face. pictures, pictures_without: how many there are.
+    Attributes:
+        heights: (F,) heights of all faces that are not ignored.
+        tags: properties of each face.
+        found: (F,) score of the detection of each face, 0 if it is missed.
+        false: (K,) scores of the false detections.
+        faceless: scores of the false detections in images without a face.
+        pictures: number of images.
+        pictures_without: number of images without a face.
     """
 
     heights: FloatArray
@@ -91,46 +95,47 @@ class Outcome:
     pictures_without: int
 
     def recall(self, height: float, score: float, tag: str = '') -> float:
-        """
-        Return the share of faces of at least this height found with at least this score.
-
-        tag: of these faces only, all by default. NaN where there are none.
-        """
+        """Return the recall for faces of at least this height, with this tag; NaN for no faces."""
         tagged = np.array([not tag or tag in each for each in self.tags], bool)
         chosen = (self.heights >= height) & tagged
         return float((self.found[chosen] >= max(score, 1e-9)).mean()) if chosen.any() else math.nan
 
-    def average_precision(self, height: float = LEAST_HEIGHT) -> float:
-        """Return the area under the curve of precision over recall."""
-        true = self.found[(self.heights >= height) & (self.found > 0)]
+    def average_precision(self) -> float:
+        """Return the area under the precision-recall curve."""
+        true = self.found[self.found > 0]
         scores = np.concatenate([true, self.false])
         hits = np.concatenate([np.ones(len(true)), np.zeros(len(self.false))])
         hits = hits[np.argsort(-scores, kind='stable')]
         precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
         best = np.maximum.accumulate(precision[::-1])[::-1]
-        return float((best * hits).sum() / max((self.heights >= height).sum(), 1))
+        return float((best * hits).sum() / max(len(self.heights), 1))
 
     def score_for(self, false_alarms: int) -> float:
-        """Return the least score with so many false alarms in pictures without a face."""
+        """Return the lowest threshold with at most this many of the detections in `faceless`."""
         ranked = np.sort(self.faceless)[::-1]
         return float(ranked[false_alarms]) + 1e-6 if len(ranked) > false_alarms else 0.0
 
 
-def judge(detect: Callable[[ImageArray], Detections], pictures: Sequence[LabelledPicture], *,
-          roll: float = 0.0, canvas: tuple[int, int] | None = None) -> Outcome:
+def evaluate(detect: Callable[[ImageArray], Detections], pictures: Sequence[LabelledPicture], *,
+             roll: float = 0.0, canvas: tuple[int, int] | None = None) -> Outcome:
     """
-    Run a detector on labelled pictures.
+    Run a detector on labelled images.
 
-    roll: degrees by which each picture is turned first. canvas: width and height that each picture
-    is fitted into first, for the heights of the original.
+    Args:
+        roll: rotate each image by these degrees.
+        canvas: fit each image into this width and height. The heights in the result are those in
+            the original image.
+
+    Raises:
+        AffectError: an image cannot be read.
     """
     heights, found, false, faceless = [], [], [], []
     tags: list[frozenset[str]] = []
     for picture in pictures:
         pixels = cv2.imread(str(picture.path), cv2.IMREAD_COLOR)
         if pixels is None:
-            raise AffectError(f'{picture.path}: not a picture that OpenCV reads')
-        image, boxes = turned(np.asarray(pixels, np.uint8), picture.boxes, roll)
+            raise AffectError(f'{picture.path}: OpenCV cannot read this image')
+        image, boxes = rotated(np.asarray(pixels, np.uint8), picture.boxes, roll)
         if canvas:
             image, boxes = fitted(image, boxes, canvas)
         result = detect(image)
@@ -150,10 +155,18 @@ def judge(detect: Callable[[ImageArray], Detections], pictures: Sequence[Labelle
 def match(result: Detections, boxes: FloatArray,
           ignored: npt.NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
     """
-    Return the score with which each label was found, 0 where missed, and those of false alarms.
+    Assign detections, in descending order of their scores, to labels.
 
-    A detection is a label's where each one's centre lies in the other, and the sizes differ by
-    less than SIZE_FACTOR. Better detections choose first.
+    They match if the centre of each is inside the other, and the ratio of their sizes is below
+    SIZE_FACTOR.
+
+    Args:
+        result: the detections.
+        boxes: (N, 4) labels.
+        ignored: (N,) whether a label is ignored.
+
+    Returns:
+        The score of the detection of each label (N,), 0 if missed; scores of false detections.
     """
     scores = np.zeros(len(boxes), np.float32)
     wrong = []
@@ -180,8 +193,8 @@ def _distance(box: FloatArray, label: FloatArray) -> float:
     return float(np.linalg.norm(away))
 
 
-def turned(image: ImageArray, boxes: FloatArray, degrees: float) -> tuple[ImageArray, FloatArray]:
-    """Turn a picture about its centre, on a larger canvas; boxes keep their sizes."""
+def rotated(image: ImageArray, boxes: FloatArray, degrees: float) -> tuple[ImageArray, FloatArray]:
+    """Rotate an image about its centre, on a larger canvas; the boxes keep their sizes."""
     if not degrees:
         return image, boxes
     height, width = image.shape[:2]
@@ -196,7 +209,7 @@ def turned(image: ImageArray, boxes: FloatArray, degrees: float) -> tuple[ImageA
 
 def fitted(image: ImageArray, boxes: FloatArray,
            canvas: tuple[int, int]) -> tuple[ImageArray, FloatArray]:
-    """Enlarge or shrink a picture to fit into the middle of a black canvas."""
+    """Scale an image to fit into the middle of a black canvas of this width and height."""
     height, width = image.shape[:2]
     scale = min(canvas[0] / width, canvas[1] / height)
     inner = (round(width * scale), round(height * scale))
