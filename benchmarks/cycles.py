@@ -13,21 +13,19 @@
 # limitations under the License.
 
 """
-Lead the node through its lifecycle again and again, and look what it keeps each time.
+Run lifecycle cycles of the node, and measure memory, threads and files.
 
-python benchmarks/cycles.py --cycles 1000, inside tools/env.sh. A cycle is configure, activate, one
-image and its result, deactivate, cleanup, of one process.
+python benchmarks/cycles.py --cycles 1000, after `. tools/env.sh`. A cycle of the same process is:
+configure, activate, one image and its result, deactivate, cleanup.
 """
 
-import argparse
-from collections.abc import Callable
-from pathlib import Path
 import sys
 import time
 from typing import Any
 
-from face_affect_bench.driving import joined, usage, wait
-from face_affect_bench.report import keep
+from face_affect_bench.driving import call, joined, require, usage
+from face_affect_bench.frames import compose, VGA
+from face_affect_bench.report import keep, parse
 from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.image_conversion import to_message
@@ -35,94 +33,80 @@ from face_affect_ros.processes import running_node
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from sensor_msgs.msg import Image
-from soak import eight_faces
 from std_msgs.msg import Header
 
 UP = (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE)
 DOWN = (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP)
-#: Cycles after which the libraries have loaded what they load once.
+#: Cycles before the first measurement, so that all libraries are loaded.
 WARM = 5
-#: Samples of what a process uses, and seconds between them.
+#: Number of samples of the resources, and seconds between them.
 SAMPLES, PAUSE = 6, 0.1
 
 
-class Rider:
-    """Leads a node through its lifecycle."""
+class Driver:
+    """Changes the lifecycle state of /face_affect, and exchanges images and results with it."""
 
     def __init__(self, node: Any, executor: Any) -> None:
-        """Connect to /face_affect."""
+        """Create the client, the publisher and the subscription."""
         self._executor = executor
         self._change = node.create_client(ChangeState, '/face_affect/change_state')
         self._images = node.create_publisher(Image, 'image', qos.results())
         self._results: list[FaceAffectArray] = []
         node.create_subscription(FaceAffectArray, '/face_affect/faces', self._results.append,
                                  qos.results())
-        self._image = to_message(eight_faces(), 'bgr8', Header(frame_id='camera'))
+        self._image = to_message(compose(VGA, 8), 'bgr8', Header(frame_id='camera'))
         self._image.header.stamp.sec = 1
 
-    def ready(self) -> bool:
-        """Return whether the node's services are there."""
-        return bool(self._change.service_is_ready())
-
     def cycle(self) -> None:
-        """Go up, get one result, go down; RuntimeError where that fails."""
-        self._go(UP)
+        """Run a cycle; SystemExit if it fails."""
+        self._change_state(UP)
         self._results.clear()
-        self._wait(self._images.get_subscription_count, 'the node does not subscribe')
-        while not self._results:   # an image may go before the two ends have met
+        require(self._executor, self._images.get_subscription_count,
+                'the node does not subscribe')
+        while not self._results:   # images are lost until the publisher is matched
             self._images.publish(self._image)
             for _ in range(20):
                 if not self._results:
                     self._executor.spin_once(timeout_sec=0.05)
-        self._go(DOWN)
-        self._wait(lambda: not self._images.get_subscription_count(), 'it stays subscribed')
+        self._change_state(DOWN)
+        require(self._executor, lambda: not self._images.get_subscription_count(),
+                'the node does not unsubscribe')
 
-    def _go(self, transitions: tuple[int, ...]) -> None:
+    def _change_state(self, transitions: tuple[int, ...]) -> None:
         for transition in transitions:
-            future = self._change.call_async(
-                ChangeState.Request(transition=Transition(id=transition)))
-            self._wait(future.done, f'no answer to transition {transition}')
-            if not future.result().success:
-                raise RuntimeError(f'transition {transition} failed')
-
-    def _wait(self, condition: Callable[[], Any], problem: str) -> None:
-        if not wait(self._executor, condition):
-            raise RuntimeError(problem)
+            if not call(self._executor, self._change, ChangeState.Request(
+                    transition=Transition(id=transition))).success:
+                raise SystemExit(f'transition {transition} failed')
 
 
 def settled(pid: int) -> dict[str, float]:
-    """Return what a process uses when the threads that are about to end have ended."""
-    seen = []
+    """Return the resources of a process at the sample with the fewest threads."""
+    samples = []
     for _ in range(SAMPLES):
-        seen.append(usage(pid))
+        samples.append(usage(pid))
         time.sleep(PAUSE)
-    return min(seen, key=lambda each: each['threads'])
+    return min(samples, key=lambda each: each['threads'])
 
 
 def run(cycles: int, *, notes: int = 20) -> list[dict[str, float]]:
-    """Return what the node uses after WARM cycles, and then again and again up to `cycles`."""
+    """Return about `notes` measurements of the node, from cycle WARM to the last one."""
     every = max(1, (cycles - WARM) // notes)
     used = []
     with joined('cycles') as (node, executor), running_node(
             'face_affect_node', 'face_affect', {'processing': 'every'}) as process:
-        rider = Rider(node, executor)
-        if not wait(executor, rider.ready):
-            raise RuntimeError('the node did not start')
+        driver = Driver(node, executor)
         for number in range(1, cycles + 1):
-            rider.cycle()
+            driver.cycle()
             if number >= WARM and (number - WARM) % every == 0 or number == cycles:
                 used.append({'cycle': number, **settled(process.pid)})
     return used
 
 
 def main() -> int:
-    """Print the figures as JSON; return 1 where threads or files grow."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--cycles', type=int, default=1000)
-    parser.add_argument('--out', type=Path, help='write them into this file too')
-    arguments = parser.parse_args()
+    """Print the measurements as JSON; return 1 if the number of threads or files grows."""
+    arguments = parse(__doc__, cycles=1000)
     used = run(arguments.cycles)
-    print(keep(used, arguments.out))
+    keep(used, arguments.out)
     return 0 if all(used[-1][name] <= used[0][name] for name in ('threads', 'files')) else 1
 
 

@@ -13,24 +13,21 @@
 # limitations under the License.
 
 """
-Time, range and faces found by each detector: the tables of docs/detectors.md.
+Measure time, range and detections of each detector, for the tables of docs/detectors.md.
 
-python benchmarks/detectors.py [--shared FOLDER]
+python benchmarks/detectors.py, after `. tools/env.sh`.
 """
 
-import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
-import inspect
 import math
-import os
 from pathlib import Path
 import platform
 import tempfile
 import time
 
 import cv2
-from face_affect_bench.frames import clip, CLIPS
+from face_affect_bench.frames import clip, CLIPS, SHARED
 from face_affect_bench.machine import processor
 from face_affect_bench.report import table
 from face_affect_bench.timing import Row
@@ -41,15 +38,15 @@ from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import ImageArray
 import numpy as np
 
-#: Clips with the number of people who are in every frame.
+#: Clips and the number of people in each frame.
 PEOPLE = {**CLIPS, 'robocup_team.png': 6}
 #: Detector to which the ratios of the times refer.
 REFERENCE = 'blazeface_back'
 OWN = 'face_residual_fpn'
 IMAGES = ((640, 480), (1280, 720), (1920, 1080))
 SIZES = (0, 320, 480, 1024)
-#: Width of a face in metres, horizontal field of view of an Intel RealSense D435's colour camera
-#: in degrees, and the height and width of a face in pixels at which most are found.
+#: Width of a face in metres; horizontal field of view of the colour camera of an Intel RealSense
+#: D435 in degrees; width of a face in the input in pixels.
 FACE, FIELD = 0.16, 69.0
 PIXELS = (16, 32)
 ROUNDS = 60
@@ -59,12 +56,8 @@ Detectors = dict[tuple[str, int], Detector]
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=inspect.cleandoc(__doc__).splitlines()[0])
-    parser.add_argument('--shared', type=Path, default=Path(os.environ.get(
-        'FACE_AFFECT_SHARED', Path(__file__).resolve().parents[2] / 'shared')))
-    shared = parser.parse_args().shared
-    clips = {name: [frame.image for frame in clip(shared, name)] for name in PEOPLE}
-    with yunet(shared / 'reference' / 'yunet_n_dynamic.onnx') as card:
+    clips = {name: [frame.image for frame in clip(SHARED, name)] for name in PEOPLE}
+    with yunet(SHARED / 'reference' / 'yunet_n_dynamic.onnx') as card:
         choices = [*((OWN, size) for size in SIZES), (card, 0), (card, 320), (REFERENCE, 0)]
         detectors = {(name.rstrip('/').rpartition('/')[2], size): make_detector(
             name, size=size, min_score=PipelineSettings().start_score) for name, size in choices}
@@ -76,7 +69,7 @@ def main() -> None:
 
 
 def times(detectors: Detectors, frames: list[ImageArray]) -> list[Row]:
-    """Return the median time of an image by detector, and the ratio to that of REFERENCE."""
+    """Return the median time per image by detector, and its ratio to that of REFERENCE."""
     rows: list[Row] = [named(*choice) for choice in detectors]
     for size in IMAGES:
         images = [np.asarray(cv2.resize(frame, size), np.uint8) for frame in frames]
@@ -94,14 +87,14 @@ def times(detectors: Detectors, frames: list[ImageArray]) -> list[Row]:
 
 
 def found(detectors: Detectors, clips: dict[str, list[ImageArray]]) -> list[Row]:
-    """Return the faces found in the clips."""
+    """Return the detections in the clips."""
     return [{**named(*choice), **{
         f'{name} ({PEOPLE[name] * len(frames)} faces)': count_faces(detector, frames, PEOPLE[name])
         for name, frames in clips.items()}} for choice, detector in detectors.items()]
 
 
 def ranges() -> list[Row]:
-    """Return up to which distance a face has PIXELS in an input of a free size."""
+    """Return the maximum distance at which a face has PIXELS in the input."""
     rows: list[Row] = []
     for width, height in IMAGES:
         focal = width / 2 / math.tan(math.radians(FIELD / 2))
@@ -114,14 +107,14 @@ def ranges() -> list[Row]:
 
 
 def named(name: str, size: int) -> Row:
-    """Return the first columns of a table."""
+    """Return the first columns of a row."""
     fixed = 'fixed' if name == REFERENCE else 'auto'
     return {'detector': name, '`detector_size`': size or fixed}
 
 
 @contextmanager
 def yunet(network: Path) -> Iterator[str]:
-    """Give the name of a YuNet card for a network's file."""
+    """Yield the folder of a card for the ONNX file of YuNet."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / 'yunet'
         folder.mkdir()
@@ -133,7 +126,7 @@ def yunet(network: Path) -> Iterator[str]:
 
 
 def count_faces(detector: Detector, frames: list[ImageArray], people: int) -> str:
-    """Return found faces, and how many more than people there are were reported."""
+    """Return the number of detections, and of those that exceed the number of people."""
     counts = np.array([len(detector(frame)) for frame in frames])
     extra = int(np.maximum(counts - people, 0).sum())
     return f'{np.minimum(counts, people).sum()}' + (f' (+{extra} false)' if extra else '')

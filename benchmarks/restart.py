@@ -13,36 +13,33 @@
 # limitations under the License.
 
 """
-Measure how soon the node is back after kill -9, and how soon it ends when it is told to.
+Measure the time from the start to the first result, and from a signal to the end of the process.
 
-python benchmarks/restart.py, inside tools/env.sh. Both happen under load: 30 images a second. The
-node brings itself up, as it does after a respawn by the launch file.
+python benchmarks/restart.py, after `. tools/env.sh`. The node receives 30 images per second and
+activates itself, as after a respawn by the launch file.
 """
 
-import argparse
-import inspect
-from pathlib import Path
 import signal
 import statistics
 import sys
 import time
 
-from face_affect_bench.driving import joined, wait
-from face_affect_bench.report import keep
+from face_affect_bench.driving import joined, require, wait
+from face_affect_bench.report import keep, parse
 from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.messages import seconds_of
 from face_affect_ros.processes import running_node
 
 NODE = 'face_affect'
-#: Results after which the node is under load.
+#: Number of results before the signal.
 LOADED = 10
 ENDINGS = ('SIGKILL', 'SIGINT', 'SIGTERM')
 
 
 def run(times: int) -> dict[str, list[float]]:
     """Return the seconds from start to first result, and from each signal to the end."""
-    told: dict[str, list[float]] = {'first result': [], **{name: [] for name in ENDINGS}}
+    measured: dict[str, list[float]] = {'first result': [], **{name: [] for name in ENDINGS}}
     results: list[FaceAffectArray] = []
     with joined('restart') as (node, executor), running_node(
             'camera_player', 'player', {'rate': 30.0}, {'image_raw': 'image'}):
@@ -50,36 +47,29 @@ def run(times: int) -> dict[str, list[float]]:
         for number in range(times * len(ENDINGS)):
             started, born = time.monotonic(), time.time()
             with running_node('face_affect_node', NODE, {'autostart': True}) as process:
-                # of images from before its start, results are the last ones of the one before
                 results.clear()
-                if not wait(executor, lambda since=born: any(
-                        seconds_of(each.header) > since for each in results)):
-                    raise RuntimeError('no result came')
+                # Older results are those of the previous process.
+                require(executor, lambda since=born: any(
+                    seconds_of(each.header) > since for each in results), 'no result')
                 results.clear()
-                told['first result'].append(time.monotonic() - started)
+                measured['first result'].append(time.monotonic() - started)
                 wait(executor, lambda: len(results) >= LOADED)
                 name = ENDINGS[number % len(ENDINGS)]
                 ended = time.monotonic()
                 process.send_signal(getattr(signal, name))
                 code = process.wait(30.0)
-                told[name].append(time.monotonic() - ended)
+                measured[name].append(time.monotonic() - ended)
                 if code != (-signal.SIGKILL if name == 'SIGKILL' else 0):
-                    raise RuntimeError(f'exit code {code} after {name}')
-    return told
+                    raise SystemExit(f'exit code {code} after {name}')
+    return measured
 
 
 def main() -> int:
-    """Print the medians and the largest, in seconds, as JSON."""
-    parser = argparse.ArgumentParser(
-        description=inspect.getdoc(sys.modules[__name__]),
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--times', type=int, default=10)
-    parser.add_argument('--out', type=Path, help='write them into this file too')
-    arguments = parser.parse_args()
-    told = {name: {'times': len(seconds), 'median': round(statistics.median(seconds), 2),
-                   'largest': round(max(seconds), 2)}
-            for name, seconds in run(arguments.times).items()}
-    print(keep(told, arguments.out))
+    """Print median and maximum in seconds as JSON."""
+    arguments = parse(__doc__, times=10)
+    keep({name: {'times': len(seconds), 'median': round(statistics.median(seconds), 2),
+                 'largest': round(max(seconds), 2)}
+          for name, seconds in run(arguments.times).items()}, arguments.out)
     return 0
 
 

@@ -13,184 +13,129 @@
 # limitations under the License.
 
 """
-Load the node for a long time: does it grow, does it lose a result without a word.
+Load the node for a long time, and check its memory and its counts of images.
 
-python benchmarks/soak.py --frames 100000 sends images in step with the results, as fast as they
-go; python benchmarks/soak.py --seconds 1800 sends 30 a second, whatever becomes of them. Each
-image shows eight faces. Run it inside tools/env.sh. It ends with 1 where the counts do not add up:
-images received = results + dropped + refused, and, in step, images sent = results.
+python benchmarks/soak.py --frames 100000 publishes images as fast as their results arrive;
+python benchmarks/soak.py --seconds 1800 publishes 30 images per second. Each image shows eight
+faces. Run it after `. tools/env.sh`. The exit code is 1 if the counts are not consistent: images
+received = results + dropped + refused, and with --frames, images sent = results.
 """
 
-import argparse
 from collections import Counter
-from dataclasses import dataclass
-from pathlib import Path
-import subprocess
 import sys
 import time
 from typing import Any
 
-import cv2
 from diagnostic_msgs.msg import DiagnosticArray
 from face_affect_bench.driving import joined, usage, wait
-from face_affect_bench.report import keep
+from face_affect_bench.frames import compose, VGA
+from face_affect_bench.report import keep, parse
 from face_affect_msgs.msg import FaceAffectArray
-from face_affect_ros.media import open_media
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.image_conversion import to_message
 from face_affect_ros.processes import running_node
-import numpy as np
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-#: Images on their way at most, where they go in step with the results.
+#: Maximum number of images without a result, with --frames.
 IN_FLIGHT = 20
-#: Faces across and down.
-TILES = (4, 2)
 RATE = 30.0
 
 
-def eight_faces() -> np.ndarray:
-    """Return an image with eight faces, BGR 640x480."""
-    with open_media('') as media:
-        portrait = next(iter(media)).image
-    tile = cv2.resize(portrait[:, 20:420], (640 // TILES[0], 480 // TILES[1]),
-                      interpolation=cv2.INTER_AREA)
-    return np.tile(tile, (TILES[1], TILES[0], 1))
-
-
-@dataclass
 class Soak:
-    """What was sent, what came, and what the node says of it."""
+    """Publishes images, and counts the results and what the node reports."""
 
-    node: Any
-    pid: int
-    sent: int = 0
-    results: int = 0
-
-    def __post_init__(self) -> None:
-        """Subscribe and publish."""
+    def __init__(self, node: Any, pid: int) -> None:
+        """Create the publisher and the subscriptions. pid: process of the node."""
+        self._node, self._pid = node, pid
+        self.sent = self.results = 0
         self.faces: Counter[int] = Counter()
-        self.said: dict[str, str] = {}
         self.usage: list[dict[str, float]] = []
-        self.message = to_message(eight_faces(), 'bgr8', Header(frame_id='camera'))
-        self._images = self.node.create_publisher(Image, 'image', qos.image_input(
+        self._reported: dict[str, str] = {}
+        self._message = to_message(compose(VGA, 8), 'bgr8', Header(frame_id='camera'))
+        self._images = node.create_publisher(Image, 'image', qos.image_input(
             'reliable', IN_FLIGHT))
-        self.node.create_subscription(FaceAffectArray, '/face_affect/faces', self._take,
-                                      qos.image_input('reliable', 1000))
-        self.node.create_subscription(DiagnosticArray, '/diagnostics', self._hear, qos.results())
+        node.create_subscription(FaceAffectArray, '/face_affect/faces', self._count,
+                                 qos.image_input('reliable', 1000))
+        node.create_subscription(DiagnosticArray, '/diagnostics', self._read, qos.results())
 
     def connected(self) -> bool:
-        """Return whether the node listens."""
+        """Return whether the node subscribes."""
         return bool(self._images.get_subscription_count())
 
     def send(self) -> None:
-        """Send the next image."""
-        self.message.header.stamp = self.node.get_clock().now().to_msg()
-        self._images.publish(self.message)
+        """Publish an image."""
+        self._message.header.stamp = self._node.get_clock().now().to_msg()
+        self._images.publish(self._message)
         self.sent += 1
 
     def note(self) -> None:
-        """Remember what the node uses now."""
-        self.usage.append({'results': self.results, **usage(self.pid)})
+        """Measure the resources of the node."""
+        self.usage.append({'results': self.results, **usage(self._pid)})
 
     def counts(self) -> dict[str, int]:
-        """Return the node's counts, as it said them last."""
-        return {name: int(self.said.get(name, 0))
+        """Return the last counts in the diagnostics of the node."""
+        return {name: int(self._reported.get(name, 0))
                 for name in ('received', 'published', 'dropped', 'refused', 'lost')}
 
     def quiet(self) -> bool:
-        """Return whether every image that the node received has come to its end."""
+        """Return whether each received image has a result, or was dropped or refused."""
         counts = self.counts()
         return (counts['received'] > 0 and self.results == counts['published']
                 and counts['received'] == counts['published'] + counts['dropped']
                 + counts['refused'])
 
-    def _take(self, message: FaceAffectArray) -> None:
+    def _count(self, message: FaceAffectArray) -> None:
         self.results += 1
         self.faces[len(message.faces)] += 1
 
-    def _hear(self, message: DiagnosticArray) -> None:
+    def _read(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            self.said = {each.key: each.value for each in status.values}
+            self._reported = {each.key: each.value for each in status.values}
 
 
 def run(*, frames: int = 0, seconds: float = 0.0, notes: int = 20) -> dict[str, Any]:
-    """
-    Load a node with so many frames in step, or for so many seconds at 30 Hz; return the figures.
-
-    notes: how often its memory is looked at.
-    """
-    # The badge on the suit may look like a face at this size.
-    parameters = {'autostart': True, 'start_score': 0.7, 'diagnostics_period': 0.2,
+    """Publish `frames` images, or for `seconds`; measure the node about `notes` times."""
+    parameters = {'autostart': True, 'diagnostics_period': 0.2,
                   'processing': 'every' if frames else 'newest', 'track_id_prefix': 'f'}
     with joined('soak') as (node, executor), \
             running_node('face_affect_node', 'face_affect', parameters) as process:
         soak = Soak(node, process.pid)
         wait(executor, soak.connected)
         started = time.monotonic()
-        if frames:
-            in_step(soak, executor, frames, notes)
-        else:
-            at_a_rate(soak, executor, seconds, notes)
+        total = frames or round(seconds * RATE)
+        for number in range(total):
+            if frames:
+                if not wait(executor, lambda: soak.sent - soak.results < IN_FLIGHT):
+                    break
+            else:
+                while (left := started + number / RATE - time.monotonic()) > 0.0:
+                    executor.spin_once(timeout_sec=left)
+            soak.send()
+            if soak.sent % max(1, total // notes) == 0:
+                soak.note()
         complete = wait(executor, soak.quiet)
-        took = time.monotonic() - started
-        return figures(soak, took, complete, frames, process)
-
-
-def in_step(soak: Soak, executor: Any, frames: int, notes: int) -> None:
-    """Send images as fast as their results come."""
-    every = max(1, frames // notes)
-    while soak.sent < frames:
-        soak.send()
-        if not wait(executor, lambda: soak.sent - soak.results < IN_FLIGHT):
-            return
-        if soak.sent % every == 0:
-            soak.note()
-
-
-def at_a_rate(soak: Soak, executor: Any, seconds: float, notes: int) -> None:
-    """Send images at RATE, whatever becomes of them."""
-    total = round(seconds * RATE)
-    every = max(1, total // notes)
-    started = time.monotonic()
-    for number in range(total):
-        due = started + number / RATE
-        while (left := due - time.monotonic()) > 0.0:
-            executor.spin_once(timeout_sec=left)
-        soak.send()
-        if number % every == 0:
-            soak.note()
-
-
-def figures(soak: Soak, took: float, complete: bool, frames: int,
-            process: 'subprocess.Popen[bytes]') -> dict[str, Any]:
-    """Return what is to be told."""
-    soak.note()
-    memory = [each['memory'] for each in soak.usage]
-    quarter = max(1, len(memory) // 4)
-    counts = soak.counts()
-    return {
-        'kind': 'in step' if frames else f'{RATE:g} Hz', 'seconds': round(took, 1),
-        'sent': soak.sent, **counts, 'results': soak.results,
-        'adds up': complete and (not frames or soak.sent == soak.results),
-        'faces per result': {str(key): value for key, value in sorted(soak.faces.items())},
-        'usage': soak.usage,
-        'growth in MB after the first quarter': round(
-            max(memory[-quarter:]) - memory[quarter], 1),
-        'alive': process.poll() is None}
+        duration = time.monotonic() - started
+        soak.note()
+        memory = [each['memory'] for each in soak.usage]
+        quarter = max(1, len(memory) // 4)
+        return {
+            'kind': 'in step' if frames else f'{RATE:g} Hz', 'seconds': round(duration, 1),
+            'sent': soak.sent, **soak.counts(), 'results': soak.results,
+            'adds up': complete and (not frames or soak.sent == soak.results),
+            'faces per result': {str(key): value for key, value in sorted(soak.faces.items())},
+            'usage': soak.usage,
+            'growth in MB after the first quarter': round(
+                max(memory[-quarter:]) - memory[quarter], 1),
+            'alive': process.poll() is None}
 
 
 def main() -> int:
-    """Print the figures as JSON; return 1 where they do not add up."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--frames', type=int, default=0)
-    parser.add_argument('--seconds', type=float, default=60.0)
-    parser.add_argument('--out', type=Path, help='write them into this file too')
-    arguments = parser.parse_args()
-    told = run(frames=arguments.frames, seconds=arguments.seconds)
-    print(keep(told, arguments.out))
-    return 0 if told['adds up'] and told['alive'] else 1
+    """Print the results as JSON; return 1 if they are not consistent."""
+    arguments = parse(__doc__, frames=0, seconds=60.0)
+    results = run(frames=arguments.frames, seconds=arguments.seconds)
+    keep(results, arguments.out)
+    return 0 if results['adds up'] and results['alive'] else 1
 
 
 if __name__ == '__main__':

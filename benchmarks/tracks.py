@@ -13,22 +13,20 @@
 # limitations under the License.
 
 """
-Follow the people in the shared clips: do ids stay with them, do their labels flicker.
+Compare tracks and labels in the shared clips with annotations.
 
-python benchmarks/tracks.py, inside tools/env.sh. The truth, who is where and looks how, was made
-by hand: test/clips/truth.yaml. People are hidden by painting over them.
+python benchmarks/tracks.py, after `. tools/env.sh`. Positions and expressions of the people are
+annotated in test/clips/truth.yaml. Occlusions are simulated by painting over people.
 """
 
-import argparse
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-import inspect
-import os
 from pathlib import Path
 import sys
 from typing import Any
 
-from face_affect_bench.report import keep
+from face_affect_bench.frames import SHARED
+from face_affect_bench.report import keep, parse
 from face_affect_ros.affect.pipeline import make_pipeline
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import Face, ImageArray, UNKNOWN
@@ -36,16 +34,15 @@ from face_affect_ros.media import Frame, open_media
 import numpy as np
 import yaml
 
-ROOT = Path(__file__).resolve().parents[1]
-TRUTH = ROOT / 'test' / 'clips' / 'truth.yaml'
-#: Seconds that somebody is hidden, and frame from which on.
+TRUTH = Path(__file__).resolve().parents[1] / 'test' / 'clips' / 'truth.yaml'
+#: Durations of an occlusion in seconds, and its first frame.
 HIDDEN = (0.25, 0.5, 1.0)
 FROM = 10
 
 
 @dataclass(frozen=True)
 class Person:
-    """One person of a clip: the rows of `at` are frame, x, y; head: width in pixels."""
+    """A person in a clip; at: rows of frame, x, y; head: width in pixels."""
 
     name: str
     at: np.ndarray
@@ -53,13 +50,13 @@ class Person:
     expression: str = ''
 
     def place(self, index: int) -> np.ndarray:
-        """Return where the middle of the face is in a frame, x, y."""
+        """Return the centre of the face in a frame, x, y."""
         return np.array([np.interp(index, self.at[:, 0], self.at[:, axis]) for axis in (1, 2)])
 
 
 @dataclass(frozen=True)
 class Clip:
-    """Frames and the people in them."""
+    """The frames and people of a clip."""
 
     name: str
     frames: list[Frame]
@@ -67,7 +64,7 @@ class Clip:
 
 
 def clips(shared: Path) -> list[Clip]:
-    """Return the clips of which there is a truth."""
+    """Return the annotated clips."""
     found = []
     for name, people in yaml.safe_load(TRUTH.read_text()).items():
         with open_media(str(shared / 'media' / name)) as media:
@@ -78,13 +75,13 @@ def clips(shared: Path) -> list[Clip]:
 
 
 def follow(frames: Iterable[Frame], **settings: Any) -> list[list[Face]]:
-    """Return the faces of each frame."""
+    """Return the faces of each frame, with these fields of PipelineSettings."""
     pipeline = make_pipeline(replace(PipelineSettings(track_id_prefix='f'), **settings))
     return [pipeline.process(frame.image, frame.stamp) for frame in frames]
 
 
 def nearest(clip: Clip, index: int, face: Face) -> Person | None:
-    """Return the person whose face it is, None where it is nobody's."""
+    """Return the nearest person, None if it is farther than the width of the head."""
     middle = face.box[:2] + face.box[2:] / 2
     apart = [float(np.linalg.norm(each.place(index) - middle)) for each in clip.people]
     best = int(np.argmin(apart))
@@ -92,11 +89,7 @@ def nearest(clip: Clip, index: int, face: Face) -> Person | None:
 
 
 def ids_of(clip: Clip, found: list[list[Face]]) -> dict[str, list[str]]:
-    """
-    Return by person the ids that the person's face had, each once, in their order.
-
-    Those of faces where nobody is stand under the name ''.
-    """
+    """Return the successive ids of each person, and with the key '' those of false detections."""
     ids: dict[str, list[str]] = {'': [], **{each.name: [] for each in clip.people}}
     for index, faces in enumerate(found):
         for face in faces:
@@ -108,16 +101,12 @@ def ids_of(clip: Clip, found: list[list[Face]]) -> dict[str, list[str]]:
 
 
 def swaps(ids: dict[str, list[str]]) -> int:
-    """Return how often a track went from one person to another."""
+    """Return the number of tracks that change from one person to another."""
     return sum(map(len, (set(seen) for seen in ids.values()))) - len(set().union(*ids.values()))
 
 
 def hidden(clip: Clip, people: list[Person], start: int, seconds: float) -> list[Frame]:
-    """
-    Return the clip with some people painted over for some time.
-
-    It goes on for two seconds with its last frame, so that there is an end to watch.
-    """
+    """Paint over people for some seconds, and repeat the last frame for two seconds."""
     step = clip.frames[1].stamp - clip.frames[0].stamp
     frames = []
     last = len(clip.frames) - 1
@@ -135,7 +124,7 @@ def hidden(clip: Clip, people: list[Person], start: int, seconds: float) -> list
 
 
 def changes(clip: Clip, found: list[list[Face]]) -> dict[str, Any]:
-    """Return how often the labels of expressions change, by track and minute, or are wrong."""
+    """Return the changes of the expression labels, and their agreement with the annotations."""
     seen: dict[str, list[str]] = {}
     right = unknown = wrong = 0
     for index, faces in enumerate(found):
@@ -157,10 +146,10 @@ def changes(clip: Clip, found: list[list[Face]]) -> dict[str, Any]:
 
 
 def report(clip: Clip) -> dict[str, Any]:
-    """Return all figures of a clip."""
+    """Return the results of a clip."""
     found = follow(clip.frames)
     ids = ids_of(clip, found)
-    told: dict[str, Any] = {
+    result: dict[str, Any] = {
         'frames': len(clip.frames), 'people': len(clip.people),
         'tracks': len(set().union(*ids.values())), 'swaps': swaps(ids),
         'faces of nobody': len(ids['']),
@@ -175,15 +164,15 @@ def report(clip: Clip) -> dict[str, Any]:
             kept += sum(len(seen[each.name]) == 1 for each in people)
             swapped += swaps(seen)
             nobody += len(set(seen['']))
-        told['occlusions'].append({'seconds': seconds, 'people hidden': 2 * len(clip.people),
+        result['occlusions'].append({'seconds': seconds, 'people hidden': 2 * len(clip.people),
                                    'kept their id': kept, 'swaps': swapped,
                                    'tracks of nobody': nobody})
-    told['left'] = left(clip)
-    return told
+    result['left'] = left(clip)
+    return result
 
 
 def left(clip: Clip) -> dict[str, Any]:
-    """Return what becomes of the tracks of people who go and do not come back."""
+    """Return the number of tracks that end after their person has left."""
     ended, extra = 0, 0
     for person in clip.people:
         frames = hidden(clip, [person], FROM, 1000.0)
@@ -197,16 +186,9 @@ def left(clip: Clip) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Print the figures as JSON."""
-    parser = argparse.ArgumentParser(
-        description=inspect.getdoc(sys.modules[__name__]),
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--shared', type=Path, default=Path(os.environ.get(
-        'FACE_AFFECT_SHARED', ROOT.parent / 'shared')))
-    parser.add_argument('--out', type=Path, help='write them into this file too')
-    arguments = parser.parse_args()
-    told = {clip.name: report(clip) for clip in clips(arguments.shared)}
-    print(keep(told, arguments.out))
+    """Print the results as JSON."""
+    arguments = parse(__doc__, shared=SHARED)
+    keep({clip.name: report(clip) for clip in clips(arguments.shared)}, arguments.out)
     return 0
 
 

@@ -12,4 +12,4 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What face_affect_ros costs, stage by stage and from camera to faces: `make bench`."""
+"""Benchmarks of face_affect_ros, run by `make bench`."""

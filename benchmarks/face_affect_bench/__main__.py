@@ -32,6 +32,7 @@ import time
 from typing import Any
 
 from face_affect_bench import curves, machine, peers, report, stages, topics
+from face_affect_bench.frames import SHARED
 from face_affect_bench.timing import Context
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +56,7 @@ SECTIONS: dict[str, tuple[str, str, Any]] = {
 
 def main() -> int:
     """Run the selected sections; the others keep their last results."""
-    arguments = parse()
+    arguments = _parse()
     machine.pin(arguments.cores)
     file = arguments.out.with_suffix('.json')
     results: dict[str, Any] = {'sections': {}}
@@ -63,10 +64,10 @@ def main() -> int:
         results = json.loads(file.read_text())
     context = Context(shared=arguments.shared, venvs=arguments.venvs.resolve(),
                       quick=arguments.quick)
-    # without folders of this machine
+    # Omit local paths.
     words = [word for word in sys.argv[1:] if not os.path.isabs(word)]
     command = ' '.join(['python -m face_affect_bench', *words])
-    commit = machine.commit()   # before the results change the tree
+    commit = machine.commit()   # before the results modify the working tree
     results['machine'] = machine.describe(arguments.cores)
     for name, (title, about, module) in SECTIONS.items():
         if name not in (arguments.only or SECTIONS):
@@ -74,7 +75,7 @@ def main() -> int:
         print(f'{title} ...', end=' ', file=sys.stderr, flush=True)
         started = time.monotonic()
         measured = f'`{command}`, {date.today()}, commit {commit}, load {machine.load()}'
-        rows = module.run(context)
+        rows = list(module.run(context))
         print(f'{time.monotonic() - started:.0f} s', file=sys.stderr, flush=True)
         results['sections'][name] = {
             'title': title, 'about': about, 'measured': measured, 'rows': rows,
@@ -88,25 +89,24 @@ def main() -> int:
     return 0
 
 
-def parse() -> argparse.Namespace:
-    """Return the arguments of the command line."""
+def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='python -m face_affect_bench',
                                      description=inspect.cleandoc(__doc__).splitlines()[0])
-    parser.add_argument('--quick', action='store_true', help='about 3 minutes, not 15')
-    parser.add_argument('--only', nargs='+', choices=SECTIONS, help='some sections')
+    parser.add_argument('--quick', action='store_true', help='about 3 minutes instead of 15')
+    parser.add_argument('--only', nargs='+', choices=SECTIONS,
+                        help='sections to run (default: all)')
     parser.add_argument('--cores', type=lambda text: [int(core) for core in text.split(',')],
                         default=sorted(os.sched_getaffinity(0))[:2], metavar='0,1',
                         help='cores to run on (default: the first two)')
     parser.add_argument('--out', type=Path, default=ROOT / 'docs' / 'results' / 'performance',
-                        help='file without its ending')
-    parser.add_argument('--shared', type=Path, default=Path(os.environ.get(
-        'FACE_AFFECT_SHARED', ROOT.parent / 'shared')), help='folder of clips and weights')
+                        help='output file without suffix')
+    parser.add_argument('--shared', type=Path, default=SHARED, help='folder of clips and weights')
     parser.add_argument('--venvs', type=Path, default=Path(tempfile.gettempdir())
-                        / 'face_affect_bench', help="folder of the peers' environments")
+                        / 'face_affect_bench', help='folder of the environments of the peers')
     arguments = parser.parse_args()
     if not (arguments.shared / 'media').is_dir():
         parser.error(f"{arguments.shared} has no folder 'media'; set FACE_AFFECT_SHARED to the "
-                     'folder of the clips')
+                     'folder that contains it')
     return arguments
 
 

@@ -13,14 +13,14 @@
 # limitations under the License.
 
 """
-Compare this tree with the one it branched from, interleaved in one run.
+Compare the processor time of this tree with that of its merge base.
 
     make bench-compare
     make bench-compare BASE=HEAD~1 BENCH_ARGS='--rounds 30'
 
-The merge base is checked out into a folder that is removed at the end. What counts is the ratio of
-processor times, not the times: a busy or another machine changes both alike. The exit code is 1
-where something takes more than the limit in three quarters of the rounds.
+The merge base is checked out to a temporary folder. Both trees run alternately, and the ratios of
+their times are evaluated, because load affects both alike. The exit code is 1 if a ratio is above
+the limit in three quarters of the rounds.
 """
 
 import argparse
@@ -43,22 +43,22 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 PROBE = Path(__file__).with_name('probe.py')
-#: Images of each block: a second at 30 Hz, so that the detector's pace shows.
+#: Images per block: one second at 30 Hz, with all intervals of the pipeline.
 IMAGES = 30
 
 Times = dict[str, float]
 
 
 def main() -> int:
-    """Print a table; return 1 where this tree is slower."""
+    """Print a table; return 1 if this tree is slower."""
     parser = argparse.ArgumentParser(prog='python -m face_affect_bench.compare',
                                      description=inspect.cleandoc(__doc__).splitlines()[0])
     parser.add_argument('--base', default='main', help='branch or commit (default: main)')
-    parser.add_argument('--rounds', type=int, default=15, help='blocks of each tree')
-    parser.add_argument('--limit', type=float, default=1.1, help='new : old that is too slow')
+    parser.add_argument('--rounds', type=int, default=15, help='blocks per tree')
+    parser.add_argument('--limit', type=float, default=1.1, help='maximum ratio new : old')
     parser.add_argument('--cores', default='', metavar='0', help='cores to run on')
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))   # the merge base goes away all the same
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))   # remove the checkout
     if arguments.cores:
         os.sched_setaffinity(0, [int(core) for core in arguments.cores.split(',')])
     with tempfile.TemporaryDirectory() as folder:
@@ -75,7 +75,7 @@ def main() -> int:
 
 
 def rounds(base: Path, frames: Path, count: int) -> Iterator[tuple[Times, Times]]:
-    """Yield the times of both trees, a block each in changing order."""
+    """Yield the times of a block of the base and of this tree, in alternating order."""
     for number in range(count):
         if number % 2:
             second, first = block(ROOT, frames), block(base, frames)
@@ -85,7 +85,7 @@ def rounds(base: Path, frames: Path, count: int) -> Iterator[tuple[Times, Times]
 
 
 def ratios(measured: list[tuple[Times, Times]]) -> list[Row]:
-    """Return for each work the times of an image, median and quartiles of the rounds' ratios."""
+    """Return times per image, and median and quartiles of the ratios, by kind of work."""
     rows: list[Row] = []
     for work in measured[0][0]:
         old, new = (np.array([pair[side][work] for pair in measured]) for side in (0, 1))
@@ -99,7 +99,7 @@ def ratios(measured: list[tuple[Times, Times]]) -> list[Row]:
 
 @contextlib.contextmanager
 def merge_base(branch: str, folder: Path) -> Iterator[Path]:
-    """Check out the commit where this branch left another; SystemExit where there is none."""
+    """Check out the merge base with a branch; SystemExit if there is none."""
     commit = _git('merge-base', branch, 'HEAD')
     print(f'merge base with {branch}: {commit[:12]}', file=sys.stderr)
     _git('worktree', 'add', '--detach', str(folder), commit)
@@ -110,13 +110,13 @@ def merge_base(branch: str, folder: Path) -> Iterator[Path]:
 
 
 def block(tree: Path, frames: Path) -> Times:
-    """Run the probe with a tree's package and models; return its times by kind of work."""
+    """Run the probe with the package and models of a tree; return times by kind of work."""
     environment = {**os.environ, 'PYTHONPATH': f'{tree}:{os.environ.get("PYTHONPATH", "")}',
                    'FACE_AFFECT_MODEL_PATH': str(tree / 'models')}
     answer = subprocess.run([sys.executable, str(PROBE), str(frames)], env=environment, text=True,
                             stdout=subprocess.PIPE)
     if answer.returncode:
-        raise SystemExit('a probe has failed; its complaint is above')
+        raise SystemExit('a probe failed; its error is above')
     times: Times = json.loads(answer.stdout)
     return times
 

@@ -18,25 +18,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from face_affect_bench.frames import moving, VGA
-from face_affect_bench.timing import Context, measure, Row, Timing
+from face_affect_bench.timing import Context, measure, Row
 from face_affect_ros.affect.pipeline import make_pipeline
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import AffectError, ImageArray
 import numpy as np
 
 FACES = (0, 1, 2, 4, 8, 16)
-#: With their detector_size.
+#: Name and detector_size.
 DETECTORS = (('blazeface_back', 0), ('face_residual_fpn', 0), ('face_residual_fpn', 480),
              ('face_residual_fpn', 320))
 SIZES = ((320, 240), (640, 480), (1280, 720), (1920, 1080), (3840, 2160))
 
 
-def run(context: Context) -> list[Row]:
-    """Return a row for each point of each curve."""
-    return list(_rows(context))
-
-
-def _rows(context: Context) -> Iterator[Row]:
+def run(context: Context) -> Iterator[Row]:
+    """Yield a row for each point of the curves."""
     default = PipelineSettings().detector
     points = [(VGA, faces, default, 0) for faces in FACES]
     points += [(size, 2, default, 0) for size in SIZES]
@@ -45,17 +41,14 @@ def _rows(context: Context) -> Iterator[Row]:
         row: Row = {'image': f'{size[0]}x{size[1]}', 'faces': faces, 'detector': detector,
                     'detector size': detector_size or 'auto'}
         try:
-            every, shipped, found = _point(context, size, faces, detector, detector_size)
+            yield {**row, **_point(context, size, faces, detector, detector_size)}
         except AffectError as error:
             yield {**row, 'note': str(error)}
-            continue
-        yield {**row, 'found': found, **every.row(),
-               'default settings: CPU ms': round(shipped.cpu, 3)}
 
 
 def _point(context: Context, size: tuple[int, int], faces: int,
-           detector: str, detector_size: int) -> tuple[Timing, Timing, float]:
-    """Return the times with the detector on every image and by default, and the faces found."""
+           detector: str, detector_size: int) -> Row:
+    """Return mean detections, and times with the detector on every image and by default."""
     pipeline = make_pipeline(PipelineSettings(detector=detector, detector_size=detector_size))
     images = [frame.image for frame in moving(size, faces, 10)]
     stamps = iter(np.arange(0.0, 1e6, 1.0 / 30.0))
@@ -63,7 +56,8 @@ def _point(context: Context, size: tuple[int, int], faces: int,
 
     def process(image: ImageArray) -> None:
         counts.append(len(pipeline.process(image, float(next(stamps)))))
-    shipped = measure(process, images, times=context.times(200))
+    default = measure(process, images, times=context.times(200))
     pipeline.settings = replace(pipeline.settings, detection_interval=0.0)
     every = measure(process, images, times=context.times(200))
-    return every, shipped, round(float(np.mean(counts)), 2)
+    return {'found': round(float(np.mean(counts)), 2), **every,
+            'default settings: CPU ms': default['CPU ms']}

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What the benchmarks that drive a node share: a node to do it from, and what processes use."""
+"""A node that drives other nodes, service calls, and the resources of a process."""
 
 from collections.abc import Callable, Iterator
 import contextlib
@@ -24,13 +24,13 @@ from typing import Any
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 
-#: Seconds that end a run in which nothing comes any more.
+#: Timeout in seconds.
 PATIENCE = 60.0
 
 
 @contextlib.contextmanager
 def joined(name: str) -> Iterator[tuple[Any, SingleThreadedExecutor]]:
-    """Join the graph; yield a node of this name and the executor that spins it."""
+    """Yield a new node and its executor."""
     context = rclpy.Context()
     rclpy.init(context=context, args=[])
     node = rclpy.create_node(name, context=context)
@@ -45,7 +45,7 @@ def joined(name: str) -> Iterator[tuple[Any, SingleThreadedExecutor]]:
 
 
 def wait(executor: Any, condition: Callable[[], Any], seconds: float = PATIENCE) -> bool:
-    """Spin until the condition holds, at most so long; return whether it came to that."""
+    """Spin until the condition is true; return False after a timeout."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
@@ -54,12 +54,27 @@ def wait(executor: Any, condition: Callable[[], Any], seconds: float = PATIENCE)
     return True
 
 
+def require(executor: Any, condition: Callable[[], Any], problem: str) -> None:
+    """Spin until the condition is true; SystemExit with the problem after a timeout."""
+    if not wait(executor, condition):
+        raise SystemExit(problem)
+
+
+def call(executor: Any, client: Any, request: Any) -> Any:
+    """Call a service and return the response; SystemExit if there is none."""
+    require(executor, client.service_is_ready, f'{client.srv_name} is not available')
+    response = client.call_async(request)
+    require(executor, response.done, f'{client.srv_name} does not respond')
+    return response.result()
+
+
 def usage(process: int) -> dict[str, float]:
     """
-    Return what a process uses, as Linux tells it; FileNotFoundError where there is none.
+    Return the resources of a process from /proc; FileNotFoundError if it does not exist.
 
-    memory: resident, MB of 10^6 bytes. threads, files: numbers of them. time: of the processor, in
-    seconds.
+    Returns:
+        memory: resident memory in MB (10^6 bytes); threads, files: their numbers; time: processor
+        time in seconds.
     """
     folder = Path(f'/proc/{process}')
     pages = int((folder / 'statm').read_text().split()[1])

@@ -12,9 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The images that everything is measured on: real clips, and real faces put into one image."""
+"""The images of the benchmarks: shared clips, and images composed of the portrait."""
 
 from collections.abc import Iterator
+import os
 from pathlib import Path
 
 import cv2
@@ -23,9 +24,11 @@ from face_affect_ros.media import Frame, open_media
 from face_affect_ros.media.portrait import portrait_path
 import numpy as np
 
-#: Two heads that turn and tilt, from near.
+#: Folder of the shared clips and weights.
+SHARED = Path(os.environ.get('FACE_AFFECT_SHARED', Path(__file__).resolve().parents[3] / 'shared'))
+#: Clip of two turning and tilting heads.
 HEADS = 'head-pose-face-detection-female-and-male.gif'
-#: Clips with the number of people who are in every frame.
+#: Clips and the number of people in each frame.
 CLIPS = {'classroom.gif': 4, 'face-demographics-walking-and-pause.gif': 3, HEADS: 2}
 VGA, HD = (640, 480), (1280, 720)
 #: The head in the portrait: x, y, side.
@@ -33,7 +36,7 @@ HEAD = (130, 20, 200)
 
 
 def clip(shared: Path, name: str, size: tuple[int, int] | None = None) -> list[Frame]:
-    """Return the frames of a shared clip, scaled to width and height where they are given."""
+    """Return the frames of a shared clip, resized to (width, height) if given."""
     with open_media(str(shared / 'media' / name)) as media:
         frames = list(media)
     return frames if size is None else [Frame(each.index, each.stamp, np.asarray(
@@ -42,13 +45,16 @@ def clip(shared: Path, name: str, size: tuple[int, int] | None = None) -> list[F
 
 def compose(size: tuple[int, int], faces: int, *, shift: tuple[int, int] = (0, 0)) -> ImageArray:
     """
-    Return an image of (width, height) pixels with so many heads of the portrait side by side.
+    Compose an image of copies of the head in the portrait.
 
-    shift: x, y in pixels by which the heads are moved.
+    Args:
+        size: width and height of the image in pixels.
+        faces: number of heads.
+        shift: offset of the heads in pixels, x and y.
     """
     width, height = size
-    rough = np.random.default_rng(0).integers(60, 120, (height // 40 + 1, width // 40 + 1, 3))
-    image = np.asarray(cv2.resize(rough.astype(np.uint8), size, interpolation=cv2.INTER_CUBIC),
+    coarse = np.random.default_rng(0).integers(60, 120, (height // 40 + 1, width // 40 + 1, 3))
+    image = np.asarray(cv2.resize(coarse.astype(np.uint8), size, interpolation=cv2.INTER_CUBIC),
                        np.uint8)
     x, y, side = HEAD
     head = cv2.imread(str(portrait_path()))[y:y + side, x:x + side]
@@ -61,7 +67,7 @@ def compose(size: tuple[int, int], faces: int, *, shift: tuple[int, int] = (0, 0
 
 
 def moving(size: tuple[int, int], faces: int, count: int) -> list[Frame]:
-    """Return frames of 30 Hz whose heads sway by a few pixels."""
+    """Return composed frames at 30 Hz, whose heads move by a few pixels."""
     shifts = [(round(8.0 * np.sin(turn)), round(4.0 * np.cos(turn)))
               for turn in 2.0 * np.pi * np.arange(count) / count]
     return [Frame(index, index / 30.0, compose(size, faces, shift=shift))
@@ -69,7 +75,7 @@ def moving(size: tuple[int, int], faces: int, count: int) -> list[Frame]:
 
 
 def _places(size: tuple[int, int], faces: int) -> Iterator[tuple[int, int, int]]:
-    """Yield left, top and side of the cells of the grid that gives the heads most room."""
+    """Yield left, top and side of the cells of the grid with the largest cells."""
     if not faces:
         return
     columns = max(range(1, faces + 1),

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Description of the machine and of the versions of the packages."""
+"""Processor, operating system and package versions."""
 
 from importlib.metadata import PackageNotFoundError, version
 import os
@@ -22,9 +22,9 @@ import subprocess
 
 import cv2
 
-#: Instruction sets of the processor that accelerate 8-bit networks.
+#: Instruction sets that accelerate 8-bit networks.
 EXTENSIONS = ('avx2', 'avx_vnni', 'avx512_vnni', 'amx_int8', 'asimddp', 'i8mm')
-#: Distributions that have wheels.
+#: ROS distributions with wheels.
 WHEELS = ('jazzy', 'kilted')
 PACKAGES = ('numpy', 'opencv-python-headless', 'ai-edge-litert',
             *(f'ros-{name}-{part}' for name in WHEELS for part in ('rclpy', 'rmw-fastrtps-cpp')))
@@ -37,7 +37,7 @@ def pin(cores: list[int]) -> None:
 
 
 def describe(cores: list[int]) -> dict[str, str]:
-    """Return the machine's description by heading."""
+    """Return the description of the machine by heading."""
     able = (_line('/proc/cpuinfo', 'flags') or _line('/proc/cpuinfo', 'Features')).split()
     facts = {
         'processor': processor(),
@@ -55,7 +55,7 @@ def describe(cores: list[int]) -> dict[str, str]:
 
 
 def processor() -> str:
-    """Return the processor's name."""
+    """Return the name of the processor."""
     return _line('/proc/cpuinfo', 'model name') or platform.processor()
 
 
@@ -79,7 +79,7 @@ def load() -> str:
 
 
 def commit() -> str:
-    """Return the commit that is measured."""
+    """Return the measured commit."""
     answer = subprocess.run(['git', 'describe', '--always', '--dirty'], capture_output=True,
                             text=True, cwd=Path(__file__).parent)
     return answer.stdout.strip() or 'unknown'

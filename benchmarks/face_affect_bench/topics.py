@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-Latency from the camera's stamp to ~/faces in another process, processor time and memory.
+Latency from the stamp of the image to ~/faces in another process, processor time and memory.
 
 A camera_player publishes an image with a given number of faces. Player and node run in two
 processes, with the DDS profile of the environment, or in one container. Low power is the launch
@@ -31,7 +31,7 @@ from typing import Any
 
 from composition_interfaces.srv import LoadNode
 import cv2
-from face_affect_bench.driving import joined, usage, wait
+from face_affect_bench.driving import call, joined, require, usage, wait
 from face_affect_bench.frames import compose, HD, VGA
 from face_affect_bench.timing import Context, Row
 from face_affect_msgs.msg import FaceAffectArray
@@ -54,10 +54,11 @@ WARM_UP = 1.0
 
 class Watcher:
     """
-    What a node hears of the camera's images and their faces.
+    Subscriptions to camera_info and ~/faces, and service calls.
 
-    results: stamp and arrival in seconds, number of faces. sent: stamps of the camera's images, as
-    it says in camera_info.
+    Attributes:
+        results: Stamp and arrival in seconds, and number of faces.
+        sent: Stamps of the images, from camera_info.
     """
 
     def __init__(self, node: Any, executor: Any) -> None:
@@ -73,36 +74,32 @@ class Watcher:
         self.results.append((seconds_of(message.header), time.time(), len(message.faces)))
 
     def clear(self) -> None:
-        """Forget what has come so far."""
+        """Delete the received messages."""
         self.results.clear()
         self.sent.clear()
 
     def set_rate(self, rate: float) -> None:
-        """Let the camera publish so many images a second."""
-        answer = self._ask(SetParameters, f'/{PLAYER}/set_parameters', SetParameters.Request(
+        """Set the images per second of the camera."""
+        response = self._call(SetParameters, f'/{PLAYER}/set_parameters', SetParameters.Request(
             parameters=[Parameter('rate', value=rate).to_parameter_msg()]))
-        if not answer.results[0].successful:
-            raise SystemExit(f'{PLAYER}: {answer.results[0].reason}')
+        if not response.results[0].successful:
+            raise SystemExit(f'{PLAYER}: {response.results[0].reason}')
 
     def load(self, plugin: str, parameters: dict[str, Any], remappings: dict[str, str]) -> None:
         """Load a node into the container."""
-        answer = self._ask(LoadNode, f'/{CONTAINER}/_container/load_node', LoadNode.Request(
+        response = self._call(LoadNode, f'/{CONTAINER}/_container/load_node', LoadNode.Request(
             package_name='face_affect_ros', plugin_name=f'face_affect_ros::{plugin}',
             parameters=[Parameter(name, value=value).to_parameter_msg()
                         for name, value in parameters.items()],
             remap_rules=[f'{old}:={new}' for old, new in remappings.items()]))
-        if not answer.success:
-            raise SystemExit(f'{plugin} could not be loaded: {answer.error_message}')
+        if not response.success:
+            raise SystemExit(f'{plugin} could not be loaded: {response.error_message}')
 
-    def _ask(self, kind: Any, service: str, request: Any) -> Any:
+    def _call(self, kind: Any, service: str, request: Any) -> Any:
         client = self._node.create_client(kind, service)
-        if not wait(self._executor, client.service_is_ready):
-            raise SystemExit(f'{service} is not there')
-        answer = client.call_async(request)
-        if not wait(self._executor, answer.done):
-            raise SystemExit(f'{service} does not answer')
+        response = call(self._executor, client, request)
         self._node.destroy_client(client)
-        return answer.result()
+        return response
 
 
 def run(context: Context) -> list[Row]:
@@ -132,7 +129,7 @@ def run(context: Context) -> list[Row]:
 @contextlib.contextmanager
 def two_processes(watcher: Watcher, player: dict[str, Any],
                   node: dict[str, Any] | None = None) -> Iterator[dict[str, int]]:
-    """Run player and node in two processes; yield their ids. player, node: parameters."""
+    """Run player and node with these parameters in two processes; yield the process ids."""
     with running_node('face_affect_node', NODE, {'autostart': True, **(node or {})},
                       {'image': 'image_raw'}) as faces, \
             running_node('camera_player', PLAYER, player) as camera:
@@ -140,14 +137,14 @@ def two_processes(watcher: Watcher, player: dict[str, Any],
 
 
 def two_processes_low_power(watcher: Watcher, player: dict[str, Any]) -> Any:
-    """Run them like this, the node with the parameters of the launch argument `low_power`."""
+    """Run two processes with the parameters of the launch argument `low_power`."""
     file = yaml.safe_load(share('config', 'low_power.yaml').read_text(encoding='utf-8'))
     return two_processes(watcher, player, {'executor': 'events', **file['/**']['ros__parameters']})
 
 
 @contextlib.contextmanager
 def one_container(watcher: Watcher, player: dict[str, Any]) -> Iterator[dict[str, int]]:
-    """Run both in one process; yield its id."""
+    """Run both in one process; yield the process id."""
     with running_node('container', CONTAINER, {}) as container:
         watcher.load('FaceAffectNode', {'autostart': True}, {'image': 'image_raw'})
         watcher.load('CameraPlayer', player, {})
@@ -155,13 +152,13 @@ def one_container(watcher: Watcher, player: dict[str, Any]) -> Iterator[dict[str
 
 
 def measure(form: Any, picture: Path, rates: tuple[float, ...], seconds: float) -> Iterator[Row]:
-    """Start once; yield a row for each rate."""
+    """Start player and node; yield a row for each rate."""
     with joined('face_affect_bench') as (node, executor):
         watcher = Watcher(node, executor)
         started = time.monotonic()
         with form(watcher, {'source': str(picture), 'rate': rates[0]}) as processes:
-            if not wait(executor, lambda: watcher.results):
-                raise SystemExit('no message on ~/faces; see the log of the node')
+            require(executor, lambda: watcher.results,
+                    'no message on ~/faces; see the log of the node')
             ready = time.monotonic() - started
             for rate in rates:
                 watcher.set_rate(rate)
@@ -175,7 +172,7 @@ def measure(form: Any, picture: Path, rates: tuple[float, ...], seconds: float) 
 
 
 def _row(watcher: Watcher) -> Row:
-    """Return latency and losses between the first and the last result."""
+    """Return latency and lost images between the first and the last result."""
     if not watcher.results:
         return {'images': len(watcher.sent), 'lost': len(watcher.sent)}
     stamps, arrivals, faces = np.array(watcher.results).T
