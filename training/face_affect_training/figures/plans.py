@@ -87,7 +87,7 @@ def load_plan(name: str) -> Plan:
         known = ', '.join(sorted(file.stem for file in FOLDER.glob('*.yaml')))
         raise AffectError(f"plan '{name}' does not exist; choose one of {known}, or give the path "
                           'of a .yaml file')
-    plan = build_dataclass(Plan, read_yaml(path), str(path), path=path)
+    plan: Plan = build_dataclass(Plan, read_yaml(path), str(path), path=path)
     combined = {}
     for cell, changes in plan.cells.items():
         for values in itertools.product(*plan.grid.values()):

@@ -99,7 +99,7 @@ def compare(saliency: Saliency, network: keras.Model,
                 pairs[mode].append((ours.gradient.ravel(), gradient.ravel()))
             pairs['gradcam'].append((ours.cam.ravel(), heat.ravel()))
         start += len(LABELS[task])
-    return {mode: float(np.corrcoef(*(np.concatenate(side) for side in zip(*each)))[0, 1])
+    return {mode: float(np.corrcoef([np.concatenate(side) for side in zip(*each)])[0, 1])
             for mode, each in pairs.items()}
 
 
