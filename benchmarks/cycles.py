@@ -23,7 +23,7 @@ import sys
 import time
 from typing import Any
 
-from face_affect_bench.driving import call, joined, require, usage
+from face_affect_bench.driving import call, joined, require, usage, wait
 from face_affect_bench.frames import compose, VGA
 from face_affect_bench.report import keep, parse
 from face_affect_msgs.msg import FaceAffectArray
@@ -43,42 +43,6 @@ WARM = 5
 SAMPLES, PAUSE = 6, 0.1
 
 
-class Driver:
-    """Changes the lifecycle state of /face_affect, and exchanges images and results with it."""
-
-    def __init__(self, node: Any, executor: Any) -> None:
-        """Create the client, the publisher and the subscription."""
-        self._executor = executor
-        self._change = node.create_client(ChangeState, '/face_affect/change_state')
-        self._images = node.create_publisher(Image, 'image', qos.results())
-        self._results: list[FaceAffectArray] = []
-        node.create_subscription(FaceAffectArray, '/face_affect/faces', self._results.append,
-                                 qos.results())
-        self._image = to_message(compose(VGA, 8), 'bgr8', Header(frame_id='camera'))
-        self._image.header.stamp.sec = 1
-
-    def cycle(self) -> None:
-        """Run a cycle; SystemExit if it fails."""
-        self._change_state(UP)
-        self._results.clear()
-        require(self._executor, self._images.get_subscription_count,
-                'the node does not subscribe')
-        while not self._results:   # images are lost until the publisher is matched
-            self._images.publish(self._image)
-            for _ in range(20):
-                if not self._results:
-                    self._executor.spin_once(timeout_sec=0.05)
-        self._change_state(DOWN)
-        require(self._executor, lambda: not self._images.get_subscription_count(),
-                'the node does not unsubscribe')
-
-    def _change_state(self, transitions: tuple[int, ...]) -> None:
-        for transition in transitions:
-            if not call(self._executor, self._change, ChangeState.Request(
-                    transition=Transition(id=transition))).success:
-                raise SystemExit(f'transition {transition} failed')
-
-
 def settled(pid: int) -> dict[str, float]:
     """Return the resources of a process at the sample with the fewest threads."""
     samples = []
@@ -92,14 +56,36 @@ def run(cycles: int, *, notes: int = 20) -> list[dict[str, float]]:
     """Return about `notes` measurements of the node, from cycle WARM to the last one."""
     every = max(1, (cycles - WARM) // notes)
     used = []
+    results: list[FaceAffectArray] = []
+    image = to_message(compose(VGA, 8), 'bgr8', Header(frame_id='camera'))
+    image.header.stamp.sec = 1
     with joined('cycles') as (node, executor), running_node(
             'face_affect_node', 'face_affect', {'processing': 'every'}) as process:
-        driver = Driver(node, executor)
+        client = node.create_client(ChangeState, '/face_affect/change_state')
+        images = node.create_publisher(Image, 'image', qos.results())
+        node.create_subscription(FaceAffectArray, '/face_affect/faces', results.append,
+                                 qos.results())
         for number in range(1, cycles + 1):
-            driver.cycle()
+            change_state(executor, client, UP)
+            results.clear()
+            require(executor, images.get_subscription_count, 'the node does not subscribe')
+            while not results:   # images are lost until the publisher is matched
+                images.publish(image)
+                wait(executor, lambda: results, 1.0)
+            change_state(executor, client, DOWN)
+            require(executor, lambda: not images.get_subscription_count(),
+                    'the node does not unsubscribe')
             if number >= WARM and (number - WARM) % every == 0 or number == cycles:
                 used.append({'cycle': number, **settled(process.pid)})
     return used
+
+
+def change_state(executor: Any, client: Any, transitions: tuple[int, ...]) -> None:
+    """Request transitions of the lifecycle; SystemExit if one fails."""
+    for transition in transitions:
+        if not call(executor, client, ChangeState.Request(
+                transition=Transition(id=transition))).success:
+            raise SystemExit(f'transition {transition} failed')
 
 
 def main() -> int:
