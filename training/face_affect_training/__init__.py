@@ -13,10 +13,9 @@
 # limitations under the License.
 
 """
-Design, train, judge and export small real-time CNNs for faces.
+Training, evaluation and export of small convolutional networks for faces.
 
-Nothing is imported here, so that the command line stays quick and the Keras backend can still be
-chosen with KERAS_BACKEND.
+Keras is not imported here, so KERAS_BACKEND can be set afterwards.
 """
 
 __version__ = '0.1.0'

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The commands of this package without `face_affect`: python -m face_affect_training."""
+"""The commands of this package: python -m face_affect_training."""
 
 import argparse
 import sys

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The stream of training batches: shuffled, mixed, with soft targets, the same after a resume."""
+"""Training batches: shuffled, mixed, with soft targets, and reproducible after resuming."""
 
 from collections.abc import Iterator, Sequence
 
@@ -29,60 +29,44 @@ SHUFFLE, MIX = 0xA11, 0xB22
 
 class Batches:
     """
-    Batches of one task, (views uint8 (B, S, S, C), targets float32 (B, K)) by epoch.
+    Batches of one task: images (B, S, S, C) uint8 and targets (B, K) float32.
 
-    Batches that would not be full are left out; the faces in them change with every epoch.
+    Args:
+        views: augmented samples of N faces.
+        targets: (N, K) float32.
+        training: settings of mixup and cutmix, number of epochs.
+        seed: of the order and of the mixing.
+        batch: batch size. An incomplete last batch is omitted.
+        teachers: their soft targets are mixed into the targets.
     """
 
     def __init__(self, views: Views, targets: Targets, training: Training, *, seed: int,
                  batch: int, teachers: Teachers | None = None) -> None:
-        """
-        Take the faces.
-
-        Args:
-            views: of N faces.
-            targets: (N, K) float32.
-            training: mixing and number of epochs.
-            seed: of order and mixing.
-            batch: faces of each batch.
-            teachers: whose soft targets are mixed in, None for none.
-        """
-        self._views, self._targets, self._training = views, targets, training
-        self._seed, self._batch, self._teachers = seed, batch, teachers
+        self.views, self._targets, self._training = views, targets, training
+        self._seed, self._batch, self._teachers = seed, min(batch, len(targets)), teachers
         self._soft: dict[int, Targets] = {}
-
-    @property
-    def steps(self) -> int:
-        """Return the number of batches of an epoch."""
-        return max(1, len(self._targets) // self._batch)
-
-    def close(self) -> None:
-        """Stop the workers."""
-        self._views.close()
+        self.steps = len(targets) // self._batch   # batches in an epoch
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Yield the batches of one epoch."""
-        views = self._views.epoch(epoch)
-        targets = self._targets
-        if self._teachers is not None:   # those of views that come again are kept
-            first = self._views.first_shown(epoch)
+        views, targets = self.views.epoch(epoch), self._targets
+        if self._teachers is not None:
+            first = self.views.first_shown(epoch)
             soft = self._soft.get(first)
             if soft is None:
                 soft = self._teachers.soft_targets(views)
-            if self._views.rounds:
+            if self.views.rounds:   # the samples are used again
                 self._soft[first] = soft
             targets = self._teachers.mixed(targets, soft)
         order = _generator(self._seed ^ SHUFFLE, epoch).permutation(len(targets))
         random = _generator(self._seed ^ MIX, epoch)
-        gentle = epoch >= self._training.epochs - self._training.plain_epochs
-        size = min(self._batch, len(targets))
-        for start in range(0, self.steps * size, size):
-            rows = order[start:start + size]
+        plain = epoch >= self._training.epochs - self._training.plain_epochs
+        for rows in order[:self.steps * self._batch].reshape(self.steps, self._batch):
             batch = views[rows], targets[rows]
-            yield batch if gentle else self._blended(*batch, random)
+            yield batch if plain else self._blended(*batch, random)
 
     def _blended(self, views: ImageArray, targets: Targets, random: np.random.Generator) -> Batch:
-        """Return the batch mixed with itself in reverse, or as it is."""
+        """Return the batch, possibly mixed with itself in reverse order by mixup or cutmix."""
         alphas = {kind: getattr(self._training, kind) for kind in ('mixup', 'cutmix')}
         kinds = [kind for kind, alpha in alphas.items() if alpha > 0.0]
         if not kinds or random.uniform() >= self._training.blend_share:
@@ -103,22 +87,21 @@ class Batches:
 
 
 def steps_of(parts: Sequence[Batches]) -> int:
-    """Return the number of batches of an epoch of several tasks."""
+    """Return the number of batches in an epoch of all tasks."""
     return min(part.steps for part in parts)
 
 
 def stream(parts: Sequence[Batches], widths: Sequence[int],
            epochs: range) -> Iterator[Batch]:
     """
-    Yield the batches of one or several tasks, epoch after epoch.
+    Yield batches with faces of all tasks.
 
-    Each batch holds faces of all tasks, in proportion to their numbers. The targets (B, K) are
-    zero in the columns of the tasks that a face has no label of.
+    The targets (B, K) of a face are zero in the columns of the tasks that it has no label for.
 
     Args:
-        parts: of each task.
+        parts: batches of each task.
         widths: number of classes of each task.
-        epochs: to train.
+        epochs: indices of the epochs.
     """
     ends = np.cumsum(widths)
     for epoch in epochs:

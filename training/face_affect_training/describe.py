@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What a network costs: parameters, multiply-accumulates, TFLite bytes."""
+"""Parameters, multiply-accumulates and TFLite size of a network."""
 
 import math
 from typing import Any
@@ -22,10 +22,11 @@ import keras
 
 def describe(network: keras.Model) -> dict[str, Any]:
     """
-    Return what a network of float32 costs, as plain values.
+    Return the costs of a float32 network.
 
-    'network', 'input', 'parameters'; 'macs', multiply-accumulates of one face; 'tflite_bytes',
-    None on a backend of Keras other than TensorFlow, which writes no TFLite.
+    Returns:
+        'network', 'input', 'parameters'; 'macs', multiply-accumulates per face; 'tflite_bytes',
+        None without the TensorFlow backend.
     """
     size = None
     if keras.backend.backend() == 'tensorflow':
@@ -37,12 +38,7 @@ def describe(network: keras.Model) -> dict[str, Any]:
 
 
 def multiply_accumulates(network: keras.Model) -> int:
-    """
-    Return how many products the convolutions and dense layers sum up for one face.
-
-    Additions of biases and maxima are not counted, nor is batch norm, which becomes part of a
-    convolution in the exported model.
-    """
-    # a kernel is used once at each position of the output
+    """Return the multiply-accumulates of the convolutions and dense layers per face."""
+    # the kernel is applied once at each position of the output
     return sum(math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape)
                for layer in network.layers if hasattr(layer, 'kernel'))

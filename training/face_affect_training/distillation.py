@@ -37,58 +37,58 @@ import joblib
 import numpy as np
 from scipy.special import softmax
 
-#: Views that a teacher classifies at a time, and that are handed to Keras at a time: it turns
-#: them into as many 32-bit numbers.
+#: Batch size of a teacher, and number of images per call of predict(): Keras copies all images of
+#: a call to 32-bit arrays.
 BATCH, PART = 256, 4096
-#: Gives probabilities (N, K) of views (N, S, S, C) uint8.
+#: From images (N, S, S, C) uint8 to probabilities (N, K).
 Predict: TypeAlias = Callable[[ImageArray], FloatArray]
 
 
 class Teachers:
     """
-    The mean probabilities of some trained networks.
+    The teachers of a task.
 
-    Each is a .keras file beside the experiment.yaml of its run, or an exported model by name.
-    Raises AffectError where one is missing or has other classes.
+    Raises:
+        AffectError: a teacher is missing or does not classify the task.
     """
 
     def __init__(self, distillation: Distillation, experiment: Experiment, task: str) -> None:
-        self._plan = distillation
+        self._settings = distillation
         self._teachers = [
             (_of_run if is_file_of_run(entry) else _of_model)(entry, experiment, task)
             for entry in distillation.teachers]
 
     def soft_targets(self, views: ImageArray) -> Targets:
-        """Return the mean probabilities of these views, (N, K) float32."""
-        return _mean([teacher.soft_targets(views, self._plan.mirror)
+        """Return the mean probabilities (N, K) float32 of images (N, S, S, C) uint8."""
+        return _mean([teacher.soft_targets(views, self._settings.mirror)
                       for teacher in self._teachers])
 
     def mixed_once(self, images: ImageArray, zooms: Sequence[float], targets: Targets) -> Targets:
         """
-        Return targets mixed with the probabilities of the undisturbed chips.
+        Return targets mixed with the soft targets of the crops without augmentation.
 
         Args:
             images: (N, H, W) grey or (N, H, W, 3) BGR.
-            zooms: of the chips; the mean over these counts.
+            zooms: of the crops; their soft targets are averaged.
             targets: (N, K).
         """
         return self.mixed(targets, _mean([
-            teacher.kept(images, zooms, self._plan.mirror) for teacher in self._teachers]))
+            teacher.stored(images, zooms, self._settings.mirror) for teacher in self._teachers]))
 
     def mixed(self, targets: Targets, soft: Targets) -> Targets:
         """Return targets mixed with soft targets, (N, K) float32."""
-        weight = self._plan.weight
+        weight = self._settings.weight
         return np.asarray((1.0 - weight) * targets + weight * soft, np.float32)
 
 
 class _Teacher:
-    """One of them. file: beside which soft targets are kept, if at all."""
+    """A teacher. file: its checkpoint, or None if its soft targets are not stored."""
 
     def __init__(self, predict: Predict, part: int, spec: CropSpec, file: Path | None) -> None:
         self._predict, self._part, self.spec, self._file = predict, part, spec, file
 
     def soft_targets(self, views: ImageArray, mirror: bool) -> Targets:
-        """Return probabilities (N, K) float32 of views (N, S, S, 1 or 3) uint8 of any size."""
+        """Return the probabilities (N, K) float32 of images (N, S, S, 1 or 3) uint8."""
         spec = self.spec
         if views.shape[3] != spec.channels:
             views = np.repeat(views, 3, axis=3) if spec.channels == 3 else np.stack([
@@ -101,14 +101,14 @@ class _Teacher:
                                       for start in range(0, len(side), self._part)])
                       for side in sides])
 
-    def kept(self, images: ImageArray, zooms: Sequence[float], mirror: bool) -> Targets:
-        """Return the mean probabilities of chips, read from beside the teacher if known."""
+    def stored(self, images: ImageArray, zooms: Sequence[float], mirror: bool) -> Targets:
+        """Return the mean probabilities of crops, from the folder of the teacher if possible."""
         if self._file is None:
             return _once(self, '', images, zooms, mirror)
         memory = joblib.Memory(self._file.with_name('soft_targets'), verbose=0)
-        found: Targets = memory.cache(_once, ignore=['teacher'])(
+        soft: Targets = memory.cache(_once, ignore=['teacher'])(
             self, sha256_of(self._file), images, zooms, mirror)
-        return found
+        return soft
 
 
 def _once(teacher: _Teacher, sha256: str, images: ImageArray, zooms: Sequence[float],
@@ -131,7 +131,7 @@ def _of_run(entry: str, experiment: Experiment, task: str) -> _Teacher:
 
 
 def _of_model(entry: str, experiment: Experiment, task: str) -> _Teacher:
-    """Return a model that robots run, with its calibration."""
+    """Return an exported model with its calibration."""
     card = load_card(entry)
     _check(card.path, task if task in {head.task for head in card.heads} else '', experiment, task)
     network = Classifier(card, tasks=[task])

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Evaluation of models on labelled faces, through the robot's own crop, scale and classifier."""
+"""Evaluation of models on labelled faces, with the crop code and the classifier of the node."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -35,24 +35,25 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-#: Pictures that are cropped and classified at a time.
+#: Batch size.
 BATCH = 64
-#: Faces that are timed one by one, and the faces of a batch and its repetitions.
+#: Number of single faces that are timed, batch size and number of batches that are timed.
 ALONE, TOGETHER, REPEATED = 200, 16, 25
-#: Runs before the clock counts.
+#: Number of batches before the time is measured.
 WARM_UP = 5
 
 
 @dataclass(frozen=True)
 class Candidate:
     """
-    One head of a model to evaluate.
+    One task of a model to evaluate.
 
     Attributes:
-        name, path: of its file.
+        name: of the model, or folder and file of the checkpoint.
         form: 'tflite' or 'keras'.
-        head: its labels, threshold and temperature.
-        spec: its crop.
+        path: file.
+        head: labels, threshold and temperature.
+        spec: crop.
         predict: from (N, size, size, channels) uint8 to calibrated probabilities (N, K).
     """
 
@@ -66,15 +67,14 @@ class Candidate:
 
 def open_candidate(model: str, *, task: str | None = None) -> Candidate:
     """
-    Return a model to evaluate.
+    Open a model or a checkpoint.
 
     Args:
-        model: name of one of the robot's models, its folder, its card or the .tflite file beside
-            the card; or a run's folder, or a .keras file beside its experiment.yaml.
-        task: which head, where there are several.
+        model: name, folder, card or .tflite file of a model; or folder or .keras file of a run.
+        task: required if there are several.
 
     Raises:
-        AffectError: the model is not found or lacks the task.
+        AffectError: the model does not exist or does not have the task.
     """
     path = Path(model).expanduser()
     if (path / 'experiment.yaml').is_file() and not (path / CARD).is_file():
@@ -83,8 +83,7 @@ def open_candidate(model: str, *, task: str | None = None) -> Candidate:
         return _checkpoint(path, task)
     card = load_card(str(path.with_name(CARD)) if path.suffix == '.tflite' else model)
     if path.suffix == '.tflite' and not (path.is_file() and card.path.samefile(path)):
-        raise AffectError(f'{path}: is not the file of the {CARD} beside it, that is '
-                          f'{card.path.name}')
+        raise AffectError(f'{path}: the {CARD} beside it is of another file, {card.path.name}')
     if card.kind != 'classifier':
         raise AffectError(f"model '{card.name}' is a {card.kind}, only classifiers can be "
                           'evaluated')
@@ -95,7 +94,7 @@ def open_candidate(model: str, *, task: str | None = None) -> Candidate:
 
 
 def _checkpoint(file: Path, task: str | None) -> Candidate:
-    from face_affect_training.runs import load_run  # brings Keras
+    from face_affect_training.runs import load_run  # imports Keras
     experiment, network = load_run(file)
     name, tasks = f'{file.parent.name}/{file.name}', list(experiment.tasks)
     index = _index_of(name, tasks, task)
@@ -104,7 +103,7 @@ def _checkpoint(file: Path, task: str | None) -> Candidate:
         outputs = network.predict_on_batch(experiment.input.scaled(crops))
         return np.asarray(outputs[index] if isinstance(outputs, list) else outputs, np.float32)
 
-    # nothing is calibrated before export, and no threshold chosen
+    # the export determines temperature and threshold
     head = Head(tasks[index], index, LABELS[tasks[index]], threshold=0.0, temperature=1.0)
     return Candidate(name, 'keras', file, head, experiment.input.spec(), predict)
 
@@ -120,52 +119,55 @@ def _index_of(name: str, tasks: list[str], task: str | None) -> int:
 
 def faces_of_reader(reader: str, path: Path, split: str, *, without: str = '') -> FaceData:
     """
-    Return one split of a data set.
+    Return one split of a data set, see data.read.
 
-    without: another split, whose pictures are left out where they are in both, pixel by pixel.
-    Raises AffectError where all are.
+    without: another split. Images that are also in it, with equal pixels, are left out.
     """
     faces = read(reader, path, split)
     if not without:
         return faces
     seen, _ = repeats(faces, read(reader, path, without))
     if seen.all():
-        raise AffectError(f"{path}: every picture of '{split}' is in '{without}' as well")
-    return replace(faces.select(~seen), source=f'{faces.source} without what is in {without}')
+        raise AffectError(f"{path}: all images of '{split}' are also in '{without}'")
+    return replace(faces.select(~seen), source=f'{faces.source} without images of {without}')
 
 
 def whole_crops(images: ImageArray, spec: CropSpec) -> ImageArray:
     """
-    Return the crops whose edges are the pictures' own, (N, size, size, channels) uint8.
+    Return crops of whole images, (N, size, size, channels) uint8.
 
-    images: (N, H, W) grey or (N, H, W, 3) BGR. No landmarks are known, so nothing is turned; where
-    a picture is not square, its edge pixels are repeated.
+    Crops are not rotated, since there are no landmarks. The edge pixels of an image that is not
+    square are repeated.
+
+    Args:
+        images: (N, H, W) grey or (N, H, W, 3) BGR.
+        spec: crop.
     """
     height, width = images.shape[1:3]
     box = box_of_chip(width, height, spec.margin)[np.newaxis]
-    nowhere = np.full((1, len(LANDMARKS), 2), np.nan, np.float32)
-    return np.concatenate([extract_crops(image, box, nowhere, spec) for image in images])
+    landmarks = np.full((1, len(LANDMARKS), 2), np.nan, np.float32)
+    return np.concatenate([extract_crops(image, box, landmarks, spec) for image in images])
 
 
 def evaluate(model: str, faces: FaceData, *, task: str | None = None) -> dict[str, Any]:
     """
-    Return the figures of a model on some faces as plain values, see docs/evaluation.md.
+    Return the metrics of a model on some faces, see docs/evaluation.md.
 
     Args:
         model: see open_candidate.
-        faces: each whole picture is taken as the crop.
-        task: which head; by default that of the faces.
+        faces: whole images are the crops.
+        task: of the model; by default that of the faces.
 
     Raises:
-        AffectError: the model cannot be run, or its head does not have such labels.
+        AffectError: the model cannot be run, or the labels are of another task.
     """
     candidate = open_candidate(model, task=task or faces.task or None)
     head, labels = candidate.head, faces.labels
     if faces.task not in ('', head.task):
-        raise AffectError(f'{faces.source}: holds labels of {faces.task}, not of {head.task}')
+        raise AffectError(f'{faces.source}: has labels of {faces.task}, not of {head.task}')
     if labels.min() < 0 or labels.max() >= len(head.labels):
         known = ', '.join(f'{index} {name}' for index, name in enumerate(head.labels))
-        raise AffectError(f'{faces.source}: labels reach from {labels.min()} to {labels.max()}; '
+        raise AffectError(f'{faces.source}: labels range from {labels.min()} to {labels.max()}; '
                           f'those of {head.task} are {known}')
     probabilities = predict(candidate, faces)
     return {'model': candidate.name, 'form': candidate.form,
@@ -180,31 +182,31 @@ def evaluate(model: str, faces: FaceData, *, task: str | None = None) -> dict[st
 
 def predict(candidate: Candidate, faces: FaceData) -> FloatArray:
     """Return the calibrated probabilities (N, K) of all faces. Raises AffectError for NaN."""
-    found = []
+    parts = []
     with tqdm(total=len(faces), unit='face', desc=candidate.name, disable=None,
               file=sys.stderr) as bar:
         for start in range(0, len(faces), BATCH):
             images = faces.images[start:start + BATCH]
-            found.append(candidate.predict(whole_crops(images, candidate.spec)))
+            parts.append(candidate.predict(whole_crops(images, candidate.spec)))
             bar.update(len(images))
-    probabilities = np.concatenate(found)
+    probabilities = np.concatenate(parts)
     wrong = np.flatnonzero(~np.isfinite(probabilities).all(1))
     if len(wrong):
-        raise AffectError(f'{candidate.path}: gives NaN for {len(wrong)} of {len(faces)} faces, '
-                          f'the first of them is {faces.names[wrong[0]]}')
+        raise AffectError(f'{candidate.path}: the output is NaN for {len(wrong)} of {len(faces)} '
+                          f'faces, the first is {faces.names[wrong[0]]}')
     return probabilities
 
 
 def milliseconds_per_face(candidate: Candidate, images: ImageArray) -> dict[str, Any] | None:
     """
-    Return the median times of a face alone and of a face in a batch, and what they were taken on.
+    Return the median times per face, alone and in a batch, and the processor.
 
-    Pixels in, calibrated probabilities out. cpu_time: of all threads, which other programs do not
-    lengthen as they do the time of the clock. None for Keras, which does not run on robots.
+    Times are from the image to calibrated probabilities. cpu_time is that of all threads, which
+    depends less on other processes than the wall time. The result is None for checkpoints.
 
     Args:
-        candidate: to time.
-        images: (N, H, W) or (N, H, W, 3), each whole picture is the crop.
+        candidate: model.
+        images: (N, H, W) or (N, H, W, 3), whole images are the crops.
     """
     if candidate.form != 'tflite':
         return None
@@ -222,23 +224,23 @@ def milliseconds_per_face(candidate: Candidate, images: ImageArray) -> dict[str,
 
 
 def _rows(images: ImageArray, count: int) -> npt.NDArray[np.int64]:
-    """Return so many rows, from the first on and again where there are fewer."""
+    """Return `count` indices of images, repeated if there are fewer images."""
     return np.arange(count) % len(images)
 
 
 def _medians(candidate: Candidate, batches: list[ImageArray]) -> tuple[float, float]:
-    """Return the medians per face, in milliseconds, of the clock and of the processor."""
-    spent = []
+    """Return the median wall time and CPU time per face, milliseconds."""
+    times = []
     for batch in batches[:WARM_UP] + batches:
         started, worked = time.perf_counter(), time.process_time()
         candidate.predict(whole_crops(batch, candidate.spec))
-        spent.append((time.perf_counter() - started, time.process_time() - worked))
-    clock, processor = 1e3 * np.median(spent[WARM_UP:], axis=0) / len(batches[0])
+        times.append((time.perf_counter() - started, time.process_time() - worked))
+    clock, processor = 1e3 * np.median(times[WARM_UP:], axis=0) / len(batches[0])
     return round(float(clock), 4), round(float(processor), 4)
 
 
 def cpu_model() -> str:
-    """Return the name of the processor, or of its family where the system has no more."""
+    """Return the name of the processor, or its architecture if the name is unknown."""
     try:
         lines = Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines()
     except OSError:   # not Linux

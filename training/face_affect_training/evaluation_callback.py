@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""After each epoch: judge the network, keep the best, log, save the state, watch the clock."""
+"""Callback of the training: validation, checkpoints, log, state for resuming, time limit."""
 
 from collections.abc import Iterator
 import contextlib
@@ -31,81 +31,89 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-#: The state to resume from is written at most this often, seconds.
+#: Minimum period of saving the state, seconds.
 STATE_PERIOD = 20.0
-#: Validation faces that are judged at a time: their features have to fit into memory.
-JUDGED = 128
-#: Views by zoom, and the labels of the faces, by task.
-Undisturbed = dict[str, tuple[dict[float, ImageArray], npt.NDArray[np.int64]]]
+#: Batch size of the validation, limited by the memory for the feature maps.
+BATCH = 128
+#: Crops by zoom, and labels, of each task.
+Crops = dict[str, tuple[dict[float, ImageArray], npt.NDArray[np.int64]]]
 
 
 @contextlib.contextmanager
 def averaged(model: keras.Model, network: keras.Model, views: ImageArray) -> Iterator[None]:
     """
-    Put the running average of the weights in their place, and afterwards the weights back.
+    Use the averaged weights in the context, and the current weights again after it.
 
-    The moving statistics of batch norm belong to the weights of the moment, and a network of
-    averaged weights is badly wrong with them. So they are measured anew for the averaged weights,
-    on some training views (Izmailov et al. 2018, section 3.2).
+    The moving statistics of batch norm belong to the current weights. For the averaged weights,
+    they are replaced by the statistics of one batch (Izmailov et al. 2018, section 3.2).
 
-    model: compiled; without an averaging optimizer nothing is done. network: holds the layers.
-    views: (N, S, S, C) uint8, one batch.
+    Args:
+        model: compiled; without averaged weights, nothing changes.
+        network: its layers.
+        views: augmented samples (N, S, S, C) uint8 of that batch.
     """
     if not model.optimizer.use_ema:
         yield
         return
-    # all variables, since measuring changes dropout's random state as well
-    kept = [keras.ops.convert_to_numpy(variable.value).copy() for variable in model.variables]
+    # includes the random state of dropout, which the batch changes
+    current = [keras.ops.convert_to_numpy(variable.value).copy() for variable in model.variables]
     averages = model.optimizer._model_variables_moving_average
     for variable, average in zip(model.trainable_variables, averages):
         variable.assign(keras.ops.convert_to_numpy(average.value).copy())
     norms = [layer for layer in network.layers
              if isinstance(layer, keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in norms]
-    if norms:   # a large network's features of all these views take gigabytes
+    if norms:   # the feature maps of a large network need gigabytes of memory
         for layer in norms:
-            layer.momentum = 0.0   # what this batch shows, and nothing of before
+            layer.momentum = 0.0
         model(views, training=True)
     for layer, momentum in zip(norms, momenta):
         layer.momentum = momentum
     yield
-    for variable, value in zip(model.variables, kept):
+    for variable, value in zip(model.variables, current):
         variable.assign(value)
 
 
 class EvaluationCallback(keras.callbacks.Callback):
     """
-    After each epoch: judge the network, keep the best, log, save the state, watch the clock.
+    Validation, checkpoints, log, state for resuming and time limit after each epoch.
 
-    network: in training. kept: takes its weights, to be judged and saved in float32. measured:
-    training views, see averaged. judged: validation faces by task. shown: training faces by task,
-    to be judged undisturbed as well, if at all. best, seconds: best accuracy and time of training
-    so far. deadline: on the monotonic clock, 0 for none.
+    Args:
+        run: folder.
+        experiment: settings.
+        network: in training.
+        kept: float32 network for evaluation and checkpoints.
+        measured: augmented training samples, see averaged().
+        validation: validation faces by task.
+        shown: training faces by task that are evaluated without augmentation, may be empty.
+        best: best validation accuracy of the epochs before.
+        seconds: time of the epochs before.
+        deadline: on the monotonic clock, 0 for none.
     """
 
     def __init__(self, run: Run, experiment: Experiment, *, network: keras.Model,
-                 kept: keras.Model, measured: ImageArray, judged: dict[str, FaceData],
+                 kept: keras.Model, measured: ImageArray, validation: dict[str, FaceData],
                  shown: dict[str, FaceData], best: float, seconds: float,
                  deadline: float) -> None:
         super().__init__()
         self.best, self.epoch = best, 0
         self._run, self._experiment, self._network, self._kept = run, experiment, network, kept
-        self._judged_network = lowered(kept)
-        self._judged_model = from_pixels(self._judged_network, experiment)
+        self._evaluated = lowered(kept)
+        self._predictor = from_pixels(self._evaluated, experiment)
         self._measured = measured
         zooms = {task: each.data.zooms for task, each in experiment.tasks.items()}
-        self._judged = _undisturbed(judged, experiment, zooms)
-        self._shown = _undisturbed(shown, experiment, dict.fromkeys(shown, (1.0,)))
+        self._validation = _crops(validation, experiment, zooms)
+        self._shown = _crops(shown, experiment, dict.fromkeys(shown, (1.0,)))
         self._deadline = deadline
         self._started = self._epoch_started = self._state_written = time.monotonic()
         self._seconds = seconds
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start the clock of an epoch."""
+        """Store the start time."""
         self._epoch_started = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Judge the epoch, then log and save."""
+        """Evaluate, log and save."""
         logs = logs or {}
         if not np.isfinite(logs['loss']):
             raise AffectError(f"the loss of epoch {epoch + 1} is {logs['loss']}: lower "
@@ -114,14 +122,14 @@ class EvaluationCallback(keras.callbacks.Callback):
         self.epoch = epoch + 1
         with averaged(self.model, self._network, self._measured):
             self._kept.set_weights(self._network.get_weights())
-            found, loss = self._judge(self._judged)
-            shown, shown_loss = self._judge(self._shown) if self._shown else ({}, 0.0)
-            accuracy = _mean(found)
+            each, loss = self._evaluate(self._validation)
+            shown, shown_loss = self._evaluate(self._shown) if self._shown else ({}, 0.0)
+            accuracy = _mean(each)
             if accuracy > self.best:
                 self.best = accuracy
                 self._run.save(self._kept, 'best', {
                     'epoch': self.epoch, 'val_accuracy': accuracy, 'val_loss': loss,
-                    'val_accuracy_each': found,
+                    'val_accuracy_each': each,
                     'averaged_weights': bool(self.model.optimizer.use_ema), 'device': device()})
         now = time.monotonic()
         row = self._run.log({
@@ -130,33 +138,33 @@ class EvaluationCallback(keras.callbacks.Callback):
             'loss': float(logs['loss']), 'accuracy': float(logs['accuracy']),
             'val_loss': loss, 'val_accuracy': accuracy, 'best': self.best,
             **({'train_loss': shown_loss, 'train_accuracy': _mean(shown)} if shown else {})},
-            [value for each in found.values() for value in each.values()])
+            [value for zooms in each.values() for value in zooms.values()])
         print(f"{self._experiment.name} {self.epoch}/{self._experiment.training.epochs} "
               f"{now - self._epoch_started:.1f} s loss {row['loss']} acc {row['accuracy']} val "
               f"{row['val_accuracy']} ({row['val_accuracy_each']}) best {row['best']}",
               file=sys.stderr, flush=True)
         self._finish_epoch(now)
 
-    def _judge(self, views: Undisturbed) -> tuple[dict[str, dict[str, float]], float]:
+    def _evaluate(self, crops: Crops) -> tuple[dict[str, dict[str, float]], float]:
         """Return the accuracy by task and zoom, and the mean loss."""
-        self._judged_network.set_weights(self._kept.get_weights())
+        self._evaluated.set_weights(self._kept.get_weights())
         accuracies: dict[str, dict[str, float]] = {}
         losses, start = [], 0
-        for (task, (zoomed, labels)), width in zip(views.items(), self._experiment.widths):
+        for (task, (zoomed, labels)), width in zip(crops.items(), self._experiment.widths):
             accuracies[task] = {}
-            for zoom, each in zoomed.items():
-                logits = self._judged_model.predict(each, batch_size=JUDGED, verbose=0)
-                right, loss = accuracy_and_loss(logits[:, start:start + width], labels)
-                accuracies[task][str(zoom)] = right
+            for zoom, images in zoomed.items():
+                logits = self._predictor.predict(images, batch_size=BATCH, verbose=0)
+                accuracies[task][str(zoom)], loss = accuracy_and_loss(
+                    logits[:, start:start + width], labels)
                 losses.append(loss)
             start += width
         return accuracies, float(np.mean(losses))
 
     def _finish_epoch(self, now: float) -> None:
-        """Save the state if it is time; stop where the next epoch would not fit."""
+        """Save the state if necessary; stop if the next epoch would exceed the time limit."""
         last = self.epoch >= self._experiment.training.epochs
-        took = now - self._epoch_started
-        over = self._deadline > 0.0 and now + 1.2 * took + 1.0 > self._deadline
+        duration = now - self._epoch_started
+        over = self._deadline > 0.0 and now + 1.2 * duration + 1.0 > self._deadline
         if last or over or now - self._state_written > STATE_PERIOD:
             self._kept.set_weights(self._network.get_weights())
             self._run.save(self._kept, 'last')
@@ -164,13 +172,13 @@ class EvaluationCallback(keras.callbacks.Callback):
                                  seconds=self._seconds + now - self._started)
             self._state_written = time.monotonic()
         if over and not last:
-            print(f'{self._experiment.name}: time is up after epoch {self.epoch}; the same '
-                  'command resumes the training', file=sys.stderr, flush=True)
+            print(f'{self._experiment.name}: the time limit is reached after epoch {self.epoch}; '
+                  'the same command resumes the training', file=sys.stderr, flush=True)
             self.model.stop_training = True
 
 
-def _undisturbed(faces: dict[str, FaceData], experiment: Experiment,
-                 zooms: dict[str, tuple[float, ...]]) -> Undisturbed:
+def _crops(faces: dict[str, FaceData], experiment: Experiment,
+           zooms: dict[str, tuple[float, ...]]) -> Crops:
     spec = experiment.input.spec()
     return {task: ({zoom: plain_views(each.images, spec, zoom) for zoom in zooms[task]},
                    each.labels) for task, each in faces.items()}

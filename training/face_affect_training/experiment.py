@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Experiments: one YAML file has all that a training run depends on."""
+"""Experiments: YAML files with all settings of a training run."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -30,54 +30,47 @@ from face_affect_training.views import Augmentation
 import numpy as np
 import yaml
 
-#: Sources that are neither runs nor models, but weights that others have trained.
+#: Published weights that training.start_from accepts by name.
 WEIGHTS = ('imagenet', 'vggface2')
 
 
 @dataclass(frozen=True)
 class Data:
-    """
-    Where the faces come from.
+    """Data set of a task and its splits."""
 
-    path may name ${FACE_AFFECT_SHARED}. expect_train, expect_validation: number of faces each
-    split must have, 0 for any. zooms: zooms of the chip at which the validation faces are judged;
-    the mean accuracy chooses the checkpoint. subset: train on this many faces only, the classes in
-    the same proportions, chosen by the experiment's seed; 0 for all.
-    """
-
-    reader: str
-    path: str
-    train: str
-    validation: str
-    expect_train: int = 0
-    expect_validation: int = 0
-    zooms: tuple[float, ...] = (1.0,)
-    subset: int = 0
+    reader: str   # name in data.READERS
+    path: str   # file or folder; ${FACE_AFFECT_SHARED} and ~ are replaced
+    train: str   # split for training
+    validation: str   # split for the selection of the checkpoint
+    expect_train: int = 0   # required number of training faces, 0 for any
+    expect_validation: int = 0   # required number of validation faces, 0 for any
+    zooms: tuple[float, ...] = (1.0,)   # zooms of the validation crops; their accuracy is averaged
+    subset: int = 0   # size of a stratified random subset of the training faces, 0 for all
 
 
 @dataclass(frozen=True)
 class Input:
-    """What the network sees: network input = pixel * scale + offset."""
+    """Crop and input of the network: input = pixel * scale + offset."""
 
-    size: int
+    size: int   # pixels
     channels: int = 1
     scale: float = 2.0 / 255.0
     offset: float = -1.0
-    margin: float = 0.1
-    align: bool = True
+    margin: float = 0.1   # share of the face box, on each side
+    align: bool = True   # whether the node rotates the crop by the landmarks
 
     def spec(self) -> CropSpec:
         """Return the crop."""
         return CropSpec(self.size, self.channels, self.margin, self.align)
 
     def scaled(self, crops: ImageArray) -> FloatArray:
-        """Return uint8 crops of any shape as the network wants them, float32."""
+        """Return the network input, float32, of uint8 crops of any shape."""
         return crops.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network of the registry and its builder's options."""
+    """Network in networks.NETWORKS and the options of its builder function."""
 
     name: str
     options: dict[str, Any] = field(default_factory=dict)
@@ -85,7 +78,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Targets:
-    """See data.faces.make_targets."""
+    """Target probabilities, see data.faces.make_targets."""
 
     smoothing: float = 0.0
     ferplus_weight: float = 0.0
@@ -94,16 +87,18 @@ class Targets:
 @dataclass(frozen=True)
 class Distillation:
     """
-    Learn from the soft targets of other networks (Hinton et al. 2015), computed for each view.
+    Knowledge distillation (Hinton et al. 2015) from the mean probabilities of the teachers.
 
-    teachers: .keras files of runs, or exported models, by name or folder; the mean of their
-    probabilities counts. Views are resized, and made grey or coloured, to each one's input.
-    weight: share of the soft targets; the rest is the label. mirror: of the mean over the view and
-    its mirror image (test-time flip), without the price of a flip at inference. once: of the
-    undisturbed chip at each of data.zooms, in the teacher's own size, instead of each view: for
-    teachers that are too slow to run in every epoch. These are kept beside the teacher. rounds:
-    after this many epochs the same views are used again, in another order and mixed otherwise,
-    with the soft targets of before; 0 for new views in every epoch.
+    Augmented samples are resized and converted between grey and colour for each teacher.
+
+    Attributes:
+        teachers: best.keras files of runs, or names or folders of exported models.
+        weight: share of the soft targets in the target; the rest is the label.
+        mirror: whether soft targets are averaged over the sample and its mirror image.
+        once: compute the soft targets once, on the crops without augmentation at each of
+            data.zooms, and store them in the folder of the teacher. Suits slow teachers.
+        rounds: number of epochs after which the augmented samples and their soft targets are
+            reused, shuffled and mixed differently; 0 for new samples in each epoch.
     """
 
     teachers: tuple[str, ...] = ()
@@ -115,61 +110,38 @@ class Distillation:
 
 @dataclass(frozen=True)
 class Training:
-    """
-    How to train.
-
-    optimizer: 'adam' or 'adamw'. learning_rate: its peak, reached after warmup_epochs, followed by
-    a cosine. clip: highest global gradient norm, 0 for none. ema: momentum of the averaged weights
-    (per step), 0 for none; the averaged ones are judged and kept. mixup: alpha of its beta
-    distribution, 0 for none (Zhang et al. 2018). cutmix likewise (Yun et al. 2019). blend_share:
-    share of the batches that are mixed. plain_epochs: the last epochs, without erasing and mixing.
-    start_from: initial weights, a .keras file of the same network, 'imagenet' for
-    efficientnet_lite, 'vggface2' for mobilenet, or '' for random ones. backbone_from: a .keras
-    file of another network, whose layers of the same name and shape give the initial weights.
-    precision: Keras' dtype policy, float32 or mixed_bfloat16. workers: threads that render views,
-    0 for none.
-    """
+    """Optimizer, schedule, mixing of samples and initial weights."""
 
     epochs: int = 150
     batch: int = 128
-    optimizer: str = 'adamw'
-    learning_rate: float = 2e-3
+    optimizer: str = 'adamw'   # or 'adam'
+    learning_rate: float = 2e-3   # peak, after warm-up and before cosine decay
     weight_decay: float = 1e-4
     warmup_epochs: float = 3.0
-    clip: float = 0.0
-    ema: float = 0.0
-    mixup: float = 0.0
-    cutmix: float = 0.0
-    blend_share: float = 0.5
-    plain_epochs: int = 0
-    start_from: str = ''
-    backbone_from: str = ''
-    precision: str = 'float32'
-    workers: int = 1
+    clip: float = 0.0   # global gradient norm, 0 for no clipping
+    ema: float = 0.0   # momentum of the averaged weights per step, 0 for no averaging
+    mixup: float = 0.0   # alpha of the beta distribution, 0 for no mixup (Zhang et al. 2018)
+    cutmix: float = 0.0   # alpha of the beta distribution, 0 for no cutmix (Yun et al. 2019)
+    blend_share: float = 0.5   # probability of mixup or cutmix of a batch
+    plain_epochs: int = 0   # number of last epochs without erasing, mixup and cutmix
+    start_from: str = ''   # .keras file of the same network, or one of WEIGHTS
+    backbone_from: str = ''   # .keras file; layers of equal name and shape are initialised from it
+    precision: str = 'float32'   # dtype policy of Keras: float32 or mixed_bfloat16
+    workers: int = 1   # threads for augmentation, 0 for none
 
 
 @dataclass(frozen=True)
 class Export:
-    """
-    What `ship` makes of the run.
+    """Settings of the model that `ship` exports."""
 
-    precision: of the model, one of tflite.PRECISIONS. mirror: test-time flip, the mean over each
-    face and its mirror image, at twice the time. saliency: precision of the gradients that explain
-    it, '' for a model without.
-    """
-
-    precision: str = 'float32'
-    mirror: bool = False
-    saliency: str = ''
+    precision: str = 'float32'   # one of tflite.PRECISIONS
+    mirror: bool = False   # test-time flip, at twice the inference time
+    saliency: str = ''   # precision of the gradients for saliency, '' for none
 
 
 @dataclass(frozen=True)
 class Task:
-    """
-    One decision to learn: from which faces, towards what, through which views.
-
-    The entries are described by their types.
-    """
+    """Settings of one task: data, augmentation, targets and distillation."""
 
     data: Data
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -180,10 +152,12 @@ class Task:
 @dataclass(frozen=True)
 class Experiment:
     """
-    One training run, see the fields' types.
+    Settings of a training run.
 
-    tasks: by name, 'emotion' or 'gender', in the order of the network's outputs. In a file of one
-    task, `task` holds its name and its entries stand beside it.
+    Attributes:
+        tasks: by name, 'emotion' or 'gender', in the order of the outputs of the network. The file
+            of an experiment with one task has the entry `task` with its name instead, and the
+            settings of the task at the top level.
     """
 
     name: str
@@ -196,20 +170,20 @@ class Experiment:
 
     @property
     def task(self) -> str:
-        """The name of the only task. Raises AffectError where there are several."""
+        """The name of the only task. Raises AffectError if there are several."""
         if len(self.tasks) != 1:
             raise AffectError(f"experiment '{self.name}' has the tasks {', '.join(self.tasks)}; "
-                              'this works with one task only')
+                              'this command supports experiments with one task only')
         return next(iter(self.tasks))
 
     @property
     def only(self) -> Task:
-        """The only task. Raises AffectError where there are several."""
+        """The settings of the only task. Raises AffectError if there are several."""
         return self.tasks[self.task]
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The names of the classes, those of all tasks one after the other."""
+        """The names of the classes of all tasks."""
         return tuple(label for task in self.tasks for label in LABELS[task])
 
     @property
@@ -219,13 +193,13 @@ class Experiment:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """What it starts from and learns from: files of runs, models or one of WEIGHTS."""
+        """Initial weights and teachers: files of runs, models or WEIGHTS, without duplicates."""
         teachers = [file for task in self.tasks.values() for file in task.distillation.teachers]
         return tuple(dict.fromkeys(file for file in (self.training.start_from,
                                                self.training.backbone_from, *teachers) if file))
 
     def as_mapping(self) -> dict[str, Any]:
-        """Return the whole experiment as plain lists and mappings, as YAML writes them."""
+        """Return the content of the YAML file."""
         facts = dict(_plain(dataclasses.asdict(self)))
         if len(self.tasks) == 1:
             [(task, entries)] = facts.pop('tasks').items()
@@ -234,19 +208,19 @@ class Experiment:
 
 
 def shared_folder() -> Path:
-    """Return the folder of shared data: FACE_AFFECT_SHARED, else ../shared of the repository."""
+    """Return FACE_AFFECT_SHARED, or the folder `shared` beside the repository if it is not set."""
     default = Path(__file__).resolve().parents[2].parent / 'shared'
     return Path(os.environ.get('FACE_AFFECT_SHARED', default))
 
 
 def data_path(text: str) -> Path:
-    """Return a data path of an experiment with ${FACE_AFFECT_SHARED} and ~ filled in."""
+    """Return a path with ${FACE_AFFECT_SHARED} and ~ replaced."""
     filled = text.replace('${FACE_AFFECT_SHARED}', str(shared_folder()))
     return Path(filled).expanduser()
 
 
 def portable_path(text: str) -> str:
-    """Return a data path as another person types it in a shell: the shared folder by its name."""
+    """Return a path for a shell, with $FACE_AFFECT_SHARED for the shared folder."""
     shared = str(shared_folder())
     if text.startswith(shared):
         return '$FACE_AFFECT_SHARED' + text[len(shared):]
@@ -255,22 +229,26 @@ def portable_path(text: str) -> str:
 
 def load_experiment(path: Path, changes: list[str] | None = None) -> Experiment:
     """
-    Read an experiment. changes: 'section.key=value' with a YAML value, applied on top.
+    Read an experiment.
 
-    Raises AffectError for a file that cannot be read, and for any entry that does not exist or
-    has the wrong type.
+    Args:
+        path: YAML file.
+        changes: 'section.key=value' with a YAML value, each replaces an entry of the file.
+
+    Raises:
+        AffectError: the file cannot be read, or an entry is unknown, missing or of a wrong type.
     """
     facts = read_yaml(path)
     for change in changes or []:
         key, sign, value = change.partition('=')
         if not sign:
-            raise AffectError(f'--set {change}: write it as section.key=value')
+            raise AffectError(f'--set {change}: must have the form section.key=value')
         _set(facts, key.strip().split('.'), _number(yaml.safe_load(value)))
     return make_experiment(facts, str(path))
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the mapping of a YAML file. Raises AffectError where it is none."""
+    """Return the mapping of a YAML file. Raises AffectError if it contains none."""
     try:
         facts = yaml.safe_load(path.read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -281,60 +259,56 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def is_file_of_run(source: str) -> bool:
-    """Return whether a source of an experiment is a network of a run, not a model by its name."""
+    """Return whether an entry of Experiment.sources is a checkpoint of a run."""
     return source.endswith('.keras')
 
 
 def ancestry(experiment: Experiment) -> list[str]:
     """
-    Return the names of all that it has learned from, the nearest first: runs, models, WEIGHTS.
+    Return the names of all runs, models and WEIGHTS that a network depends on, nearest first.
 
-    A file of a run counts with what that run has learned from, as the experiment.yaml beside it
-    says; where there is none, the folder's name is its own. A model counts with what its card
-    says. Raises AffectError where a model is not there.
+    The sources of a run are those of the experiment.yaml beside its checkpoint; without this file,
+    the run is named by its folder. The sources of a model are listed in its card.
+
+    Raises:
+        AffectError: a model does not exist.
     """
-    found: dict[str, None] = {}
-    waiting = list(experiment.sources)
-    while waiting:
-        source = waiting.pop(0)
-        names: list[str] = [source]
-        further: tuple[str, ...] = ()
+    names: dict[str, None] = {}
+    queue = list(experiment.sources)
+    while queue:
+        source = queue.pop(0)
         if is_file_of_run(source):
-            beside = Path(source).expanduser().with_name('experiment.yaml')
-            names = [beside.parent.name]
-            if beside.is_file():
-                other = load_experiment(beside)
-                names, further = [other.name], other.sources
-        elif source not in WEIGHTS:
+            file = Path(source).expanduser().with_name('experiment.yaml')
+            run = load_experiment(file) if file.is_file() else None
+            name = run.name if run else file.parent.name
+            if run and name not in names:
+                queue += run.sources
+            names[name] = None
+        elif source in WEIGHTS:
+            names[source] = None
+        else:
             card = load_card(source)
-            names = [card.name, *card.metadata.get('training', {}).get('learned_from', [])]
-        if names[0] not in found:
-            waiting += further
-        found.update(dict.fromkeys(names))
-    return list(found)
+            learned = card.metadata.get('training', {}).get('learned_from', [])
+            names |= dict.fromkeys((card.name, *learned))
+    return list(names)
 
 
 def make_experiment(facts: dict[str, Any], where: str) -> Experiment:
-    """Return the experiment of a mapping, see load_experiment. where: its origin, for errors."""
-    entries = {each.name for each in dataclasses.fields(Task)}
-    if 'tasks' in facts:
-        common, tasks = {key: facts[key] for key in facts if key != 'tasks'}, facts['tasks']
-        if not isinstance(tasks, dict) or not tasks:
-            raise AffectError(f'{where}: tasks maps emotion or gender, or both, to their entries')
-    else:
-        common = {key: facts[key] for key in facts if key not in entries | {'task'}}
+    """Return an experiment from a mapping, see load_experiment. where: source, for errors."""
+    entries = [entry.name for entry in dataclasses.fields(Task)]
+    if 'tasks' not in facts:
         if 'task' not in facts:
             raise AffectError(f'{where}: the entry task is missing')
-        tasks = {facts['task']: {key: facts[key] for key in facts if key in entries}}
+        task = {key: facts[key] for key in facts if key in entries}
+        facts = {key: facts[key] for key in facts if key not in (*entries, 'task')} | {
+            'tasks': {facts['task']: task}}
+    tasks = facts['tasks']
+    if not isinstance(tasks, dict) or not tasks:
+        raise AffectError(f'{where}: tasks must map emotion, gender or both to their settings')
     for task in tasks:
         if task not in LABELS:
             raise AffectError(f"{where}: task '{task}' is not one of {', '.join(LABELS)}")
-    built = {task: build_dataclass(
-        Task, part, where if len(tasks) == 1 else f'{where}: tasks.{task}')
-        for task, part in tasks.items()}
-    experiment = build_dataclass(Experiment, common, where, tasks=built,
-                        known=('task', *sorted(entries)))
-    assert isinstance(experiment, Experiment)
+    experiment: Experiment = build_dataclass(Experiment, facts, where, known=('task', *entries))
     return experiment
 
 
@@ -342,12 +316,12 @@ def _set(facts: dict[str, Any], keys: list[str], value: Any) -> None:
     for key in keys[:-1]:
         facts = facts.setdefault(key, {})
         if not isinstance(facts, dict):
-            raise AffectError(f"--set {'.'.join(keys)}: '{key}' is no section")
+            raise AffectError(f"--set {'.'.join(keys)}: '{key}' is not a section")
     facts[keys[-1]] = value
 
 
 def _number(value: Any) -> Any:
-    """YAML 1.1 takes 1e-3 for a word; a person means a number."""
+    """Return text such as 1e-3, which YAML 1.1 reads as a string, as a number."""
     try:
         return float(value) if isinstance(value, str) else value
     except ValueError:
@@ -357,10 +331,17 @@ def _number(value: Any) -> Any:
 def build_dataclass(kind: Any, facts: Any, where: str, *, known: tuple[str, ...] = (),
                     **ready: Any) -> Any:
     """
-    Return a dataclass made of a mapping, as YAML has it.
+    Return a dataclass with the entries of a mapping from YAML.
 
-    where: its origin, for errors. ready: fields that are made already. known: what else may be
-    written beside these fields. Raises AffectError for an unknown, missing or wrong entry.
+    Args:
+        kind: type of the dataclass.
+        facts: mapping.
+        where: source of the mapping, for errors.
+        known: further entries that the message about an unknown entry lists.
+        ready: values of fields that are not in the mapping.
+
+    Raises:
+        AffectError: an entry is unknown, missing or of a wrong type.
     """
     if not isinstance(facts, dict):
         raise AffectError(f'{where}: expected a mapping, got {facts!r}')
@@ -380,6 +361,7 @@ def build_dataclass(kind: Any, facts: Any, where: str, *, known: tuple[str, ...]
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
+    """Return a value of the type of a hint. Raises AffectError for another type."""
     if hint is Any:
         return value
     if dataclasses.is_dataclass(hint):

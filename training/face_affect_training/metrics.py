@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Figures of merit of probability vectors."""
+"""Metrics of probabilities: accuracy, calibration, coverage, confusion matrix."""
 
 from typing import Any
 
@@ -60,26 +60,26 @@ def fit_temperature(probabilities: Floats, labels: Labels) -> float:
     """
     Return the temperature in [0.2, 5] with the lowest negative log-likelihood.
 
-    Its minimum is flat: of the temperatures that are within a thousandth of it, the one with the
-    lowest expected calibration error is taken.
+    The minimum is flat, so the temperature with the lowest expected calibration error within 0.1 %
+    of the minimum is returned.
     """
     def loss(log: float) -> float:
         return nll(calibrate(probabilities, float(np.exp(log))), labels)
 
     bounds = np.log([0.2, 5.0])
-    found = minimize_scalar(loss, bounds=bounds, method='bounded')
-    near = np.clip(found.x + np.linspace(-0.1, 0.1, 41), *bounds)
-    alike = [float(log) for log in near if loss(log) <= 1.001 * found.fun]
-    best = min(alike, key=lambda log: expected_calibration_error(
+    minimum = minimize_scalar(loss, bounds=bounds, method='bounded')
+    near = np.clip(minimum.x + np.linspace(-0.1, 0.1, 41), *bounds)
+    good = [float(log) for log in near if loss(log) <= 1.001 * minimum.fun]
+    best = min(good, key=lambda log: expected_calibration_error(
         calibrate(probabilities, float(np.exp(log))), labels))
     return float(np.exp(best))
 
 
 def coverage(probabilities: Floats, labels: Labels, threshold: float) -> dict[str, Any]:
     """
-    Return which share of the faces has a label at a threshold, and the accuracy of these.
+    Return the share of the faces with a confidence above the threshold, and their accuracy.
 
-    accuracy_where_known is None where no face reaches the threshold.
+    accuracy_where_known is None if there are no such faces.
     """
     known = probabilities.max(1) >= threshold
     right = (probabilities.argmax(1) == labels)[known]
@@ -88,7 +88,7 @@ def coverage(probabilities: Floats, labels: Labels, threshold: float) -> dict[st
 
 
 def coverage_curve(probabilities: Floats, labels: Labels) -> list[dict[str, Any]]:
-    """Return the coverage at thresholds from 0 to 0.95, those that no face reaches left out."""
+    """Return the coverage at thresholds from 0 to 0.95 that at least one face reaches."""
     rows = [coverage(probabilities, labels, threshold) for threshold in THRESHOLDS]
     return [row for row in rows if row['known_share'] > 0.0]
 
@@ -96,17 +96,17 @@ def coverage_curve(probabilities: Floats, labels: Labels) -> list[dict[str, Any]
 def report(probabilities: Floats, labels: Labels, names: tuple[str, ...],
            groups: dict[str, npt.NDArray[np.str_]] | None = None) -> dict[str, Any]:
     """
-    Return accuracy, per-class figures, confusion matrix and calibration as plain values.
+    Return accuracy, metrics of each class, confusion matrix and calibration.
 
-    The confusion matrix has the true classes as rows. A class that no face has gets no recall
-    (None) and does not count in balanced_accuracy. group_gaps: the mean accuracy of a column's
-    groups, and how far below it the lowest is.
+    Rows of the confusion matrix are the true classes. The recall of a class without faces is None,
+    and balanced_accuracy ignores it. group_gaps contains the mean accuracy of the groups and the
+    difference to the lowest one.
 
     Args:
         probabilities: (N, K).
         labels: (N,).
         names: of the K classes.
-        groups: (N,) names each.
+        groups: group of each face, (N,), by the name of the grouping.
     """
     from sklearn.metrics import confusion_matrix
     predicted = probabilities.argmax(1)
@@ -126,15 +126,15 @@ def report(probabilities: Floats, labels: Labels, names: tuple[str, ...],
         'confusion_normalised': [[_share(count, row.sum()) for count in row]
                                  for row in confusion]}
     for group, values in (groups or {}).items():
-        found, accuracies = {}, {}
+        entries, accuracies = {}, {}
         for value in np.unique(values).tolist():
             part = table(np.flatnonzero(values == value))
-            found[value] = {'faces': int(part.sum()), 'accuracy': float(part.trace() / part.sum()),
-                            'recall': {name: each['recall']
-                                       for name, each in _per_class(part, names).items()}}
             accuracies[value] = float(part.trace() / part.sum())
+            entries[value] = {'faces': int(part.sum()), 'accuracy': accuracies[value],
+                              'recall': {name: each['recall']
+                                         for name, each in _per_class(part, names).items()}}
         lowest, mean = min(accuracies, key=accuracies.__getitem__), np.mean([*accuracies.values()])
-        result.setdefault('groups', {})[group] = found
+        result.setdefault('groups', {})[group] = entries
         result.setdefault('group_gaps', {})[group] = {
             'mean': float(mean), 'lowest': lowest, 'below_mean': float(mean - accuracies[lowest])}
     return result

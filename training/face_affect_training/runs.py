@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The folder of a training run: experiment, log, best network, state to resume from."""
+"""Folder of a training run: experiment, log, checkpoints and the state for resuming."""
 
 import csv
 import json
@@ -29,21 +29,21 @@ import numpy as np
 from tensorboardX import SummaryWriter
 import yaml
 
-#: Columns of log.csv and how their numbers are written; between the last two are the accuracies
-#: at each zoom at which the validation faces are judged, parted by spaces. accuracy is that of the
-#: disturbed views, train_accuracy that of the undisturbed faces, where these are judged.
+#: Columns of log.csv with their formats. accuracy is that of the augmented samples; train_loss and
+#: train_accuracy are those of the training faces without augmentation, if they are evaluated; EACH
+#: contains the validation accuracies of all tasks and zooms.
+EACH = 'val_accuracy_each'
 COLUMNS = {'epoch': 'd', 'seconds': '.1f', 'learning_rate': '.3g', 'loss': '.4f',
            'accuracy': '.4f', 'train_loss': '.4f', 'train_accuracy': '.4f', 'val_loss': '.4f',
-           'val_accuracy': '.4f', 'best': '.4f'}
-EACH = 'val_accuracy_each'
-HEADER = (*list(COLUMNS)[:-1], EACH, 'best')
+           'val_accuracy': '.4f', EACH: 's', 'best': '.4f'}
 
 
 class Run:
     """
-    Files of one run. best.keras is the network with the highest validation accuracy so far.
+    Files of one run; best.keras is the checkpoint with the highest validation accuracy.
 
-    Raises AffectError where the folder belongs to a different experiment.
+    Raises:
+        AffectError: the folder contains a run of a different experiment.
     """
 
     def __init__(self, folder: Path, experiment: Experiment) -> None:
@@ -51,19 +51,21 @@ class Run:
         self._state, self._log = folder / 'state.npz', folder / 'log.csv'
         self._writer: Any = None
         folder.mkdir(parents=True, exist_ok=True)
-        own = folder / 'experiment.yaml'
-        if not own.is_file():
+        file = folder / 'experiment.yaml'
+        if not file.is_file():
             text = yaml.safe_dump(experiment.as_mapping(), sort_keys=False)
-            own.write_text(text, encoding='utf-8')
-        elif _identity(load_experiment(own)) != _identity(experiment):
+            file.write_text(text, encoding='utf-8')
+        elif _identity(load_experiment(file)) != _identity(experiment):
             raise AffectError(f'{folder}: holds a run of a different experiment; choose another '
                               'folder with --out, or remove it')
 
     def resume(self, model: keras.Model) -> tuple[int, float, float]:
         """
-        Restore a compiled model; return the next epoch, best accuracy, seconds trained.
+        Restore the state of a compiled model, if there is one.
 
-        (0, -1, 0) and an untouched model where there is nothing to resume.
+        Returns:
+            Index of the next epoch, best validation accuracy and seconds of training; (0, -1, 0)
+            for a new run.
         """
         facts = {'epoch': 0, 'best': -1.0, 'seconds': 0.0}
         if self._state.is_file():
@@ -71,14 +73,14 @@ class Run:
                 facts = json.loads(str(state['facts']))
                 for index, variable in enumerate(_variables(model)):
                     variable.assign(state[f'v{index}'])
-        if self._log.is_file():   # later epochs will be trained again
+        if self._log.is_file():   # epochs after the state are trained again
             rows = [row for row in read_log(self.folder) if int(row['epoch']) <= facts['epoch']]
             self._log.unlink()
             self._append(rows)
         return int(facts['epoch']), facts['best'], facts['seconds']
 
     def save_state(self, model: keras.Model, *, epoch: int, best: float, seconds: float) -> None:
-        """Write all that the next epochs depend on. epoch: the next one."""
+        """Save the state for resuming. epoch: index of the next epoch."""
         arrays = {f'v{index}': keras.ops.convert_to_numpy(variable.value)
                   for index, variable in enumerate(_variables(model))}
         facts = json.dumps({'epoch': epoch, 'best': best, 'seconds': seconds})
@@ -87,7 +89,7 @@ class Run:
         os.replace(unfinished, self._state)
 
     def save(self, network: keras.Model, name: str, facts: dict[str, Any] | None = None) -> None:
-        """Write NAME.keras: 'best', or 'last', not averaged; with its figures as NAME.json."""
+        """Save a network as NAME.keras and its metrics, if given, as NAME.json."""
         unfinished = self.folder / 'unfinished.keras'
         network.save(unfinished)
         os.replace(unfinished, self.folder / f'{name}.keras')
@@ -97,20 +99,20 @@ class Run:
 
     def log(self, row: dict[str, Any], each: list[float]) -> dict[str, str]:
         """
-        Append the numbers of an epoch to log.csv and TensorBoard's event file.
+        Append the metrics of an epoch to log.csv and the event file of TensorBoard.
 
         Args:
-            row: a number for each key of COLUMNS, but for those that were not measured.
-            each: validation accuracies at each zoom, of one task after the other.
+            row: values of COLUMNS; missing ones are left empty.
+            each: validation accuracies of all tasks and zooms.
 
         Returns:
-            The numbers as they are written.
+            The formatted values.
         """
-        texts = {name: format(row[name], form) if name in row else ''
+        values = {**row, EACH: ' '.join(f'{value:.4f}' for value in each)}
+        texts = {name: format(values[name], form) if name in values else ''
                  for name, form in COLUMNS.items()}
-        texts[EACH] = ' '.join(f'{value:.4f}' for value in each)
         self._append([texts])
-        if self._writer is None:   # what an interrupted run has written of later epochs is void
+        if self._writer is None:   # hides epochs that an interrupted run has written
             self._writer = SummaryWriter(str(self.folder / 'tensorboard'),
                                          purge_step=row['epoch'])
         for name, value in row.items():
@@ -124,16 +126,16 @@ class Run:
             self._writer.close()
 
     def _append(self, rows: list[dict[str, str]]) -> None:
-        fresh = not self._log.is_file()
+        new = not self._log.is_file()
         with self._log.open('a', newline='', encoding='utf-8') as file:
-            writer = csv.DictWriter(file, HEADER, lineterminator='\n')
-            if fresh:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator='\n')
+            if new:
                 writer.writeheader()
             writer.writerows(rows)
 
 
 def read_log(folder: Path) -> list[dict[str, str]]:
-    """Return the lines of a run's log; none where there is no log."""
+    """Return the rows of the log of a run, [] without a log."""
     path = folder / 'log.csv'
     if not path.is_file():
         return []
@@ -142,11 +144,11 @@ def read_log(folder: Path) -> list[dict[str, str]]:
 
 
 def is_finished(folder: Path) -> bool:
-    """Return whether a run holds a network and has no epochs left to train."""
+    """Return whether a run has a checkpoint and all its epochs are trained."""
     if not (folder / 'best.keras').is_file():
         return False
     state = folder / 'state.npz'
-    if not state.is_file():   # of a run that was kept without it
+    if not state.is_file():   # removed after the training
         return True
     with np.load(state, allow_pickle=False) as arrays:
         epoch = json.loads(str(arrays['facts']))['epoch']
@@ -154,19 +156,19 @@ def is_finished(folder: Path) -> bool:
 
 
 def hours(run: Path) -> dict[str, float]:
-    """Return the hours of training of a run and of all runs that it learned from, by name."""
+    """Return the training time in hours of a run and of the runs it depends on, by name."""
     experiment = load_experiment(run / 'experiment.yaml')
-    found: dict[str, float] = {}
+    times: dict[str, float] = {}
     for source in experiment.sources:
         file = Path(source).expanduser()
         if is_file_of_run(source) and file.with_name('experiment.yaml').is_file():
-            found |= hours(file.parent)
+            times |= hours(file.parent)
     seconds = max((float(row['seconds']) for row in read_log(run)), default=0.0)
-    return {**found, experiment.name: round(seconds / 3600.0, 2)} if seconds else found
+    return {**times, experiment.name: round(seconds / 3600.0, 2)} if seconds else times
 
 
 def device() -> str:
-    """Return the name of what Keras computes on: a GPU, or the processor."""
+    """Return the name of the GPU or processor that Keras uses."""
     backend = keras.backend.backend()
     if backend == 'torch':
         import torch
@@ -178,14 +180,14 @@ def device() -> str:
             return str(jax.devices()[0].device_kind)
     elif backend == 'tensorflow':
         import tensorflow as tf
-        for each in tf.config.list_physical_devices('GPU'):
-            return str(tf.config.experimental.get_device_details(each)['device_name'])
+        for gpu in tf.config.list_physical_devices('GPU'):
+            return str(tf.config.experimental.get_device_details(gpu)['device_name'])
     from face_affect_training.evaluate import cpu_model
     return cpu_model()
 
 
 def build_network(experiment: Experiment, *, precision: str = 'float32') -> keras.Model:
-    """Return the experiment's network, freshly initialised. precision: Keras' dtype policy."""
+    """Return the initialised network of an experiment. precision: dtype policy of Keras."""
     shape = (experiment.input.size, experiment.input.size, experiment.input.channels)
     keras.config.set_dtype_policy(precision)
     try:
@@ -197,9 +199,9 @@ def build_network(experiment: Experiment, *, precision: str = 'float32') -> kera
 
 def from_pixels(network: keras.Model, experiment: Experiment) -> keras.Model:
     """
-    Return the network (sharing its weights) from uint8 pixels to logits.
+    Return a model from uint8 pixels to logits, with the weights of the network.
 
-    For training: a quarter of the bytes to copy, and a loss that is numerically stable.
+    uint8 input needs less memory, and the loss of logits is numerically stable.
     """
     pixels = keras.Input(network.input_shape[1:], dtype='uint8', name='pixels')
     scaled = keras.layers.Rescaling(experiment.input.scale, experiment.input.offset,
@@ -210,10 +212,10 @@ def from_pixels(network: keras.Model, experiment: Experiment) -> keras.Model:
 
 def load_run(file: Path) -> tuple[Experiment, keras.Model]:
     """
-    Return the experiment beside a .keras file, and its network with the weights of the file.
+    Return the experiment beside a checkpoint, and its float32 network with the weights.
 
-    Built anew, so that it does not matter how it was trained. Raises AffectError where one of
-    both is missing, or the file holds another network.
+    Raises:
+        AffectError: the checkpoint or the experiment is missing, or they do not match.
     """
     if not file.is_file():
         raise AffectError(f'{file.parent}: there is no {file.name}; train first')
@@ -224,38 +226,41 @@ def load_run(file: Path) -> tuple[Experiment, keras.Model]:
 
 
 def take_weights(network: keras.Model, file: Path) -> None:
-    """Put a .keras file's weights in. Raises AffectError where it is missing or differs."""
+    """Load the weights of a .keras file. Raises AffectError if it is missing or differs."""
     if not file.is_file():
         raise AffectError(f'{file}: does not exist; train it first')
     try:
         network.load_weights(file)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise AffectError(f'{file}: does not hold the weights of a {network.name} of this form: '
+        raise AffectError(f'{file}: does not hold the weights of this {network.name}: '
                           f'{str(error).splitlines()[0]}') from error
 
 
 def take_backbone(network: keras.Model, file: Path) -> list[str]:
     """
-    Put in what fits of another run's network; return the names of the layers that took weights.
+    Copy the weights of another run to the layers with the same name and shapes.
 
-    A layer takes the weights of the one of its name if their shapes agree. Raises AffectError
-    where the file is missing or nothing fits.
+    Returns:
+        The names of these layers.
+
+    Raises:
+        AffectError: the checkpoint is missing, or there is no such layer.
     """
     _, other = load_run(file)
     theirs = {layer.name: layer.get_weights() for layer in other.layers}
-    taken: list[str] = []
+    copied: list[str] = []
     for layer in network.layers:
-        own, given = layer.get_weights(), theirs.get(layer.name, [])
-        if own and [each.shape for each in own] == [each.shape for each in given]:
-            layer.set_weights(given)
-            taken.append(layer.name)
-    if not taken:
+        ours, weights = layer.get_weights(), theirs.get(layer.name, [])
+        if ours and [each.shape for each in ours] == [each.shape for each in weights]:
+            layer.set_weights(weights)
+            copied.append(layer.name)
+    if not copied:
         raise AffectError(f'{file}: no layer of {other.name} fits a layer of {network.name}')
-    return taken
+    return copied
 
 
 def _identity(experiment: Experiment) -> dict[str, Any]:
-    """Return what must agree for a run to be resumed: all that its network depends on."""
+    """Return the entries that must be equal for a run to be resumed."""
     facts = experiment.as_mapping()
     facts['training'].pop('workers')
     facts.pop('export')

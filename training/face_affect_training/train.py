@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Train the network of an experiment, on any backend of Keras."""
+"""Training of the network of an experiment, on any backend of Keras."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -43,52 +43,52 @@ import keras
 from keras import ops
 import numpy as np
 
-#: Faces on which the batch statistics of averaged weights are measured.
+#: Number of samples for the batch statistics of averaged weights.
 MEASURED = 1024
-#: Share of the peak learning rate at the end, and at the start of the warm-up.
+#: Learning rate at the end and at the start of the warm-up, as share of the peak.
 FINAL_RATE, FIRST_RATE = 0.002, 0.01
-#: Functions that put pretrained weights into a network, by the name in `start_from`.
+#: Loaders of pretrained weights by the value of training.start_from.
 PRETRAINED = {'imagenet': take_imagenet_weights, 'vggface2': take_vggface2_weights}
 
 
 def load_data(experiment: Experiment,
               cache: Path | None) -> dict[str, tuple[FaceData, FaceData]]:
-    """Return the training and validation faces of each task, their counts printed and checked."""
-    found = {}
-    for task, wanted in experiment.tasks.items():
-        faces, judged = load_splits(wanted.data, task, channels=experiment.input.channels,
-                                    cache=cache)
-        if wanted.data.subset:
-            faces = faces.subset(wanted.data.subset, seed=experiment.seed)
-        found[task] = faces, judged
-    return found
+    """Return the training and validation faces of each task, see load_splits."""
+    data = {}
+    for task, settings in experiment.tasks.items():
+        faces, validation = load_splits(settings.data, task, channels=experiment.input.channels,
+                                        cache=cache)
+        if settings.data.subset:
+            faces = faces.subset(settings.data.subset, seed=experiment.seed)
+        data[task] = faces, validation
+    return data
 
 
 def train(experiment: Experiment, folder: Path, *, cache: Path | None = None,
           max_minutes: float = 0.0, curves: bool = False) -> dict[str, Any]:
     """
-    Train, or resume a training, and return the figures of the best network.
+    Train a network, or resume the training.
 
     Args:
-        experiment: what to train.
+        experiment: settings.
         folder: of the run.
-        cache: folder for decoded pictures.
-        max_minutes: stop cleanly after this time, 0 for no limit.
-        curves: whether the training faces are judged undisturbed after each epoch, too.
+        cache: folder for decoded images.
+        max_minutes: time limit; the training stops after an epoch. 0 for no limit.
+        curves: whether to evaluate the training faces without augmentation after each epoch.
 
     Returns:
-        'epoch', the number of those trained; 'best', the validation accuracy; 'finished'.
+        'epoch', the number of trained epochs; 'best', the best validation accuracy; 'finished'.
 
     Raises:
-        AffectError: the data or the folder do not fit the experiment.
+        AffectError: the data or the folder do not match the experiment.
     """
     started = time.monotonic()
     settings = experiment.training
-    ancestry(experiment)   # the card needs it: hours later would be late for an error
+    ancestry(experiment)   # missing models are reported before the training, not at the export
     keras.utils.set_random_seed(experiment.seed)
     run = Run(folder, experiment)
     data = load_data(experiment, cache)
-    faces = {task: trained for task, (trained, _) in data.items()}
+    faces = {task: training for task, (training, _) in data.items()}
     kept = build_network(experiment)
     _initialise(kept, settings)
     network = lowered(build_network(experiment, precision=settings.precision))
@@ -105,7 +105,7 @@ def train(experiment: Experiment, folder: Path, *, cache: Path | None = None,
     evaluation = EvaluationCallback(
         run, experiment, network=network, kept=kept,
         measured=sample_views(experiment, faces, MEASURED),
-        judged={task: validation for task, (_, validation) in data.items()},
+        validation={task: validation for task, (_, validation) in data.items()},
         shown=faces if curves else {}, best=best,
         seconds=seconds, deadline=started + 60.0 * max_minutes if max_minutes else 0.0)
     try:
@@ -114,14 +114,14 @@ def train(experiment: Experiment, folder: Path, *, cache: Path | None = None,
                   callbacks=[evaluation], shuffle=False, verbose=0)
     finally:
         for part in batches:
-            part.close()
+            part.views.close()
         run.close()
     return {'epoch': evaluation.epoch, 'best': evaluation.best,
             'finished': evaluation.epoch >= settings.epochs}
 
 
 def _initialise(network: keras.Model, settings: Training) -> None:
-    """Put in the initial weights. Raises AffectError where they do not fit."""
+    """Load the initial weights. Raises AffectError if they do not fit."""
     key = 'start_from'
     try:
         if settings.start_from in PRETRAINED:
@@ -130,35 +130,35 @@ def _initialise(network: keras.Model, settings: Training) -> None:
             take_weights(network, Path(settings.start_from).expanduser())
         if settings.backbone_from:
             key = 'backbone_from'
-            taken = take_backbone(network, Path(settings.backbone_from).expanduser())
-            print(f'{settings.backbone_from}: {len(taken)} layers took its weights',
+            copied = take_backbone(network, Path(settings.backbone_from).expanduser())
+            print(f'{settings.backbone_from}: weights of {len(copied)} layers loaded',
                   file=sys.stderr)
     except AffectError as error:
         raise AffectError(f'training.{key}: {error}') from error
 
 
 def batches_of(experiment: Experiment, faces: dict[str, FaceData]) -> list[Batches]:
-    """Return the batches of each task; faces: of each task."""
+    """Return the batches of each task. faces: training faces by task."""
     settings, parts = experiment.training, []
     total = sum(len(each) for each in faces.values())
-    for task, wanted in experiment.tasks.items():
-        own, plan = faces[task], wanted.distillation
-        targets = make_targets(own, len(LABELS[task]), smoothing=wanted.targets.smoothing,
-                               ferplus_weight=wanted.targets.ferplus_weight)
-        teachers = Teachers(plan, experiment, task) if plan.teachers else None
-        if teachers and plan.once:
-            targets = teachers.mixed_once(own.images, wanted.data.zooms, targets)
+    for name, task in experiment.tasks.items():
+        own, distillation = faces[name], task.distillation
+        targets = make_targets(own, len(LABELS[name]), smoothing=task.targets.smoothing,
+                               ferplus_weight=task.targets.ferplus_weight)
+        teachers = Teachers(distillation, experiment, name) if distillation.teachers else None
+        if teachers and distillation.once:
+            targets = teachers.mixed_once(own.images, task.data.zooms, targets)
             teachers = None
-        views = Views(own.images, experiment.input.spec(), wanted.augmentation,
-                      seed=experiment.seed, epochs=settings.epochs, gentle=settings.plain_epochs,
-                      rounds=plan.rounds, workers=settings.workers)
+        views = Views(own.images, experiment.input.spec(), task.augmentation,
+                      seed=experiment.seed, epochs=settings.epochs, plain=settings.plain_epochs,
+                      rounds=distillation.rounds, workers=settings.workers)
         parts.append(Batches(views, targets, settings, seed=experiment.seed, teachers=teachers,
                              batch=max(1, round(settings.batch * len(own) / total))))
     return parts
 
 
 def sample_views(experiment: Experiment, faces: dict[str, FaceData], total: int) -> ImageArray:
-    """Return views (total, S, S, C) uint8 of training faces from all over the data sets."""
+    """Return augmented samples (total, S, S, C) uint8, evenly from the faces of all tasks."""
     count, parts = total // len(faces), []
     for task, each in faces.items():
         rows = np.linspace(0, len(each) - 1, min(count, len(each))).astype(np.int64)
@@ -170,7 +170,7 @@ def sample_views(experiment: Experiment, faces: dict[str, FaceData], total: int)
 
 
 def compile_model(model: keras.Model, experiment: Experiment, steps: int) -> None:
-    """Compile a model from pixels to logits. steps: batches of an epoch."""
+    """Compile a model from pixels to logits. steps: number of batches in an epoch."""
     settings = experiment.training
     total = settings.epochs * steps
     warmup = min(int(settings.warmup_epochs * steps), total - 1)
@@ -191,7 +191,7 @@ def compile_model(model: keras.Model, experiment: Experiment, steps: int) -> Non
     else:
         raise AffectError(f"training.optimizer is '{settings.optimizer}', it must be adam or "
                           'adamw')
-    # XLA's convolutions on CPUs are slower than TensorFlow's own
+    # On CPUs, the convolutions of XLA are slower than those of TensorFlow.
     compiled = 'auto' if keras.backend.backend() != 'tensorflow' else False
     model.compile(optimizer, loss_of(experiment.widths),
                   metrics=[accuracy_of(experiment.widths)], jit_compile=compiled)
@@ -200,10 +200,9 @@ def compile_model(model: keras.Model, experiment: Experiment, steps: int) -> Non
 
 def loss_of(widths: Sequence[int]) -> Callable[[Any, Any], Any]:
     """
-    Return the sum of the tasks' cross-entropies of each face, (N,).
+    Return a loss (N,) of targets (N, K) and logits (N, K): the sum of the tasks' cross-entropies.
 
-    It is between targets (N, K) and logits (N, K); a face without a label of a task has zeros
-    there. widths: classes of each task, K in all.
+    The targets of a task without a label are zero. widths: number of classes of each task, sum K.
     """
     def cross_entropy(y_true: Any, y_pred: Any) -> Any:
         return -sum(ops.sum(y_true[:, part] * ops.log_softmax(y_pred[:, part]), axis=-1)
@@ -213,11 +212,7 @@ def loss_of(widths: Sequence[int]) -> Callable[[Any, Any], Any]:
 
 
 def accuracy_of(widths: Sequence[int]) -> Callable[[Any, Any], Any]:
-    """
-    Return the share of each face's labels that are the most probable class of their task, (N,).
-
-    widths: classes of each task, K columns of targets and logits in all.
-    """
+    """Return a metric (N,): the accuracy over the labels of each face, see loss_of."""
     def accuracy(y_true: Any, y_pred: Any) -> Any:
         hits, labels = 0.0, 0.0
         for part in _parts(widths):

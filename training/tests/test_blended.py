@@ -12,9 +12,8 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""One backbone, two heads: faces of two data sets, each with the label of one task."""
+"""Networks for two tasks, trained on faces with the label of one task."""
 
-import csv
 import json
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from face_affect_ros.affect.types import AffectError, EMOTIONS, GENDERS
 from face_affect_training.__main__ import main
 from face_affect_training.data.faces import FaceData
 from face_affect_training.experiment import load_experiment
+from face_affect_training.runs import read_log
 import numpy as np
 import pytest
 import yaml
@@ -41,16 +41,16 @@ WIDTHS = (7, 2)
 @pytest.fixture
 def blended(sheets: Path, genders: Path, tmp_path: Path) -> Path:
     """Return the file of a quick experiment on both small data sets."""
-    views = {'roll': 3.0, 'erase': 0.0}
+    augmentation = {'roll': 3.0, 'erase': 0.0}
     facts = {
         'name': 'both', 'seed': 5,
         'tasks': {
             'emotion': {'data': {'reader': 'fer2013_sheets', 'path': str(sheets),
                                  'train': 'Training', 'validation': 'PublicTest'},
-                        'augmentation': views, 'targets': {'ferplus_weight': 0.3}},
+                        'augmentation': augmentation, 'targets': {'ferplus_weight': 0.3}},
             'gender': {'data': {'reader': 'fairface', 'path': str(genders), 'train': 'train',
                                 'validation': 'val', 'zooms': [1.0, 1.2]},
-                       'augmentation': {**views, 'zoom': [1.0, 1.2]}}},
+                       'augmentation': {**augmentation, 'zoom': [1.0, 1.2]}}},
         'input': {'size': 24}, 'network': {'name': 'mini_xception'},
         'training': {'epochs': 4, 'batch': 42, 'learning_rate': 0.01, 'warmup_epochs': 1,
                      'ema': 0.8, 'workers': 0}}
@@ -59,7 +59,7 @@ def blended(sheets: Path, genders: Path, tmp_path: Path) -> Path:
     return path
 
 
-def test_a_face_counts_for_the_labels_that_it_has() -> None:
+def test_loss_and_accuracy_ignore_missing_labels() -> None:
     logits = np.random.default_rng(1).normal(size=(3, 9)).astype(np.float32)
     targets = np.zeros((3, 9), np.float32)
     targets[0, 2] = targets[1, 8] = targets[2, 3] = targets[2, 7] = 1.0
@@ -77,15 +77,14 @@ def test_a_face_counts_for_the_labels_that_it_has() -> None:
     np.testing.assert_allclose(loss_of((7,))(targets[:2, :7], logits[:2, :7]), usual, rtol=1e-5)
 
 
-def test_it_learns_both_and_becomes_one_model(
+def test_training_and_export_of_two_tasks(
         blended: Path, tmp_path: Path, sheets: Path, genders: Path, chip: np.ndarray,
         capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / 'run'
     assert main(['train', str(blended), '--out', str(run)]) == 0
-    with (run / 'log.csv').open(newline='') as file:
-        rows = list(csv.DictReader(file))
+    rows = read_log(run)
     assert float(rows[-1]['loss']) < 0.8 * float(rows[0]['loss'])
-    assert len(rows[-1]['val_accuracy_each'].split()) == 3   # one zoom and two
+    assert len(rows[-1]['val_accuracy_each'].split()) == 3   # one zoom of emotion, two of gender
     best = json.loads((run / 'best.json').read_text())
     each = best['val_accuracy_each']
     assert set(each) == {'emotion', 'gender'} and set(each['gender']) == {'1.0', '1.2'}
@@ -99,11 +98,11 @@ def test_it_learns_both_and_becomes_one_model(
     from face_affect_training.export import export
 
     models = tmp_path / 'models'
-    wanted = {'emotion': {'min_side': 24.0}, 'gender': {'min_side': 16.0, 'max_turn': 3.0}}
-    export(run, models, precisions=('float32', 'int8'), saliency='float32', limits=wanted)
+    limits = {'emotion': {'min_side': 24.0}, 'gender': {'min_side': 16.0, 'max_turn': 3.0}}
+    export(run, models, precisions=('float32', 'int8'), saliency='float32', limits=limits)
     card = load_card(str(models / 'both'))
     assert [head.limits for head in card.heads] == [
-        Limits.from_card(limits) for limits in wanted.values()]
+        Limits.from_card(each) for each in limits.values()]
     assert [head.task for head in card.heads] == ['emotion', 'gender']
     assert sorted(head.output for head in card.heads) == [0, 1]
     assert card.metadata['metrics']['gender']['data'] == 'FairFace val'
@@ -118,8 +117,8 @@ def test_it_learns_both_and_becomes_one_model(
             metrics = load_card(str(models / name)).metadata['metrics'][task]
             assert found['accuracy'] == pytest.approx(metrics['accuracy'], abs=1e-3)
             assert main(['evaluate', '--model', str(run), '--task', task, *data]) == 0
-            keras_says = json.loads(capsys.readouterr().out)['accuracy']
-            assert found['accuracy'] == pytest.approx(keras_says, abs=0.1)
+            of_keras = json.loads(capsys.readouterr().out)['accuracy']
+            assert found['accuracy'] == pytest.approx(of_keras, abs=0.1)
     np.savez(tmp_path / 'faces.npz', images=np.zeros((2, 24, 24), np.uint8), labels=[0, 1])
     for model in (run, models / 'both'):
         assert main(['evaluate', '--model', str(model), '--npz', str(tmp_path / 'faces.npz')]) == 1
@@ -145,12 +144,12 @@ def test_it_learns_both_and_becomes_one_model(
         assert report['left_out'] == 0 and set(report['classes']) <= set(labels)
 
 
-def test_wrong_tasks_are_named(blended: Path, tmp_path: Path,
+def test_wrong_tasks_are_reported(blended: Path, tmp_path: Path,
                                capsys: pytest.CaptureFixture[str]) -> None:
     facts = yaml.safe_load(blended.read_text())
     path = tmp_path / 'wrong.yaml'
     for change, complaint in (
-            ({'tasks': {}}, 'tasks maps emotion or gender'),
+            ({'tasks': {}}, 'tasks must map emotion, gender or both'),
             ({'tasks': {'age': facts['tasks']['gender']}}, "task 'age' is not one of emotion"),
             ({'task': 'emotion'}, 'unknown entry task; there are name, input'),
             ({'tasks': {**facts['tasks'], 'gender': {'wheels': 4}}},

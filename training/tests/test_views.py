@@ -12,10 +12,13 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Views: the robot's crop when nothing is disturbed, reproducible when it is."""
+"""Augmentation: identical to the crop of the node without changes, reproducible with them."""
 
+from dataclasses import replace
 
+import cv2
 from face_affect_ros.affect.crop import CropSpec
+from face_affect_training import views
 from face_affect_training.evaluate import whole_crops
 from face_affect_training.views import Augmentation, PLAIN, plain_views, Views
 import numpy as np
@@ -26,8 +29,7 @@ WILD = Augmentation(roll=30, shift=0.2, zoom=(0.7, 1.4), aspect=0.1, shear=0.1, 
 
 
 def faces(*shape: int) -> np.ndarray:
-    """Return smooth random pictures, uint8."""
-    import cv2
+    """Return smooth random images, uint8."""
     random = np.random.default_rng(1)
     small = random.integers(0, 256, (shape[0], 9, 9, *shape[3:]), np.uint8)
     return np.stack([cv2.resize(image, shape[2:0:-1]) for image in small])
@@ -36,39 +38,32 @@ def faces(*shape: int) -> np.ndarray:
 @pytest.mark.parametrize('shape, spec', [
     ((5, 48, 48), CropSpec(48, 1, 0.1)), ((5, 48, 48), CropSpec(64, 1, 0.0)),
     ((5, 112, 112, 3), CropSpec(64, 3, 0.15)), ((5, 200, 200, 3), CropSpec(48, 1, 0.3))])
-def test_plain_views_are_the_robots_crops(shape: tuple[int, ...], spec: CropSpec) -> None:
-    """Training and robot see the same pixels."""
+def test_plain_views_are_the_crops_of_the_node(shape: tuple[int, ...], spec: CropSpec) -> None:
     images = faces(*shape)
-    views = plain_views(images, spec)
-    crops = whole_crops(images, spec)
-    assert views.shape == crops.shape
-    assert np.abs(views.astype(int) - crops).max() <= 1
+    plain, crops = plain_views(images, spec), whole_crops(images, spec)
+    assert plain.shape == crops.shape
+    assert np.abs(plain.astype(int) - crops).max() <= 1
 
 
 def test_zoom_shows_the_middle() -> None:
-    """Zoom 2 is the middle quarter."""
     image = np.zeros((1, 40, 40), np.uint8)
     image[0, 10:30, 10:30] = 200
     assert plain_views(image, CropSpec(40), 2.0)[0, 2:-2, 2:-2].min() == 200
 
 
 def test_flip_mirrors() -> None:
-    """A certain flip is the exact mirror image."""
     images = faces(4, 48, 48)
-    views = Views(images, CropSpec(48), Augmentation(**{**vars(PLAIN), 'flip': 1.0}), seed=1,
-                  epochs=1).epoch(0)
-    assert np.abs(views[..., 0].astype(int) - images[:, :, ::-1]).max() <= 1
+    flipped = Views(images, CropSpec(48), replace(PLAIN, flip=1.0), seed=1, epochs=1).epoch(0)
+    assert np.abs(flipped[..., 0].astype(int) - images[:, :, ::-1]).max() <= 1
 
 
 @pytest.mark.parametrize('shape, channels', [((300, 48, 48), 1), ((300, 60, 60, 3), 3)])
-def test_workers_do_not_matter(shape: tuple[int, ...], channels: int,
-                               monkeypatch: pytest.MonkeyPatch) -> None:
-    """Same seed and epoch, same views, with and without workers; another epoch, other views."""
-    from face_affect_training import views as module
+def test_workers_do_not_change_the_views(shape: tuple[int, ...], channels: int,
+                                         monkeypatch: pytest.MonkeyPatch) -> None:
     images = faces(*shape)
-    here = Views(images, CropSpec(32, channels), WILD, seed=4, epochs=3, gentle=1)
-    monkeypatch.setattr(module, 'CHUNK', 64)
-    there = Views(images, CropSpec(32, channels), WILD, seed=4, epochs=3, gentle=1, workers=2)
+    here = Views(images, CropSpec(32, channels), WILD, seed=4, epochs=3, plain=1)
+    monkeypatch.setattr(views, 'CHUNK', 64)
+    there = Views(images, CropSpec(32, channels), WILD, seed=4, epochs=3, plain=1, workers=2)
     try:
         for epoch in (1, 2):
             assert (here.epoch(epoch) == there.epoch(epoch)).all()
@@ -78,14 +73,13 @@ def test_workers_do_not_matter(shape: tuple[int, ...], channels: int,
 
 
 @pytest.mark.parametrize('workers', [0, 2])
-def test_the_same_views_come_again(workers: int) -> None:
-    """After so many rounds, but the last and gentle epochs have views of their own."""
-    views = Views(faces(50, 48, 48), CropSpec(32), WILD, seed=4, epochs=6, gentle=1, rounds=2,
-                  workers=workers)
+def test_views_are_repeated_except_in_the_plain_epochs(workers: int) -> None:
+    samples = Views(faces(50, 48, 48), CropSpec(32), WILD, seed=4, epochs=6, plain=1, rounds=2,
+                    workers=workers)
     try:
-        first, second, third, fourth, _, last = (views.epoch(number) for number in range(6))
+        first, second, third, fourth, _, last = (samples.epoch(number) for number in range(6))
     finally:
-        views.close()
+        samples.close()
     assert (first == third).all() and (second == fourth).all()
     assert (first != second).mean() > 0.5 and (second != last).mean() > 0.5
-    assert [views.first_shown(number) for number in range(6)] == [0, 1, 0, 1, 0, 5]
+    assert [samples.first_shown(number) for number in range(6)] == [0, 1, 0, 1, 0, 5]
