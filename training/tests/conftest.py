@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Small data sets that look like the real ones, and experiments on them."""
+"""Small data sets in the formats of the real ones, and experiments on them."""
 
 import csv
 from importlib.util import find_spec
@@ -27,7 +27,7 @@ import numpy as np
 import pytest
 import yaml
 
-#: What requirements/training.txt brings, and a robot's workspace does not have.
+#: Packages of requirements/training.txt that a ROS workspace does not need.
 NEEDED = ('keras', 'matplotlib', 'sklearn', 'tensorboardX', 'tensorflow')
 MISSING = [name for name in NEEDED if find_spec(name) is None]
 VOTE_OF = ('anger', 'disgust', 'fear', 'happiness', 'sadness', 'surprise', 'neutral')
@@ -43,8 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collectstart(collector: pytest.Collector) -> None:
     """Skip all modules here where the training packages are missing, as in `colcon test`."""
     if MISSING and isinstance(collector, pytest.Module):
-        reason = (f"training needs {', '.join(MISSING)}, which this environment lacks: see "
-                  'training/README.md')
+        reason = f"{', '.join(MISSING)} not installed, see training/README.md"
 
         def skip() -> None:
             pytest.skip(reason, allow_module_level=True)
@@ -53,7 +52,7 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
 
 
 def shape_picture(kind: int, random: np.random.Generator, size: int = 48) -> np.ndarray:
-    """Return a grey picture of one of seven shapes, (size, size) uint8, noisy and displaced."""
+    """Return a grey image of one of seven shapes with noise and a random shift, uint8."""
     picture = np.full((size, size), 90, np.uint8)
     cx, cy = (size // 2 + random.integers(-3, 4, 2)).tolist()
     r = size // 4
@@ -70,7 +69,7 @@ def shape_picture(kind: int, random: np.random.Generator, size: int = 48) -> np.
 
 @pytest.fixture(scope='session')
 def sheets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder in the form of the FER-2013 sheets: 280 training, 70 public test rows."""
+    """Return a folder of FER-2013 sheets: 280 training and 70 public test faces."""
     folder = tmp_path_factory.mktemp('fer')
     random = np.random.default_rng(7)
     sheet = np.zeros((48 * 6, 48 * 64), np.uint8)
@@ -89,10 +88,10 @@ def sheets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def experiment(sheets: Path, tmp_path: Path) -> Path:
-    """Return the file of a quick experiment on the small sheets."""
-    facts: dict[str, Any] = {
+@pytest.fixture(scope='session')
+def settings(sheets: Path) -> dict[str, Any]:
+    """Return the settings of a short experiment on the small sheets."""
+    return {
         'name': 'small', 'task': 'emotion', 'seed': 5,
         'data': {'reader': 'fer2013_sheets', 'path': str(sheets), 'train': 'Training',
                  'validation': 'PublicTest', 'expect_train': 280, 'expect_validation': 70},
@@ -102,14 +101,19 @@ def experiment(sheets: Path, tmp_path: Path) -> Path:
         'training': {'epochs': 4, 'batch': 28, 'learning_rate': 0.01, 'warmup_epochs': 1,
                      'ema': 0.8, 'mixup': 0.2, 'cutmix': 1.0, 'blend_share': 0.3, 'workers': 0},
     }
+
+
+@pytest.fixture
+def experiment(settings: dict[str, Any], tmp_path: Path) -> Path:
+    """Return the file of the experiment."""
     path = tmp_path / 'small.yaml'
-    path.write_text(yaml.safe_dump(facts))
+    path.write_text(yaml.safe_dump(settings))
     return path
 
 
 @pytest.fixture(scope='session')
 def genders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder in the form of FairFace: 140 training and 40 validation pictures."""
+    """Return a folder of FairFace: 140 training and 40 validation images."""
     folder = tmp_path_factory.mktemp('fairface')
     random = np.random.default_rng(9)
     for split, count in (('train', 140), ('val', 40)):
@@ -127,14 +131,14 @@ def genders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope='session')
 def chip() -> np.ndarray:
-    """Return the portrait's face as the robot would crop it, (96, 96) uint8."""
+    """Return the crop of the portrait, (96, 96) uint8."""
     from face_affect_training.figures.guided import portrait_crop
     return portrait_crop(CropSpec(size=96, margin=0.25))[:, :, 0]
 
 
 @pytest.fixture(scope='session')
 def chips(chip: np.ndarray) -> np.ndarray:
-    """Return the face in 24 lights, from dark to bright, and a chip of nobody, (25, 96, 96)."""
+    """Return the face from dark to bright, and an image without a face, (25, 96, 96)."""
     lights = np.linspace(0.6, 1.3, 24)[:, np.newaxis, np.newaxis]
     return np.concatenate([np.clip(lights * chip, 0, 255).astype(np.uint8),
                            np.full_like(chip, 120)[np.newaxis]])

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The registry of data readers: a name, and the function that reads one split of a data set."""
+"""Readers of data sets by name."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,14 +22,14 @@ from face_affect_training.data.faces import FaceData
 from face_affect_training.data.fer2013 import read_fer2013_csv, read_fer2013_sheets
 from face_affect_training.data.gender import read_fairface, read_utkface
 
-#: Called with a path and a split.
+#: Functions of path and split.
 READERS: dict[str, Callable[[Path, str], FaceData]] = {
     'fairface': read_fairface,
     'fer2013_csv': read_fer2013_csv,
     'fer2013_sheets': read_fer2013_sheets,
     'utkface': read_utkface,
 }
-#: Where the faces come from and under which terms, for the card of a model.
+#: Data sets and licences by reader, for the card of a model.
 ORIGINS = {
     'fairface': 'FairFace (CC BY 4.0)',
     'fer2013_csv': 'FER-2013 (ICML 2013 challenge)',
@@ -43,8 +43,8 @@ def read(reader: str, path: Path, split: str) -> FaceData:
     Return one split of a data set.
 
     Args:
-        reader: a name of READERS.
-        path: folder, or file where the reader takes one.
+        reader: name in READERS.
+        path: folder or file.
         split: see the reader.
 
     Raises:

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What every data reader returns, parts of it, and what faces are trained towards."""
+"""Faces of a data set, and their target probabilities."""
 
 from dataclasses import dataclass, field, replace
 import hashlib
@@ -22,7 +22,7 @@ from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
 import numpy as np
 import numpy.typing as npt
 
-#: Probabilities (N, K) that the faces are trained towards.
+#: Target probabilities (N, K).
 Targets = npt.NDArray[np.float32]
 
 
@@ -33,13 +33,13 @@ class FaceData:
 
     Attributes:
         source: data set and split, for messages.
-        task: 'emotion' or 'gender'; '' where the labels may be of either.
-        images: (N, H, W) grey or (N, H, W, 3) BGR, uint8, each a face chip.
-        labels: (N,) int64, as types.LABELS[task].
-        names: (N,) str, what identifies each row in its data set.
-        votes: (N, 10) float32, FER+ votes in FER+ order, or None.
-        groups: by name ('race', 'age'), (N,) str each.
-        problems: one line for each corrupt row that was skipped.
+        task: 'emotion' or 'gender'; '' if unknown.
+        images: face crops, (N, H, W) grey or (N, H, W, 3) BGR, uint8.
+        labels: (N,) int64, indices of types.LABELS[task].
+        names: (N,) str, identifiers in the data set.
+        votes: (N, 10) float32, FER+ votes in the order of FER+, or None.
+        groups: (N,) str by the name of the grouping ('race', 'age').
+        problems: a line for each skipped row.
     """
 
     source: str
@@ -60,7 +60,7 @@ class FaceData:
         return dict(zip(LABELS[self.task], numbers.tolist()))
 
     def table(self) -> str:
-        """Return the counts as lines of text, with the skipped rows named."""
+        """Return the counts and the skipped rows as text."""
         lines = [f'{self.source}: {len(self)} faces, {self.images.shape[1]}x'
                  f'{self.images.shape[2]} px, {len(self.problems)} rows skipped']
         lines += [f'  {label:>9} {count:6d}' for label, count in self.counts().items()]
@@ -78,9 +78,10 @@ class FaceData:
 
     def subset(self, count: int, *, seed: int) -> 'FaceData':
         """
-        Return `count` faces, the classes in the same proportions, in the order they had.
+        Return a stratified random subset of `count` faces, in the original order.
 
-        Raises AffectError where there are not more faces than that, or more classes.
+        Raises:
+            AffectError: there are fewer faces, or more classes than `count`.
         """
         from sklearn.model_selection import train_test_split
         try:
@@ -94,12 +95,10 @@ class FaceData:
 
 def repeats(faces: FaceData, others: FaceData) -> tuple[npt.NDArray[np.bool_],
                                                         npt.NDArray[np.bool_]]:
-    """Return which faces are among the others, pixel by pixel, (N,) bool, and the reverse."""
+    """Return which faces have equal pixels in the others, (N,) bool, and the reverse, (M,)."""
     ours, theirs = ([hashlib.blake2b(np.ascontiguousarray(image).tobytes(), digest_size=16)
-                     .digest() for image in each.images] for each in (faces, others))
-    both = set(ours) & set(theirs)
-    return (np.array([digest in both for digest in ours], np.bool_),
-            np.array([digest in both for digest in theirs], np.bool_))
+                     .hexdigest() for image in each.images] for each in (faces, others))
+    return np.isin(ours, theirs), np.isin(theirs, ours)
 
 
 def make_targets(data: FaceData, classes: int, *, smoothing: float = 0.0,
@@ -110,11 +109,11 @@ def make_targets(data: FaceData, classes: int, *, smoothing: float = 0.0,
     Args:
         data: the faces.
         classes: number of classes.
-        smoothing: share given to all classes alike (Szegedy et al. 2016).
+        smoothing: label smoothing, share of the uniform distribution (Szegedy et al. 2016).
         ferplus_weight: share of the soft targets from FER+ votes; the rest is the label.
 
     Raises:
-        AffectError: FER+ is wanted and there are no votes.
+        AffectError: the data set has no FER+ votes.
     """
     targets: Targets = np.eye(classes, dtype=np.float32)[data.labels]
     if ferplus_weight > 0.0:
@@ -128,15 +127,14 @@ def make_targets(data: FaceData, classes: int, *, smoothing: float = 0.0,
 def ferplus_targets(votes: npt.NDArray[np.float32], labels: npt.NDArray[np.int64],
                     hard: Targets) -> Targets:
     """
-    Return the probability of each FER-2013 label, (N, 7), given the FER+ votes of a face.
+    Return the probabilities of the FER-2013 labels, (N, 7), given the FER+ votes.
 
-    It is predicted from the shares of all ten columns by a logistic regression that is fitted to
-    these rows.
+    They are predicted by a logistic regression that is fitted to the same faces.
 
     Args:
         votes: (N, 10) counts.
         labels: (N,) FER-2013 labels.
-        hard: (N, 7) rows of faces without votes.
+        hard: (N, 7) targets of faces without votes.
     """
     from sklearn.linear_model import LogisticRegression
     total = votes.sum(1, keepdims=True)

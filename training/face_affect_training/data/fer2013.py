@@ -13,11 +13,11 @@
 # limitations under the License.
 
 """
-FER-2013 (Goodfellow et al. 2013) in two forms, with the votes of FER+ (Barsoum et al. 2016).
+FER-2013 (Goodfellow et al. 2013) in two formats, with the votes of FER+ (Barsoum et al. 2016).
 
-As published it is fer2013.csv, or icml_face_data.csv of the challenge's page; the shared form is
-lossless sheets of 64 x 64 tiles beside labels.csv. FER+ is fer2013new.csv: the votes of ten
-taggers for each row of fer2013.csv, in the same order.
+The published format is fer2013.csv or icml_face_data.csv, the shared one labels.csv and lossless
+images of 64 x 64 faces. FER+ is fer2013new.csv with the votes of ten people for each row of
+fer2013.csv, in the same order.
 """
 
 from collections.abc import Callable
@@ -35,7 +35,7 @@ import numpy.typing as npt
 SPLITS = ('Training', 'PublicTest', 'PrivateTest')
 TABLES = ('fer2013.csv', 'icml_face_data.csv')
 VOTES_TABLE = 'fer2013new.csv'
-#: Side of a face, and faces in a row of a sheet.
+#: Side of a face in pixels, and number of faces in a row of a sheet.
 TILE, PER_ROW = 48, 64
 #: Columns of FER+ votes; NF: not a face.
 VOTES = ('neutral', 'happiness', 'surprise', 'sadness', 'anger', 'disgust', 'fear', 'contempt',
@@ -44,16 +44,16 @@ VOTES = ('neutral', 'happiness', 'surprise', 'sadness', 'anger', 'disgust', 'fea
 
 def read_fer2013_csv(path: Path, split: str) -> FaceData:
     """
-    Return one official split ('Training', 'PublicTest', 'PrivateTest') of the published table.
+    Return a split of the published table; corrupt rows are skipped and reported.
 
     Args:
-        path: the table (columns emotion, pixels, Usage), or its folder. FER+'s votes are taken
-            from fer2013new.csv beside it, where there is one.
+        path: table (columns emotion, pixels, Usage), or its folder. FER+ votes are read from
+            fer2013new.csv beside it, if it exists.
         split: one of SPLITS.
 
     Raises:
-        AffectError: an unknown split, a missing table, FER+ votes of other rows, and a split
-            without a usable row. Corrupt rows are skipped and named.
+        AffectError: the split is unknown or has no valid row, the table is missing, or the FER+
+            votes do not match.
     """
     table = find_file(path, TABLES)
 
@@ -71,20 +71,19 @@ def read_fer2013_csv(path: Path, split: str) -> FaceData:
 
 def read_fer2013_sheets(path: Path, split: str) -> FaceData:
     """
-    Return one official split ('Training', 'PublicTest', 'PrivateTest') of the sheets.
+    Return a split of the sheets; corrupt rows are skipped and reported.
 
     Args:
         path: folder of labels.csv and sheet_NN.webp.
         split: one of SPLITS.
 
     Raises:
-        AffectError: an unknown split, a missing table, and a split without a usable row. Corrupt
-            rows are skipped and named.
+        AffectError: the split is unknown or has no valid row, or the table is missing.
     """
     @functools.cache
     def sheet(number: int) -> ImageArray | None:
-        found = cv2.imread(str(path / f'sheet_{number:02d}.webp'), cv2.IMREAD_GRAYSCALE)
-        return None if found is None else np.asarray(found, np.uint8)
+        image = cv2.imread(str(path / f'sheet_{number:02d}.webp'), cv2.IMREAD_GRAYSCALE)
+        return None if image is None else np.asarray(image, np.uint8)
 
     def parse(row: dict[str, str]) -> tuple[int, ImageArray, str, list[float]]:
         number = int(row['sheet'])
@@ -103,9 +102,9 @@ def _rows(table: Path, columns: tuple[str, ...], split: str,
           parse: Callable[[dict[str, str]], tuple[Any, ...]],
           ) -> tuple[list[tuple[Any, ...]], tuple[str, ...], list[str]]:
     """
-    Return number and content of the split's rows, what is wrong with rows, and the split of each.
+    Return index and content of the rows of a split, problems, and the split of each row.
 
-    columns: of the table; the last one names the split. parse: raises ValueError for a bad row.
+    columns: of the table, the last one is the split. parse: raises ValueError for a corrupt row.
     """
     if split not in SPLITS:
         raise AffectError(f"{table}: split '{split}' is not one of {', '.join(SPLITS)}")
@@ -121,16 +120,16 @@ def _rows(table: Path, columns: tuple[str, ...], split: str,
         except ValueError as error:
             problems.append(f'line {number + 2}: {error}')
     if not rows:
-        raise AffectError(f"{table}: no usable row of split '{split}'")
+        raise AffectError(f"{table}: no valid row of split '{split}'")
     return rows, tuple(problems), usages
 
 
 def _votes(path: Path, usages: list[str], table: Path) -> npt.NDArray[np.float32]:
     """
-    Return the votes (N, 10) for each row of fer2013.csv.
+    Return the votes (N, 10) of the rows of fer2013.csv.
 
-    The numbers in FER+'s image names do not count its rows, so that the order alone tells. Raises
-    AffectError where the rows are not of the same splits, one by one.
+    Rows are matched by their order, since the image names of FER+ are not row numbers. Raises
+    AffectError if the splits of the rows differ.
     """
     votes, theirs = [], []
     for index, row in enumerate(iterate_table(path, ('Usage', *VOTES))):
@@ -142,8 +141,8 @@ def _votes(path: Path, usages: list[str], table: Path) -> npt.NDArray[np.float32
     if len(theirs) != len(usages) or any(our in SPLITS and our != other
                                          for our, other in zip(usages, theirs)):
         raise AffectError(f'{path}: does not belong to {table}: {len(theirs)} and {len(usages)} '
-                          'rows, or rows of other splits; take both as they were published, or '
-                          'move the votes away')
+                          'rows, or rows of other splits; use the published files, or remove '
+                          'the votes')
     return np.array(votes, np.float32)
 
 
@@ -154,12 +153,12 @@ def _label(text: str) -> int:
 
 
 def _image(text: str) -> ImageArray:
-    """Return the picture of 2,304 numbers, row by row. Raises ValueError for anything else."""
+    """Return the image of 2,304 numbers. Raises ValueError for other text."""
     pixels = [int(word) for word in text.split()]
     if len(pixels) != TILE * TILE:
         raise ValueError(f'{len(pixels)} pixels instead of {TILE * TILE}')
     if not 0 <= min(pixels) <= max(pixels) <= 255:
-        raise ValueError(f'a pixel is {min(pixels)} or {max(pixels)}, outside of 0 to 255')
+        raise ValueError(f'pixels from {min(pixels)} to {max(pixels)}, outside of 0 to 255')
     return np.array(pixels, np.uint8).reshape(TILE, TILE)
 
 

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Files of a data set: CSV tables, and pictures in a folder or in a zip archive."""
+"""Files of a data set: CSV tables, and images in a folder or in a zip archive."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,22 +26,21 @@ from face_affect_ros.affect.types import AffectError, ImageArray
 import numpy as np
 import numpy.typing as npt
 
-#: First year of each age group of FairFace (Karkkainen and Joo 2021), for all data sets alike, and
-#: its name; the last one is FairFace's own wording for 70 and above.
+#: First year and name of the age groups of FairFace (Karkkainen and Joo 2021).
 GROUPS = ((0, '0-2'), (3, '3-9'), (10, '10-19'), (20, '20-29'), (30, '30-39'), (40, '40-49'),
           (50, '50-59'), (60, '60-69'), (70, 'more than 70'))
-#: Side of the chips that coloured pictures become, in pixels.
+#: Side of resized colour images, pixels.
 CHIP = 112
 DECODERS = 8
 BATCH = 256
 SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.webp')
-#: What reading a file raises that is missing, damaged, encrypted or oddly packed.
+#: Errors of files that are missing, damaged, encrypted or have an unknown compression.
 UNREADABLE = (KeyError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 Place = Path | zipfile.Path
 
 
 def open_place(path: Path) -> Place:
-    """Return a folder, or the inside of a zip archive. Raises AffectError where it is none."""
+    """Return a folder, or the root of a zip archive. Raises AffectError for other files."""
     try:
         return zipfile.Path(path) if path.is_file() else path
     except (OSError, zipfile.BadZipFile) as error:
@@ -49,7 +48,7 @@ def open_place(path: Path) -> Place:
 
 
 def picture_names(place: Place) -> list[str]:
-    """Return the names of all picture files at any depth, sorted; hidden files are left out."""
+    """Return the sorted names of all image files in all subfolders, without hidden files."""
     names = (place.root.namelist() if isinstance(place, zipfile.Path) else
              [file.relative_to(place).as_posix() for file in place.rglob('*')])
     return sorted(name for name in names if PurePosixPath(name).suffix.lower() in SUFFIXES
@@ -57,21 +56,21 @@ def picture_names(place: Place) -> list[str]:
 
 
 def read_chips(place: Place, names: Sequence[str]) -> tuple[ImageArray, npt.NDArray[np.bool_]]:
-    """Return the readable pictures, (M, CHIP, CHIP, 3) uint8 BGR, and which they are, (N,)."""
+    """Return the readable images, (M, CHIP, CHIP, 3) uint8 BGR, and which these are, (N,)."""
     images = np.empty((len(names), CHIP, CHIP, 3), np.uint8)
     readable = np.zeros(len(names), np.bool_)
     with ThreadPoolExecutor(DECODERS) as pool:
         for start in range(0, len(names), BATCH):
             encoded = [_bytes(place / name) for name in names[start:start + BATCH]]
-            for index, picture in enumerate(pool.map(decode, encoded), start):
-                if picture is not None:
-                    images[np.count_nonzero(readable)] = resized(picture, CHIP)
+            for index, image in enumerate(pool.map(decode, encoded), start):
+                if image is not None:
+                    images[np.count_nonzero(readable)] = resized(image, CHIP)
                     readable[index] = True
     return images[:np.count_nonzero(readable)], readable
 
 
 def _bytes(file: Place) -> bytes:
-    """Return a file's content, empty where it is missing or damaged."""
+    """Return the content of a file, empty if it is missing or damaged."""
     try:
         return file.read_bytes()
     except UNREADABLE:
@@ -80,38 +79,42 @@ def _bytes(file: Place) -> bytes:
 
 def decode(encoded: bytes) -> ImageArray | None:
     """
-    Return a picture (H, W, 3) uint8 BGR, None where it is damaged.
+    Return an image (H, W, 3) uint8 BGR, or None if it is damaged.
 
-    OpenCV fills the missing part of a JPEG that ends too early with grey, so that the end is
-    looked for here.
+    OpenCV reads incomplete JPEG files without an error, so their end marker is checked here.
     """
-    cut_off = (encoded[:2] == b'\xff\xd8'
-               and encoded.find(b'\xff\xd9', len(encoded) // 2) < 0)
-    if not encoded or cut_off:
+    incomplete = (encoded[:2] == b'\xff\xd8'
+                  and encoded.find(b'\xff\xd9', len(encoded) // 2) < 0)
+    if not encoded or incomplete:
         return None
     try:
-        picture = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:   # such as a size that no picture has
+        image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:   # for example an invalid size
         return None
-    return None if picture is None else np.asarray(picture, np.uint8)
+    return None if image is None else np.asarray(image, np.uint8)
 
 
-def resized(picture: ImageArray, size: int) -> ImageArray:
-    """Return a picture at size x size pixels."""
-    if picture.shape[:2] == (size, size):
-        return picture
-    shrinks = min(picture.shape[:2]) > size
-    return np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if shrinks
+def resized(image: ImageArray, size: int) -> ImageArray:
+    """Return an image resized to size x size pixels."""
+    if image.shape[:2] == (size, size):
+        return image
+    shrinks = min(image.shape[:2]) > size
+    return np.asarray(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks
                                  else cv2.INTER_LINEAR), np.uint8)
 
 
 def iterate_table(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, str]]:
     """
-    Yield the rows of a CSV file with a header line, one at a time.
+    Yield the rows of a CSV file with a header, missing values as ''.
 
-    needed: columns that must be there; spaces around a column's name and in front of a value do
-    not matter. A row that is too short has '' in the columns that it lacks. Raises AffectError
-    where the file cannot be read or a column is missing.
+    Spaces around the names of columns and before values are ignored.
+
+    Args:
+        path: file.
+        needed: required columns.
+
+    Raises:
+        AffectError: the file cannot be read, or a column is missing.
     """
     try:
         with path.open(newline='', encoding='utf-8-sig') as file:
@@ -128,9 +131,10 @@ def iterate_table(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, str
 
 def find_file(path: Path, names: tuple[str, ...]) -> Path:
     """
-    Return the path itself where it is a file, else the first of these files in the folder.
+    Return the path if it is a file, or the first existing file of these names in the folder.
 
-    Raises AffectError where there is none.
+    Raises:
+        AffectError: there is none.
     """
     for file in (path, *(path / name for name in names)):
         if file.is_file():
@@ -139,7 +143,7 @@ def find_file(path: Path, names: tuple[str, ...]) -> Path:
 
 
 def age_group(years: int) -> str:
-    """Return the group of an age in years, 'unknown' where it is negative or above 120."""
+    """Return the group of an age in years, 'unknown' if it is negative or above 120."""
     if not 0 <= years <= 120:
         return 'unknown'
     return next(name for first, name in reversed(GROUPS) if years >= first)

@@ -15,9 +15,9 @@
 """
 FairFace (Karkkainen and Joo 2021) and UTKFace (Zhang, Song and Qi 2017).
 
-FairFace is a table of file, age, gender and race, and the face chips in a zip archive or a folder
-beside it. In UTKFace, the file name age_gender_race_date.jpg has the labels of a face; it is for
-tests across data sets only, never for training.
+FairFace is a table of file, age, gender and race, and images in a zip archive or a folder beside
+it. The file names of UTKFace, age_gender_race_date.jpg, contain the labels. UTKFace is for tests
+only.
 """
 
 from pathlib import Path
@@ -40,23 +40,21 @@ GENDER_OF = {'Female': 0, 'Male': 1}
 RACES = ('White', 'Black', 'Asian', 'Indian', 'Others')
 NAME = re.compile(r'(\d{1,3})_([01])_([0-4])_\d+\.(?:jpe?g|png|webp)(?:\.chip\.jpg)?', re.I)
 OLDEST = 116
-#: File, what to call it in a problem, class, race and age group.
+#: File, its name in messages, class, race and age group.
 Row = tuple[str, str, int, str, str]
 
 
 def read_fairface(path: Path, split: str) -> FaceData:
     """
-    Return one split of FairFace.
-
-    Rows without a readable picture or with an unknown gender are skipped and named.
+    Return a split of FairFace; rows without an image or gender are skipped and reported.
 
     Args:
-        path: folder of fairface_label_SPLIT.csv, fairface_SPLIT.csv or SPLIT.csv. The pictures
-            are in the zip archive of the same name, else in this folder.
-        split: 'train', 'val', or any other that has a table.
+        path: folder of fairface_label_SPLIT.csv, fairface_SPLIT.csv or SPLIT.csv, with the images
+            in the zip archive of the same name or in this folder.
+        split: 'train', 'val', or another one with a table.
 
     Raises:
-        AffectError: the table or all pictures are missing.
+        AffectError: the table or all images are missing.
     """
     names = tuple(f'{start}{split}.csv' for start in ('fairface_', 'fairface_label_', ''))
     return _read_table(find_file(path, names), f'FairFace {split}')
@@ -64,19 +62,16 @@ def read_fairface(path: Path, split: str) -> FaceData:
 
 def read_utkface(path: Path, split: str) -> FaceData:
     """
-    Return UTKFace.
-
-    Files with another name, and unreadable ones, are skipped and named. Gender 0 of the file
-    name, male, is class 1 here.
+    Return UTKFace; unreadable files and other file names are skipped and reported.
 
     Args:
-        path: for 'all' a folder of pictures at any depth, or a zip archive of them; a picture
-            that lies there more than once is read once. For 'test' the folder of utkface_test.csv
-            (columns file, age, gender, race) and utkface_test.zip.
+        path: for 'all', a folder or zip archive of images in any subfolders; a file name is read
+            once. For 'test', the folder of utkface_test.csv (columns file, age, gender, race) and
+            utkface_test.zip.
         split: 'all' or 'test'; there are no official splits.
 
     Raises:
-        AffectError: there are no such pictures.
+        AffectError: there are no images.
     """
     if split == 'test':
         return _read_table(find_file(path, ('utkface_test.csv', 'test.csv')), 'UTKFace test')
@@ -87,17 +82,17 @@ def read_utkface(path: Path, split: str) -> FaceData:
     problems = []
     by_file = {name.split('/')[-1]: name for name in reversed(picture_names(place))}
     for file, name in sorted(by_file.items()):
-        found = NAME.fullmatch(file)
-        if found is None or int(found.group(1)) > OLDEST:
+        match = NAME.fullmatch(file)
+        if match is None or int(match.group(1)) > OLDEST:
             problems.append(f'{name}: is not named AGE_GENDER_RACE_DATE.jpg')
             continue
-        age, gender, race = (int(number) for number in found.groups())
-        rows.append((name, name, 1 - gender, RACES[race], age_group(age)))
+        age, gender, race = (int(number) for number in match.groups())
+        rows.append((name, name, 1 - gender, RACES[race], age_group(age)))   # 0 is male there
     return _faces(place, rows, 'UTKFace all', path, problems)
 
 
 def _read_table(table: Path, source: str) -> FaceData:
-    """Return the faces of a table with the columns file and gender, optionally race and age."""
+    """Return the faces of a table with the columns file, gender and optionally race and age."""
     rows: list[Row] = []
     problems = []
     for line, row in enumerate(iterate_table(table, ('file', 'gender')), start=2):
@@ -106,7 +101,7 @@ def _read_table(table: Path, source: str) -> FaceData:
             problems.append(f"line {line}: gender '{row['gender']}' is neither Female nor Male")
             continue
         age = row.get('age', '').strip()
-        rows.append((row['file'], f"line {line}: picture '{row['file']}'", gender,
+        rows.append((row['file'], f"line {line}: image '{row['file']}'", gender,
                      row.get('race', '').strip(),
                      age_group(int(age)) if age.isdecimal() else age))
     archive = table.with_suffix('.zip')
@@ -116,14 +111,14 @@ def _read_table(table: Path, source: str) -> FaceData:
 
 def _faces(place: Place, rows: list[Row], source: str, path: Path,
            problems: list[str]) -> FaceData:
-    """Return the faces of these rows. Raises AffectError where none can be read."""
+    """Return the faces of these rows. Raises AffectError if no image can be read."""
     images, readable = read_chips(place, [row[0] for row in rows])
     if not len(images):
-        raise AffectError(f'{path}: none of {len(rows)} pictures can be read; FairFace has a '
-                          'table, and pictures in the zip archive of its name or in the folder '
-                          'beside it; those of UTKFace are named AGE_GENDER_RACE_DATE.jpg')
-    files, called, labels, race, age = (np.array(column) for column in zip(*rows))
-    unreadable = [f'{name} is missing or unreadable' for name in called[~readable].tolist()]
+        raise AffectError(f'{path}: none of {len(rows)} images can be read; those of FairFace are '
+                          'in the zip archive with the name of the table or in its folder, '
+                          'those of UTKFace are named AGE_GENDER_RACE_DATE.jpg')
+    files, titles, labels, race, age = (np.array(column) for column in zip(*rows))
+    unreadable = [f'{name} is missing or unreadable' for name in titles[~readable].tolist()]
     return FaceData(source=source, task='gender', images=images, labels=labels[readable],
                     names=files[readable], problems=(*problems, *unreadable),
                     groups={'race': race[readable], 'age': age[readable]})

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The faces of an experiment: read or taken from the cache, counted, checked, printed."""
+"""Loading of the data sets of an experiment, with a cache and checks."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -27,20 +27,20 @@ from face_affect_training.experiment import Data, data_path
 import joblib
 import numpy as np
 
-#: Readers of data that this project tests on and never trains on.
+#: Readers of data sets for tests only.
 TEST_ONLY = ('utkface',)
 
 
 def load_split(data: Data, split: str, *, channels: int, cache: Path | None) -> FaceData:
     """
-    Return one split of an experiment's data set, from the cache where it holds it.
+    Return a split of a data set.
 
     Args:
-        data: the experiment's entry.
-        split: one of the reader's.
-        channels: 1 turns the pictures grey, 3 keeps what the reader gives.
-        cache: folder of prepared arrays, which are memory-mapped and so shared by all processes;
-            None reads the data set itself. Changed files make another entry.
+        data: settings.
+        split: see the reader.
+        channels: 1 converts colour images to grey.
+        cache: folder of decoded images, which are memory-mapped and read again if the files of
+            the data set change; None for no cache.
     """
     path = data_path(data.path)
     if cache is None:
@@ -53,42 +53,38 @@ def load_split(data: Data, split: str, *, channels: int, cache: Path | None) -> 
 def load_splits(data: Data, task: str, *, channels: int,
                 cache: Path | None) -> tuple[FaceData, FaceData]:
     """
-    Return the training and the validation faces, their counts printed and checked.
+    Return the training and validation faces, and print their counts.
 
     Raises:
-        AffectError: a split is a test split, the labels are of another task, or a count is not
-            the expected one.
+        AffectError: a split is a test split, the labels are of another task, or the number of
+            faces is not the expected one.
     """
     splits = []
     for entry, split in (('train', data.train), ('validation', data.validation)):
         if is_test(data.reader, split):
             raise AffectError(
-                f"data.{entry}: '{split}' of {data.reader} is a test split. A network that has "
-                'been trained or chosen on it has no clean test figure any more; take another '
-                'split (FER-2013: Training and PublicTest; FairFace: train and val)')
+                f"data.{entry}: '{split}' of {data.reader} is a test split and must not be used "
+                'for training or selection; use another split (FER-2013: Training and '
+                'PublicTest; FairFace: train and val)')
         faces = load_split(data, split, channels=channels, cache=cache)
         print(faces.table(), file=sys.stderr, flush=True)
         expected = getattr(data, f'expect_{entry}')
         if faces.task != task:
-            raise AffectError(f'{faces.source} holds labels of {faces.task}, the experiment is '
-                              f'about {task}')
+            raise AffectError(f'{faces.source}: has labels of {faces.task}, but the experiment '
+                              f'needs {task}')
         if expected and len(faces) != expected:
             raise AffectError(f'{faces.source}: {len(faces)} faces, but the experiment expects '
                               f'{expected}; complete the data, or set data.expect_{entry} to 0')
         splits.append(faces)
-    faces, judged = splits
-    trained, tested = repeats(faces, judged)
-    print(f'{tested.sum()} of {len(judged)} pictures of {judged.source} are in {faces.source} as '
-          f'well, {trained.sum()} of {len(faces)} there', file=sys.stderr, flush=True)
-    return faces, judged
+    faces, validation = splits
+    trained, tested = repeats(faces, validation)
+    print(f'{tested.sum()} of {len(validation)} images of {validation.source} are also in '
+          f'{faces.source}, {trained.sum()} of {len(faces)} there', file=sys.stderr, flush=True)
+    return faces, validation
 
 
 def is_test(reader: str, split: str) -> bool:
-    """
-    Return whether a split is for tests only.
-
-    PublicTest is not: it is FER-2013's validation split, in spite of its name.
-    """
+    """Return whether a split is for tests only. PublicTest is the validation split of FER-2013."""
     name = split.lower()
     return reader in TEST_ONLY or ('test' in name or 'utk' in name) and name != 'publictest'
 
@@ -106,7 +102,7 @@ def _state(path: Path, cache: Path) -> list[tuple[str, int, int]]:
     """
     Return name, size and time of a file and the tables beside it, or of all files of a folder.
 
-    The cache itself may lie in the folder.
+    The cache may be in this folder and is ignored.
     """
     files = ([path, *path.parent.glob('*.csv')] if path.is_file() else
              [file for file in path.rglob('*') if file.is_file()

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Labelled faces of an .npz file."""
+"""Labelled faces in .npz files."""
 
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,13 @@ GROUP = 'group_'
 
 def read_npz(path: Path) -> FaceData:
     """
-    Return the faces of an .npz file, with an empty task.
+    Return the faces of an .npz file, with task ''.
 
-    Its arrays: images (N, H, W), (N, H, W, 1) or (N, H, W, 3) RGB, uint8; labels (N,) integers;
+    Arrays: images (N, H, W), (N, H, W, 1) or (N, H, W, 3) RGB, uint8; labels (N,) integers;
     optional groups (N,) or (N, G), and any number of group_NAME (N,).
-    Raises AffectError, naming the file and the array, for anything else.
+
+    Raises:
+        AffectError: the file cannot be read, or an array is missing or invalid.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -42,8 +44,8 @@ def read_npz(path: Path) -> FaceData:
                           f'{error}') from error
     missing = [key for key in ('images', 'labels') if key not in arrays]
     if missing:
-        raise AffectError(f"{path}: the array {' and '.join(missing)} is missing; it holds "
-                          f"{', '.join(arrays) or 'nothing'}")
+        raise AffectError(f"{path}: the array {' and '.join(missing)} is missing; there are "
+                          f"{', '.join(arrays) or 'none'}")
     images, labels = arrays['images'], arrays['labels']
     if images.dtype != np.uint8 or not (images.ndim == 3 or images.ndim == 4
                                         and images.shape[3] in (1, 3)):
