@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Fractional max-pooling: its regions, its values, its gradient, in training and in the model."""
+"""Fractional max-pooling: regions, values and compiled training."""
 
 from typing import Any
 
@@ -25,17 +25,13 @@ Regions = list[tuple[int, int]]
 
 
 def pooled(images: np.ndarray, training: bool, **options: Any) -> np.ndarray:
-    """Return what a new layer makes of images."""
+    """Return the output of a new layer."""
     layer = FractionalMaxPooling2D(**options)
     return keras.ops.convert_to_numpy(layer(images, training=training))
 
 
 def regions_of(size: tuple[int, int], training: bool, **options: Any) -> tuple[Regions, Regions]:
-    """
-    Return first and last row of each region, and the same of columns, as a layer takes them.
-
-    The largest value of a ramp is found at a region's end, of a falling one at its start.
-    """
+    """Return the first and last rows and columns of the regions, from the maxima of ramps."""
     rows, columns = np.mgrid[:size[0], :size[1]].astype(np.float32)
     ramps = np.stack([-rows, rows, -columns, columns], axis=-1)[None]
     result = np.abs(pooled(ramps, training, **options))[0]
@@ -43,18 +39,13 @@ def regions_of(size: tuple[int, int], training: bool, **options: Any) -> tuple[R
             [(int(a), int(b)) for a, b in result[0, :, 2:]])
 
 
-def naive(images: np.ndarray, regions: tuple[Regions, Regions]) -> np.ndarray:
-    """Return the maximum over each pair of a row region and a column region."""
-    return np.stack([np.stack([images[:, a:b + 1, c:d + 1].max((1, 2)) for c, d in regions[1]],
-                              axis=1) for a, b in regions[0]], axis=1)
-
-
 @pytest.mark.parametrize('training', [False, True])
 @pytest.mark.parametrize(('ratio', 'size'), [(1.6, (48, 30)), (1.41, (17, 24)), (1.9, (13, 3))])
-def test_regions_cover_the_input(ratio: float, size: tuple[int, int], training: bool) -> None:
-    """They follow each other from the first pixel to the last and differ in size by one."""
+def test_outputs_are_the_maxima_of_regions_that_cover_the_input(
+        ratio: float, size: tuple[int, int], training: bool) -> None:
     options = {'ratio': ratio, 'seed': 4}
-    for regions, pixels in zip(regions_of(size, training, **options), size):
+    rows, columns = regions_of(size, training, **options)
+    for regions, pixels in zip((rows, columns), size):
         assert len(regions) == int(pixels / ratio)
         assert regions[0][0] == 0 and regions[-1][1] == pixels - 1
         for (_, end), (start, _) in zip(regions, regions[1:]):
@@ -62,19 +53,14 @@ def test_regions_cover_the_input(ratio: float, size: tuple[int, int], training: 
         smallest = pixels // len(regions)
         sizes = [b - a + 1 for a, b in regions[:-1]]
         assert set(sizes) <= {smallest + 1, smallest + 2}
-
-
-@pytest.mark.parametrize('training', [False, True])
-def test_values(training: bool) -> None:
-    """Each output is the maximum of its region, as plain loops find it."""
-    options = {'ratio': 1.45, 'seed': 11}
-    images = np.random.default_rng(0).normal(size=(3, 21, 14, 5)).astype(np.float32)
-    result = pooled(images, training, **options)
-    np.testing.assert_array_equal(result, naive(images, regions_of((21, 14), training, **options)))
+    images = np.random.default_rng(0).normal(size=(3, *size, 5)).astype(np.float32)
+    maxima = [[images[:, a:b + 1, c:d + 1].max((1, 2)) for c, d in columns] for a, b in rows]
+    np.testing.assert_array_equal(pooled(images, training, **options),
+                                  np.transpose(maxima, (2, 0, 1, 3)))
 
 
 def compiled(seed: int, jit: bool) -> keras.Model:
-    """Return a model whose loss is the mean of the pooled picture and that never learns."""
+    """Return a model with the loss mean(output) and learning rate 0."""
     model = keras.Sequential([
         keras.Input((16, 16, 1)), FractionalMaxPooling2D(1.5, seed=seed)])
     model.compile(keras.optimizers.SGD(0.0), lambda target, result: keras.ops.mean(result),
@@ -83,8 +69,7 @@ def compiled(seed: int, jit: bool) -> keras.Model:
 
 
 @pytest.mark.parametrize('jit', [False, True])
-def test_compiled_training(jit: bool) -> None:
-    """Each step draws anew, inference never does; a stopped training goes on as it would have."""
+def test_regions_are_random_in_training_and_resume_exactly(jit: bool) -> None:
     if jit and keras.backend.backend() == 'torch':
         pytest.skip('torch.compile needs a C++ compiler')
     image = np.random.default_rng(0).normal(size=(1, 16, 16, 1)).astype(np.float32)
@@ -101,8 +86,7 @@ def test_compiled_training(jit: bool) -> None:
     assert first + rest == losses
 
 
-def test_bad_ratios() -> None:
-    """They are named."""
+def test_invalid_ratios_are_reported() -> None:
     for ratio in (1.0, 2.5):
         with pytest.raises(ValueError, match='ratio'):
             FractionalMaxPooling2D(ratio)

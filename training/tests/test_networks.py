@@ -12,10 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Every network builds, counts its parameters, learns, is saved, and runs as TFLite."""
+"""Networks: parameters, training, saving, conversion to TFLite, options."""
 
 import inspect
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
@@ -33,9 +34,9 @@ COUNTS = {
     'deeper_cnn': 1_766_439, 'sequential_fully_cnn': 591_783, 'mini_xception': 58_423,
     'residual_cnn': 11_177_287,
     'small_resnet': 670_359, 'efficientnet_lite': 3_358_391, 'mobilenet': 3_202_631}
-#: Learning rates of networks that want smaller ones than 0.01.
+#: Learning rates of networks that diverge with 0.01.
 RATES = {'efficientnet_lite': 1e-3, 'mobilenet': 1e-3}
-#: Options that make networks quick.
+#: Options of small networks.
 NARROW: dict[str, dict[str, Any]] = {
     'five_layer_cnn': {'filters': (8, 12, 16), 'hidden': 16},
     'five_layer_cnn_fractional': {'filters': (8, 12, 16), 'hidden': 16},
@@ -46,27 +47,20 @@ NARROW: dict[str, dict[str, Any]] = {
 
 
 def small_network(name: str, *, input_shape: tuple[int, int, int], classes: int) -> keras.Model:
-    """Return a quick network of the registry, without dropout."""
+    """Return a small network without dropout."""
     options = dict(NARROW.get(name, {}))
     if 'dropout' in inspect.signature(networks.NETWORKS[name]).parameters:
         options['dropout'] = 0.0
     return networks.build(name, input_shape=input_shape, classes=classes, **options)
 
 
-class Scaled:
-    """Stands for an experiment whose network sees pixels from -1 to 1."""
-
-    input = Input(32)
-
-
-def answer(network: keras.Model, inputs: np.ndarray) -> np.ndarray:
-    """Return what a network makes of inputs at inference."""
+def outputs_of(network: keras.Model, inputs: np.ndarray) -> np.ndarray:
+    """Return the outputs at inference."""
     return keras.ops.convert_to_numpy(network(inputs, training=False))
 
 
 @pytest.mark.parametrize('name', networks.NETWORKS)
-def test_parameters(name: str) -> None:
-    """The count is the one that the documents state."""
+def test_parameters_are_those_of_the_docstring(name: str) -> None:
     network = networks.build(name, input_shape=(48, 48, 1), classes=7)
     assert network.count_params() == COUNTS[name]
     assert f'{COUNTS[name]:,}' in (inspect.getdoc(networks.NETWORKS[name]) or '')
@@ -74,11 +68,10 @@ def test_parameters(name: str) -> None:
 
 
 @pytest.mark.parametrize('name', networks.NETWORKS)
-def test_learns_and_becomes_a_model(name: str, tmp_path: Path) -> None:
-    """A few steps on one batch lower the loss; file and TFLite twin answer as the network does."""
+def test_training_saving_and_conversion(name: str, tmp_path: Path) -> None:
     keras.utils.set_random_seed(1)
     network = small_network(name, input_shape=(32, 32, 3), classes=2)
-    model = from_pixels(network, Scaled())
+    model = from_pixels(network, SimpleNamespace(input=Input(32)))
     random = np.random.default_rng(0)
     labels = np.arange(8) % 2
     images = random.integers(0, 128, (8, 32, 32, 3)) + 100 * labels[:, None, None, None]
@@ -91,27 +84,25 @@ def test_learns_and_becomes_a_model(name: str, tmp_path: Path) -> None:
     assert min(losses[-3:]) < 0.6 * losses[0]
 
     inputs = images / np.float32(127.5) - 1
-    probabilities = answer(network, inputs)
+    probabilities = outputs_of(network, inputs)
     np.testing.assert_allclose(probabilities.sum(1), 1.0, atol=1e-5)
     network.save(tmp_path / 'network.keras')
     again = keras.saving.load_model(tmp_path / 'network.keras')
-    np.testing.assert_allclose(answer(again, inputs), probabilities, atol=1e-6)
+    np.testing.assert_allclose(outputs_of(again, inputs), probabilities, atol=1e-6)
 
     if keras.backend.backend() != 'tensorflow':
-        pytest.skip('the TFLite twin is not looked at: only TensorFlow writes TFLite')
-    from face_affect_training.tflite import convert
-    (tmp_path / 'model.tflite').write_bytes(convert(network))
-    [twin] = tflite.predict(tmp_path / 'model.tflite', inputs)
-    np.testing.assert_allclose(twin, probabilities, atol=1e-4)
+        pytest.skip('only TensorFlow writes TFLite')
+    (tmp_path / 'model.tflite').write_bytes(tflite.convert(network))
+    [converted] = tflite.predict(tmp_path / 'model.tflite', inputs)
+    np.testing.assert_allclose(converted, probabilities, atol=1e-4)
 
 
 def test_penalty_and_dropout() -> None:
-    """The penalty is the sum of the kernels' squares, and dropout is off where it is zero."""
     options: dict[str, Any] = {'input_shape': (32, 32, 1), 'classes': 7}
     network = networks.build('deeper_cnn', regularisation=0.01, dropout=0.0, **options)
-    punished = [layer for layer in network.layers if getattr(layer, 'kernel_regularizer', None)]
-    assert {layer.name for layer in punished} >= {'classes'}
-    expected = sum(0.01 * np.sum(np.square(layer.get_weights()[0])) for layer in punished)
+    regularised = [layer for layer in network.layers if getattr(layer, 'kernel_regularizer', None)]
+    assert {layer.name for layer in regularised} >= {'classes'}
+    expected = sum(0.01 * np.sum(np.square(layer.get_weights()[0])) for layer in regularised)
     np.testing.assert_allclose(sum(float(loss) for loss in network.losses), expected, rtol=1e-4)
     assert not any(hasattr(layer, 'rate') for layer in network.layers)
     dropping = networks.build('deeper_cnn', dropout=0.3, **options)
@@ -119,8 +110,7 @@ def test_penalty_and_dropout() -> None:
     assert {layer.rate for layer in dropping.layers if hasattr(layer, 'rate')} == {0.3}
 
 
-def test_small_resnet_may_see_the_whole_picture() -> None:
-    """With a first stride of 1 all feature maps have twice the size, and no weight is added."""
+def test_first_stride_of_small_resnet_doubles_the_feature_maps() -> None:
     usual, fine = (networks.build('small_resnet', input_shape=(48, 48, 1), classes=7,
                                   first_stride=stride) for stride in (2, 1))
     assert usual.count_params() == fine.count_params()
@@ -130,7 +120,7 @@ def test_small_resnet_may_see_the_whole_picture() -> None:
         assert fine.get_layer(name).output.shape[1] == 2 * size
 
 
-def test_a_folded_convolution_is_a_larger_one() -> None:
+def test_convolution_of_fold_equals_a_larger_one() -> None:
     random = np.random.default_rng(4)
     image = random.normal(size=(2, 12, 12, 3)).astype(np.float32)
     kernel = random.normal(size=(6, 6, 3, 5)).astype(np.float32)
@@ -145,8 +135,7 @@ def test_a_folded_convolution_is_a_larger_one() -> None:
                                  for each in (large(image), small(folded))), atol=1e-4)
 
 
-def test_small_resnet_may_have_stages_for_each_task() -> None:
-    """What belongs to one task does not change the answers of the other one."""
+def test_branches_of_small_resnet_are_independent() -> None:
     first = {'classes': 7, 'widths': [16], 'blocks': [1]}
     second = {'classes': 2, 'widths': [6, 10], 'blocks': [1, 2]}
     options: dict[str, Any] = {'widths': [8, 12], 'blocks': [1, 1], 'dropout': 0.0}
@@ -173,14 +162,9 @@ def test_small_resnet_may_have_stages_for_each_task() -> None:
                            branches=wrong)
 
 
-def test_a_backbone_stays_under_other_layers(tmp_path: Path) -> None:
-    """What fits takes the weights of the other run; the rest keeps its own."""
-    facts: dict[str, Any] = {
-        'name': 'small', 'task': 'emotion',
-        'data': {'reader': 'fer2013_sheets', 'path': '', 'train': '', 'validation': ''},
-        'input': {'size': 24}, 'network': {'name': 'small_resnet', 'options': {
-            'widths': [8, 12], 'blocks': [1, 1]}}}
-    (tmp_path / 'experiment.yaml').write_text(yaml.safe_dump(facts))
+def test_take_backbone_copies_equal_layers(settings: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / 'experiment.yaml').write_text(yaml.safe_dump({**settings, 'network': {
+        'name': 'small_resnet', 'options': {'widths': [8, 12], 'blocks': [1, 1]}}}))
     known = build_network(load_experiment(tmp_path / 'experiment.yaml'))
     known.save(tmp_path / 'best.keras')
     network = networks.build('small_resnet', input_shape=(24, 24, 1), classes=7, widths=[8, 10],
@@ -200,12 +184,8 @@ def test_a_backbone_stays_under_other_layers(tmp_path: Path) -> None:
         take_backbone(network, tmp_path / 'nowhere.keras')
 
 
-def test_unknown_names() -> None:
-    """An unknown network or option, and a value that cannot be, are named in one line."""
-    with pytest.raises(AffectError, match='nosuch'):
-        networks.build('nosuch', input_shape=(48, 48, 1), classes=7)
-    with pytest.raises(AffectError, match='colour'):
-        networks.build('mini_xception', input_shape=(48, 48, 1), classes=7, colour=1)
-    with pytest.raises(AffectError, match='rate=3') as caught:
-        networks.build('five_layer_cnn', input_shape=(48, 48, 1), classes=7, dropout=3)
-    assert '\n' not in str(caught.value)
+def test_wrong_networks_and_options_are_reported() -> None:
+    for name, options, message in (('nosuch', {}, 'nosuch'), ('baseline', {'colour': 1}, 'colour'),
+                                   ('five_layer_cnn', {'dropout': 3}, 'rate=3[^\n]*$')):
+        with pytest.raises(AffectError, match=message):
+            networks.build(name, input_shape=(48, 48, 1), classes=7, **options)

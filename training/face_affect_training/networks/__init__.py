@@ -13,10 +13,10 @@
 # limitations under the License.
 
 """
-The registry of networks: a name, and the function that builds it.
+Builder functions of networks by name.
 
-Every builder takes `input_shape` (S, S, C) and `classes`, and its own keyword options, and returns
-a Keras model whose last two layers are named 'logits' and 'probabilities' (softmax).
+They take `input_shape` (S, S, C), `classes` and further options, and return a Keras model with the
+last two layers 'logits' and 'probabilities' (softmax).
 """
 
 from collections.abc import Callable, Sequence
@@ -53,18 +53,16 @@ NETWORKS: dict[str, Callable[..., keras.Model]] = {
 def build(name: str, *, input_shape: tuple[int, int, int], classes: int | Sequence[int],
           **options: Any) -> keras.Model:
     """
-    Return a freshly initialised network of the registry.
+    Return an initialised network.
 
     Args:
-        name: of NETWORKS.
+        name: in NETWORKS.
         input_shape: (S, S, C).
-        classes: length of the probability vector; several for a network with one backbone and an
-            output for each of them.
-        options: the builder's own keyword arguments.
+        classes: number of classes; a sequence for a network with one output for each task.
+        options: of the builder function.
 
     Raises:
-        AffectError: a name or an option that does not exist, or a value that the builder cannot
-            work with.
+        AffectError: the name or an option is unknown, or the value of an option is invalid.
     """
     if name not in NETWORKS:
         raise AffectError(f"network '{name}' does not exist; choose one of {', '.join(NETWORKS)}")

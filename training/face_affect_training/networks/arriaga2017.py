@@ -14,7 +14,7 @@
 
 """The two networks of Arriaga, Valdenegro-Toro and Ploeger 2017 (section III)."""
 
-from face_affect_training.networks.head import close
+from face_affect_training.networks.head import close, convolution
 import keras
 from keras import layers
 
@@ -22,16 +22,14 @@ from keras import layers
 def sequential_fully_cnn(*, input_shape: tuple[int, int, int], classes: int,
                          dropout: float = 0.2) -> keras.Model:
     """
-    Build nine convolutions with batch norm and ReLU, then global average pooling; 591,783.
+    Build nine convolutions and global average pooling; 591,783 parameters.
 
-    dropout: share of the feature maps that is dropped after each pooling. No dense layer.
+    dropout: rate of spatial dropout after every second convolution.
     """
     inputs = keras.Input(input_shape, name='image')
     x = inputs
     for index, filters in enumerate((32, 32, 64, 64, 128, 128, 128, 128), start=1):
-        x = layers.Conv2D(filters, 3, padding='same', use_bias=False, name=f'conv{index}')(x)
-        x = layers.BatchNormalization(name=f'conv{index}_bn')(x)
-        x = layers.Activation('relu', name=f'conv{index}_relu')(x)
+        x = convolution(x, filters, f'conv{index}')
         if index in (2, 4, 6):
             x = layers.MaxPooling2D(2, name=f'pool{index}')(x)
         if index % 2 == 0 and dropout > 0.0:
@@ -44,17 +42,15 @@ def sequential_fully_cnn(*, input_shape: tuple[int, int, int], classes: int,
 def mini_xception(*, input_shape: tuple[int, int, int], classes: int,
                   dropout: float = 0.0) -> keras.Model:
     """
-    Build four residual modules of depth-wise separable convolutions, 58,423 parameters.
+    Build four residual modules of depthwise separable convolutions; 58,423 parameters.
 
-    dropout: share of features dropped before the last convolution. The count holds for one input
-    channel and seven classes.
+    dropout: rate of spatial dropout before the last convolution. Numbers of parameters are for one
+    input channel and seven classes.
     """
     inputs = keras.Input(input_shape, name='image')
     x = inputs
     for index in (1, 2):
-        x = layers.Conv2D(8, 3, use_bias=False, name=f'stem{index}')(x)
-        x = layers.BatchNormalization(name=f'stem{index}_bn')(x)
-        x = layers.Activation('relu', name=f'stem{index}_relu')(x)
+        x = convolution(x, 8, f'stem{index}', padding='valid')
     for filters in (16, 32, 64, 128):
         x = _module(x, filters)
     if dropout > 0.0:
@@ -66,9 +62,7 @@ def mini_xception(*, input_shape: tuple[int, int, int], classes: int,
 
 def _module(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     name = f'module{filters}'
-    shortcut = layers.Conv2D(filters, 1, strides=2, padding='same', use_bias=False,
-                             name=f'{name}_shortcut')(x)
-    shortcut = layers.BatchNormalization(name=f'{name}_shortcut_bn')(shortcut)
+    shortcut = convolution(x, filters, f'{name}_shortcut', kernel=1, strides=2, relu=False)
     for index in (1, 2):
         x = layers.DepthwiseConv2D(3, padding='same', use_bias=False,
                                    name=f'{name}_depthwise{index}')(x)

@@ -13,11 +13,10 @@
 # limitations under the License.
 
 """
-Fractional max-pooling (B. Graham, "Fractional Max-Pooling", 2014), on every backend of Keras.
+Fractional max-pooling (B. Graham, "Fractional Max-Pooling", 2014).
 
-Rows and columns are cut into overlapping regions of two and three pixels that are drawn anew at
-each training step, so that a picture shrinks by less than two times, and never twice in the same
-way. At inference the regions are fixed.
+Rows and columns are divided into overlapping regions of two or three pixels, at random in each
+training step. At inference, the regions are fixed.
 """
 
 import math
@@ -33,16 +32,16 @@ class FractionalMaxPooling2D(layers.Layer):
     """
     Max-pooling of (N, H, W, C) to (N, floor(H / ratio), floor(W / ratio), C).
 
-    Neighbouring regions share a row or column, and are spread evenly from a random start
-    ("pseudo-random, overlapping"). All pictures of a batch share them.
+    Neighbouring regions share a row or column and are evenly spaced from a random offset
+    ("pseudo-random, overlapping"), the same for all images of a batch.
 
     Args:
         ratio: above 1, at most 2.
-        seed: of the draws; their state belongs to the model's variables, so that training resumes
+        seed: of the random offsets. Their state is a variable of the model, so training resumes
             exactly.
 
     Raises:
-        ValueError: any other ratio.
+        ValueError: another ratio.
     """
 
     def __init__(self, ratio: float = 1.5, *, seed: int | None = None, **options: Any) -> None:
@@ -53,7 +52,7 @@ class FractionalMaxPooling2D(layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Return the largest value of each region and channel, (N, H', W', C)."""
+        """Return the maximum of each region and channel, (N, H', W', C)."""
         for axis in (1, 2):
             inputs = self._pooled(inputs, axis, drawn=bool(training))
         return inputs
@@ -64,7 +63,7 @@ class FractionalMaxPooling2D(layers.Layer):
         return batch, self._count(height), self._count(width), channels
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
+        """Return the arguments of the constructor."""
         return {**super().get_config(), 'ratio': self.ratio, 'seed': self.seed}
 
     def _count(self, size: int) -> int:
@@ -74,7 +73,7 @@ class FractionalMaxPooling2D(layers.Layer):
         """
         Return the maximum over regions along one axis.
 
-        All regions are brought to the length of the longest, in which the last pixel is repeated.
+        Regions are padded to the same length by repeating their last pixel.
         """
         size = inputs.shape[axis]
         count = self._count(size)
@@ -85,14 +84,14 @@ class FractionalMaxPooling2D(layers.Layer):
             bounds = ops.floor_divide(ops.add(steps, shift), count)
             last = ops.minimum(bounds[1:], size - 1)
             places = ops.ravel(ops.minimum(bounds[:-1, None] + longest, last[:, None]))
-        else:   # numpy stays numpy: fixed indices become constants of the exported model
+        else:   # NumPy arrays become constants of the exported model
             bounds = (steps + count // 2) // count
             last = np.minimum(bounds[1:], size - 1)
             places = np.minimum(bounds[:-1, None] + longest, last[:, None]).ravel()
         return self.largest(ops.take(inputs, places, axis=axis), len(longest), axis)
 
     def largest(self, inputs: Any, length: int, axis: int) -> Any:
-        """Return the largest of each `length` neighbours along axis 1 or 2 of (N, H, W, C)."""
+        """Return the maximum of each `length` neighbours along axis 1 or 2 of (N, H, W, C)."""
         shape = list(inputs.shape)
         shape[axis:axis + 1] = [shape[axis] // length, length]
         return ops.max(ops.reshape(inputs, [-1, *shape[1:]]), axis=axis + 1)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The end that all networks share, and test-time flip."""
+"""Convolutions and last layers of the networks, and test-time flip."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,11 +22,21 @@ from keras import layers, ops
 import numpy as np
 
 
+def convolution(x: keras.KerasTensor, filters: int, name: str, *, kernel: int = 3,
+                strides: int = 1, padding: str = 'same', relu: bool = True,
+                regularizer: keras.regularizers.Regularizer | None = None) -> keras.KerasTensor:
+    """Apply a convolution without bias, batch norm, and ReLU."""
+    x = layers.Conv2D(filters, kernel, strides=strides, padding=padding, use_bias=False,
+                      kernel_regularizer=regularizer, name=name)(x)
+    x = layers.BatchNormalization(name=f'{name}_bn')(x)
+    return layers.Activation('relu', name=f'{name}_relu')(x) if relu else x
+
+
 def close(inputs: keras.KerasTensor, logits: keras.KerasTensor, name: str) -> keras.Model:
     """
-    Return the model from its input to the softmax of its logits, (N, classes) float32.
+    Return the model with softmax of the logits, (N, classes).
 
-    Both layers are kept in float32 where the rest is trained in a shorter format.
+    Both layers are float32 also with mixed precision.
     """
     logits = layers.Activation('linear', name='logits', dtype='float32')(logits)
     outputs = layers.Activation('softmax', name='probabilities', dtype='float32')(logits)
@@ -35,26 +45,26 @@ def close(inputs: keras.KerasTensor, logits: keras.KerasTensor, name: str) -> ke
 
 @keras.saving.register_keras_serializable('face_affect')
 class TaskSoftmax(layers.Layer):
-    """The softmax of some of the logits, (N, stop - start) for (N, K)."""
+    """Softmax of the logits of one task, from (N, K) to (N, stop - start)."""
 
     def __init__(self, start: int, stop: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._start, self._stop = start, stop
 
     def call(self, inputs: Any) -> Any:
-        """Return probabilities that sum to 1."""
+        """Return probabilities."""
         return ops.softmax(inputs[:, self._start:self._stop], axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what from_config needs."""
+        """Return the arguments of the constructor."""
         return {**super().get_config(), 'start': self._start, 'stop': self._stop}
 
 
 def split(network: keras.Model, widths: Sequence[int]) -> keras.Model:
     """
-    Return a network with one output for each task, on the logits of all of them.
+    Return a network with one output for each task.
 
-    network: made for the sum of the widths. widths: classes of each task.
+    network: has the logits of all tasks. widths: number of classes of each task.
     """
     logits = network.get_layer('logits').output
     stops = np.cumsum(widths).tolist()
@@ -66,13 +76,13 @@ def split(network: keras.Model, widths: Sequence[int]) -> keras.Model:
 
 def with_mirror(network: keras.Model) -> keras.Model:
     """
-    Return a network, sharing the weights, with test-time flip: the mean over both images.
+    Return a network with test-time flip: the mean output of each image and its mirror image.
 
-    network: (N, S, S, C) to probabilities (N, K), or to a list of them; it sees twice as many
-    images.
+    network: from (N, S, S, C) to probabilities (N, K) or a list of them; its weights are shared.
     """
     inputs = keras.Input(network.input_shape[1:], name='image')
-    found = network(ops.concatenate([inputs, ops.flip(inputs, axis=2)], axis=0))
+    outputs = network(ops.concatenate([inputs, ops.flip(inputs, axis=2)], axis=0))
     means = [ops.mean(ops.reshape(each, (2, -1, each.shape[-1])), axis=0)
-             for each in (found if isinstance(found, list) else [found])]
-    return keras.Model(inputs, means if isinstance(found, list) else means[0], name=network.name)
+             for each in (outputs if isinstance(outputs, list) else [outputs])]
+    return keras.Model(inputs, means if isinstance(outputs, list) else means[0],
+                       name=network.name)

@@ -13,10 +13,9 @@
 # limitations under the License.
 
 """
-The same network out of layers that PyTorch runs faster: for training only.
+Networks with faster layers for training with PyTorch.
 
-Layers are swapped one for one, so weights and their order stay; what is saved and exported is the
-network as its builder made it.
+The weights and their order are the same. Checkpoints contain the original network.
 """
 
 import keras
@@ -25,10 +24,9 @@ from keras import layers
 
 def lowered(network: keras.Model) -> keras.Model:
     """
-    Return a copy with the same weights and faster layers, or on other backends the network.
+    Return a copy of a network with faster layers; on other backends, the network itself.
 
-    The copy shares nothing with the network. Layers of exactly Keras' own classes are swapped;
-    those of the registry have channels last, no dilation and no groups.
+    The layers that are replaced must have channels last, no dilation and no groups.
     """
     if keras.backend.backend() != 'torch':
         return network

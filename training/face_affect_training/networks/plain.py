@@ -13,29 +13,29 @@
 # limitations under the License.
 
 """
-Plain convolutional networks: a baseline, three convolutions, and eight.
+Plain convolutional networks of the table of Arriaga, Valdenegro-Toro and Ploeger 2017.
 
-The paper's table names a baseline, a five-layer CNN with usual and with fractional max-pooling,
-and a deeper CNN. Number and width of the layers, batch norm and the ratio are our choice. The
-counts of parameters hold for (48, 48, 1) and seven classes. Common options: dropout, the share of
-features dropped before each dense layer; regularisation, the factor of the L2 penalty on kernels;
-filters, of the convolutions; hidden, features of the first dense layer.
+The paper does not state number and width of the layers, batch norm and the pooling ratio. Numbers
+of parameters are for the input (48, 48, 1) and seven classes. Common options: dropout, the rate
+before each dense layer; regularisation, the factor of the L2 penalty of kernels; filters, of the
+convolutions; hidden, units of the first dense layer.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from face_affect_training.networks.fractional_pooling import FractionalMaxPooling2D
-from face_affect_training.networks.head import close
+from face_affect_training.networks.head import close, convolution
 import keras
 from keras import layers
 
-#: Of the convolutions of the five-layer networks.
+#: Filters of the convolutions of the five-layer networks.
 FILTERS = (32, 64, 128)
 
 
 def baseline(*, input_shape: tuple[int, int, int], classes: int, dropout: float = 0.0,
              regularisation: float = 0.0) -> keras.Model:
-    """Build one convolution and a softmax on its pooled features, 129,351 parameters."""
+    """Build one convolution with max-pooling and a dense layer; 129,351 parameters."""
     inputs = keras.Input(input_shape, name='image')
     x = layers.Conv2D(32, 3, padding='same', kernel_regularizer=penalty(regularisation),
                       name='conv1')(inputs)
@@ -48,11 +48,8 @@ def five_layer_cnn(*, input_shape: tuple[int, int, int], classes: int, dropout: 
                    regularisation: float = 0.0, filters: Sequence[int] = FILTERS,
                    hidden: int = 128) -> keras.Model:
     """Build convolutions, each with 2x2 pooling, and two dense layers; 684,199 parameters."""
-    def pool(name: str) -> layers.Layer:
-        return layers.MaxPooling2D(2, name=name)
-
-    return _five_layers('five_layer_cnn', pool, input_shape, classes, dropout, regularisation,
-                        filters, hidden)
+    return _five_layers('five_layer_cnn', partial(layers.MaxPooling2D, 2), input_shape, classes,
+                        dropout, regularisation, filters, hidden)
 
 
 def five_layer_cnn_fractional(*, input_shape: tuple[int, int, int], classes: int,
@@ -62,14 +59,11 @@ def five_layer_cnn_fractional(*, input_shape: tuple[int, int, int], classes: int
     """
     Build five_layer_cnn with fractional max-pooling; 2,076,839 parameters.
 
-    ratio: see FractionalMaxPooling2D. One of 1.6 leaves 11 x 11 pixels of 48 x 48 where pooling by
-    two leaves 6 x 6, and a larger dense layer on them.
+    ratio: of the pooling; with 1.6, the last feature maps of 48 x 48 pixels have 11 x 11, and with
+    2x2 pooling 6 x 6.
     """
-    def pool(name: str) -> layers.Layer:
-        return FractionalMaxPooling2D(ratio, name=name)
-
-    return _five_layers('five_layer_cnn_fractional', pool, input_shape, classes, dropout,
-                        regularisation, filters, hidden)
+    return _five_layers('five_layer_cnn_fractional', partial(FractionalMaxPooling2D, ratio),
+                        input_shape, classes, dropout, regularisation, filters, hidden)
 
 
 def deeper_cnn(*, input_shape: tuple[int, int, int], classes: int, dropout: float = 0.25,
@@ -78,14 +72,13 @@ def deeper_cnn(*, input_shape: tuple[int, int, int], classes: int, dropout: floa
     """
     Build four blocks of two convolutions and pooling, and two dense layers; 1,766,439.
 
-    They are VGG's blocks with batch norm; dropout acts on the feature maps after each block but
-    the last as well.
+    They are the blocks of VGG with batch norm. dropout also follows each block but the last.
     """
     inputs = keras.Input(input_shape, name='image')
     x = inputs
     for block, width in enumerate(filters, start=1):
         for index in (1, 2):
-            x = _convolution(x, width, f'conv{block}_{index}', regularisation)
+            x = convolution(x, width, f'conv{block}_{index}', regularizer=penalty(regularisation))
         x = layers.MaxPooling2D(2, name=f'pool{block}')(x)
         if dropout > 0.0 and block < len(filters):
             x = layers.SpatialDropout2D(dropout, name=f'dropout{block}')(x)
@@ -93,32 +86,24 @@ def deeper_cnn(*, input_shape: tuple[int, int, int], classes: int, dropout: floa
 
 
 def penalty(regularisation: float) -> keras.regularizers.Regularizer | None:
-    """Return the L2 penalty: regularisation times the sum of a kernel's squares, None for 0."""
+    """Return the L2 regularizer, None for 0."""
     return keras.regularizers.L2(regularisation) if regularisation > 0.0 else None
 
 
-def _five_layers(name: str, pool: Callable[[str], layers.Layer],
+def _five_layers(name: str, pool: Callable[..., layers.Layer],
                  input_shape: tuple[int, int, int], classes: int, dropout: float,
                  regularisation: float, filters: Sequence[int], hidden: int) -> keras.Model:
     inputs = keras.Input(input_shape, name='image')
     x = inputs
     for index, width in enumerate(filters, start=1):
-        x = pool(f'pool{index}')(_convolution(x, width, f'conv{index}', regularisation))
+        x = pool(name=f'pool{index}')(
+            convolution(x, width, f'conv{index}', regularizer=penalty(regularisation)))
     return close(inputs, _dense(x, [hidden], classes, dropout, regularisation), name)
-
-
-def _convolution(x: keras.KerasTensor, filters: int, name: str,
-                 regularisation: float) -> keras.KerasTensor:
-    """Return a 3x3 convolution, batch norm and ReLU of x, (N, H, W, filters)."""
-    x = layers.Conv2D(filters, 3, padding='same', use_bias=False,
-                      kernel_regularizer=penalty(regularisation), name=name)(x)
-    x = layers.BatchNormalization(name=f'{name}_bn')(x)
-    return layers.Activation('relu', name=f'{name}_relu')(x)
 
 
 def _dense(x: keras.KerasTensor, hidden: Sequence[int], classes: int, dropout: float,
            regularisation: float) -> keras.KerasTensor:
-    """Return the logits (N, classes) of feature maps, behind hidden layers with ReLU."""
+    """Apply dense layers with ReLU, and return the logits (N, classes)."""
     x = layers.Flatten(name='features')(x)
     for width, name in (*((width, 'hidden') for width in hidden), (classes, 'classes')):
         if dropout > 0.0:

@@ -13,17 +13,16 @@
 # limitations under the License.
 
 """
-Residual networks of ordinary convolutions: one that a robot's CPU can afford, and a teacher.
+Residual networks of ordinary convolutions: a small one, and a teacher.
 
-Depth-wise convolutions save multiply-accumulates, but a CPU does fewer of them in a second than of
-ordinary ones.
+Depthwise convolutions need fewer multiply-accumulates, but a CPU computes fewer per second.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from face_affect_training.networks.head import close
+from face_affect_training.networks.head import close, convolution
 import keras
 from keras import layers
 
@@ -31,11 +30,11 @@ from keras import layers
 @keras.saving.register_keras_serializable('face_affect')
 class Fold(layers.Layer):
     """
-    Blocks of pixels as channels, (N, H / b, W / b, b * b * C) for (N, H, W, C).
+    Space to depth, from (N, H, W, C) to (N, H / b, W / b, b * b * C).
 
-    A convolution behind it is one of b times the size and of stride b before it, which costs a CPU
-    half the time where the picture has few channels. The order is that of tf.nn.space_to_depth:
-    rows of the block, then columns, then channels.
+    A convolution of the result is equivalent to one with a kernel and stride b times larger, which
+    takes twice the time on a CPU for few channels. The order is that of tf.nn.space_to_depth: rows
+    of the block, then columns, then channels.
     """
 
     def __init__(self, block: int, **kwargs: Any) -> None:
@@ -43,8 +42,8 @@ class Fold(layers.Layer):
         self._block = block
 
     def call(self, inputs: Any) -> Any:
-        """Return the folded pictures."""
-        if keras.backend.backend() == 'tensorflow':   # one operator of TFLite
+        """Return the feature maps."""
+        if keras.backend.backend() == 'tensorflow':   # a single TFLite operator
             import tensorflow as tf
             return tf.nn.space_to_depth(inputs, self._block)
         parts = [inputs[:, row::self._block, column::self._block]
@@ -58,7 +57,7 @@ class Fold(layers.Layer):
                 channels * self._block ** 2)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what from_config needs."""
+        """Return the arguments of the constructor."""
         return {**super().get_config(), 'block': self._block}
 
 
@@ -67,15 +66,23 @@ def small_resnet(*, input_shape: tuple[int, int, int], classes: int,
                  first_stride: int = 2, dropout: float = 0.2,
                  branches: Sequence[Mapping[str, Any]] = ()) -> keras.Model:
     """
-    Build stages that halve the picture, each with residual blocks (He et al. 2015); 670,359.
+    Build stages of residual blocks with stride 2 (He et al. 2015); 670,359 parameters.
 
-    widths: filters of each stage. blocks: residual blocks of each stage, as many as widths.
-    first_stride: 1 for a first stage that sees the picture in full, at four times the price.
-    dropout: share of the last feature maps that is dropped. branches: of each task, where each
-    has stages of its own behind those that all share: {classes: of the task, widths: and blocks:
-    of these stages}. The count holds for one input channel and seven classes. Batch norm follows
-    every convolution, so that it is folded into it on export. Raises ValueError where widths and
-    blocks differ in length, and where branches do not add up to classes.
+    The number is for one input channel and seven classes. Batch norm after each convolution is
+    folded into it on export.
+
+    Args:
+        input_shape: (S, S, C).
+        classes: number of classes of all tasks.
+        widths: filters of each stage.
+        blocks: number of residual blocks of each stage.
+        first_stride: 1 for a first stage at full resolution, with four times the operations.
+        dropout: rate of spatial dropout before the last convolution.
+        branches: further stages of each task, {classes: ..., widths: ..., blocks: ...}.
+
+    Raises:
+        ValueError: widths and blocks differ in length, or the classes of the branches do not add
+            up to `classes`.
     """
     heads = [_Branch(**branch) for branch in branches] or [_Branch(classes)]
     if sum(head.classes for head in heads) != classes:
@@ -97,7 +104,7 @@ def small_resnet(*, input_shape: tuple[int, int, int], classes: int,
 
 @dataclass(frozen=True)
 class _Branch:
-    """What belongs to one task, see small_resnet."""
+    """Stages of one task, see small_resnet."""
 
     classes: int
     widths: Sequence[int] = ()
@@ -106,27 +113,20 @@ class _Branch:
 
 def _stages(x: keras.KerasTensor, widths: Sequence[int], blocks: Sequence[int], number: int, *,
             stride: int = 2, own: str = '') -> keras.KerasTensor:
-    """Build stages. number, stride: of the first one. own: what their names end with."""
+    """Apply stages. number, stride: of the first one. own: suffix of their names."""
     for index, (width, count) in enumerate(zip(widths, blocks, strict=True)):
         name = f'stage{number + index}{own}'
-        x = _convolution(x, width, 2 if index else stride, name)
-        x = layers.Activation('relu', name=f'{name}_relu')(x)
+        x = convolution(x, width, name, strides=2 if index else stride)
         for block in range(1, count + 1):
             x = _block(x, width, f'{name}_block{block}')
     return x
 
 
 def _block(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
-    y = _convolution(x, width, 1, f'{name}_a')
-    y = layers.Activation('relu', name=f'{name}_a_relu')(y)
-    y = _convolution(y, width, 1, f'{name}_b')
+    y = convolution(x, width, f'{name}_a')
+    y = convolution(y, width, f'{name}_b', relu=False)
     y = layers.Add(name=f'{name}_add')([x, y])
     return layers.Activation('relu', name=f'{name}_relu')(y)
-
-
-def _convolution(x: keras.KerasTensor, width: int, stride: int, name: str) -> keras.KerasTensor:
-    x = layers.Conv2D(width, 3, strides=stride, padding='same', use_bias=False, name=name)(x)
-    return layers.BatchNormalization(name=f'{name}_bn')(x)
 
 
 def residual_cnn(*, input_shape: tuple[int, int, int], classes: int, width: int = 64,
@@ -134,9 +134,8 @@ def residual_cnn(*, input_shape: tuple[int, int, int], classes: int, width: int 
     """
     Build a pre-activation ResNet (He et al. 2016) with four stages; 11,177,287 parameters.
 
-    width: filters of the first stage, doubled at each further one. blocks: residual blocks a
-    stage. dropout: share of features dropped before the classes. The count holds for one input
-    channel and seven classes.
+    width: filters of the first stage, doubled in each further stage. blocks: residual blocks in a
+    stage. dropout: rate before the dense layer.
     """
     inputs = keras.Input(input_shape, name='image')
     x = layers.Conv2D(width, 3, padding='same', use_bias=False, name='stem')(inputs)
