@@ -51,7 +51,7 @@ class Batches:
         """Yield the batches of one epoch."""
         views, targets = self.views.epoch(epoch), self._targets
         if self._teachers is not None:
-            first = self.views.first_shown(epoch)
+            first = self.views.first_epoch(epoch)
             soft = self._soft.get(first)
             if soft is None:
                 soft = self._teachers.soft_targets(views)

@@ -32,7 +32,6 @@ from face_affect_training.data import read
 from face_affect_training.data.faces import FaceData, repeats
 from face_affect_training.metrics import coverage, coverage_curve, report
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
 #: Batch size.
@@ -169,7 +168,7 @@ def evaluate(model: str, faces: FaceData, *, task: str | None = None) -> dict[st
         known = ', '.join(f'{index} {name}' for index, name in enumerate(head.labels))
         raise AffectError(f'{faces.source}: labels range from {labels.min()} to {labels.max()}; '
                           f'those of {head.task} are {known}')
-    probabilities = predict(candidate, faces)
+    probabilities = _predict(candidate, faces)
     return {'model': candidate.name, 'form': candidate.form,
             'sha256': sha256_of(candidate.path), 'bytes': candidate.path.stat().st_size,
             'task': head.task, 'data': faces.source,
@@ -180,7 +179,7 @@ def evaluate(model: str, faces: FaceData, *, task: str | None = None) -> dict[st
             'milliseconds_per_face': milliseconds_per_face(candidate, faces.images)}
 
 
-def predict(candidate: Candidate, faces: FaceData) -> FloatArray:
+def _predict(candidate: Candidate, faces: FaceData) -> FloatArray:
     """Return the calibrated probabilities (N, K) of all faces. Raises AffectError for NaN."""
     parts = []
     with tqdm(total=len(faces), unit='face', desc=candidate.name, disable=None,
@@ -210,22 +209,18 @@ def milliseconds_per_face(candidate: Candidate, images: ImageArray) -> dict[str,
     """
     if candidate.form != 'tflite':
         return None
+    singles = [images[row:row + 1] for row in np.arange(ALONE) % len(images)]
+    batches = [images[np.arange(TOGETHER) % len(images)]] * REPEATED
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        alone = _medians(candidate, [images[row:row + 1] for row in _rows(images, ALONE)])
-        together = _medians(candidate, [images[_rows(images, TOGETHER)]] * REPEATED)
+        alone, together = _medians(candidate, singles), _medians(candidate, batches)
     finally:
         cv2.setNumThreads(before)
     return {'alone': alone[0], 'in_batch': together[0],
             'cpu_time': {'alone': alone[1], 'in_batch': together[1]},
             'batch': TOGETHER, 'threads': 1, 'cpu': cpu_model(),
             'cores': os.cpu_count(), 'includes': 'crop, scale, network, calibration'}
-
-
-def _rows(images: ImageArray, count: int) -> npt.NDArray[np.int64]:
-    """Return `count` indices of images, repeated if there are fewer images."""
-    return np.arange(count) % len(images)
 
 
 def _medians(candidate: Candidate, batches: list[ImageArray]) -> tuple[float, float]:

@@ -79,31 +79,29 @@ class EvaluationCallback(keras.callbacks.Callback):
     Validation, checkpoints, log, state for resuming and time limit after each epoch.
 
     Args:
-        run: folder.
-        experiment: settings.
-        network: in training.
-        kept: float32 network for evaluation and checkpoints.
-        measured: augmented training samples, see averaged().
+        checkpoint: float32 network for evaluation and checkpoints.
+        samples: augmented training samples, see averaged().
         validation: validation faces by task.
-        shown: training faces by task that are evaluated without augmentation, may be empty.
+        training: training faces by task that are evaluated without augmentation, may be empty.
         best: best validation accuracy of the epochs before.
         seconds: time of the epochs before.
         deadline: on the monotonic clock, 0 for none.
     """
 
     def __init__(self, run: Run, experiment: Experiment, *, network: keras.Model,
-                 kept: keras.Model, measured: ImageArray, validation: dict[str, FaceData],
-                 shown: dict[str, FaceData], best: float, seconds: float,
+                 checkpoint: keras.Model, samples: ImageArray, validation: dict[str, FaceData],
+                 training: dict[str, FaceData], best: float, seconds: float,
                  deadline: float) -> None:
         super().__init__()
         self.best, self.epoch = best, 0
-        self._run, self._experiment, self._network, self._kept = run, experiment, network, kept
-        self._evaluated = lowered(kept)
+        self._run, self._experiment = run, experiment
+        self._network, self._checkpoint = network, checkpoint
+        self._evaluated = lowered(checkpoint)
         self._predictor = from_pixels(self._evaluated, experiment)
-        self._measured = measured
+        self._samples = samples
         zooms = {task: each.data.zooms for task, each in experiment.tasks.items()}
         self._validation = _crops(validation, experiment, zooms)
-        self._shown = _crops(shown, experiment, dict.fromkeys(shown, (1.0,)))
+        self._training = _crops(training, experiment, dict.fromkeys(training, (1.0,)))
         self._deadline = deadline
         self._started = self._epoch_started = self._state_written = time.monotonic()
         self._seconds = seconds
@@ -120,14 +118,17 @@ class EvaluationCallback(keras.callbacks.Callback):
                               'training.learning_rate, set training.clip, or set '
                               'training.precision to float32')
         self.epoch = epoch + 1
-        with averaged(self.model, self._network, self._measured):
-            self._kept.set_weights(self._network.get_weights())
+        with averaged(self.model, self._network, self._samples):
+            self._checkpoint.set_weights(self._network.get_weights())
             each, loss = self._evaluate(self._validation)
-            shown, shown_loss = self._evaluate(self._shown) if self._shown else ({}, 0.0)
+            metrics = {}
+            if self._training:
+                training, metrics['train_loss'] = self._evaluate(self._training)
+                metrics['train_accuracy'] = _mean(training)
             accuracy = _mean(each)
             if accuracy > self.best:
                 self.best = accuracy
-                self._run.save(self._kept, 'best', {
+                self._run.save(self._checkpoint, 'best', {
                     'epoch': self.epoch, 'val_accuracy': accuracy, 'val_loss': loss,
                     'val_accuracy_each': each,
                     'averaged_weights': bool(self.model.optimizer.use_ema), 'device': device()})
@@ -136,8 +137,7 @@ class EvaluationCallback(keras.callbacks.Callback):
             'epoch': self.epoch, 'seconds': self._seconds + now - self._started,
             'learning_rate': float(self.model.optimizer.learning_rate),
             'loss': float(logs['loss']), 'accuracy': float(logs['accuracy']),
-            'val_loss': loss, 'val_accuracy': accuracy, 'best': self.best,
-            **({'train_loss': shown_loss, 'train_accuracy': _mean(shown)} if shown else {})},
+            'val_loss': loss, 'val_accuracy': accuracy, 'best': self.best, **metrics},
             [value for zooms in each.values() for value in zooms.values()])
         print(f"{self._experiment.name} {self.epoch}/{self._experiment.training.epochs} "
               f"{now - self._epoch_started:.1f} s loss {row['loss']} acc {row['accuracy']} val "
@@ -147,7 +147,7 @@ class EvaluationCallback(keras.callbacks.Callback):
 
     def _evaluate(self, crops: Crops) -> tuple[dict[str, dict[str, float]], float]:
         """Return the accuracy by task and zoom, and the mean loss."""
-        self._evaluated.set_weights(self._kept.get_weights())
+        self._evaluated.set_weights(self._checkpoint.get_weights())
         accuracies: dict[str, dict[str, float]] = {}
         losses, start = [], 0
         for (task, (zoomed, labels)), width in zip(crops.items(), self._experiment.widths):
@@ -166,8 +166,8 @@ class EvaluationCallback(keras.callbacks.Callback):
         duration = now - self._epoch_started
         over = self._deadline > 0.0 and now + 1.2 * duration + 1.0 > self._deadline
         if last or over or now - self._state_written > STATE_PERIOD:
-            self._kept.set_weights(self._network.get_weights())
-            self._run.save(self._kept, 'last')
+            self._checkpoint.set_weights(self._network.get_weights())
+            self._run.save(self._checkpoint, 'last')
             self._run.save_state(self.model, epoch=self.epoch, best=self.best,
                                  seconds=self._seconds + now - self._started)
             self._state_written = time.monotonic()

@@ -16,6 +16,7 @@
 
 import dataclasses
 from dataclasses import dataclass, field
+import json
 import os
 from pathlib import Path
 import shlex
@@ -199,8 +200,8 @@ class Experiment:
                                                self.training.backbone_from, *teachers) if file))
 
     def as_mapping(self) -> dict[str, Any]:
-        """Return the content of the YAML file."""
-        facts = dict(_plain(dataclasses.asdict(self)))
+        """Return the content of the YAML file, with lists for tuples."""
+        facts: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
         if len(self.tasks) == 1:
             [(task, entries)] = facts.pop('tasks').items()
             facts |= {'task': task, **entries}
@@ -383,9 +384,3 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             return tuple(_convert(item, entry, where) for item, entry in zip(items, value))
     name = hint.__name__ if isinstance(hint, (type, types.GenericAlias)) else hint
     raise AffectError(f'{where}: {value!r} is not of type {name}')
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
-    return [_plain(entry) for entry in value] if isinstance(value, (list, tuple)) else value

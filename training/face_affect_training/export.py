@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""From a training run to models of the robot: a file and a card for each precision."""
+"""Export of a training run: TFLite file and card of each precision."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -39,9 +39,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-#: int8 learns its ranges from this many training faces, drawn with this seed.
+#: Number of training faces for the ranges of int8 quantisation, and seed of their selection.
 SAMPLES, SAMPLE_SEED = 512, 1
-#: The threshold leaves this share of the validation faces, the least certain ones, UNKNOWN.
+#: Share of the validation faces with a confidence below the threshold.
 UNKNOWN_SHARE = 0.1
 
 
@@ -50,33 +50,34 @@ def export(run: Path, models: Path, *, precisions: Sequence[str] = ('float32',),
            limits: Mapping[str, dict[str, float]] | None = None, mirror: bool = False,
            cache: Path | None = None) -> list[str]:
     """
-    Write a model's folder for each precision; return a line with the figures of each.
-
-    A folder is written only after its files have been checked.
+    Write the folder of a model for each precision, after its file is compared with Keras.
 
     Args:
         run: folder of a training run.
-        models: where the folders go: the experiment's name for the first precision, NAME_float16
-            and so on for the others.
+        models: folder of the models. The first precision is written to the folder NAME, the others
+            to NAME_PRECISION.
         precisions: of tflite.PRECISIONS.
-        margin: of the robot's crop, see robot_crops.py; None for that of the views in training.
-        saliency: float32, float16 or dynamic to write the graph of the gradients in this precision
-            as well, into the first folder.
-        limits: of the faces that the model can judge, by task, see robot_crops.py.
-        mirror: test-time flip, the mean over each face and its mirror image.
-        cache: folder for decoded pictures.
+        margin: of the crop, see robot_crops.py; None for that of the training.
+        saliency: precision of the gradients, which are added to the first folder; '' for none.
+        limits: of the input, by task, see robot_crops.py.
+        mirror: whether the output is the mean of the face and its mirror image.
+        cache: folder for decoded images.
+
+    Returns:
+        A line with the metrics of each precision.
 
     Raises:
-        AffectError: the run has no network, or a TFLite file disagrees with Keras.
+        AffectError: the run has no checkpoint, or a TFLite file differs from Keras.
     """
     experiment, network = load_run(run / 'best.keras')
-    if margin is not None:   # judged as the robot sees them
+    if margin is not None:
         experiment = replace(experiment, input=replace(experiment.input, margin=margin))
     faces = {}
     for task, each in experiment.tasks.items():
-        judged = load_split(each.data, each.data.validation, channels=experiment.input.channels,
-                            cache=cache)
-        faces[task] = replace(judged, images=whole_crops(judged.images, experiment.input.spec()))
+        validation = load_split(each.data, each.data.validation,
+                                channels=experiment.input.channels, cache=cache)
+        faces[task] = replace(validation, images=whole_crops(validation.images,
+                                                             experiment.input.spec()))
     trained = json.loads((run / 'best.json').read_text(encoding='utf-8')) | {'hours': hours(run)}
     return [_export(network, experiment, precision, faces, mirror=mirror, limits=limits or {},
                     folder=models / f"{experiment.name}{f'_{precision}' if number else ''}",
@@ -94,8 +95,8 @@ def _export(network: keras.Model, experiment: Experiment, precision: str,
         samples, extra['quantisation'] = _samples(experiment, cache)
         written = rounded(network, samples)
     content = convert(with_mirror(written) if mirror else written, precision, samples)
-    heads = _judge(with_mirror(network) if mirror else network, content, precision, faces,
-                   experiment.input)
+    heads = _evaluate(with_mirror(network) if mirror else network, content, precision,
+                      faces, experiment.input)
     card = _card(folder.name, content, experiment, parameters=network.count_params(),
                  precision=precision, heads=heads, limits=limits, extra=extra, trained=trained)
     with tempfile.TemporaryDirectory() as unfinished:
@@ -113,7 +114,7 @@ def _export(network: keras.Model, experiment: Experiment, precision: str,
 
 
 def _line(folder: Path, card: dict[str, Any]) -> str:
-    """Return the figures of a card as a line of text."""
+    """Return the metrics of a card as a line of text."""
     graph = card.get('saliency')
     added = (f"; gradients: {graph['bytes']:,} bytes, correlation with TensorFlow's at least "
              f"{min(graph['correlation'].values()):.5f}" if graph else '')
@@ -128,7 +129,7 @@ def _line(folder: Path, card: dict[str, Any]) -> str:
 
 def _samples(experiment: Experiment, cache: Path | None,
              ) -> tuple[npt.NDArray[np.float32], dict[str, Any]]:
-    """Return network inputs of some training faces, undisturbed, and their entry in the card."""
+    """Return inputs from training faces for the quantisation, and its entry in the card."""
     parts, sources = [], []
     for each in experiment.tasks.values():
         faces = load_split(each.data, each.data.train, channels=experiment.input.channels,
@@ -142,43 +143,39 @@ def _samples(experiment: Experiment, cache: Path | None,
     return experiment.input.scaled(crops), facts
 
 
-def _judge(network: keras.Model, content: bytes, precision: str, faces: dict[str, FaceData],
-           wanted: Input) -> dict[str, Any]:
-    """
-    Return output, parity, temperature, threshold and metrics of a file, by task.
-
-    faces: crops. wanted: how they become network inputs.
-    """
+def _evaluate(network: keras.Model, content: bytes, precision: str, faces: dict[str, FaceData],
+              settings: Input) -> dict[str, Any]:
+    """Return output, parity, temperature, threshold and metrics of a TFLite file, by task."""
     heads = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, 'model.tflite')
         path.write_bytes(content)
         for index, (task, each) in enumerate(faces.items()):
-            # from all over the split: its rows may be in the order of their classes
+            # evenly, since the rows may be sorted by class
             rows = np.linspace(0, len(each.labels) - 1,
                                min(PARITY_FACES, len(each.labels))).astype(np.int64)
-            inputs = wanted.scaled(each.images)
+            inputs = settings.scaled(each.images)
             theirs = network.predict(inputs[rows], batch_size=64, verbose=0)
             theirs = np.asarray(theirs[index] if isinstance(theirs, list) else theirs)
             outputs = tflite.predict(path, inputs)
-            # the converter may have given the outputs another order
+            # the converter may change the order of the outputs
             output = min((number for number, raw in enumerate(outputs)
                           if raw.shape[1] == theirs.shape[1]),
                          key=lambda number: float(np.abs(outputs[number][rows] - theirs).max()))
             parity = check_parity(outputs[output][rows], theirs, each.labels[rows], precision)
             heads[task] = {'output': output, 'parity': parity,
-                           **_figures(outputs[output], each, LABELS[task])}
+                           **_metrics(outputs[output], each, LABELS[task])}
     return heads
 
 
-def _figures(raw: npt.NDArray[np.float32], faces: FaceData,
+def _metrics(raw: npt.NDArray[np.float32], faces: FaceData,
              names: tuple[str, ...]) -> dict[str, Any]:
     """Return temperature, threshold and metrics of probabilities (N, K)."""
-    # an 8-bit softmax adds up to one only roughly; the robot's classifier divides likewise
+    # the sum of an 8-bit softmax is not exactly one; the classifier of the node divides as well
     shares = raw / raw.sum(1, keepdims=True)
     temperature = round(fit_temperature(shares, faces.labels), 3)
     probabilities = calibrate(shares, temperature)
-    # rounded down: never more unknown faces than wanted
+    # rounded down, so that at most this share is unknown
     quantile = float(np.quantile(probabilities.max(1), UNKNOWN_SHARE))
     threshold = float(np.floor(quantile * 100.0) / 100.0)
     metrics = report(probabilities, faces.labels, names)
@@ -200,25 +197,25 @@ def _card(name: str, content: bytes, experiment: Experiment, *, parameters: int,
           heads: dict[str, Any], limits: Mapping[str, dict[str, float]], extra: dict[str, Any],
           trained: dict[str, Any]) -> dict[str, Any]:
     """
-    Return a card as a mapping, in the order in which it is read.
+    Return the content of a card.
 
     heads: output, threshold, temperature, metrics and parity by task. extra: further entries.
-    trained: the run's best.json, and `hours` of training by run.
+    trained: content of best.json, and `hours` of training by run.
     """
-    wanted, settings, alone = experiment.input, experiment.as_mapping(), len(heads) == 1
+    crop, settings, single = experiment.input, experiment.as_mapping(), len(heads) == 1
     return {
         'name': name, 'kind': 'classifier', 'file': 'model.tflite',
         'sha256': hashlib.sha256(content).hexdigest(), 'bytes': len(content),
-        'input': {'size': wanted.size, 'channels': wanted.channels, 'scale': wanted.scale,
-                  'offset': wanted.offset},
-        'crop': {'margin': wanted.margin, 'align': wanted.align},
+        'input': {'size': crop.size, 'channels': crop.channels, 'scale': crop.scale,
+                  'offset': crop.offset},
+        'crop': {'margin': crop.margin, 'align': crop.align},
         'heads': [{'task': task, 'output': head['output'], 'labels': list(LABELS[task]),
                    'threshold': head['threshold'], 'temperature': head['temperature'],
-                   **({'limits': limits[task]} if task in limits and not alone else {})}
+                   **({'limits': limits[task]} if task in limits and not single else {})}
                   for task, head in heads.items()],
         'network': experiment.network.name, 'parameters': parameters,
         'precision': precision, **extra,
-        **({'limits': next(iter(limits.values()))} if limits and alone else {}),
+        **({'limits': next(iter(limits.values()))} if limits and single else {}),
         **{key: {task: head[key] for task, head in heads.items()}
            for key in ('metrics', 'parity')},
         'training': {'experiment': experiment.name, 'seed': experiment.seed,

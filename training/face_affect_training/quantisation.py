@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Networks with the 8-bit weights of their TFLite files, and biases that make up for these."""
+"""Networks with the 8-bit weights of a TFLite file, and bias correction."""
 
 from pathlib import Path
 import re
@@ -28,34 +28,27 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
-#: A kernel's name in the file: that of the layer, as Keras or TensorFlow may have numbered it.
+#: Name of a kernel in the file: name of the layer, possibly with a number.
 KERNEL = re.compile(r'(?:^|/)([^/;]+?)(?:_\d+)?/(?:convolution|depthwise|MatMul)\d*$')
-#: The operators that have kernels.
+#: Operators with kernels.
 OPERATORS = ('CONV_2D', 'DEPTHWISE_CONV_2D', 'FULLY_CONNECTED')
-#: The layers that can be read. Shapes in the file are (filters, rows, columns, channels), in
-#: Keras (rows, columns, channels, filters); a depth-wise kernel is (1, rows, columns, channels),
-#: in Keras (..., channels, 1); a dense one is (outputs, inputs), in Keras the other way round.
+#: Layers that can be read. The shape of kernels in the file is (filters, rows, columns, channels),
+#: (1, rows, columns, channels) or (outputs, inputs). In Keras, the first axis is the last.
 LAYERS = (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)
-#: The precisions with weights in 8 bits.
+#: Precisions with 8-bit weights.
 ROUNDED = ('dynamic', 'int8')
 
 
 def filled(network: keras.Model, file: Path) -> keras.Model:
     """
-    Return a copy of a network with the weights of a TFLite file of it.
+    Return a copy of a network with the weights of its TFLite file, dequantised.
 
-    Those of 8 bits become the numbers that they stand for. Raises AffectError where the file does
-    not hold this network.
+    Raises:
+        AffectError: the file is not of this network.
     """
     copy = keras.models.clone_model(network)
-    _fill(copy, file)
-    return copy
-
-
-def _fill(network: keras.Model, file: Path) -> None:
-    """Put the file's kernels and biases in, the batch norms doing nothing but add a bias."""
     kernels, biases = _constants(file)
-    for layer in network.layers:
+    for layer in copy.layers:
         if not layer.weights or isinstance(layer, layers.BatchNormalization):
             continue
         if not isinstance(layer, LAYERS):
@@ -64,25 +57,28 @@ def _fill(network: keras.Model, file: Path) -> None:
         kernel = kernels.get(layer.name)
         kernel = None if kernel is None else np.moveaxis(kernel, 0, -1)
         if kernel is None or kernel.shape != layer.kernel.shape:
-            raise AffectError(f'{file}: holds no kernel {tuple(layer.kernel.shape)} of the layer '
-                              f"'{layer.name}' of {network.name}; was it trained by another "
-                              'experiment?')
+            raise AffectError(f'{file}: has no kernel {tuple(layer.kernel.shape)} of the layer '
+                              f"'{layer.name}' of {network.name}; it may be of another "
+                              'experiment')
         norm = norm_after(layer)
         bias = biases.get(layer.name, np.zeros(kernel.shape[-1], np.float32))
         layer.set_weights([kernel, bias] if layer.use_bias else [kernel])
-        if norm is not None:
+        if norm is not None:   # only adds the bias
             ones = np.ones_like(bias)
             norm.set_weights([ones * np.sqrt(1.0 + norm.epsilon), bias, 0.0 * ones, ones])
+    return copy
 
 
 def rounded(network: keras.Model, samples: Floats) -> keras.Model:
     """
-    Return a network's copy with the weights of its int8 file and biases that make up for them.
+    Return a copy with int8 weights and bias correction (Nagel et al. 2019, section 4.2).
 
-    samples: (N, S, S, C) float32 network inputs. Each layer's rounded weights move the means of
-    its features, and the predictions of all faces; over these samples the biases move them back,
-    from the first layer to the last (Nagel et al. 2019, section 4.2). Raises AffectError where
-    filled does.
+    Rounded weights change the means of the features. From the first layer to the last, the biases
+    are changed such that the means over the samples are those of the original network.
+
+    Args:
+        network: original network.
+        samples: its inputs, (N, S, S, C) float32.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, 'model.tflite')
@@ -90,16 +86,16 @@ def rounded(network: keras.Model, samples: Floats) -> keras.Model:
         copy = filled(network, file)
     named = [name for layer in network.layers if (name := _biased(layer))]
     for name, mean in zip(named, _means(network, named, samples)):
-        [moved] = _means(copy, [name], samples)
+        [changed] = _means(copy, [name], samples)
         layer = copy.get_layer(name)
         values = layer.get_weights()
-        values[1] = values[1] + mean - moved   # the bias of a convolution, the beta of a norm
+        values[1] = values[1] + mean - changed   # bias of a convolution, or beta of a batch norm
         layer.set_weights(values)
     return copy
 
 
 def _biased(layer: keras.layers.Layer) -> str:
-    """Return the name of the layer whose bias follows this one's kernel, '' where none does."""
+    """Return the name of the layer with the bias after a kernel, '' if there is none."""
     if isinstance(layer, keras.layers.BatchNormalization) or not layer.weights:
         return ''
     norm = norm_after(layer)
@@ -109,18 +105,18 @@ def _biased(layer: keras.layers.Layer) -> str:
 
 
 def _means(network: keras.Model, names: list[str], samples: Floats) -> list[Floats]:
-    """Return the mean (C,) of each named layer's features over samples and places."""
+    """Return the mean features (C,) of layers over samples and positions."""
     outputs = [keras.ops.mean(output, tuple(range(1, len(output.shape) - 1))) if
                len(output.shape) > 2 else output
                for output in (network.get_layer(name).output for name in names)]
-    found = keras.Model(network.input, outputs).predict(samples, batch_size=64, verbose=0)
+    features = keras.Model(network.input, outputs).predict(samples, batch_size=64, verbose=0)
     return [np.asarray(each, np.float32).mean(0)
-            for each in (found if isinstance(found, list) else [found])]
+            for each in (features if isinstance(features, list) else [features])]
 
 
 def norm_after(layer: layers.Layer) -> layers.BatchNormalization | None:
-    """Return the batch norm that alone follows a convolution."""
-    if not isinstance(layer, layers.Conv2D):   # a depth-wise one is folded into nothing here
+    """Return the batch norm after a convolution if it has no other successor."""
+    if not isinstance(layer, layers.Conv2D):   # not a depthwise one
         return None
     followers = [node.operation for node in layer._outbound_nodes]
     if len(followers) == 1 and isinstance(followers[0], layers.BatchNormalization):
@@ -129,7 +125,7 @@ def norm_after(layer: layers.Layer) -> layers.BatchNormalization | None:
 
 
 def _constants(file: Path) -> tuple[dict[str, Floats], dict[str, Floats]]:
-    """Return the kernels and the biases of a TFLite file by their layers' names."""
+    """Return the kernels and the biases of a TFLite file by the name of the layer."""
     interpreter = open_interpreter(file)
     tensors = {detail['index']: detail for detail in interpreter.get_tensor_details()}
     kernels: dict[str, Floats] = {}
@@ -138,16 +134,16 @@ def _constants(file: Path) -> tuple[dict[str, Floats], dict[str, Floats]]:
         if operation['op_name'] not in OPERATORS:
             continue
         kernel, bias = (tensors.get(index) for index in [*operation['inputs'], -1][1:3])
-        found = KERNEL.search(kernel['name']) if kernel else None
-        if kernel and found:
-            kernels[found.group(1)] = _real(interpreter.get_tensor(kernel['index']), kernel)
+        match = KERNEL.search(kernel['name']) if kernel else None
+        if kernel and match:
+            kernels[match.group(1)] = _dequantised(interpreter.get_tensor(kernel['index']), kernel)
             if bias:
-                biases[found.group(1)] = _real(interpreter.get_tensor(bias['index']), bias)
+                biases[match.group(1)] = _dequantised(interpreter.get_tensor(bias['index']), bias)
     return kernels, biases
 
 
-def _real(tensor: Any, detail: dict[str, Any]) -> Floats:
-    """Return the numbers that a tensor stands for; integers have a scale, or one a filter."""
+def _dequantised(tensor: Any, detail: dict[str, Any]) -> Floats:
+    """Return a tensor as float32; integers have one scale, or one for each filter."""
     if tensor.dtype == np.float32:
         return np.array(tensor)
     facts = detail['quantization_parameters']

@@ -13,11 +13,10 @@
 # limitations under the License.
 
 """
-Accuracy behind the robot's own detector, by crop margin and by size, blur and turn of the face.
+Accuracy behind the face detector by crop margin, and by size, blur and turn of the face.
 
-Data sets come as chips that somebody else cut. On the robot a detector draws the box, and the
-margin of the card makes a crop of it. The faces of a validation split are enlarged, found by the
-detector, degraded step by step, and classified in the robot's crops.
+Data sets contain crops from other detectors. These images are enlarged, the detector of the node
+finds the face, and the crop is classified, also with reduced resolution and blur.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,29 +36,29 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-#: Chips are enlarged to this many pixels, so that the detector sees a face of a usual size.
+#: Side of the enlarged images, pixels.
 CHIP_SIZE = 224
-#: Margins that are tried, as shares of the box on each side.
+#: Margins to compare, as shares of the box on each side.
 MARGINS = (-0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2)
 #: Sides of the face box in pixels, and blur as sigma in shares of that side.
 SIDES = (48, 32, 24, 20, 16, 12, 10, 8)
 BLURS = (0.01, 0.02, 0.03, 0.04, 0.06, 0.08)
-#: A face is beyond the limits where accuracy has fallen by so much.
+#: Loss of accuracy that defines a limit.
 LOSS = 0.1
-#: Share of the validation faces as they are that a limit of score, turn or sharpness may refuse.
+#: Share of the unchanged faces that a limit of score, turn or sharpness may refuse.
 REFUSED = 0.01
 
 
 @dataclass(frozen=True)
 class Found:
     """
-    Faces as the detector sees them.
+    Faces that the detector has found.
 
     Attributes:
-        looked_at: number of chips.
-        images: enlarged chips with a border.
-        faces: one detection in each.
-        rows: (N,) of the data set.
+        looked_at: number of images.
+        images: enlarged images with a border.
+        faces: one detection in each image.
+        rows: (N,) rows of the data set.
     """
 
     looked_at: int
@@ -70,9 +69,9 @@ class Found:
     def crops(self, spec: CropSpec,
               change: Callable[[ImageArray, float], ImageArray] | None = None) -> ImageArray:
         """
-        Return the robot's crops, (N, size, size, channels) uint8.
+        Return the crops, (N, size, size, channels) uint8.
 
-        change: applied to each image first, given the longer side of the face box, pixels.
+        change: function of the image and the longer side of the face box in pixels, applied first.
         """
         return np.concatenate([extract_crops(
             image if change is None else change(image, float(max(face.boxes[0, 2:]))),
@@ -81,32 +80,32 @@ class Found:
 
 def find_faces(faces: FaceData, detector: str, *, count: int = 0) -> Found:
     """
-    Return what a detector finds in enlarged chips: of each, the detection nearest to the middle.
+    Return the detection nearest to the centre of each image.
 
     Args:
-        faces: chips.
+        faces: data set.
         detector: see make_detector.
-        count: only so many chips, evenly spread; 0 for all.
+        count: number of images, evenly from the data set; 0 for all.
 
     Raises:
         AffectError: the detector cannot be loaded, or finds no face.
     """
-    finder = make_detector(detector)
+    detect = make_detector(detector)
     total = len(faces)
     chosen = np.linspace(0, total - 1, min(count or total, total)).astype(np.int64)
     images, found, rows = [], [], []
     for row in chosen:
         image = with_border(faces.images[row])
-        seen = finder(image)
+        seen = detect(image)
         if len(seen):
-            away = seen.boxes[:, :2] + seen.boxes[:, 2:] / 2 - np.array(image.shape[1::-1]) / 2
-            nearest = int(np.argmin(np.linalg.norm(away, axis=1)))
+            offset = seen.boxes[:, :2] + seen.boxes[:, 2:] / 2 - np.array(image.shape[1::-1]) / 2
+            nearest = int(np.argmin(np.linalg.norm(offset, axis=1)))
             images.append(image)
             found.append(seen[nearest:nearest + 1])
             rows.append(row)
     if not rows:
         raise AffectError(f'{faces.source}: {detector} finds no face in any of {len(chosen)} '
-                          'pictures')
+                          'images')
     return Found(len(chosen), images, found, np.array(rows))
 
 
@@ -117,12 +116,12 @@ def tune_margin(model: str, faces: FaceData, margins: Sequence[float] = MARGINS,
 
     Args:
         model: name or folder.
-        faces: chips with labels of one of the model's tasks.
+        faces: data set of a task of the model.
         margins: shares of the box on each side.
         detector: see make_detector.
 
     Returns:
-        Plain values; 'chosen' is the margin for the card.
+        A mapping for JSON; 'chosen' is the margin for the card.
 
     Raises:
         AffectError: a model or detector cannot be loaded, or no face is found.
@@ -141,10 +140,10 @@ def tune_margin(model: str, faces: FaceData, margins: Sequence[float] = MARGINS,
 
 def best_margin(accuracies: Sequence[dict[Any, float]]) -> float:
     """
-    Return the margin with the best mean over itself and its neighbours, as no box is exact.
+    Return the margin with the best moving average of three accuracies, since boxes are not exact.
 
-    accuracies: of each task, by margin, from the smallest to the largest; with fewer than three,
-    the best counts.
+    accuracies: of each task, by margin in ascending order. With fewer than three margins, the best
+    one is returned.
     """
     margins = [float(margin) for margin in accuracies[0]]
     values = np.mean([list(each.values()) for each in accuracies], axis=0)
@@ -158,14 +157,7 @@ def input_limits(model: str, faces: FaceData, *, count: int = 0,
     """
     Return accuracy by size, blur and turn of the face, and the limits for the card.
 
-    Args:
-        model: name or folder.
-        faces: chips with labels of one of the model's tasks.
-        count: only so many faces, evenly spread; 0 for all.
-        detector: see make_detector.
-
-    Raises:
-        AffectError: a model or detector cannot be loaded, or no face is found.
+    See tune_margin for the arguments. count: number of faces, evenly from the data set; 0 for all.
     """
     card = load_card(model)
     network = Classifier(card, tasks=[faces.task] if faces.task else None)
@@ -173,16 +165,16 @@ def input_limits(model: str, faces: FaceData, *, count: int = 0,
     found = find_faces(faces, detector, count=count)
     labels = faces.labels[found.rows]
 
-    def judge(change: Callable[[ImageArray, float], ImageArray] | None = None
-              ) -> tuple[npt.NDArray[np.bool_], Floats]:
-        """Return whether each label is right, and the sharpness of each crop."""
+    def classify(change: Callable[[ImageArray, float], ImageArray] | None = None
+                 ) -> tuple[npt.NDArray[np.bool_], Floats]:
+        """Return whether each class is correct, and the sharpness of each crop."""
         crops = found.crops(card.crop, change)
         right = network(crops)[task].argmax(1) == labels
         return right, np.array([sharpness_of(crop) for crop in crops])
 
-    right, sharp = judge()
-    sizes = {side: float(judge(partial(_smaller, side))[0].mean()) for side in SIDES}
-    blurred = {sigma: judge(partial(_blurred, sigma)) for sigma in BLURS}
+    right, sharp = classify()
+    sizes = {side: float(classify(partial(_smaller, side))[0].mean()) for side in SIDES}
+    blurred = {sigma: classify(partial(_blurred, sigma)) for sigma in BLURS}
     turns = np.array([turn_of(face.landmarks[0]) for face in found.faces])
     scores = np.array([float(face.scores[0]) for face in found.faces])
     every_right = np.concatenate([right, *(hits for hits, _ in blurred.values())])
@@ -206,13 +198,13 @@ def input_limits(model: str, faces: FaceData, *, count: int = 0,
 def sharpness_limit(sharp: Floats, every: Floats, right: npt.NDArray[np.bool_],
                     full: float) -> float:
     """
-    Return the sharpness below which accuracy is lost, refusing few of the faces as they are.
+    Return the sharpness below which the accuracy falls by LOSS; it refuses at most REFUSED faces.
 
     Args:
-        sharp: (N,) of the faces as they are.
-        every: (M,) of these and of blurred ones.
-        right: (M,) whether the label of each is right.
-        full: accuracy on the faces as they are.
+        sharp: (N,) sharpness of the unchanged faces.
+        every: (M,) sharpness of the unchanged and of the blurred faces.
+        right: (M,) whether the class of each is correct.
+        full: accuracy of the unchanged faces.
     """
     order = np.argsort(every)
     means = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
@@ -222,7 +214,7 @@ def sharpness_limit(sharp: Floats, every: Floats, right: npt.NDArray[np.bool_],
 
 
 def with_border(chip: ImageArray) -> ImageArray:
-    """Return an enlarged chip in the middle of repeated edge pixels."""
+    """Return an enlarged image with a border of repeated edge pixels."""
     large = cv2.resize(chip, (CHIP_SIZE, CHIP_SIZE), interpolation=cv2.INTER_CUBIC)
     border = CHIP_SIZE // 2
     return np.asarray(cv2.copyMakeBorder(large, border, border, border, border,
@@ -230,12 +222,12 @@ def with_border(chip: ImageArray) -> ImageArray:
 
 
 def _blurred(sigma: float, image: ImageArray, box: float) -> ImageArray:
-    """Return a blurred image. sigma: share of the face box's side. box: this side, pixels."""
+    """Return a blurred image. sigma: share of the side of the face box. box: this side, pixels."""
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma * box), np.uint8)
 
 
 def _smaller(side: float, image: ImageArray, box: float) -> ImageArray:
-    """Return the image as if the face box had so few pixels, enlarged to its size again."""
+    """Return the image reduced to a face box of `side` pixels and enlarged again."""
     (height, width), factor = image.shape[:2], side / box
     if factor >= 1.0:
         return image

@@ -13,9 +13,9 @@
 # limitations under the License.
 
 """
-From a finished run to a shipped model: margin, limits, export, figures, card and page.
+From a finished run to a model: margin, limits, export, evaluation, card and page.
 
-What has been measured of a network is kept in the run's folder, so that the same call resumes.
+Results are stored in the folder of the run, so that the same command resumes.
 """
 
 from collections.abc import Callable, Sequence
@@ -45,26 +45,26 @@ from face_affect_training.robot_crops import best_margin, input_limits, tune_mar
 from face_affect_training.saliency import bias
 import yaml
 
-#: What is kept of an evaluation: all of that on the validation faces, and these of the others.
+#: Keys of an evaluation on training faces, and on the faces of --also, in the result file.
 SHORT = ('data', 'faces', 'accuracy', 'balanced_accuracy', 'ece')
 ELSEWHERE = (*SHORT, 'per_class', 'groups', 'group_gaps')
-#: Where the measurements of a run's network are kept, in the run's folder.
-KEPT = 'ship.json'
 
 
 def ship(run: Path, plan: Export, models: Path, folder: Path, *, cache: Path | None = None,
          also: Sequence[tuple[str, str, str]] = ()) -> list[Path]:
     """
-    Write the model of a finished run, its result file and page; return their paths.
+    Write the model of a finished run, its result file and its page.
 
     Args:
         run: folder of the run.
-        plan: what to make of it, the `export` entry of its recipe.
-        models: the folder of the models; nothing is written there before all files are compared
-            with Keras.
+        plan: settings of the export.
+        models: folder of the models, written after all files are compared with Keras.
         folder: of result files.
-        cache: for decoded pictures.
-        also: reader, folder and split of further faces to judge a model on that has their task.
+        cache: folder for decoded images.
+        also: reader, path and split of further data sets for the evaluation.
+
+    Returns:
+        The paths.
 
     Raises:
         AffectError: a step fails.
@@ -79,7 +79,7 @@ def ship(run: Path, plan: Export, models: Path, folder: Path, *, cache: Path | N
                            cache=cache, **options):
             _tell(line)
 
-    # margin and limits are measured on the exported file, the limits in crops of that margin
+    # with the exported file; the limits depend on the margin
     done.step('trial', write)
     margins = {task: done.step(f'margins {task}', partial(
         tune_margin, str(trial / name), faces[task])) for task in faces}
@@ -95,22 +95,22 @@ def ship(run: Path, plan: Export, models: Path, folder: Path, *, cache: Path | N
     tasks, written = {}, []
     further = [faces_of_reader(reader, data_path(path), split) for reader, path, split in also]
     for task in faces:
-        judged = {plan.precision: evaluate(str(models / name), faces[task], task=task), **{
+        evaluated = {plan.precision: evaluate(str(models / name), faces[task], task=task), **{
             each: evaluate(str(trial / f'{name}_{each}'), faces[task], task=task)
             for each in others}}
         tasks[task] = {
-            'validation': judged[plan.precision],
+            'validation': evaluated[plan.precision],
             'train': _short(evaluate(str(models / name), _faces(experiment, task, 'train', cache),
                                      task=task), SHORT),
             'elsewhere': [_short(evaluate(str(models / name), each, task=task), ELSEWHERE)
                           for each in further if each.task == task],
             'margins': margins[task], 'limits': limits[task],
             'precisions': {precision: _short(facts, ('bytes', 'accuracy', 'ece'))
-                           for precision, facts in judged.items()}}
+                           for precision, facts in evaluated.items()}}
         if plan.saliency:
             written += _bias(models / name, experiment, task, faces[task], folder)
     result = folder / f'{name}.json'
-    results.write(result, {'model': name, 'sha256': judged[plan.precision]['sha256'],
+    results.write(result, {'model': name, 'sha256': evaluated[plan.precision]['sha256'],
                            'experiment': name, 'tasks': tasks})
     card = yaml.safe_load((models / name / 'card.yaml').read_text(encoding='utf-8'))
     return [models / name, result, *written,
@@ -118,10 +118,10 @@ def ship(run: Path, plan: Export, models: Path, folder: Path, *, cache: Path | N
 
 
 class _Done:
-    """The steps that are done for the network of a run and a plan, with what they gave."""
+    """Results of the steps, for a checkpoint and its export settings."""
 
     def __init__(self, run: Path, plan: Export) -> None:
-        self._file = run / KEPT
+        self._file = run / 'ship.json'
         self._network = hashlib.sha256((run / 'best.keras').read_bytes()
                                        + repr(plan).encode()).hexdigest()
         self._facts: dict[str, Any] = {}
@@ -131,7 +131,7 @@ class _Done:
                 self._facts = facts['steps']
 
     def step(self, name: str, work: Callable[[], Any]) -> Any:
-        """Return what a step has given before, or do it now."""
+        """Return the stored result of a step, or do the step and store it."""
         if name not in self._facts:
             _tell(f'ship: {name}')
             self._facts[name] = work()
@@ -140,7 +140,7 @@ class _Done:
 
 
 def _faces(experiment: Experiment, task: str, entry: str, cache: Path | None) -> FaceData:
-    data = experiment.tasks[task].data   # in colour, as the robot's detector sees them
+    data = experiment.tasks[task].data   # the detector needs colour
     return load_split(data, getattr(data, entry), channels=3, cache=cache)
 
 

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Writing TFLite files of a network in four precisions, running and comparing them."""
+"""Conversion to TFLite in four precisions, inference, and comparison with Keras."""
 
 from pathlib import Path
 from typing import Any
@@ -24,23 +24,29 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-#: float16: weights are stored in half the bytes and computed with in float32. dynamic: weights
-#: are 8-bit integers, and so are the activations that ordinary convolutions take in, whose range
-#: is measured in every run. int8: all is, and the ranges are known beforehand.
+#: float16: float16 weights, float32 arithmetic. dynamic: 8-bit weights and inputs of convolutions,
+#: ranges measured at inference. int8: 8-bit weights and activations, ranges from samples.
 PRECISIONS = ('float32', 'float16', 'dynamic', 'int8')
-#: Validation faces on which the two are compared, at most.
+#: Largest number of validation faces for the comparison with Keras.
 PARITY_FACES = 1024
+#: Batch size of the inference.
+BATCH = 64
 
 
 def convert(network: Any, precision: str = 'float32',
             samples: npt.NDArray[np.float32] | None = None) -> bytes:
     """
-    Return the TFLite file of a Keras network, batch size free, batch norm folded.
+    Return the TFLite file of a Keras network, with any batch size and folded batch norm.
 
-    precision: one of PRECISIONS. Input and output stay float32 in all of them, so that one is as
-    good as the other to its caller. samples: (N, S, S, C) float32 network inputs from which int8
-    learns the range of each activation (Jacob et al. 2018). Needs Keras' TensorFlow backend.
-    Raises AffectError where the converter has no such form of one of the network's layers.
+    Requires the TensorFlow backend.
+
+    Args:
+        network: Keras model.
+        precision: one of PRECISIONS. Input and output are float32 in all of them.
+        samples: inputs (N, S, S, C) float32 for the ranges of int8 (Jacob et al. 2018).
+
+    Raises:
+        AffectError: a layer cannot be converted.
     """
     import tensorflow as tf
     signature = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32, name='image')
@@ -53,10 +59,14 @@ def convert_function(function: Any, what: str, precision: str = 'float32',
                      samples: npt.NDArray[np.float32] | None = None, *,
                      int8_input: bool = False) -> bytes:
     """
-    Return the TFLite file of a tf.function with a signature, builtin operators only.
+    Return the TFLite file of a tf.function with a signature, with builtin operators only.
 
-    what: its name in messages. int8_input: whether an int8 network takes 8-bit integers. The rest
-    is as in convert.
+    Args:
+        function: tf.function.
+        what: its name in messages.
+        precision: see convert.
+        samples: see convert.
+        int8_input: whether the input of int8 is 8-bit as well.
     """
     import tensorflow as tf
     from tensorflow.lite.python.convert_phase import ConverterError
@@ -64,7 +74,7 @@ def convert_function(function: Any, what: str, precision: str = 'float32',
         convert_variables_to_constants_v2,
     )
 
-    # The weights of a Keras 3 network would stay variables, which the robot cannot read.
+    # Otherwise the weights of a Keras 3 network stay variables, which the runtime cannot read.
     frozen = convert_variables_to_constants_v2(function.get_concrete_function())
     converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
@@ -84,7 +94,7 @@ def convert_function(function: Any, what: str, precision: str = 'float32',
         raise AffectError(f"precision '{precision}' is not one of {', '.join(PRECISIONS)}")
     try:
         with warnings.catch_warnings():
-            # of statistics that another way of quantising would use
+            # a warning about another method of quantisation
             warnings.filterwarnings('ignore', message='Statistics for quantized inputs')
             return bytes(converter.convert())
     except (ConverterError, RuntimeError, ValueError) as error:
@@ -93,31 +103,27 @@ def convert_function(function: Any, what: str, precision: str = 'float32',
 
 
 def write_model(folder: Path, content: bytes, card: dict[str, Any]) -> None:
-    """Write a model's folder: model.tflite with this content, and card.yaml."""
+    """Write model.tflite and card.yaml to the folder of a model."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / 'model.tflite').write_bytes(content)
     text = yaml.safe_dump(card, sort_keys=False, width=99, allow_unicode=True)
     (folder / 'card.yaml').write_text(text, encoding='utf-8')
 
 
-def predict(path: Path, inputs: npt.NDArray[np.float32], *,
-                batch: int = 64) -> tuple[npt.NDArray[np.float32], ...]:
+def predict(path: Path, inputs: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], ...]:
     """
-    Return each output for all inputs, (N, K) float32, by the robot's own interpreter.
+    Return each output of a TFLite file, (N, K) float32, from the interpreter of the node.
 
-    inputs: (N, S, S, C) float32, scaled already. Raises AffectError for a file that is no TFLite
-    network.
+    inputs: scaled crops (N, S, S, C) float32. Raises AffectError for other files.
     """
     network = Network(path)
-    found = [network(inputs[start:start + batch]) for start in range(0, len(inputs), batch)]
-    return tuple(np.concatenate(each) for each in zip(*found))
+    outputs = [network(inputs[start:start + BATCH]) for start in range(0, len(inputs), BATCH)]
+    return tuple(np.concatenate(each) for each in zip(*outputs))
 
 
-#: A float32 file is the same computation in another order. float16 rounds each weight to 11 bits,
-#: dynamic to 8 and the activations as well, but for those that are added or pooled. int8 leaves
-#: 1/256 between two probabilities and about as much between two activations; faces whose two best
-#: classes are close change their label. More than this is a fault of the export: the largest
-#: difference of a probability, and the least share of the faces that get the same label.
+#: Largest difference of a probability, and smallest share of faces with the same label, by
+#: precision. float32 changes only the order of operations; float16 rounds weights to 11 bits,
+#: dynamic rounds weights and most activations to 8 bits, int8 all activations and probabilities.
 TOLERANCES = {'float32': (1e-4, 0.99), 'float16': (0.05, 0.98), 'dynamic': (0.3, 0.95),
               'int8': (0.6, 0.9)}
 
@@ -125,28 +131,34 @@ TOLERANCES = {'float32': (1e-4, 0.99), 'float16': (0.05, 0.98), 'dynamic': (0.3,
 def check_parity(ours: npt.NDArray[np.floating[Any]], theirs: npt.NDArray[np.floating[Any]],
                  labels: npt.NDArray[np.int64], precision: str) -> dict[str, Any]:
     """
-    Return how a file and its network compare on some faces, as plain values for the card.
+    Compare the outputs of a file and of Keras, and return the entry of the card.
 
-    ours, theirs: (N, K) probabilities of the file and of Keras. labels: (N,), for both accuracies.
-    Raises AffectError where the precision does not explain the difference.
+    Args:
+        ours: probabilities (N, K) of the file.
+        theirs: probabilities (N, K) of Keras.
+        labels: (N,).
+        precision: of the file.
+
+    Raises:
+        AffectError: the difference exceeds TOLERANCES.
     """
     difference = float(np.abs(ours - theirs).max())
     agreement = float((ours.argmax(1) == theirs.argmax(1)).mean())
     most, least = TOLERANCES[precision]
-    # written so that NaN fails as well
+    # also fails for NaN
     if not (difference <= most and agreement >= least):
         raise AffectError(
-            f'the {precision} file differs from Keras by up to {difference:.2g} and gives '
-            f'{agreement:.1%} of {len(ours)} faces the same label, allowed are '
-            f'{most:g} and {least:.0%}; it was not written. Leave out this precision, or look for '
-            'layers whose values reach far out')
+            f'the {precision} file differs from Keras by up to {difference:.2g} and has the same '
+            f'label for {agreement:.1%} of {len(ours)} faces; the limits are {most:g} and '
+            f'{least:.0%}. It was not written. Leave out this precision, or check the network for '
+            'layers with a large range of values')
     return {'faces': len(ours), 'max_difference': difference, 'label_agreement': agreement,
             'accuracy': float((ours.argmax(1) == labels).mean()),
             'keras_accuracy': float((theirs.argmax(1) == labels).mean())}
 
 
 def _reason(error: Exception) -> str:
-    """Return the line of the converter's many that names the operators, else the first."""
+    """Return the line of a message that names the operators, or the first line."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return next((line for line in lines if line.startswith(('TF Select ops', 'Custom ops'))),
                 lines[0])

@@ -31,20 +31,14 @@ from face_affect_training.experiment import ancestry, Experiment, Training
 from face_affect_training.networks.efficientnet_lite import take_imagenet_weights
 from face_affect_training.networks.lowering import lowered
 from face_affect_training.networks.mobilenet import take_vggface2_weights
-from face_affect_training.runs import (
-    build_network,
-    from_pixels,
-    Run,
-    take_backbone,
-    take_weights,
-)
+from face_affect_training.runs import build_network, from_pixels, Run, take_backbone, take_weights
 from face_affect_training.views import Views
 import keras
 from keras import ops
 import numpy as np
 
 #: Number of samples for the batch statistics of averaged weights.
-MEASURED = 1024
+SAMPLES = 1024
 #: Learning rate at the end and at the start of the warm-up, as share of the peak.
 FINAL_RATE, FIRST_RATE = 0.002, 0.01
 #: Loaders of pretrained weights by the value of training.start_from.
@@ -89,10 +83,10 @@ def train(experiment: Experiment, folder: Path, *, cache: Path | None = None,
     run = Run(folder, experiment)
     data = load_data(experiment, cache)
     faces = {task: training for task, (training, _) in data.items()}
-    kept = build_network(experiment)
-    _initialise(kept, settings)
+    checkpoint = build_network(experiment)
+    _initialise(checkpoint, settings)
     network = lowered(build_network(experiment, precision=settings.precision))
-    network.set_weights(kept.get_weights())
+    network.set_weights(checkpoint.get_weights())
     print(f'{experiment.network.name}: {network.count_params():,} parameters, '
           f'backend {keras.backend.backend()}', file=sys.stderr, flush=True)
     model = from_pixels(network, experiment)
@@ -103,10 +97,10 @@ def train(experiment: Experiment, folder: Path, *, cache: Path | None = None,
         print(f'{folder}: all {epoch} epochs are trained', file=sys.stderr)
         return {'epoch': epoch, 'best': best, 'finished': True}
     evaluation = EvaluationCallback(
-        run, experiment, network=network, kept=kept,
-        measured=sample_views(experiment, faces, MEASURED),
+        run, experiment, network=network, checkpoint=checkpoint,
+        samples=sample_views(experiment, faces, SAMPLES),
         validation={task: validation for task, (_, validation) in data.items()},
-        shown=faces if curves else {}, best=best,
+        training=faces if curves else {}, best=best,
         seconds=seconds, deadline=started + 60.0 * max_minutes if max_minutes else 0.0)
     try:
         model.fit(stream(batches, experiment.widths, range(epoch, settings.epochs)),

@@ -24,13 +24,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
-from face_affect_ros.affect.crop import (
-    box_of_chip,
-    crop_matrix,
-    CropSpec,
-    to_channels,
-    warp,
-)
+from face_affect_ros.affect.crop import box_of_chip, crop_matrix, CropSpec, to_channels, warp
 from face_affect_ros.affect.types import ImageArray
 import numpy as np
 import numpy.typing as npt
@@ -99,7 +93,7 @@ class Views:
                     for start in range(0, len(self._images), CHUNK)]
         return np.concatenate([part.result() for part in self._pending.pop(number)])
 
-    def first_shown(self, number: int) -> int:
+    def first_epoch(self, number: int) -> int:
         """Return the first epoch with the same crops."""
         if self.rounds == 0 or number >= self._plain_from:
             return number
@@ -115,7 +109,7 @@ class Views:
         if number >= self._plain_from:
             augmentation = replace(augmentation, erase=0.0)
         return _augmented(self._images, self._spec, augmentation, self._seed,
-                          self.first_shown(number), slice(start, stop))
+                          self.first_epoch(number), slice(start, stop))
 
 
 def plain_views(images: ImageArray, spec: CropSpec, zoom: float = 1.0) -> ImageArray:

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Costs of networks: sums as done by hand, and the command that prints them."""
+"""Parameters, multiply-accumulates and sizes of networks, and the command `describe`."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ import keras
 from keras import layers
 import pytest
 
-#: A layer, the shape of its input, its multiply-accumulates as counted by hand.
+#: Layer, shape of its input, multiply-accumulates.
 BY_HAND = [
     (layers.Conv2D(8, 3, padding='same'), (10, 12, 4), 10 * 12 * 3 * 3 * 4 * 8),
     (layers.Conv2D(8, 3, strides=2), (11, 11, 4), 5 * 5 * 3 * 3 * 4 * 8),
@@ -40,25 +40,22 @@ EXPERIMENTS = Path(__file__).parents[1] / 'experiments'
 
 
 def test_multiply_accumulates() -> None:
-    """Products of convolutions and dense layers are counted, nothing else."""
     for layer, shape, expected in BY_HAND:
         assert multiply_accumulates(keras.Sequential([keras.Input(shape), layer])) == expected
 
 
-def test_totals() -> None:
-    """A whole network, summed up by hand; the size is that of a real conversion."""
-    found = describe(networks.build('five_layer_cnn', input_shape=(24, 24, 3), classes=2,
+def test_costs_of_a_network() -> None:
+    costs = describe(networks.build('five_layer_cnn', input_shape=(24, 24, 3), classes=2,
                                     hidden=16))
     kernels = 9 * (3 * 32 + 32 * 64 + 64 * 128) + 3 * 3 * 128 * 16 + 16 * 2
-    assert found['macs'] == (24 ** 2 * 9 * 3 * 32 + 12 ** 2 * 9 * 32 * 64 + 6 ** 2 * 9 * 64 * 128
+    assert costs['macs'] == (24 ** 2 * 9 * 3 * 32 + 12 ** 2 * 9 * 32 * 64 + 6 ** 2 * 9 * 64 * 128
                              + 3 * 3 * 128 * 16 + 16 * 2)
-    assert found['parameters'] == kernels + 4 * (32 + 64 + 128) + 16 + 2
-    if keras.backend.backend() == 'tensorflow':   # the weights and little else
-        assert 4 * kernels < found['tflite_bytes'] < 4 * kernels + 20_000
+    assert costs['parameters'] == kernels + 4 * (32 + 64 + 128) + 16 + 2
+    if keras.backend.backend() == 'tensorflow':
+        assert 4 * kernels < costs['tflite_bytes'] < 4 * kernels + 20_000
 
 
-def test_networks_and_recipes_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each network by its name, each recipe of a classifier by its file."""
+def test_describe_prints_networks_and_experiments(capsys: pytest.CaptureFixture[str]) -> None:
     recipes = [str(path) for path in EXPERIMENTS.glob('*mini_xception.yaml')]
     assert main(['describe', 'mini_xception', *recipes]) == 0
     lines = capsys.readouterr().out.splitlines()[1:]
@@ -75,7 +72,6 @@ def test_networks_and_recipes_as_a_table(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_every_module_of_commands_is_an_entry_point() -> None:
-    """`face_affect` has the commands that python -m face_affect_training has."""
     text = (EXPERIMENTS.parent / 'pyproject.toml').read_text()
     modules = EXPERIMENTS.with_name('face_affect_training') / 'commands'
     assert sorted(re.findall(r'commands\.(\w+):register', text)) == sorted(

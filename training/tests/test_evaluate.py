@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Judging: the figures are right, the files are read or refused, the command prints JSON only."""
+"""Evaluation: metrics, .npz files, models and checkpoints, the command `evaluate`."""
 
 import json
 from pathlib import Path
@@ -45,46 +45,38 @@ LABELS_OF = {'emotion_mini_xception': EMOTIONS, 'gender_mini_xception': GENDERS}
 
 
 def portraits(count: int) -> np.ndarray:
-    """Return different views of a face, (count, 60, 60, 3) RGB uint8."""
+    """Return different crops of a face, (count, 60, 60, 3) RGB uint8."""
     random = np.random.default_rng(5)
     face = cv2.cvtColor(cv2.imread(str(portrait_path())), cv2.COLOR_BGR2RGB)[50:210, 150:310]
-    views = []
-    for index in range(count):
-        left, top = random.integers(0, 40, 2)
-        view = cv2.resize(face[top:top + 120, left:left + 120], (60, 60))
-        views.append(255 - view if index % 3 == 0 else view[:, ::-1] if index % 3 else view)
-    return np.stack(views)
-
-
-def probabilities_of(name: str, images: np.ndarray) -> np.ndarray:
-    """Return the robot's probabilities for RGB pictures."""
-    card = load_card(name)
-    crops = whole_crops(np.ascontiguousarray(images[..., ::-1]), card.crop)
-    return Classifier(card)(crops)[card.heads[0].task]
+    images = [cv2.resize(face[top:top + 120, left:left + 120], (60, 60))
+              for left, top in random.integers(0, 40, (count, 2))]
+    return np.stack([255 - image if index % 3 == 0 else image[:, ::-1]
+                     for index, image in enumerate(images)])
 
 
 def known_file(path: Path, name: str, **more: Any) -> tuple[Path, np.ndarray, np.ndarray]:
-    """Write 20 faces of which the model knows 14; return file, probabilities and labels."""
-    images = portraits(20)
-    probabilities = probabilities_of(name, images)
+    """Write 20 faces, 14 with the predicted label; return file, probabilities and labels."""
+    images, card = portraits(20), load_card(name)
+    crops = whole_crops(np.ascontiguousarray(images[..., ::-1]), card.crop)
+    probabilities = Classifier(card)(crops)[card.heads[0].task]
     labels = probabilities.argmax(1)
     labels[14:] = (labels[14:] + 1) % len(LABELS_OF[name])
     np.savez(path, images=images, labels=labels, **more)
     return path, probabilities, labels
 
 
-def judged(capsys: pytest.CaptureFixture[str], *arguments: Any) -> dict[str, Any]:
-    """Return what the command prints, which is JSON and nothing else."""
+def evaluated(capsys: pytest.CaptureFixture[str], *arguments: Any) -> dict[str, Any]:
+    """Return the JSON output of the command."""
     assert main(['evaluate', *map(str, arguments)]) == 0
     return dict(json.loads(capsys.readouterr().out))
 
 
 @pytest.mark.parametrize('name', LABELS_OF)
-def test_shipped_models_get_the_figures_of_their_answers(
+def test_metrics_of_the_models_are_those_of_their_outputs(
         name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     race = np.array(['a', 'b'] * 10)
     file, probabilities, labels = known_file(tmp_path / 'faces.npz', name, groups=race)
-    result = judged(capsys, '--model', name, '--npz', file)
+    result = evaluated(capsys, '--model', name, '--npz', file)
     assert result['accuracy'] == 0.7 and result['faces'] == 20
     predicted, confidence = probabilities.argmax(1), probabilities.max(1)
     head = load_card(name).heads[0]
@@ -103,29 +95,28 @@ def test_shipped_models_get_the_figures_of_their_answers(
 
 
 @pytest.mark.parametrize(('probabilities', 'labels', 'expected'), [
-    ([[0.9, 0.1], [0.4, 0.6]], [0, 0], {   # a class without faces has no recall
+    ([[0.9, 0.1], [0.4, 0.6]], [0, 0], {   # a class without faces
         'balanced_accuracy': 0.5, 'confusion_normalised': [[0.5, 0.5], [None, None]],
         'per_class': {'woman': {'precision': 1.0, 'recall': 0.5, 'f1': pytest.approx(2 / 3),
                                 'faces': 2},
                       'man': {'precision': 0.0, 'recall': None, 'f1': 0.0, 'faces': 0}}}),
-    ([[0.9, 0.1]] * 10, [0, 1] * 5, {      # ninety per cent sure, right half of the time
+    ([[0.9, 0.1]] * 10, [0, 1] * 5, {      # confidence 0.9, accuracy 0.5
         'ece': pytest.approx(0.4), 'nll': pytest.approx(-0.5 * (np.log(0.9) + np.log(0.1)))})])
-def test_figures_by_hand(probabilities: list[list[float]], labels: list[int],
-                         expected: dict[str, Any]) -> None:
+def test_report_of_known_probabilities(probabilities: list[list[float]], labels: list[int],
+                                       expected: dict[str, Any]) -> None:
     result = report(np.array(probabilities), np.array(labels), GENDERS)
     assert {key: result[key] for key in expected} == expected
 
 
-def test_the_temperature_undoes_what_a_network_is_too_sure_of() -> None:
-    """Of the temperatures that explain the labels alike, one that is calibrated."""
+def test_fit_temperature_corrects_overconfidence() -> None:
     random = np.random.default_rng(7)
     logits = random.normal(size=(4000, 7)) * 1.5
     true = calibrate(np.exp(logits), 1.0)
     labels = np.array([random.choice(7, p=row) for row in true])
     sure = calibrate(true, 1.0 / 1.8)
-    found = fit_temperature(sure, labels)
-    assert 1.65 < found < 1.95
-    near = [calibrate(sure, found * factor) for factor in (0.97, 1.0, 1.03)]
+    temperature = fit_temperature(sure, labels)
+    assert 1.65 < temperature < 1.95
+    near = [calibrate(sure, temperature * factor) for factor in (0.97, 1.0, 1.03)]
     losses = [nll(each, labels) for each in near]
     assert losses[1] <= 1.002 * min(losses)
     uncorrected, ours, truth = (expected_calibration_error(each, labels)
@@ -133,7 +124,7 @@ def test_the_temperature_undoes_what_a_network_is_too_sure_of() -> None:
     assert ours <= truth < 0.03 < 0.1 < uncorrected
 
 
-def test_the_lowest_group_is_named() -> None:
+def test_report_by_group() -> None:
     probabilities = np.array([[0.9, 0.1]] * 8)
     labels = np.array([0, 0, 0, 0, 0, 1, 1, 1])
     result = report(probabilities, labels, GENDERS, {'race': np.array(list('xxxxyyyy'))})
@@ -141,7 +132,7 @@ def test_the_lowest_group_is_named() -> None:
     assert result['groups']['race']['x']['recall'] == {'woman': 1.0, 'man': None}
 
 
-def test_coverage_by_threshold() -> None:
+def test_coverage() -> None:
     probabilities = np.array([[0.52, 0.48], [0.3, 0.7], [0.1, 0.9], [0.6, 0.4]])
     labels = np.array([1, 1, 1, 1])
     assert coverage(probabilities, labels, 0.65) == {
@@ -154,27 +145,26 @@ def test_coverage_by_threshold() -> None:
     assert curve[-1]['threshold'] == 0.9
 
 
-def test_a_report_is_written_as_json_and_picture(
+def test_report_is_written_as_json_and_image(
         tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, _, _ = known_file(tmp_path / 'faces.npz', 'emotion_mini_xception',
                             group_age=np.array([20, 70] * 10))
     out = tmp_path / 'deep' / 'report'
-    result = judged(capsys, '--model', 'emotion_mini_xception', '--npz', file, '--out', out,
+    result = evaluated(capsys, '--model', 'emotion_mini_xception', '--npz', file, '--out', out,
                     '--task', 'emotion')
     assert json.loads((out / 'report.json').read_text()) == result
-    picture = cv2.imread(str(out / 'confusion.png'))
-    assert picture.shape[0] > 400 and picture.shape[1] > 400
-    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 15
+    image = cv2.imread(str(out / 'confusion.png'))
+    assert min(image.shape[:2]) > 400 and len(np.unique(image.reshape(-1, 3), axis=0)) > 15
 
 
 def small(**changes: Any) -> dict[str, Any]:
-    """Return the arrays of a good file, some of them changed, None removed."""
+    """Return the arrays of a valid file with changes; None removes an array."""
     arrays = {'images': np.zeros((4, 9, 8), np.uint8), 'labels': np.array([0, 1, 0, 1]), **changes}
     return {key: value for key, value in arrays.items() if value is not None}
 
 
 @pytest.mark.parametrize(('changes', 'complaint'), [
-    ({'images': None}, 'the array images is missing; it holds labels'),
+    ({'images': None}, 'the array images is missing; there are labels'),
     ({'images': np.zeros((4, 9, 8))}, r'images must be uint8 .* they are float64 \(4, 9, 8\)'),
     ({'images': np.zeros((4, 9, 8, 4), np.uint8)}, r'images must be .* uint8 \(4, 9, 8, 4\)'),
     ({'images': np.array([np.zeros((9, 8)), None, 1, 2], object)}, 'numbers and strings: Object'),
@@ -183,15 +173,15 @@ def small(**changes: Any) -> dict[str, Any]:
     ({'labels': np.array([0, 1, np.nan, 0])}, r'labels must be integers \(N,\), they are float64'),
     ({'groups': np.array(['a', 'b'])}, r"the group 'group' must be .* each of the 4 images"),
 ])
-def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path: Path, changes: dict[str, Any],
-                                                  complaint: str) -> None:
+def test_wrong_arrays_are_reported(tmp_path: Path, changes: dict[str, Any],
+                                   complaint: str) -> None:
     path = tmp_path / 'wrong.npz'
     np.savez(path, **small(**changes))
     with pytest.raises(AffectError, match=f'wrong.npz: .*{complaint}'):
         read_npz(path)
 
 
-def test_what_is_no_npz_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_files_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / 'wrong.npz'
     for content in (None, b'images, labels', (find_model('emotion_mini_xception')
                                              / 'card.yaml').read_bytes()):
@@ -206,17 +196,17 @@ def test_what_is_no_npz_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture
         read_npz(path)
 
 
-def test_every_form_of_picture_and_group_is_read(tmp_path: Path) -> None:
+def test_images_and_groups_of_npz_files(tmp_path: Path) -> None:
     path = tmp_path / 'faces.npz'
     random = np.random.default_rng(1)
     colour = random.integers(0, 256, (4, 9, 8, 3), np.uint8)
     np.savez(path, **small(images=colour, labels=np.array([0, 1, 0, 1], np.uint8)))
     faces = read_npz(path)
-    np.testing.assert_array_equal(faces.images, colour[..., ::-1])   # BGR, as OpenCV has it
+    np.testing.assert_array_equal(faces.images, colour[..., ::-1])   # BGR
     assert faces.labels.dtype == np.int64 and faces.groups == {}
     np.savez(path, **small(images=colour[..., :1]))
     np.testing.assert_array_equal(read_npz(path).images, colour[..., 0])
-    for groups, wanted in (
+    for groups, expected in (
             ({'groups': np.array([1, 2, 1, 2])}, {'group': ['1', '2', '1', '2']}),
             ({'groups': np.array([['a', 'x'], ['b', 'y']] * 2)},
              {'group0': ['a', 'b', 'a', 'b'], 'group1': ['x', 'y', 'x', 'y']}),
@@ -224,52 +214,52 @@ def test_every_form_of_picture_and_group_is_read(tmp_path: Path) -> None:
              {'race': ['a', 'b', 'a', 'b'], 'group': ['0', '1', '2', '3']})):
         np.savez(path, **small(**groups))
         read = read_npz(path).groups
-        assert {name: values.tolist() for name, values in read.items()} == wanted
+        assert {name: values.tolist() for name, values in read.items()} == expected
 
 
-def test_labels_that_the_model_does_not_have_are_named(
+def test_labels_out_of_range_are_reported(
         tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / 'faces.npz'
     np.savez(path, images=np.zeros((2, 48, 48), np.uint8), labels=np.array([-1, 2]))
     assert main(['evaluate', '--model', 'gender_mini_xception', '--npz', str(path)]) == 1
     output = capsys.readouterr()
     assert output.out == ''
-    assert 'faces.npz: labels reach from -1 to 2; those of gender are 0 woman' in output.err
+    assert 'faces.npz: labels range from -1 to 2; those of gender are 0 woman' in output.err
 
 
-def test_a_data_set_must_be_about_the_models_task(sheets: Path,
-                                                  capsys: pytest.CaptureFixture[str]) -> None:
+def test_data_set_of_another_task_is_refused(sheets: Path,
+                                             capsys: pytest.CaptureFixture[str]) -> None:
     data = ['--data', 'fer2013_sheets', str(sheets), 'PublicTest']
     assert main(['evaluate', '--model', 'gender_mini_xception', *data]) == 1
     assert 'classifies gender, not emotion' in capsys.readouterr().err
     assert main(['evaluate', '--model', 'gender_mini_xception', *data, '--task', 'gender']) == 1
-    assert 'holds labels of emotion, not of gender' in capsys.readouterr().err
-    result = judged(capsys, '--model', 'emotion_mini_xception', *data)
+    assert 'has labels of emotion, not of gender' in capsys.readouterr().err
+    result = evaluated(capsys, '--model', 'emotion_mini_xception', *data)
     assert result['faces'] == 70 and 0.0 <= result['accuracy'] <= 1.0
 
 
-def test_what_is_in_training_as_well_can_be_left_out(
+def test_without_leaves_out_repeated_images(
         sheets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = Path(shutil.copytree(sheets, tmp_path / 'fer'))
     with (folder / 'labels.csv').open('a') as file:
-        file.write('0,0,350,PublicTest,0,10,0,0,0,0,0,0,0,0,0\n')   # the first of Training again
+        file.write('0,0,350,PublicTest,0,10,0,0,0,0,0,0,0,0,0\n')   # the first of Training
     data = ['--data', 'fer2013_sheets', str(folder), 'PublicTest']
-    whole = judged(capsys, '--model', 'emotion_mini_xception', *data)
-    unseen = judged(capsys, '--model', 'emotion_mini_xception', *data, '--without', 'Training')
+    whole = evaluated(capsys, '--model', 'emotion_mini_xception', *data)
+    unseen = evaluated(capsys, '--model', 'emotion_mini_xception', *data, '--without', 'Training')
     assert (whole['faces'], unseen['faces']) == (71, 70)
-    assert unseen['data'] == f"{whole['data']} without what is in Training"
+    assert unseen['data'] == f"{whole['data']} without images of Training"
     assert main(['evaluate', '--model', 'emotion_mini_xception', *data, '--without',
                  'PublicTest']) == 1
-    assert "every picture of 'PublicTest' is in 'PublicTest'" in capsys.readouterr().err
+    assert "all images of 'PublicTest' are also in 'PublicTest'" in capsys.readouterr().err
 
 
-def test_a_model_is_found_by_name_folder_card_and_file(tmp_path: Path) -> None:
+def test_model_by_name_folder_card_and_file(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(find_model('gender_mini_xception'), tmp_path / 'mine'))
     shutil.copy(folder / 'model.tflite', folder / 'other.tflite')
     for name in ('gender_mini_xception', folder, folder / 'card.yaml', folder / 'model.tflite'):
         found = open_candidate(str(name))
         assert (found.form, found.name) == ('tflite', 'gender_mini_xception')
-    with pytest.raises(AffectError, match='is not the file of the card.yaml beside it'):
+    with pytest.raises(AffectError, match='the card.yaml beside it is of another file'):
         open_candidate(str(folder / 'other.tflite'))
     (folder / 'card.yaml').unlink()
     with pytest.raises(AffectError, match='card.yaml'):
@@ -278,7 +268,7 @@ def test_a_model_is_found_by_name_folder_card_and_file(tmp_path: Path) -> None:
         open_candidate('face_residual_fpn')
 
 
-def test_a_checkpoint_needs_its_experiment(experiment: Path, tmp_path: Path) -> None:
+def test_errors_of_checkpoints(experiment: Path, tmp_path: Path) -> None:
     run = tmp_path / 'run'
     run.mkdir()
     with pytest.raises(AffectError, match='run: there is no best.keras; train first'):
@@ -295,7 +285,7 @@ def test_a_checkpoint_needs_its_experiment(experiment: Path, tmp_path: Path) -> 
         open_candidate(str(run), task='gender')
 
 
-def test_a_folder_that_cannot_be_written_is_said_before_the_work(
+def test_output_folder_is_checked_first(
         tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / 'file').write_text('in the way')
     assert main(['evaluate', '--model', 'no_such_model', '--npz', 'none.npz', '--out',

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Export: three precisions of a small network say what Keras says, and their cards say how."""
+"""Export: TFLite files of all precisions, parity with Keras, cards."""
 
 from dataclasses import replace
 import json
@@ -27,12 +27,12 @@ from face_affect_training import networks, tflite
 from face_affect_training.__main__ import main
 from face_affect_training.data import read
 from face_affect_training.evaluate import evaluate, whole_crops
+from face_affect_training.experiment import make_experiment
 from face_affect_training.quantisation import filled, rounded
 from face_affect_training.runs import load_run
 from face_affect_training.tflite import check_parity, convert, predict, TOLERANCES
 import numpy as np
 import pytest
-import yaml
 
 keras = pytest.importorskip('keras', reason='Keras is not installed')
 if keras.backend.backend() != 'tensorflow':
@@ -40,32 +40,25 @@ if keras.backend.backend() != 'tensorflow':
 
 NAMES = {'float32': 'small', 'float16': 'small_float16', 'dynamic': 'small_dynamic',
          'int8': 'small_int8'}
-#: Of the robot's crop: another one than in training.
+#: Another margin than that of the training.
 MARGIN = 0.07
 
 
 @pytest.fixture(scope='module')
-def run(sheets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a short training run of a mini-Xception."""
-    from face_affect_training.experiment import load_experiment
+def run(settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a short training run."""
     from face_affect_training.train import train
     folder = tmp_path_factory.mktemp('run')
-    plan = folder.with_suffix('.yaml')
-    plan.write_text(yaml.safe_dump({
-        'name': 'small', 'task': 'emotion', 'seed': 5,
-        'data': {'reader': 'fer2013_sheets', 'path': str(sheets), 'train': 'Training',
-                 'validation': 'PublicTest'},
-        'input': {'size': 24}, 'network': {'name': 'mini_xception'},
-        'augmentation': {'roll': 3.0, 'erase': 0.0},
-        'training': {'epochs': 2, 'batch': 28, 'learning_rate': 0.01, 'warmup_epochs': 1,
-                     'ema': 0.5, 'workers': 0}}))
-    train(load_experiment(plan), folder)
+    train(make_experiment({
+        **settings, 'network': {'name': 'mini_xception'}, 'augmentation': {'roll': 3.0},
+        'targets': {}, 'training': {'epochs': 2, 'batch': 28, 'learning_rate': 0.01,
+                                    'warmup_epochs': 1, 'ema': 0.5}}, 'run'), folder)
     return folder
 
 
 @pytest.fixture(scope='module')
 def models(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of its three models."""
+    """Return the folder of its models."""
     folder = tmp_path_factory.mktemp('models')
     assert main(['export', str(run), '--models', str(folder), '--precision', *NAMES,
                  '--margin', str(MARGIN)]) == 0
@@ -73,12 +66,8 @@ def models(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope='module')
-def asked(run: Path, sheets: Path) -> tuple[np.ndarray, np.ndarray]:
-    """
-    Return network inputs and what Keras says of them.
-
-    70 validation faces, and 70 mixtures of two of them, of which it is less certain.
-    """
+def known(run: Path, sheets: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return inputs and outputs of Keras: 70 validation faces and 70 blends of two of them."""
     experiment, network = load_run(run / 'best.keras')
     crops = whole_crops(read('fer2013_sheets', sheets, 'PublicTest').images,
                         replace(experiment.input.spec(), margin=MARGIN))
@@ -91,9 +80,8 @@ def asked(run: Path, sheets: Path) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize('precision', NAMES)
 def test_each_file_agrees_with_keras(precision: str, models: Path,
-                                     asked: tuple[np.ndarray, np.ndarray]) -> None:
-    inputs, theirs = asked
-    # it has learnt to tell faces apart, and is not certain everywhere
+                                     known: tuple[np.ndarray, np.ndarray]) -> None:
+    inputs, theirs = known
     assert len(set(theirs.argmax(1).tolist())) > 3 and (theirs.max(1) < 0.9).sum() > 10
     path = models / NAMES[precision] / 'model.tflite'
     [ours] = predict(path, inputs)
@@ -111,7 +99,7 @@ def test_each_file_agrees_with_keras(precision: str, models: Path,
 
 
 def tensor_types(path: Path) -> dict[str, int]:
-    """Return how many tensors of each number type a network has, its ends left out."""
+    """Return the number of tensors by dtype, without inputs and outputs."""
     interpreter = load_runtime()(model_path=str(path))
     ends = {detail['index'] for detail in (*interpreter.get_input_details(),
                                            *interpreter.get_output_details())}
@@ -124,15 +112,14 @@ def tensor_types(path: Path) -> dict[str, int]:
 
 
 @pytest.mark.parametrize('precision', ['float32', 'dynamic'])
-def test_a_mirror_gives_the_mean_of_both_answers(
-        precision: str, run: Path, models: Path, asked: tuple[np.ndarray, np.ndarray],
+def test_mirror_averages_both_outputs(
+        precision: str, run: Path, models: Path, known: tuple[np.ndarray, np.ndarray],
         tmp_path: Path) -> None:
-    """Whatever the number of faces; the card says so."""
     assert main(['export', str(run), '--models', str(tmp_path), '--precision', precision,
                  '--mirror']) == 0
     card = load_card(str(tmp_path / 'small'))
     assert card.metadata['mirror'] is True
-    inputs = asked[0][70:103]   # of which it is less certain
+    inputs = known[0][70:103]
     plain, twice = Network(models / NAMES[precision] / 'model.tflite'), Network(card.path)
     sides = [plain(each)[0] for each in (inputs, np.ascontiguousarray(inputs[:, :, ::-1]))]
     tolerance = 1e-5 if precision == 'float32' else 0.01
@@ -142,17 +129,17 @@ def test_a_mirror_gives_the_mean_of_both_answers(
                                    atol=tolerance)
 
 
-def test_int8_computes_in_integers_only(models: Path) -> None:
+def test_dtypes_of_the_precisions(models: Path) -> None:
     assert set(tensor_types(models / 'small_int8' / 'model.tflite')) <= {'int8', 'int32'}
     assert tensor_types(models / 'small_float16' / 'model.tflite')['float16'] > 10
     assert 'float32' in tensor_types(models / 'small' / 'model.tflite')
     assert {'int8', 'float32'} <= set(tensor_types(models / 'small_dynamic' / 'model.tflite'))
-    learnt = load_card(str(models / 'small_int8')).metadata['quantisation']
-    assert learnt['faces'] == 280 and 'Training' in learnt['ranges_from']
+    samples = load_card(str(models / 'small_int8')).metadata['quantisation']
+    assert samples['faces'] == 280 and 'Training' in samples['ranges_from']
 
 
 @pytest.mark.parametrize('name', ['small', 'small_int8'])
-def test_the_robot_runs_any_number_of_faces(name: str, models: Path) -> None:
+def test_batches_of_any_size(name: str, models: Path) -> None:
     classifier = Classifier(load_card(str(models / name)))
     crops = np.random.default_rng(2).integers(0, 256, (5, 24, 24, 1), np.uint8)
     together = classifier(crops)['emotion']
@@ -162,7 +149,7 @@ def test_the_robot_runs_any_number_of_faces(name: str, models: Path) -> None:
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
-def test_a_checkpoint_is_judged_like_its_model(run: Path, models: Path, sheets: Path) -> None:
+def test_checkpoint_and_model_have_equal_metrics(run: Path, models: Path, sheets: Path) -> None:
     faces = read('fer2013_sheets', sheets, 'PublicTest')
     network = evaluate(str(run), faces)
     same = evaluate(str(run / 'best.keras'), faces, task='emotion')
@@ -173,8 +160,8 @@ def test_a_checkpoint_is_judged_like_its_model(run: Path, models: Path, sheets: 
     assert (network['temperature'], network['threshold']) == (1.0, 0.0)
 
 
-def test_a_card_says_what_evaluate_says(models: Path, sheets: Path,
-                                        capsys: pytest.CaptureFixture[str]) -> None:
+def test_card_contains_the_metrics_of_evaluate(models: Path, sheets: Path,
+                                               capsys: pytest.CaptureFixture[str]) -> None:
     for name in NAMES.values():
         assert main(['evaluate', '--model', str(models / name), '--data', 'fer2013_sheets',
                      str(sheets), 'PublicTest']) == 0
@@ -189,19 +176,19 @@ def test_a_card_says_what_evaluate_says(models: Path, sheets: Path,
             for label, entry in result['per_class'].items()}
 
 
-def test_a_file_that_differs_is_refused() -> None:
+def test_parity_check_reports_differences() -> None:
     theirs = np.random.default_rng(3).dirichlet(np.ones(7), 200)
     labels = theirs.argmax(1)
     for precision in TOLERANCES:
-        found = check_parity(theirs, theirs, labels, precision)
-        assert found['label_agreement'] == found['accuracy'] == 1.0
+        parity = check_parity(theirs, theirs, labels, precision)
+        assert parity['label_agreement'] == parity['accuracy'] == 1.0
         with pytest.raises(AffectError, match=f'the {precision} file differs from Keras'):
             check_parity(theirs[::-1], theirs, labels, precision)
     with pytest.raises(AffectError, match='differs from Keras by up to nan'):
         check_parity(np.full_like(theirs, np.nan), theirs, labels, 'int8')
 
 
-def test_a_model_that_disagrees_leaves_nothing_behind(
+def test_export_of_a_differing_file_writes_nothing(
         run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from face_affect_training import export as module
     another = keras.Sequential([keras.Input((24, 24, 1)), keras.layers.Flatten(),
@@ -213,7 +200,7 @@ def test_a_model_that_disagrees_leaves_nothing_behind(
     assert not (tmp_path / 'models').exists()
 
 
-def test_what_cannot_be_converted_is_said() -> None:
+def test_conversion_errors_name_operator_and_precision() -> None:
     import tensorflow as tf
 
     class Determinant(keras.layers.Layer):   # type: ignore[misc]
@@ -231,28 +218,15 @@ def test_what_cannot_be_converted_is_said() -> None:
         convert(network, 'int4')
 
 
-def test_a_folder_without_a_network_is_named(tmp_path: Path,
-                                             capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(['export', str(tmp_path / 'none')]) == 1
-    assert 'none: there is no best.keras; train first' in capsys.readouterr().err
-
-
-def test_the_shipped_emotion_model_is_as_small_as_the_papers() -> None:
-    """855 KB is the size of the paper's weights; its network has 58,423 parameters."""
-    card = load_card('emotion_mini_xception')
-    assert card.path.stat().st_size == card.metadata['bytes'] <= 855_000
-    assert card.metadata['parameters'] == 58_423
-
-
 @pytest.mark.parametrize(('name', 'ends', 'options'), [
     ('small_resnet', 'stage2_block1_b_bn', {'widths': [16, 24], 'blocks': [1, 1]}),
     ('efficientnet_lite', 'stage3_1_project', {'blocks': [1, 1, 1], 'top': 32})])
-def test_the_means_are_those_of_before(name: str, ends: str, options: dict[str, Any],
-                                       tmp_path: Path) -> None:
+def test_bias_correction_restores_the_means(name: str, ends: str, options: dict[str, Any],
+                                            tmp_path: Path) -> None:
     keras.utils.set_random_seed(1)
     network = networks.build(name, input_shape=(32, 32, 1), classes=7, **options)
     random = np.random.default_rng(2)
-    for layer in network.layers:   # as after training: no channel is like the other
+    for layer in network.layers:   # as after training
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.gamma.assign(random.uniform(0.2, 2.0, layer.gamma.shape))
             layer.beta.assign(random.normal(size=layer.beta.shape))
@@ -260,18 +234,18 @@ def test_the_means_are_those_of_before(name: str, ends: str, options: dict[str, 
     file = tmp_path / 'model.tflite'
     file.write_bytes(tflite.convert(network, 'int8', samples))
     plain = filled(network, file)
-    mended = rounded(network, samples)
+    corrected = rounded(network, samples)
 
     def mean(each: keras.Model, layer: str) -> np.ndarray:
         features = keras.Model(each.input, each.get_layer(layer).output)
         return np.asarray(features.predict(samples, verbose=0)).mean((0, 1, 2))
 
-    wanted = mean(network, ends)
-    before, after = (np.abs(mean(each, ends) - wanted).max() for each in (plain, mended))
+    original = mean(network, ends)
+    before, after = (np.abs(mean(each, ends) - original).max() for each in (plain, corrected))
     assert after < 0.05 * before
-    weighed = [layer.name for layer in network.layers if hasattr(layer, 'kernel')]
-    for each in weighed:
-        np.testing.assert_array_equal(mended.get_layer(each).kernel, plain.get_layer(each).kernel)
-    answers = [np.log(each.predict(samples, verbose=0)).mean(0)
-               for each in (network, plain, mended)]
-    assert np.abs(answers[2] - answers[0]).max() < 0.5 * np.abs(answers[1] - answers[0]).max()
+    for ours, theirs in zip(corrected.layers, plain.layers):
+        if hasattr(ours, 'kernel'):
+            np.testing.assert_array_equal(ours.kernel, theirs.kernel)
+    outputs = [np.log(each.predict(samples, verbose=0)).mean(0)
+               for each in (network, plain, corrected)]
+    assert np.abs(outputs[2] - outputs[0]).max() < 0.5 * np.abs(outputs[1] - outputs[0]).max()

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Accuracy by crop margin and the limits of the input, behind the robot's detector."""
+"""Crop margin and limits of the input, with the face detector."""
 
 from face_affect_ros.affect.quality import Limits
 from face_affect_ros.affect.types import AffectError, EMOTIONS
@@ -24,14 +24,14 @@ import pytest
 
 @pytest.fixture(scope='module')
 def faces(chips: np.ndarray) -> FaceData:
-    """Return 12 chips of the portrait, one of them labelled sad, and one of nobody."""
+    """Return 12 images of the portrait, one with the label sad, and one without a face."""
     labels = np.full(13, EMOTIONS.index('happy'))
     labels[3] = EMOTIONS.index('sad')
     return FaceData(source='portraits', task='emotion', images=chips[::2], labels=labels,
                     names=np.arange(13).astype(str))
 
 
-def test_only_what_the_detector_finds_is_counted(faces: FaceData) -> None:
+def test_images_without_a_detection_are_not_counted(faces: FaceData) -> None:
     result = robot_crops.tune_margin('emotion_mini_xception', faces, [0.1, 0.0])
     assert (result['faces'], result['found']) == (13, 12)
     assert result['accuracy'] == pytest.approx({'0': 11 / 12, '0.1': 11 / 12}, abs=1e-4)
@@ -45,30 +45,28 @@ def test_only_what_the_detector_finds_is_counted(faces: FaceData) -> None:
     ([{0.0: 0.7, 0.1: 0.8}], 0.1),
     ([dict(zip(('-0.1', '-0.05', '0', '0.05', '0.1'), values)) for values in (
         (0.5, 0.6, 0.9, 0.6, 0.5), (0.9, 0.8, 0.7, 0.4, 0.1))], -0.05)])
-def test_the_best_margin_has_good_neighbours(accuracies: list[dict[object, float]],
-                                             margin: float) -> None:
+def test_best_margin_is_that_of_the_moving_average(accuracies: list[dict[object, float]],
+                                                   margin: float) -> None:
     assert robot_crops.best_margin(accuracies) == margin
 
 
-def test_curves_and_limits(faces: FaceData) -> None:
+def test_input_limits(faces: FaceData) -> None:
     found = robot_crops.input_limits('emotion_mini_xception', faces)
     assert found['faces'] == 12
     assert found['accuracy'] == pytest.approx(11 / 12, abs=1e-4)
     assert found['by_side']['48'] >= found['by_side']['8']
     assert found['by_blur']['0.01'] >= found['by_blur']['0.08']
-    own = Limits.from_card(found['limits'])
-    # the portrait as it is may be judged
-    assert own.min_side <= 48 and own.max_turn < 1.0 and 0.0 <= own.min_sharpness < 5.0
+    limits = Limits.from_card(found['limits'])   # of a frontal, sharp portrait
+    assert limits.min_side <= 48 and limits.max_turn < 1.0 and 0.0 <= limits.min_sharpness < 5.0
     assert robot_crops.input_limits('emotion_mini_xception', faces, count=5)['faces'] <= 5
     with pytest.raises(AffectError, match='portraits: .* finds no face'):
         robot_crops.input_limits('emotion_mini_xception', faces.select(np.array([12])))
 
 
-def test_a_limit_of_sharpness_takes_what_costs_accuracy() -> None:
+def test_sharpness_limit_is_where_accuracy_is_lost() -> None:
     every = np.linspace(0.0, 1.0, 100)
     right = every > 0.3
     limit = robot_crops.sharpness_limit
-    # of the faces below 0.37 a fifth is right: half of the 0.7 that are lost by then
     assert limit(every + 0.5, every, right, 1.0) == pytest.approx(0.5, abs=0.02)
     assert limit(every, every, right, 1.0) == pytest.approx(0.01, abs=1e-3)
     assert limit(every, every, right | True, 1.0) == 0.0

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""From the data to a shipped model in one command, on 200 faces and one or two epochs."""
+"""The command `ship`, on 200 faces and with one or two epochs."""
 
 import csv
 import json
@@ -29,7 +29,7 @@ import yaml
 
 @pytest.fixture(scope='module')
 def data(chip: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a table of 200 faces: the portrait, happy or in bad light and neutral."""
+    """Return a table of 200 images of the portrait: bright ones are happy, dark ones neutral."""
     file = tmp_path_factory.mktemp('faces') / 'fer2013.csv'
     chip = cv2.resize(chip, (48, 48), interpolation=cv2.INTER_AREA)
     random = np.random.default_rng(3)
@@ -44,9 +44,9 @@ def data(chip: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def test_a_recipe_becomes_a_model(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                  capfd: pytest.CaptureFixture[str]) -> None:
-    """The teacher comes first; card, page and figures agree; a second call repeats nothing."""
+def test_ship_writes_model_results_and_page_and_resumes(
+        data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        capfd: pytest.CaptureFixture[str]) -> None:
     if keras.backend.backend() != 'tensorflow':
         pytest.skip('only the TensorFlow backend exports')
     monkeypatch.chdir(tmp_path)
@@ -58,7 +58,7 @@ def test_a_recipe_becomes_a_model(data: Path, tmp_path: Path, monkeypatch: pytes
         'training': {'epochs': 1, 'batch': 16, 'learning_rate': 0.01, 'warmup_epochs': 0,
                      'workers': 0}}
     Path('teacher.yaml').write_text(yaml.safe_dump({**facts, 'name': 'teacher'}))
-    # to be stopped after the first; exported in float32 all the same
+    # interrupted after the first
     facts['training'] |= {'epochs': 2, 'precision': 'mixed_bfloat16'}
     facts['distillation'] = {'teachers': ['runs/teacher/best.keras'], 'weight': 0.5}
     facts['export'] = {'precision': 'dynamic', 'mirror': True, 'saliency': 'float32'}
@@ -70,10 +70,10 @@ def test_a_recipe_becomes_a_model(data: Path, tmp_path: Path, monkeypatch: pytes
     assert not Path('models').exists()
 
     assert main(ship) == 0
-    told = capfd.readouterr()
+    output = capfd.readouterr()
     for piece in ('margins emotion', 'limits emotion', 'models/small: dynamic, '):
-        assert piece in told.err, piece
-    written = told.out.split()
+        assert piece in output.err, piece
+    written = output.out.split()
     for path in ('models/small', 'results/small.json', 'results/bias_small.json',
                  'models/small/README.md'):
         assert path in written and Path(path).exists(), path
@@ -89,7 +89,7 @@ def test_a_recipe_becomes_a_model(data: Path, tmp_path: Path, monkeypatch: pytes
     assert found['train'] == {key: found['elsewhere'][0][key] for key in found['train']}
     training = card.metadata['training']
     assert training['learned_from'] == ['teacher'] and training['device']
-    assert set(training['hours']) <= {'teacher', 'small'}   # of a minute there are none
+    assert set(training['hours']) <= {'teacher', 'small'}   # rounded to 0
     page = ' '.join(Path('models/small/README.md').read_text().split())
     assert f"accuracy {100 * found['validation']['accuracy']:.1f} %" in page
 

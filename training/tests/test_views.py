@@ -82,4 +82,4 @@ def test_views_are_repeated_except_in_the_plain_epochs(workers: int) -> None:
         samples.close()
     assert (first == third).all() and (second == fourth).all()
     assert (first != second).mean() > 0.5 and (second != last).mean() > 0.5
-    assert [samples.first_shown(number) for number in range(6)] == [0, 1, 0, 1, 0, 5]
+    assert [samples.first_epoch(number) for number in range(6)] == [0, 1, 0, 1, 0, 5]
