@@ -102,7 +102,7 @@ def test_the_command_in_the_report_has_no_local_paths(
 
 def test_a_data_set_without_a_face_is_refused(faces: FaceData) -> None:
     nobody = faces.select(np.array([24]))
-    with pytest.raises(AffectError, match='portraits: .* finds no face in any of 1 pictures'):
+    with pytest.raises(AffectError, match='portraits: .* finds no face in any of 1 images'):
         bias.bias_report('emotion_small_resnet', nobody)
 
 
