@@ -77,7 +77,7 @@ def ship(run: Path, plan: Export, models: Path, folder: Path, *, cache: Path | N
     def write(*others: str, **options: Any) -> None:
         for line in export(run, trial, precisions=(plan.precision, *others), mirror=plan.mirror,
                            cache=cache, **options):
-            _tell(line)
+            print(line, file=sys.stderr, flush=True)
 
     # with the exported file; the limits depend on the margin
     done.step('trial', write)
@@ -133,7 +133,7 @@ class _Done:
     def step(self, name: str, work: Callable[[], Any]) -> Any:
         """Return the stored result of a step, or do the step and store it."""
         if name not in self._facts:
-            _tell(f'ship: {name}')
+            print(f'ship: {name}', file=sys.stderr, flush=True)
             self._facts[name] = work()
             results.write(self._file, {'network': self._network, 'steps': self._facts})
         return self._facts[name]
@@ -155,7 +155,3 @@ def _bias(model: Path, experiment: Experiment, task: str, faces: FaceData,
 
 def _short(facts: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     return {key: facts[key] for key in keys if key in facts}
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

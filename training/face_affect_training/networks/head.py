@@ -15,7 +15,6 @@
 """Convolutions and last layers of the networks, and test-time flip."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import layers, ops
@@ -36,28 +35,11 @@ def close(inputs: keras.KerasTensor, logits: keras.KerasTensor, name: str) -> ke
     """
     Return the model with softmax of the logits, (N, classes).
 
-    Both layers are float32 also with mixed precision.
+    Logits and probabilities are float32 also with mixed precision.
     """
     logits = layers.Activation('linear', name='logits', dtype='float32')(logits)
     outputs = layers.Activation('softmax', name='probabilities', dtype='float32')(logits)
     return keras.Model(inputs, outputs, name=name)
-
-
-@keras.saving.register_keras_serializable('face_affect')
-class TaskSoftmax(layers.Layer):
-    """Softmax of the logits of one task, from (N, K) to (N, stop - start)."""
-
-    def __init__(self, start: int, stop: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._start, self._stop = start, stop
-
-    def call(self, inputs: Any) -> Any:
-        """Return probabilities."""
-        return ops.softmax(inputs[:, self._start:self._stop], axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor."""
-        return {**super().get_config(), 'start': self._start, 'stop': self._stop}
 
 
 def split(network: keras.Model, widths: Sequence[int]) -> keras.Model:
@@ -68,9 +50,8 @@ def split(network: keras.Model, widths: Sequence[int]) -> keras.Model:
     """
     logits = network.get_layer('logits').output
     stops = np.cumsum(widths).tolist()
-    outputs = [TaskSoftmax(stop - width, stop, name=f'probabilities{index}',
-                           dtype='float32')(logits)
-               for index, (width, stop) in enumerate(zip(widths, stops))]
+    outputs = [layers.Softmax(name=f'probabilities{index}', dtype='float32')(
+        logits[:, stop - width:stop]) for index, (width, stop) in enumerate(zip(widths, stops))]
     return keras.Model(network.input, outputs, name=network.name)
 
 
