@@ -178,11 +178,6 @@ class Experiment:
         return next(iter(self.tasks))
 
     @property
-    def only(self) -> Task:
-        """The settings of the only task. Raises AffectError if there are several."""
-        return self.tasks[self.task]
-
-    @property
     def labels(self) -> tuple[str, ...]:
         """The names of the classes of all tasks."""
         return tuple(label for task in self.tasks for label in LABELS[task])

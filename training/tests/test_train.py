@@ -42,7 +42,8 @@ def random_images(*shape: int) -> np.ndarray:
 def teachers_of(run: Path, **changes: object) -> Teachers:
     """Return the teachers of a run, with changed settings of the distillation."""
     experiment = load_experiment(run / 'experiment.yaml')
-    return Teachers(replace(experiment.only.distillation, **changes), experiment, 'emotion')
+    settings = replace(experiment.tasks['emotion'].distillation, **changes)
+    return Teachers(settings, experiment, 'emotion')
 
 
 @pytest.fixture
@@ -166,7 +167,7 @@ def test_a_grey_teacher_of_a_colour_network(experiment: Path) -> None:
     assert views.shape == (280, 24, 24, 3)
     assert (views[..., 0] != views[..., 1]).any((1, 2)).all()
     grey = np.stack([cv2.cvtColor(view, cv2.COLOR_RGB2GRAY) for view in views])[..., np.newaxis]
-    teachers = Teachers(settings.only.distillation, settings, 'emotion')
+    teachers = Teachers(settings.tasks['emotion'].distillation, settings, 'emotion')
     np.testing.assert_allclose(targets, teachers.soft_targets(grey), atol=1e-6)
 
 
