@@ -55,13 +55,13 @@ class Found:
     Faces that the detector has found.
 
     Attributes:
-        looked_at: number of images.
+        total: number of images.
         images: enlarged images with a border.
         faces: one detection in each image.
         rows: (N,) rows of the data set.
     """
 
-    looked_at: int
+    total: int
     images: list[ImageArray]
     faces: list[Detections]
     rows: npt.NDArray[np.int64]

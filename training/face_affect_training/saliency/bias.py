@@ -102,8 +102,8 @@ def bias_report(model: str, faces: FaceData, *, limit: int = 0,
     explained = Explained(np.array(head.labels)[classes], shares, areas, crops, heats,
                           {name: values[rows] for name, values in faces.groups.items()})
     report = {'model': card.name, 'sha256': card.sha256, 'data': faces.source,
-              'detector': detector, 'faces': found.looked_at,
-              'left_out': found.looked_at - len(rows), 'area': _means(explained.areas),
+              'detector': detector, 'faces': found.total,
+              'left_out': found.total - len(rows), 'area': _means(explained.areas),
               'all': _row(explained, np.full(len(rows), True)),
               'classes': _table(explained, explained.classes, head.labels),
               'groups': {name: _table(explained, values, sorted(set(values.tolist())))
