@@ -28,7 +28,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS, MODELS = ROOT / 'docs' / 'results', ROOT / 'models'
 #: Maximum bytes of a figure, and of the folder.
-PICTURE, FOLDER = 60_000, 450_000
+PICTURE, FOLDER = 90_000, 500_000
 
 
 @pytest.fixture
