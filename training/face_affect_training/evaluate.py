@@ -37,7 +37,7 @@ from tqdm import tqdm
 #: Batch size.
 BATCH = 64
 #: Number of single faces that are timed, batch size and number of batches that are timed.
-ALONE, TOGETHER, REPEATED = 200, 16, 25
+TIMED_FACES, TIMED_BATCH, REPETITIONS = 200, 16, 25
 #: Number of batches before the time is measured.
 WARM_UP = 5
 
@@ -209,8 +209,8 @@ def milliseconds_per_face(candidate: Candidate, images: ImageArray) -> dict[str,
     """
     if candidate.form != 'tflite':
         return None
-    singles = [images[row:row + 1] for row in np.arange(ALONE) % len(images)]
-    batches = [images[np.arange(TOGETHER) % len(images)]] * REPEATED
+    singles = [images[row:row + 1] for row in np.arange(TIMED_FACES) % len(images)]
+    batches = [images[np.arange(TIMED_BATCH) % len(images)]] * REPETITIONS
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -219,7 +219,7 @@ def milliseconds_per_face(candidate: Candidate, images: ImageArray) -> dict[str,
         cv2.setNumThreads(before)
     return {'alone': alone[0], 'in_batch': together[0],
             'cpu_time': {'alone': alone[1], 'in_batch': together[1]},
-            'batch': TOGETHER, 'threads': 1, 'cpu': cpu_model(),
+            'batch': TIMED_BATCH, 'threads': 1, 'cpu': cpu_model(),
             'cores': os.cpu_count(), 'includes': 'crop, scale, network, calibration'}
 
 
