@@ -96,6 +96,18 @@ def main() -> None:
     images = np.random.default_rng(2).uniform(-1.0, 1.0, (5, 48, 48, 1)).astype(np.float32)
     difference = np.abs(copy.predict(images, verbose=0) - plain.predict(images, verbose=0)).max()
     assert difference < 0.05, difference
+    from face_affect_training.networks.torch_layers import Depthwise
+    for side in (8, 9):
+        image = np.random.default_rng(side).uniform(-1.0, 1.0, (2, side, side, 3))
+        outputs = []
+        for kind, dtype in ((keras.layers.DepthwiseConv2D, 'float32'),
+                            (Depthwise, 'mixed_bfloat16')):
+            layer = kind(3, strides=2, padding='same', dtype=dtype)
+            layer.build(image.shape)
+            layer.set_weights([np.linspace(-0.5, 0.5, 27).reshape(3, 3, 3, 1), np.ones(3)])
+            outputs.append(keras.ops.convert_to_numpy(
+                keras.ops.cast(layer(image.astype(np.float32)), 'float32')))
+        np.testing.assert_allclose(outputs[1], outputs[0], atol=0.02)
     print('mixed_bfloat16', flush=True)
 
 

@@ -62,8 +62,13 @@ class Depthwise(_Shaped, layers.DepthwiseConv2D):
         image, padding = _padded(_first(inputs), self.kernel_size, self.strides, self.padding)
         weights = ops.convert_to_tensor(self.kernel).to(image.dtype).permute(2, 3, 0, 1)
         bias = ops.convert_to_tensor(self.bias).to(image.dtype) if self.use_bias else None
-        return _last(functional.conv2d(image, weights, bias, stride=self.strides,
-                                       padding=padding, groups=image.shape[1]))
+        # PyTorch has no fast gradient of a strided depth-wise convolution in bfloat16
+        strides, step = self.strides, (1, 1)
+        if image.dtype == torch.bfloat16:
+            strides, step = step, strides
+        result = functional.conv2d(image, weights, bias, stride=strides, padding=padding,
+                                   groups=image.shape[1])
+        return _last(result[:, :, ::step[0], ::step[1]])
 
 
 class BatchNorm(_Shaped, layers.BatchNormalization):
