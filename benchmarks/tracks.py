@@ -69,8 +69,8 @@ def clips(shared: Path) -> list[Clip]:
     for name, people in yaml.safe_load(TRUTH.read_text()).items():
         with open_media(str(shared / 'media' / name)) as media:
             found.append(Clip(name, list(media), [
-                Person(who, np.array(facts['at'], np.float64), facts['head'],
-                       facts.get('expression', '')) for who, facts in people.items()]))
+                Person(who, np.array(person['at'], np.float64), person['head'],
+                       person.get('expression', '')) for who, person in people.items()]))
     return found
 
 

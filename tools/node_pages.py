@@ -84,9 +84,9 @@ def with_list(text: str, entries: str) -> str:
     return f'{text[:found.end(1)]}{entries}\n{text[found.start(2):]}'
 
 
-def item(name: str, facts: list[str], text: str) -> str:
-    """Return an item of a Markdown list: name, facts in parentheses, text."""
-    return textwrap.fill(f"**`{name}`** ({'; '.join(filter(None, facts))}): {text}", WIDTH,
+def item(name: str, notes: list[str], text: str) -> str:
+    """Return an item of a Markdown list: name, its notes in parentheses, text."""
+    return textwrap.fill(f"**`{name}`** ({'; '.join(filter(None, notes))}): {text}", WIDTH,
                          initial_indent='- ', subsequent_indent='  ', break_long_words=False,
                          break_on_hyphens=False)
 

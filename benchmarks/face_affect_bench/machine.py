@@ -39,7 +39,7 @@ def pin(cores: list[int]) -> None:
 def describe(cores: list[int]) -> dict[str, str]:
     """Return the description of the machine by heading."""
     able = (_line('/proc/cpuinfo', 'flags') or _line('/proc/cpuinfo', 'Features')).split()
-    facts = {
+    description = {
         'processor': processor(),
         'instruction sets for 8-bit networks': ', '.join(
             each for each in EXTENSIONS if each in able) or 'none',
@@ -51,7 +51,7 @@ def describe(cores: list[int]) -> dict[str, str]:
             (f'{name}, as wheels' for name in WHEELS if _version(f'ros-{name}-rclpy')), 'none'),
     }
     # Packages that are not installed as wheels are omitted.
-    return facts | {package: found for package in PACKAGES if (found := _version(package))}
+    return description | {package: found for package in PACKAGES if (found := _version(package))}
 
 
 def processor() -> str:

@@ -160,11 +160,11 @@ def _pipeline(interval: float) -> Callable[[ImageArray], int]:
 
 def _row(name: str, output: str, result: dict[str, Any]) -> Row:
     row: Row = {'': name, 'output': output}
-    for frames, facts in result.items():
-        row |= {f'{frames}: found': f'{facts["faces"]} of {2 * facts["images"]}',
-                f'{frames}: median ms': round(facts['median'], 2),
-                f'{frames}: p99 ms': round(facts['p99'], 2),
-                f'{frames}: CPU ms': round(facts['cpu'], 2)}
+    for frames, measured in result.items():
+        row |= {f'{frames}: found': f'{measured["faces"]} of {2 * measured["images"]}',
+                f'{frames}: median ms': round(measured['median'], 2),
+                f'{frames}: p99 ms': round(measured['p99'], 2),
+                f'{frames}: CPU ms': round(measured['cpu'], 2)}
     return row
 
 

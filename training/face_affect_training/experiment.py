@@ -196,11 +196,11 @@ class Experiment:
 
     def as_mapping(self) -> dict[str, Any]:
         """Return the content of the YAML file, with lists for tuples."""
-        facts: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        mapping: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
         if len(self.tasks) == 1:
-            [(task, entries)] = facts.pop('tasks').items()
-            facts |= {'task': task, **entries}
-        return facts
+            [(task, entries)] = mapping.pop('tasks').items()
+            mapping |= {'task': task, **entries}
+        return mapping
 
 
 def shared_folder() -> Path:
@@ -234,24 +234,24 @@ def load_experiment(path: Path, changes: list[str] | None = None) -> Experiment:
     Raises:
         AffectError: the file cannot be read, or an entry is unknown, missing or of a wrong type.
     """
-    facts = read_yaml(path)
+    mapping = read_yaml(path)
     for change in changes or []:
         key, sign, value = change.partition('=')
         if not sign:
             raise AffectError(f'--set {change}: must have the form section.key=value')
-        _set(facts, key.strip().split('.'), _number(yaml.safe_load(value)))
-    return make_experiment(facts, str(path))
+        _set(mapping, key.strip().split('.'), _number(yaml.safe_load(value)))
+    return make_experiment(mapping, str(path))
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the mapping of a YAML file. Raises AffectError if it contains none."""
     try:
-        facts = yaml.safe_load(path.read_text(encoding='utf-8'))
+        mapping = yaml.safe_load(path.read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise AffectError(f'{path}: cannot be read as YAML: {error}') from error
-    if not isinstance(facts, dict):
+    if not isinstance(mapping, dict):
         raise AffectError(f'{path}: must be a mapping, see training/experiments/')
-    return facts
+    return mapping
 
 
 def is_file_of_run(source: str) -> bool:
@@ -289,31 +289,31 @@ def ancestry(experiment: Experiment) -> list[str]:
     return list(names)
 
 
-def make_experiment(facts: dict[str, Any], where: str) -> Experiment:
+def make_experiment(mapping: dict[str, Any], where: str) -> Experiment:
     """Return an experiment from a mapping, see load_experiment. where: source, for errors."""
     entries = [entry.name for entry in dataclasses.fields(Task)]
-    if 'tasks' not in facts:
-        if 'task' not in facts:
+    if 'tasks' not in mapping:
+        if 'task' not in mapping:
             raise AffectError(f'{where}: the entry task is missing')
-        task = {key: facts[key] for key in facts if key in entries}
-        facts = {key: facts[key] for key in facts if key not in (*entries, 'task')} | {
-            'tasks': {facts['task']: task}}
-    tasks = facts['tasks']
+        task = {key: mapping[key] for key in mapping if key in entries}
+        mapping = {key: mapping[key] for key in mapping if key not in (*entries, 'task')} | {
+            'tasks': {mapping['task']: task}}
+    tasks = mapping['tasks']
     if not isinstance(tasks, dict) or not tasks:
         raise AffectError(f'{where}: tasks must map emotion, gender or both to their settings')
     for task in tasks:
         if task not in LABELS:
             raise AffectError(f"{where}: task '{task}' is not one of {', '.join(LABELS)}")
-    experiment: Experiment = build_dataclass(Experiment, facts, where, known=('task', *entries))
+    experiment: Experiment = build_dataclass(Experiment, mapping, where, known=('task', *entries))
     return experiment
 
 
-def _set(facts: dict[str, Any], keys: list[str], value: Any) -> None:
+def _set(mapping: dict[str, Any], keys: list[str], value: Any) -> None:
     for key in keys[:-1]:
-        facts = facts.setdefault(key, {})
-        if not isinstance(facts, dict):
+        mapping = mapping.setdefault(key, {})
+        if not isinstance(mapping, dict):
             raise AffectError(f"--set {'.'.join(keys)}: '{key}' is not a section")
-    facts[keys[-1]] = value
+    mapping[keys[-1]] = value
 
 
 def _number(value: Any) -> Any:
@@ -324,14 +324,14 @@ def _number(value: Any) -> Any:
         return value
 
 
-def build_dataclass(kind: Any, facts: Any, where: str, *, known: tuple[str, ...] = (),
+def build_dataclass(kind: Any, mapping: Any, where: str, *, known: tuple[str, ...] = (),
                     **ready: Any) -> Any:
     """
     Return a dataclass with the entries of a mapping from YAML.
 
     Args:
         kind: type of the dataclass.
-        facts: mapping.
+        mapping: entries by name.
         where: source of the mapping, for errors.
         known: further entries that the message about an unknown entry lists.
         ready: values of fields that are not in the mapping.
@@ -339,14 +339,15 @@ def build_dataclass(kind: Any, facts: Any, where: str, *, known: tuple[str, ...]
     Raises:
         AffectError: an entry is unknown, missing or of a wrong type.
     """
-    if not isinstance(facts, dict):
-        raise AffectError(f'{where}: expected a mapping, got {facts!r}')
+    if not isinstance(mapping, dict):
+        raise AffectError(f'{where}: expected a mapping, got {mapping!r}')
     hints = {key: hint for key, hint in typing.get_type_hints(kind).items() if key not in ready}
-    unknown = sorted(str(key) for key in set(facts) - set(hints))
+    unknown = sorted(str(key) for key in set(mapping) - set(hints))
     if unknown:
         raise AffectError(f"{where}: unknown entry {', '.join(unknown)}; there are "
                           f"{', '.join((*hints, *known))}")
-    values = {key: _convert(hints[key], value, f'{where}: {key}') for key, value in facts.items()}
+    values = {key: _convert(hints[key], value, f'{where}: {key}')
+              for key, value in mapping.items()}
     values |= ready
     missing = [entry.name for entry in dataclasses.fields(kind)
                if entry.name not in values and entry.default is dataclasses.MISSING

@@ -139,8 +139,8 @@ def _samples(experiment: Experiment, cache: Path | None,
         parts.append(whole_crops(faces.images[np.sort(rows)], experiment.input.spec()))
         sources.append(faces.source)
     crops = np.concatenate(parts)
-    facts = {'ranges_from': ' and '.join(sources), 'faces': len(crops), 'seed': SAMPLE_SEED}
-    return experiment.input.scaled(crops), facts
+    calibration = {'ranges_from': ' and '.join(sources), 'faces': len(crops), 'seed': SAMPLE_SEED}
+    return experiment.input.scaled(crops), calibration
 
 
 def _evaluate(network: keras.Model, content: bytes, precision: str, faces: dict[str, FaceData],

@@ -146,8 +146,8 @@ def _dequantised(tensor: Any, detail: dict[str, Any]) -> Floats:
     """Return a tensor as float32; integers have one scale, or one for each filter."""
     if tensor.dtype == np.float32:
         return np.array(tensor)
-    facts = detail['quantization_parameters']
+    quantization = detail['quantization_parameters']
     shape = [1] * tensor.ndim
-    shape[facts['quantized_dimension']] = -1
-    scales, zeros = (np.reshape(facts[key], shape) for key in ('scales', 'zero_points'))
+    shape[quantization['quantized_dimension']] = -1
+    scales, zeros = (np.reshape(quantization[key], shape) for key in ('scales', 'zero_points'))
     return np.asarray((tensor.astype(np.float32) - zeros) * scales, np.float32)

@@ -67,34 +67,36 @@ class Run:
             Index of the next epoch, best validation accuracy and seconds of training; (0, -1, 0)
             for a new run.
         """
-        facts = {'epoch': 0, 'best': -1.0, 'seconds': 0.0}
+        progress = {'epoch': 0, 'best': -1.0, 'seconds': 0.0}
         if self._state.is_file():
             with np.load(self._state, allow_pickle=False) as state:
-                facts = json.loads(str(state['facts']))
+                progress = json.loads(str(state['facts']))
                 for index, variable in enumerate(_variables(model)):
                     variable.assign(state[f'v{index}'])
         if self._log.is_file():   # epochs after the state are trained again
-            rows = [row for row in read_log(self.folder) if int(row['epoch']) <= facts['epoch']]
+            rows = [row for row in read_log(self.folder)
+                    if int(row['epoch']) <= progress['epoch']]
             self._log.unlink()
             self._append(rows)
-        return int(facts['epoch']), facts['best'], facts['seconds']
+        return int(progress['epoch']), progress['best'], progress['seconds']
 
     def save_state(self, model: keras.Model, *, epoch: int, best: float, seconds: float) -> None:
         """Save the state for resuming. epoch: index of the next epoch."""
         arrays = {f'v{index}': keras.ops.convert_to_numpy(variable.value)
                   for index, variable in enumerate(_variables(model))}
-        facts = json.dumps({'epoch': epoch, 'best': best, 'seconds': seconds})
+        progress = json.dumps({'epoch': epoch, 'best': best, 'seconds': seconds})
         unfinished = self._state.with_suffix('.unfinished.npz')
-        np.savez(unfinished, facts=np.array(facts), **arrays)
+        np.savez(unfinished, facts=np.array(progress), **arrays)
         os.replace(unfinished, self._state)
 
-    def save(self, network: keras.Model, name: str, facts: dict[str, Any] | None = None) -> None:
+    def save(self, network: keras.Model, name: str,
+             metrics: dict[str, Any] | None = None) -> None:
         """Save a network as NAME.keras and its metrics, if given, as NAME.json."""
         unfinished = self.folder / 'unfinished.keras'
         network.save(unfinished)
         os.replace(unfinished, self.folder / f'{name}.keras')
-        if facts:
-            (self.folder / f'{name}.json').write_text(json.dumps(facts, indent=1),
+        if metrics:
+            (self.folder / f'{name}.json').write_text(json.dumps(metrics, indent=1),
                                                       encoding='utf-8')
 
     def log(self, row: dict[str, Any], each: list[float]) -> dict[str, str]:
@@ -261,10 +263,10 @@ def take_backbone(network: keras.Model, file: Path) -> list[str]:
 
 def _identity(experiment: Experiment) -> dict[str, Any]:
     """Return the entries that must be equal for a run to be resumed."""
-    facts = experiment.as_mapping()
-    facts['training'].pop('workers')
-    facts.pop('export')
-    return facts
+    mapping = experiment.as_mapping()
+    mapping['training'].pop('workers')
+    mapping.pop('export')
+    return mapping
 
 
 def _variables(model: keras.Model) -> list[Any]:

@@ -89,7 +89,7 @@ def ship(run: Path, plan: Export, models: Path, folder: Path, *, cache: Path | N
         input_limits, str(trial / name), faces[task])) for task in faces}
     others = [each for each in tflite.PRECISIONS if each != plan.precision]
     write(*others, margin=margin, saliency=plan.saliency,
-          limits={task: facts['limits'] for task, facts in limits.items()})
+          limits={task: metrics['limits'] for task, metrics in limits.items()})
     shutil.copytree(trial / name, models / name, dirs_exist_ok=True)
 
     tasks, written = {}, []
@@ -105,8 +105,8 @@ def ship(run: Path, plan: Export, models: Path, folder: Path, *, cache: Path | N
             'elsewhere': [_short(evaluate(str(models / name), each, task=task), ELSEWHERE)
                           for each in further if each.task == task],
             'margins': margins[task], 'limits': limits[task],
-            'precisions': {precision: _short(facts, ('bytes', 'accuracy', 'ece'))
-                           for precision, facts in evaluated.items()}}
+            'precisions': {precision: _short(metrics, ('bytes', 'accuracy', 'ece'))
+                           for precision, metrics in evaluated.items()}}
         if plan.saliency:
             written += _bias(models / name, experiment, task, faces[task], folder)
     result = folder / f'{name}.json'
@@ -124,19 +124,19 @@ class _Done:
         self._file = run / 'ship.json'
         self._network = hashlib.sha256((run / 'best.keras').read_bytes()
                                        + repr(plan).encode()).hexdigest()
-        self._facts: dict[str, Any] = {}
+        self._steps: dict[str, Any] = {}
         if self._file.is_file():
-            facts = json.loads(self._file.read_text(encoding='utf-8'))
-            if facts['network'] == self._network:
-                self._facts = facts['steps']
+            stored = json.loads(self._file.read_text(encoding='utf-8'))
+            if stored['network'] == self._network:
+                self._steps = stored['steps']
 
     def step(self, name: str, work: Callable[[], Any]) -> Any:
         """Return the stored result of a step, or do the step and store it."""
-        if name not in self._facts:
+        if name not in self._steps:
             print(f'ship: {name}', file=sys.stderr, flush=True)
-            self._facts[name] = work()
-            results.write(self._file, {'network': self._network, 'steps': self._facts})
-        return self._facts[name]
+            self._steps[name] = work()
+            results.write(self._file, {'network': self._network, 'steps': self._steps})
+        return self._steps[name]
 
 
 def _faces(experiment: Experiment, task: str, entry: str, cache: Path | None) -> FaceData:
@@ -153,5 +153,5 @@ def _bias(model: Path, experiment: Experiment, task: str, faces: FaceData,
         f'{data.reader} {portable_path(str(data_path(data.path)))} {data.validation}')
 
 
-def _short(facts: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-    return {key: facts[key] for key in keys if key in facts}
+def _short(metrics: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: metrics[key] for key in keys if key in metrics}

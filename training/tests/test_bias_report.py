@@ -75,12 +75,12 @@ def test_the_report_and_its_files(faces: FaceData, tmp_path: Path) -> None:
     assert report['groups']['light']['dark']['faces'] == 12
     written = bias.write_report(report, explained, tmp_path, 'the command')
     assert {path.suffix for path in written} == {'.json', '.md', '.png'}
-    facts = json.loads((tmp_path / 'bias_emotion_small_resnet.json').read_text())
-    assert facts['command'] == 'the command'
+    record = json.loads((tmp_path / 'bias_emotion_small_resnet.json').read_text())
+    assert record['command'] == 'the command'
     page = (tmp_path / 'bias_emotion_small_resnet.md').read_text()
     assert '24 of 25 faces' in page and '## By light' in page
     # There is no mean image of 12 faces, because it could show a person.
-    assert facts['pictures'] == ['bias_emotion_small_resnet_classes.png']
+    assert record['pictures'] == ['bias_emotion_small_resnet_classes.png']
     assert cv2.imread(str(written[-1])).shape[0] > 150
     assert '(bias_emotion_small_resnet.md), portraits | 24 |' in bias.section(tmp_path)
 
@@ -110,8 +110,8 @@ def test_guided_maps_of_each_expression(faces: FaceData, tmp_path: Path) -> None
     known = faces.select(np.arange(24))
     written = guided.make(['emotion_small_resnet'], known, tmp_path, 'the command')
     assert [path.name for path in written] == ['guided.json', 'guided.png']
-    facts = json.loads(written[0].read_text())
-    counts = facts['models']['emotion_small_resnet']['faces']
+    record = json.loads(written[0].read_text())
+    counts = record['models']['emotion_small_resnet']['faces']
     assert counts['happy'] >= 20 and sum(counts.values()) == counts['happy']
-    assert facts['models']['emotion_small_resnet']['likeness_of_classes'] is None
-    assert guided.facts_of_page(tmp_path)['guided_data'] == 'portraits'
+    assert record['models']['emotion_small_resnet']['likeness_of_classes'] is None
+    assert guided.page_entries(tmp_path)['guided_data'] == 'portraits'

@@ -42,7 +42,7 @@ WIDTHS = (7, 2)
 def blended(sheets: Path, genders: Path, tmp_path: Path) -> Path:
     """Return the file of a quick experiment on both small data sets."""
     augmentation = {'roll': 3.0, 'erase': 0.0}
-    facts = {
+    settings = {
         'name': 'both', 'seed': 5,
         'tasks': {
             'emotion': {'data': {'reader': 'fer2013_sheets', 'path': str(sheets),
@@ -55,7 +55,7 @@ def blended(sheets: Path, genders: Path, tmp_path: Path) -> Path:
         'training': {'epochs': 4, 'batch': 42, 'learning_rate': 0.01, 'warmup_epochs': 1,
                      'ema': 0.8, 'workers': 0}}
     path = tmp_path / 'both.yaml'
-    path.write_text(yaml.safe_dump(facts))
+    path.write_text(yaml.safe_dump(settings))
     return path
 
 
@@ -146,15 +146,15 @@ def test_training_and_export_of_two_tasks(
 
 def test_wrong_tasks_are_reported(blended: Path, tmp_path: Path,
                                capsys: pytest.CaptureFixture[str]) -> None:
-    facts = yaml.safe_load(blended.read_text())
+    settings = yaml.safe_load(blended.read_text())
     path = tmp_path / 'wrong.yaml'
     for change, complaint in (
             ({'tasks': {}}, 'tasks must map emotion, gender or both'),
-            ({'tasks': {'age': facts['tasks']['gender']}}, "task 'age' is not one of emotion"),
+            ({'tasks': {'age': settings['tasks']['gender']}}, "task 'age' is not one of emotion"),
             ({'task': 'emotion'}, 'unknown entry task; there are name, input'),
-            ({'tasks': {**facts['tasks'], 'gender': {'wheels': 4}}},
+            ({'tasks': {**settings['tasks'], 'gender': {'wheels': 4}}},
              'wrong.yaml: tasks.gender: unknown entry wheels'),
-            ({'tasks': {**facts['tasks'], 'gender': {}}}, 'the entry data is missing')):
-        path.write_text(yaml.safe_dump({**facts, **change}))
+            ({'tasks': {**settings['tasks'], 'gender': {}}}, 'the entry data is missing')):
+        path.write_text(yaml.safe_dump({**settings, **change}))
         assert main(['train', str(path), '--out', str(tmp_path / 'run')]) == 1
         assert complaint in capsys.readouterr().err

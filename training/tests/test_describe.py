@@ -62,9 +62,9 @@ def test_describe_prints_networks_and_experiments(capsys: pytest.CaptureFixture[
     assert lines[0].split()[:5] == ['mini_xception', '48', 'x', '48', 'x']
     assert '58,423' in lines[0] and len(lines) == 3
     assert main(['describe', *recipes, '--json']) == 0
-    facts = {each['name']: each for each in json.loads(capsys.readouterr().out)}
-    assert facts['gender_mini_xception']['input'] == [64, 64, 3]
-    assert facts['emotion_mini_xception']['parameters'] == 58_423
+    record = {each['name']: each for each in json.loads(capsys.readouterr().out)}
+    assert record['gender_mini_xception']['input'] == [64, 64, 3]
+    assert record['emotion_mini_xception']['parameters'] == 58_423
     for wrong, message in ((['nosuch'], "network 'nosuch' does not exist"),
                            (['nosuch.yaml'], 'nosuch.yaml')):
         assert main(['describe', *wrong]) == 1

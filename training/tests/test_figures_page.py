@@ -103,17 +103,17 @@ def test_the_error_for_a_missing_file_contains_the_command(
 def test_results_of_another_tflite_file_are_refused(folder: Path,
                                                     capsys: pytest.CaptureFixture[str]) -> None:
     path = folder / 'gender_mini_xception.json'
-    facts = json.loads(path.read_text())
-    path.write_text(json.dumps({**facts, 'sha256': 'abd'}))
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, 'sha256': 'abd'}))
     assert make(folder) == 1
     assert 'xception.json: its sha256 is not that of the card' in capsys.readouterr().err
 
 
 def test_the_format_of_result_files(tmp_path: Path) -> None:
-    facts = {'a': [[1, 2.5], [3, None]], 'b': {'c': ['x, y', ']'], 'd': []}, 'e': True}
-    results.write(tmp_path / 'some.json', {**facts, 'f': 1 / 3})
+    record = {'a': [[1, 2.5], [3, None]], 'b': {'c': ['x, y', ']'], 'd': []}, 'e': True}
+    results.write(tmp_path / 'some.json', {**record, 'f': 1 / 3})
     text = (tmp_path / 'some.json').read_text()
-    assert json.loads(text) == {**facts, 'f': 0.333333}
+    assert json.loads(text) == {**record, 'f': 0.333333}
     assert '[1, 2.5]' in text
     with pytest.raises(ValueError, match='not JSON compliant'):
         results.write(tmp_path / 'some.json', {'a': float('nan')})

@@ -50,9 +50,9 @@ def test_filters_of_a_run(experiment: Path, tmp_path: Path,
                           capsys: pytest.CaptureFixture[str]) -> None:
     run, results = tmp_path / 'run', tmp_path / 'results'
     run.mkdir()
-    facts = yaml.safe_load(experiment.read_text())
-    facts['network'] = {'name': 'mini_xception'}
-    (run / 'experiment.yaml').write_text(yaml.safe_dump(facts))
+    settings = yaml.safe_load(experiment.read_text())
+    settings['network'] = {'name': 'mini_xception'}
+    (run / 'experiment.yaml').write_text(yaml.safe_dump(settings))
     (run / 'best.json').write_text(json.dumps({'epoch': 3, 'val_accuracy': 0.5}))
     networks.build('mini_xception', input_shape=(24, 24, 1), classes=7).save(run / 'best.keras')
     command = ['figures', 'ascent', str(run), '--results', str(results), '--steps', '2']

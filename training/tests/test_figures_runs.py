@@ -26,22 +26,22 @@ import pytest
 import yaml
 
 
-def write_plan(folder: Path, facts: dict[str, Any]) -> str:
+def write_plan(folder: Path, settings: dict[str, Any]) -> str:
     """Write a plan and return its path."""
     path = folder / 'plan.yaml'
-    path.write_text(yaml.safe_dump(facts))
+    path.write_text(yaml.safe_dump(settings))
     return str(path)
 
 
 @pytest.fixture
 def plan(experiment: Path, tmp_path: Path) -> str:
     """Return a plan of two quick cells on the small sheets."""
-    facts = yaml.safe_load(experiment.read_text())
-    facts['training'] = {'epochs': 3, 'batch': 14, 'optimizer': 'adam', 'learning_rate': 0.003,
-                         'warmup_epochs': 0, 'workers': 0}
-    facts['network'] = {'name': 'baseline'}
-    facts['data']['subset'] = 140
-    (tmp_path / 'base.yaml').write_text(yaml.safe_dump(facts))
+    settings = yaml.safe_load(experiment.read_text())
+    settings['training'] = {'epochs': 3, 'batch': 14, 'optimizer': 'adam', 'learning_rate': 0.003,
+                            'warmup_epochs': 0, 'workers': 0}
+    settings['network'] = {'name': 'baseline'}
+    settings['data']['subset'] = 140
+    (tmp_path / 'base.yaml').write_text(yaml.safe_dump(settings))
     return write_plan(tmp_path, {'base': 'base.yaml', 'curves': True,
                                  'grid': {'network.options.dropout': [0.0, 0.5]}})
 
@@ -54,10 +54,10 @@ def test_cells_are_trained_evaluated_and_resumed(plan: str, tmp_path: Path,
     assert main([*command, '--max-minutes', '0.0001']) == 3
     assert 'not finished: plan/dropout_0.0, plan/dropout_0.5' in capsys.readouterr().err
     assert main(command) == 0
-    facts = json.loads((results / 'plan.json').read_text())
-    assert facts['missing'] == []
-    assert [cell['name'] for cell in facts['cells']] == ['dropout_0.0', 'dropout_0.5']
-    for cell in facts['cells']:
+    settings = json.loads((results / 'plan.json').read_text())
+    assert settings['missing'] == []
+    assert [cell['name'] for cell in settings['cells']] == ['dropout_0.0', 'dropout_0.5']
+    for cell in settings['cells']:
         final, curves = cell['final'], cell['curves']
         assert cell['train_faces'] == 140 and cell['validation_faces'] == 70
         assert len(curves['val_accuracy']) == len(curves['train_accuracy']) == 3
@@ -71,7 +71,7 @@ def test_cells_are_trained_evaluated_and_resumed(plan: str, tmp_path: Path,
     capsys.readouterr()
     assert main(command) == 0
     assert 'all 3 epochs are trained' in capsys.readouterr().err
-    assert json.loads((results / 'plan.json').read_text()) == facts
+    assert json.loads((results / 'plan.json').read_text()) == settings
     base = tmp_path / 'base.yaml'
     base.write_text(base.read_text().replace('epochs: 3', 'epochs: 2'))
     assert main(command) == 1
@@ -93,17 +93,17 @@ def test_plans_of_the_repository() -> None:
     assert len(chosen) == 12
 
 
-@pytest.mark.parametrize(('facts', 'message'), [
+@pytest.mark.parametrize(('entries', 'message'), [
     ({'cells': {}}, 'the entry base is missing'),
     ({'base': 'base.yaml', 'colour': 1}, 'unknown entry colour'),
     ({'base': 'base.yaml', 'grid': {'seed': 1}}, 'grid.seed: 1 is not of type'),
     ({'base': 'base.yaml', 'grid': {'training.colour': [1]}}, 'unknown entry colour'),
     ({'base': 'base.yaml', 'cells': {'a': {'seed': 'one'}}}, 'is not of type int'),
 ])
-def test_invalid_plans_are_refused(experiment: Path, tmp_path: Path, facts: dict[str, Any],
+def test_invalid_plans_are_refused(experiment: Path, tmp_path: Path, entries: dict[str, Any],
                                    message: str) -> None:
     (tmp_path / 'base.yaml').write_text(experiment.read_text())
     with pytest.raises(AffectError, match=message):
-        plans.load_plan(write_plan(tmp_path, facts))
+        plans.load_plan(write_plan(tmp_path, entries))
     with pytest.raises(AffectError, match='choose one of dropout, networks, rate_maps'):
         plans.load_plan('nosuch')

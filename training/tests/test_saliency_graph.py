@@ -244,7 +244,7 @@ def test_export_with_saliency(experiment: Path, tmp_path: Path, sheets: Path,
             heat = saliency.heat(crop, mode=mode)
             assert heat.shape == (24, 24) and heat.min() >= 0.0 and heat.max() <= 1.0
 
-    facts = yaml.safe_load((model / 'card.yaml').read_text())
+    settings = yaml.safe_load((model / 'card.yaml').read_text())
     stored = model / 'saliency.npz'
     gradients = shared_weights.read(stored, model / 'model.tflite')
     stored.write_bytes(b'something else')
@@ -252,13 +252,13 @@ def test_export_with_saliency(experiment: Path, tmp_path: Path, sheets: Path,
         Saliency(card)
     network = (model / 'model.tflite').read_bytes()
     write(stored, network, network)
-    facts['saliency']['sha256'] = hashlib.sha256(stored.read_bytes()).hexdigest()
-    (model / 'card.yaml').write_text(yaml.safe_dump(facts))
+    settings['saliency']['sha256'] = hashlib.sha256(stored.read_bytes()).hexdigest()
+    (model / 'card.yaml').write_text(yaml.safe_dump(settings))
     with pytest.raises(AffectError, match='not a saliency graph of this model'):
         Saliency(load_card(str(model)))
     write(stored, gradients, network)
-    del facts['saliency']
-    (model / 'card.yaml').write_text(yaml.safe_dump(facts))
+    del settings['saliency']
+    (model / 'card.yaml').write_text(yaml.safe_dump(settings))
     with pytest.raises(AffectError, match="'small': its card names no saliency file"):
         Saliency(load_card(str(model)))
     command[3] = str(tmp_path / 'quarter')

@@ -50,19 +50,19 @@ def test_ship_writes_model_results_and_page_and_resumes(
     if keras.backend.backend() != 'tensorflow':
         pytest.skip('only the TensorFlow backend exports')
     monkeypatch.chdir(tmp_path)
-    facts = {
+    settings = {
         'name': 'small', 'task': 'emotion',
         'data': {'reader': 'fer2013_csv', 'path': str(data), 'train': 'Training',
                  'validation': 'PublicTest', 'expect_train': 160, 'expect_validation': 40},
         'input': {'size': 24}, 'network': {'name': 'mini_xception'},
         'training': {'epochs': 1, 'batch': 16, 'learning_rate': 0.01, 'warmup_epochs': 0,
                      'workers': 0}}
-    Path('teacher.yaml').write_text(yaml.safe_dump({**facts, 'name': 'teacher'}))
+    Path('teacher.yaml').write_text(yaml.safe_dump({**settings, 'name': 'teacher'}))
     # interrupted after the first
-    facts['training'] |= {'epochs': 2, 'precision': 'mixed_bfloat16'}
-    facts['distillation'] = {'teachers': ['runs/teacher/best.keras'], 'weight': 0.5}
-    facts['export'] = {'precision': 'dynamic', 'mirror': True, 'saliency': 'float32'}
-    Path('small.yaml').write_text(yaml.safe_dump(facts))
+    settings['training'] |= {'epochs': 2, 'precision': 'mixed_bfloat16'}
+    settings['distillation'] = {'teachers': ['runs/teacher/best.keras'], 'weight': 0.5}
+    settings['export'] = {'precision': 'dynamic', 'mirror': True, 'saliency': 'float32'}
+    Path('small.yaml').write_text(yaml.safe_dump(settings))
     ship = ['ship', 'small.yaml', '--models', 'models', '--results', 'results', '--also',
             'fer2013_csv', str(data), 'Training']
     assert main([*ship, '--max-minutes', '1e-9']) == 3

@@ -198,14 +198,14 @@ def test_missing_sources_are_trained_first(experiment: Path, tmp_path: Path,
                                            monkeypatch: pytest.MonkeyPatch,
                                            capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
-    facts = yaml.safe_load(experiment.read_text())
-    facts['training']['epochs'] = 1
-    (tmp_path / 'large.yaml').write_text(yaml.safe_dump({**facts, 'name': 'large'}))
-    facts['training']['start_from'] = 'runs/large/best.keras'
-    (tmp_path / 'early.yaml').write_text(yaml.safe_dump({**facts, 'name': 'early'}))
-    facts['training']['start_from'] = 'runs/early/best.keras'
-    facts['distillation'] = {'teachers': ['runs/large/best.keras']}
-    experiment.write_text(yaml.safe_dump(facts))
+    settings = yaml.safe_load(experiment.read_text())
+    settings['training']['epochs'] = 1
+    (tmp_path / 'large.yaml').write_text(yaml.safe_dump({**settings, 'name': 'large'}))
+    settings['training']['start_from'] = 'runs/large/best.keras'
+    (tmp_path / 'early.yaml').write_text(yaml.safe_dump({**settings, 'name': 'early'}))
+    settings['training']['start_from'] = 'runs/early/best.keras'
+    settings['distillation'] = {'teachers': ['runs/large/best.keras']}
+    experiment.write_text(yaml.safe_dump(settings))
     assert main(['train', str(experiment)]) == 0
     lines = [line.split(':')[0] for line in capsys.readouterr().out.splitlines()
              if 'best validation accuracy' in line]
@@ -222,8 +222,8 @@ def test_ancestry(experiment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     own = yaml.safe_load(experiment.read_text())
 
-    def names(facts: dict[str, object]) -> list[str]:
-        experiment.write_text(yaml.safe_dump(facts))
+    def names(settings: dict[str, object]) -> list[str]:
+        experiment.write_text(yaml.safe_dump(settings))
         return ancestry(load_experiment(experiment))
     early = tmp_path / 'runs/early/experiment.yaml'
     early.parent.mkdir(parents=True)

@@ -144,11 +144,11 @@ def section(folder: Path) -> str:
     """Return the section of the results page, with all ascent_*.json of the folder."""
     parts: list[str] = []
     for path in sorted(folder.glob(f'{NAME}_*.json')):
-        facts = results.read(folder, path.stem, '')
-        parts += [f"`{facts['experiment']}`, after epoch {facts['epoch']} (validation accuracy "
-                  f"{results.percent(facts['val_accuracy'])}), {facts['steps']} steps from grey "
+        record = results.read(folder, path.stem, '')
+        parts += [f"`{record['experiment']}`, after epoch {record['epoch']} (validation accuracy "
+                  f"{results.percent(record['val_accuracy'])}), {record['steps']} steps from grey "
                   f'noise with random shifts of up to {SHIFT} pixels, decay and blur. '
                   f'Activations: [{path.name}]({path.name}).',
-                  f"![Filters of {facts['experiment']}]({path.stem}.png)",
-                  results.commands(facts['command'])]
+                  f"![Filters of {record['experiment']}]({path.stem}.png)",
+                  results.commands(record['command'])]
     return results.paragraphs(*parts)

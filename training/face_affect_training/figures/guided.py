@@ -47,7 +47,7 @@ def make(models: list[str], faces: FaceData, folder: Path, command: str) -> list
     rows: list[list[Picture | None]] = []
     captions: list[list[str]] = []
     names: list[str] = []
-    facts: dict[str, Any] = {'command': command, 'data': faces.source, 'models': {}}
+    record: dict[str, Any] = {'command': command, 'data': faces.source, 'models': {}}
     for model in models:
         saliency = Saliency(load_card(model))
         name = saliency.card.name
@@ -55,10 +55,10 @@ def make(models: list[str], faces: FaceData, folder: Path, command: str) -> list
         rows += [drawn, _of_portrait(saliency)]
         captions += [[str(count) for count in counts], [''] * len(EMOTIONS)]
         names += [f'{name}\nmean', 'portrait']
-        facts['models'][name] = {'sha256': saliency.card.sha256,
-                                 'faces': dict(zip(EMOTIONS, counts)),
-                                 'likeness_of_classes': _likeness(maps)}
-    results.write(folder / f'{NAME}.json', facts)
+        record['models'][name] = {'sha256': saliency.card.sha256,
+                                  'faces': dict(zip(EMOTIONS, counts)),
+                                  'likeness_of_classes': _likeness(maps)}
+    results.write(folder / f'{NAME}.json', record)
     return [folder / f'{NAME}.json', pictures.sheet(
         rows, folder / f'{NAME}.png', rows=names, columns=EMOTIONS, captions=captions)]
 
@@ -108,10 +108,10 @@ def _likeness(heats: list[Floats | None]) -> float | None:
     return round(float(correlations[np.triu_indices(len(known), 1)].mean()), 3)
 
 
-def facts_of_page(folder: Path) -> dict[str, Any]:
+def page_entries(folder: Path) -> dict[str, Any]:
     """Return the fields of the results page."""
-    facts = results.read(folder, NAME, 'face_affect figures guided')
+    record = results.read(folder, NAME, 'face_affect figures guided')
     alike = ', '.join(f"{model['likeness_of_classes']} for `{name}`"
-                      for name, model in facts['models'].items())
-    return {'guided_data': facts['data'], 'guided_alike': alike,
-            'guided_command': results.commands(facts['command']), 'most': MOST, 'many': MANY}
+                      for name, model in record['models'].items())
+    return {'guided_data': record['data'], 'guided_alike': alike,
+            'guided_command': results.commands(record['command']), 'most': MOST, 'many': MANY}

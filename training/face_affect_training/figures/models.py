@@ -75,11 +75,11 @@ def figures(folder: Path, card: dict[str, Any]) -> dict[str, dict[str, Any]]:
         AffectError: the result file is missing, or it belongs to another TFLite file.
     """
     name = str(card['name'])
-    facts = results.read(folder, name, command(name))
-    if facts.get('sha256') != card['sha256']:
+    record = results.read(folder, name, command(name))
+    if record.get('sha256') != card['sha256']:
         raise AffectError(f"{folder / f'{name}.json'}: its sha256 is not that of the card; "
                           f'measure again with: {command(name)}')
-    return dict(facts['tasks'])
+    return dict(record['tasks'])
 
 
 def write_pages(folder: Path, models: Path) -> list[Path]:
@@ -96,15 +96,15 @@ def write_page(folder: Path, model: Path, card: dict[str, Any]) -> Path:
 
 def draw(folder: Path, models: Path, out: Path) -> list[Path]:
     """Write confusion_MODEL.png of each expression model to `out`; return the paths."""
-    return [pictures.confusion(facts['emotion']['validation'], out / f"confusion_{card['name']}"
+    return [pictures.confusion(record['emotion']['validation'], out / f"confusion_{card['name']}"
                                '.png')
-            for card in trained(models) if 'emotion' in (facts := figures(folder, card))]
+            for card in trained(models) if 'emotion' in (record := figures(folder, card))]
 
 
 def tables(folder: Path, models: Path) -> dict[str, str]:
     """Return the tables of the results page by name."""
-    own = [(card, task, facts) for card in trained(models)
-           for task, facts in figures(folder, card).items()]
+    own = [(card, task, record) for card in trained(models)
+           for task, record in figures(folder, card).items()]
     margins = list(own[0][2]['margins']['accuracy']) if own else []
     return {
         'models': results.table(
@@ -112,44 +112,44 @@ def tables(folder: Path, models: Path) -> dict[str, str]:
              'validation accuracy', 'mean recall', 'calibration error'),
             [(f"[{card['name']}](../../models/{card['name']}/README.md)", task,
               results.count(card['parameters']), results.count(card['bytes']),
-              results.percent(facts['train']['accuracy']),
-              *(results.percent(facts['validation'][key])
+              results.percent(record['train']['accuracy']),
+              *(results.percent(record['validation'][key])
                 for key in ('accuracy', 'balanced_accuracy', 'ece')))
-             for card, task, facts in own]),
+             for card, task, record in own]),
         'precisions': results.table(
             ('model', 'task', 'precision', 'bytes', 'accuracy', 'calibration error'),
             [(card['name'], task, f'**{name}**' if name == card['precision'] else name,
               results.count(each['bytes']), f"{100.0 * each['accuracy']:.2f} %",
               results.percent(each['ece']))
-             for card, task, facts in own for name, each in facts['precisions'].items()]),
+             for card, task, record in own for name, each in record['precisions'].items()]),
         'elsewhere': results.table(
             ('model', 'data', 'faces', 'accuracy', 'adults', 'accuracy of adults',
              'recall by class'),
-            [_elsewhere(card, facts) for card, _, each in own
-             for facts in each.get('elsewhere', ())]),
+            [_elsewhere(card, record) for card, _, each in own
+             for record in each.get('elsewhere', ())]),
         'margins_detector': own[0][2]['margins']['detector'] if own else 'the detector',
         'margins': results.table(('model', 'task', 'found', *margins), [
             (card['name'], task,
-             f"{facts['margins']['found']:,} of {facts['margins']['faces']:,}",
+             f"{record['margins']['found']:,} of {record['margins']['faces']:,}",
              *(f'**{results.percent(value)}**' if margin == f"{card['crop']['margin']:g}"
                else results.percent(value)
-               for margin, value in facts['margins']['accuracy'].items()))
-            for card, task, facts in own]),
+               for margin, value in record['margins']['accuracy'].items()))
+            for card, task, record in own]),
         'confusions': results.paragraphs(*(
             f"![Confusion matrix of {card['name']}](confusion_{card['name']}.png)"
             for card, task, _ in own if task == 'emotion'))}
 
 
-def _elsewhere(card: dict[str, Any], facts: dict[str, Any]) -> tuple[str, ...]:
-    adults = [entry for age, entry in facts.get('groups', {}).get('age', {}).items()
+def _elsewhere(card: dict[str, Any], record: dict[str, Any]) -> tuple[str, ...]:
+    adults = [entry for age, entry in record.get('groups', {}).get('age', {}).items()
               if age not in YOUNG]
     faces = sum(entry['faces'] for entry in adults)
     right = sum(entry['accuracy'] * entry['faces'] for entry in adults)
-    return (card['name'], facts['data'], results.count(facts['faces']),
-            results.percent(facts['accuracy']), results.count(faces) if faces else '',
+    return (card['name'], record['data'], results.count(record['faces']),
+            results.percent(record['accuracy']), results.count(faces) if faces else '',
             results.percent(right / faces) if faces else '',
             ', '.join(f"{name} {results.percent(entry['recall'])}"
-                      for name, entry in facts['per_class'].items()))
+                      for name, entry in record['per_class'].items()))
 
 
 def page(folder: Path, card: dict[str, Any]) -> str:
@@ -196,9 +196,9 @@ def _origin(card: dict[str, Any]) -> str:
     return ' '.join(parts + (['Pretrained weights:', *found] if found else []))
 
 
-def _task(card: dict[str, Any], head: dict[str, Any], facts: dict[str, Any]) -> list[str]:
+def _task(card: dict[str, Any], head: dict[str, Any], record: dict[str, Any]) -> list[str]:
     """Return the paragraphs about one task."""
-    task, measured = head['task'], facts['validation']
+    task, measured = head['task'], record['validation']
     parts = [
         f'## Results: {WHAT[task]}',
         f"{measured['data']}, {measured['faces']:,} faces: accuracy "
@@ -226,7 +226,7 @@ def _task(card: dict[str, Any], head: dict[str, Any], facts: dict[str, Any]) -> 
                      f"{speed['alone']:.2f} ms alone, {speed['in_batch']:.2f} ms in a batch of "
                      f"{speed['batch']}.")
     return [*parts, *_failures(measured), *_limits(head.get('limits', card.get('limits')),
-                                                 facts['limits'])]
+                                                 record['limits'])]
 
 
 def _rank(name: str) -> tuple[int, str]:
@@ -251,15 +251,15 @@ def _failures(measured: dict[str, Any]) -> list[str]:
     return ['### Known failures', '\n'.join(lines)]
 
 
-def _limits(limits: dict[str, float] | None, facts: dict[str, Any]) -> list[str]:
+def _limits(limits: dict[str, float] | None, record: dict[str, Any]) -> list[str]:
     """Return the section about the limits of the input, measured by `input-limits`."""
     if not limits:
         return []
     return ['### Limits of the input', 'The label is `unknown`, with the reason:',
             '\n'.join(f'- `{reason}`, if {what} {limits[key]:g}'
                       for key, (reason, what) in LIMITS.items() if key in limits),
-            f"Accuracy in the boxes of {facts['detector']}, by the longer side of the box in "
+            f"Accuracy in the boxes of {record['detector']}, by the longer side of the box in "
             'pixels, and by the blur, sigma of a Gaussian relative to that side:',
-            *(results.table((name, *facts[key]), [('accuracy', *map(
-                results.percent, facts[key].values()))])
+            *(results.table((name, *record[key]), [('accuracy', *map(
+                results.percent, record[key].values()))])
               for name, key in (('pixels', 'by_side'), ('sigma', 'by_blur')))]

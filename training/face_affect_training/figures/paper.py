@@ -51,7 +51,7 @@ def text(folder: Path, shipped: Path) -> str:
     """Return the page; AffectError with the command that makes a missing result file."""
     return results.wrapped(TEMPLATE.read_text(encoding='utf-8').format(
         **_networks(folder), **models.tables(folder, shipped), **_dropout(folder), **_maps(folder),
-        **guided.facts_of_page(folder), ascent=ascent.section(folder),
+        **guided.page_entries(folder), ascent=ascent.section(folder),
         bias=bias.section(folder)))
 
 
@@ -63,12 +63,12 @@ def _sizes(folder: Path) -> dict[str, Any]:
     return dict(results.read(folder, SIZES, SIZES_COMMAND)['networks'])
 
 
-def _setting(facts: dict[str, Any]) -> str:
+def _setting(record: dict[str, Any]) -> str:
     """Return the text about the training and evaluation of the cells of a plan."""
-    experiment, cell = facts['experiment'], facts['cells'][0]
+    experiment, cell = record['experiment'], record['cells'][0]
     training = experiment['training']
     batch = cell['changes'].get('training.batch', training['batch'])
-    missing = f" **Not run yet:** {', '.join(facts['missing'])}." if facts['missing'] else ''
+    missing = f" **Not run yet:** {', '.join(record['missing'])}." if record['missing'] else ''
     return (f"Trained on {cell['train']} faces (stratified by class, seed "
             f"{experiment['seed']}) for {cell['epochs']} epochs with {training['optimizer']} and "
             f"batches of {batch}; evaluated on all {cell['validation_faces']:,} faces "
@@ -98,15 +98,15 @@ def _draw_networks(folder: Path, out: Path) -> Path:
 
 
 def _networks(folder: Path) -> dict[str, str]:
-    facts, sizes = _read(folder, 'networks'), _sizes(folder)
-    usual = facts['experiment']['training']['learning_rate']
+    record, sizes = _read(folder, 'networks'), _sizes(folder)
+    usual = record['experiment']['training']['learning_rate']
     rows = [(cell['name'], results.count(cell['parameters']),
              results.count(sizes[cell['name']]['macs']),
              results.count(sizes[cell['name']]['tflite_bytes']),
              f"{cell['changes'].get(RATE, usual):g}",
              *(results.percent(cell['best'][f'{split}_accuracy']) for split in ('train', 'val')),
-             str(cell['best']['epoch'])) for cell in facts['cells']]
-    return {'networks_setting': _setting(facts), 'networks': results.table(
+             str(cell['best']['epoch'])) for cell in record['cells']]
+    return {'networks_setting': _setting(record), 'networks': results.table(
         ('network', 'parameters', 'multiply-accumulates', 'TFLite bytes', 'learning rate',
          'train accuracy', 'validation accuracy', 'best epoch'), rows)}
 
@@ -136,12 +136,12 @@ def _draw_dropout(folder: Path, out: Path) -> list[Path]:
 
 
 def _dropout(folder: Path) -> dict[str, str]:
-    facts = _read(folder, 'dropout')
+    record = _read(folder, 'dropout')
     rows = [(f"{cell['changes'][DROPOUT]:g}", *(
         results.percent(cell[when][f'{split}_accuracy'])
         for when in ('final', 'best') for split in ('train', 'val')), str(cell['best']['epoch']))
-        for cell in sorted(facts['cells'], key=lambda cell: float(cell['changes'][DROPOUT]))]
-    return {'dropout_setting': _setting(facts), 'dropout_rates': str(len(rows)),
+        for cell in sorted(record['cells'], key=lambda cell: float(cell['changes'][DROPOUT]))]
+    return {'dropout_setting': _setting(record), 'dropout_rates': str(len(rows)),
             'dropout': results.table(
                 ('dropout', 'train, last epoch', 'validation, last epoch', 'train, best epoch',
                  'validation, best epoch', 'best epoch'), rows)}
@@ -170,16 +170,16 @@ def _draw_maps(folder: Path, out: Path) -> Path:
 
 
 def _maps(folder: Path) -> dict[str, str]:
-    facts, sizes = _read(folder, 'rate_maps'), _sizes(folder)
+    record, sizes = _read(folder, 'rate_maps'), _sizes(folder)
     rows = []
     for network, title in TITLES.items():
-        own = [cell for cell in facts['cells'] if cell['network'] == network]
+        own = [cell for cell in record['cells'] if cell['network'] == network]
         if own:
             best = max(own, key=lambda cell: float(cell['best']['val_accuracy']))
             rows.append((f'{network} ({title})', results.count(sizes[network]['parameters']),
                          str(len(own)), results.percent(best['best']['val_accuracy']),
                          results.percent(best['best']['train_accuracy']),
                          f"{best['changes'][RATE]:g}", f"{best['changes'][PENALTY]:g}"))
-    return {'maps_setting': _setting(facts), 'maps': results.table(
+    return {'maps_setting': _setting(record), 'maps': results.table(
         ('network', 'parameters', 'runs', 'best validation accuracy', 'train accuracy',
          'learning rate', 'L2 penalty'), rows)}

@@ -26,10 +26,10 @@ from face_affect_ros.affect.types import AffectError
 UNKNOWN = '—'
 
 
-def write(path: Path, facts: dict[str, Any]) -> None:
+def write(path: Path, record: dict[str, Any]) -> None:
     """Write a JSON file; numbers have six digits, and flat lists and mappings are on one line."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(_rounded(facts), indent=1, allow_nan=False)
+    text = json.dumps(_rounded(record), indent=1, allow_nan=False)
     text = re.sub(r'([\[{])\s*\n\s*([^\[\]{}]*?)\s*\n\s*([\]}])', lambda found: (
         found[1] + re.sub(r'\s*\n\s*', ' ', found[2]) + found[3]), text)
     unfinished = path.with_suffix('.unfinished')
