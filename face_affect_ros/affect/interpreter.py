@@ -21,6 +21,7 @@ import importlib
 import os
 from pathlib import Path
 import sys
+import threading
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
@@ -42,6 +43,9 @@ DELEGATE_LINE = b'Created TensorFlow Lite XNNPACK delegate for CPU'
 #: What the runtime and numpy raise for a file that is not a network or is damaged.
 UNREADABLE = (ValueError, RuntimeError, LookupError, TypeError)
 QUANTISED = (np.int8, np.uint8)
+#: Held while stderr is replaced. Of two overlapping blocks, the one that ends last would leave the
+#: replacement of the other in place, and all later output of the process would be lost.
+STDERR = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -49,26 +53,27 @@ def stderr_without(text: bytes) -> Iterator[None]:
     """
     Drop the lines with this text from stderr in a with block; the others are written at its end.
 
-    This affects the whole process, native code included, so that the block should be short. On
-    other systems than Linux nothing is dropped.
+    This affects the whole process, native code included, so that the block should be short. Blocks
+    of several threads run one after the other. On other systems than Linux nothing is dropped.
     """
     if sys.platform != 'linux':
         yield
         return
-    try:
-        stderr, kept = os.dup(2), os.memfd_create('stderr')
-    except OSError:   # a process without stderr
-        yield
-        return
-    os.dup2(kept, 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.lseek(kept, 0, os.SEEK_SET)
-        with open(kept, 'rb') as file, contextlib.suppress(OSError):
-            os.write(stderr, b''.join(line for line in file if text not in line))
-        os.close(stderr)
+    with STDERR:
+        try:
+            stderr, kept = os.dup(2), os.memfd_create('stderr')
+        except OSError:   # a process without stderr
+            yield
+            return
+        os.dup2(kept, 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.lseek(kept, 0, os.SEEK_SET)
+            with open(kept, 'rb') as file, contextlib.suppress(OSError):
+                os.write(stderr, b''.join(line for line in file if text not in line))
+            os.close(stderr)
 
 
 @dataclass(frozen=True)

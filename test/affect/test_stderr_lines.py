@@ -17,6 +17,7 @@
 import os
 import subprocess
 import sys
+import threading
 
 from face_affect_ros.affect.interpreter import DELEGATE_LINE, stderr_without
 import pytest
@@ -34,6 +35,30 @@ def test_output_before_an_error_is_kept(capfd: pytest.CaptureFixture[str]) -> No
         os.write(2, b'chatter\nthe reason\n')
         raise ValueError
     assert capfd.readouterr().err == 'the reason\n'
+
+
+def test_blocks_of_two_threads_leave_stderr_as_it_was(
+        capfd: pytest.CaptureFixture[str]) -> None:
+    """As when two nodes in one process load networks at the same time."""
+    first_began, first_ended, second_began = (threading.Event() for _ in range(3))
+
+    def first() -> None:
+        with stderr_without(b'chatter'):
+            first_began.set()
+            second_began.wait(0.3)   # it waits for the end of this block
+            os.write(2, b'chatter\nfirst\n')
+        first_ended.set()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    first_began.wait()
+    with stderr_without(b'chatter'):
+        second_began.set()
+        first_ended.wait()
+        os.write(2, b'chatter\nsecond\n')
+    thread.join()
+    os.write(2, b'after\n')
+    assert capfd.readouterr().err.splitlines() == ['first', 'second', 'after']
 
 
 def test_loading_the_models_prints_nothing() -> None:
