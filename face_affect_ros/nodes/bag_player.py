@@ -31,9 +31,10 @@ from face_affect_ros.nodes.spec import Spec
 from face_affect_ros.paths import shown
 from face_affect_ros.recordings import AHEAD, calibration_topic
 import rclpy
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rosgraph_msgs.msg import Clock
+from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CompressedImage, Image
 
 Stamp: TypeAlias = tuple[int, int]
@@ -132,7 +133,7 @@ class Companions:
         for name, profile in TRANSFORMS.items():
             if name in topics:
                 self._add_publisher(node, name, topics[name], name, profile())
-        self._clock = node.create_publisher(Clock, '/clock', qos.results()) if (
+        self._clock = node.create_publisher(ClockMessage, '/clock', qos.results()) if (
             node.get_parameter('clock').value) else None
         self._time: int | None = None
         self._messages = (bag.others_of(list(self._publishers)) if self._publishers
@@ -169,7 +170,7 @@ class Companions:
             return
         self._time = when
         if self._clock is not None:
-            message = Clock()
+            message = ClockMessage()
             message.clock.sec, message.clock.nanosec = divmod(when, 10**9)
             self._clock.publish(message)
 
@@ -218,7 +219,8 @@ class BagPlayer(Node):
         self._closing = False
         self._thread = threading.Thread(target=self._play, name='bag_player', daemon=True)
         self._thread.start()
-        self.create_timer(0.05, self._check_end)
+        # By the steady clock, because simulated time stops at the end of the recording.
+        self.create_timer(0.05, self._check_end, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def close(self) -> None:
         """Stop playing."""

@@ -28,6 +28,7 @@ import bench  # noqa: E402
 from face_affect_msgs.msg import FaceAffectArray  # noqa: E402
 from face_affect_ros.nodes import qos  # noqa: E402
 from face_affect_ros.nodes.bag_player import PendingResults  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
 from support import running_node, spin_until  # noqa: E402
 
 NODE = 'face_affect_ros.nodes.face_affect_node'
@@ -96,6 +97,19 @@ def test_a_replay_ends_if_the_node_has_died(ros: Any, tmp_path: Path) -> None:
         assert player.wait(timeout=60.0) == 1
     assert 'stopped early: the results no longer have a publisher' in player.output()
     assert ', 0 without' not in player.output()
+
+
+@pytest.mark.parametrize('clock', [True, False])
+def test_a_replay_ends_by_itself_with_simulated_time(clock: bool, ros: Any,
+                                                     tmp_path: Path) -> None:
+    """As in a launch file that sets use_sim_time for all nodes: at the end the time stops."""
+    bag = bag_files.write(tmp_path / 'bag', [image(stamp=START + n) for n in range(3)])
+    messages: list[Image] = []
+    ros.node.create_subscription(Image, 'image', messages.append, qos.results())
+    with running_node(PLAYER, bag=str(bag), clock=clock, use_sim_time=True) as player:
+        assert spin_until(ros.executor, lambda: not player.running()), player.output()
+        assert player.wait() == 0
+    assert len(messages) == 3
 
 
 def test_a_damaged_bag_is_played_up_to_the_damage(ros: Any, tmp_path: Path) -> None:
