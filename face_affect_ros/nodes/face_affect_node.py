@@ -209,6 +209,7 @@ class FaceAffectNode(LifecycleNode):
         self.image_input = self.depth_input = None
         for kind in ('stamps', 'calibration', 'position', 'cameras', 'depth', 'qos', 'losses'):
             self.health.warn(kind, '')
+        self.health.stopped()
         lifecycle.forget_destroyed(self)
         if self.pipeline is not None:
             self.pipeline.locate.reset()
@@ -249,7 +250,8 @@ class FaceAffectNode(LifecycleNode):
         ended = time.monotonic()
         age = self.get_clock().now().nanoseconds * 1e-9 - stamp
         self.health.warn('stamps', self._why_stale(age, message.header))
-        self.health.published(ended, latency=age, working=ended - started)
+        self.health.published(ended, latency=age if seconds_of(message.header) else np.nan,
+                              working=ended - started)
         self.image_input.check_calibration(image)
         result = Result(image, faces, message.header, stamp)
         for output in self.outputs:
@@ -297,7 +299,7 @@ class FaceAffectNode(LifecycleNode):
         if self.image_input is not None:
             more['calibration'] = self.image_input.calibration
         message = DiagnosticArray(status=[self.health.status(
-            more, name=f'{self.get_fully_qualified_name()[1:]}: faces',
+            more, now=time.monotonic(), name=f'{self.get_fully_qualified_name()[1:]}: faces',
             state=self.lifecycle_state, silent=self._why_silent(),
             unknown=self.unknown_parameters)])
         message.header.stamp = self.get_clock().now().to_msg()

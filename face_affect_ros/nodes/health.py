@@ -77,11 +77,18 @@ class Health:
         """
         Count a result; now: steady time.
 
-        latency: since the image's stamp. working: time of processing. All in seconds.
+        latency: since the image's stamp, NaN without one. working: time of processing. All in
+        seconds.
         """
         with self._lock:
             self.counts['published'] += 1
             self._results.append((now, latency, working))
+            self._refusing = ''
+
+    def stopped(self) -> None:
+        """Drop the figures and the last refused image, when no image is processed any more."""
+        with self._lock:
+            self._results.clear()
             self._refusing = ''
 
     def set_error(self, error: str) -> None:
@@ -94,13 +101,13 @@ class Health:
         with self._lock:
             self._warnings[key] = warning[:MAX_TEXT]
 
-    def status(self, more: Mapping[str, int | str], *, name: str, state: str, silent: str,
-               unknown: str) -> DiagnosticStatus:
+    def status(self, more: Mapping[str, int | str], *, now: float, name: str, state: str,
+               silent: str, unknown: str) -> DiagnosticStatus:
         """
         Return the diagnostic status of a node in a lifecycle state.
 
-        more: further values. silent: why no image arrives. unknown: error about unknown
-        parameters. '' for neither.
+        more: further values. now: steady time, seconds. silent: why no image arrives. unknown:
+        error about unknown parameters. '' for neither.
         """
         with self._lock:
             warnings = [text for text in (*self._warnings.values(), silent) if text]
@@ -110,7 +117,7 @@ class Health:
                      else DiagnosticStatus.WARN if warnings else DiagnosticStatus.OK)
             reasons = [(f'refused: {kind}', number)
                        for kind, number in self._refused.most_common()]
-            values = [('state', state), *self.counts.items(), *self._figures(), *reasons,
+            values = [('state', state), *self.counts.items(), *self._figures(now), *reasons,
                       *more.items()]
             return DiagnosticStatus(
                 level=level, name=name, message='; '.join([*errors, *warnings]) or state,
@@ -136,15 +143,19 @@ class Health:
         with self._lock:
             return now - self._last_image
 
-    def _figures(self) -> list[tuple[str, str]]:
+    def _figures(self, now: float) -> list[tuple[str, str]]:
         if len(self._results) < 2:
             return []
         times, latencies, working = np.array(self._results).T
-        rate = (len(times) - 1) / max(times[-1] - times[0], 1e-9)
-        return [('rate [Hz]', f'{rate:.1f}'),
-                ('latency median [ms]', f'{np.median(latencies) * 1e3:.1f}'),
-                ('latency p99 [ms]', f'{np.percentile(latencies, 99) * 1e3:.1f}'),
-                ('work median [ms]', f'{np.median(working) * 1e3:.1f}')]
+        latencies = latencies[np.isfinite(latencies)]
+        # The second value is smaller, and falls, if the next result is late.
+        rate = min((len(times) - 1) / max(times[-1] - times[0], 1e-9),
+                   len(times) / max(now - times[0], 1e-9))
+        figures = [('rate [Hz]', f'{rate:.1f}')]
+        if len(latencies):
+            figures += [('latency median [ms]', f'{np.median(latencies) * 1e3:.1f}'),
+                        ('latency p99 [ms]', f'{np.percentile(latencies, 99) * 1e3:.1f}')]
+        return [*figures, ('work median [ms]', f'{np.median(working) * 1e3:.1f}')]
 
 
 def why_no_time(node: Node) -> str:

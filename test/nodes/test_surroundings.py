@@ -246,6 +246,64 @@ def test_losses_end_after_images_without_losses() -> None:
     assert lost == (0, 0)
 
 
+def values_at(health: Health, now: float) -> dict[str, str]:
+    """Return the values of the status at a time in seconds."""
+    status = health.status({}, now=now, name='', state='active', silent='', unknown='')
+    return {each.key: each.value for each in status.values}
+
+
+def test_the_rate_falls_while_no_image_arrives() -> None:
+    health = Health()
+    for number in range(101):
+        health.published(10.0 + number / 25.0, latency=0.02, working=0.01)
+    rates = [values_at(health, now)['rate [Hz]'] for now in (14.0, 14.04, 18.0, 110.0)]
+    assert rates == ['25.0', '25.0', '12.6', '1.0']
+    health.stopped()
+    assert not any('[' in name for name in values_at(health, 110.0))
+
+
+@pytest.mark.parametrize(('latencies', 'median'), [
+    ([np.nan, np.nan], None), ([np.nan, 0.25, 0.25], '250.0'), ([0.125, 0.25, 0.5], '250.0')])
+def test_images_without_a_stamp_have_no_latency(latencies: list[float],
+                                                median: str | None) -> None:
+    health = Health()
+    for number, latency in enumerate(latencies):
+        health.published(float(number), latency=latency, working=0.01)
+    values = values_at(health, 1.0)
+    assert values.get('latency median [ms]') == median
+    assert ('latency p99 [ms]' in values) is (median is not None)
+    assert values['work median [ms]'] == '10.0'
+
+
+def test_a_stream_without_stamps_has_a_rate_and_no_latency(bench: Bench) -> None:
+    node = bench.start()
+    header = stamped(0)
+    header.stamp.nanosec = 0
+    for count in range(1, 4):
+        bench.send(EMPTY, header=header)
+        assert bench.until(lambda: node.health.counts['published'] == count)   # noqa: B023
+    assert value_of(bench, 'rate [Hz]') != '0.0'
+    assert 'latency median [ms]' not in {each.key for each in bench.statuses[-1].values}
+
+
+@pytest.mark.parametrize('ending', ['pause', 'deactivate', 'cleanup'])
+def test_a_refused_image_is_no_error_of_a_node_that_has_stopped(ending: str,
+                                                                bench: Bench) -> None:
+    node = bench.start()
+    bench.send(EMPTY, encoding='strange')
+    assert bench.status(DiagnosticStatus.ERROR, "image encoding 'strange' cannot be read")
+    if ending == 'pause':
+        node.set_parameters([Parameter('paused', value=True)])
+    else:
+        node.trigger_deactivate()
+    if ending == 'cleanup':
+        node.trigger_cleanup()
+    bench.statuses.clear()
+    assert bench.until(lambda: len(bench.statuses) > 1)
+    assert bench.statuses[-1].level == DiagnosticStatus.OK
+    assert {each.key: each.value for each in bench.statuses[-1].values}['refused'] == '1'
+
+
 def test_losses_are_a_warning_with_the_command_against_them(bench: Bench) -> None:
     node = bench.start(stale_timeout=3600.0)
     node.health.count('lost', 100)
