@@ -29,7 +29,7 @@ from face_affect_ros.nodes.image_conversion import (
     to_depth,
 )
 from face_affect_ros.nodes.messages import seconds_of
-from rclpy.qos import QoSDurabilityPolicy, QoSProfile
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
@@ -74,15 +74,11 @@ class ImageInput:
         self._frame_ids: deque[str] = deque(maxlen=COMPARED)
         self._kind = CompressedImage if compressed else Image
         self._type = f'sensor_msgs/msg/{self._kind.__name__}'
-        self._infos = node.create_subscription(CameraInfo, self._beside(), self._take_info,
-                                               qos.newest_image())
+        self._profile = profile
+        self._latched: set[str] = set()   # topics of which the last message was asked for
+        self._infos = self._subscribe_to_infos()
         self._info_topic = self._infos.topic_name
-        self._subscription = node.create_subscription(
-            self._kind, self.topic, self._receive, profile,
-            qos_overriding_options=qos.overridable(),
-            event_callbacks=SubscriptionEventCallbacks(
-                incompatible_qos=self._incompatible,
-                message_lost=lambda event: node.health.count('lost', event.total_count_change)))
+        self._subscription = self._subscribe_to_images()
 
     def why_silent(self) -> str:
         """Return why no image may arrive: number and types of the publishers, other topics."""
@@ -124,13 +120,13 @@ class ImageInput:
         Warn of problems seen in the ROS graph and in several images; to be called periodically.
 
         Where no message has come and all publishers are transient local, the subscription is
-        replaced by one that receives their last message. needs: parameters and topics that need
-        the faces' positions.
+        replaced by one that receives their last message, until there are other publishers. needs:
+        parameters and topics that need the faces' positions.
         """
-        if not self._frame_ids:
-            self._subscription = self._latched(self._subscription, self._kind, self._receive)
-        if self.camera is None:
-            self._infos = self._latched(self._infos, CameraInfo, self._take_info)
+        self._subscription = self._suited(self._subscription, self._subscribe_to_images,
+                                          received=bool(self._frame_ids))
+        self._infos = self._suited(self._infos, self._subscribe_to_infos,
+                                   received=self.camera is not None)
         troubles = []
         if needs and (self.camera is None or not self.camera.calibrated):
             troubles.append(f'no calibration, so that faces have no position: {self.calibration}')
@@ -165,17 +161,39 @@ class ImageInput:
             return str(remapped)
         return f"{self._base.removesuffix(COMPRESSED).rpartition('/')[0]}/camera_info"
 
-    def _latched(self, subscription: Subscription, kind: Any,
-                 take: Callable[[Any], None]) -> Subscription:
-        """Return a transient local subscription if all publishers are, else the given one."""
-        topic = subscription.topic_name
-        infos = self._node.get_publishers_info_by_topic(topic)
-        kept = QoSDurabilityPolicy.TRANSIENT_LOCAL
-        if (not infos or subscription.qos_profile.durability == kept
-                or any(info.qos_profile.durability != kept for info in infos)):
+    def _subscribe_to_images(self, *, latched: bool = False) -> Subscription:
+        """Subscribe; latched: also to the last message that was sent before."""
+        return self._node.create_subscription(
+            self._kind, self.topic, self._receive, qos.latched() if latched else self._profile,
+            qos_overriding_options=None if latched else qos.overridable(),
+            event_callbacks=SubscriptionEventCallbacks(
+                incompatible_qos=None if latched else self._incompatible,
+                message_lost=lambda event: self._health.count('lost', event.total_count_change)))
+
+    def _subscribe_to_infos(self, *, latched: bool = False) -> Subscription:
+        """Subscribe; latched: see _subscribe_to_images."""
+        return self._node.create_subscription(CameraInfo, self._beside(), self._take_info,
+                                              qos.latched() if latched else qos.newest_image())
+
+    def _suited(self, subscription: Subscription, subscribe: Callable[..., Subscription], *,
+                received: bool) -> Subscription:
+        """
+        Return a subscription that the publishers match: the given one, or a new one in its place.
+
+        Volatile and best-effort publishers do not match a latched subscription. received: whether
+        a message has come.
+        """
+        topic, kept = subscription.topic_name, QoSDurabilityPolicy.TRANSIENT_LOCAL
+        offers = {(info.qos_profile.durability, info.qos_profile.reliability)
+                  for info in self._node.get_publishers_info_by_topic(topic)}
+        latched = offers == {(kept, QoSReliabilityPolicy.RELIABLE)}
+        change = (bool(offers) and not latched if topic in self._latched else
+                  latched and not received and subscription.qos_profile.durability != kept)
+        if not change:
             return subscription
+        self._latched ^= {topic}
         self._node.destroy_subscription(subscription)
-        return self._node.create_subscription(kind, topic, take, qos.latched())
+        return subscribe(latched=latched)
 
     def _kinds(self, topic: str) -> set[str]:
         return {info.topic_type for info in self._node.get_publishers_info_by_topic(topic)}

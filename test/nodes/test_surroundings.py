@@ -34,6 +34,7 @@ from face_affect_ros.nodes.image_conversion import to_compressed, to_message  # 
 from face_affect_ros.nodes.large_images import profile, variable, variables, why_lost  # noqa: E402
 import rclpy  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
+from rclpy.qos import QoSReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
 from visualization_msgs.msg import MarkerArray  # noqa: E402
 
@@ -204,6 +205,49 @@ def test_a_single_latched_image_is_processed_with_its_latched_calibration(
     bench.nodes[0].trigger_deactivate()
     assert bench.nodes[0].trigger_activate() == SUCCESS
     assert bench.until(lambda: bench.faces), 'what was published before is asked for'
+
+
+@pytest.mark.parametrize('reliability', ['reliable', 'best_effort'])
+def test_publishers_that_replace_latched_ones_are_received(reliability: str, bench: Bench,
+                                                           elsewhere: Any) -> None:
+    """As when a driver starts after a test image, or is started again with other settings."""
+    bench.ros.node.destroy_publisher(bench.images)
+    bench.ros.node.destroy_publisher(bench.infos)
+    topics = {Image: 'image', CameraInfo: 'camera_info'}
+    latched = [elsewhere.create_publisher(kind, topic, qos.latched())
+               for kind, topic in topics.items()]
+    node = bench.start(stale_timeout=3600.0)
+
+    def durabilities() -> set[str]:
+        return {info.qos_profile.durability.name for topic in topics.values()
+                for info in node.get_subscriptions_info_by_topic(f'/{topic}')
+                if info.node_name == 'face_affect'}
+
+    assert bench.until(lambda: durabilities() == {'TRANSIENT_LOCAL'})
+    for publisher in latched:
+        elsewhere.destroy_publisher(publisher)
+    images, infos = (elsewhere.create_publisher(kind, topic, qos.image_input(reliability, 5))
+                     for kind, topic in topics.items())
+    assert bench.until(lambda: images.get_subscription_count() and infos.get_subscription_count())
+    infos.publish(camera_info(64, 48, 60.0, stamped(5)))
+    assert bench.until(lambda: node.image_input.camera is not None)
+    images.publish(to_message(EMPTY, 'bgr8', stamped(5)))
+    assert bench.until(lambda: bench.faces)
+    assert durabilities() == {'VOLATILE'}
+
+
+def test_a_best_effort_publisher_that_is_latched_is_received(bench: Bench,
+                                                             elsewhere: Any) -> None:
+    bench.ros.node.destroy_publisher(bench.images)
+    profile = qos.latched()
+    profile.reliability = QoSReliabilityPolicy.BEST_EFFORT
+    images = elsewhere.create_publisher(Image, 'image', profile)
+    node = bench.start(stale_timeout=3600.0)
+    bench.statuses.clear()
+    assert bench.until(lambda: len(bench.statuses) > 3)   # it has looked at the publishers
+    assert bench.until(images.get_subscription_count)
+    images.publish(to_message(EMPTY, 'bgr8', stamped(5)))
+    assert bench.until(lambda: node.health.counts['published'] == 1)
 
 
 def test_simulated_time_without_a_clock_is_named(bench: Bench) -> None:
