@@ -29,7 +29,13 @@ from face_affect_ros.nodes.image_conversion import (
     to_depth,
 )
 from face_affect_ros.nodes.messages import seconds_of
-from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
+from rclpy.qos import (
+    qos_check_compatible,
+    QoSCompatibility,
+    QoSDurabilityPolicy,
+    QoSProfile,
+    QoSReliabilityPolicy,
+)
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
@@ -136,6 +142,14 @@ class ImageInput:
             troubles.append(f"positions are needed by {', '.join(needs)}")
         self._health.warn('position', '; '.join(troubles))
         self._health.warn('cameras', self._why_mixed())
+        if all(self._matches(info.qos_profile)
+               for info in self._node.get_publishers_info_by_topic(self.topic)):
+            self._health.warn('qos', '')   # set when such a publisher is discovered
+
+    def _matches(self, offered: QoSProfile) -> bool:
+        """Return whether a publisher's quality of service matches the subscription to images."""
+        wanted = self._subscription.qos_profile
+        return bool(qos_check_compatible(offered, wanted)[0] != QoSCompatibility.ERROR)
 
     def _why_mixed(self) -> str:
         """Return why the images may be those of several cameras, '' where they are not."""

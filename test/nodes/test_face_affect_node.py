@@ -489,10 +489,19 @@ def test_an_incompatible_policy_is_reported_with_its_parameter(bench: Bench) -> 
                         'qos_overrides./image.subscription.durability')
 
 
-def test_an_incompatible_reliability_is_reported(bench: Bench) -> None:
-    bench.ros.node.create_publisher(Image, 'image', qos.newest_image())
+def test_an_incompatible_reliability_is_reported_while_it_exists(bench: Bench) -> None:
+    other = bench.ros.node.create_publisher(Image, 'image', qos.newest_image())
     bench.start(image_reliability='reliable')
-    assert bench.status(DiagnosticStatus.WARN, 'set image_reliability to best_effort')
+    text = 'set image_reliability to best_effort'
+    assert bench.status(DiagnosticStatus.WARN, text)
+    bench.statuses.clear()
+    assert bench.until(lambda: len(bench.statuses) > 3)
+    assert all(text in status.message for status in bench.statuses)
+    bench.ros.node.destroy_publisher(other)
+    assert bench.until(lambda: text not in bench.statuses[-1].message)
+    bench.ros.node.create_publisher(Image, 'image', qos.newest_image())
+    bench.statuses.clear()
+    assert bench.status(DiagnosticStatus.WARN, text)
 
 
 def test_an_unknown_parameter_is_reported_with_the_most_similar_one(bench: Bench) -> None:
