@@ -14,7 +14,8 @@
 
 """Declare the parameters of a table in a node; check parameters and files of the user."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+import functools
 from pathlib import Path
 import re
 from typing import Any
@@ -27,6 +28,7 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
+from rcl_interfaces.srv import SetParameters, SetParametersAtomically
 from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -74,6 +76,7 @@ def declare(node: Node, specs: Mapping[str, Spec], *, fixed: bool) -> None:
     for name in specs.keys() & given.keys():
         given[name] = _converted(given[name], specs[name])
     _accept_unchanged(node, specs)
+    _refuse_unknown_types(node)
     for name, spec in specs.items():
         descriptor = descriptor_of(spec, read_only=fixed and not spec.live)
         try:
@@ -115,6 +118,40 @@ def _accept_unchanged(node: Node, specs: Mapping[str, Spec]) -> None:
         return set_atomically(changed) if changed else SetParametersResult(successful=True)
 
     node.set_parameters_atomically = set_changed
+
+
+def _refuse_unknown_types(node: Node) -> None:
+    """
+    Let the services of a node refuse values whose type is not one of ParameterType.
+
+    rclpy (7.1.6) raises ValueError into the executor instead, which ends the process.
+    """
+    types = {each.value for each in Parameter.Type}
+
+    def refusal(parameters: Sequence[Any]) -> list[SetParametersResult]:
+        return [SetParametersResult(successful=False, reason=(
+            f"parameter '{each.name}': {each.value.type} is not a type of "
+            'rcl_interfaces/msg/ParameterType')) for each in parameters
+            if each.value.type not in types]
+
+    def answer(change: Callable[[Any, Any], Any], request: Any, response: Any) -> Any:
+        for each in request.parameters:   # one by one, so that the others are set
+            response.results += refusal([each]) or change(
+                SetParameters.Request(parameters=[each]), SetParameters.Response()).results
+        return response
+
+    def answer_atomically(change: Callable[[Any, Any], Any], request: Any, response: Any) -> Any:
+        refused = refusal(request.parameters)
+        if not refused:
+            return change(request, response)
+        response.result = refused[0]
+        return response
+
+    for service in node.services:
+        if service.srv_type is SetParameters:
+            service.callback = functools.partial(answer, service.callback)
+        elif service.srv_type is SetParametersAtomically:
+            service.callback = functools.partial(answer_atomically, service.callback)
 
 
 def unknown_overrides(node: Node, specs: Mapping[str, Spec]) -> str:

@@ -24,7 +24,14 @@ pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 from bench import Bench  # noqa: E402, I100
 from face_affect_ros.nodes.declaration import unmatched_file, unmatched_files  # noqa: E402
 from face_affect_ros.nodes.parameters import PARAMETERS  # noqa: E402
-from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters  # noqa: E402
+from rcl_interfaces.msg import Parameter as ParameterMessage  # noqa: E402
+from rcl_interfaces.msg import ParameterValue  # noqa: E402
+from rcl_interfaces.srv import (  # noqa: E402
+    GetParameters,
+    ListParameters,
+    SetParameters,
+    SetParametersAtomically,
+)
 from rclpy.parameter import Parameter, parameter_value_to_python  # noqa: E402
 from support import running_node, wait_until  # noqa: E402
 
@@ -60,6 +67,24 @@ def test_a_node_accepts_its_own_values_while_it_is_active(bench: Bench) -> None:
     values = client.ask(GetParameters, 'get_parameters', names=names).values
     for name, value in zip(names, values):
         assert client.set(name, parameter_value_to_python(value)) == (True, ''), name
+
+
+@pytest.mark.parametrize('kind', [SetParameters, SetParametersAtomically])
+@pytest.mark.parametrize('number', [10, 255])
+def test_a_value_of_an_unknown_type_is_refused(kind: Any, number: int, bench: Bench) -> None:
+    """Rclpy raises ValueError in the executor, which would end the process."""
+    node = bench.start(activate=False)
+    parameters = [ParameterMessage(name='event_hold', value=ParameterValue(type=number)),
+                  Parameter('track_timeout', value=7.0).to_parameter_msg()]
+    service = 'set_parameters' + ('' if kind is SetParameters else '_atomically')
+    answer = Client(bench).ask(kind, service, parameters=parameters)
+    results = answer.results if kind is SetParameters else [answer.result]
+    assert results[0].reason == (f"parameter 'event_hold': {number} is not a type of "
+                                 'rcl_interfaces/msg/ParameterType')
+    assert [each.successful for each in results] == (
+        [False, True] if kind is SetParameters else [False])
+    assert node.get_parameter('event_hold').value == 0.5
+    assert node.get_parameter('track_timeout').value == (7.0 if kind is SetParameters else 1.5)
 
 
 def test_an_integer_is_accepted_for_a_float(bench: Bench) -> None:
