@@ -93,8 +93,10 @@ class FaceAffectNode(LifecycleNode):
         values = parameters.values_of(self)
         pipeline = make_pipeline(parameters.settings_of(values))
         pipeline.warm_up()
-        self._faces = self.create_lifecycle_publisher(FaceAffectArray, '~/faces', qos.results(),
-                                                      qos_overriding_options=qos.overridable())
+        with qos.named(self.resolve_topic_name('~/faces'), 'publisher'):
+            self._faces = self.create_lifecycle_publisher(
+                FaceAffectArray, '~/faces', qos.results(),
+                qos_overriding_options=qos.overridable())
         try:
             self._make_outputs(pipeline, values)
         except Exception:
@@ -147,7 +149,11 @@ class FaceAffectNode(LifecycleNode):
         if paused:
             self._stop()
         elif self.image_input is None:
-            self._subscribe()
+            try:
+                self._subscribe()
+            except Exception:
+                self._stop()   # what has been started
+                raise
         self.lifecycle_state = PAUSED if paused else ACTIVE
 
     def _subscribe(self) -> None:
@@ -280,6 +286,11 @@ class FaceAffectNode(LifecycleNode):
         values = {each.name: each.value for each in changed}
         problem = parameters.problem_with(values) or parameters.refused(
             values, configured=self.pipeline is not None)
+        if not problem and 'paused' in values and self.lifecycle_state in (ACTIVE, PAUSED):
+            try:
+                self._pause(values['paused'])
+            except Exception as error:   # it would end the process
+                problem = f"parameter 'paused': {error}"
         if problem:
             return SetParametersResult(successful=False, reason=problem)
         if self.pipeline is not None:
@@ -287,8 +298,6 @@ class FaceAffectNode(LifecycleNode):
         if 'diagnostics_period' in values:
             self._timer.timer_period_ns = round(values['diagnostics_period'] * 1e9)
             self._timer.reset()   # or the old period would end first
-        if 'paused' in values and self.lifecycle_state in (ACTIVE, PAUSED):
-            self._pause(values['paused'])
         return SetParametersResult(successful=True)
 
     def _publish_diagnostics(self) -> None:

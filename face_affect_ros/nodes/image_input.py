@@ -82,9 +82,10 @@ class ImageInput:
         self._type = f'sensor_msgs/msg/{self._kind.__name__}'
         self._profile = profile
         self._latched: set[str] = set()   # topics of which the last message was asked for
+        self._matched = 0   # checks since the last publisher that did not match
+        self._subscription = self._subscribe_to_images()   # first, because it may fail
         self._infos = self._subscribe_to_infos()
         self._info_topic = self._infos.topic_name
-        self._subscription = self._subscribe_to_images()
 
     def why_silent(self) -> str:
         """Return why no image may arrive: number and types of the publishers, other topics."""
@@ -131,8 +132,8 @@ class ImageInput:
         """
         self._subscription = self._suited(self._subscription, self._subscribe_to_images,
                                           received=bool(self._frame_ids))
-        self._infos = self._suited(self._infos, self._subscribe_to_infos,
-                                   received=self.camera is not None)
+        # A calibration may be received twice.
+        self._infos = self._suited(self._infos, self._subscribe_to_infos, received=False)
         troubles = []
         if needs and (self.camera is None or not self.camera.calibrated):
             troubles.append(f'no calibration, so that faces have no position: {self.calibration}')
@@ -144,7 +145,9 @@ class ImageInput:
         self._health.warn('cameras', self._why_mixed())
         if all(self._matches(info.qos_profile)
                for info in self._node.get_publishers_info_by_topic(self.topic)):
-            self._health.warn('qos', '')   # set when such a publisher is discovered
+            self._matched += 1
+            if self._matched > 1:   # the event may come before the publisher is in the graph
+                self._health.warn('qos', '')
 
     def _matches(self, offered: QoSProfile) -> bool:
         """Return whether a publisher's quality of service matches the subscription to images."""
@@ -177,17 +180,22 @@ class ImageInput:
 
     def _subscribe_to_images(self, *, latched: bool = False) -> Subscription:
         """Subscribe; latched: also to the last message that was sent before."""
-        return self._node.create_subscription(
-            self._kind, self.topic, self._receive, qos.latched() if latched else self._profile,
-            qos_overriding_options=None if latched else qos.overridable(),
-            event_callbacks=SubscriptionEventCallbacks(
-                incompatible_qos=None if latched else self._incompatible,
-                message_lost=lambda event: self._health.count('lost', event.total_count_change)))
+        events = SubscriptionEventCallbacks(
+            incompatible_qos=_ignore if latched else self._incompatible,
+            message_lost=lambda event: self._health.count('lost', event.total_count_change))
+        with qos.named(self.topic, 'subscription'):
+            return self._node.create_subscription(
+                self._kind, self.topic, self._receive,
+                qos.latched() if latched else self._profile, event_callbacks=events,
+                qos_overriding_options=None if latched else qos.overridable())
 
     def _subscribe_to_infos(self, *, latched: bool = False) -> Subscription:
         """Subscribe; latched: see _subscribe_to_images."""
-        return self._node.create_subscription(CameraInfo, self._beside(), self._take_info,
-                                              qos.latched() if latched else qos.newest_image())
+        return self._node.create_subscription(
+            CameraInfo, self._beside(), self._take_info,
+            qos.latched() if latched else qos.newest_image(),
+            event_callbacks=SubscriptionEventCallbacks(
+                incompatible_qos=_ignore if latched else None))
 
     def _suited(self, subscription: Subscription, subscribe: Callable[..., Subscription], *,
                 received: bool) -> Subscription:
@@ -244,6 +252,11 @@ class ImageInput:
                 f'({policy}); {remedy}')
         self._node.get_logger().error(text)
         self._health.warn('qos', text)
+        self._matched = 0
+
+
+def _ignore(event: Any) -> None:
+    """Handle publishers that do not match a latched subscription: it will be replaced."""
 
 
 class DepthInput:
@@ -253,9 +266,10 @@ class DepthInput:
         self._node, self._health = node, node.health
         self.images: deque[Image] = deque(maxlen=KEPT)
         self.topic = node.resolve_topic_name('depth')
-        self._subscription = node.create_subscription(
-            Image, 'depth', lambda image: self.images.append(image),
-            qos.image_input('best_effort', KEPT), qos_overriding_options=qos.overridable())
+        with qos.named(self.topic, 'subscription'):
+            self._subscription = node.create_subscription(
+                Image, 'depth', lambda image: self.images.append(image),
+                qos.image_input('best_effort', KEPT), qos_overriding_options=qos.overridable())
 
     def at(self, stamp: float) -> FloatArray | None:
         """

@@ -18,6 +18,9 @@ Quality of service profiles, named by their use.
 Policies that are not given have rclpy's defaults: keep last, reliable, volatile.
 """
 
+from collections.abc import Iterator
+import contextlib
+
 from rclpy.qos import QoSDurabilityPolicy, QoSPolicyKind, QoSProfile, QoSReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
@@ -56,3 +59,17 @@ def overridable() -> QoSOverridingOptions:
     """Return the policies that parameters such as qos_overrides./TOPIC.publisher.depth change."""
     return QoSOverridingOptions([QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH,
                                  QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY])
+
+
+@contextlib.contextmanager
+def named(topic: str, endpoint: str) -> Iterator[None]:
+    """
+    Name the parameters of `overridable` in the errors of a block that creates an endpoint.
+
+    topic: full name. endpoint: 'publisher' or 'subscription'.
+    """
+    try:
+        yield
+    except Exception as error:   # rcl's errors have no public type
+        raise RuntimeError(f"'{topic}' cannot be created: {error}; check the parameters "
+                           f'qos_overrides.{topic}.{endpoint}') from error

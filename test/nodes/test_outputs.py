@@ -14,6 +14,7 @@
 
 """~/detections, ~/markers and ~/events."""
 
+import threading
 from typing import Any
 
 from face_affect_ros.affect.orientation import FACING
@@ -24,6 +25,7 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 from bench import Bench, stamped, SUCCESS  # noqa: E402, I100
+from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
 from face_affect_msgs.msg import FaceEvent  # noqa: E402
 from face_affect_ros.nodes import face_affect_node, qos  # noqa: E402
 from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
@@ -228,6 +230,36 @@ def test_qualities_of_service_are_overridden_by_parameters(bench: Bench) -> None
         assert getattr(node, f'trigger_{transition}')() == SUCCESS
     [faces] = node.get_publishers_info_by_topic('/face_affect/faces')
     assert faces.qos_profile.durability.name == 'TRANSIENT_LOCAL'
+
+
+@pytest.mark.parametrize('endpoint', ['/face_affect/faces.publisher',
+                                      '/face_affect/image_annotated.publisher',
+                                      '/image.subscription', '/depth.subscription'])
+@pytest.mark.parametrize(('policy', 'value'), [('reliability', 'wrong'), ('depth', -3)])
+def test_an_invalid_quality_of_service_is_named_by_its_parameters(
+        endpoint: str, policy: str, value: str | int, bench: Bench) -> None:
+    name = f'qos_overrides.{endpoint}'
+    node = bench.start(activate=False, use_depth=True, **{f'{name}.{policy}': value})
+    configured = node.trigger_configure() == SUCCESS
+    assert configured is endpoint.endswith('subscription')
+    assert not configured or node.trigger_activate() != SUCCESS
+    assert node.lifecycle_state == 'unconfigured'
+    assert bench.status(DiagnosticStatus.ERROR, f'; check the parameters {name}')
+
+
+@pytest.mark.parametrize(('policy', 'value'), [('reliability', 'wrong'), ('depth', -3)])
+def test_a_node_that_cannot_subscribe_after_a_pause_keeps_running(
+        policy: str, value: str | int, bench: Bench) -> None:
+    name = 'qos_overrides./image.subscription'
+    node = bench.start(paused=True, **{f'{name}.{policy}': value})
+    threads = threading.active_count()
+    changes = [Parameter('paused', value=False), Parameter('track_timeout', value=7.0)]
+    result = node.set_parameters_atomically(changes)
+    assert not result.successful and result.reason.startswith("parameter 'paused': '/image' ")
+    assert name in result.reason
+    assert node.get_parameter('paused').value is True and node.lifecycle_state == 'paused'
+    assert node.pipeline.settings.track_timeout == 1.5
+    assert node.image_input is None and threading.active_count() == threads
 
 
 def test_cycles_of_the_lifecycle_leave_no_topics(bench: Bench) -> None:

@@ -14,6 +14,7 @@
 
 """The interface of the outputs beside ~/faces."""
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,9 +62,11 @@ class Output:
 
         profile: by default qos.results(). overridable: whether parameters may override it.
         """
-        made = self.node.create_lifecycle_publisher(
-            kind, topic, profile or qos.results(),
-            qos_overriding_options=qos.overridable() if overridable else None)
+        with (qos.named(self.node.resolve_topic_name(topic), 'publisher') if overridable
+              else contextlib.nullcontext()):
+            made = self.node.create_lifecycle_publisher(
+                kind, topic, profile or qos.results(),
+                qos_overriding_options=qos.overridable() if overridable else None)
         self._publishers.append(made)
         return made
 
