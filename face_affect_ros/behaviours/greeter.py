@@ -19,6 +19,7 @@ It publishes sentences on ~/say (std_msgs/String), for a text-to-speech node.
 """
 
 from collections.abc import Sequence
+import threading
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -32,6 +33,7 @@ from face_affect_ros.behaviours import (
     Somebody,
 )
 from face_affect_ros.behaviours.listener import PEOPLE
+from face_affect_ros.behaviours.people import Person
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.declaration import declare
 from face_affect_ros.nodes.main import run
@@ -54,6 +56,8 @@ PARAMETERS = {
 }
 #: Seconds between two log lines of the same kind.
 LOG_PERIOD = 10.0
+#: Held during a tick: the blackboard is one for the trees of all threads of the process.
+TICK = threading.Lock()
 WORDS = {'greet': 'Hello! Nice to see you smile.',
          'comfort': 'You look sad. Can I do something for you?',
          'ask': 'Hello. How are you today?'}
@@ -116,7 +120,8 @@ class Greeter(Node):
             hold=values['hold'], patience=values['patience'],
             max_distance=values['max_distance']))
         self.tree.setup(timeout=15.0, node=self)
-        self.create_timer(1.0 / values['tick_rate'], self.tree.tick)
+        self._there: dict[str, Person] = {}
+        self.create_timer(1.0 / values['tick_rate'], self._tick)
         self._max_distance = values['max_distance']
         self._people = py_trees.blackboard.Client(name='diagnostics')
         self._people.register_key(PEOPLE, access=Access.READ)
@@ -124,8 +129,13 @@ class Greeter(Node):
         self.create_timer(1.0, self._publish_diagnostics,
                           clock=Clock(clock_type=ClockType.STEADY_TIME))
 
+    def _tick(self) -> None:
+        with TICK:
+            self.tree.tick()
+            self._there = self._people.get(PEOPLE).there
+
     def _publish_diagnostics(self) -> None:
-        there = self._people.get(PEOPLE).there.values()
+        there = self._there.values()
         lost = self._max_distance and there and not any(
             person.face.position_known for person in there)
         text = ('max_distance is set, but the faces have no position, so nobody is near: see '

@@ -31,7 +31,8 @@ class FacesToBlackboard(py_trees.behaviour.Behaviour):
     Writes the People of the newest message to the blackboard, to 'face_affect/people'.
 
     RUNNING until the first message, then SUCCESS while messages arrive and FAILURE otherwise, with
-    nobody present.
+    nobody present. Written at each tick, because another tree of the process may have its own
+    people; trees of several threads must not be ticked at the same time.
     """
 
     def __init__(self, name: str = 'faces', *, topic: str = 'face_affect/faces',
@@ -49,9 +50,9 @@ class FacesToBlackboard(py_trees.behaviour.Behaviour):
         self._people = People()
         self._node: Any = None
         self._heard: float | None = None
-        board = self.attach_blackboard_client(name=name)
-        board.register_key(PEOPLE, access=Access.WRITE)
-        board.set(PEOPLE, self._people)
+        self._board = self.attach_blackboard_client(name=name)
+        self._board.register_key(PEOPLE, access=Access.WRITE)
+        self._board.set(PEOPLE, self._people)
 
     def setup(self, **kwargs: Any) -> None:
         """Subscribe with the node in the arguments; KeyError if there is none."""
@@ -70,6 +71,7 @@ class FacesToBlackboard(py_trees.behaviour.Behaviour):
 
     def update(self) -> Status:
         """Return whether messages arrive."""
+        self._board.set(PEOPLE, self._people)
         if self._heard is None:
             self.feedback_message = f"no message on '{self._topic}' yet"
             return Status.RUNNING

@@ -67,3 +67,43 @@ def test_missing_positions_are_a_warning_on_diagnostics(max_distance: float, kno
     assert spin_until(ros.executor, told)
     assert (statuses[-1].level == DiagnosticStatus.WARN) is warns
     assert ('the faces have no position' in statuses[-1].message) is warns
+
+
+@pytest.mark.parametrize('seen', ['front', 'rear'])
+def test_two_greeters_in_one_process_see_their_own_people(seen: str, ros: Any) -> None:
+    """The blackboard of py_trees is one for the process."""
+    said: dict[str, list[str]] = {'front': [], 'rear': []}
+    statuses: dict[str, DiagnosticStatus] = {}
+    ros.node.create_subscription(
+        DiagnosticArray, '/diagnostics', lambda message: statuses.update(
+            {each.name.split('/')[0]: each for each in message.status}), qos.results())
+    faces = {}
+    for name in said:
+        ros.add(Greeter(context=ros.context, namespace=name, parameter_overrides=[
+            Parameter('max_distance', value=1.0), Parameter('hold', value=0.0)]))
+        ros.node.create_subscription(
+            String, f'{name}/greeter/say',
+            lambda text, name=name: said[name].append(text.data), qos.results())
+        faces[name] = ros.node.create_publisher(FaceAffectArray, f'{name}/face_affect/faces',
+                                                qos.results())
+    assert spin_until(ros.executor, lambda: all(
+        each.get_subscription_count() for each in faces.values()))
+    message = FaceAffectArray(faces=[FaceAffect(id='a', emotion='happy', position_known=True)])
+
+    def publish(until: Any) -> bool:
+        def done() -> bool:
+            faces[seen].publish(message)
+            ros.executor.spin_once(timeout_sec=0.05)
+            return bool(until())
+        return spin_until(ros.executor, done)
+
+    message.faces[0].position.z = 0.5
+    assert publish(lambda: said[seen])
+    message.faces[0].position_known = False
+    assert publish(lambda: seen in statuses
+                   and statuses[seen].level == DiagnosticStatus.WARN)
+    statuses.clear()
+    assert publish(lambda: len(statuses) == 2)
+    warned = {name for name, each in statuses.items() if each.level == DiagnosticStatus.WARN}
+    assert warned == {seen}
+    assert said == {'front': [], 'rear': [], seen: [WORDS['greet']]}
