@@ -244,9 +244,10 @@ class FaceAffectNode(LifecycleNode):
                     and self._faces is not None)
             image = self.image_input.to_array(message)
             stamp = seconds_of(message.header) or started
-            depth = self.depth_input.at(stamp) if self.depth_input is not None else None
-            faces = self.pipeline.process(image, stamp, self.image_input.camera, depth)
             height, width = image.shape[:2]
+            depth = (None if self.depth_input is None else
+                     self.depth_input.at(stamp, width, height))
+            faces = self.pipeline.process(image, stamp, self.image_input.camera, depth)
             self._faces.publish(to_message(faces, header=message.header, width=width,
                                            height=height))
         except Exception as error:  # one bad image must not end the node

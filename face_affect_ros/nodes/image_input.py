@@ -50,6 +50,8 @@ COMPRESSED = '/compressed'
 COMPARED, CHANGES = 30, 3
 #: Depth images that are kept, of which the one with the nearest stamp is used.
 KEPT = 10
+#: Largest difference of the aspect ratios of an image and its depth image, as a fraction.
+ASPECT_TOLERANCE = 0.02
 
 
 class ImageInput:
@@ -271,11 +273,12 @@ class DepthInput:
                 Image, 'depth', lambda image: self.images.append(image),
                 qos.image_input('best_effort', KEPT), qos_overriding_options=qos.overridable())
 
-    def at(self, stamp: float) -> FloatArray | None:
+    def at(self, stamp: float, width: int, height: int) -> FloatArray | None:
         """
-        Return the depth image nearest to a stamp in seconds, (H, W) float32, metres.
+        Return the depth image nearest to a stamp in seconds, (h, w) float32, metres.
 
-        None, with a warning on /diagnostics, if there is none within depth_tolerance.
+        None, with a warning on /diagnostics, if there is none within depth_tolerance, or it cannot
+        be registered to an image of this width and height in pixels.
         """
         tolerance = self._node.get_parameter('depth_tolerance').value
         nearest = min(self.images.copy(), default=None,
@@ -288,6 +291,12 @@ class DepthInput:
             depth, problem = to_depth(nearest), ''
         except ImageConversionError as error:
             depth, problem = None, f"'{self.topic}': {error}"
+        if depth is not None and abs(nearest.width * height / (nearest.height * width) - 1.0) > (
+                ASPECT_TOLERANCE):
+            depth, problem = None, (
+                f"'{self.topic}': images of {nearest.width}x{nearest.height} are not registered "
+                f'to images of {width}x{height}, which have another aspect ratio; let the driver '
+                'align them; positions are from the distance of the eyes')
         self._health.warn('depth', problem)
         return depth
 

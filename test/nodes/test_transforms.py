@@ -98,15 +98,16 @@ def test_frames_are_not_published_without_publish_tf(bench: Bench) -> None:
 
 
 def depth_image(metres: float, sec: int, *, encoding: str = '16UC1', big: bool = False,
-                pad: int = 0) -> Image:
-    """Return a flat depth image of 640x480."""
+                pad: int = 0, size: tuple[int, int] = (640, 480)) -> Image:
+    """Return a flat depth image; size: width and height, pixels."""
+    width, height = size
     kind = np.dtype(np.uint16 if encoding == '16UC1' else np.float32)
-    values = np.full((480, 640), metres * 1000 if encoding == '16UC1' else metres, kind)
+    values = np.full((height, width), metres * 1000 if encoding == '16UC1' else metres, kind)
     if big:
         values = values.astype(kind.newbyteorder('>'))
-    rows = np.pad(values.view(np.uint8).reshape(480, -1), [(0, 0), (0, pad)])
-    return Image(header=stamped(sec), width=640, height=480, encoding=encoding, is_bigendian=big,
-                 step=rows.shape[1], data=rows.tobytes())
+    rows = np.pad(values.view(np.uint8).reshape(height, -1), [(0, 0), (0, pad)])
+    return Image(header=stamped(sec), width=width, height=height, encoding=encoding,
+                 is_bigendian=big, step=rows.shape[1], data=rows.tobytes())
 
 
 @pytest.mark.parametrize('pad', [0, 7])
@@ -148,3 +149,25 @@ def test_distances_are_those_of_the_depth_image_of_the_same_time(bench: Bench) -
     assert bench.until(lambda: len(node.depth_input.images) == 4)
     bench.answered(sec=21)
     assert bench.status(DiagnosticStatus.WARN, "'rgb8' cannot be read")
+
+
+@pytest.mark.parametrize(('size', 'used'), [
+    ((640, 480), True), ((320, 240), True), ((213, 160), True), ((1280, 960), True),
+    ((848, 480), False), ((640, 400), False), ((480, 640), False), ((1, 1), False)])
+def test_depth_images_of_another_aspect_ratio_are_not_used(size: tuple[int, int], used: bool,
+                                                           bench: Bench) -> None:
+    """They are not registered to the image: the depth at a face is that of something else."""
+    node = bench.start(use_depth=True)
+    depths = bench.ros.node.create_publisher(Image, 'depth', qos.results())
+    bench.infos.publish(camera_info(640, 480, 60.0, stamped(1)))
+    assert bench.until(lambda: node.image_input.camera is not None)
+    assert bench.until(depths.get_subscription_count)
+    depths.publish(depth_image(3.5, 5, size=size))
+    assert bench.until(lambda: node.depth_input.images)
+    bench.answered(sec=5)
+    assert (bench.faces[-1].faces[0].position.z == pytest.approx(3.5)) is used
+    bench.statuses.clear()
+    assert bench.until(lambda: len(bench.statuses) > 1)
+    text = (f"'/depth': images of {size[0]}x{size[1]} are not registered to images of 640x480, "
+            'which have another aspect ratio; let the driver align them')
+    assert (text in bench.statuses[-1].message) is not used
