@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import math
 
 import cv2
-from face_affect_ros.affect.position import Array64, Camera, EYE_DISTANCE
+from face_affect_ros.affect.position import Array64, Camera, EYE_DISTANCE, MIN_EYE_PIXELS
 from face_affect_ros.affect.types import (
     Face,
     FloatArray,
@@ -94,7 +94,7 @@ def head_pose(landmarks: FloatArray, camera: Camera | None, *, width: int, heigh
         face: Mean face (4, 3), see MEAN_FACES.
 
     Returns:
-        None where a landmark is unknown.
+        None where a landmark is unknown, or the eyes are in one point.
     """
     if not np.isfinite(landmarks).all():
         return None
@@ -111,7 +111,7 @@ def head_pose(landmarks: FloatArray, camera: Camera | None, *, width: int, heigh
     across -= (across @ line) * line
     apart = float(np.linalg.norm(across))
     pixels = float(np.linalg.norm(landmarks[LEFT_EYE] - landmarks[RIGHT_EYE]))
-    if not (apart > 0.0 and pixels > 0.0):
+    if not (apart > 0.0 and pixels >= MIN_EYE_PIXELS):
         return None
     across /= apart
     # The axes of a camera that points at the face, with its eyes level.

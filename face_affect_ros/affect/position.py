@@ -28,6 +28,8 @@ Array64 = npt.NDArray[np.float64]
 EYE_DISTANCE, EYE_DISTANCE_SPREAD = 0.0634, 0.0038
 #: Standard deviation of a detector's eye distance, as a fraction of it.
 LANDMARK_SPREAD = 0.06
+#: Smallest distance of the eyes, pixels; below it, its direction and size are only noise.
+MIN_EYE_PIXELS = 0.5
 #: Standard deviation of the cosine of the yaw where the orientation is unknown, up to 30 degrees.
 YAW_SPREAD = 0.05
 #: Fraction of the box, in width and height, whose depths are used: cheeks, nose and eyes.
@@ -140,10 +142,12 @@ def locate(landmarks: FloatArray, camera: Camera, *, width: int, height: int,
         orientation: Of the head, for the foreshortening of the distance of the eyes.
 
     Returns:
-        None where an eye is unknown or the calibration does not fit the image.
+        None where an eye is unknown, the eyes are in one point, or the calibration does not fit
+        the image.
     """
     eyes = landmarks[[RIGHT_EYE, LEFT_EYE]]
-    rays = camera.rays(eyes, width, height) if np.isfinite(eyes).all() else None
+    known = np.linalg.norm(eyes[1] - eyes[0]) >= MIN_EYE_PIXELS   # false for NaN
+    rays = camera.rays(eyes, width, height) if known and np.isfinite(eyes).all() else None
     if rays is None:
         return None
     apart = float(np.linalg.norm(rays[1] - rays[0]))

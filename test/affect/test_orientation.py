@@ -122,6 +122,23 @@ def test_landmarks_in_one_point_have_no_orientation() -> None:
     assert head_pose(np.full((4, 2), 100.0, np.float32), None, **SIZE) is None
 
 
+@pytest.mark.parametrize('apart', [0.0, 1e-4, 1e-3, 0.01, 0.03, 0.1, 0.4, 0.6, 2.0])
+@pytest.mark.parametrize('calibrated', [True, False])
+def test_eyes_in_almost_one_point_are_unknown_or_finite(apart: float, calibrated: bool) -> None:
+    """As in the images of some profiles; the other faces of the image must not be lost."""
+    rng = np.random.default_rng(2)
+    for angle in rng.uniform(0.0, 2 * np.pi, 40):
+        eye = rng.uniform(100.0, 400.0, 2)
+        points = np.float32([eye, eye + apart * np.array([np.cos(angle), np.sin(angle)]),
+                             eye + rng.uniform(10, 25, 2), eye + rng.uniform([5, 20], [20, 40])])
+        sight = head_pose(points, camera() if calibrated else None, **SIZE)
+        place = locate(points, camera(), **SIZE, orientation=sight and sight.orientation)
+        assert (sight is not None) is (place is not None) is (apart > 0.5)
+        if sight is not None:
+            assert np.isfinite(sight.rotation).all() and np.isfinite(sight.covariance).all()
+            assert np.isfinite(place.point).all() and np.isfinite(place.covariance).all()
+
+
 def test_the_covariance_is_that_of_the_errors() -> None:
     rng = np.random.default_rng(5)
     shares = []
