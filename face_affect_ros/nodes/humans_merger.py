@@ -62,7 +62,7 @@ class HumansMerger(Node):
         self._ids: dict[str, list[str]] = {}
         self._received: dict[str, float] = {}
         self._publisher = self.create_publisher(IdsList, TRACKED, qos.results())
-        self._sources = [self.resolve_topic_name(source)
+        self._sources = [self._resolved(source)
                          for source in self.get_parameter('sources').value]
         if self._publisher.topic_name in self._sources:
             raise AffectError(f"parameter 'sources': {self._publisher.topic_name} is what this "
@@ -71,6 +71,14 @@ class HumansMerger(Node):
             self.create_subscription(IdsList, source, partial(self._take, source), qos.results())
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.results())
         self.create_timer(PERIOD, self._check, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def _resolved(self, source: str) -> str:
+        try:
+            return str(self.resolve_topic_name(source))
+        except (RuntimeError, ValueError) as error:   # RCLError has no public name
+            reason = str(error).partition(', at ')[0]
+            raise AffectError(f"parameter 'sources': '{source}' is not a topic: {reason}"
+                              ) from error
 
     def _take(self, source: str, message: IdsList) -> None:
         self._ids[source] = list(message.ids)

@@ -126,3 +126,11 @@ def test_the_faces_of_a_silent_source_are_removed(bench: Bench) -> None:
 def test_its_own_list_as_source_is_an_error(bench: Bench) -> None:
     with pytest.raises(AffectError, match='/humans/faces/tracked is what this node publishes'):
         start_merger(bench, sources=['/humans/faces/tracked'])
+
+
+@pytest.mark.parametrize('source', ['', 'a b', 'a/', '1a', 'a//b'])
+def test_a_source_that_is_not_a_topic_is_an_error(source: str, ros: Any) -> None:
+    with pytest.raises(AffectError, match=f"parameter 'sources': '{source}' is not a topic: .*"
+                       'topic name'):
+        HumansMerger(context=ros.context, parameter_overrides=[
+            Parameter('sources', value=['a/tracked', source])])
