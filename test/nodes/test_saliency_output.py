@@ -15,7 +15,9 @@
 """The topic ~/saliency."""
 
 import dataclasses
+import threading
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,7 +99,7 @@ def test_a_face_is_hidden_at_its_position_in_the_image(bench: Bench) -> None:
     try:
         output.wanted = lambda: True   # type: ignore[method-assign]
         jobs: list[Job] = []
-        output.worker = SimpleNamespace(put=jobs.append)   # type: ignore[assignment]
+        output.worker = SimpleNamespace(put=lambda job: bool(jobs.append(job)))   # type: ignore[assignment]
         image = np.random.default_rng(0).integers(0, 256, (200, 400, 3), np.uint8)
         for stamp, x in enumerate((20, 300)):
             moved = dataclasses.replace(face(1, 'happy', 1.0), box=np.float32([x, 60, 60, 60]))
@@ -174,6 +176,37 @@ def test_under_load_the_youngest_tracks_are_first(bench: Bench) -> None:
         assert output.counts() == {'saliency maps': 4, 'saliency maps left out': 2}
         output.worker = None
     finally:
+        output.close()
+
+
+def test_each_map_that_is_asked_for_is_drawn_or_left_out(bench: Bench) -> None:
+    """Also those of images that a newer one replaced, or that waited when the node stopped."""
+    node = bench.start(saliency_task='emotion')
+    stub = StubSaliency()
+    output = SaliencyOutput(node, stub, task='emotion')   # type: ignore[arg-type]
+    busy, proceed = threading.Event(), threading.Event()
+
+    def heat(*_: Any, **__: Any) -> np.ndarray:
+        busy.set()
+        proceed.wait()
+        return np.zeros((16, 16), np.float32)
+
+    stub.heat = heat   # type: ignore[method-assign]
+    bench.watch('saliency')
+    output.start()
+    try:
+        image = np.zeros((60, 60, 3), np.uint8)
+        assert bench.until(output._publisher.get_subscription_count)
+        for count in (1, 2, 3, 4):
+            faces = [face(number, 'happy', float(number)) for number in range(count)]
+            output.draw(Result(image, faces, Header(), 1.0), [])
+            assert busy.wait(10.0)   # the first image is being drawn, each further one waits
+        assert output.counts()['saliency maps left out'] == 2 + 3
+        threading.Timer(0.2, proceed.set).start()
+        output.stop()
+        assert output.counts() == {'saliency maps': 1, 'saliency maps left out': 2 + 3 + 4}
+    finally:
+        proceed.set()
         output.close()
 
 

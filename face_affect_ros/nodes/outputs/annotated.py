@@ -96,6 +96,7 @@ class SaliencyOutput(AnnotatedOutput):
         self._publisher = self.publisher(Image, '~/saliency', qos.image_output())
         self.worker: Worker[Job] | None = None
         self._counts = {'saliency maps': 0, 'saliency maps left out': 0}
+        self._queued = self._replaced = 0   # faces of the last queued image; of images not drawn
 
     def start(self) -> None:
         """Start the thread."""
@@ -104,12 +105,13 @@ class SaliencyOutput(AnnotatedOutput):
     def stop(self) -> None:
         """Finish the current map and end the thread."""
         if self.worker is not None:
-            self.worker.stop()
+            self._replaced += self._queued * self.worker.stop()
             self.worker = None
 
     def counts(self) -> dict[str, int]:
         """Return the numbers of maps drawn and left out."""
-        return dict(self._counts)
+        left_out = self._counts['saliency maps left out'] + self._replaced
+        return {**self._counts, 'saliency maps left out': left_out}
 
     def draw(self, result: Result, boxes: list[FloatArray]) -> None:
         """
@@ -119,7 +121,8 @@ class SaliencyOutput(AnnotatedOutput):
         """
         annotated = self.wanted() and bool(self.node.get_parameter('annotate_saliency').value)
         if self.worker is not None and (annotated or self._publisher.get_subscription_count()):
-            self.worker.put(Job(result, annotated, boxes))
+            self._replaced += self._queued * self.worker.put(Job(result, annotated, boxes))
+            self._queued = len(result.faces)
         if not annotated:
             super().draw(result, boxes)
 
