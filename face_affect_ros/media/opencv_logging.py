@@ -16,6 +16,7 @@
 
 from collections.abc import Iterator
 import contextlib
+import threading
 from typing import Any
 
 import cv2
@@ -24,12 +25,26 @@ import cv2
 _logging: Any = getattr(cv2.utils, 'logging', cv2)
 
 
+class _Silence:
+    """The blocks of all threads in which the log is disabled, and its level before the first."""
+
+    lock = threading.Lock()
+    blocks = 0
+    level: Any = None
+
+
 @contextlib.contextmanager
 def opencv_silenced() -> Iterator[None]:
-    """Disable the log of OpenCV during a with block."""
-    level = _logging.getLogLevel()
-    _logging.setLogLevel(0)
+    """Disable the log of OpenCV during a with block; blocks of several threads may overlap."""
+    with _Silence.lock:
+        if not _Silence.blocks:
+            _Silence.level = _logging.getLogLevel()
+            _logging.setLogLevel(0)
+        _Silence.blocks += 1
     try:
         yield
     finally:
-        _logging.setLogLevel(level)
+        with _Silence.lock:
+            _Silence.blocks -= 1
+            if not _Silence.blocks:
+                _logging.setLogLevel(_Silence.level)
