@@ -230,7 +230,7 @@ class BagPlayer(Node):
         self._thread.join()
 
     def _check_end(self) -> None:
-        if self._exit_code is not None:
+        if self._exit_code is not None and not self._closing:   # else it is being unloaded
             raise SystemExit(self._exit_code)
 
     def _take_result(self, message: FaceAffectArray) -> None:

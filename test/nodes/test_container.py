@@ -323,3 +323,39 @@ def test_wrong_parameters_of_the_container_are_an_error(make: Callable[..., Cont
         make(Parameter('executor', value='many'))
     with pytest.raises(AffectError, match="unknown parameter 'executer'; did you mean"):
         make(Parameter('executer', value='events'))
+
+
+@pytest.mark.parametrize('subscribed', [True, False])
+@pytest.mark.parametrize('executor', ['single_threaded', 'multi_threaded', 'events'])
+def test_a_bag_player_that_is_unloaded_does_not_end_the_container(
+        executor: str, subscribed: bool, ros: Any, tmp_path: Path) -> None:
+    """While it plays, and while it waits for a subscriber."""
+    import bag_files
+    bag = bag_files.write(tmp_path / 'bag', [
+        bag_files.image(stamp=bag_files.START + number * 10**9) for number in range(100)])
+    images: list[Image] = []
+    if subscribed:
+        ros.node.create_subscription(Image, 'image', images.append, qos.results())
+    load, unload = (ros.node.create_client(kind, f'/face_affect_container/_container/{name}')
+                    for kind, name in ((LoadNode, 'load_node'), (UnloadNode, 'unload_node')))
+    with running_node('face_affect_ros.nodes.container', executor=executor) as process:
+        def ask(client: Any, request: Any) -> Any:
+            future = client.call_async(request)
+            assert spin_until(ros.executor, future.done), process.output()
+            return future.result()
+
+        assert spin_until(ros.executor, lambda: load.service_is_ready()
+                          and unload.service_is_ready()), process.output()
+        request = LoadNode.Request(
+            package_name='face_affect_ros', plugin_name='face_affect_ros::BagPlayer',
+            parameters=[Parameter('bag', value=str(bag)).to_parameter_msg()])
+        for _ in range(3):
+            answer = ask(load, request)
+            assert answer.success, answer.error_message
+            if subscribed:
+                images.clear()
+                assert spin_until(ros.executor, lambda: images), process.output()
+            assert ask(unload, UnloadNode.Request(unique_id=answer.unique_id)).success
+            spin_until(ros.executor, lambda: False, timeout=0.3)
+        assert process.running(), process.output()
+        assert process.stop() == 0
