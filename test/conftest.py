@@ -38,13 +38,15 @@ ROS_FIXTURES = {'ros', 'ros_domain'}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test of this folder with `ros` or `unit`."""
+    """Mark each test of this folder with `ros` or `unit`, for one process each."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             ros = (item.path.relative_to(here).parts[0] in ROS_FOLDERS
                    or ROS_FIXTURES & set(getattr(item, 'fixturenames', ())))
-            item.add_marker('ros' if ros else 'unit')
+            mark = 'ros' if ros else 'unit'
+            item.add_marker(mark)
+            item.add_marker(pytest.mark.xdist_group(mark))
 
 
 @pytest.fixture(scope='session')

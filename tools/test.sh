@@ -19,6 +19,9 @@ if [ -x "$locked" ] && [ -d training/tests ]; then
   # Beside a ROS distribution, TensorFlow is in a separate environment.
   tested env -u PYTHONPATH "$locked" -m pytest training/tests "$@"
   tested "${run[@]}" test "$@"
+elif [ $# -eq 0 ]; then
+  # Two processes: each of the groups unit, ros and training runs in one of them.
+  "${run[@]}" -n 2 --dist loadgroup
 else
   "${run[@]}" "$@"
 fi

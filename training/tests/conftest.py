@@ -34,10 +34,11 @@ VOTE_OF = ('anger', 'disgust', 'fear', 'happiness', 'sadness', 'surprise', 'neut
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test of this folder with `training`."""
+    """Mark each test of this folder with `training`, for one process."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker('training')
+            item.add_marker(pytest.mark.xdist_group('training'))
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:
