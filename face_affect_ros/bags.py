@@ -153,10 +153,10 @@ class ImageBag:
     @contextlib.contextmanager
     def _reader(self) -> Iterator[Any]:
         with _rosbags():
-            from rosbags.highlevel import AnyReader
+            from rosbags.rosbag2 import Reader
         try:
-            reader = AnyReader([_Quoted(self._path)], default_typestore=_types())
-            with reader:
+            # AnyReader would also parse the types of all other topics, and refuse a bag for one
+            with Reader(_Name(self._path)) as reader:
                 yield reader
         except AffectError:
             raise
@@ -173,10 +173,16 @@ class _Kind(NamedTuple):
     problem: str = ''
 
 
-class _Quoted(type(Path())):   # type: ignore[misc]
-    """A path with any name that rosbags can insert into the URI of a database."""
+class _Name(type(Path())):   # type: ignore[misc]
+    """A path with any name for rosbags, whose suffixes are in lower case."""
+
+    @property
+    def suffix(self) -> str:
+        """The suffix in lower case."""
+        return str(super().suffix.lower())
 
     def __format__(self, spec: str) -> str:
+        """Return the path as a part of the URI of a database."""
         return quote(os.fsencode(self))
 
 

@@ -14,7 +14,7 @@
 
 """Bags for tests: several topics, unusual stamps, truncated messages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,13 +85,16 @@ def header(stamp: int) -> Any:
 
 
 def write(path: Path, messages: Iterable[Message], *, storage: str = 'mcap',
-          compression: str = '', empty: Iterable[tuple[str, str]] = ()) -> Path:
+          compression: str = '', empty: Iterable[tuple[str, str]] = (),
+          definitions: Mapping[str, str] | None = None) -> Path:
     """
     Write a bag; return its path.
 
     compression: 'file', 'message' or 'storage'. empty: topics without messages, with their
-    types; they come first.
+    types; they come first. definitions: those of types that are not of ROS, with a wrong hash.
     """
+    others = {kind: {'msgdef': text, 'rihs01': f'RIHS01_{0:064}'}
+              for kind, text in (definitions or {}).items()}
     writer = Writer(path, version=9, storage_plugin={
         'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}[storage])
     if compression:
@@ -100,7 +103,8 @@ def write(path: Path, messages: Iterable[Message], *, storage: str = 'mcap',
         connections = {each: writer.add_connection(*each, typestore=TYPES) for each in empty}
         for topic, kind, data, when in messages:
             if (topic, kind) not in connections:
-                connections[topic, kind] = writer.add_connection(topic, kind, typestore=TYPES)
+                connections[topic, kind] = writer.add_connection(
+                    topic, kind, **others.get(kind, {'typestore': TYPES}))
             writer.write(connections[topic, kind], when, data)
     return path
 

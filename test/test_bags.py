@@ -115,6 +115,29 @@ def test_bags_of_any_name(storage: str, name: str, tmp_path: Path,
     assert is_bag('.') and ImageBag('.').count == 1
 
 
+@pytest.mark.parametrize('suffix', ['.mcap', '.db3'])
+def test_a_file_with_its_suffix_in_capitals(suffix: str, tmp_path: Path) -> None:
+    storage = {'.mcap': 'mcap', '.db3': 'sqlite3'}[suffix]
+    path = bag_files.write(tmp_path / 'bag', [image()], storage=storage)
+    file = tmp_path / f'BAG{suffix.upper()}'
+    shutil.copy(bag_files.storage_file(path), file)
+    assert is_bag(str(file)) and len(list(ImageBag(file).messages())) == 1
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+@pytest.mark.parametrize('definition', [
+    'uint8 x\n', '', 'other_msgs/Missing x\n', 'not a definition ('],
+    ids=['other hash', 'empty', 'incomplete', 'invalid'])
+def test_the_types_of_other_topics_do_not_matter(storage: str, definition: str,
+                                                 tmp_path: Path) -> None:
+    kind = 'my_msgs/msg/A'
+    path = bag_files.write(tmp_path / 'bag', [image(), Message('/a', kind, b'\0\1\0\0')],
+                           storage=storage, definitions={kind: definition})
+    for name in (path, bag_files.storage_file(path)):
+        bag = ImageBag(name)
+        assert (bag.topic, len(list(bag.messages()))) == ('/image', 1)
+
+
 def test_the_home_folder_and_the_files_of_a_bag(tmp_path: Path,
                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('HOME', str(tmp_path))
