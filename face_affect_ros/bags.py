@@ -204,6 +204,8 @@ def _found(path: str | Path) -> Path:
         raise AffectError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     if not there:
         raise AffectError(f'{path}: no such bag')
+    if not folder and not place.is_file():   # reading a pipe or a device may not end
+        raise AffectError(f'{path}: neither a file nor a folder; choose the bag itself')
     if not folder and place.suffix.lower() == ROS1_SUFFIX:
         raise AffectError(f'{path}: a bag of ROS 1; {CONVERT}')
     if folder and not whole and files:

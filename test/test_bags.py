@@ -138,6 +138,13 @@ def test_the_types_of_other_topics_do_not_matter(storage: str, definition: str,
         assert (bag.topic, len(list(bag.messages()))) == ('/image', 1)
 
 
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    for name in ('a.mcap', 'b.db3', 'c.mcap.zstd', 'd.bag'):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(AffectError, match=f'{name}: neither a file nor a folder; choose'):
+            ImageBag(tmp_path / name)
+
+
 def test_the_home_folder_and_the_files_of_a_bag(tmp_path: Path,
                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('HOME', str(tmp_path))
