@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.archive.reading import Part
+from face_affect_ros.archive.thumbnails import EPOCH
 from face_affect_ros.archive.timeline import Span, Track, tracks_of
 from face_affect_ros.extras import import_extra
 from face_affect_ros.paths import expanded, is_url
@@ -37,7 +38,8 @@ class Annotation(NamedTuple):
 
     Attributes:
         tier: '<track> expression', or '<track> present'.
-        start: Milliseconds since the start of the clip, or since the earliest stamp of a bag.
+        start: Milliseconds since the start of the clip, or since the earliest stamp of a bag or of
+            the demo.
         end: Likewise; an image lasts until the time of the next one.
         label: An apparent expression or 'unknown'; on tiers 'present', the track id.
     """
@@ -53,7 +55,7 @@ def annotations_of(part: Part) -> list[Annotation]:
     summary = part.summary
     frames = max(summary.frames - 1, 1)
     shortest = (summary.last - summary.first) / frames or SHORTEST
-    origin = summary.first if summary.topic else 0.0
+    origin = summary.first if summary.topic or summary.first > EPOCH else 0.0
     return [Annotation(f'{track.id} {name}', start, end, span.label)
             for track in tracks_of(part.rows())
             for name, spans in (('present', _presence(track, shortest)),

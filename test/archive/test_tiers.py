@@ -78,11 +78,13 @@ def tiers(results: str, tmp_path: Path, form: str) -> Path:
     return file
 
 
-def test_times_count_from_the_start_of_a_clip_or_from_the_first_image_of_a_bag() -> None:
-    begin = START * 1e-9
-    clip = Part(summary('a.mp4'), lambda: rows(0.0))
-    bag = Part(summary('a.mcap', topic='/image', begin=begin), lambda: rows(begin))
-    assert annotations_of(clip) == annotations_of(bag) == EXPECTED
+@pytest.mark.parametrize(('begin', 'topic'), [
+    (0.0, ''), (START * 1e-9, '/image'), (50.0, '/image'), (START * 1e-9, '')],
+    ids=['clip', 'bag', 'bag of a simulation', 'lines of the demo'])
+def test_times_count_from_the_start_of_a_clip_or_from_the_first_stamp(begin: float,
+                                                                      topic: str) -> None:
+    part = Part(summary('a', topic=topic, begin=begin), lambda: rows(begin))
+    assert annotations_of(part) == EXPECTED
 
 
 def test_a_csv_has_the_columns_that_elan_imports(results: str, tmp_path: Path) -> None:
