@@ -34,6 +34,8 @@ DEFAULT_RATE, MIN_RATE, MAX_RATE = 30.0, 0.01, 1000.0
 #: Time base of clips in seconds. MPEG-4 allows at most 65535 per second; the periods of 24, 25, 30
 #: and 60 Hz are multiples of this one.
 TICK = Fraction(1, 60000)
+#: Largest seconds between two images that MPEG-4 can encode.
+LONGEST_GAP = 3600
 #: Quantizer 3 (of 1 to 31) for every frame, in FFmpeg's unit.
 QUALITY = {'flags': '+qscale', 'global_quality': str(3 * 118)}
 
@@ -102,6 +104,7 @@ class VideoSink:
         self._size = (0, 0)
         self._written = 0
         self._last: int | None = None
+        self._cut = 0
 
     def write(self, image: ImageArray, stamp: float | None = None) -> None:
         """
@@ -110,7 +113,8 @@ class VideoSink:
         Args:
             image: (H, W, 3) BGR or (H, W), uint8.
             stamp: Seconds since the start of the clip. None, or a stamp that is not later than the
-                last one, stands for the next time at the rate of the clip.
+                last one, stands for the next time at the rate of the clip. A longer gap than
+                LONGEST_GAP is cut.
 
         Raises:
             AffectError: The clip cannot be written.
@@ -123,7 +127,10 @@ class VideoSink:
             np.ascontiguousarray(_fitted(image, self._size)), format='bgr24')
         following = 0 if self._last is None else (
             self._last + max(1, round(1 / self._rate / self._tick)))
-        ticks = following if stamp is None else round(Fraction(stamp) / self._tick)
+        ticks = following if stamp is None else round(Fraction(stamp) / self._tick) - self._cut
+        if ticks - (self._last or 0) > LONGEST_GAP / self._tick:
+            self._cut += ticks - following
+            ticks = following
         later = self._last is None or ticks > self._last
         frame.pts = self._last = ticks if later else following
         frame.time_base = self._tick

@@ -17,6 +17,7 @@
 import av
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media import ImageOrVideoSink, open_media, VideoSink, write_image
+from face_affect_ros.media.sinks import VIDEO_SUFFIXES
 import numpy as np
 from PIL import Image
 import pytest
@@ -114,6 +115,19 @@ def test_images_keep_their_times(tmp_path):
     with open_media(str(tmp_path / 'a.mp4')) as media:
         assert [frame.stamp for frame in media] == pytest.approx(
             [0.0, 0.02, 1.0, 1.1, 1.2, 3.0, 3.1])
+
+
+@pytest.mark.parametrize('suffix', VIDEO_SUFFIXES)
+def test_gaps_of_more_than_an_hour_are_cut(tmp_path, suffix):
+    """As of a recording that was paused, or with some stamps of zero."""
+    path = tmp_path / f'a{suffix}'
+    stamps = (0.0, 3600.0, 8000.0, 8000.5, 0.0, 1.7e9, 1.7e9 + 0.2)
+    with VideoSink(path, 10.0) as sink:
+        for stamp in stamps:
+            sink.write(plain(50), stamp)
+    with av.open(str(path)) as container:
+        assert [frame.time for frame in container.decode(video=0)] == pytest.approx(
+            [0.0, 3600.0, 3600.1, 3600.6, 3600.7, 3600.8, 3601.0], abs=1e-3)
 
 
 def test_the_last_image_lasts_for_a_period(tmp_path):
