@@ -77,7 +77,9 @@ def _parquet(path: Path, metadata: Mapping[str, Any]) -> Iterator[Table]:
         [arrow.field(each.name, kinds[each.kind], each.nullable,
                      {'unit': each.unit, 'description': each.description}) for each in COLUMNS],
         {KEY: json.dumps(metadata)})
-    with parquet.ParquetWriter(path, schema, compression='zstd') as writer:
+    # pyarrow encodes a path as UTF-8, and takes a new one such as run-12:30 for a URI
+    with path.open('wb') as file, parquet.ParquetWriter(
+            file, schema, compression='zstd') as writer:
         table = _Parquet(arrow, writer, schema)
         yield table
         table.flush()
@@ -193,6 +195,7 @@ def _read_csv(path: Path) -> Iterator[Row]:
 
 
 def _read_parquet(path: Path) -> Iterator[Row]:
-    with _pyarrow()[1].ParquetFile(path) as file:
-        for batch in file.iter_batches():
+    parquet = _pyarrow()[1]
+    with path.open('rb') as file, parquet.ParquetFile(file) as table:
+        for batch in table.iter_batches():
             yield from batch.to_pylist()

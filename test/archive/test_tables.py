@@ -17,6 +17,7 @@
 import csv
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 from face_affect_ros.affect.model_store import load_card
@@ -89,6 +90,22 @@ def test_a_table_is_read_back_unchanged(form: str, tmp_path: Path) -> None:
     with tables.open_table(path, form, {}):
         pass
     assert list(tables.read_table(path)) == []
+
+
+@pytest.mark.parametrize('form', tables.FORMATS)
+@pytest.mark.parametrize('name', ['run-12:30', 's3:run', 'a%41?b#c', os.fsdecode(b'caf\xe9')],
+                         ids=ascii)
+def test_tables_in_a_folder_of_any_name(form: str, name: str, tmp_path: Path,
+                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    if form == 'parquet':
+        pytest.importorskip('pyarrow', reason='pyarrow is not installed: no Parquet here')
+    monkeypatch.chdir(tmp_path)
+    Path(name).mkdir()
+    path = Path(name, f'a.{form}')
+    with tables.open_table(path, form, {}) as table:
+        table.write(rows_of_a_face())
+    assert list(tables.read_table(path)) == rows_of_a_face()
+    assert [each.name for each in Path(name).iterdir()] == [path.name]
 
 
 def test_the_three_formats_are_equal_and_parquet_contains_units_and_models(tmp_path: Path) -> None:
