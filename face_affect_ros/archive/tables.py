@@ -56,9 +56,19 @@ class _JsonLines:
 @contextlib.contextmanager
 def _csv(path: Path, metadata: Mapping[str, Any]) -> Iterator[Table]:
     with path.open('w', encoding='utf-8', errors='surrogateescape', newline='') as file:
-        writer = csv.DictWriter(file, [column.name for column in COLUMNS], lineterminator='\n')
+        writer = csv.DictWriter(_Lines(file), [column.name for column in COLUMNS])
         writer.writeheader()
         yield _Csv(writer)
+
+
+class _Lines:
+    """Ends the lines of a CSV file by LF; only with its CR LF, csv quotes a CR in a value."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def write(self, line: str) -> None:
+        self._file.write(line.removesuffix('\r\n') + '\n')
 
 
 class _Csv:

@@ -93,6 +93,18 @@ def test_a_table_is_read_back_unchanged(form: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('form', tables.FORMATS)
+def test_any_text_is_read_back(form: str, tmp_path: Path) -> None:
+    if form == 'parquet':
+        pytest.importorskip('pyarrow', reason='pyarrow is not installed: no Parquet here')
+    texts = ['cam\r', 'cam\r\n', 'two\nlines', '\r', '"', "a,'b'", 'a;\tb', ' x ', '#', '\u00e9',
+             '\u2028', '\U0001f600']
+    rows = [{**row, 'frame_id': text, 'topic': text} for text in texts for row in rows_of_a_face()]
+    with tables.open_table(tmp_path / f'a.{form}', form, {}) as table:
+        table.write(rows)
+    assert list(tables.read_table(tmp_path / f'a.{form}')) == rows
+
+
+@pytest.mark.parametrize('form', tables.FORMATS)
 @pytest.mark.parametrize('name', ['run-12:30', 's3:run', 'a%41?b#c', os.fsdecode(b'caf\xe9')],
                          ids=ascii)
 def test_tables_in_a_folder_of_any_name(form: str, name: str, tmp_path: Path,
