@@ -61,19 +61,24 @@ def thumbnails_of(part: Part, tracks: Sequence[Track]) -> tuple[dict[str, str], 
                         found[track.id] = _data_url(frame.image, track.best)
                 if not wanted:
                     break
-    except (AffectError, OSError) as error:
+    except AffectError as error:
         return found, str(error)
+    except Exception as error:   # of a decoder, or of the driver of a URL
+        return found, f'{part.title}: {type(error).__name__}: {error}'
     missing = len(tracks) - len(found)
-    return found, (f'{missing} images are not in the source, or have another number there, as '
-                   'in the lines of the demo' if missing else '')
+    return found, (f'{missing} images are not in the source, or have another number or size '
+                   'there, as in the lines of the demo' if missing else '')
 
 
 def _is_same(frame: Frame, row: Row, media: Media) -> bool:
     """
     Return whether an image of a source is that of a row with its number.
 
-    The demo numbers the images that the node has processed, and their stamps are times of day.
+    The demo numbers the images that the node has processed, and their stamps are times of day. An
+    image of another size is one of a source that was replaced.
     """
+    if frame.image.shape[:2] != (row['image_height'], row['image_width']):
+        return False
     by_stamp = bool(media.topic) or row['stamp'] > EPOCH
     return not by_stamp or abs(frame.stamp - row['stamp']) < TOLERANCE
 

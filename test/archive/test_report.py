@@ -31,6 +31,7 @@ from face_affect_ros.archive.reading import parts_of
 from face_affect_ros.archive.schema import COLUMNS
 from face_affect_ros.archive.timeline import Span, tracks_of
 from face_affect_ros.cli import main
+from face_affect_ros.media.portrait import portrait_path
 import numpy as np
 import pytest
 
@@ -153,10 +154,23 @@ def test_lines_of_the_demo_show_no_face_of_another_image(
         'emotion_probabilities': [], 'gender_probabilities': []}]}
     clip = str(shared_file(CLIP))
     for source, why in (('/dev/video0', '/dev/video0: a camera'),
-                        (clip, '1 images are not in the source, or have another number there')):
+                        (clip, '1 images are not in the source, or have another number or size')):
         (tmp_path / 'faces.jsonl').write_text(json.dumps({**record, 'source': source}))
         page = page_of(tmp_path / 'faces.jsonl', tmp_path, '--with-faces', '--overwrite')
         assert f'No images of faces: {why}' in page and 'data:image/jpeg' not in page
+
+
+@pytest.mark.parametrize('size', [(1, 1), (10, 2000), (2000, 10), (511, 512)])
+def test_no_face_of_an_image_that_was_replaced_by_one_of_another_size(
+        size: tuple[int, int], tmp_path: Path) -> None:
+    picture = tmp_path / 'a.png'
+    shutil.copy(portrait_path(), picture)
+    assert main(['analyze', str(picture), '--out', str(tmp_path / 'out')]) == 0
+    assert 'data:image/jpeg' in page_of(tmp_path / 'out', tmp_path, '--with-faces')
+    cv2.imwrite(str(picture), np.zeros((*size, 3), np.uint8))
+    page = page_of(tmp_path / 'out', tmp_path, '--with-faces', '--overwrite')
+    assert 'No images of faces: 1 images are not in the source' in page
+    assert 'data:image/jpeg' not in page
 
 
 def test_the_faces_of_a_bag_are_shown_at_their_stamps(tmp_path: Path) -> None:
