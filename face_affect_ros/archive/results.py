@@ -27,6 +27,7 @@ import json
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.archive.remote import reached
 from face_affect_ros.archive.schema import VERSION
 from face_affect_ros.archive.sources import Source
 from face_affect_ros.archive.storage import open_storage, StorageError
@@ -158,7 +159,8 @@ class Results:
 
     def rows(self, key: str) -> Iterator[Row]:
         """Yield the rows of a complete source by its key."""
-        with self._storage.local(f"{FACES}/{key}.{self.metadata()['format']}") as path:
+        with reached(self.folder), self._storage.local(
+                f"{FACES}/{key}.{self.metadata()['format']}") as path:
             yield from read_table(path)
 
 

@@ -193,6 +193,30 @@ def test_sources_and_results_at_urls(memory: Any, tmp_path: Path,
         sorted(f'{Source(name).key}.csv' for name in found))
 
 
+def test_errors_of_the_driver_of_a_url_are_named_in_a_report(
+        memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip('plotly', reason='plotly is not installed: no reports here')
+    memory.pipe_file('/in/a.png', portrait_path().read_bytes())
+    assert main(['analyze', 'memory:///in/a.png', '--out', 'memory:///out']) == 0
+    page = tmp_path / 'page.html'
+    command = ['report', 'memory:///out', '--out', str(page), '--overwrite', '--with-faces']
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError('no credentials')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(memory), 'get', refuse)
+        assert main(command) == 0
+    assert 'No images of faces: memory:///in/a.png: RuntimeError: no cred' in page.read_text()
+    memory.rm('/out/faces', recursive=True)
+    capsys.readouterr()
+    for each in command, ['tiers', 'memory:///out', '--out', str(tmp_path / 'tiers')]:
+        assert main(each) == 1
+        error, = capsys.readouterr().err.splitlines()
+        assert 'error: memory:///out: cannot be reached: FileNotFoundError' in error
+
+
 def test_patterns_and_bags_at_urls(memory: Any) -> None:
     for name in ('/in/a.mcap', '/in/bag/metadata.yaml', '/in/bag/bag_0.mcap', '/in/c.mp4'):
         memory.pipe_file(name, b'x')
