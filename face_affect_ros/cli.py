@@ -16,7 +16,9 @@
 
 import argparse
 from collections.abc import Sequence
+import contextlib
 from importlib.metadata import entry_points
+import os
 import sys
 
 from face_affect_ros import __version__
@@ -58,8 +60,11 @@ def make_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; return its exit code, 1 after an error that the user can correct."""
     try:
-        arguments = make_parser().parse_args(argv)
-        return int(arguments.run(arguments))
+        try:
+            arguments = make_parser().parse_args(argv)
+            return int(arguments.run(arguments))
+        finally:   # also after --help, which raises SystemExit
+            _flush()
     except AffectError as error:
         print(f'error: {shown(error)}', file=sys.stderr)
         return 1
@@ -68,6 +73,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _flush() -> None:
+    """Write the rest of standard output; AffectError if it cannot be written."""
+    if sys.stdout is None:   # closed by the caller
+        return
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        with contextlib.suppress(OSError):   # else Python tries again at its end, and prints it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise AffectError(f'standard output cannot be written: {error.strerror}; write to '
+                          'another file or disk') from error
 
 
 if __name__ == '__main__':

@@ -207,6 +207,8 @@ class _Lines:
             with self._named():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = path.open('w', encoding='utf-8')
+        elif sys.stdout is None:
+            raise AffectError('standard output is closed; choose a file with --json')
         return self
 
     def __exit__(self, *exception: Any) -> None:
@@ -226,5 +228,6 @@ class _Lines:
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise FatalError(f'{self._name}: cannot be written: {error.strerror}; choose another '
-                              'path with --json') from error
+            name = 'standard output' if self._name == '-' else self._name
+            raise FatalError(f'{name}: cannot be written: {error.strerror}; choose another path '
+                             'with --json') from error

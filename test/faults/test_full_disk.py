@@ -15,8 +15,11 @@
 """A full disk while results are recorded: one error, and an incomplete file is an error."""
 
 from collections.abc import Callable, Iterator
+import os
 from pathlib import Path
+import re
 import resource
+import shlex
 import subprocess
 import sys
 
@@ -24,6 +27,7 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_ros.bags import write_bag
 from face_affect_ros.demo.recorder import Recorder
 from face_affect_ros.media import Frame, VideoSink, write_image
+from face_affect_ros.media.portrait import portrait_path
 from face_affect_ros.media.sinks import VIDEO_SUFFIXES
 from faces import face
 import numpy as np
@@ -89,3 +93,29 @@ def test_the_command_ends_with_one_line(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert 'No space left' in done.stderr and 'Traceback' not in done.stderr
+
+
+@pytest.mark.parametrize(('output', 'complaint'), [
+    ('/dev/full', 'error: standard output.* cannot be written: No space left'),
+    ('&-', 'error: standard output is closed; choose a file with --json'),
+    (' >(true)', '')], ids=['full', 'closed', 'pipe whose reader has ended'])
+def test_standard_output(output: str, complaint: str) -> None:
+    done = command(f'analyze {shlex.quote(str(portrait_path()))} >{output}')
+    errors = [line for line in done.stderr.splitlines()
+              if not line.endswith('1 frames, 1 faces, 1 tracks')]
+    assert done.returncode == 1
+    assert len(errors) == bool(complaint) and re.search(complaint, ''.join(errors))
+
+
+def test_the_help_on_a_full_disk() -> None:
+    done = command('--help >/dev/full')
+    assert done.returncode == 1
+    assert re.fullmatch('error: standard output cannot be written: No space left.*\n', done.stderr)
+
+
+def command(arguments: str) -> 'subprocess.CompletedProcess[str]':
+    """Run the command `face_affect` in a shell; Python buffers its standard output."""
+    environment = {key: value for key, value in os.environ.items() if key != 'PYTHONUNBUFFERED'}
+    return subprocess.run(
+        ['bash', '-c', f'{shlex.quote(sys.executable)} -m face_affect_ros.cli {arguments}'],
+        stderr=subprocess.PIPE, text=True, check=False, env=environment)
