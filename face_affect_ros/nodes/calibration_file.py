@@ -23,6 +23,7 @@ from urllib.parse import unquote
 from ament_index_python.packages import get_package_share_directory, PackageNotFoundError
 from face_affect_ros.affect.model_store import read_card
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.paths import expanded
 import numpy as np
 from sensor_msgs.msg import CameraInfo
 
@@ -59,7 +60,7 @@ def path_of(url: str) -> Path:
         raise AffectError(f"camera_info_url '{url}': {missing[0]} is not set in the environment")
     scheme, colon, rest = text.partition('://')
     if not colon:
-        return Path(text).expanduser()
+        return expanded(text)
     if scheme == 'file' and rest.startswith('/'):
         return Path(unquote(rest))
     if scheme == 'package':

@@ -163,6 +163,7 @@ def test_an_invalid_calibration_file_is_an_error(player, clip, tmp_path, change,
 
 @pytest.mark.parametrize(('url', 'complaint'), [
     ('/nowhere/at/all.yaml', '/nowhere/at/all.yaml: cannot be read'),
+    ('~no_such_user/a.yaml', '~no_such_user/a.yaml: cannot be read'),
     ('https://example.com/a.yaml', 'use file:///PATH'),
     ('file://relative.yaml', 'use file:///PATH'),
     ('package://no_such_package/a.yaml', "the package 'no_such_package' is not installed"),
