@@ -144,7 +144,8 @@ class CameraPlayer(Node):
                                  loop=lambda: bool(self._value('loop')))
         self.add_on_set_parameters_callback(self._take_parameters)
         media = self._media
-        rate = 'as they arrive' if media.live else f'at {self._rate(self._value("rate")):.4g} Hz'
+        rate = ('as they arrive' if media.live else f'at {self._rate(self._value("rate")):.4g} Hz'
+                if self._value('rate') or media.rate else 'at their own times')
         self.get_logger().info(
             f'{media.name}: {media.width}x{media.height} pixels, {media.frame_count or "?"} '
             f'frames, published on {self._images.topic_name} {rate}')
@@ -177,7 +178,7 @@ class CameraPlayer(Node):
             if self.playback.ended and self.timer is not None:
                 self.timer.cancel()
                 self._end()
-        elif self._media.live or self._value('rate') or self._media.rate is None:
+        elif self._media.live or self._value('rate'):
             self._publish(frame.image)
         else:
             self._publish_in_time(frame)

@@ -212,6 +212,20 @@ def test_a_clip_is_played_at_its_own_speed(ros, player, tmp_path):
     assert steps[[0, 2, 3]].min() >= 0.8 - 0.001 and steps[1] < 0.5
 
 
+def test_the_clips_of_a_folder_are_played_at_their_own_speed(ros, player, tmp_path):
+    first, *others = [Picture.new('RGB', (64, 48), colour) for colour in (RED, GREEN)]
+    first.save(tmp_path / '1.gif', save_all=True, append_images=others, duration=900)
+    for name in ('2.png', '3.png'):
+        Picture.new('RGB', (64, 48), BLUE).save(tmp_path / name)
+    player(source=str(tmp_path), min_subscribers=1)
+    images = listen(ros.node, Image, 'image_raw')
+    assert spin_until(ros.executor, lambda: len(images) >= 6)
+    assert [colour_of(to_array(image)) for image in images[:6]] == [RED, GREEN, BLUE, BLUE, RED,
+                                                                    GREEN]
+    steps = np.diff([nanoseconds(image.header) * 1e-9 for image in images[:6]])
+    assert steps[[0, 4]].min() >= 0.8 - 0.001 and steps[1:4].max() < 0.5
+
+
 def test_a_clip_loops_in_order(ros, player, clip):
     player(source=str(clip))
     images = listen(ros.node, Image, 'image_raw', reliable=False)
