@@ -109,7 +109,12 @@ def _matches(name: str) -> list[str]:
         return expand(name)
     if not glob.has_magic(name) or os.path.lexists(expanded(name)):
         return [name]
-    return sorted(glob.glob(str(expanded(name)), recursive=True)) or [name]
+    return sorted(map(_literal, glob.glob(str(expanded(name)), recursive=True))) or [name]
+
+
+def _literal(path: str | Path) -> str:
+    """Return the name of a path of which ~ is the name of a file and not the home folder."""
+    return f'./{path}' if str(path).startswith('~') else str(path)
 
 
 def _files(name: str, *, sequence: bool) -> Iterator[str]:
@@ -120,13 +125,13 @@ def _files(name: str, *, sequence: bool) -> Iterator[str]:
         yield name
         return
     try:
-        bags = sorted(str(path) for path in folder.iterdir() if is_bag(str(path)))
+        bags = sorted(filter(is_bag, map(_literal, folder.iterdir())))
         taken, left = folder_files(folder, needed=not bags)
     except (AffectError, OSError):   # reported when it is opened; other FILEs continue
         yield name
         return
-    left = [path for path in left if str(path) not in bags]
+    left = [path for path in left if _literal(path) not in bags]
     if left:
         print(f'{shown(name)}: {left_out(left)}', file=sys.stderr)
-    yield from map(str, taken)
+    yield from map(_literal, taken)
     yield from bags

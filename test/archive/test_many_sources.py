@@ -31,6 +31,7 @@ from face_affect_ros.archive.results import Results
 from face_affect_ros.archive.sources import find_sources, Source
 from face_affect_ros.cli import main
 from face_affect_ros.media.portrait import portrait_path
+from face_affect_ros.recordings import open_recording
 import pytest
 from support import running, SOURCE, wait_until
 
@@ -144,6 +145,23 @@ def test_folders_and_patterns_are_expanded_to_sources(sources: list[str]) -> Non
     Path('[1].png').touch()
     assert find_sources(['[1].png']) == [Source('[1].png')]
     assert find_sources(['pictures'], sequence=True) == [Source('pictures')]
+
+
+@pytest.mark.parametrize('name', ['~', '~root', '~a b'])
+def test_a_folder_whose_name_is_like_a_home_folder(name: str, tmp_path: Path,
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name, '~deep').mkdir(parents=True)
+    shutil.copy(portrait_path(), Path(name, 'a.png'))
+    Path(name, '~deep', 'metadata.yaml').touch()
+    for given in ([f'./{name}'], ['./*/a.png', './*/~deep'], ['*/a.png', '*/*/metadata.yaml']):
+        first, bag = find_sources(given)
+        assert (first.name, bag.name.removesuffix('/metadata.yaml')) == (
+            f'./{name}/a.png', f'./{name}/~deep')
+        with open_recording(first.name) as media:
+            assert len(list(media)) == 1
+    monkeypatch.chdir(name)
+    assert [source.name for source in find_sources(['.'])] == ['a.png', './~deep']
 
 
 def test_a_bag_in_several_files_is_one_source(sources: list[str]) -> None:
