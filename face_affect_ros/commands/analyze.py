@@ -174,7 +174,7 @@ class _Analysis:
               file=sys.stderr)
         if copy is not None and copy.problem:
             raise AffectError(copy.problem)
-        if media.skipped and os.path.isdir(expanded(source.name)):
+        if media.skipped and not media.topic and os.path.isdir(expanded(source.name)):
             raise AffectError(f'{source}: {media.skipped} files or frames could not be read')
 
     def _fresh_pipeline(self) -> AffectPipeline:

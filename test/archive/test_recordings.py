@@ -158,6 +158,12 @@ def test_unreadable_images_are_skipped_and_counted(caplog: pytest.LogCaptureFixt
     assert (summary.frames, summary.skipped, summary.topic) == (2, 2, '/image')
     assert '2 unreadable images skipped' in capsys.readouterr().err
     assert "image encoding '16UC3' cannot be read" in caplog.text
+    caplog.clear()
+    for name in ('bag', 'bag/metadata.yaml', str(bag_files.storage_file(Path('bag')))):
+        assert main(['analyze', name, '--json', 'lines.jsonl']) == 0
+        assert len(Path('lines.jsonl').read_text().splitlines()) == 2
+        assert '2 frames are corrupt or missing' in caplog.text
+        caplog.clear()
     bag_files.write(Path('none'), [image(encoding='yuv444')])
     with pytest.raises(AffectError, match=r"none: no image of /image can be decoded.*'yuv444'"):
         BagMedia('none')
