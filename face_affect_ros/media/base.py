@@ -22,6 +22,7 @@ from typing import Any
 
 from face_affect_ros.affect.position import Camera
 from face_affect_ros.affect.types import AffectError, ImageArray
+from face_affect_ros.paths import shown
 
 _log = logging.getLogger('face_affect_ros.media')
 
@@ -103,7 +104,7 @@ class Media(abc.ABC):
             raise AffectError(f'{self.name}: no frame can be decoded; the file is corrupt, '
                               'choose another')
         if self.skipped:
-            _log.warning('%s: %d frames are corrupt or missing', self.name, self.skipped)
+            _log.warning('%s: %d frames are corrupt or missing', shown(self.name), self.skipped)
 
     @abc.abstractmethod
     def _frames(self) -> Iterator[Frame]:

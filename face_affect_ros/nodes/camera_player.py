@@ -29,6 +29,7 @@ from face_affect_ros.nodes.declaration import declare
 from face_affect_ros.nodes.image_conversion import to_compressed, to_message
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.spec import Spec
+from face_affect_ros.paths import shown
 import numpy as np
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
@@ -147,8 +148,8 @@ class CameraPlayer(Node):
         rate = ('as they arrive' if media.live else f'at {self._rate(self._value("rate")):.4g} Hz'
                 if self._value('rate') or media.rate else 'at their own times')
         self.get_logger().info(
-            f'{media.name}: {media.width}x{media.height} pixels, {media.frame_count or "?"} '
-            f'frames, published on {self._images.topic_name} {rate}')
+            f'{shown(media.name)}: {media.width}x{media.height} pixels, '
+            f'{media.frame_count or "?"} frames, published on {self._images.topic_name} {rate}')
 
     def close(self) -> None:
         """Stop decoding."""
@@ -240,10 +241,11 @@ class CameraPlayer(Node):
                 'ratio')
 
     def _end(self) -> None:
-        self.get_logger().info(f'{self._media.name} has ended after {self.published} images')
+        name = shown(self._media.name)
+        self.get_logger().info(f'{name} has ended after {self.published} images')
         if self._media.skipped:
             self.get_logger().warning(
-                f'{self._media.skipped} frames of {self._media.name} are corrupt or missing')
+                f'{self._media.skipped} frames of {name} are corrupt or missing')
         if self._value('exit_at_end'):
             self._images.wait_for_all_acked(Duration(seconds=2.0))
             raise SystemExit(0)

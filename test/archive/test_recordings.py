@@ -169,6 +169,16 @@ def test_unreadable_images_are_skipped_and_counted(caplog: pytest.LogCaptureFixt
         BagMedia('none')
 
 
+def test_each_warning_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    bag_files.write(Path('bag'), [
+        Message('/image', bag_files.IMAGE, image().data[:200]), image(encoding='a\nb'), image()])
+    Path('bag').rename('two\nlines')
+    with open_recording('two\nlines') as media:
+        assert len(list(media)) == 1 and media.skipped == 2
+    assert r'two\nlines: 2 frames are corrupt or missing' in caplog.messages
+    assert not any('\n' in message for message in caplog.messages)
+
+
 def test_a_damaged_bag_is_not_complete(capsys: pytest.CaptureFixture[str]) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (30, 200, 200, 3), np.uint8)
     bag = bag_files.write(Path('bag'), [image(stamp=START + number, pixels=noise[number])
