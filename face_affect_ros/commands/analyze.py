@@ -37,6 +37,7 @@ from face_affect_ros.commands.options import (
     add_pipeline_options,
     check_option,
     file_name,
+    filled,
     settings_from,
 )
 from face_affect_ros.commands.outputs import (
@@ -78,6 +79,7 @@ def register(subparsers: Any) -> None:
                         help='replace an existing file of --annotate')
     add_option(parser, '--sequence', SEQUENCE, metavar='HZ')
     parser.add_argument('--topic', action='append', default=[], metavar='TOPIC',
+                        type=filled('the name of a topic'),
                         help='image topic of the bags, raw or compressed; may be given several '
                         'times (default: the first one, colour preferred)')
     parser.add_argument('--rectified', action='store_true', help='the images of the bags are '

@@ -15,6 +15,7 @@
 """Command line options of the pipeline, one for each of its settings."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -63,11 +64,17 @@ def check_option(name: str, spec: Spec, value: float) -> None:
                           f'{spec.bounds[1]:g}')
 
 
-def file_name(text: str) -> str:
-    """Return the name of a file or folder; refuses an empty one, as of an unset variable."""
-    if not text:
-        raise argparse.ArgumentTypeError('it is empty; give the name of a file or folder')
-    return text
+def filled(what: str) -> Callable[[str], str]:
+    """Return a type for argparse that refuses an empty text, as of an unset variable."""
+    def check(text: str) -> str:
+        if not text:
+            raise argparse.ArgumentTypeError(f'it is empty; give {what}')
+        return text
+    return check
+
+
+#: The type of the name of a file or folder.
+file_name = filled('the name of a file or folder')
 
 
 def file_path(text: str) -> Path:

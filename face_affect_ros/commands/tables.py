@@ -29,7 +29,13 @@ from face_affect_ros.archive.remote import reached
 from face_affect_ros.archive.results import Results
 from face_affect_ros.archive.sources import Source
 from face_affect_ros.archive.tables import check_format, FORMATS
-from face_affect_ros.commands.options import add_option, check_option, file_name, help_of
+from face_affect_ros.commands.options import (
+    add_option,
+    check_option,
+    file_name,
+    filled,
+    help_of,
+)
 from face_affect_ros.nodes.spec import Spec
 from face_affect_ros.paths import shown
 
@@ -48,9 +54,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--resume', action='store_true', help='with --out: continue an '
                        'interrupted run; complete sources are skipped')
     add_option(group, '--jobs', JOBS, metavar='N')
-    group.add_argument('--scheduler', metavar='ADDRESS', default='', help='with --out: use the '
-                       'workers of a Dask scheduler, such as tcp://host:8786; they read FILEs and '
-                       'write RESULTS, so both must be URLs or on a shared disk')
+    group.add_argument('--scheduler', metavar='ADDRESS', type=filled('the address of a scheduler'),
+                       help='with --out: use the workers of a Dask scheduler, such as '
+                       'tcp://host:8786; they read FILEs and write RESULTS, so both must be URLs '
+                       'or on a shared disk')
 
 
 def check_options(arguments: argparse.Namespace) -> None:

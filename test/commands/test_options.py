@@ -76,8 +76,11 @@ def test_the_ranges_are_in_the_help(command: str, capsys: pytest.CaptureFixture[
     (['analyze', 'a', '--annotate', ''], '--annotate'), (['analyze', 'a', '--out', ''], '--out'),
     (['explain', 'a', '--out', ''], '--out'), (['report', 'a', '--out', ''], '--out'),
     (['tiers', 'a', '--out', ''], '--out'), (['demo', '--out', ''], '--out'),
+    (['analyze', 'a.mcap', '--topic', ''], '--topic'),
+    (['analyze', 'a.mcap', '--topic', '/a', '--topic', ''], '--topic'),
+    (['analyze', 'a', '--out', 'b', '--scheduler', ''], '--scheduler'),
 ])
-def test_an_empty_name_is_no_file(arguments: list[str], name: str,
+def test_an_empty_name_is_refused(arguments: list[str], name: str,
                                   capsys: pytest.CaptureFixture[str]) -> None:
     """As of an unset variable of a shell."""
     with pytest.raises(SystemExit) as caught:
