@@ -134,7 +134,7 @@ def _records(path: Path) -> Iterator[tuple[tuple[str, str], float, list[Row]]]:
                 yield (source, topic), stamp, rows
     except OSError as error:
         raise AffectError(f'{path}: cannot be read: {error.strerror}') from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         why = f'no {error}' if isinstance(error, KeyError) else error
         raise AffectError(f'{path}: line {read} is not a JSON line of `face_affect analyze`: '
                           f'{why}; choose such a file, or a folder of `analyze --out`'

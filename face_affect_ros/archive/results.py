@@ -28,7 +28,7 @@ from typing import Any
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.archive.remote import reached
-from face_affect_ros.archive.schema import VERSION
+from face_affect_ros.archive.schema import problem_with_stamp, VERSION
 from face_affect_ros.archive.sources import Source
 from face_affect_ros.archive.storage import open_storage, StorageError
 from face_affect_ros.archive.tables import FORMATS, open_table, read_table, Row, Table
@@ -64,11 +64,13 @@ class Summary:
     last: float
 
     def __post_init__(self) -> None:
-        """Raise TypeError for a value of another type, as in a damaged file."""
+        """Raise TypeError for a value of another type or no stamp, as in a damaged file."""
         for each in fields(self):
             kind: Any = (int, float) if each.type is float else each.type
             if not isinstance(getattr(self, each.name), kind):
                 raise TypeError(f'{each.name} is of another type')
+        if problem_with_stamp(self.first) or problem_with_stamp(self.last):
+            raise TypeError('first or last is not a stamp')
 
 
 class Results:
@@ -113,7 +115,7 @@ class Results:
             version = metadata['schema_version']
             if metadata['format'] not in FORMATS:
                 raise ValueError(metadata['format'])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise AffectError(f'{self.folder}: is not a folder of results, {RUN} is missing or '
                               'invalid; choose another') from error
         if version != VERSION:
@@ -136,7 +138,7 @@ class Results:
         try:
             text = self._storage.read(name)
             summary = None if text is None else Summary(**json.loads(text))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise AffectError(f'{self.folder}/{name}: is not the summary of a source; remove it '
                               'and run `face_affect analyze --resume`') from error
         return summary

@@ -182,7 +182,7 @@ def read_table(path: Path) -> Iterator[Row]:
     except KeyError as error:
         raise AffectError(f'{path}: the suffix is not that of a table: .jsonl, .csv, .parquet'
                           ) from error
-    except (OSError, ValueError, csv.Error) as error:   # also the errors of pyarrow
+    except (OSError, ValueError, RecursionError, csv.Error) as error:   # also those of pyarrow
         raise AffectError(f'{path}: cannot be read as a table: {error}') from error
 
 

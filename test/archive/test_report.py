@@ -200,7 +200,8 @@ def line(**values: object) -> str:
     return json.dumps({**record, **values}) + '\n'
 
 
-@pytest.mark.parametrize('content', [b'', b'{', b'[1]', b'5', b'null', b'{"source": 1}', b'\xff'])
+@pytest.mark.parametrize('content', [b'', b'{', b'[1]', b'5', b'null', b'{"source": 1}', b'\xff',
+                                     pytest.param(b'[' * 100_000, id='deep')])
 def test_damaged_results_are_named_with_the_remedy(
         content: bytes, results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(results.parent / 'report.html')
@@ -217,6 +218,19 @@ def test_damaged_results_are_named_with_the_remedy(
         path.write_bytes(before)
 
 
+@pytest.mark.parametrize('stamp', ['NaN', 'Infinity', '1e300', '-1e12'])
+def test_a_summary_with_impossible_stamps_is_damaged(
+        stamp: str, results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = next((results / 'sources').iterdir())
+    before = path.read_text()
+    for name in ('first', 'last'):
+        path.write_text(re.sub(f'"{name}": [0-9.]+', f'"{name}": {stamp}', before))
+        for command in ('report', 'tiers'):
+            assert main([command, str(results), '--out', str(results.parent / 'new')]) == 1
+            assert f'{path}: is not the summary of a source' in capsys.readouterr().err
+    path.write_text(before)
+
+
 def test_a_report_never_overwrites_its_input(results: Path, tmp_path: Path,
                                              capsys: pytest.CaptureFixture[str]) -> None:
     lines = tmp_path / 'a.jsonl'
@@ -230,6 +244,7 @@ def test_a_report_never_overwrites_its_input(results: Path, tmp_path: Path,
 
 @pytest.mark.parametrize(('content', 'complaint'), [
     ('', 'contains no complete source'), ('{"a": 1}\n', 'line 1 is not a JSON line'),
+    pytest.param('[' * 100_000, 'line 1 is not a JSON line', id='deep'),
     ('[1]\n', 'line 1 is not a JSON line'), ('nothing', 'line 1 is not a JSON line'),
     (line(faces=1), 'line 1 is not a JSON line'), (line(faces=[1]), 'line 1 is not a JSON line'),
     (line(faces=[{}]), "no 'id'"), (line(stamp='now'), "'now' is not a stamp"),

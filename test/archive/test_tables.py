@@ -160,12 +160,14 @@ def test_a_broken_table_is_named(tmp_path: Path) -> None:
     (tmp_path / 'a.parquet').write_bytes(b'PAR1')
     columns = {column.name: None for column in COLUMNS}
     (tmp_path / 'list.jsonl').write_text('[1]\n')
+    (tmp_path / 'deep.jsonl').write_text('[' * 100_000)
     (tmp_path / 'empty.jsonl').write_text(json.dumps(columns))
     (tmp_path / 'text.jsonl').write_text(json.dumps(
         {**columns, 'source': 'a', 'frame': 0, 'stamp': 'now'}))
     (tmp_path / 'long.csv').write_text(f'{",".join(columns)}\n{"x" * 200_000}\n')
     for name, complaint in (('a.csv', 'columns are not those'), ('a.jsonl', 'cannot be read'),
                             ('list.jsonl', 'columns are not those'),
+                            ('deep.jsonl', 'cannot be read'),
                             ('empty.jsonl', 'source is missing'), ('long.csv', 'field larger'),
                             ('text.jsonl', "stamp is 'now', which is not of the type number"),
                             ('a.parquet', 'cannot be read'), ('a.xml', 'suffix is not that')):
