@@ -16,6 +16,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+import contextlib
 import functools
 import multiprocessing
 from multiprocessing.connection import wait
@@ -110,7 +111,8 @@ class _Workers:
         if waiting:
             source = waiting.popleft()
             self._busy[connection] = process, source
-            connection.send(source)
+            with contextlib.suppress(OSError):   # ended since its last source: see _take
+                connection.send(source)
         else:
             connection.close()
 

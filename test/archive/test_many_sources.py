@@ -23,10 +23,11 @@ from pathlib import Path
 import shutil
 import signal
 import sys
+from typing import Any
 
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.archive.analysis import metadata_of, Run
-from face_affect_ros.archive.local import cores, run_locally
+from face_affect_ros.archive.local import _Workers, cores, run_locally
 from face_affect_ros.archive.results import Results
 from face_affect_ros.archive.sources import find_sources, Source
 from face_affect_ros.cli import main
@@ -126,6 +127,31 @@ def test_only_the_source_of_a_process_that_dies_fails(sources: list[str]) -> Non
     again = list(run_locally([each.source for each in failed], run, metadata, jobs=2,
                           watch=lambda *_: None))
     assert all(outcome.summary for outcome in again)
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_between_two_sources(sources: list[str],
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by a lack of memory; a broken pipe would end the command silently."""
+    run = Run(PipelineSettings(), 'out', 'csv')
+    metadata = metadata_of(run)
+    Results('out').begin(metadata, resume=False)
+    start, started = _Workers._start, []
+
+    def start_and_kill(workers: _Workers) -> tuple[Any, Any]:
+        connection, process = start(workers)
+        started.append(process)
+        if len(started) == 1:
+            process.kill()
+            process.join()
+        return connection, process
+
+    monkeypatch.setattr(_Workers, '_start', start_and_kill)
+    outcomes = list(run_locally(find_sources(['pictures']), run, metadata, jobs=2,
+                                watch=lambda *_: None))
+    problems = [outcome.problem for outcome in outcomes if outcome.summary is None]
+    assert len(outcomes) == 3 and len(problems) == 1
+    assert 'pictures/0.png: its process ended with signal SIGKILL' in problems[0]
 
 
 @pytest.mark.slow
