@@ -178,6 +178,8 @@ def unmatched_files(arguments: Sequence[str], node: str) -> list[str]:
 
 def unmatched_file(file: Path, node: str) -> str:
     """Return a warning about a file without a section for a node, '' where it has one."""
+    if not file.is_file():   # missing, or a pipe, which rcl has read
+        return ''
     try:
         content = yaml.safe_load(file.read_text(encoding='utf-8'))
     except (OSError, ValueError, yaml.YAMLError):

@@ -14,6 +14,7 @@
 
 """Parameters in files and by the services that `ros2 param` calls."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,13 @@ def test_a_file_without_a_section_for_the_node_is_reported(
     assert complaint in found and bool(found) is bool(complaint)
     arguments = ['--ros-args', '-r', '__ns:=/robot', '--params-file', str(file)]
     assert unmatched_files(arguments, node) == ([found] if found else [])
+
+
+def test_a_pipe_is_not_read_again(tmp_path: Path) -> None:
+    """As of --params-file <(...) in a shell, which rcl has read."""
+    os.mkfifo(tmp_path / 'pipe')
+    for file in (tmp_path / 'pipe', tmp_path / 'nowhere.yaml', tmp_path):
+        assert unmatched_file(file, '/face_affect') == ''
 
 
 def test_a_process_warns_of_a_file_that_is_ignored(bench: Bench, tmp_path: Path) -> None:
