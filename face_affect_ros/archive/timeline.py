@@ -32,8 +32,8 @@ class Bin:
     The images of a track within a short time.
 
     Attributes:
-        start: Stamp of the first image in seconds.
-        end: Stamp of the last image in seconds.
+        start: Earliest stamp of an image in seconds.
+        end: Latest stamp of an image in seconds.
         images: Number of images.
         labels: Counts of the apparent expressions, including UNKNOWN.
         sums: Sums of the probabilities, in the order of EMOTIONS.
@@ -109,7 +109,7 @@ class Track:
             self.bins.append(Bin(stamp, stamp))
         self._index = index
         last = self.bins[-1]
-        last.end = stamp
+        last.start, last.end = min(last.start, stamp), max(last.end, stamp)
         last.images += 1
         shares = [row[f'emotion_{label}'] for label in EMOTIONS]
         if None not in shares:
@@ -138,7 +138,7 @@ class Track:
             last = found[-1] if found else None
             if last is not None and each.start - last.end <= GAP:
                 if last.label == each.label:
-                    found[-1] = Span(last.start, end, last.label)
+                    found[-1] = Span(last.start, max(last.end, end), last.label)
                     continue
                 found[-1] = Span(last.start, each.start, last.label)
             found.append(Span(each.start, end, each.label))
@@ -163,6 +163,8 @@ def tracks_of(rows: Iterable[Row], *, width: float = 0.0) -> list[Track]:
     tracks: dict[str, Track] = {}
     for row in rows:
         tracks.setdefault(row['id'], Track(row['id'])).add(row, width)
+    for track in tracks.values():   # stamps may go back
+        track.bins.sort(key=lambda each: each.start)
     return list(tracks.values())
 
 

@@ -68,6 +68,23 @@ def test_spans_are_divided_at_changes_and_absences() -> None:
     assert (one.images, one.labels) == (7, Counter(happy=5, unknown=2))
 
 
+def test_stamps_that_go_back_change_no_span() -> None:
+    """As of images that overtake others, or of a clock that is corrected."""
+    ordered = [row('f1', number / 10, label) for number, label in enumerate(
+        ['happy'] * 6 + ['sad'] * 6 + ['happy'] * 3)]
+    expected, = tracks_of(ordered)
+    mixed = np.random.default_rng(0)
+    for rows in (ordered[9:] + ordered[:9], ordered[::-1], *(
+            [ordered[number] for number in mixed.permutation(len(ordered))] for _ in range(20))):
+        track, = tracks_of(rows)
+        assert track.spans(shortest=0.1) == expected.spans(shortest=0.1) == [
+            Span(0.0, 0.6, 'happy'), Span(0.6, 1.2, 'sad'), Span(1.2, 1.5, 'happy')]
+        binned, = tracks_of(rows, width=0.25)
+        starts = [each.start for each in binned.bins]
+        assert starts == sorted(starts) and sum(each.images for each in binned.bins) == 15
+        assert all(0.0 <= each.end - each.start < 0.25 for each in binned.bins)
+
+
 def test_bins_have_the_mean_of_their_images() -> None:
     rows = [row('f1', 0.0, 'happy'), row('f1', 0.1, 'sad'), row('f1', 0.2, 'sad'),
             row('f1', 1.0, 'angry', emotion_unknown_reason='x'),
