@@ -31,6 +31,9 @@ MEDIA_SUFFIXES = PICTURE_SUFFIXES + (
     '.3gp', '.apng', '.avi', '.flv', '.heic', '.heif', '.jfif', '.jp2', '.jxl', '.m1v', '.m2ts',
     '.m2v', '.m4v', '.mjpeg', '.mjpg', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts', '.ogv',
     '.ts', '.webm', '.wmv', '.y4m')
+#: Suffixes of images that have mostly a single frame.
+SINGLE_SUFFIXES = tuple(suffix for suffix in PICTURE_SUFFIXES if suffix not in (
+    '.gif', '.webp', '.tif', '.tiff', '.avif'))
 
 
 def folder_files(folder: Path, *, needed: bool = True) -> tuple[list[Path], list[Path]]:
@@ -78,16 +81,17 @@ class FolderMedia(Media):
         self._open, self._period = open_file, 1.0 / rate
         if left:
             _log.warning('%s: %s', shown(folder), left_out(left))
-        pictures = all(path.suffix.lower() in PICTURE_SUFFIXES for path in self._paths)
-        width, height = self._first_size()
-        super().__init__(str(folder), width=width, height=height, rate=None,
-                         frame_count=len(self._paths) if pictures else None)
+        width, height, count = self._first()
+        single = count == 1 and all(path.suffix.lower() in SINGLE_SUFFIXES for path in self._paths)
+        super().__init__(str(folder), width=width, height=height, rate=None, frame_count=(
+            count if len(self._paths) == 1 else len(self._paths) if single else None))
 
-    def _first_size(self) -> tuple[int, int]:
+    def _first(self) -> tuple[int, int, int | None]:
+        """Return width, height and number of frames of the first file that can be opened."""
         for path in self._paths:
             try:
                 with self._open(path) as media:
-                    return media.width, media.height
+                    return media.width, media.height, media.frame_count
             except AffectError as error:   # reported again when the frames are read
                 last = error
         raise last

@@ -16,7 +16,6 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-import math
 import queue
 import threading
 
@@ -119,13 +118,13 @@ class Playback:
         Args:
             kept: Filled with the frames if they are within KEEP_LIMIT.
         """
-        keep = True
+        keep = not self._media.live
         for frame in self._media:
             prepared = replace(frame, image=self._prepare(frame.image))
             kept.append(prepared)
             # sizes may differ, so the estimate is made with each frame
             keep = keep and prepared.image.nbytes * max(
-                len(kept), self._media.frame_count or math.inf) <= KEEP_LIMIT
+                len(kept), self._media.frame_count or 0) <= KEEP_LIMIT
             if not keep:
                 kept.clear()
             yield prepared

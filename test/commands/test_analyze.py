@@ -176,6 +176,17 @@ def test_a_copy_is_an_image_or_a_clip_like_its_source() -> None:
         'misnamed_annotated.png': 'picture'}
 
 
+@pytest.mark.parametrize('suffix', ['.gif', '.webp', '.png', '.tif', '.mp4'])
+def test_a_copy_of_a_folder_with_one_clip_is_a_clip(suffix: str) -> None:
+    Path('film').mkdir()
+    if suffix == '.mp4':
+        clip('film/a.mp4')
+    else:
+        gif(f'film/a{suffix}', [PORTRAIT, MIRRORED, PORTRAIT])
+    analyze('film', '--sequence', '5', '--annotate', 'out/')
+    assert form(Path('out/film_annotated.mp4')) == '3 frames'
+
+
 def test_a_copy_is_never_written_over_an_input_by_its_number() -> None:
     Path('x').mkdir()
     PORTRAIT.save('a.png')

@@ -62,6 +62,24 @@ def test_a_folder_as_a_clip_has_all_its_frames(tmp_path: Path,
     assert '4.png' in caplog.text and 'labels.csv' in caplog.text
 
 
+@pytest.mark.parametrize('suffix', ['.gif', '.tif', '.webp', '.png', '.mp4'])
+@pytest.mark.parametrize('files', [1, 2])
+def test_the_number_of_frames_is_right_or_unknown(suffix: str, files: int,
+                                                  tmp_path: Path) -> None:
+    frames = [Image.new('L', (16, 16), grey) for grey in (20, 90, 160)]
+    for number in range(files):
+        path = tmp_path / f'{number}{suffix}'
+        if suffix == '.mp4':
+            with VideoSink(path, 10.0) as sink:
+                for frame in frames:
+                    sink.write(np.asarray(frame, np.uint8))
+        else:
+            frames[0].save(path, save_all=True, append_images=frames[1:], duration=200)
+    with open_media(str(tmp_path)) as media:
+        assert len(list(media)) == 3 * files
+        assert media.frame_count == (3 if files == 1 else None)
+
+
 def test_a_folder_in_which_nothing_can_be_read(tmp_path: Path) -> None:
     (tmp_path / 'a.png').symlink_to('nowhere')
     os.mkfifo(tmp_path / 'b.png')

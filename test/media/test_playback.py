@@ -82,10 +82,13 @@ def test_all_frames_once(play):
     assert media.closed == 1
 
 
+@pytest.mark.parametrize('known', [True, False])
 @pytest.mark.parametrize('size, decodings', [(4, 1), (400, 3)])
-def test_a_loop_keeps_frames_only_if_all_fit(play, monkeypatch, size, decodings):
+def test_a_loop_keeps_frames_only_if_all_fit(play, monkeypatch, size, decodings, known):
     monkeypatch.setattr(playback, 'KEEP_LIMIT', 100_000)
     media = Numbers(5, size=size)
+    if not known:
+        media.frame_count = None
     rounds = iter([True, True, False])
     player = play(media, loop=lambda: next(rounds))
     assert take_all(player) == 3 * [0, 1, 2, 3, 4]
