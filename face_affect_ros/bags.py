@@ -48,6 +48,8 @@ MEASUREMENT = re.compile(r'(8S|16[US]|32[SF]|64F)C[0-9]+')
 DRAWN = ('/image_annotated', '/saliency')
 #: The first bytes of Zstandard data (RFC 8878).
 ZSTD = b'\x28\xb5\x2f\xfd'
+#: The format of the definition of a message type that ros2 bag has not found.
+UNDEFINED = 'unknown'
 #: Maximum length of an error of rosbags in a message; it may quote a file.
 SHOWN = 200
 #: Messages of a topic that are read to determine its content; the first ones may be broken.
@@ -161,6 +163,11 @@ class ImageBag:
         except AffectError:
             raise
         except Exception as error:   # rosbags raises many types for a broken file
+            if isinstance(error, KeyError) and error.args == (UNDEFINED,):
+                raise AffectError(
+                    f'{self._path}: the recorder did not find the definition of a message type, '
+                    f"and rosbags does not read a bag with the format '{UNDEFINED}' of "
+                    f'definitions; {_selecting(self._path)}') from error
             text = ' '.join(f'{type(error).__name__}: {error}'.split())[:SHOWN]
             raise AffectError(f'{self._path}: cannot be read as a bag: {text}; '
                               f'{_mending(self._path)}') from error
@@ -241,6 +248,15 @@ def _mending(path: Path) -> str:
         elif '.db3' in file.name.lower():
             ways.append(f"sqlite3 {name} '.recover' | sqlite3 repaired.db3")
     return f"if its recording was interrupted, repair it: {'; or, for a file: '.join(ways)}"
+
+
+def _selecting(path: Path) -> str:
+    """Return how to copy the images of a bag to another bag."""
+    files = sorted(filter(is_storage, path.iterdir())) if path.is_dir() else [path]
+    if any('.mcap' in each.name.lower() for each in files):
+        return (f'copy its images: mcap filter {shlex.quote(str(files[0]))} -o images.mcap '
+                '-y TOPIC')
+    return 'copy its images: ros2 bag convert, with the topics in its output options'
 
 
 def _known(images: list[Any]) -> str:

@@ -138,6 +138,18 @@ def test_the_types_of_other_topics_do_not_matter(storage: str, definition: str,
         assert (bag.topic, len(list(bag.messages()))) == ('/image', 1)
 
 
+@pytest.mark.parametrize(('storage', 'remedy'), [
+    ('mcap', r'mcap filter \S+\.mcap -o images\.mcap -y TOPIC'), ('sqlite3', 'ros2 bag convert')])
+def test_a_definition_that_the_recorder_did_not_find_is_named(storage: str, remedy: str,
+                                                              tmp_path: Path) -> None:
+    path = bag_files.write(tmp_path / 'bag', [image()], storage=storage)
+    file = bag_files.storage_file(path)
+    file.write_bytes(file.read_bytes().replace(b'ros2msg', b'unknown'))
+    for name in (path, file):
+        with pytest.raises(AffectError, match=f"did not find the definition.*'unknown'.*{remedy}"):
+            ImageBag(name)
+
+
 def test_a_pipe_is_refused(tmp_path: Path) -> None:
     for name in ('a.mcap', 'b.db3', 'c.mcap.zstd', 'd.bag'):
         os.mkfifo(tmp_path / name)
