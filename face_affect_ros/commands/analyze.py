@@ -38,6 +38,7 @@ from face_affect_ros.commands.options import (
     check_option,
     file_name,
     filled,
+    local_name,
     settings_from,
 )
 from face_affect_ros.commands.outputs import (
@@ -70,9 +71,9 @@ def register(subparsers: Any) -> None:
     parser.add_argument('files', nargs='+', metavar='FILE', type=file_name,
                         help="image, GIF, video or bag, a folder of them, or a pattern such as "
                         "'runs/**/*.mcap'")
-    parser.add_argument('--json', metavar='OUT.jsonl', default='-', type=file_name,
+    parser.add_argument('--json', metavar='OUT.jsonl', default='-', type=local_name,
                         help='file for the JSON lines (default: standard output)')
-    parser.add_argument('--annotate', metavar='OUT', type=file_name,
+    parser.add_argument('--annotate', metavar='OUT', type=local_name,
                         help='annotated copy: an image or .mp4; a folder for several FILEs, if '
                         'it exists as a folder, or with a final slash')
     parser.add_argument('--overwrite', action='store_true',

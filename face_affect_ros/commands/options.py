@@ -24,7 +24,7 @@ from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes.parameters import PARAMETERS, problem_with
 from face_affect_ros.nodes.spec import Spec
-from face_affect_ros.paths import expanded
+from face_affect_ros.paths import expanded, is_url
 
 Options: TypeAlias = 'argparse.ArgumentParser | argparse._ArgumentGroup'
 
@@ -77,9 +77,17 @@ def filled(what: str) -> Callable[[str], str]:
 file_name = filled('the name of a file or folder')
 
 
+def local_name(text: str) -> str:
+    """Return the name of a file or folder to write on this machine; refuses a URL."""
+    if is_url(file_name(text)):
+        raise argparse.ArgumentTypeError(f'{text} is a URL; give the name of a file or folder on '
+                                         'this machine')
+    return text
+
+
 def file_path(text: str) -> Path:
-    """Return the path of a file or folder; refuses an empty name, as `file_name` does."""
-    return expanded(file_name(text))
+    """Return the path of a file or folder to write, see local_name."""
+    return expanded(local_name(text))
 
 
 def help_of(spec: Spec) -> str:

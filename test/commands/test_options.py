@@ -86,3 +86,17 @@ def test_an_empty_name_is_refused(arguments: list[str], name: str,
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2 and f'{name}: it is empty' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('url', ['s3://bucket/a.png', 'file:///tmp/a.png'])
+@pytest.mark.parametrize(('arguments', 'name'), [
+    (['analyze', 'a', '--json'], '--json'), (['analyze', 'a', '--annotate'], '--annotate'),
+    (['explain', 'a', '--out'], '--out'), (['report', 'a', '--out'], '--out'),
+    (['tiers', 'a', '--out'], '--out'), (['demo', '--out'], '--out')])
+def test_a_url_is_no_local_file(arguments: list[str], name: str, url: str,
+                                capsys: pytest.CaptureFixture[str]) -> None:
+    """Only `analyze --out` writes to URLs."""
+    with pytest.raises(SystemExit) as caught:
+        main([*arguments, url])
+    assert caught.value.code == 2
+    assert f'argument {name}: {url} is a URL; give the name' in capsys.readouterr().err
