@@ -108,6 +108,8 @@ class _CardLoader(yaml.SafeLoader):
 def read_card(path: Path) -> Any:
     """Return the content of a YAML file; AffectError where it cannot be read."""
     try:
+        if path.exists() and not path.is_file():   # reading a pipe may not end
+            raise ValueError('it is not a file')
         with path.open('rb') as file:
             data = file.read(MAX_CARD + 1)
         if len(data) > MAX_CARD:

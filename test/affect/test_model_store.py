@@ -15,13 +15,14 @@
 """Cards of models: an invalid one is reported, with its file, before its network runs."""
 
 import hashlib
+import os
 from pathlib import Path
 import shutil
 from typing import Any
 
 from face_affect_ros.affect.classifier import calibrate, Classifier
 from face_affect_ros.affect.interpreter import Network
-from face_affect_ros.affect.model_store import find_model, load_card
+from face_affect_ros.affect.model_store import find_model, load_card, read_card
 from face_affect_ros.affect.types import AffectError, EMOTIONS, GENDERS
 import numpy as np
 import pytest
@@ -134,6 +135,19 @@ def test_a_card_that_would_use_much_memory_is_an_error(model: Path, text: str,
     (model / 'card.yaml').write_text(text)
     with pytest.raises(AffectError, match=f'card.yaml: .*{complaint}|{complaint}'):
         load_card(str(model))
+
+
+def test_a_pipe_is_no_card(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading it would wait for a writer."""
+    (model / 'card.yaml').unlink()
+    os.mkfifo(model / 'card.yaml')
+    with pytest.raises(AffectError, match=r'card\.yaml: cannot be read as YAML: it is not a file'):
+        read_card(model / 'card.yaml')
+    with pytest.raises(AffectError, match=f'there is no card.yaml in {model}'):
+        load_card(str(model))
+    monkeypatch.setenv('FACE_AFFECT_MODEL_PATH', str(model.parent))
+    with pytest.raises(AffectError, match="model 'mine' not found.*known models: affect_small"):
+        load_card('mine', 'classifier')
 
 
 def test_names_of_models_do_not_refer_to_the_working_directory(
