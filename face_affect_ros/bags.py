@@ -224,7 +224,11 @@ def _found(path: str | Path) -> Path:
     if not whole and place.suffix.lower() in COMPRESSED_SUFFIXES:
         raise AffectError(f'{path}: a compressed file without the metadata.yaml of its bag; '
                           f'decompress it first: unzstd {place.name}')
-    for each in files or [place]:
+    for each in filter(Path.is_file, files or [place]):
+        try:
+            each.open('rb').close()
+        except OSError as error:
+            raise AffectError(f'{each}: {error.strerror}; make it readable: chmod u+r') from error
         log = each.with_name(f'{each.name}-wal')
         if log.is_file() and log.stat().st_size:
             raise AffectError(

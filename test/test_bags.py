@@ -28,6 +28,7 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_ros.bags import ImageBag, is_bag
 import numpy as np
 import pytest
+from support import forbidden
 
 STORAGES = ['mcap', 'sqlite3']
 NAMES = ['100%', 'a?b=c#d', 'a%41', '12:30', 'two\nlines', '2024', '-a', '\u00b2',
@@ -148,6 +149,20 @@ def test_a_definition_that_the_recorder_did_not_find_is_named(storage: str, reme
     for name in (path, file):
         with pytest.raises(AffectError, match=f"did not find the definition.*'unknown'.*{remedy}"):
             ImageBag(name)
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+def test_a_file_without_permission(storage: str, tmp_path: Path) -> None:
+    path = bag_files.write(tmp_path / 'bag', [image()], storage=storage)
+    file = bag_files.storage_file(path)
+    alone = shutil.copy(file, tmp_path / f'alone{file.suffix}')
+    for each in (file, alone):
+        each.chmod(0)
+    with forbidden(tmp_path, 0o755):
+        for name, denied in ((path, file), (file, file), (alone, alone)):
+            with pytest.raises(AffectError) as caught:
+                ImageBag(name)
+            assert str(caught.value) == f'{denied}: Permission denied; make it readable: chmod u+r'
 
 
 def test_a_pipe_is_refused(tmp_path: Path) -> None:
