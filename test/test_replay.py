@@ -44,7 +44,7 @@ from face_affect_ros.nodes import qos  # noqa: E402
 from face_affect_ros.nodes.messages import from_message  # noqa: E402
 from face_affect_ros.records import to_record  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
-from support import running_node, spin_until  # noqa: E402
+from support import running_node, spin_until, wait_until  # noqa: E402
 
 START = 1_700_000_000 * 10**9
 PLAYER = 'face_affect_ros.nodes.bag_player'
@@ -186,14 +186,20 @@ def test_bags_that_cannot_be_used_are_named(tmp_path: Path,
         ImageBag(old)
 
 
+@pytest.mark.parametrize(('pause', 'rate'), [(3600.0, 1.0), (1.7e9, 0.01)],
+                         ids=['an hour', 'after a stamp of zero'])
 def test_a_player_ends_at_once_in_the_middle_of_a_pause(
-        ros: Any, tmp_path: Path, portrait_frames: list[Frame]) -> None:
-    late = dataclasses.replace(portrait_frames[1], stamp=portrait_frames[0].stamp + 3600.0)
-    write_bag(tmp_path / 'bag', [portrait_frames[0], late], start=START)
+        pause: float, rate: float, ros: Any, tmp_path: Path,
+        portrait_frames: list[Frame]) -> None:
+    late = dataclasses.replace(portrait_frames[1], stamp=portrait_frames[0].stamp + pause)
+    write_bag(tmp_path / 'bag', [portrait_frames[0], late], start=0)
     images: list[Image] = []
     ros.node.create_subscription(Image, 'image', images.append, qos.results())
-    with running_node(PLAYER, bag=str(tmp_path / 'bag')) as player:
+    with running_node(PLAYER, bag=str(tmp_path / 'bag'), rate=rate) as player:
         assert spin_until(ros.executor, lambda: images)
+        assert wait_until(lambda: 'the next image follows in' in player.output())
+        seconds, = re.findall('follows in ([0-9]+) s, as recorded', player.output())
+        assert int(seconds) == pytest.approx(pause / rate, abs=10.0)
         assert player.stop() == 0, player.output()
     assert len(images) == 1
 

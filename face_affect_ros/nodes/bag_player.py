@@ -43,6 +43,8 @@ Stamp: TypeAlias = tuple[int, int]
 MATCH_TIME = 1.0
 #: Seconds without any result after which the images in flight are abandoned.
 RESULT_TIMEOUT = 5.0
+#: Seconds without an image after which the time to the next one is logged.
+LONG_PAUSE = 10.0
 PARAMETERS = {
     'bag': Spec('', 'Path of a bag, sqlite3 or mcap.', dynamic_typing=True),
     'topic': Spec('', "Image topic in the bag; '' is the first one with grey or colour "
@@ -300,11 +302,18 @@ class BagPlayer(Node):
         for when, stamp, data in self._bag.messages():
             first = when if first is None else first
             if not self._limit:
-                due = started + (when - first) * 1e-9 / self._rate
-                with self._changed:
-                    self._changed.wait_for(lambda: self._closing, due - time.monotonic())
+                self._wait_until(started + (when - first) * 1e-9 / self._rate)
             self._companions.play_until(when)
             yield stamp, data
+
+    def _wait_until(self, due: float) -> None:
+        """Wait for a time of the monotonic clock or the end."""
+        pause = due - time.monotonic()
+        if pause > LONG_PAUSE:
+            self.get_logger().info(f'the next image follows in {pause:.0f} s, as recorded; with '
+                                   'max_in_flight a bag is played without pauses')
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing, min(pause, threading.TIMEOUT_MAX))
 
     def _wait_for_results(self, allowed: int) -> bool:
         """
