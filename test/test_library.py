@@ -110,7 +110,7 @@ def test_a_wheel_contains_the_models_and_its_requirements(wheel: Path) -> None:
         text = file.read(metadata).decode()
     data = f'{wheel.name.rpartition("-py")[0]}.data/data/'
     for name in ('blazeface_back/card.yaml', 'blazeface_back/face_detection_back.tflite',
-                 'emotion_small_resnet/card.yaml', 'gender_efficientnet_lite/card.yaml'):
+                 'emotion_small_resnet/card.yaml', 'gender_mobilenet/card.yaml'):
         assert f'{data}share/face_affect_ros/models/{name}' in names
     assert not [name for name in names if name.startswith(f'{data}bin/')]
     from face_affect_ros.extras import EXTRAS, RUNTIME

@@ -49,11 +49,11 @@ PROCESSORS = {
 CHOICES = tuple(
     ('--detector', detector, '--emotion-model', emotion, '--gender-model', gender)
     for detector, emotion, gender in (
-        ('face_residual_fpn', 'emotion_small_resnet', 'gender_efficientnet_lite'),
+        ('face_residual_fpn', 'emotion_small_resnet', 'gender_mobilenet'),
         ('face_residual_fpn', 'affect_small_resnet_fast', 'affect_small_resnet_fast'),
         ('face_residual_fpn', 'emotion_mini_xception', 'gender_mini_xception'),
         ('face_residual_fpn', 'emotion_sequential_fully_cnn', ''),
-        ('blazeface_back', 'emotion_small_resnet', 'gender_efficientnet_lite')))
+        ('blazeface_back', 'emotion_small_resnet', 'gender_mobilenet')))
 #: Limits of differences: of probabilities for the same box, ten steps of an 8-bit output
 #: (measured: up to eight); of probabilities for a box of a detector in floating point, which
 #: differs slightly; of boxes and landmarks, in pixels.

@@ -49,7 +49,7 @@ class PipelineSettings:
     detection_interval: float = 0.1
     start_score: float = 0.37
     emotion_model: str = 'emotion_small_resnet'
-    gender_model: str = 'gender_efficientnet_lite'
+    gender_model: str = 'gender_mobilenet'
     emotion_interval: float = 0.05
     gender_interval: float = 0.2
     track_timeout: float = 1.5

@@ -32,7 +32,7 @@ SHIPPED = {'affect_small_resnet_fast': [('emotion', EMOTIONS), ('gender', GENDER
            'emotion_mini_xception': [('emotion', EMOTIONS)],
            'emotion_sequential_fully_cnn': [('emotion', EMOTIONS)],
            'emotion_small_resnet': [('emotion', EMOTIONS)],
-           'gender_efficientnet_lite': [('gender', GENDERS)],
+           'gender_mobilenet': [('gender', GENDERS)],
            'gender_mini_xception': [('gender', GENDERS)]}
 
 

@@ -172,7 +172,7 @@ def test_gender_is_classified_at_its_interval_and_kept_in_between(
     runs = watch(pipeline)
     at_interval = [pipeline.process(frame.image, frame.stamp) for frame in frames]
     emotion, gender = (sum(runs[name]) for name in ('emotion_small_resnet',
-                                                    'gender_efficientnet_lite'))
+                                                    'gender_mobilenet'))
     assert emotion == sum(map(len, at_interval))
     assert 0.2 * emotion <= gender <= 0.45 * emotion
     every = follow(clip, emotion_interval=0.0, gender_interval=0.0)
@@ -182,7 +182,7 @@ def test_gender_is_classified_at_its_interval_and_kept_in_between(
     pipeline.settings = dataclasses.replace(pipeline.settings, gender_interval=0.0)
     runs.clear()
     pipeline.process(frames[-1].image, frames[-1].stamp + 0.05)
-    assert runs == {'emotion_small_resnet': [2], 'gender_efficientnet_lite': [2]}
+    assert runs == {'emotion_small_resnet': [2], 'gender_mobilenet': [2]}
 
 
 def test_expression_is_classified_at_most_twenty_times_a_second(
@@ -217,8 +217,8 @@ def test_gender_waits_for_images_without_the_detector() -> None:
     detecting, others = ([names for detected, names in work[4:] if detected is which]
                          for which in (True, False))
     assert len(detecting) == 9
-    assert not any('gender_efficientnet_lite' in names for names in detecting)
-    assert sum('gender_efficientnet_lite' in names for names in others) >= 4
+    assert not any('gender_mobilenet' in names for names in detecting)
+    assert sum('gender_mobilenet' in names for names in others) >= 4
     for names in (detecting, others):
         assert sum('emotion_small_resnet' in each for each in names) >= 0.4 * len(names)
 

@@ -32,7 +32,7 @@ import numpy as np
 import yaml
 
 #: Published weights that training.start_from accepts by name.
-WEIGHTS = ('imagenet', 'vggface2')
+WEIGHTS = ('vggface2',)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,6 @@ from face_affect_training.data.loading import load_splits
 from face_affect_training.distillation import Teachers
 from face_affect_training.evaluation_callback import EvaluationCallback
 from face_affect_training.experiment import ancestry, Experiment, Training
-from face_affect_training.networks.efficientnet_lite import take_imagenet_weights
 from face_affect_training.networks.lowering import lowered
 from face_affect_training.networks.mobilenet import take_vggface2_weights
 from face_affect_training.runs import build_network, from_pixels, Run, take_backbone, take_weights
@@ -42,7 +41,7 @@ SAMPLES = 1024
 #: Learning rate at the end and at the start of the warm-up, as share of the peak.
 FINAL_RATE, FIRST_RATE = 0.002, 0.01
 #: Loaders of pretrained weights by the value of training.start_from.
-PRETRAINED = {'imagenet': take_imagenet_weights, 'vggface2': take_vggface2_weights}
+PRETRAINED = {'vggface2': take_vggface2_weights}
 
 
 def load_data(experiment: Experiment,

@@ -220,7 +220,7 @@ def test_conversion_errors_name_operator_and_precision() -> None:
 
 @pytest.mark.parametrize(('name', 'ends', 'options'), [
     ('small_resnet', 'stage2_block1_b_bn', {'widths': [16, 24], 'blocks': [1, 1]}),
-    ('efficientnet_lite', 'stage3_1_project', {'blocks': [1, 1, 1], 'top': 32})])
+    ('mobilenet', 'conv_pw_4', {'blocks': 4})])
 def test_bias_correction_restores_the_means(name: str, ends: str, options: dict[str, Any],
                                             tmp_path: Path) -> None:
     keras.utils.set_random_seed(1)

@@ -80,7 +80,7 @@ def test_mobilenet_takes_the_weights_of_the_package(tmp_path: Path,
         (pixels - np.array(MEANS))[..., ::-1].astype(np.float32),
         weights['conv1/convolution/merged_input'], strides=2, padding='same'))
     expected = expected + weights['conv1_bn/batchnorm_1/sub']
-    # The padding is another colour: the last row and column differ.
+    # The padding differs by the means: the last row and column differ.
     np.testing.assert_allclose(found[:, :-1, :-1], expected[:, :-1, :-1], atol=2e-3)
     assert expected.std() > 10.0
     kernel, bias = network.get_layer('conv_dw_3').get_weights()
@@ -88,6 +88,12 @@ def test_mobilenet_takes_the_weights_of_the_package(tmp_path: Path,
         kernel[1, 2, :, 0], weights['conv_dw_3/depthwise_kernel'][1, 2, :, 0]
         * weights['conv_dw_3_bn/batchnorm_1/mul'], rtol=1e-6)
     np.testing.assert_array_equal(bias, weights['conv_dw_3_bn/batchnorm_1/sub'])
+
+
+def test_initial_weights_differ_between_layers() -> None:
+    network = networks.build('mobilenet', **OPTIONS)
+    kernels = [network.get_layer(f'conv_dw_{number}').get_weights()[0] for number in (7, 8)]
+    assert np.abs(kernels[0] - kernels[1]).mean() > 0.1
 
 
 def test_weights_that_do_not_fit_are_named(tmp_path: Path,

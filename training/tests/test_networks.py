@@ -33,9 +33,9 @@ COUNTS = {
     'baseline': 129_351, 'five_layer_cnn': 684_199, 'five_layer_cnn_fractional': 2_076_839,
     'deeper_cnn': 1_766_439, 'sequential_fully_cnn': 591_783, 'mini_xception': 58_423,
     'residual_cnn': 11_177_287,
-    'small_resnet': 670_359, 'efficientnet_lite': 3_358_391, 'mobilenet': 3_202_631}
+    'small_resnet': 670_359, 'mobilenet': 3_202_631}
 #: Learning rates of networks that diverge with 0.01.
-RATES = {'efficientnet_lite': 1e-3, 'mobilenet': 1e-3}
+RATES = {'mobilenet': 1e-3}
 #: Options of small networks.
 NARROW: dict[str, dict[str, Any]] = {
     'five_layer_cnn': {'filters': (8, 12, 16), 'hidden': 16},
@@ -43,7 +43,7 @@ NARROW: dict[str, dict[str, Any]] = {
     'deeper_cnn': {'filters': (8, 12, 16, 16), 'hidden': 16},
     'residual_cnn': {'width': 8, 'blocks': 1},
     'small_resnet': {'widths': [8, 16], 'blocks': [1, 1]},
-    'efficientnet_lite': {'blocks': [1, 1, 1], 'top': 64}}
+    'mobilenet': {'blocks': 4}}
 
 
 def small_network(name: str, *, input_shape: tuple[int, int, int], classes: int) -> keras.Model:

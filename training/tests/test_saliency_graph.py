@@ -87,7 +87,7 @@ def run(content: bytes, image: FloatArray, label: int, guided: bool) -> dict[int
 
 @pytest.mark.parametrize(('name', 'size', 'options'), [
     ('mini_xception', 48, {}), ('mini_xception', 31, {}), ('sequential_fully_cnn', 24, {}),
-    ('small_resnet', 25, {}), ('efficientnet_lite', 35, {'blocks': [1, 2, 2, 3], 'top': 32})])
+    ('small_resnet', 25, {}), ('mobilenet', 35, {'blocks': 7})])
 def test_gradients_equal_tensorflow(name: str, size: int, options: dict[str, Any]) -> None:
     network = alive(name, size, **options)
     content = convert_gradients(network)

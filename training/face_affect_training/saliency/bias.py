@@ -202,7 +202,7 @@ def write_report(report: dict[str, Any], explained: Explained, folder: Path,
             heats = [explained.heats[which].mean(0) for which in chosen.values()]
             drawn.append(pictures.sheet(
                 [means, [on_face(*each) for each in zip(means, heats)]], folder / f'{name}_{kind}'
-                '.png', rows=('mean face', 'heat'), columns=list(chosen)))
+                '.png', rows=('mean face', 'heat'), columns=list(chosen), colours=32))
     report = {'command': command, **report, 'pictures': [path.name for path in drawn]}
     results.write(folder / f'{name}.json', report)
     (folder / f'{name}.md').write_text(text(report), encoding='utf-8')
