@@ -25,7 +25,6 @@ from typing import Any, TextIO
 
 from face_affect_ros.affect.annotate import annotate
 from face_affect_ros.affect.pipeline import AffectPipeline, make_pipeline
-from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.archive.analysis import analysed, FatalError
 from face_affect_ros.archive.remote import fetched
@@ -116,8 +115,9 @@ def run(arguments: argparse.Namespace) -> int:
             check_new('--annotate', copies.file)
     if arguments.json != '-':
         check_lines('--json', expanded(arguments.json))
+    pipeline = make_pipeline(settings)   # before --json empties a file of earlier results
     with _Lines(arguments.json) as lines:
-        analysis = _Analysis(settings, lines, copies, inputs, rate=arguments.sequence or None,
+        analysis = _Analysis(pipeline, lines, copies, inputs, rate=arguments.sequence or None,
                              rectified=arguments.rectified)
         failed = [source for source in sources if not analysis.try_file(source)]
     if len(sources) > 1 and failed:
@@ -127,13 +127,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class _Analysis:
-    """Analyses files one by one; the models are loaded with the first one."""
+    """Analyses files one by one."""
 
-    def __init__(self, settings: PipelineSettings, output: '_Lines', copies: Copies,
+    def __init__(self, pipeline: AffectPipeline, output: '_Lines', copies: Copies,
                  inputs: Inputs, *, rate: float | None, rectified: bool) -> None:
-        self._settings, self._output, self._rectified = settings, output, rectified
+        self._pipeline, self._output, self._rectified = pipeline, output, rectified
         self._copies, self._inputs, self._rate = copies, inputs, rate
-        self._pipeline: AffectPipeline | None = None
 
     def try_file(self, source: Source) -> bool:
         """Analyse a file and print errors; return whether it and its copy are complete."""
@@ -156,11 +155,11 @@ class _Analysis:
             path = stack.enter_context(fetched(source.name))
             media = stack.enter_context(open_recording(
                 path, topic=source.topic, rate=self._rate, rectified=self._rectified))
-            pipeline = self._fresh_pipeline()
+            self._pipeline.reset()   # no tracks; ids are not used again
             copy = self._copies.copy_of(source.name, media, self._inputs)
             if copy is not None:
                 stack.enter_context(copy)
-            for frame, faces in _with_progress(media, analysed(media, pipeline)):
+            for frame, faces in _with_progress(media, analysed(media, self._pipeline)):
                 height, width = frame.image.shape[:2]
                 of_bag = {'topic': media.topic, 'frame_id': frame.frame_id,
                           'stamp_ns': frame.nanoseconds} if media.topic else {}
@@ -179,16 +178,6 @@ class _Analysis:
             raise AffectError(copy.problem)
         if media.skipped and not media.topic and os.path.isdir(expanded(source.name)):
             raise AffectError(f'{source}: {media.skipped} files or frames could not be read')
-
-    def _fresh_pipeline(self) -> AffectPipeline:
-        """Return a pipeline without tracks; ids are not used again."""
-        if self._pipeline is None:
-            try:
-                self._pipeline = make_pipeline(self._settings)
-            except AffectError as error:
-                raise FatalError(str(error)) from error
-        self._pipeline.reset()
-        return self._pipeline
 
 
 def _with_progress(media: Media, frames: Iterator[Any]) -> Iterator[Any]:

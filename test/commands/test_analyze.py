@@ -150,6 +150,17 @@ def test_missing_models_end_the_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.count("model 'nothing' not found") == 1
 
 
+def test_an_invalid_option_does_not_empty_an_existing_file() -> None:
+    PORTRAIT.save('a.png')
+    records = analyze('a.png')
+    lines = '\n'.join(map(json.dumps, records))
+    Path('out.jsonl').write_text(lines)
+    for option in (['--emotion-model', 'nothing'], ['--detector', 'nothing'],
+                   ['--min-score', '7'], ['--topic', '/a']):
+        assert main(['analyze', 'a.png', '--json', 'out.jsonl', *option]) == 1
+        assert Path('out.jsonl').read_text() == lines
+
+
 @pytest.mark.parametrize('out', ['copies/', 'there', 'there/', 'deep/er/'])
 def test_a_folder_for_the_copy_of_one_file(out: str) -> None:
     Path('there').mkdir()
