@@ -31,6 +31,8 @@ MEDIA_SUFFIXES = PICTURE_SUFFIXES + (
     '.3gp', '.apng', '.avi', '.flv', '.heic', '.heif', '.jfif', '.jp2', '.jxl', '.m1v', '.m2ts',
     '.m2v', '.m4v', '.mjpeg', '.mjpg', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts', '.ogv',
     '.ts', '.webm', '.wmv', '.y4m')
+#: Prefix of the files in which macOS keeps attributes of others, with their suffix.
+APPLE_DOUBLE = '._'
 #: Suffixes of images that have mostly a single frame.
 SINGLE_SUFFIXES = tuple(suffix for suffix in PICTURE_SUFFIXES if suffix not in (
     '.gif', '.webp', '.tif', '.tiff', '.avif'))
@@ -54,7 +56,8 @@ def folder_files(folder: Path, *, needed: bool = True) -> tuple[list[Path], list
     left: list[Path] = []
     try:
         for path in sorted(folder.iterdir(), key=_natural):
-            known = path.suffix.lower() in MEDIA_SUFFIXES
+            known = (path.suffix.lower() in MEDIA_SUFFIXES
+                     and not path.name.startswith(APPLE_DOUBLE))
             (taken if known and not path.is_dir() else left).append(path)
     except OSError as error:
         raise AffectError(f'{folder}: {error.strerror}; make the folder readable: '
@@ -114,7 +117,7 @@ class FolderMedia(Media):
 
 def left_out(paths: list[Path]) -> str:
     """Return a message about the files of a folder that are ignored."""
-    return ('ignored, because their suffixes are not those of images or clips: '
+    return ('ignored, because their names are not those of images or clips: '
             + ', '.join(shown(path.name) for path in paths))
 
 

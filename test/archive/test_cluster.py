@@ -165,7 +165,7 @@ def test_a_server_that_cannot_be_reached_is_named(
 def test_sources_and_results_at_urls(memory: Any, tmp_path: Path,
                                      capsys: pytest.CaptureFixture[str]) -> None:
     picture = portrait_path().read_bytes()
-    for name in ('/in/a.png', '/in/b.png', '/in/notes.txt'):
+    for name in ('/in/a.png', '/in/b.png', '/in/notes.txt', '/in/._a.png'):
         memory.pipe_file(name, picture)
     command = ['analyze', 'memory:///in', 'memory:///in/gone.png', '--out', 'memory:///out',
                '--format', 'csv']

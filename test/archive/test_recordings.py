@@ -196,6 +196,7 @@ def test_a_folder_of_bags_clips_and_pictures_in_one_run() -> None:
     bag_files.write(Path('three'), [image(), image(stamp=START + 5)])
     bag_files.storage_file(Path('three')).rename('runs/alone.mcap')
     Path('runs/notes.txt').write_text('of the runs')
+    Path('runs/._alone.mcap').write_bytes(b'\0\5\x16\7')   # of macOS
     cv2.imwrite('runs/a.png', PORTRAIT)
     assert [source.name for source in find_sources(['runs'])] == [
         'runs/a.png', 'runs/alone.mcap', 'runs/one', 'runs/two']

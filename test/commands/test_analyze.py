@@ -106,7 +106,7 @@ def test_each_file_of_a_folder_is_analysed_or_named(capsys: pytest.CaptureFixtur
         ('folder/2.jpg', 0), ('folder/10.gif', 0), ('folder/10.gif', 1), ('folder/11.mp4', 0),
         ('folder/11.mp4', 1), ('folder/11.mp4', 2)]
     err = capsys.readouterr().err
-    assert 'ignored, because their suffixes are not those of images or clips' in err
+    assert 'ignored, because their names are not those of images or clips' in err
     assert 'labels.csv' in err and 'sub' in err
     assert '2 of 5 files failed: folder/3.png, folder/4.mp4' in err
     assert {path.name: form(path) for path in Path('copies').iterdir()} == {
