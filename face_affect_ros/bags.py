@@ -240,12 +240,8 @@ def _found(path: str | Path) -> Path:
 
 def _mending(path: Path) -> str:
     """Return the commands that repair a bag whose recording was interrupted."""
-    files, ways = [path], []
-    if path.is_dir():
-        with contextlib.suppress(OSError):
-            files = sorted(filter(is_storage, path.iterdir()))
-        ways = [f'ros2 bag reindex {shlex.quote(str(path))}']
-    for file in files[:1]:
+    ways = [f'ros2 bag reindex {shlex.quote(str(path))}'] if path.is_dir() else []
+    for file in _storage_files(path)[:1]:
         name = shlex.quote(str(file))
         if '.mcap' in file.name.lower():
             ways.append(f'mcap recover {name} -o repaired.mcap')
@@ -256,11 +252,20 @@ def _mending(path: Path) -> str:
 
 def _selecting(path: Path) -> str:
     """Return how to copy the images of a bag to another bag."""
-    files = sorted(filter(is_storage, path.iterdir())) if path.is_dir() else [path]
+    files = _storage_files(path)
     if any('.mcap' in each.name.lower() for each in files):
         return (f'copy its images: mcap filter {shlex.quote(str(files[0]))} -o images.mcap '
                 '-y TOPIC')
     return 'copy its images: ros2 bag convert, with the topics in its output options'
+
+
+def _storage_files(path: Path) -> list[Path]:
+    """Return the storage files of a bag, none if its folder cannot be read."""
+    if not path.is_dir():
+        return [path]
+    with contextlib.suppress(OSError):
+        return sorted(filter(is_storage, path.iterdir()))
+    return []
 
 
 def _known(images: list[Any]) -> str:

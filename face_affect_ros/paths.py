@@ -23,6 +23,8 @@ import re
 STORAGE_SUFFIXES = ('.mcap', '.db3')
 COMPRESSED_SUFFIXES = ('.zstd', '.zst')
 ROS1_SUFFIX = '.bag'
+#: Prefix of the files in which macOS keeps attributes of others, with their suffix.
+APPLE_DOUBLE = '._'
 
 
 def shown(text: object) -> str:
@@ -41,8 +43,15 @@ def expanded(path: str | os.PathLike[str]) -> Path:
     return Path(os.path.expanduser(path))
 
 
+def suffix_of(path: Path) -> str:
+    """Return the suffix of a path in lower case, '' for an attribute file of macOS."""
+    return '' if path.name.startswith(APPLE_DOUBLE) else path.suffix.lower()
+
+
 def is_storage(path: Path) -> bool:
     """Return whether the name of a path is that of a storage file of a ROS 2 bag."""
+    if path.name.startswith(APPLE_DOUBLE):
+        return False
     name = path.name.lower()
     for suffix in COMPRESSED_SUFFIXES:
         name = name.removesuffix(suffix)
@@ -60,7 +69,7 @@ def is_bag(path: str) -> bool:
     with contextlib.suppress(OSError, ValueError):   # without permission
         if place.is_dir():
             return (place / 'metadata.yaml').is_file() or any(map(is_storage, place.iterdir()))
-        return (is_storage(place) or place.suffix.lower() == ROS1_SUFFIX
+        return (is_storage(place) or suffix_of(place) == ROS1_SUFFIX
                 or place.name == 'metadata.yaml')
     return False
 

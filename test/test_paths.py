@@ -82,7 +82,7 @@ def test_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(('name', 'bag'), [
     ('a.mcap', True), ('a.DB3', True), ('a.db3.zstd', True), ('a.mcap.zst', True), ('a.bag', True),
     ('metadata.yaml', True), ('a.png', False), ('a.zst', False), ('a' * 300, False),
-    ('a\0b', False), ('', False)])
+    ('a\0b', False), ('', False), ('._a.mcap', False), ('._a.bag', False)])
 def test_bags_by_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str,
                              bag: bool) -> None:
     monkeypatch.chdir(tmp_path)
@@ -90,7 +90,8 @@ def test_bags_by_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, na
 
 
 @pytest.mark.parametrize(('file', 'bag'), [
-    ('metadata.yaml', True), ('x_0.mcap', True), ('x_0.db3', True), ('x.png', False)])
+    ('metadata.yaml', True), ('x_0.mcap', True), ('x_0.db3', True), ('x.png', False),
+    ('._x_0.mcap', False)])
 def test_bags_by_the_content_of_the_folder(tmp_path: Path, file: str, bag: bool) -> None:
     (tmp_path / 'x.png').touch()
     (tmp_path / file).touch()

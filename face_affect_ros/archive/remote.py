@@ -26,8 +26,7 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_ros.archive.storage import HIDDEN
 from face_affect_ros.extras import import_extra
 from face_affect_ros.media import MEDIA_SUFFIXES
-from face_affect_ros.media.folder import APPLE_DOUBLE
-from face_affect_ros.paths import is_storage, is_url
+from face_affect_ros.paths import is_storage, is_url, suffix_of
 
 
 def _file_system(url: str) -> tuple[Any, str]:
@@ -80,9 +79,8 @@ def _expanded(url: str) -> list[str]:
     if not system.isdir(path) or system.exists(f'{path}/metadata.yaml'):
         return [url]
     found = [each for each in sorted(system.ls(path, detail=False))
-             if not Path(each).name.startswith(APPLE_DOUBLE)
-             and (Path(each).suffix.lower() in MEDIA_SUFFIXES or is_storage(Path(each))
-                  or system.exists(f'{each}/metadata.yaml'))]
+             if suffix_of(Path(each)) in MEDIA_SUFFIXES or is_storage(Path(each))
+             or system.exists(f'{each}/metadata.yaml')]
     return [system.unstrip_protocol(each) for each in found] or [url]
 
 

@@ -25,7 +25,6 @@ import sys
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media import folder_files, left_out, MEDIA_SUFFIXES
-from face_affect_ros.media.folder import APPLE_DOUBLE
 from face_affect_ros.paths import bag_folder, expanded, is_bag, is_url, shown
 
 #: Characters of the name of a source in the names of its files.
@@ -126,8 +125,7 @@ def _files(name: str, *, sequence: bool) -> Iterator[str]:
         yield name
         return
     try:
-        bags = sorted(filter(is_bag, (_literal(path) for path in folder.iterdir()
-                                      if not path.name.startswith(APPLE_DOUBLE))))
+        bags = sorted(filter(is_bag, map(_literal, folder.iterdir())))
         taken, left = folder_files(folder, needed=not bags)
     except (AffectError, OSError):   # reported when it is opened; other FILEs continue
         yield name

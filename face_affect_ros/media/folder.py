@@ -22,7 +22,7 @@ import re
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media.base import Frame, Media
 from face_affect_ros.media.pictures import PICTURE_SUFFIXES
-from face_affect_ros.paths import shown
+from face_affect_ros.paths import shown, suffix_of
 
 _log = logging.getLogger('face_affect_ros.media')
 
@@ -31,8 +31,6 @@ MEDIA_SUFFIXES = PICTURE_SUFFIXES + (
     '.3gp', '.apng', '.avi', '.flv', '.heic', '.heif', '.jfif', '.jp2', '.jxl', '.m1v', '.m2ts',
     '.m2v', '.m4v', '.mjpeg', '.mjpg', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts', '.ogv',
     '.ts', '.webm', '.wmv', '.y4m')
-#: Prefix of the files in which macOS keeps attributes of others, with their suffix.
-APPLE_DOUBLE = '._'
 #: Suffixes of images that have mostly a single frame.
 SINGLE_SUFFIXES = tuple(suffix for suffix in PICTURE_SUFFIXES if suffix not in (
     '.gif', '.webp', '.tif', '.tiff', '.avif'))
@@ -56,8 +54,7 @@ def folder_files(folder: Path, *, needed: bool = True) -> tuple[list[Path], list
     left: list[Path] = []
     try:
         for path in sorted(folder.iterdir(), key=_natural):
-            known = (path.suffix.lower() in MEDIA_SUFFIXES
-                     and not path.name.startswith(APPLE_DOUBLE))
+            known = suffix_of(path) in MEDIA_SUFFIXES
             (taken if known and not path.is_dir() else left).append(path)
     except OSError as error:
         raise AffectError(f'{folder}: {error.strerror}; make the folder readable: '
