@@ -32,7 +32,7 @@ import numpy as np
 import yaml
 
 #: Published weights that training.start_from accepts by name.
-WEIGHTS = ('vggface2',)
+VGGFACE2 = 'vggface2'
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class Training:
     cutmix: float = 0.0   # alpha of the beta distribution, 0 for no cutmix (Yun et al. 2019)
     blend_share: float = 0.5   # probability of mixup or cutmix of a batch
     plain_epochs: int = 0   # number of last epochs without erasing, mixup and cutmix
-    start_from: str = ''   # .keras file of the same network, or one of WEIGHTS
+    start_from: str = ''   # .keras file of the same network, or VGGFACE2
     backbone_from: str = ''   # .keras file; layers of equal name and shape are initialised from it
     precision: str = 'float32'   # dtype policy of Keras: float32 or mixed_bfloat16
     workers: int = 1   # threads for augmentation, 0 for none
@@ -189,7 +189,7 @@ class Experiment:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Initial weights and teachers: files of runs, models or WEIGHTS, without duplicates."""
+        """Initial weights and teachers: files of runs, models or VGGFACE2, without duplicates."""
         teachers = [file for task in self.tasks.values() for file in task.distillation.teachers]
         return tuple(dict.fromkeys(file for file in (self.training.start_from,
                                                self.training.backbone_from, *teachers) if file))
@@ -261,7 +261,7 @@ def is_file_of_run(source: str) -> bool:
 
 def ancestry(experiment: Experiment) -> list[str]:
     """
-    Return the names of all runs, models and WEIGHTS that a network depends on, nearest first.
+    Return the names of all runs, models and weights that a network depends on, nearest first.
 
     The sources of a run are those of the experiment.yaml beside its checkpoint; without this file,
     the run is named by its folder. The sources of a model are listed in its card.
@@ -280,7 +280,7 @@ def ancestry(experiment: Experiment) -> list[str]:
             if run and name not in names:
                 queue += run.sources
             names[name] = None
-        elif source in WEIGHTS:
+        elif source == VGGFACE2:
             names[source] = None
         else:
             card = load_card(source)

@@ -27,7 +27,7 @@ from face_affect_training.data.faces import FaceData, make_targets
 from face_affect_training.data.loading import load_splits
 from face_affect_training.distillation import Teachers
 from face_affect_training.evaluation_callback import EvaluationCallback
-from face_affect_training.experiment import ancestry, Experiment, Training
+from face_affect_training.experiment import ancestry, Experiment, Training, VGGFACE2
 from face_affect_training.networks.lowering import lowered
 from face_affect_training.networks.mobilenet import take_vggface2_weights
 from face_affect_training.runs import build_network, from_pixels, Run, take_backbone, take_weights
@@ -40,8 +40,6 @@ import numpy as np
 SAMPLES = 1024
 #: Learning rate at the end and at the start of the warm-up, as share of the peak.
 FINAL_RATE, FIRST_RATE = 0.002, 0.01
-#: Loaders of pretrained weights by the value of training.start_from.
-PRETRAINED = {'vggface2': take_vggface2_weights}
 
 
 def load_data(experiment: Experiment,
@@ -117,8 +115,8 @@ def _initialise(network: keras.Model, settings: Training) -> None:
     """Load the initial weights. Raises AffectError if they do not fit."""
     key = 'start_from'
     try:
-        if settings.start_from in PRETRAINED:
-            PRETRAINED[settings.start_from](network)
+        if settings.start_from == VGGFACE2:
+            take_vggface2_weights(network)
         elif settings.start_from:
             take_weights(network, Path(settings.start_from).expanduser())
         if settings.backbone_from:

@@ -33,7 +33,7 @@ from face_affect_training.experiment import (
     is_file_of_run,
     load_experiment,
     shared_folder,
-    WEIGHTS,
+    VGGFACE2,
 )
 import numpy as np
 import pytest
@@ -338,5 +338,5 @@ def test_recipes_are_valid_and_their_sources_exist() -> None:
         for source in experiment.sources:
             if is_file_of_run(source):
                 assert (folder / f'{Path(source).parent.name}.yaml').is_file(), source
-            elif source not in WEIGHTS:
+            elif source != VGGFACE2:
                 load_card(source)
