@@ -22,6 +22,7 @@ from typing import Any
 import cv2
 from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_ros.media import Frame, open_media
+from face_affect_ros.media.opening import is_camera
 from face_affect_ros.media.playback import Playback
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.calibration_file import read_calibration, scaled
@@ -112,8 +113,11 @@ class CameraPlayer(Node):
             url = self._value('camera_info_url')
             self._calibration = read_calibration(url) if url else None
             self._size = self._value('width'), self._value('height')
-            self._media = open_media(str(self._value('source')), rate=self._value('rate') or None,
-                                     size=self._size if any(self._size) else None)
+            source = str(self._value('source'))
+            # Files keep their own stamps, so that the rate can change while they play.
+            rate = self._value('rate') if not source or is_camera(source) else 0.0
+            self._media = open_media(
+                source, rate=rate or None, size=self._size if any(self._size) else None)
             problem = self._misfit(*self._target(self._media.width, self._media.height))
             if problem:
                 self._media.close()

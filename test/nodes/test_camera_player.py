@@ -322,6 +322,16 @@ def test_live_parameters_change_while_it_plays(ros, player, clip):
     assert node.timer.timer_period_ns == pytest.approx(40e6)
 
 
+def test_still_images_are_played_at_30_hz_after_a_change_of_the_rate_to_0(ros, player, tmp_path):
+    for number in range(2):
+        Picture.new('RGB', (64, 48), RED).save(tmp_path / f'{number}.png')
+    node = player(source=str(tmp_path), rate=0.1)
+    images = listen(ros.node, Image, 'image_raw')
+    assert node.set_parameters([Parameter('rate', value=0.0)])[0].successful
+    # at the old rate, these would take longer than the timeout
+    assert spin_until(ros.executor, lambda: len(images) >= 15)
+
+
 @pytest.mark.parametrize('name, value', [
     ('source', 'other.png'), ('encoding', 'mono8'), ('width', 5), ('compressed', True),
     ('reliability', 'best_effort'), ('rate', -1.0), ('rate', float('nan')),
