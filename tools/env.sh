@@ -29,9 +29,10 @@ _face_affect_enter() {
   done
   # Without this profile, images larger than the default shared memory of Fast DDS are lost between
   # processes. A profile of the user is kept. Fast DDS 2 (Humble, Jazzy) reads only the first
-  # variable; Fast DDS 3 warns about it. On Humble, ROS_LOCALHOST_ONLY=1 works by transports, which
-  # those of the profile would replace.
+  # variable; Fast DDS 3 warns about it. FASTDDS_BUILTIN_TRANSPORTS and, on Humble,
+  # ROS_LOCALHOST_ONLY=1 select transports, which those of the profile would replace.
   if [ -z "${FASTRTPS_DEFAULT_PROFILES_FILE:-}${FASTDDS_DEFAULT_PROFILES_FILE:-}" ] &&
+     [ -z "${FASTDDS_BUILTIN_TRANSPORTS:-}" ] &&
      [ "${ROS_DISTRO:-} ${ROS_LOCALHOST_ONLY:-}" != 'humble 1' ]; then
     if [ -d "$VIRTUAL_ENV/share/fastrtps" ] || [ -d "/opt/ros/${ROS_DISTRO:-}/share/fastrtps" ]; then
       export FASTRTPS_DEFAULT_PROFILES_FILE="$root/config/fastdds_large_images.xml"

@@ -23,6 +23,8 @@ from rclpy.utilities import get_rmw_implementation_identifier
 
 #: Variables of the profile of Fast DDS 2 (Humble, Jazzy) and 3 (Kilted and later).
 VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
+#: Variable of the transports of Fast DDS, which it ignores if a profile has transports.
+TRANSPORTS = 'FASTDDS_BUILTIN_TRANSPORTS'
 
 
 def profile() -> Path | None:
@@ -48,21 +50,26 @@ def variables(environment: Mapping[str, str], file: str) -> dict[str, str]:
     """
     Return the environment variables that make a process use the profile in a file.
 
-    Empty if the user's environment names a profile, or if Humble is restricted to this computer
-    (ROS_LOCALHOST_ONLY): the transports of a profile would lift that restriction.
+    Empty if the user's environment names a profile or selects transports.
     """
-    alone = (environment.get('ROS_DISTRO'), environment.get('ROS_LOCALHOST_ONLY')) == (
-        'humble', '1')
-    if alone or any(environment.get(name) for name in VARIABLES):
+    if _selects_transports(environment) or any(environment.get(name) for name in VARIABLES):
         return {}
     return {variable(): file}
+
+
+def _selects_transports(environment: Mapping[str, str]) -> bool:
+    """Return whether the user selects transports, which those of a profile would replace."""
+    alone = (environment.get('ROS_DISTRO'), environment.get('ROS_LOCALHOST_ONLY')) == (
+        'humble', '1')
+    return alone or bool(environment.get(TRANSPORTS))
 
 
 def why_lost(topic: str, lost: int, sent: int) -> str:
     """Return the warning about images that the middleware lost, with the remedy."""
     text = f"{lost} of the last {sent} images on '{topic}' were lost between the processes"
     file = profile()
-    if file is None or 'fastrtps' not in get_rmw_implementation_identifier():
+    if (file is None or 'fastrtps' not in get_rmw_implementation_identifier()
+            or _selects_transports(os.environ)):
         return text
     return (f'{text}: the shared memory of their publisher is too small for them. Start the '
             f"publisher, the camera's driver, after: export {variable()}={file}")

@@ -366,9 +366,25 @@ def test_the_command_is_not_given_for_another_middleware(monkeypatch: pytest.Mon
     assert 'export' not in why_lost('/image', 5, 50)
 
 
+@pytest.mark.parametrize('environment', [
+    {'FASTDDS_BUILTIN_TRANSPORTS': 'UDPv4'},
+    {'ROS_DISTRO': 'humble', 'ROS_LOCALHOST_ONLY': '1'}])
+def test_the_command_is_not_given_with_transports_of_the_user(
+        monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
+    """It would replace them."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert 'export' not in why_lost('/image', 5, 50)
+
+
 def test_a_profile_of_the_user_is_kept() -> None:
     assert variables({}, '/a.xml') == {variable(): '/a.xml'}
     assert variables({'FASTDDS_DEFAULT_PROFILES_FILE': '/mine.xml'}, '/a.xml') == {}
+
+
+def test_the_transports_of_the_user_are_kept() -> None:
+    """Fast DDS ignores this variable if a profile has transports."""
+    assert variables({'FASTDDS_BUILTIN_TRANSPORTS': 'UDPv4'}, '/a.xml') == {}
 
 
 def test_the_variable_is_the_one_of_the_sourced_fast_dds(
