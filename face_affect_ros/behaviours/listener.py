@@ -76,7 +76,8 @@ class FacesToBlackboard(py_trees.behaviour.Behaviour):
             self.feedback_message = f"no message on '{self._topic}' yet"
             return Status.RUNNING
         now = self._now()
-        self._heard = min(self._heard, now)   # simulated time may jump back
+        # Simulated time may jump back, and is 0 before the first message on /clock.
+        self._heard = min(self._heard, now) or now
         silent = now - self._heard
         if silent > self._timeout:
             self._people.forget()

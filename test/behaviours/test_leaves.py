@@ -146,6 +146,16 @@ def test_the_listener_fails_in_silence_after_simulated_time_has_jumped_back() ->
     assert stage.tick() == FAILURE
 
 
+def test_people_stay_present_when_simulated_time_begins() -> None:
+    stage = Stage(FacePresent())
+    stage.node.seconds = 0.0   # before the first message on /clock
+    assert stage.see(1.0, person('a')) == SUCCESS
+    assert stage.tick(1e9) == SUCCESS
+    assert stage.tick(1.9) == SUCCESS
+    stage.tick(0.2)
+    assert stage.listener.status == FAILURE
+
+
 def test_the_listener_needs_a_node_and_destroys_its_subscription() -> None:
     with pytest.raises(KeyError, match=r'needs setup\(node=...\)'):
         FacesToBlackboard().setup()

@@ -16,6 +16,7 @@
 
 from collections.abc import Callable
 import signal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from action_msgs.msg import GoalStatus  # noqa: E402, I100
 from bench import Bench, SUCCESS  # noqa: E402
 from composition_interfaces.srv import LoadNode  # noqa: E402
 from face_affect_msgs.action import Observe  # noqa: E402
+from face_affect_ros.nodes.outputs.observe import Goal  # noqa: E402
 from rclpy.action import ActionClient  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from support import running_node  # noqa: E402
@@ -87,6 +89,13 @@ def test_a_duration_ends_also_without_images(bench: Bench) -> None:
     client = Client(bench, duration=0.3)
     assert client.status() == GoalStatus.STATUS_SUCCEEDED
     assert (client.result.images, client.result.faces) == (0, [])
+
+
+def test_a_duration_begins_when_simulated_time_does() -> None:
+    handle = SimpleNamespace(request=Observe.Goal(duration=1.0), is_cancel_requested=False)
+    goal = Goal(handle, {}, 0.0)   # before the first message on /clock
+    assert [goal.over(now) for now in (0.0, 1e9, 1e9 + 0.5, 1e9 + 1.0)] == [
+        False, False, False, True]
 
 
 def test_several_clients_at_once(bench: Bench) -> None:

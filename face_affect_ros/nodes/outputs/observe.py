@@ -64,7 +64,8 @@ class Goal:
 
     def over(self, now: float) -> bool:
         """Return whether the goal has ended or has been cancelled."""
-        self._started = min(self._started, now)   # simulated time may jump back
+        # Simulated time may jump back, and is 0 before the first message on /clock.
+        self._started = min(self._started, now) or now
         wanted = self.handle.request
         return bool(self.handle.is_cancel_requested
                     or (wanted.images and self.observation.images >= wanted.images)
