@@ -181,14 +181,15 @@ class ImageInput:
         return f"{self._base.removesuffix(COMPRESSED).rpartition('/')[0]}/camera_info"
 
     def _subscribe_to_images(self, *, latched: bool = False) -> Subscription:
-        """Subscribe; latched: also to the last message that was sent before."""
+        """Subscribe; latched: also to the last messages that were sent before."""
         events = SubscriptionEventCallbacks(
             incompatible_qos=_ignore if latched else self._incompatible,
             message_lost=lambda event: self._health.count('lost', event.total_count_change))
         with qos.named(self.topic, 'subscription'):
             return self._node.create_subscription(
                 self._kind, self.topic, self._receive,
-                qos.latched() if latched else self._profile, event_callbacks=events,
+                qos.latched(self._profile.depth) if latched else self._profile,
+                event_callbacks=events,
                 qos_overriding_options=None if latched else qos.overridable())
 
     def _subscribe_to_infos(self, *, latched: bool = False) -> Subscription:

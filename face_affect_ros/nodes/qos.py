@@ -50,9 +50,9 @@ def transforms() -> QoSProfile:
     return QoSProfile(depth=100)
 
 
-def latched() -> QoSProfile:
-    """Return the profile that sends the last message to later subscribers."""
-    return QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+def latched(depth: int = 1) -> QoSProfile:
+    """Return the profile that sends the last messages, `depth` of them, to later subscribers."""
+    return QoSProfile(depth=depth, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 
 
 def overridable() -> QoSOverridingOptions:

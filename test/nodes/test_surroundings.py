@@ -250,6 +250,18 @@ def test_a_best_effort_publisher_that_is_latched_is_received(bench: Bench,
     assert bench.until(lambda: node.health.counts['published'] == 1)
 
 
+def test_with_every_image_all_latched_ones_are_processed(bench: Bench, elsewhere: Any) -> None:
+    bench.ros.node.destroy_publisher(bench.images)
+    profile = qos.latched()
+    profile.depth = 5
+    images = elsewhere.create_publisher(Image, 'image', profile)
+    for sec in range(1, 6):
+        images.publish(to_message(EMPTY, 'bgr8', stamped(sec)))
+    bench.start(stale_timeout=3600.0, processing='every', emotion_model='', gender_model='')
+    assert bench.until(lambda: len(bench.faces) == 5)
+    assert [each.header.stamp.sec for each in bench.faces] == [1, 2, 3, 4, 5]
+
+
 def test_simulated_time_without_a_clock_is_named(bench: Bench) -> None:
     from rosgraph_msgs.msg import Clock
     bench.start(stale_timeout=3600.0, use_sim_time=True)
