@@ -162,9 +162,10 @@ def why_no_time(node: Node) -> str:
     """Return why a node's simulated time stands still, '' where it does not."""
     if not node.get_parameter('use_sim_time').value:
         return ''
-    if not node.count_publishers('/clock'):
-        return ('use_sim_time is set, and /clock has no publisher: start the simulation, or '
+    topic = node.resolve_topic_name('/clock')
+    if not node.count_publishers(topic):
+        return (f'use_sim_time is set, and {topic} has no publisher: start the simulation, or '
                 '`ros2 bag play --clock`, or set use_sim_time to false')
     if not node.get_clock().now().nanoseconds:
-        return 'use_sim_time is set, and no message has been received on /clock yet'
+        return f'use_sim_time is set, and no message has been received on {topic} yet'
     return ''

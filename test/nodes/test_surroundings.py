@@ -36,6 +36,7 @@ import rclpy  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from rclpy.qos import QoSReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
+from support import spin_until  # noqa: E402
 from visualization_msgs.msg import MarkerArray  # noqa: E402
 
 WARN = DiagnosticStatus.WARN
@@ -260,6 +261,21 @@ def test_with_every_image_all_latched_ones_are_processed(bench: Bench, elsewhere
     bench.start(stale_timeout=3600.0, processing='every', emotion_model='', gender_model='')
     assert bench.until(lambda: len(bench.faces) == 5)
     assert [each.header.stamp.sec for each in bench.faces] == [1, 2, 3, 4, 5]
+
+
+def test_a_clock_with_another_name_is_found(ros: Any) -> None:
+    from rosgraph_msgs.msg import Clock
+    node = ros.add(rclpy.create_node('simulated', context=ros.context, cli_args=[
+        '--ros-args', '-r', '/clock:=/sim/clock', '-p', 'use_sim_time:=true']))
+    assert why_no_time(node).startswith('use_sim_time is set, and /sim/clock has no publisher')
+    clock = ros.node.create_publisher(Clock, '/sim/clock', 1)
+    assert spin_until(ros.executor, lambda: why_no_time(node) == (
+        'use_sim_time is set, and no message has been received on /sim/clock yet'))
+    assert spin_until(ros.executor, clock.get_subscription_count)
+    message = Clock()
+    message.clock.sec = 5
+    clock.publish(message)
+    assert spin_until(ros.executor, lambda: not why_no_time(node))
 
 
 def test_simulated_time_without_a_clock_is_named(bench: Bench) -> None:
