@@ -67,10 +67,18 @@ class HumansMerger(Node):
         if self._publisher.topic_name in self._sources:
             raise AffectError(f"parameter 'sources': {self._publisher.topic_name} is what this "
                               'node publishes')
-        for source in self._sources:
-            self.create_subscription(IdsList, source, partial(self._take, source), qos.results())
+        self._inputs = [self.create_subscription(IdsList, source, partial(self._take, source),
+                                                 qos.results()) for source in self._sources]
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.results())
         self.create_timer(PERIOD, self._check, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def close(self) -> None:
+        """Unsubscribe, and publish an empty list, as the node face_affect does at its end."""
+        while self._inputs:
+            self.destroy_subscription(self._inputs.pop())
+        if any(self._ids.values()) and self.context.ok():
+            self._ids.clear()
+            self._publish(self.get_clock().now().to_msg())
 
     def _resolved(self, source: str) -> str:
         try:

@@ -123,6 +123,21 @@ def test_the_faces_of_a_silent_source_are_removed(bench: Bench) -> None:
                         "on '/b'")
 
 
+def test_the_list_is_empty_at_the_end(bench: Bench) -> None:
+    merger = start_merger(bench, sources=['a'], timeout=60.0)
+    lists = bench.ros.node.create_publisher(hri_msgs.IdsList, 'a', qos.results())
+    heard: list[Any] = []
+    bench.ros.node.create_subscription(hri_msgs.IdsList, '/humans/faces/tracked', heard.append,
+                                       qos.results())
+    assert bench.until(lambda: lists.get_subscription_count()
+                       and merger.count_subscribers('/humans/faces/tracked'))
+    lists.publish(hri_msgs.IdsList(header=stamped(7), ids=['x']))
+    assert bench.until(lambda: heard and heard[-1].ids == ['x'])
+    merger.close()
+    assert bench.until(lambda: heard[-1].ids == [])
+    assert bench.until(lambda: not lists.get_subscription_count())
+
+
 def test_its_own_list_as_source_is_an_error(bench: Bench) -> None:
     with pytest.raises(AffectError, match='/humans/faces/tracked is what this node publishes'):
         start_merger(bench, sources=['/humans/faces/tracked'])
