@@ -68,8 +68,8 @@ def declare(node: Node, specs: Mapping[str, Spec], *, fixed: bool) -> None:
             nodes that cannot be configured again.
 
     Raises:
-        AffectError: A value has a wrong type or is not among the choices, or the user gave a
-            parameter that this node does not have.
+        AffectError: A value is missing, has a wrong type or is not among the choices, or the user
+            gave a parameter that this node does not have.
         rclpy.exceptions.InvalidParameterValueException: A value is out of range.
     """
     given = getattr(node, '_parameter_overrides', {})
@@ -85,6 +85,9 @@ def declare(node: Node, specs: Mapping[str, Spec], *, fixed: bool) -> None:
             raise AffectError(
                 f"parameter '{name}' has a value of the wrong type; it must be a "
                 f'{type(spec.value).__name__} such as {spec.value!r}') from error
+        if value is None:   # of an empty list, whose type rcl does not know
+            raise AffectError(f"parameter '{name}' has no value; it must be a "
+                              f'{type(spec.value).__name__} such as {spec.value!r}')
         problem = spec.problem_with(value)
         if problem:
             raise AffectError(f"parameter '{name}': {problem}")

@@ -138,6 +138,13 @@ def test_the_list_is_empty_at_the_end(bench: Bench) -> None:
     assert bench.until(lambda: not lists.get_subscription_count())
 
 
+@pytest.mark.parametrize(('name', 'kind'), [('sources', 'list'), ('timeout', 'float')])
+def test_a_parameter_without_a_value_is_an_error(name: str, kind: str, ros: Any) -> None:
+    with pytest.raises(AffectError, match=f"parameter '{name}' has no value; it must be a {kind} "
+                       'such as'):
+        HumansMerger(context=ros.context, cli_args=['--ros-args', '-p', f'{name}:=[]'])
+
+
 def test_its_own_list_as_source_is_an_error(bench: Bench) -> None:
     with pytest.raises(AffectError, match='/humans/faces/tracked is what this node publishes'):
         start_merger(bench, sources=['/humans/faces/tracked'])
