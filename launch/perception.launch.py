@@ -87,7 +87,7 @@ def start(context: LaunchContext) -> list[Any]:
         return [*profile, *Respawning(make, context).start(), *viewer]
     if flag(context, 'container'):
         # launch_ros reads the files itself, without a warning about unmatched ones.
-        warnings = filter(None, (unmatched_file(file, name) for file in files))
+        warnings = filter(None, (unmatched_file(file, name, composed=True) for file in files))
         node = container('FaceAffectNode', executor=parameters.get('executor', 'single_threaded'),
                          **settings)
         viewer += [LogInfo(msg=f'[WARN] {each}') for each in warnings]

@@ -85,7 +85,7 @@ def declare(node: Node, specs: Mapping[str, Spec], *, fixed: bool) -> None:
             raise AffectError(
                 f"parameter '{name}' has a value of the wrong type; it must be a "
                 f'{type(spec.value).__name__} such as {spec.value!r}') from error
-        if value is None:   # of an empty list, whose type rcl does not know
+        if value is None:   # rcl does not know the type of an empty list
             raise AffectError(f"parameter '{name}' has no value; it must be a "
                               f'{type(spec.value).__name__} such as {spec.value!r}')
         problem = spec.problem_with(value)
@@ -179,8 +179,13 @@ def unmatched_files(arguments: Sequence[str], node: str) -> list[str]:
     return [text for file in files if (text := unmatched_file(Path(file), node))]
 
 
-def unmatched_file(file: Path, node: str) -> str:
-    """Return a warning about a file without a section for a node, '' where it has one."""
+def unmatched_file(file: Path, node: str, *, composed: bool = False) -> str:
+    """
+    Return a warning about a file without a section for a node, '' where it has one.
+
+    composed: whether the node is in a container. Its files are read by launch_ros, which
+    also applies those without sections.
+    """
     if not file.is_file():   # missing, or a pipe, which rcl has read
         return ''
     try:
@@ -188,7 +193,7 @@ def unmatched_file(file: Path, node: str) -> str:
     except (OSError, ValueError, yaml.YAMLError):
         return ''   # rcl itself reports these
     names = list(_sections(content))
-    if any(re.fullmatch(_pattern(name), node) for name in names):
+    if any(re.fullmatch(_pattern(name), node) for name in names) or composed and not names:
         return ''
     there = f'only for {", ".join(names)}' if names else 'for none'
     return (f'parameter file {file} has no section for {node}, {there}, and is ignored: begin it '

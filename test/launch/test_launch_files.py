@@ -32,11 +32,13 @@ from face_affect_ros.affect.types import AffectError  # noqa: E402
 from face_affect_ros.launch_support import arguments  # noqa: E402
 from face_affect_ros.launch_support.actions import use_profile  # noqa: E402
 from face_affect_ros.launch_support.arguments import image_topics  # noqa: E402
+from face_affect_ros.nodes.declaration import unmatched_file  # noqa: E402
 from face_affect_ros.nodes.large_images import variable, VARIABLES  # noqa: E402
 from launch import LaunchContext, LaunchDescription  # noqa: E402
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable  # noqa: E402
 from launch.utilities import perform_substitutions  # noqa: E402
 from launch_case import launching, PATIENCE  # noqa: E402
+from launch_ros.utilities import to_parameters_list  # noqa: E402
 from support import wait_until  # noqa: E402
 
 FILES = sorted((Path(__file__).resolve().parents[2] / 'launch').glob('*.launch.py'))
@@ -61,6 +63,23 @@ def test_all_launch_files_are_here() -> None:
     assert [path.name for path in FILES] == [
         'demo.launch.py', 'greeter.launch.py', 'multi_camera.launch.py', 'perception.launch.py',
         'replay.launch.py']
+
+
+@pytest.mark.parametrize(('section', 'applies'), [
+    ('/**', True), ('/robot/face_affect', True), ('robot/face_affect', True), ('/robot/*', True),
+    ('/*/face_affect', True), ('/**/face_affect', True), ('face_affect', False), ('', True)])
+def test_a_file_that_launch_ros_ignores_for_a_container_is_reported(
+        section: str, applies: bool, tmp_path: Path) -> None:
+    file = tmp_path / 'my.yaml'
+    inner = 'event_hold: 1.0'
+    file.write_text(f'{section}: {{ros__parameters: {{{inner}}}}}' if section else inner)
+    read = to_parameters_list(LaunchContext(), 'face_affect', '/robot', [file])
+    # launch_ros applies wildcards other than /** since June 2025
+    assert bool(read) is applies or '*' in section
+    warning = unmatched_file(file, '/robot/face_affect', composed=True)
+    assert warning == ('' if applies else (
+        f'parameter file {file} has no section for /robot/face_affect, only for '
+        f"/{section.strip('/')}, and is ignored: begin it with '/**:' or '/robot/face_affect:'"))
 
 
 @pytest.mark.parametrize('path', FILES, ids=lambda path: path.name)
