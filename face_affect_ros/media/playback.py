@@ -77,7 +77,9 @@ class Playback:
         return item
 
     def close(self) -> None:
-        """Stop decoding and close the source."""
+        """Stop decoding and close the source. Closing twice is allowed."""
+        if self._closed:
+            return
         self._closed = True
         with self._queue.mutex:
             self._queue.queue.clear()

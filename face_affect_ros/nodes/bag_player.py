@@ -28,6 +28,7 @@ from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.declaration import declare
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.spec import Spec
+from face_affect_ros.nodes.threads import ClosingNode
 from face_affect_ros.paths import shown
 from face_affect_ros.recordings import AHEAD, calibration_topic
 import rclpy
@@ -187,7 +188,7 @@ class Companions:
         self._publishers[name] = node.create_publisher(made, topic, profile)
 
 
-class BagPlayer(Node):
+class BagPlayer(ClosingNode):
     """
     Publishes the images of a bag as they were recorded, and their companions, see Companions.
 

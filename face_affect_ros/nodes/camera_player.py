@@ -30,6 +30,7 @@ from face_affect_ros.nodes.declaration import declare
 from face_affect_ros.nodes.image_conversion import to_compressed, to_message
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.spec import Spec
+from face_affect_ros.nodes.threads import ClosingNode
 from face_affect_ros.paths import shown
 import numpy as np
 from rcl_interfaces.msg import SetParametersResult
@@ -98,7 +99,7 @@ def camera_info(width: int, height: int, horizontal_fov: float, header: Header) 
     return info
 
 
-class CameraPlayer(Node):
+class CameraPlayer(ClosingNode):
     """
     Publishes `image_raw` and `camera_info`, and `image_raw/compressed` if enabled.
 
@@ -124,7 +125,7 @@ class CameraPlayer(Node):
                 raise AffectError(f'{problem}; set width and height to that size, or '
                                   "camera_info_url to ''")
         except Exception:
-            self.destroy_node()
+            Node.destroy_node(self)   # there is nothing to close
             raise
         self._grey = self._value('encoding') == 'mono8'
         profile = qos.image_input(self._value('reliability'), DEPTH)

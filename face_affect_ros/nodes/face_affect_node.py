@@ -40,7 +40,7 @@ from face_affect_ros.nodes.outputs.annotated import (
 from face_affect_ros.nodes.outputs.events import EventsOutput
 from face_affect_ros.nodes.outputs.markers import MarkersOutput
 from face_affect_ros.nodes.outputs.observe import ObserveOutput
-from face_affect_ros.nodes.threads import Worker
+from face_affect_ros.nodes.threads import ClosingNode, Worker
 import numpy as np
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
@@ -55,7 +55,7 @@ LOG_PERIOD = 5.0
 ACTIVE, PAUSED = 'active', 'paused'
 
 
-class FaceAffectNode(LifecycleNode):
+class FaceAffectNode(ClosingNode, LifecycleNode):
     """
     Publishes the tracked faces of every processed image, with expression and gender.
 

@@ -25,8 +25,8 @@ from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.declaration import declare
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.spec import Spec
+from face_affect_ros.nodes.threads import ClosingNode
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
 from std_msgs.msg import Header
 
 try:
@@ -47,7 +47,7 @@ PARAMETERS = {
 }
 
 
-class HumansMerger(Node):
+class HumansMerger(ClosingNode):
     """
     Publishes the union of several lists on /humans/faces/tracked, each time one is received.
 

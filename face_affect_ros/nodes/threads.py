@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A worker thread, a thread that spins a node, and the shutdown of nodes."""
+"""A worker thread, a thread that spins a node, and the end of nodes."""
 
 from collections import deque
 from collections.abc import Callable
@@ -148,6 +148,19 @@ def drain(executor: Executor, context: Context) -> None:
     later(executor, drained.set, STEPS + 1)   # a container destroys its nodes after STEPS
     while context.ok() and not drained.is_set():
         executor.spin_once(DRAIN_PERIOD)
+
+
+class ClosingNode(Node):
+    """A node that is closed when it is destroyed: only this package's container calls `close`."""
+
+    def close(self) -> None:
+        """Stop working. Called at the end, while ROS still works, and again by destroy_node."""
+        raise NotImplementedError
+
+    def destroy_node(self) -> None:
+        """Close the node and destroy it."""
+        self.close()
+        super().destroy_node()
 
 
 def close(node: Node) -> None:
