@@ -29,6 +29,11 @@ from urllib.parse import quote
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media import Frame
+from face_affect_ros.nodes.image_conversion import (
+    decode_compressed,
+    ImageConversionError,
+    to_array,
+)
 from face_affect_ros.paths import (
     COMPRESSED_SUFFIXES,
     expanded,
@@ -50,6 +55,10 @@ DRAWN = ('/image_annotated', '/saliency')
 ZSTD = b'\x28\xb5\x2f\xfd'
 #: The format of the definition of a message type that ros2 bag has not found.
 UNDEFINED = 'unknown'
+#: Formats of definitions that rosbags does not read; an MCAP file may have them beside ROS 2.
+UNREAD = (UNDEFINED, 'ros1msg', 'jsonschema', 'protobuf', 'flatbuffer')
+#: Rank of a topic whose first images cannot be decoded.
+UNREADABLE = 4
 #: Maximum length of an error of rosbags in a message; it may quote a file.
 SHOWN = 200
 #: Messages of a topic that are read to determine its content; the first ones may be broken.
@@ -75,8 +84,8 @@ class ImageBag:
 
         Args:
             path: The folder of the bag or its storage file.
-            topic: Image topic. '' for the first one, colour preferred; topics without messages and
-                topics of depth images are skipped.
+            topic: Image topic. '' for the first one that can be decoded, colour preferred; topics
+                without messages and topics of depth images are skipped.
 
         Raises:
             AffectError: The bag is missing, broken or contains no grey or colour images.
@@ -125,20 +134,26 @@ class ImageBag:
     def _kind(self, reader: Any, connection: Any) -> '_Kind':
         """Return the content of a topic, from its first messages."""
         topic, kind = connection.topic, connection.msgtype
-        messages = reader.messages(connections=self._chosen(reader, topic, kind))
-        problem = 'no messages'
-        for _, _, data in itertools.islice(messages, LOOKS):
+        chosen = self._chosen(reader, topic, kind)
+        count = sum(each.msgcount for each in chosen)
+        problem = 'no messages' if not count else (
+            f'none of its {count} messages is in the index of the bag; {_mending(self._path)}')
+        unreadable: _Kind | None = None
+        for _, _, data in itertools.islice(reader.messages(connections=chosen), LOOKS):
             message = deserialized(data, kind)
-            if message is not None:
-                return _kind_of(topic, message)
-            problem = ('compressed messages, which need the metadata.yaml of the bag'
-                       if data[:4] == ZSTD else 'truncated messages')
-        return _Kind(0, problem)
+            if message is None:
+                problem = ('compressed messages, which need the metadata.yaml of the bag'
+                           if data[:4] == ZSTD else 'truncated messages')
+                continue
+            found = _kind_of(topic, message)
+            if found.rank < UNREADABLE:
+                return found
+            unreadable = found
+        return unreadable or _Kind(0, problem)
 
     @staticmethod
     def _chosen(reader: Any, topic: str, kind: str) -> list[Any]:
-        return [each for each in reader.connections
-                if (each.topic, each.msgtype) == (topic, kind)]
+        return [each for each in _stored(reader) if (each.topic, each.msgtype) == (topic, kind)]
 
     def topics(self) -> dict[str, str]:
         """Return the type of each topic of the bag by its name."""
@@ -148,7 +163,7 @@ class ImageBag:
     def others_of(self, topics: Sequence[str]) -> Iterator[tuple[int, str, bytes]]:
         """Yield time of recording [ns], topic and serialized message of other topics."""
         with self._reader() as reader:
-            chosen = [each for each in reader.connections if each.topic in topics]
+            chosen = [each for each in _stored(reader) if each.topic in topics]
             for connection, when, data in reader.messages(connections=chosen):
                 yield when, connection.topic, bytes(data)
 
@@ -163,12 +178,17 @@ class ImageBag:
         except AffectError:
             raise
         except Exception as error:   # rosbags raises many types for a broken file
-            if isinstance(error, KeyError) and error.args == (UNDEFINED,):
+            if isinstance(error, KeyError) and error.args and error.args[0] in UNREAD:
+                why = ('the recorder did not find the definition of a message type, and '
+                       if error.args[0] == UNDEFINED else '')
                 raise AffectError(
-                    f'{self._path}: the recorder did not find the definition of a message type, '
-                    f"and rosbags does not read a bag with the format '{UNDEFINED}' of "
-                    f'definitions; {_selecting(self._path)}') from error
+                    f"{self._path}: {why}rosbags does not read a bag with the format "
+                    f"'{error.args[0]}' of definitions; {_selecting(self._path)}") from error
             text = ' '.join(f'{type(error).__name__}: {error}'.split())[:SHOWN]
+            if 'Profile is not ros2' in text:
+                raise AffectError(f'{self._path}: an MCAP file without messages of ROS 2, because '
+                                  'its profile is not ros2; if there is a bag of ROS 1 with the '
+                                  f'same images, {CONVERT}') from error
             raise AffectError(f'{self._path}: cannot be read as a bag: {text}; '
                               f'{_mending(self._path)}') from error
 
@@ -238,6 +258,13 @@ def _found(path: str | Path) -> Path:
     return place.parent if inside else place
 
 
+def _stored(reader: Any) -> list[Any]:
+    """Return the connections in the storage files of a bag."""
+    # metadata.yaml may have another QoS of a topic, and then the reader finds no messages of it
+    storages = getattr(reader.storage, 'storages', [reader])
+    return [each for storage in storages for each in storage.connections]
+
+
 def _mending(path: Path) -> str:
     """Return the commands that repair a bag whose recording was interrupted."""
     ways = [f'ros2 bag reindex {shlex.quote(str(path))}'] if path.is_dir() else []
@@ -293,6 +320,10 @@ def _kind_of(topic: str, message: Any) -> _Kind:
     if MEASUREMENT.fullmatch(pixels.upper()) or re.search('compresseddepth|rvl', encoding.lower()):
         return _Kind(0, f'{encoding} is depth or another measurement')
     grey = pixels.lower() in ('mono8', 'mono16', '8uc1')
+    try:
+        (to_array if hasattr(message, 'encoding') else decode_compressed)(message)
+    except ImageConversionError:
+        return _Kind(UNREADABLE)
     return _Kind(2 * topic.endswith(DRAWN) + grey)
 
 

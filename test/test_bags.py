@@ -21,18 +21,43 @@ import re
 import shlex
 import shutil
 import sqlite3
+import struct
 
 import bag_files
-from bag_files import COMPRESSED, compressed, depth, IMAGE, image, Message, PORTRAIT, START
+from bag_files import (
+    camera_info,
+    COMPRESSED,
+    compressed,
+    depth,
+    IMAGE,
+    image,
+    Message,
+    PORTRAIT,
+    START,
+    TYPES,
+)
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.bags import ImageBag, is_bag
 import numpy as np
 import pytest
 from support import forbidden
+import yaml
 
 STORAGES = ['mcap', 'sqlite3']
+#: The code of a record of an MCAP file.
+CHUNK_INDEX = 8
+QOS = ('[{history: 1, depth: 10, reliability: 2, durability: 2, deadline: {sec: 0, nsec: 0}, '
+       'lifespan: {sec: 0, nsec: 0}, liveliness: 1, liveliness_lease_duration: {sec: 0, nsec: 0}, '
+       'avoid_ros_namespace_conventions: false}]')
 NAMES = ['100%', 'a?b=c#d', 'a%41', '12:30', 'two\nlines', '2024', '-a', '\u00b2',
          os.fsdecode(b'caf\xe9')]
+
+
+def h264(topic: str) -> Message:
+    """Return a compressed image message of a video, as some drivers send them."""
+    message = TYPES.types[COMPRESSED](header=bag_files.header(START), format='h264',
+                                      data=np.array([0, 0, 0, 1, 103, 66], np.uint8))
+    return Message(topic, COMPRESSED, bytes(TYPES.serialize_cdr(message, COMPRESSED)))
 
 
 @pytest.mark.parametrize('storage', STORAGES)
@@ -57,6 +82,10 @@ def test_topics_without_images_are_skipped(storage: str, tmp_path: Path) -> None
     ([compressed('/d/compressed', format='16UC1; png compressed '), compressed('/e')], '/e'),
     ([Message('/a', IMAGE, b'12345678'), image('/b')], '/b'),
     ([Message('/a', IMAGE, b'12345678'), image('/a')], '/a'),
+    ([h264('/a'), image('/b/image_annotated')], '/b/image_annotated'),
+    ([image('/a', encoding='bayer_rggb12'), image('/b')], '/b'),
+    ([image('/a', encoding='bayer_rggb12'), image('/a'), image('/b')], '/a'),
+    ([image('/a', encoding='bayer_rggb12'), h264('/b')], '/a'),
 ])
 def test_the_topic_with_colour_images_is_preferred(topics: list[Message], chosen: str,
                                                    tmp_path: Path) -> None:
@@ -149,6 +178,46 @@ def test_a_definition_that_the_recorder_did_not_find_is_named(storage: str, reme
     for name in (path, file):
         with pytest.raises(AffectError, match=f"did not find the definition.*'unknown'.*{remedy}"):
             ImageBag(name)
+
+
+def test_definitions_and_profiles_of_other_systems_are_named(tmp_path: Path) -> None:
+    file = bag_files.storage_file(bag_files.write(tmp_path / 'bag', [image()]))
+    data = file.read_bytes()
+    for old, new, error in ((b'ros2msg', b'ros1msg', "the format 'ros1msg' of .* mcap filter"),
+                            (b'ros2', b'ros1', 'profile is not ros2; .* rosbags-convert')):
+        alone = tmp_path / 'alone.mcap'
+        alone.write_bytes(data.replace(old, new))
+        with pytest.raises(AffectError, match=error) as caught:
+            ImageBag(alone)
+        assert 'interrupted' not in str(caught.value)
+
+
+def test_messages_that_the_index_of_a_bag_lacks_are_named(tmp_path: Path) -> None:
+    """As of an MCAP file with the option noMessageIndex of its writer."""
+    file = bag_files.storage_file(bag_files.write(tmp_path / 'bag', [image(), image()],
+                                                  compression='storage'))
+    data = bytearray(file.read_bytes())
+    record, = struct.unpack_from('<Q', data, len(data) - 28)   # the summary, by the footer
+    while data[record] != CHUNK_INDEX:
+        record += 9 + struct.unpack_from('<Q', data, record + 1)[0]
+    struct.pack_into('<H', data, record + 9 + 32 + 4, 99)   # the channel of its messages
+    file.write_bytes(data)
+    with pytest.raises(AffectError, match='/image: none of its 2 messages .* mcap recover'):
+        ImageBag(file)
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+def test_the_qos_in_metadata_yaml_may_be_edited(storage: str, tmp_path: Path) -> None:
+    """As for `ros2 bag play` of an older ROS distribution, which cannot parse that of a newer."""
+    path = bag_files.write(tmp_path / 'bag', [camera_info(), image(), image()], storage=storage)
+    metadata = path / 'metadata.yaml'
+    content = yaml.safe_load(metadata.read_text())
+    for topic in content['rosbag2_bagfile_information']['topics_with_message_count']:
+        topic['topic_metadata']['offered_qos_profiles'] = QOS
+    metadata.write_text(yaml.safe_dump(content))
+    bag = ImageBag(path)
+    assert (bag.topic, bag.count, len(list(bag.messages()))) == ('/image', 2, 2)
+    assert len(list(bag.others_of(['/camera_info']))) == 1
 
 
 @pytest.mark.parametrize('storage', STORAGES)
