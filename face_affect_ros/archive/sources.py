@@ -72,8 +72,8 @@ def find_sources(names: Iterable[str], *, topics: Sequence[str] = (), sequence: 
 
     A pattern (*.mcap, **/*.mp4) is expanded to its matches, a folder to its images, clips and
     bags, a bag to its topics. A file of a bag is replaced by the whole bag, which is one source
-    even if several of its files are given. A missing file is a source, too: the error is raised
-    when it is opened.
+    even if several of its files are given. A file that is reached by several links is one source.
+    A missing file is a source, too: the error is raised when it is opened.
 
     Args:
         names: Paths, URLs or patterns.
@@ -87,20 +87,31 @@ def find_sources(names: Iterable[str], *, topics: Sequence[str] = (), sequence: 
         AffectError: `topics` are given, and no name is a bag.
     """
     found: list[Source] = []
-    bags: dict[str, str] = {}
+    first: dict[str, str] = {}
+    links: list[str] = []
     for name in names:
         for each in _matches(name.removeprefix('file://')):
             for file in _files(each, sequence=sequence):
                 bag = is_bag(file)
                 folder = bag_folder(file) if bag else ''
-                if folder and bags.setdefault(folder, file) != file:
+                place = folder or _real(file)
+                if first.setdefault(place, file) != file:
+                    links += [] if folder else [shown(file)]
                     continue
                 suffix = Path(file).suffix.lower()
                 bag = bag or (is_url(file) and suffix not in MEDIA_SUFFIXES)
                 found += [Source(file, topic) for topic in (topics if bag and topics else [''])]
+    if links:
+        print(f'{", ".join(links)}: ignored, because they are other names of the same files',
+              file=sys.stderr)
     if topics and not any(source.topic for source in found):
         raise AffectError('--topic applies to bags, and no FILE is a bag')
     return list(dict.fromkeys(found))
+
+
+def _real(file: str) -> str:
+    """Return the path of a file without symbolic links, or its URL."""
+    return file if is_url(file) else os.path.realpath(expanded(file))
 
 
 def _matches(name: str) -> list[str]:

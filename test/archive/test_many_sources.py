@@ -217,6 +217,22 @@ def test_a_source_is_processed_once(sources: list[str],
     assert lines == ['deep/0.png', 'deep/1.png', 'deep/2.png']
 
 
+def test_a_file_reached_by_links_is_one_source(sources: list[str],
+                                               capsys: pytest.CaptureFixture[str]) -> None:
+    Path('pictures/3.png').symlink_to('0.png')
+    Path('linked').symlink_to('pictures')
+    Path('pictures/loop').symlink_to('.')
+    for names in (['pictures', 'linked'], ['./pictures', os.path.abspath('linked')]):
+        found = [os.path.basename(source.name) for source in find_sources(names)]
+        assert found == ['0.png', '1.png', '2.png']
+        assert '3.png' in capsys.readouterr().err.partition(': ignored, because they are other')[0]
+    assert len(find_sources(['pictures/**/*.png'])) == 3   # many names, because of the loop
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert find_sources(['pictures', 'linked'], sequence=True) == [Source('pictures')]
+    Path('gone.png').symlink_to('nowhere.png')
+    assert find_sources(['gone.png']) == [Source('gone.png')]
+
+
 def test_keys_of_sources_are_unique_file_names() -> None:
     names = ['a/b.mcap', 'c/b.mcap', '..', '', 'x' * 300, 's3://bucket/b.mcap', 'ä\n/', '\udcff']
     keys = [Source(name).key for name in names] + [Source('a/b.mcap', '/image').key]
