@@ -15,6 +15,7 @@
 """Video files, read by PyAV."""
 
 from collections.abc import Iterator
+import logging
 import math
 from pathlib import Path
 import struct
@@ -26,7 +27,10 @@ from face_affect_ros.media.ffmpeg import pyav, reading
 from face_affect_ros.media.orientation import orientation_of_matrix, upright
 from face_affect_ros.media.quicktime import display_matrix
 from face_affect_ros.media.video_stream import VideoStream
+from face_affect_ros.paths import shown
 import numpy as np
+
+_log = logging.getLogger('face_affect_ros.media')
 
 #: Seconds after the previous frame for a frame whose time is not later, and the largest step back
 #: in time within one clip; a larger one is a new start of the clock.
@@ -59,6 +63,10 @@ class VideoMedia(Media):
             converter = _Converter(video.stream, self._orientation)
             height, width = converter.image(video.look_ahead()).shape[:2]
             rate = video.rate()
+            if video.clips > 1:
+                _log.warning('%s: has %d video streams, and only the first one, %dx%d, is read; '
+                             'save another one as a file: ffmpeg -i FILE -map 0:v:1 -c copy '
+                             'OTHER.mkv', shown(path), video.clips, width, height)
             super().__init__(str(path), width=width, height=height,
                              frame_count=video.count(rate),
                              rate=None if video.is_picture else rate)

@@ -31,6 +31,8 @@ RATE_PACKETS = 50
 TIMED = ('mov', 'matroska', 'avi')
 #: Codecs of images, such as cover art.
 PICTURE_CODECS = ('mjpeg', 'png', 'bmp', 'gif', 'webp')
+#: Codecs with which FFmpeg draws the text of a file such as notes.txt.
+TEXT_CODECS = ('ansi', 'bintext', 'xbin', 'idf')
 
 
 class VideoStream:
@@ -51,7 +53,11 @@ class VideoStream:
                          key=lambda stream: _codec(stream) in PICTURE_CODECS)
         if not streams:
             raise no_video(path, 'it has only sound' if container.streams else 'it is truncated')
+        if _codec(streams[0]) in TEXT_CODECS:
+            raise no_video(path, 'it is a text')
         self._container, self._path, self.stream = container, path, streams[0]
+        #: Number of video streams without those of images such as cover art.
+        self.clips = sum(_codec(stream) not in PICTURE_CODECS for stream in streams)
         self._why = 'this FFmpeg has no decoder for it'
         context = self.stream.codec_context
         if context is None:

@@ -285,6 +285,25 @@ def test_a_clip_of_one_frame_is_a_clip(tmp_path):
         assert media.rate == pytest.approx(12.0)
 
 
+def test_further_video_streams_are_named(tmp_path, caplog):
+    """As of cameras with two lenses, and with a preview of images, which is none."""
+    with av.open(str(tmp_path / 'a.mkv'), 'w') as output:
+        for codec, width in (('mjpeg', 16), ('mpeg4', 64), ('mpeg4', 32)):
+            stream = output.add_stream(codec, rate=10)
+            stream.width, stream.height = width, 16
+            stream.pix_fmt = 'yuvj420p' if codec == 'mjpeg' else 'yuv420p'
+        for stream in output.streams.video:
+            frame = av.VideoFrame.from_ndarray(np.zeros((16, stream.width, 3), np.uint8),
+                                               format='bgr24')
+            frame.pts, frame.time_base = 0, fractions.Fraction(1, 10)
+            output.mux([*stream.encode(frame), *stream.encode(None)])
+    with open_media(str(tmp_path / 'a.mkv')) as media:
+        assert [frame.image.shape for frame in media] == [(16, 64, 3)]
+    warning, = caplog.messages
+    assert 'a.mkv: has 2 video streams, and only the first one, 64x16, is read' in warning
+    assert '-map 0:v:1' in warning
+
+
 def test_sound_alone_is_refused(tmp_path):
     (tmp_path / 'a.mp3').write_bytes(sound(1.0))
     with pytest.raises(AffectError, match='a.mp3: neither an image nor a video.*only sound'):
