@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import os
 from pathlib import Path
 from typing import Any
+import unicodedata
 
 from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_ros.commands.outputs import Inputs
@@ -50,7 +51,7 @@ class Copies:
         """
         self._sources = sources
         self._path = expanded(out) if out else None
-        self._taken: set[Path] = set()
+        self._taken: set[str] = set()
         self._folder = self._path is not None and (
             folder or out.endswith(os.sep) or os.path.isdir(self._path))
         if self._path is None or not self._folder or os.path.isdir(self._path):
@@ -83,9 +84,9 @@ class Copies:
         still = media.rate is None and media.frame_count == 1
         stem, suffix = _stem(source), PICTURE if still else CLIP
         path, number = self._path / f'{stem}{suffix}', 2
-        while path in self._taken or inputs.file_at(path) is not None:
+        while _folded(path) in self._taken or inputs.file_at(path) is not None:
             path, number = self._path / f'{stem}_{number}{suffix}', number + 1
-        self._taken.add(path)
+        self._taken.add(_folded(path))
         return Copy(path, media)
 
 
@@ -128,6 +129,11 @@ class Copy:
 
 def _guess(source: str) -> str:
     return PICTURE if Path(source).suffix.lower() in STILL_SUFFIXES else CLIP
+
+
+def _folded(path: Path) -> str:
+    """Return a path that is equal for names of one file on FAT, NTFS and APFS."""
+    return unicodedata.normalize('NFC', str(path)).casefold()
 
 
 def _stem(source: str) -> str:

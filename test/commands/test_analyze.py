@@ -209,6 +209,15 @@ def test_a_copy_is_never_written_over_an_input_by_its_number() -> None:
     assert form(Path('a_annotated.png')) == form(Path('a_annotated_3.png')) == 'picture'
 
 
+def test_copies_have_different_names_on_every_disk() -> None:
+    """FAT, NTFS and APFS regard these names as one."""
+    for name in ('A.PNG', 'a.png', '\u00e9.png', 'e\u0301.png'):
+        PORTRAIT.save(name)
+    analyze('A.PNG', 'a.png', '\u00e9.png', 'e\u0301.png', '--annotate', 'out/')
+    assert set(os.listdir('out')) == {'A_annotated.png', 'a_annotated_2.png',
+                                      '\u00e9_annotated.png', 'e\u0301_annotated_2.png'}
+
+
 @pytest.mark.parametrize(('out', 'complaint'), [
     ('copy.png', 'copy.png: an image file cannot contain the frames of a clip; use the suffix '
                  '.mp4'),
