@@ -19,7 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from face_affect_ros.media.base import check_size, Frame, Media
-from face_affect_ros.media.pictures import BROKEN, opened, orientation_of, quiet, to_bgr
+from face_affect_ros.media.pictures import (
+    BROKEN,
+    opened,
+    orientation_of,
+    quiet,
+    SMALLER_COPY,
+    SUBFILE_TYPE,
+    to_bgr,
+)
 from PIL import Image
 
 #: Formats whose further images are frames.
@@ -30,8 +38,6 @@ SINGLE = ('MPO', 'ICO', 'ICNS', 'CUR', 'PSD', 'HEIF')
 LEAST_DURATION, DEFAULT_DURATION = 0.01, 0.1
 #: Frames of an animation from which its rate is computed.
 RATE_FRAMES = 50
-#: TIFF's tag NewSubfileType, whose lowest bit marks a smaller copy of another page.
-SUBFILE_TYPE, SMALLER_COPY = 254, 1
 
 
 def frames_of(picture: Image.Image) -> range:

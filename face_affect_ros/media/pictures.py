@@ -48,8 +48,11 @@ BITMAPS = ('BMP', 'DIB', 'TGA')
 #: Maximum size of a file that is read as a whole: that of the largest image without compression.
 MAX_BYTES = 8 * MAX_PIXELS
 #: Tags of TIFF and EXIF.
-TIFF_WIDTH, TIFF_HEIGHT, PHOTOMETRIC, ORIENTATION = 256, 257, 262, 274
+SUBFILE_TYPE, TIFF_WIDTH, TIFF_HEIGHT, PHOTOMETRIC, ORIENTATION = 254, 256, 257, 262, 274
+SUB_IFDS = 330
 WHITE_IS_ZERO = 0
+#: Lowest bit of SUBFILE_TYPE, of a smaller copy of another image.
+SMALLER_COPY = 1
 #: Value of white in images of floats, with the largest 99th percentile for which it applies.
 FLOAT_WHITES = ((1.0, 16.0), (255.0, 4096.0))
 
@@ -191,7 +194,7 @@ def opened(path: Path) -> Image.Image:
     Open an image and read its header; the pixels are read later.
 
     Raises:
-        AffectError: The image is too large.
+        AffectError: The image is too large, or is only the preview of a raw image.
         BROKEN: The file is not an image.
     """
     Image.init()
@@ -204,6 +207,11 @@ def opened(path: Path) -> Image.Image:
                               'down') from error
     try:
         check_size(str(path), *picture.size)
+        tags = getattr(picture, 'tag_v2', {})
+        if SUB_IFDS in tags and tags.get(SUBFILE_TYPE, 0) & SMALLER_COPY:
+            raise AffectError(f'{path}: a raw image of a camera, such as DNG, of which only a '
+                              f'preview of {picture.width}x{picture.height} pixels can be read; '
+                              'convert it to JPEG or TIFF')
     except AffectError:
         picture.close()
         raise

@@ -247,6 +247,16 @@ def test_all_pages_of_a_tiff_are_read(tmp_path):
             for frame in frames] == [(0, 0.0, (8, 8), 10), (1, 0.1, (8, 6), 30)]
 
 
+def test_the_preview_of_a_raw_image_is_not_taken_for_the_image(tmp_path):
+    """A DNG begins with its preview, and refers to the raw image by SubIFDs (DNG 1.7)."""
+    for name, kind in (('a.dng', 1), ('pyramid.tif', 0)):
+        Image.new('RGB', (16, 12)).save(tmp_path / name, 'TIFF', tiffinfo={254: kind, 330: 8})
+    with pytest.raises(AffectError, match='a.dng: a raw image .* preview of 16x12 .* convert it'):
+        open_media(str(tmp_path / 'a.dng'))
+    with open_media(str(tmp_path / 'pyramid.tif')) as media:
+        assert (media.width, media.height) == (16, 12)
+
+
 def test_a_tiff_that_pillow_writes_in_pages(tmp_path):
     first, *others = [Image.new('RGB', (6, 4), colour) for colour in (RED, GREEN, BLUE)]
     first.save(tmp_path / 'a.tif', save_all=True, append_images=others)
