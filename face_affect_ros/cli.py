@@ -59,6 +59,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; return its exit code, 1 after an error that the user can correct."""
+    _replace_closed_streams()
     try:
         try:
             arguments = make_parser().parse_args(argv)
@@ -73,6 +74,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _replace_closed_streams() -> None:
+    """Open the standard streams that the caller has closed on the null device."""
+    for number in range(3):   # else the next file gets this number, and what libraries print to it
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    if sys.stderr is None:   # print(file=None) writes to standard output
+        sys.stderr = open(os.devnull, 'w')   # noqa: SIM115 - until the process ends
 
 
 def _flush() -> None:

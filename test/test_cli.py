@@ -132,6 +132,18 @@ def test_a_process_prints_errors_without_a_traceback() -> None:
     assert 'Traceback' not in done.stderr
 
 
+def test_standard_error_may_be_closed(tmp_path: Path) -> None:
+    """The messages must neither end the run nor be written to standard output."""
+    for closed, options in (('2>&-', []), ('0<&- 1>&- 2>&-', ['--out', str(tmp_path / 'out')])):
+        done = subprocess.run(['sh', '-c', f'exec "$@" {closed}', 'sh', sys.executable, '-m',
+                               'face_affect_ros.cli', 'analyze', str(portrait_path()), *options],
+                              stdout=subprocess.PIPE, text=True)
+        assert done.returncode == 0
+        if not options:
+            assert json.loads(done.stdout)['source'] == str(portrait_path())
+    assert len(list((tmp_path / 'out' / 'sources').iterdir())) == 1
+
+
 def test_every_setting_of_the_pipeline_has_an_option(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(['analyze', '--help'])
