@@ -245,17 +245,24 @@ def _found(path: str | Path) -> Path:
         raise AffectError(f'{path}: a compressed file without the metadata.yaml of its bag; '
                           f'decompress it first: unzstd {place.name}')
     for each in filter(Path.is_file, files or [place]):
-        try:
-            each.open('rb').close()
-        except OSError as error:
-            raise AffectError(f'{each}: {error.strerror}; make it readable: chmod u+r') from error
-        log = each.with_name(f'{each.name}-wal')
-        if log.is_file() and log.stat().st_size:
-            raise AffectError(
-                f'{path}: messages are in {log.name} and not in the database yet; end its '
-                f"recording, or, if it was interrupted: sqlite3 {shlex.quote(str(each))} 'PRAGMA "
-                "wal_checkpoint(TRUNCATE)'")
+        _head(each)
+        for log in (each.with_name(f'{each.name}-{kind}') for kind in ('wal', 'journal')):
+            # SQLite may keep a journal that is no longer needed, with zeros at its beginning.
+            if os.path.isfile(log) and _head(log).strip(b'\0'):
+                raise AffectError(
+                    f'{path}: the database is not complete without {log.name}; end its recording, '
+                    f'or, if it was interrupted: sqlite3 {shlex.quote(str(each))} '
+                    "'PRAGMA wal_checkpoint(TRUNCATE)'")
     return place.parent if inside else place
+
+
+def _head(file: Path) -> bytes:
+    """Return the first bytes of a file; AffectError if it cannot be read."""
+    try:
+        with file.open('rb') as stream:
+            return stream.read(8)
+    except OSError as error:
+        raise AffectError(f'{file}: {error.strerror}; make it readable: chmod u+r') from error
 
 
 def _stored(reader: Any) -> list[Any]:

@@ -234,6 +234,15 @@ def test_a_file_without_permission(storage: str, tmp_path: Path) -> None:
             assert str(caught.value) == f'{denied}: Permission denied; make it readable: chmod u+r'
 
 
+def test_a_journal_without_permission(tmp_path: Path) -> None:
+    path = bag_files.write(tmp_path / 'bag', [image()], storage='sqlite3')
+    journal = path / 'bag.db3-journal'
+    journal.touch(0)
+    with (forbidden(tmp_path, 0o755),
+          pytest.raises(AffectError, match='db3-journal: Permission denied; make it readable')):
+        ImageBag(path)
+
+
 def test_a_pipe_is_refused(tmp_path: Path) -> None:
     for name in ('a.mcap', 'b.db3', 'c.mcap.zstd', 'd.bag'):
         os.mkfifo(tmp_path / name)
@@ -303,7 +312,7 @@ def test_messages_beside_the_database_are_not_left_out(tmp_path: Path) -> None:
         recorder.commit()
         killed = Path(shutil.copytree(path, tmp_path / 'killed')) / file.name
     for name in (killed, killed.parent):
-        with pytest.raises(AffectError, match='are in bag.db3-wal and not in the data') as caught:
+        with pytest.raises(AffectError, match='not complete without bag.db3-wal') as caught:
             ImageBag(name)
     command = re.search('(?<=interrupted: )sqlite3 .*', str(caught.value))
     assert command and shlex.split(command[0])[1:] == [str(killed),
@@ -312,6 +321,27 @@ def test_messages_beside_the_database_are_not_left_out(tmp_path: Path) -> None:
         user.execute(shlex.split(command[0])[2])
     (killed.parent / 'metadata.yaml').unlink()
     assert len(list(ImageBag(killed).messages())) == 2
+
+
+def test_a_transaction_that_was_interrupted_is_named(tmp_path: Path) -> None:
+    """As of a recorder that was killed, with SQLite's default journal."""
+    path = bag_files.write(tmp_path / 'bag', [image(stamp=START + number) for number in range(9)],
+                           storage='sqlite3')
+    file = bag_files.storage_file(path)
+    journal = file.with_name('bag.db3-journal')
+    with contextlib.closing(sqlite3.connect(file)) as recorder:
+        recorder.execute('PRAGMA cache_size=2')
+        recorder.execute('DELETE FROM messages WHERE id < 5')
+        killed = Path(shutil.copytree(path, tmp_path / 'killed'))
+    with pytest.raises(AffectError, match='not complete without bag.db3-journal') as caught:
+        ImageBag(killed)
+    command = shlex.split(re.findall('(?<=interrupted: )sqlite3 .*', str(caught.value))[0])
+    assert command[1] == str(killed / file.name)
+    with contextlib.closing(sqlite3.connect(command[1])) as user:
+        user.execute(command[2])
+    assert len(list(ImageBag(killed).messages())) == 9
+    journal.write_bytes(bytes(512))
+    assert ImageBag(path).count == 9
 
 
 def test_a_path_that_is_not_a_bag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
