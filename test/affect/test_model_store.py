@@ -187,6 +187,14 @@ def test_a_network_of_huge_tensors_is_not_allocated(name: str, complaint: str) -
         Network(Path(__file__).parents[1] / 'fuzz' / name)
 
 
+def test_the_folder_of_a_model_may_have_any_name(model: Path) -> None:
+    for name in (os.fsdecode(b'caf\xe9'), 'two\nlines', 'null'):
+        folder = shutil.copytree(model, model.parent / name)
+        classifier = Classifier(load_card(str(folder)))
+        crop = np.zeros((1, classifier.crop.size, classifier.crop.size, 1), np.uint8)
+        assert classifier(crop)['emotion'].sum() == pytest.approx(1.0)
+
+
 def test_the_error_about_an_unknown_model_lists_the_known_ones() -> None:
     with pytest.raises(AffectError, match=r"'emotoin' not found; known models: .*emotion_mini_x"
                        ) as caught:
