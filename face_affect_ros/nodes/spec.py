@@ -38,8 +38,7 @@ class Spec:
         form: Regular expression of allowed texts, and its description.
         live: Whether a change takes effect while the node runs.
         once: Whether it is read only when the process starts.
-        dynamic_typing: Whether a value of another type is converted to text, such as a camera's
-            number.
+        dynamic_typing: Whether a whole number is converted to text, such as that of a camera.
     """
 
     default: bool | int | float | str | tuple[str, ...]
@@ -58,6 +57,9 @@ class Spec:
 
     def problem_with(self, value: Any) -> str:
         """Return why a value of the right type is refused, '' if it is not."""
+        if self.dynamic_typing and type(value) not in (str, int):
+            return (f'{value} is a {type(value).__name__}, because ROS reads parameters as YAML; '
+                    "begin the name of a file with './', as in ./on or ./08")
         if self.choices and value not in self.choices:
             return (f"'{value}' is not one of {', '.join(self.choices)}"
                     f'{hint(str(value), self.choices)}')

@@ -443,6 +443,9 @@ def test_errors_of_publishing_are_ignored_only_after_the_shutdown_of_the_context
 @pytest.mark.parametrize('values, message', [
     ({'source': 'none.mp4'}, 'none.mp4: no such file or folder'),
     ({'source': '/dev/video97'}, 'camera /dev/video97: cannot be opened'),
+    ({'source': True}, "parameter 'source': True is a bool, because ROS reads parameters as YAML; "
+                       "begin the name of a file with './'"),
+    ({'source': 8.0}, "parameter 'source': 8.0 is a float, because"),
     ({'sorce': 'a.png'}, "unknown parameter 'sorce'; did you mean 'source'?"),
     ({'encoding': 'bgr9'}, "parameter 'encoding': 'bgr9' is not one of"),
     ({'rate': 'fast'}, "parameter 'rate' has a value of the wrong type; it must be a "
