@@ -28,9 +28,10 @@ _log = logging.getLogger('face_affect_ros.media')
 
 #: Suffixes of the files of a folder that are read, whether they can be decoded or not.
 MEDIA_SUFFIXES = PICTURE_SUFFIXES + (
-    '.3gp', '.apng', '.avi', '.flv', '.heic', '.heif', '.jfif', '.jp2', '.jxl', '.m1v', '.m2ts',
-    '.m2v', '.m4v', '.mjpeg', '.mjpg', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts', '.ogv',
-    '.ts', '.webm', '.wmv', '.y4m')
+    '.264', '.265', '.3g2', '.3gp', '.apng', '.asf', '.avi', '.dv', '.flv', '.h264', '.h265',
+    '.heic', '.heif', '.hevc', '.jfif', '.jp2', '.jxl', '.m1v', '.m2ts', '.m2v', '.m4v', '.mjpeg',
+    '.mjpg', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts', '.mxf', '.ogv', '.ts', '.vob',
+    '.webm', '.wmv', '.y4m')
 #: Suffixes of images that have mostly a single frame.
 SINGLE_SUFFIXES = tuple(suffix for suffix in PICTURE_SUFFIXES if suffix not in (
     '.gif', '.webp', '.tif', '.tiff', '.avif'))

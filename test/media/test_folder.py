@@ -33,11 +33,12 @@ def picture(path: Path, grey: int = 9) -> None:
 
 def test_images_and_clips_are_selected_by_suffix_in_natural_order(tmp_path: Path) -> None:
     for name in ('10.PNG', '9.mp4', '\u00b25.jpg', 'a.webm', 'notes.txt', '.DS_Store', '._a.webm',
-                 '2.gif'):
+                 '2.gif', 'b.h264', 'c.vob'):
         (tmp_path / name).touch()
     (tmp_path / 'more.png').mkdir()
     taken, left = folder_files(tmp_path)
-    assert [path.name for path in taken] == ['2.gif', '9.mp4', '10.PNG', 'a.webm', '\u00b25.jpg']
+    assert [path.name for path in taken] == ['2.gif', '9.mp4', '10.PNG', 'a.webm', 'b.h264',
+                                         'c.vob', '\u00b25.jpg']
     assert {path.name for path in left} == {'more.png', 'notes.txt', '.DS_Store', '._a.webm'}
 
 
