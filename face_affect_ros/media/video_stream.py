@@ -134,8 +134,8 @@ class VideoStream:
         length = self._length()
         expected = None if length is None else round(length * rate)
         declared: int = self.stream.frames
-        # with an edit list the file counts also frames that are cut
-        plausible = expected is None or declared < 1.02 * expected + 2.0
+        # it includes the frames that an edit list cuts, and lacks those of further fragments
+        plausible = expected is None or abs(declared - expected) < 0.02 * expected + 2.0
         return declared if declared and plausible else expected
 
     def missing(self, rate: float) -> int:

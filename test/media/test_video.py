@@ -278,6 +278,20 @@ def test_cover_art_is_a_single_image(tmp_path, caplog):
     assert media.skipped == 0 and 'missing' not in caplog.text
 
 
+def test_the_frames_of_all_fragments_are_counted(tmp_path):
+    """As of a recorder that writes fragments: the header has those of the first one."""
+    with av.open(str(tmp_path / 'a.mp4'), 'w', options={'movflags': 'frag_keyframe'}) as output:
+        stream = output.add_stream('mpeg4', rate=10, options={'g': '12'})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
+        for index in range(90):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), index, np.uint8))
+            frame.pts, frame.time_base = index, fractions.Fraction(1, 10)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    with open_media(str(tmp_path / 'a.mp4')) as media:
+        assert media.frame_count == len(list(media)) == 90
+
+
 def test_a_clip_of_one_frame_is_a_clip(tmp_path):
     write_clip(tmp_path / 'a.mp4', [0.0], rate=12.0)
     with open_media(str(tmp_path / 'a.mp4')) as media:
