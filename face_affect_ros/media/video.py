@@ -35,6 +35,8 @@ _log = logging.getLogger('face_affect_ros.media')
 #: Seconds after the previous frame for a frame whose time is not later, and the largest step back
 #: in time within one clip; a larger one is a new start of the clock.
 LEAST_STEP, LARGEST_BACKSTEP = 0.001, 1.0
+#: Reserved colour matrix, and the last one that is not reserved (ITU-T H.273, MatrixCoefficients).
+RESERVED_MATRIX, LAST_MATRIX = 3, 17
 
 
 class VideoMedia(Media):
@@ -129,18 +131,21 @@ class _Converter:
     Converts frames of PyAV to upright images.
 
     The filters of FFmpeg apply the colour matrix and range in every version; `to_ndarray` of PyAV
-    does so only in newer ones.
+    does so only in newer ones. Primaries and transfer are not applied. FFmpeg 8 refuses those with
+    reserved values, as of some cameras, and a reserved matrix, which is taken for an unknown one.
     """
 
     def __init__(self, stream: Any, orientation: int) -> None:
         """Set the stream of PyAV, and the orientation of frames without their own."""
         self._stream, self._orientation = stream, orientation
-        self._shape: tuple[int, int, str] | None = None
+        self._shape: tuple[int, int, str, bool] | None = None
         self._graph: Any = None
 
     def image(self, frame: Any) -> ImageArray:
         """Return the image of a frame, (H, W, 3) uint8 BGR, upright."""
-        shape = (frame.width, frame.height, frame.format.name)
+        matrix = int(getattr(frame, 'colorspace', 0))   # of newer versions of PyAV
+        reserved = matrix == RESERVED_MATRIX or matrix > LAST_MATRIX
+        shape = (frame.width, frame.height, frame.format.name, reserved)
         if shape != self._shape:
             check_size('a frame', *shape[:2])
             self._graph, self._shape = self._filters(*shape), shape
@@ -148,12 +153,15 @@ class _Converter:
         image = np.asarray(self._graph.pull().to_ndarray(), np.uint8)
         return upright(image, _orientation(frame) or self._orientation)
 
-    def _filters(self, width: int, height: int, pixels: str) -> Any:
+    def _filters(self, width: int, height: int, pixels: str, reserved: bool) -> Any:
         graph = pyav().filter.Graph()
         source = graph.add_buffer(template=self._stream, width=width, height=height,
                                   format=pixels)
+        marked = graph.add('setparams', 'color_primaries=unknown:color_trc=unknown'
+                           + ':colorspace=unknown' * reserved)
         converted, sink = graph.add('format', 'bgr24'), graph.add('buffersink')
-        source.link_to(converted)
+        source.link_to(marked)
+        marked.link_to(converted)
         converted.link_to(sink)
         graph.configure()
         return graph

@@ -400,6 +400,23 @@ def test_colours_are_converted_by_the_colour_matrix_of_the_clip(tmp_path, space,
     assert np.abs(frame.image.astype(int) - colour).max() <= 4
 
 
+@pytest.mark.parametrize('option', ['color_primaries', 'color_trc', 'colorspace'])
+def test_reserved_values_of_the_colours_are_ignored(tmp_path, option):
+    """As in the clips of some cameras; FFmpeg 8 does not convert such frames."""
+    colour = np.full((48, 64, 3), (30, 60, 200), np.uint8)
+    with av.open(str(tmp_path / 'a.mpg'), 'w') as container:
+        stream = container.add_stream('mpeg2video', rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
+        stream.codec_context.options = {option: '3'}
+        frame = av.VideoFrame.from_ndarray(colour, format='bgr24').reformat(format='yuv420p')
+        frame.pts = 0
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with open_media(str(tmp_path / 'a.mpg')) as media:
+        frame, = media
+    assert np.abs(frame.image.astype(int) - colour).max() <= 6
+
+
 def test_an_excessive_size_of_a_clip_is_refused_by_its_header(tmp_path):
     (tmp_path / 'a.y4m').write_bytes(b'YUV4MPEG2 W20000 H20000 F25:1 C420\nFRAME\n' + bytes(100))
     with pytest.raises(AffectError, match='size 20000x20000 is invalid'):
