@@ -27,7 +27,7 @@ from face_affect_ros.archive.remote import reached
 from face_affect_ros.archive.results import Results, Summary
 from face_affect_ros.archive.schema import COLUMNS, problem_with_row, problem_with_stamp
 from face_affect_ros.archive.sources import Source
-from face_affect_ros.archive.tables import Row
+from face_affect_ros.archive.tables import READ_AS, Row
 from face_affect_ros.archive.timeline import rows_of_records
 from face_affect_ros.paths import expanded, is_url
 
@@ -121,7 +121,7 @@ def _records(path: Path) -> Iterator[tuple[tuple[str, str], float, list[Row]]]:
     names = [column.name for column in COLUMNS]
     read = 0
     try:
-        with path.open(encoding='utf-8') as file:
+        with path.open(encoding=READ_AS) as file:
             for line in file:
                 read += 1
                 record = json.loads(line)

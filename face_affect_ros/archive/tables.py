@@ -28,6 +28,8 @@ from face_affect_ros.extras import import_extra
 Row: TypeAlias = dict[str, Any]
 #: Rows of a row group of a Parquet file: held in memory while it is written, and by readers.
 GROUP = 8192
+#: Encoding for reading: programs such as Excel write UTF-8 with a byte order mark.
+READ_AS = 'utf-8-sig'
 #: The key of the run's metadata among the metadata of a Parquet file.
 KEY = b'face_affect'
 
@@ -190,7 +192,7 @@ _NAMES = {column.name for column in COLUMNS}
 
 
 def _read_json_lines(path: Path) -> Iterator[Row]:
-    with path.open(encoding='utf-8') as file:
+    with path.open(encoding=READ_AS) as file:
         for line in file:
             yield json.loads(line)
 
@@ -198,7 +200,7 @@ def _read_json_lines(path: Path) -> Iterator[Row]:
 def _read_csv(path: Path) -> Iterator[Row]:
     kinds = {'string': str, 'integer': int, 'number': float}
     types = {column.name: kinds[column.kind] for column in COLUMNS}
-    with path.open(encoding='utf-8', errors='surrogateescape', newline='') as file:
+    with path.open(encoding=READ_AS, errors='surrogateescape', newline='') as file:
         for row in csv.DictReader(file):
             yield {name: types.get(name, str)(value) if value else None
                    for name, value in row.items()}

@@ -14,6 +14,7 @@
 
 """Tables of faces: equal rows in each format, the schema, complete or absent."""
 
+import codecs
 import csv
 import dataclasses
 import json
@@ -30,6 +31,7 @@ from face_affect_ros.affect.types import (
 )
 from face_affect_ros.archive import tables
 from face_affect_ros.archive.analysis import analyse_source, metadata_of, Run
+from face_affect_ros.archive.reading import parts_of
 from face_affect_ros.archive.results import Results
 from face_affect_ros.archive.schema import COLUMNS, rows_of
 from face_affect_ros.archive.sources import Source
@@ -37,6 +39,7 @@ from face_affect_ros.archive.storage import StorageError
 from face_affect_ros.cli import main
 from face_affect_ros.media import Frame
 from face_affect_ros.media.portrait import portrait_path
+from face_affect_ros.records import to_record
 import node_pages
 import numpy as np
 import pytest
@@ -90,6 +93,22 @@ def test_a_table_is_read_back_unchanged(form: str, tmp_path: Path) -> None:
     with tables.open_table(path, form, {}):
         pass
     assert list(tables.read_table(path)) == []
+
+
+def test_texts_with_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    """As saved by Excel and PowerShell, with CR LF."""
+    rows = rows_of_a_face()
+    for form in ('csv', 'jsonl'):
+        path = tmp_path / f'table.{form}'
+        with tables.open_table(path, form, {}) as table:
+            table.write(rows)
+        path.write_bytes(codecs.BOM_UTF8 + path.read_bytes().replace(b'\n', b'\r\n'))
+        assert list(tables.read_table(path)) == rows
+    lines = tmp_path / 'lines.jsonl'
+    record = to_record([a_face()], source='a.png', width=64, height=48, frame=0, stamp=0.0)
+    lines.write_text(json.dumps(record) + '\n', encoding='utf-8-sig')
+    (part,), _ = parts_of(str(lines))
+    assert [row['id'] for row in part.rows()] == ['f0007']
 
 
 @pytest.mark.parametrize('form', tables.FORMATS)
