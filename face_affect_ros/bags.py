@@ -93,9 +93,9 @@ class ImageBag:
         self._path = _found(path)
         self.broken = 0
         with self._reader() as reader:
-            images = [each for each in reader.connections if each.msgtype in IMAGE_TYPES]
+            images = [each for each in reader.connections if _type(each) in IMAGE_TYPES]
             self._check_topics(images, topic)
-            kinds = {(each.topic, each.msgtype): self._kind(reader, each) for each in images
+            kinds = {(each.topic, _type(each)): self._kind(reader, each) for each in images
                      if topic in ('', each.topic)}
             good = sorted((each for each in kinds if not kinds[each].problem),
                           key=lambda each: kinds[each].rank)
@@ -106,7 +106,7 @@ class ImageBag:
             self.topic, self.type = good[0]
             self.others = [name for name, _ in good[1:] if name != self.topic]
             self.count: int = sum(each.msgcount for each in images
-                                  if (each.topic, each.msgtype) == good[0])
+                                  if (each.topic, _type(each)) == good[0])
             self.seconds: float = reader.duration * 1e-9
 
     def messages(self) -> Iterator[tuple[int, tuple[int, int], bytes]]:
@@ -133,7 +133,7 @@ class ImageBag:
 
     def _kind(self, reader: Any, connection: Any) -> '_Kind':
         """Return the content of a topic, from its first messages."""
-        topic, kind = connection.topic, connection.msgtype
+        topic, kind = connection.topic, _type(connection)
         chosen = self._chosen(reader, topic, kind)
         count = sum(each.msgcount for each in chosen)
         problem = 'no messages' if not count else (
@@ -153,12 +153,12 @@ class ImageBag:
 
     @staticmethod
     def _chosen(reader: Any, topic: str, kind: str) -> list[Any]:
-        return [each for each in _stored(reader) if (each.topic, each.msgtype) == (topic, kind)]
+        return [each for each in _stored(reader) if (each.topic, _type(each)) == (topic, kind)]
 
     def topics(self) -> dict[str, str]:
         """Return the type of each topic of the bag by its name."""
         with self._reader() as reader:
-            return {each.topic: each.msgtype for each in reader.connections if each.msgcount}
+            return {each.topic: _type(each) for each in reader.connections if each.msgcount}
 
     def others_of(self, topics: Sequence[str]) -> Iterator[tuple[int, str, bytes]]:
         """Yield time of recording [ns], topic and serialized message of other topics."""
@@ -270,6 +270,11 @@ def _stored(reader: Any) -> list[Any]:
     # metadata.yaml may have another QoS of a topic, and then the reader finds no messages of it
     storages = getattr(reader.storage, 'storages', [reader])
     return [each for storage in storages for each in storage.connections]
+
+
+def _type(connection: Any) -> str:
+    """Return a message type as sensor_msgs/msg/Image; MCAP writers may name it as ROS 1 does."""
+    return re.sub('^([^/]+)/([^/]+)$', r'\1/msg/\2', connection.msgtype)
 
 
 def _mending(path: Path) -> str:

@@ -207,6 +207,21 @@ def test_messages_that_the_index_of_a_bag_lacks_are_named(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize('storage', STORAGES)
+def test_types_may_be_named_as_in_ros_1(storage: str, tmp_path: Path) -> None:
+    """As by writers of MCAP in Python or C++ without ROS."""
+    info = 'sensor_msgs/CameraInfo'
+    path = bag_files.write(
+        tmp_path / 'bag', [image()._replace(kind='sensor_msgs/Image'),
+                           camera_info()._replace(kind=info)],
+        storage=storage, definitions={'sensor_msgs/Image': 'uint8 x\n', info: 'uint8 x\n'})
+    for name in (path, bag_files.storage_file(path)):
+        bag = ImageBag(name)
+        assert (bag.topic, bag.type, bag.count, len(list(bag.messages()))) == (
+            '/image', IMAGE, 1, 1)
+        assert bag.topics() == {'/image': IMAGE, '/camera_info': 'sensor_msgs/msg/CameraInfo'}
+
+
+@pytest.mark.parametrize('storage', STORAGES)
 def test_the_qos_in_metadata_yaml_may_be_edited(storage: str, tmp_path: Path) -> None:
     """As for `ros2 bag play` of an older ROS distribution, which cannot parse that of a newer."""
     path = bag_files.write(tmp_path / 'bag', [camera_info(), image(), image()], storage=storage)
