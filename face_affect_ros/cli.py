@@ -72,8 +72,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of the output has ended, as `head` does
         sys.stderr.close()
         return 1
+    except FileNotFoundError:
+        if _has_working_directory():
+            raise
+        print('error: the working directory no longer exists; change to another one: cd FOLDER',
+              file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _has_working_directory() -> bool:
+    """Return whether the working directory exists, which a relative name needs."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _replace_closed_streams() -> None:

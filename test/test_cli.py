@@ -16,6 +16,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+import errno
 import io
 import json
 from pathlib import Path
@@ -26,6 +27,7 @@ import sys
 import cv2
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.cli import main
+from face_affect_ros.commands import analyze
 from face_affect_ros.media.portrait import portrait_path
 from face_affect_ros.paths import shown
 from face_affect_ros.processes import running_node
@@ -130,6 +132,30 @@ def test_a_process_prints_errors_without_a_traceback() -> None:
     assert done.returncode == 1
     assert done.stderr.startswith('error: /nowhere.gif: no such file')
     assert 'Traceback' not in done.stderr
+
+
+def test_another_missing_file_is_not_reported_as_the_working_directory(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """As from a socket or from fsspec, whose FileNotFoundError has no attribute filename."""
+    def fail(arguments: object) -> int:
+        raise FileNotFoundError(errno.ENOENT, 'No such file or directory')
+
+    monkeypatch.setattr(analyze, 'run', fail)
+    with pytest.raises(FileNotFoundError):
+        main(['analyze', 'a.png'])
+
+
+def test_a_working_directory_that_was_removed_is_named(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / 'gone').mkdir()
+    monkeypatch.chdir(tmp_path / 'gone')
+    (tmp_path / 'gone').rmdir()
+    for arguments in (['analyze', 'a.png'], ['report', 'out'],
+                      ['explain', 'a.png', '--out', 'b.png']):
+        assert main(arguments) == 1
+        error, = capsys.readouterr().err.splitlines()
+        assert error.startswith('error: the working directory no longer exists')
 
 
 def test_standard_error_may_be_closed(tmp_path: Path) -> None:
