@@ -65,10 +65,11 @@ class VideoMedia(Media):
             converter = _Converter(video.stream, self._orientation)
             height, width = converter.image(video.look_ahead()).shape[:2]
             rate = video.rate()
-            if video.clips > 1:
+            if video.others:
                 _log.warning('%s: has %d video streams, and only the first one, %dx%d, is read; '
-                             'save another one as a file: ffmpeg -i FILE -map 0:v:1 -c copy '
-                             'OTHER.mkv', shown(path), video.clips, width, height)
+                             'save another one as a file: ffmpeg -i FILE -map 0:%d -c copy '
+                             'OTHER.mkv', shown(path), 1 + len(video.others), width, height,
+                             video.others[0])
             super().__init__(str(path), width=width, height=height,
                              frame_count=video.count(rate),
                              rate=None if video.is_picture else rate)
@@ -131,8 +132,8 @@ class _Converter:
     Converts frames of PyAV to upright images.
 
     The filters of FFmpeg apply the colour matrix and range in every version; `to_ndarray` of PyAV
-    does so only in newer ones. Primaries and transfer are not applied. FFmpeg 8 refuses those with
-    reserved values, as of some cameras, and a reserved matrix, which is taken for an unknown one.
+    does so only in newer ones. Primaries and transfer function are not applied. FFmpeg 8 refuses
+    reserved values, which some cameras write: a reserved matrix is replaced by "unknown".
     """
 
     def __init__(self, stream: Any, orientation: int) -> None:

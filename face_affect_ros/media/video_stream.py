@@ -54,10 +54,11 @@ class VideoStream:
         if not streams:
             raise no_video(path, 'it has only sound' if container.streams else 'it is truncated')
         if _codec(streams[0]) in TEXT_CODECS:
-            raise no_video(path, 'it is a text')
+            raise no_video(path, 'it is a text file')
         self._container, self._path, self.stream = container, path, streams[0]
-        #: Number of video streams without those of images such as cover art.
-        self.clips = sum(_codec(stream) not in PICTURE_CODECS for stream in streams)
+        #: Indices of the other video streams, without those of images such as cover art.
+        self.others = [stream.index for stream in streams[1:]
+                       if _codec(stream) not in PICTURE_CODECS]
         self._why = 'this FFmpeg has no decoder for it'
         context = self.stream.codec_context
         if context is None:

@@ -26,7 +26,7 @@ import pytest
     ('empty.png', b'', 'the file is empty'),
     ('text.txt', b'hello\n' * 50, 'neither an image nor a video'),
     ('words.txt', b'hello world\n' * 50, 'neither an image nor a video that can be read (it is a '
-     'text)'),
+     'text file)'),
     ('noise.mp4', b'neither nor \x93' * 400, 'neither an image nor a video'),
     ('noise.jpg', b'neither nor \x93' * 400, 'not an image, although its suffix is one'),
     ('bag.mcap', b'\x89MCAP0\r\n', 'play it with bag_player'),

@@ -279,7 +279,7 @@ def test_cover_art_is_a_single_image(tmp_path, caplog):
 
 
 def test_the_frames_of_all_fragments_are_counted(tmp_path):
-    """As of a recorder that writes fragments: the header has those of the first one."""
+    """Some recorders write fragments: the header has the frames of the first one."""
     with av.open(str(tmp_path / 'a.mp4'), 'w', options={'movflags': 'frag_keyframe'}) as output:
         stream = output.add_stream('mpeg4', rate=10, options={'g': '12'})
         stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
@@ -300,7 +300,7 @@ def test_a_clip_of_one_frame_is_a_clip(tmp_path):
 
 
 def test_further_video_streams_are_named(tmp_path, caplog):
-    """As of cameras with two lenses, and with a preview of images, which is none."""
+    """Such as those of a camera with two lenses; a stream of JPEG images is a preview."""
     with av.open(str(tmp_path / 'a.mkv'), 'w') as output:
         for codec, width in (('mjpeg', 16), ('mpeg4', 64), ('mpeg4', 32)):
             stream = output.add_stream(codec, rate=10)
@@ -315,7 +315,7 @@ def test_further_video_streams_are_named(tmp_path, caplog):
         assert [frame.image.shape for frame in media] == [(16, 64, 3)]
     warning, = caplog.messages
     assert 'a.mkv: has 2 video streams, and only the first one, 64x16, is read' in warning
-    assert '-map 0:v:1' in warning
+    assert '-map 0:2' in warning   # the preview is 0:0
 
 
 def test_sound_alone_is_refused(tmp_path):
@@ -383,38 +383,33 @@ def test_a_file_without_a_display_matrix(data):
     assert quicktime.display_matrix(io.BytesIO(data)) is None
 
 
-@pytest.mark.parametrize('space, name', [('bt709', 'ITU709'), ('smpte170m', 'ITU601')])
-def test_colours_are_converted_by_the_colour_matrix_of_the_clip(tmp_path, space, name):
+def colour_difference(path, codec, pixels, options, **conversion):
+    """Write a clip of one frame of one colour; return its largest difference to what is read."""
     colour = np.full((48, 64, 3), (30, 60, 200), np.uint8)
-    with av.open(str(tmp_path / 'a.mkv'), 'w') as container:
-        stream = container.add_stream('ffv1', rate=10)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv444p'
-        stream.codec_context.options = {'colorspace': space}
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, pixels
+        stream.codec_context.options = options
         frame = av.VideoFrame.from_ndarray(colour, format='bgr24').reformat(
-            format='yuv444p', dst_colorspace=name)
+            format=pixels, **conversion)
         frame.pts = 0
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    with open_media(str(tmp_path / 'a.mkv')) as media:
+    with open_media(str(path)) as media:
         frame, = media
-    assert np.abs(frame.image.astype(int) - colour).max() <= 4
+    return np.abs(frame.image.astype(int) - colour).max()
+
+
+@pytest.mark.parametrize('space, name', [('bt709', 'ITU709'), ('smpte170m', 'ITU601')])
+def test_colours_are_converted_by_the_colour_matrix_of_the_clip(tmp_path, space, name):
+    assert colour_difference(tmp_path / 'a.mkv', 'ffv1', 'yuv444p', {'colorspace': space},
+                             dst_colorspace=name) <= 4
 
 
 @pytest.mark.parametrize('option', ['color_primaries', 'color_trc', 'colorspace'])
 def test_reserved_values_of_the_colours_are_ignored(tmp_path, option):
-    """As in the clips of some cameras; FFmpeg 8 does not convert such frames."""
-    colour = np.full((48, 64, 3), (30, 60, 200), np.uint8)
-    with av.open(str(tmp_path / 'a.mpg'), 'w') as container:
-        stream = container.add_stream('mpeg2video', rate=25)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
-        stream.codec_context.options = {option: '3'}
-        frame = av.VideoFrame.from_ndarray(colour, format='bgr24').reformat(format='yuv420p')
-        frame.pts = 0
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    with open_media(str(tmp_path / 'a.mpg')) as media:
-        frame, = media
-    assert np.abs(frame.image.astype(int) - colour).max() <= 6
+    """Some cameras write them, and FFmpeg 8 does not convert such frames."""
+    assert colour_difference(tmp_path / 'a.mpg', 'mpeg2video', 'yuv420p', {option: '3'}) <= 6
 
 
 def test_an_excessive_size_of_a_clip_is_refused_by_its_header(tmp_path):
