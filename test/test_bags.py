@@ -193,7 +193,7 @@ def test_definitions_and_profiles_of_other_systems_are_named(tmp_path: Path) -> 
 
 
 def test_messages_that_the_index_of_a_bag_lacks_are_named(tmp_path: Path) -> None:
-    """As of an MCAP file with the option noMessageIndex of its writer."""
+    """An MCAP writer with the option noMessageIndex writes such files."""
     file = bag_files.storage_file(bag_files.write(tmp_path / 'bag', [image(), image()],
                                                   compression='storage'))
     data = bytearray(file.read_bytes())
@@ -208,7 +208,7 @@ def test_messages_that_the_index_of_a_bag_lacks_are_named(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize('storage', STORAGES)
 def test_types_may_be_named_as_in_ros_1(storage: str, tmp_path: Path) -> None:
-    """As by writers of MCAP in Python or C++ without ROS."""
+    """Programs that write MCAP without ROS name them so."""
     info = 'sensor_msgs/CameraInfo'
     path = bag_files.write(
         tmp_path / 'bag', [image()._replace(kind='sensor_msgs/Image'),
@@ -223,7 +223,7 @@ def test_types_may_be_named_as_in_ros_1(storage: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('storage', STORAGES)
 def test_the_qos_in_metadata_yaml_may_be_edited(storage: str, tmp_path: Path) -> None:
-    """As for `ros2 bag play` of an older ROS distribution, which cannot parse that of a newer."""
+    """`ros2 bag play` of an older ROS distribution cannot parse that of a newer one."""
     path = bag_files.write(tmp_path / 'bag', [camera_info(), image(), image()], storage=storage)
     metadata = path / 'metadata.yaml'
     content = yaml.safe_load(metadata.read_text())
@@ -339,7 +339,7 @@ def test_messages_beside_the_database_are_not_left_out(tmp_path: Path) -> None:
 
 
 def test_a_transaction_that_was_interrupted_is_named(tmp_path: Path) -> None:
-    """As of a recorder that was killed, with SQLite's default journal."""
+    """A recorder that is killed leaves SQLite's default journal."""
     path = bag_files.write(tmp_path / 'bag', [image(stamp=START + number) for number in range(9)],
                            storage='sqlite3')
     file = bag_files.storage_file(path)

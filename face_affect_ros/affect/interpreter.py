@@ -258,7 +258,7 @@ def open_interpreter(path: Path, *, num_threads: int = 1, shape: Sequence[int] =
         AffectError: The file is not a network, or its tensors need more than MAX_TENSORS bytes.
     """
     try:
-        # a str would have to be UTF-8
+        # LiteRT refuses a str that is not UTF-8.
         file = {'model_path': os.fsencode(path)} if content is None else {'model_content': content}
         runtime = load_runtime()
         with stderr_without(DELEGATE_LINE):

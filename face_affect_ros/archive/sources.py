@@ -96,7 +96,8 @@ def find_sources(names: Iterable[str], *, topics: Sequence[str] = (), sequence: 
                 folder = bag_folder(file) if bag else ''
                 place = folder or _real(file)
                 if first.setdefault(place, file) != file:
-                    links += [] if folder else [shown(file)]
+                    if not folder:
+                        links.append(shown(file))
                     continue
                 suffix = Path(file).suffix.lower()
                 bag = bag or (is_url(file) and suffix not in MEDIA_SUFFIXES)

@@ -119,8 +119,8 @@ def use_profile(context: LaunchContext, profile: str) -> list[Any]:
     """
     Return the actions that set a Fast DDS profile for the processes started after them.
 
-    profile: path, '' for none; AffectError where there is no such file. One that the environment
-    names already is kept.
+    profile: path, '' for none; AffectError where there is no such file. A profile or transports
+    that the environment names already are kept.
     """
     wanted = variables(context.environment, profile) if profile else {}
     if wanted and not Path(profile).is_file():

@@ -129,7 +129,7 @@ class ImageInput:
         Warn of problems seen in the ROS graph and in several images; to be called periodically.
 
         Where no message has come and all publishers are transient local, the subscription is
-        replaced by one that receives their last message, until there are other publishers. needs:
+        replaced by one that receives their last messages, until there are other publishers. needs:
         parameters and topics that need the faces' positions.
         """
         self._subscription = self._suited(self._subscription, self._subscribe_to_images,

@@ -253,9 +253,7 @@ def test_a_best_effort_publisher_that_is_latched_is_received(bench: Bench,
 
 def test_with_every_image_all_latched_ones_are_processed(bench: Bench, elsewhere: Any) -> None:
     bench.ros.node.destroy_publisher(bench.images)
-    profile = qos.latched()
-    profile.depth = 5
-    images = elsewhere.create_publisher(Image, 'image', profile)
+    images = elsewhere.create_publisher(Image, 'image', qos.latched(5))
     for sec in range(1, 6):
         images.publish(to_message(EMPTY, 'bgr8', stamped(sec)))
     bench.start(stale_timeout=3600.0, processing='every', emotion_model='', gender_model='')
