@@ -186,9 +186,10 @@ class ImageBag:
                     f"'{error.args[0]}' of definitions; {_selecting(self._path)}") from error
             text = ' '.join(f'{type(error).__name__}: {error}'.split())[:SHOWN]
             if 'Profile is not ros2' in text:
-                raise AffectError(f'{self._path}: an MCAP file without messages of ROS 2, because '
-                                  'its profile is not ros2; if there is a bag of ROS 1 with the '
-                                  f'same images, {CONVERT}') from error
+                raise AffectError(f'{self._path}: an MCAP file whose profile is not ros2; if its '
+                                  'messages are those of ROS 2, copy them: ros2 bag convert; if '
+                                  'there is a bag of ROS 1 with the same images, '
+                                  f'{CONVERT}') from error
             raise AffectError(f'{self._path}: cannot be read as a bag: {text}; '
                               f'{_mending(self._path)}') from error
 

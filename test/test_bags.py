@@ -184,7 +184,7 @@ def test_definitions_and_profiles_of_other_systems_are_named(tmp_path: Path) -> 
     file = bag_files.storage_file(bag_files.write(tmp_path / 'bag', [image()]))
     data = file.read_bytes()
     for old, new, error in ((b'ros2msg', b'ros1msg', "the format 'ros1msg' of .* mcap filter"),
-                            (b'ros2', b'ros1', 'profile is not ros2; .* rosbags-convert')):
+                            (b'ros2', b'ros1', 'not ros2; .* bag convert; .* rosbags-convert')):
         alone = tmp_path / 'alone.mcap'
         alone.write_bytes(data.replace(old, new))
         with pytest.raises(AffectError, match=error) as caught:
