@@ -40,6 +40,7 @@ from face_affect_ros.paths import (
     is_bag,
     is_storage,
     ROS1_SUFFIX,
+    unfinished,
 )
 
 __all__ = ['ImageBag', 'deserialized', 'header_stamp', 'is_bag', 'write_bag']
@@ -191,7 +192,7 @@ class ImageBag:
                                   'there is a bag of ROS 1 with the same images, '
                                   f'{CONVERT}') from error
             raise AffectError(f'{self._path}: cannot be read as a bag: {text}; '
-                              f'{_mending(self._path)}') from error
+                              f'{_remedy(self._path, str(error))}') from error
 
 
 class _Kind(NamedTuple):
@@ -234,6 +235,8 @@ def _found(path: str | Path) -> Path:
         raise AffectError(f'{path}: no such bag')
     if not folder and not place.is_file():   # reading a pipe or a device may not end
         raise AffectError(f'{path}: neither a file nor a folder; choose the bag itself')
+    if not folder and (why := unfinished(place)):
+        raise AffectError(f'{path}: {why}')
     if not folder and place.suffix.lower() == ROS1_SUFFIX:
         raise AffectError(f'{path}: a bag of ROS 1; {CONVERT}')
     if folder and not whole and files:
@@ -276,6 +279,23 @@ def _stored(reader: Any) -> list[Any]:
 def _type(connection: Any) -> str:
     """Return a message type as sensor_msgs/msg/Image; MCAP writers may name it as ROS 1 does."""
     return re.sub('^([^/]+)/([^/]+)$', r'\1/msg/\2', connection.msgtype)
+
+
+def _remedy(path: Path, error: str) -> str:
+    """Return the remedy for an error of rosbags; an unknown one is that of a damaged bag."""
+    reindex = f'write metadata.yaml again: ros2 bag reindex {shlex.quote(str(path))}'
+    remedies = {
+        'Rosbag2 version': 'update rosbags: python3 -m pip install --upgrade rosbags; or '
+                           f'{reindex}',
+        'Storage plugin': reindex if _storage_files(path) else (
+            'convert it: ros2 bag convert, with storage_id: mcap in its output options'),
+        'Some database files are missing': f'copy them to the bag; or, without them, {reindex}',
+        'Compression format': 'decompress it: ros2 bag convert, with an empty compression_format '
+                              'in its output options',
+        'Serialization format': _selecting(path),
+    }
+    return next((remedy for start, remedy in remedies.items() if error.startswith(start)),
+                _mending(path))
 
 
 def _mending(path: Path) -> str:

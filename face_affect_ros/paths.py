@@ -18,6 +18,7 @@ import contextlib
 import os
 from pathlib import Path
 import re
+import shlex
 
 #: Storage files of bags of ROS 2, and of ROS 1 for an error message.
 STORAGE_SUFFIXES = ('.mcap', '.db3')
@@ -72,6 +73,19 @@ def is_bag(path: str) -> bool:
         return (is_storage(place) or suffix_of(place) == ROS1_SUFFIX
                 or place.name == 'metadata.yaml')
     return False
+
+
+def unfinished(path: Path) -> str:
+    """Return the problem and the remedy of a file of a recording that has not ended, else ''."""
+    name = re.fullmatch(r'(.+\.(bag|mcap|db3))(\.active|(?<=db3)-(journal|wal|shm))',
+                        path.name, re.IGNORECASE | re.DOTALL)
+    if not name:
+        return ''
+    file, whole = (shlex.quote(str(each)) for each in (path, path.with_name(name[1])))
+    remedy = {'bag': f'rosbag reindex {file} && mv {file} {whole}',
+              'mcap': f'mcap recover {file} -o {whole}'}.get(name[2].lower(), f'choose {whole}')
+    return ('a part of a bag that is still being recorded, or whose recording was interrupted; '
+            f'end the recording, or, if it was interrupted: {remedy}')
 
 
 def bag_folder(path: str) -> str:

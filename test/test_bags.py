@@ -38,6 +38,7 @@ from bag_files import (
 )
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.bags import ImageBag, is_bag
+from face_affect_ros.recordings import open_recording
 import numpy as np
 import pytest
 from support import forbidden
@@ -316,6 +317,30 @@ def test_the_error_contains_the_command_that_repairs_a_bag(storage: str, remedy:
     assert '\n' not in str(caught.value) and len(str(caught.value)) < 800
 
 
+@pytest.mark.parametrize('storage', STORAGES)
+@pytest.mark.parametrize(('changes', 'error'), [
+    ({'version': 10}, 'version 10 .*; update rosbags: .* ros2 bag reindex BAG$'),
+    ({'storage_identifier': ''},
+     "Storage plugin '' .*; write metadata.yaml again: ros2 bag reindex BAG$"),
+    ({'relative_file_paths': ['lost_0.mcap']},
+     'missing: .*lost_0.mcap.*; copy them to the bag; or, .* ros2 bag reindex BAG$'),
+    ({'compression_mode': 'MESSAGE', 'compression_format': 'lz4'},
+     "format 'lz4' .*; decompress it: ros2 bag convert"),
+    ({'serialization_format': 'protobuf'}, "'protobuf'.*; copy its images: (ros2 bag|mcap)")])
+def test_the_remedy_for_metadata_that_rosbags_does_not_support(
+        storage: str, changes: dict[str, object], error: str, tmp_path: Path) -> None:
+    path = bag_files.write(tmp_path / 'bag', [image()], storage=storage)
+    metadata = path / 'metadata.yaml'
+    content = yaml.safe_load(metadata.read_text())
+    information = content['rosbag2_bagfile_information']
+    for changed in (information, information['topics_with_message_count'][0]['topic_metadata']):
+        changed.update({key: value for key, value in changes.items() if key in changed})
+    metadata.write_text(yaml.safe_dump(content))
+    with pytest.raises(AffectError, match=error.replace('BAG', str(path))) as caught:
+        ImageBag(path)
+    assert 'interrupted' not in str(caught.value)
+
+
 def test_messages_beside_the_database_are_not_left_out(tmp_path: Path) -> None:
     """As of a recording with the preset `resilient` that was interrupted."""
     path = bag_files.write(tmp_path / 'bag', [image()], storage='sqlite3')
@@ -357,6 +382,25 @@ def test_a_transaction_that_was_interrupted_is_named(tmp_path: Path) -> None:
     assert len(list(ImageBag(killed).messages())) == 9
     journal.write_bytes(bytes(512))
     assert ImageBag(path).count == 9
+
+
+@pytest.mark.parametrize(('name', 'remedy'), [
+    ('a.bag.active', 'rosbag reindex {0}/a.bag.active && mv {0}/a.bag.active {0}/a.bag'),
+    ('A.MCAP.active', 'mcap recover {0}/A.MCAP.active -o {0}/A.MCAP'),
+    ('a.db3-journal', 'choose {0}/a.db3'), ('a.db3-wal', 'choose {0}/a.db3'),
+    ('a.db3-shm', 'choose {0}/a.db3'), ('a b.db3-wal', "choose '{0}/a b.db3'")])
+@pytest.mark.parametrize('data', [b'', b'#ROSBAG V2.0\n' * 99], ids=['empty', 'half'])
+def test_files_of_a_recording_that_has_not_ended(name: str, remedy: str, data: bytes,
+                                                 tmp_path: Path) -> None:
+    file = tmp_path / name
+    file.write_bytes(data)
+    for open_file in (ImageBag, open_recording):
+        with pytest.raises(AffectError) as caught:
+            open_file(str(file))
+        assert str(caught.value) == (
+            f'{file}: a part of a bag that is still being recorded, or whose recording was '
+            'interrupted; end the recording, or, if it was interrupted: '
+            f'{remedy.format(tmp_path)}')
 
 
 def test_a_path_that_is_not_a_bag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ from face_affect_ros.media.pictures import (
 )
 from face_affect_ros.media.portrait import PortraitMedia
 from face_affect_ros.media.video import VideoMedia
-from face_affect_ros.paths import expanded, is_bag
+from face_affect_ros.paths import expanded, is_bag, unfinished
 from PIL import UnidentifiedImageError
 
 #: Images per second of sources without a rate.
@@ -102,6 +102,8 @@ def _open_file(path: Path, rate: float) -> Media:
     if not path.is_file():
         raise AffectError(f'{path}: neither a file nor a folder, nor a camera such as '
                           '/dev/video0')
+    if why := unfinished(path):
+        raise AffectError(f'{path}: {why}')
     if path.stat().st_size == 0:
         raise AffectError(f'{path}: the file is empty; choose another')
     picture = _open_picture(path, rate)
