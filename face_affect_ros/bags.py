@@ -77,6 +77,7 @@ class ImageBag:
         seconds: From the first message of the bag to the last.
         others: Other topics with grey or colour images.
         broken: Messages that the current iteration has skipped, because they are truncated.
+        missing: Messages of `count` that the last complete iteration has not found in the files.
     """
 
     def __init__(self, path: str | Path, *, topic: str = '') -> None:
@@ -92,7 +93,7 @@ class ImageBag:
             AffectError: The bag is missing, broken or contains no grey or colour images.
         """
         self._path = _found(path)
-        self.broken = 0
+        self.broken = self.missing = 0
         with self._reader() as reader:
             images = [each for each in reader.connections if _type(each) in IMAGE_TYPES]
             self._check_topics(images, topic)
@@ -116,14 +117,21 @@ class ImageBag:
 
         Truncated messages are skipped and counted in `broken`.
         """
-        self.broken = 0
+        self.broken = self.missing = found = 0
         with self._reader() as reader:
             for _, when, data in reader.messages(connections=self._chosen(
                     reader, self.topic, self.type)):
+                found += 1
                 if deserialized(data, self.type) is None:
                     self.broken += 1
                 else:
                     yield when, header_stamp(data), bytes(data)
+        self.missing = max(0, self.count - found)
+
+    def shortage(self) -> str:
+        """Return how many messages are `missing`, and the remedy."""
+        return (f'{self.missing} of the {self.count} messages of {self.topic} are not in the '
+                f'files of the bag; {_mending(self._path)}')
 
     def _check_topics(self, images: list[Any], topic: str) -> None:
         if not any(topic in ('', each.topic) for each in images):
@@ -339,9 +347,18 @@ def _types() -> Any:
 
 
 def deserialized(data: bytes, kind: str) -> Any:
-    """Return a message of ROS 2 whose data are a view; None if it is truncated."""
+    """Return a message of ROS 2 with a header, whose data are a view; None if it is truncated."""
     try:
-        return _types().deserialize_cdr(data, kind)
+        end = 15 + max(1, *struct.unpack_from(f'{_byte_order(data)}I', data, 12))
+        stored = bytes(data[16:end])
+        frame_id = stored.decode(errors='replace')   # as rclpy does; rosbags refuses other bytes
+        replaced = '\ufffd' in frame_id
+        if replaced:
+            data = b''.join([data[:16], b'?' * len(stored), data[end:]])
+        message = _types().deserialize_cdr(data, kind)
+        if replaced:
+            message.header.frame_id = frame_id
+        return message
     except Exception:   # rosbags raises many types for a broken message
         return None
 
@@ -421,6 +438,9 @@ def header_stamp(data: bytes) -> tuple[int, int]:
     Args:
         data: CDR; its second byte is the byte order (RTPS 2.5, section 10.2).
     """
-    order = '<' if data[1] & 1 else '>'
-    sec, nanosec = struct.unpack_from(f'{order}iI', data, 4)
+    sec, nanosec = struct.unpack_from(f'{_byte_order(data)}iI', data, 4)
     return sec, nanosec
+
+
+def _byte_order(data: bytes) -> str:
+    return '<' if data[1] & 1 else '>'

@@ -112,7 +112,9 @@ class BagMedia(Media):
                 exact = sec * 10**9 + nanosec
                 yield Frame(number + self._bag.broken, stamp or when * 1e-9, image, camera=camera,
                             frame_id=message.header.frame_id, exact=exact or when)
-        self.skipped = self._bag.broken + refused
+        self.skipped = self._bag.broken + refused + self._bag.missing
+        if self._bag.missing:
+            _log.warning('%s: %s', shown(self.name), shown(self._bag.shortage()))
 
     def _cameras(self) -> Iterator[tuple[int, Camera]]:
         """Yield time of recording [ns] and calibration."""

@@ -37,7 +37,7 @@ from bag_files import (
     TYPES,
 )
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.bags import ImageBag, is_bag
+from face_affect_ros.bags import deserialized, ImageBag, is_bag
 from face_affect_ros.recordings import open_recording
 import numpy as np
 import pytest
@@ -121,6 +121,67 @@ def test_a_truncated_message_is_skipped(storage: str, data: bytes, tmp_path: Pat
     for _ in range(2):
         assert [message for _, _, message in bag.messages()] == [image().data] * 2
         assert bag.broken == 1
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+def test_a_frame_id_that_is_not_utf_8(storage: str, tmp_path: Path) -> None:
+    """Its bytes are replaced, as by rclpy."""
+    each = image()
+    odd = each._replace(data=each.data.replace(b'camera', b'cam\xe9r\xff', 1))
+    path = bag_files.write(tmp_path / 'bag', [odd, odd, each], storage=storage)
+    with open_recording(str(path)) as media:
+        frames = list(media)
+        assert media.skipped == 0
+    assert [frame.frame_id for frame in frames] == ['cam\ufffdr\ufffd'] * 2 + ['camera']
+    for frame in frames:
+        np.testing.assert_array_equal(frame.image, PORTRAIT)
+    bag = ImageBag(path)
+    assert [data for _, _, data in bag.messages()] == [odd.data] * 2 + [each.data]
+    assert bag.broken == 0
+
+
+def test_an_encoding_that_is_not_utf_8_is_an_unreadable_message(tmp_path: Path) -> None:
+    for name in (b'camera', b''):
+        message = TYPES.types[IMAGE](
+            header=bag_files.header(START), height=1, width=1, encoding='mono8', is_bigendian=0,
+            step=1, data=np.zeros(1, np.uint8))
+        message.header.frame_id = name.decode()
+        data = bytes(TYPES.serialize_cdr(message, IMAGE)).replace(b'mono8', b'mono\xff')
+        assert deserialized(data, IMAGE) is None
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+def test_messages_that_the_files_of_a_bag_lack_are_counted(
+        storage: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = bag_files.write(tmp_path / 'bag', [
+        Message('/image', IMAGE, b'cut'), image(), image(), depth()], storage=storage)
+    metadata = path / 'metadata.yaml'
+    content = yaml.safe_load(metadata.read_text())
+    for topic in content['rosbag2_bagfile_information']['topics_with_message_count']:
+        topic['message_count'] += 4
+    metadata.write_text(yaml.safe_dump(content))
+    with open_recording(str(path)) as media:
+        assert (len(list(media)), media.skipped) == (2, 5)
+    assert re.search(r'bag: 4 of the 7 messages of /image are not in the files of the bag; .* '
+                     f'ros2 bag reindex {path}', caplog.text)
+    caplog.clear()
+    with open_recording(str(path)) as media:
+        next(iter(media))   # not all are read
+        assert media.skipped == 1
+    assert not caplog.messages
+
+
+def test_messages_that_an_mcap_file_lacks_are_counted(tmp_path: Path) -> None:
+    file = bag_files.storage_file(bag_files.write(tmp_path / 'bag', [image(), image()]))
+    data = file.read_bytes()
+    before, counts = data.rsplit(struct.pack('<IHQ', 10, 1, 2), 1)   # of the statistics
+    alone = tmp_path / 'alone.mcap'
+    alone.write_bytes(before + struct.pack('<IHQ', 10, 1, 5) + counts)
+    bag = ImageBag(alone)
+    assert len(list(bag.messages())) == 2
+    assert bag.missing == 3
+    assert bag.shortage().startswith('3 of the 5 messages of /image are not in the files')
+    assert len(list(bag.messages())) == 2 and bag.missing == 3
 
 
 def test_stamps_may_be_anything(tmp_path: Path) -> None:

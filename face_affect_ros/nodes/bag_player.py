@@ -283,6 +283,8 @@ class BagPlayer(ClosingNode):
         fine = published > 0 and not (unanswered or self._bag.broken or problem)
         log = self.get_logger()
         log.info(text) if fine else log.error(text)
+        if self._bag.missing:
+            log.warning(shown(self._bag.shortage()))
         return 0 if fine else 1
 
     def _wait_for_subscriber(self) -> bool:

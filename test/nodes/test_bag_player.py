@@ -71,6 +71,16 @@ def test_truncated_messages_are_skipped_and_set_the_exit_code(
     assert stamps_of(messages) == Counter(range(START, START + 12))
 
 
+def test_messages_that_the_files_of_a_bag_lack_are_a_warning(ros: Any, tmp_path: Path) -> None:
+    bag = bag_files.write(tmp_path / 'bag', [image(stamp=START + number) for number in range(3)])
+    metadata = bag / 'metadata.yaml'
+    metadata.write_text(metadata.read_text().replace('message_count: 3', 'message_count: 8'))
+    code, log, messages = replay(ros, bag)
+    assert (code, len(messages)) == (0, 3)
+    assert '3 images of /image published, 0 without a result' in log
+    assert '5 of the 8 messages of /image are not in the files of the bag; if its' in log
+
+
 @pytest.mark.parametrize('stamp', [0, START], ids=['zero', 'stamped'])
 def test_a_refused_image_has_no_result_and_sets_the_exit_code(
         stamp: int, ros: Any, tmp_path: Path) -> None:
