@@ -29,6 +29,8 @@ from face_affect_ros.media.base import MAX_PIXELS
 
 #: Options of the decoders: damaged frames are returned, too, and marked as such.
 DECODING = {'flags': '+output_corrupt', 'max_pixels': str(MAX_PIXELS)}
+#: FFmpeg's error for an MP4 without its index, which recorders write at the end.
+NO_INDEX = 'moov atom not found'
 
 
 @functools.cache
@@ -79,8 +81,10 @@ def reading(path: Path, demuxer: str | None = None) -> Iterator[Any]:
 
 def no_video(path: Path, why: str) -> AffectError:
     """Return the error for a file that is neither an image nor a video."""
-    return AffectError(f'{path}: neither an image nor a video that can be read ({why}); it is '
-                       'corrupt or of an unknown kind, choose another')
+    problem = ('is still being recorded or copied, or that was interrupted; wait for its end, or'
+               if why == NO_INDEX else 'is corrupt or of an unknown kind,')
+    return AffectError(f'{path}: neither an image nor a video that can be read ({why}); it '
+                       f'{problem} choose another')
 
 
 class _Nameless:

@@ -53,6 +53,10 @@ def test_a_truncated_video_is_refused(tmp_path):
     (tmp_path / 'a.mp4').write_bytes(data[:len(data) // 2])
     with pytest.raises(AffectError, match=r'a\.mp4: neither an image nor a video'):
         open_media(str(tmp_path / 'a.mp4'))
+    (tmp_path / 'a.mp4').write_bytes(data[:data.index(b'moov') - 4])
+    with pytest.raises(AffectError, match=r'\(moov atom not found\); it is still being recorded '
+                       'or copied, or that was interrupted; wait for its end, or choose another$'):
+        open_media(str(tmp_path / 'a.mp4'))
 
 
 def test_a_source_without_permission_is_named():
