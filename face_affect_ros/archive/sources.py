@@ -121,7 +121,24 @@ def _matches(name: str) -> list[str]:
         return expand(name)
     if not glob.has_magic(name) or os.path.lexists(expanded(name)):
         return [name]
-    return sorted(map(_literal, glob.glob(str(expanded(name)), recursive=True))) or [name]
+    return sorted(map(_literal, _glob(str(expanded(name))))) or [name]
+
+
+def _glob(pattern: str) -> set[str]:
+    """Return the matches of a pattern with **, which does not stand for links to a parent."""
+    before, *after = re.split(r'(?<![^/])\*\*(?![^/])', pattern, maxsplit=1)
+    if not after:
+        return set(glob.glob(pattern))
+    rest = after[0].lstrip('/') or '*'
+    folders = glob.glob(before) if before else ['']
+    found = set() if after[0] else set(filter(None, folders))
+    while folders:
+        inside = [glob.escape(folder) for folder in folders]
+        found |= {match for each in inside for match in _glob(os.path.join(each, rest))}
+        folders = [path for each in inside for path in glob.glob(os.path.join(each, '*/'))
+                   if not (os.path.islink(path[:-1]) and os.path.realpath(path) in map(
+                       os.path.realpath, Path(path).parents))]
+    return found
 
 
 def _literal(path: str | Path) -> str:

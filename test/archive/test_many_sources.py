@@ -16,6 +16,7 @@
 
 from collections.abc import Callable, Iterator
 import contextlib
+import glob
 import json
 import multiprocessing
 import os
@@ -29,7 +30,7 @@ from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.archive.analysis import metadata_of, Run
 from face_affect_ros.archive.local import _Workers, cores, run_locally
 from face_affect_ros.archive.results import Results
-from face_affect_ros.archive.sources import find_sources, Source
+from face_affect_ros.archive.sources import _glob, find_sources, Source
 from face_affect_ros.cli import main
 from face_affect_ros.media.portrait import portrait_path
 from face_affect_ros.recordings import open_recording
@@ -231,6 +232,38 @@ def test_a_file_reached_by_links_is_one_source(sources: list[str],
     assert find_sources(['pictures', 'linked'], sequence=True) == [Source('pictures')]
     Path('gone.png').symlink_to('nowhere.png')
     assert find_sources(['gone.png']) == [Source('gone.png')]
+
+
+@pytest.mark.parametrize('pattern', [
+    '**', '**/*', '**/*.png', 'a/**', 'a/**/*.png', '*/**/*.png', '**/b/**/*.png', '**/[[]*',
+    'a/**/b/*.png', '**/.*', 'a/**b/*', '**/**/x.png', 'HERE/a/**/*.png', 'HERE/**', 'none/**/x'])
+def test_patterns_match_as_those_of_glob(pattern: str, tmp_path: Path,
+                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    for file in ('x.png', '.h.png', 'a/x.png', 'a/b/x.png', 'a/b/c/b/x.png', '.hidden/x.png',
+                 'a/[1]/x.png', 'a/**/x.png', 'a/.hidden/b/x.png', 'ab/y'):
+        Path(tmp_path, file).parent.mkdir(parents=True, exist_ok=True)
+        Path(tmp_path, file).touch()
+    Path(tmp_path, 'linked').symlink_to('a')
+    Path(tmp_path, 'ab', 'gone').symlink_to('nowhere')
+    monkeypatch.chdir(tmp_path)
+    pattern = pattern.replace('HERE', str(tmp_path))
+    assert _glob(pattern) == set(glob.glob(pattern, recursive=True))
+
+
+@pytest.mark.timeout(60)
+def test_patterns_end_where_links_lead_to_parents(sources: list[str]) -> None:
+    Path('pictures/deep/er').mkdir(parents=True)
+    shutil.copy('pictures/0.png', 'pictures/deep/er/4.png')
+    for number in range(3):
+        Path(f'pictures/loop{number}').symlink_to('.')
+        Path(f'pictures/deep/up{number}').symlink_to('..')
+        Path(f'pictures/deep/er/out{number}').symlink_to('../../..')
+        Path(f'other{number}').mkdir()
+        Path(f'other{number}/next').symlink_to(f'../other{(number + 1) % 3}')
+    for pattern in ('pictures/**/*.png', '**/*.png', 'pictures/**', 'pictures/*/**/*.png'):
+        found = {os.path.realpath(source.name) for source in find_sources([pattern])}
+        assert found >= {os.path.realpath(f'pictures/{name}.png')
+                         for name in ('0', '1', '2', 'deep/er/4')}, pattern
 
 
 def test_keys_of_sources_are_unique_file_names() -> None:
