@@ -60,13 +60,13 @@ setup(
     license='Apache-2.0',
     entry_points={
         'console_scripts': [
-            'face_affect = face_affect_ros.cli:main',
-            'face_affect_node = face_affect_ros.nodes.face_affect_node:main',
-            'camera_player = face_affect_ros.nodes.camera_player:main',
-            'bag_player = face_affect_ros.nodes.bag_player:main',
-            'greeter = face_affect_ros.behaviours.greeter:main',
-            'humans_merger = face_affect_ros.nodes.humans_merger:main',
-            'face_affect_container = face_affect_ros.nodes.container:main',
+            'face_affect = face_affect_ros.executables:face_affect',
+            'face_affect_node = face_affect_ros.executables:face_affect_node',
+            'camera_player = face_affect_ros.executables:camera_player',
+            'bag_player = face_affect_ros.executables:bag_player',
+            'greeter = face_affect_ros.executables:greeter',
+            'humans_merger = face_affect_ros.executables:humans_merger',
+            'face_affect_container = face_affect_ros.executables:face_affect_container',
         ],
         # nodes by the names that ros2 component and launch_ros use
         'rclpy_components': [

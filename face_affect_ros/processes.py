@@ -45,7 +45,7 @@ def running_node(module: str, name: str, parameters: dict[str, Any],
     Run a node during a with block, and end it cleanly.
 
     Args:
-        module: Module in face_affect_ros.nodes.
+        module: Name in face_affect_ros.executables.
         name: Name of the node.
         parameters: Values by name, passed in a file, in which a string such as '0' stays a
             string.
@@ -58,8 +58,9 @@ def running_node(module: str, name: str, parameters: dict[str, Any],
         file = Path(folder) / 'parameters.yaml'
         file.write_text(yaml.dump({name: {'ros__parameters': parameters}}, Dumper=_Dumper),
                         encoding='utf-8')
-        command = [sys.executable, '-m', f'face_affect_ros.nodes.{module}', '--ros-args',
-                   '-r', f'__node:={name}', '--params-file', str(file)]
+        command = [sys.executable, '-c', f'from face_affect_ros.executables import {module} as '
+                   'main; raise SystemExit(main())',
+                   '--ros-args', '-r', f'__node:={name}', '--params-file', str(file)]
         for source, target in (remappings or {}).items():
             command += ['-r', f'{source}:={target}']
         # A separate process group: Ctrl-C in the terminal reaches only the parent, which then ends
