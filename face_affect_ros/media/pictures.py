@@ -205,6 +205,8 @@ def opened(path: Path) -> Image.Image:
         except Image.DecompressionBombError as error:
             raise AffectError(f'{path}: the image is too large: {error}; scale it '
                               'down') from error
+    if picture.format == 'TIFF':
+        picture.filename = ''   # Pillow 13 maps files by name, and those to rotate incorrectly
     try:
         check_size(str(path), *picture.size)
         tags = getattr(picture, 'tag_v2', {})

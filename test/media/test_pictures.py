@@ -92,6 +92,20 @@ def test_exif_orientation_is_applied(tmp_path, orientation, corner):
     assert np.abs(frame.image[4, 4].astype(int) - corner[::-1]).max() <= 8
 
 
+@pytest.mark.parametrize('mode', ['L', 'P', 'RGBA', 'CMYK', 'I;16'])
+@pytest.mark.parametrize('orientation, corner', [(1, 80), (3, 20), (5, 80), (6, 40), (8, 160)])
+def test_the_orientation_of_a_tiff_without_compression(tmp_path, mode, orientation, corner):
+    stored = np.array([[80, 160], [40, 20]], np.uint8).repeat(32, 0).repeat(24, 1)
+    picture = (Image.fromarray(stored.astype(np.uint16) * 257) if mode == 'I;16'
+               else Image.fromarray(stored).convert(mode))
+    picture.save(tmp_path / 'a.tif', tiffinfo={274: orientation})
+    frame, = frames_of(tmp_path / 'a.tif')
+    height, width = (64, 48) if orientation < 5 else (48, 64)
+    assert frame.image.shape == (height, width, 3)
+    first = frame.image[:height // 2, :width // 2]
+    assert np.array_equal(np.unique(first), [corner])
+
+
 def save_animation(path, pictures, **options):
     """Write an animation of these RGB arrays."""
     first, *others = map(Image.fromarray, pictures)
