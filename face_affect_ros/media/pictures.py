@@ -48,9 +48,13 @@ BITMAPS = ('BMP', 'DIB', 'TGA')
 #: Maximum size of a file that is read as a whole: that of the largest image without compression.
 MAX_BYTES = 8 * MAX_PIXELS
 #: Tags of TIFF and EXIF.
-SUBFILE_TYPE, TIFF_WIDTH, TIFF_HEIGHT, PHOTOMETRIC, ORIENTATION = 254, 256, 257, 262, 274
-SUB_IFDS = 330
+SUBFILE_TYPE, TIFF_WIDTH, TIFF_HEIGHT, BITS = 254, 256, 257, 258
+PHOTOMETRIC, ORIENTATION, SAMPLES, PLANES, SUB_IFDS = 262, 274, 277, 284, 330
 WHITE_IS_ZERO = 0
+#: Value of PLANES for an image whose colours are stored one after the other.
+SEPARATE = 2
+#: First bytes of a BigTIFF, whose header is longer.
+BIG_TIFFS = (b'II+\0', b'MM\0+')
 #: Lowest bit of SUBFILE_TYPE, of a smaller copy of another image.
 SMALLER_COPY = 1
 #: Value of white in images of floats, with the largest 99th percentile for which it applies.
@@ -80,8 +84,8 @@ def to_bgr(picture: Image.Image) -> ImageArray:
     """
     Return a Pillow image as (H, W, 3) uint8 BGR, upright according to its EXIF.
 
-    The background of transparent pixels is white. 16 bits are scaled by 255 / 65535; for floats
-    see `to_8_bit`.
+    The background of transparent pixels is white. 16 bits are scaled by 255 / 65535, 12 bits by
+    255 / 4095; for floats see `to_8_bit`.
     """
     with quiet():
         picture.load()   # rotates a TIFF upright, and then its EXIF is that of an upright one
@@ -90,14 +94,18 @@ def to_bgr(picture: Image.Image) -> ImageArray:
 
 def _pixels(picture: Image.Image) -> ImageArray:
     if picture.mode.startswith('I') or picture.mode == 'F':
+        tags = getattr(picture, 'tag_v2', {})
         if picture.mode == 'F':
             grey = to_8_bit(np.asarray(picture, np.float32))
         else:
             values = np.asarray(picture, np.float32)
-            grey = np.clip(np.rint(values * (255.0 / 65535.0)), 0, 255).astype(np.uint8)
-        if getattr(picture, 'tag_v2', {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:
+            white = 4095.0 if tags.get(BITS) == (12,) else 65535.0
+            grey = np.clip(np.rint(values * (255.0 / white)), 0, 255).astype(np.uint8)
+        if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
             grey = 255 - grey   # Pillow does this only for at most 8 bits per pixel
         return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
+    if picture.mode == 'La':   # of some TIFFs: multiplied by alpha
+        picture = picture.convert('LA')
     if picture.mode in ('RGBA', 'LA', 'PA') or 'transparency' in picture.info:
         layered = picture.convert('RGBA')
         # the fourth byte of bitmaps is mostly unused, and not transparency
@@ -134,7 +142,7 @@ def orientation_of(picture: Image.Image) -> int:
 def is_tiff(path: Path) -> bool:
     """Return whether a file begins with the signature of a TIFF."""
     with open(path, 'rb') as file:
-        return file.read(4) in (b'II*\0', b'MM\0*')
+        return file.read(4) in (b'II*\0', b'MM\0*', *BIG_TIFFS)
 
 
 def read_float_tiff(path: Path, error: UnidentifiedImageError) -> ImageArray:
@@ -155,7 +163,8 @@ def read_float_tiff(path: Path, error: UnidentifiedImageError) -> ImageArray:
         raise broken(path, error) from error
     data = _read(path)
     try:
-        directory = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
+        header = data[:16 if data.startswith(BIG_TIFFS) else 8]
+        directory = TiffImagePlugin.ImageFileDirectory_v2(header)
         stream = io.BytesIO(data)
         stream.seek(directory.next)
         with quiet():
@@ -166,10 +175,12 @@ def read_float_tiff(path: Path, error: UnidentifiedImageError) -> ImageArray:
     if directory.next:
         raise AffectError(f'{path}: a TIFF of several pages in an unsupported format; save each '
                           'page as a separate file')
-    with opencv_silenced():
-        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    values = None
+    if directory.get(PLANES) != SEPARATE or directory.get(SAMPLES) == 1:   # else OpenCV mixes them
+        with opencv_silenced():
+            values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype.kind != 'f':
-        raise broken(path, ValueError('an unsupported format of TIFF')) from error
+        raise unsupported_tiff(path) from error
     image = to_8_bit(values.astype(np.float32))
     if image.ndim == 2:
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
@@ -214,6 +225,9 @@ def opened(path: Path) -> Image.Image:
             raise AffectError(f'{path}: a raw image of a camera, such as DNG, of which only a '
                               f'preview of {picture.width}x{picture.height} pixels can be read; '
                               'convert it to JPEG or TIFF')
+        if tags.get(PLANES) == SEPARATE and tags.get(BITS, (8,))[0] > 8 and (
+                picture.tile[0][0] == 'raw'):   # Pillow reads them as planes of 8 bits
+            raise unsupported_tiff(path)
     except AffectError:
         picture.close()
         raise
@@ -232,6 +246,12 @@ def _read(path: Path) -> bytes:
         raise AffectError(f'{path}: larger than the limit of {MAX_BYTES // 1_000_000} MB for a '
                           'image; scale it down')
     return path.read_bytes()
+
+
+def unsupported_tiff(path: Path) -> AffectError:
+    """Return the error for a TIFF that cannot be read."""
+    return AffectError(f'{path}: a truncated TIFF, or one in an unsupported format; convert it to '
+                       'PNG')
 
 
 def broken(path: Path, error: BaseException) -> AffectError:

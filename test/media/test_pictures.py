@@ -222,6 +222,47 @@ def test_a_tiff_of_floats(tmp_path, white, kind, colours):
     assert np.array_equal(frames_of(tmp_path / 'a.tif')[0].image, expected)
 
 
+def test_a_tiff_of_12_bits(tmp_path):
+    values = STEPS.astype(np.uint16) * 16 + STEPS // 16
+    first, second = values[:, ::2], values[:, 1::2]
+    packed = np.dstack([first >> 4, (first & 15) << 4 | second >> 8, second & 255])
+    data = tiff(packed.astype(np.uint8).reshape(16, 24))
+    data = data.replace(struct.pack('<HHII', 256, 4, 1, 24), struct.pack('<HHII', 256, 4, 1, 16))
+    data = data.replace(struct.pack('<HHIHH', 258, 3, 1, 8, 0),
+                        struct.pack('<HHIHH', 258, 3, 1, 12, 0))
+    (tmp_path / 'a.tif').write_bytes(data)
+    assert np.array_equal(frames_of(tmp_path / 'a.tif')[0].image, np.dstack([STEPS] * 3))
+
+
+RAMP = np.dstack([STEPS, STEPS.T, np.zeros_like(STEPS)])
+
+
+@pytest.mark.parametrize('values, expected, options', [
+    (RAMP.astype(np.float32) / 255, RAMP, {'photometric': 'rgb', 'bigtiff': True}),
+    (np.dstack([STEPS, np.full_like(STEPS, 255)]), np.dstack([STEPS] * 3), {
+        'photometric': 'minisblack', 'planarconfig': 'contig', 'extrasamples': ['assocalpha']}),
+], ids=['BigTIFF', 'grey multiplied by alpha'])
+def test_a_tiff_of_another_program(tmp_path, values, expected, options):
+    tifffile = pytest.importorskip('tifffile')
+    tifffile.imwrite(tmp_path / 'a.tif', values, **options)
+    assert np.array_equal(frames_of(tmp_path / 'a.tif')[0].image, expected[:, :, ::-1])
+
+
+@pytest.mark.parametrize('values, options', [
+    (RAMP.astype(np.uint16) * 257, {'photometric': 'rgb', 'planarconfig': 'separate'}),
+    (RAMP.astype(np.float32) / 255, {'photometric': 'rgb', 'planarconfig': 'separate'}),
+    (STEPS.astype(np.float16) / 255, {}),
+    (np.dstack([STEPS] * 5), {'photometric': 'minisblack', 'planarconfig': 'contig'}),
+], ids=['planes of 16 bits', 'planes of floats', 'float16', 'five channels'])
+def test_a_tiff_in_an_unsupported_format_names_the_remedy(tmp_path, values, options):
+    tifffile = pytest.importorskip('tifffile')
+    if options.get('planarconfig') == 'separate':
+        values = values.transpose(2, 0, 1)
+    tifffile.imwrite(tmp_path / 'a.tif', values, **options)
+    with pytest.raises(AffectError, match=r'a\.tif: .* unsupported format; convert it to PNG'):
+        open_media(str(tmp_path / 'a.tif'))
+
+
 def test_floats_with_lights_above_white_and_without_a_value(tmp_path):
     values = np.full((20, 20), 0.5, np.float32)
     values[0, 0], values[0, 1], values[0, 2], values[1, 0] = 40.0, np.nan, np.inf, -3.0
