@@ -24,6 +24,11 @@ from PIL import Image
 #: FFmpeg's demuxers by the first bytes of each image of a stream.
 DEMUXERS = {b'\xff\xd8\xff': 'jpeg_pipe', b'\x89PNG\r\n\x1a\n': 'png_pipe', b'BM': 'bmp_pipe',
             b'P4': 'pbm_pipe', b'P5': 'pgm_pipe', b'P6': 'ppm_pipe', b'P7': 'pam_pipe'}
+#: XMP namespace of photos to which phones append others, such as the original of a portrait with
+#: a blurred background, and the end of Samsung's.
+CONTAINER, SAMSUNG_END = b'http://ns.google.com/photos/1.0/container/', b'SEFT'
+#: Bytes of a file in which the metadata of its first image are searched.
+HEAD = 1_000_000
 
 
 def stream_demuxer(path: Path, picture: Image.Image) -> str | None:
@@ -33,7 +38,7 @@ def stream_demuxer(path: Path, picture: Image.Image) -> str | None:
     Args:
         path: The file.
         picture: Its first image. Further images of another size are previews appended by cameras;
-            those of a multi-picture file (MPF) belong to the first one.
+            those of a multi-picture file (MPF) or of a phone's photo belong to the first one.
 
     Returns:
         FFmpeg's name of the demuxer, None for a file of one image.
@@ -44,6 +49,8 @@ def stream_demuxer(path: Path, picture: Image.Image) -> str | None:
     with open(path, 'rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         begin = next((each for each in DEMUXERS if data[:len(each)] == each), None)
         if begin is None or 'mp' in picture.info or data.find(begin, len(begin)) < 0:
+            return None
+        if data.find(CONTAINER, 0, HEAD) >= 0 or data[-len(SAMSUNG_END):] == SAMSUNG_END:
             return None
     with reading(path, DEMUXERS[begin]) as container:
         packets = (packet for packet in container.demux(video=0) if packet.size)

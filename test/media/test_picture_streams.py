@@ -84,13 +84,25 @@ def multi_picture(image):
     return buffer.getvalue()
 
 
+def phone_photo(image):
+    """Return a JPEG with an XMP container, followed by the original of the same size."""
+    xmp = (b'http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:Container='
+           b'"http://ns.google.com/photos/1.0/container/"></x:xmpmeta>')
+    data = encoded('.jpg', image)
+    return (data[:2] + b'\xff\xe1' + (len(xmp) + 2).to_bytes(2, 'big') + xmp + data[2:]
+            + encoded('.jpg', 255 - image))
+
+
 @pytest.mark.parametrize('data', [
     with_thumbnail(pictures(1)[0]), multi_picture(pictures(1)[0]),
+    phone_photo(pictures(1)[0]),
+    encoded('.jpg', pictures(1)[0]) * 2 + b'SEFH' + bytes(20) + b'SEFT',
     encoded('.jpg', pictures(1)[0]) + encoded('.jpg', pictures(1)[0][::2, ::2]),
     encoded('.jpg', pictures(1)[0]) + bytes(1000),
     encoded('.png', pictures(1)[0]) + b'BM P6 \x89PNG\r\n\x1a\n and other things' * 20,
     encoded('.ppm', pictures(1)[0].clip(80, 80)), encoded('.bmp', pictures(1)[0] // 255 + 0x42),
-], ids=['thumbnail', 'multi-picture', 'preview', 'zeros', 'text', 'letters', 'more letters'])
+], ids=['thumbnail', 'multi-picture', 'container', 'Samsung', 'preview', 'zeros', 'text',
+        'letters', 'more letters'])
 def test_a_single_image_is_not_a_stream(tmp_path, data):
     (tmp_path / 'a').write_bytes(data)
     with open_media(str(tmp_path / 'a')) as media:
