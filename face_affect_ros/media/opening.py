@@ -25,7 +25,7 @@ from face_affect_ros.media.base import Media
 from face_affect_ros.media.camera import CameraMedia
 from face_affect_ros.media.folder import FolderMedia
 from face_affect_ros.media.heif import heif_refusal, register_heif
-from face_affect_ros.media.picture_streams import stream_demuxer
+from face_affect_ros.media.picture_streams import JPEG, stream_demuxer
 from face_affect_ros.media.pictures import (
     BROKEN,
     broken,
@@ -41,6 +41,8 @@ from PIL import UnidentifiedImageError
 
 #: Images per second of sources without a rate.
 PICTURE_RATE = 30.0
+#: First bytes of documents; FFmpeg would read the JPEGs in a PDF as a clip.
+DOCUMENTS = (b'%PDF', b'%!PS', b'\xc5\xd0\xd3\xc6')
 
 
 def open_media(source: str, *, rate: float | None = None,
@@ -109,7 +111,15 @@ def _open_file(path: Path, rate: float) -> Media:
     picture = _open_picture(path, rate)
     if picture is not None:
         return picture
+    with open(path, 'rb') as file:
+        head = file.read(4)
+    if head in DOCUMENTS:
+        raise AffectError(f'{path}: a PDF or PostScript document; save its pages as images, those '
+                          'of a PDF by pdftoppm -png FILE PAGE')
     if path.suffix.lower() in PICTURE_SUFFIXES:
+        if head.startswith(JPEG):
+            raise AffectError(f'{path}: a JPEG that is corrupt or in an unsupported format, such '
+                              'as 12 bits or lossless; convert it to PNG')
         raise AffectError(f'{path}: not an image, although its suffix is one; it is corrupt or of '
                           'another kind, choose another')
     return VideoMedia(path)

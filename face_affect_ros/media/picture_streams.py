@@ -21,8 +21,10 @@ from pathlib import Path
 from face_affect_ros.media.ffmpeg import reading
 from PIL import Image
 
+#: First bytes of a JPEG.
+JPEG = b'\xff\xd8\xff'
 #: FFmpeg's demuxers by the first bytes of each image of a stream.
-DEMUXERS = {b'\xff\xd8\xff': 'jpeg_pipe', b'\x89PNG\r\n\x1a\n': 'png_pipe', b'BM': 'bmp_pipe',
+DEMUXERS = {JPEG: 'jpeg_pipe', b'\x89PNG\r\n\x1a\n': 'png_pipe', b'BM': 'bmp_pipe',
             b'P4': 'pbm_pipe', b'P5': 'pgm_pipe', b'P6': 'ppm_pipe', b'P7': 'pam_pipe'}
 #: XMP namespace of photos to which phones append others, such as the original of a portrait with
 #: a blurred background, and the end of Samsung's.

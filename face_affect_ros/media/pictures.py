@@ -42,8 +42,9 @@ PICTURE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.gif', '.tif', '.
 #: Exceptions of Pillow for broken files, which differ between its decoders.
 BROKEN = (OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError,
           RuntimeError, MemoryError, struct.error, zlib.error)
-#: Formats that Pillow recognises but cannot decode; FFmpeg may.
-NO_PICTURES = ('MPEG', 'BUFR', 'GRIB', 'HDF5', 'WMF')
+#: Formats that Pillow recognises but cannot decode, of which FFmpeg decodes some, and documents,
+#: for which it starts Ghostscript.
+NO_PICTURES = ('MPEG', 'BUFR', 'GRIB', 'HDF5', 'WMF', 'EPS')
 BITMAPS = ('BMP', 'DIB', 'TGA')
 #: Maximum size of a file that is read as a whole: that of the largest image without compression.
 MAX_BYTES = 8 * MAX_PIXELS

@@ -60,13 +60,13 @@ class VideoStream:
         self.others = [stream.index for stream in streams[1:]
                        if _codec(stream) not in PICTURE_CODECS]
         self._why = 'this FFmpeg has no decoder for it'
+        self._format: str = container.format.name.split(',')[0]
         context = self.stream.codec_context
         if context is None:
             raise self._undecodable()
         check_size(str(path), max(1, context.width), max(1, context.height))
         context.options = DECODING
         self.stream.thread_type = 'AUTO'
-        self._format: str = container.format.name.split(',')[0]
         self._times: list[float] = []
         self._packets, self._end = 0, 0.0
 
@@ -183,10 +183,10 @@ class VideoStream:
         if not codec:   # PyAV has no name for a codec that FFmpeg does not decode
             with open(self._path, 'rb') as file:
                 codec = codec_name(file) or 'unknown'
-        return AffectError(
-            f'{self._path}: no frame can be decoded (codec {codec}: '
-            f'{self._why}); if the file is not corrupt, convert it: ffmpeg -i FILE -c:v libx264 '
-            'OTHER.mp4')
+        picture = self._format == 'image2' or self._format.endswith('_pipe')
+        remedy = 'the image to PNG' if picture else 'it: ffmpeg -i FILE -c:v libx264 OTHER.mp4'
+        return AffectError(f'{self._path}: no frame can be decoded (codec {codec}: {self._why}); '
+                           f'if the file is not corrupt, convert {remedy}')
 
 
 def _codec(stream: Any) -> str:

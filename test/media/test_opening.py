@@ -20,6 +20,10 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media import base, open_media
 import pytest
 
+#: The start of a JPEG of 9x9 pixels.
+JPEG_OF_12_BITS = (b'\xff\xd8\xff\xdb\0C\0' + bytes(range(1, 65))
+                   + b'\xff\xc1\0\x0b\x0c\0\x09\0\x09\x01\x01\x11\0\xff\xd9')
+
 
 @pytest.mark.parametrize('name, content, message', [
     ('none.mp4', None, 'no such file'),
@@ -29,6 +33,12 @@ import pytest
      'text file)'),
     ('noise.mp4', b'neither nor \x93' * 400, 'neither an image nor a video'),
     ('noise.jpg', b'neither nor \x93' * 400, 'not an image, although its suffix is one'),
+    ('12_bits.jpg', JPEG_OF_12_BITS, 'unsupported format, such as 12 bits or lossless; convert it '
+     'to PNG'),
+    ('scan.pdf', b'%PDF-1.4\n' + JPEG_OF_12_BITS, 'a PDF or PostScript document; save its pages '
+     'as images'),
+    ('a.eps', b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n', 'PostScript document; save'),
+    ('a.xpm', b'/* XPM */\nno image', 'if the file is not corrupt, convert the image to PNG'),
     ('bag.mcap', b'\x89MCAP0\r\n', 'play it with bag_player'),
 ])
 def test_bad_files(tmp_path, name, content, message, capfd):
