@@ -31,7 +31,7 @@ Box: TypeAlias = tuple[int, int, int, int]
 GOLDEN_RATIO = 0.618034
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 #: Height of the text as a fraction of the face's width, so that neighbours have room, and its
-#: smallest and largest fraction of the image's height, so that it can be read.
+#: smallest and largest fraction of the image's shorter side, so that it can be read.
 TEXT_PER_FACE = 0.2
 TEXT_PER_IMAGE = (0.018, 0.03)
 MIN_TEXT_HEIGHT = 8.0
@@ -73,7 +73,7 @@ def annotate(image: ImageArray, faces: list[Face]) -> ImageArray:
     """Return a BGR copy of a (H, W) grey or (H, W, 3) BGR uint8 image with the faces drawn in."""
     canvas: ImageArray = np.array(
         cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image, np.uint8)
-    thickness = max(1, round(canvas.shape[0] / 300))
+    thickness = max(1, round(min(canvas.shape[:2]) / 300))
     # The nearest faces last, so that they are on top.
     faces = sorted(faces, key=lambda face: float(face.box[2]))
     for face in faces:
@@ -103,7 +103,7 @@ class Plate:
 
     def __init__(self, face: Face, shape: tuple[int, ...]) -> None:
         self._lines, self._box = caption(face), whole_pixels(face.box)
-        bounds = np.array(TEXT_PER_IMAGE) * shape[0]
+        bounds = np.array(TEXT_PER_IMAGE) * min(shape[:2])
         height = max(MIN_TEXT_HEIGHT, float(np.clip(TEXT_PER_FACE * self._box[2], *bounds)))
         self._scale, self._thickness = height / FONT_HEIGHT, max(1, round(height / 10))
         self._pad = round(height * 0.4)

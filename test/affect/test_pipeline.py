@@ -338,6 +338,12 @@ def test_annotation_draws_on_a_copy_wherever_the_face_is(box: tuple[int, ...],
     assert (image == 90).all()
 
 
+def test_the_drawing_has_the_same_size_in_a_screenshot_of_several_pages() -> None:
+    face = one_face(box=np.array((150, 100, 80, 80), np.float32))
+    image = np.full((4000, 400, 3), 90, np.uint8)
+    assert np.array_equal(annotate(image, [face])[:400], annotate(image[:400], [face]))
+
+
 def test_successive_ids_have_clearly_different_colours() -> None:
     colours = [np.array(colour_of(f'fabc{number:04d}'), float) for number in range(1, 6)]
     for first, second in zip(colours, colours[1:]):
