@@ -29,6 +29,7 @@ from face_affect_ros.affect.scheduling import DetectOrTrack, InferenceScheduler
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.tracker import Tracker
 from face_affect_ros.affect.types import (
+    AffectError,
     Detections,
     Estimate,
     Face,
@@ -95,8 +96,9 @@ class AffectPipeline:
             The faces, oldest track first.
 
         Raises:
-            AffectError: The runtime cannot run a network.
+            AffectError: The image is of another kind, or the runtime cannot run a network.
         """
+        _check(image)
         settings = self.settings
         located = self.locate(image, stamp, settings.detection_interval)
         joined = self._tracker.update(located.faces, stamp, timeout=settings.track_timeout,
@@ -197,6 +199,17 @@ class AffectPipeline:
                 del kept[track]
         for scheduler in self._schedulers:
             scheduler.prune(alive)
+
+
+def _check(image: ImageArray) -> None:
+    """Raise AffectError for anything but an image as in AffectPipeline.process."""
+    array = isinstance(image, np.ndarray)
+    if array and image.dtype == np.uint8 and image.size and (
+            image.ndim == 2 or image.shape[2:] in ((1,), (3,))):
+        return
+    what = f'{image.dtype} of shape {image.shape}' if array else type(image).__name__
+    raise AffectError(f'the image is {what}; pass a numpy array of uint8, (H, W) grey or '
+                      '(H, W, 3) BGR')
 
 
 def make_pipeline(settings: PipelineSettings) -> AffectPipeline:

@@ -19,6 +19,7 @@ from collections.abc import Callable
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import cv2
@@ -266,6 +267,18 @@ def test_boxes_are_inside_the_image_and_the_image_is_not_written_to() -> None:
     for cut in pipeline.process(half, 1.0):
         assert cut.box[0] >= 0.0
         assert cut.box[0] + cut.box[2] <= half.shape[1]
+
+
+@pytest.mark.parametrize('image, what', [
+    (None, 'NoneType'),   # of cv2.imread
+    (np.zeros((48, 64, 3), np.float32), r'float32 of shape \(48, 64, 3\)'),
+    (np.zeros((48, 64), np.uint16), r'uint16 of shape \(48, 64\)'),
+    (np.zeros((48, 64, 4), np.uint8), r'uint8 of shape \(48, 64, 4\)'),
+    (np.zeros((0, 64, 3), np.uint8), r'uint8 of shape \(0, 64, 3\)')])
+def test_an_image_of_another_kind_is_refused(image: Any, what: str) -> None:
+    pipeline = make_pipeline(PipelineSettings(emotion_model='', gender_model=''))
+    with pytest.raises(AffectError, match=f'the image is {what}; pass a numpy array of uint8'):
+        pipeline.process(image, 0.0)
 
 
 def test_settings_change_between_frames_without_losing_tracks() -> None:
