@@ -83,8 +83,9 @@ class VideoStream:
 
     @property
     def is_picture(self) -> bool:
-        """Whether it is a single image such as cover art, and not a clip."""
-        return self._packets == 1 and _codec(self.stream) in PICTURE_CODECS
+        """Whether it is a single image such as JPEG XL or cover art, and not a clip."""
+        return self._packets == 1 and (
+            self._holds_pictures or _codec(self.stream) in PICTURE_CODECS)
 
     def decoded(self) -> Iterator[Any]:
         """Yield the frames of PyAV in presentation order, None for a damaged one."""
@@ -145,6 +146,11 @@ class VideoStream:
         frames = 0 if length is None else round((length - self._end) * rate)
         return frames if frames > 1 + 0.02 * self._packets else 0
 
+    @property
+    def _holds_pictures(self) -> bool:
+        """Whether the format is one of still images, such as EXR and JPEG XL."""
+        return self._format == 'image2' or self._format.endswith('_pipe')
+
     def _note(self, packet: Any) -> bool:
         """Count a packet unless an edit list cuts it; return whether it is counted."""
         if not packet.size:   # it flushes the decoder
@@ -183,8 +189,8 @@ class VideoStream:
         if not codec:   # PyAV has no name for a codec that FFmpeg does not decode
             with open(self._path, 'rb') as file:
                 codec = codec_name(file) or 'unknown'
-        picture = self._format == 'image2' or self._format.endswith('_pipe')
-        remedy = 'the image to PNG' if picture else 'it: ffmpeg -i FILE -c:v libx264 OTHER.mp4'
+        remedy = ('the image to PNG' if self._holds_pictures else
+                  'it: ffmpeg -i FILE -c:v libx264 OTHER.mp4')
         return AffectError(f'{self._path}: no frame can be decoded (codec {codec}: {self._why}); '
                            f'if the file is not corrupt, convert {remedy}')
 

@@ -222,6 +222,15 @@ def test_a_tiff_of_floats(tmp_path, white, kind, colours):
     assert np.array_equal(frames_of(tmp_path / 'a.tif')[0].image, expected)
 
 
+def test_an_image_that_ffmpeg_reads_is_a_still(tmp_path):
+    head = b'P7\nWIDTH 24\nHEIGHT 8\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n'
+    (tmp_path / 'a.pam').write_bytes(head + patches(RED, GREEN, BLUE).tobytes())
+    with open_media(str(tmp_path / 'a.pam')) as media:
+        frame, = media
+        assert (media.frame_count, media.rate) == (1, None)
+    assert np.array_equal(frame.image, patches(RED, GREEN, BLUE)[:, :, ::-1])
+
+
 def test_a_tiff_of_12_bits(tmp_path):
     values = STEPS.astype(np.uint16) * 16 + STEPS // 16
     first, second = values[:, ::2], values[:, 1::2]
