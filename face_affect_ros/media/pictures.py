@@ -222,7 +222,7 @@ def opened(path: Path) -> Image.Image:
     try:
         check_size(str(path), *picture.size)
         tags = getattr(picture, 'tag_v2', {})
-        if SUB_IFDS in tags and tags.get(SUBFILE_TYPE, 0) & SMALLER_COPY:
+        if _is_cr2(path) or SUB_IFDS in tags and tags.get(SUBFILE_TYPE, 0) & SMALLER_COPY:
             raise AffectError(f'{path}: a raw image of a camera, such as DNG, of which only a '
                               f'preview of {picture.width}x{picture.height} pixels can be read; '
                               'convert it to JPEG or TIFF')
@@ -233,6 +233,12 @@ def opened(path: Path) -> Image.Image:
         picture.close()
         raise
     return picture
+
+
+def _is_cr2(path: Path) -> bool:
+    """Return whether a file is a raw image of Canon, a TIFF of several previews and the image."""
+    with open(path, 'rb') as file:
+        return file.read(11) == b'II*\0\x10\0\0\0CR\x02'
 
 
 def _picture_file(path: Path) -> Path | io.BytesIO:

@@ -321,6 +321,17 @@ def test_the_preview_of_a_raw_image_is_not_taken_for_the_image(tmp_path):
         assert (media.width, media.height) == (16, 12)
 
 
+def test_a_raw_image_of_canon_is_not_taken_for_pages(tmp_path):
+    """A CR2 begins with its tags, of two previews, a small image and the raw image."""
+    pages = [tiff(STEPS, start=1000 * number)[-11 * 12 - 6:] for number in range(1, 3)]
+    first = 16 + len(pages[0])
+    pages[0] = pages[0][:-4] + struct.pack('<I', first)
+    data = b'II*\0\x10\0\0\0CR\x02\0' + bytes(4) + b''.join(pages)
+    (tmp_path / 'a.cr2').write_bytes(data.ljust(3000, b'\0'))
+    with pytest.raises(AffectError, match='a.cr2: a raw image of a camera.* convert it to JPEG'):
+        open_media(str(tmp_path / 'a.cr2'))
+
+
 def test_a_tiff_that_pillow_writes_in_pages(tmp_path):
     first, *others = [Image.new('RGB', (6, 4), colour) for colour in (RED, GREEN, BLUE)]
     first.save(tmp_path / 'a.tif', save_all=True, append_images=others)
