@@ -122,7 +122,7 @@ def _about(part: Part, *, with_faces: bool) -> Iterator[str]:
         yield f'<h3>{escape(track.id)}</h3>\n<p>' + (
             f'<img alt="face of {escape(track.id)}" src="{picture}">' if picture else ''
         ) + escape(_words(track)) + '</p>\n'
-        if length > 0.0 and any(each.shares for each in track.bins):
+        if length > 0.0 and len(_inferred(track)) > 1:
             yield probabilities(track, first=summary.first, last=summary.last)
 
 
@@ -132,12 +132,18 @@ def _words(track: Track) -> str:
     for name, counts in (('expression', track.labels), ('gender', track.genders)):
         if counts:
             parts.append(f'apparent {name}: ' + _listed(counts))
-    shares = track.bins[0].shares
-    if track.images == 1 and shares is not None:
-        parts.append(', '.join(f'{label} {share:.0%}' for label, share in zip(EMOTIONS, shares)))
+    inferred = _inferred(track)
+    if len(inferred) == 1:   # too few for a chart
+        parts.append(', '.join(f'{label} {share:.0%}'
+                               for label, share in zip(EMOTIONS, inferred[0])))
     if track.reasons:
         parts.append('reasons of unknown: ' + _listed(track.reasons))
     return '; '.join(parts)
+
+
+def _inferred(track: Track) -> list[list[float]]:
+    """Return the mean probabilities of the bins that have some."""
+    return [each.shares for each in track.bins if each.shares is not None]
 
 
 def _listed(counts: Counter[str]) -> str:

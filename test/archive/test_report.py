@@ -163,6 +163,26 @@ def test_a_report_names_a_missing_source(results: Path, tmp_path: Path) -> None:
     assert '2 images in 1.0 s, 1 tracks' in page
 
 
+def test_a_track_within_one_bin_has_its_probabilities_as_text(tmp_path: Path) -> None:
+    """A chart of one point is empty; a bin of an hour has 7 s."""
+    def record(stamp: float, track: str, happy: float) -> dict:
+        face = {'id': track, 'roi': [1, 2, 3, 4], 'score': 0.5, 'tracked_for': 0.0,
+                'emotion': 'happy', 'emotion_confidence': happy, 'emotion_unknown_reason': '',
+                'emotion_probabilities': [0.0, 0.0, 0.0, happy, 0.0, 0.0, 1.0 - happy],
+                'gender_probabilities': []}
+        return {'source': 'a.mp4', 'frame': 0, 'stamp': stamp, 'width': 9, 'height': 9,
+                'faces': [face]}
+
+    records = [record(0.0, 'long', 0.9), record(3600.0, 'long', 0.9),
+               record(1003.0, 'short', 0.6), record(1004.0, 'short', 0.8)]
+    (tmp_path / 'faces.jsonl').write_text(''.join(json.dumps(each) + '\n' for each in records))
+    page = page_of(tmp_path / 'faces.jsonl', tmp_path)
+    about_long, about_short = (page.split(f'<h3>{name}</h3>')[1] for name in ('long', 'short'))
+    assert 'Plotly.newPlot' in about_long and '90%' not in about_long.partition('<h3>')[0]
+    assert 'happy 70%, sad 0%, surprise 0%, neutral 30%' in about_short
+    assert 'Plotly.newPlot' not in about_short
+
+
 def test_lines_of_the_demo_show_no_face_of_another_image(
         tmp_path: Path, shared_file: Callable[[str], Path]) -> None:
     """Their numbers are those of the processed images, and a camera cannot be read again."""
