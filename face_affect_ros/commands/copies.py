@@ -29,6 +29,8 @@ PICTURE, CLIP = '.png', '.mp4'
 #: Suffixes of images that are usually not animated, for names before files are opened.
 STILL_SUFFIXES = ('.png', '.jpg', '.jpeg', '.jfif', '.webp', '.bmp', '.tif', '.tiff', '.ppm',
                   '.pgm')
+#: Pages per second of the copy of a document.
+PAGES_RATE = 1.0
 #: Bytes of a file name on most disks, minus those of a number and a suffix.
 MAX_NAME = 255 - 12
 
@@ -101,7 +103,8 @@ class Copy:
     def __init__(self, path: Path, media: Media) -> None:
         """Prepare a copy of a source."""
         self.problem = ''
-        self._sink = ImageOrVideoSink(path, rate=media.rate)
+        self._pages = media.pages
+        self._sink = ImageOrVideoSink(path, rate=PAGES_RATE if media.pages else media.rate)
 
     def write(self, image: ImageArray, stamp: float) -> None:
         """
@@ -109,11 +112,11 @@ class Copy:
 
         Args:
             image: (H, W, 3) uint8 BGR.
-            stamp: Seconds since the start of the source.
+            stamp: Seconds since the start of the source, ignored for pages.
         """
         if not self.problem:
             try:
-                self._sink.write(image, stamp)
+                self._sink.write(image, None if self._pages else stamp)
             except AffectError as error:
                 self.problem = str(error)
 

@@ -187,6 +187,13 @@ def test_a_copy_is_an_image_or_a_clip_like_its_source() -> None:
         'misnamed_annotated.png': 'picture'}
 
 
+def test_a_copy_shows_each_page_for_a_second() -> None:
+    PORTRAIT.save('a.tif', save_all=True, append_images=[PORTRAIT, PORTRAIT])
+    analyze('a.tif', '--annotate', 'a.mp4')
+    with open_media('a.mp4') as media:
+        assert [frame.stamp for frame in media] == [0.0, 1.0, 2.0]
+
+
 @pytest.mark.parametrize('suffix', ['.gif', '.webp', '.png', '.tif', '.mp4'])
 def test_a_copy_of_a_folder_with_one_clip_is_a_clip(suffix: str) -> None:
     Path('film').mkdir()
