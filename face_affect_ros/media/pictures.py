@@ -50,10 +50,13 @@ BITMAPS = ('BMP', 'DIB', 'TGA')
 MAX_BYTES = 8 * MAX_PIXELS
 #: Tags of TIFF and EXIF.
 SUBFILE_TYPE, TIFF_WIDTH, TIFF_HEIGHT, BITS = 254, 256, 257, 258
-PHOTOMETRIC, ORIENTATION, SAMPLES, PLANES, SUB_IFDS = 262, 274, 277, 284, 330
+PHOTOMETRIC, ORIENTATION, SAMPLES, PLANES = 262, 274, 277, 284
+SUB_IFDS, SAMPLE_FORMAT = 330, 339
 WHITE_IS_ZERO = 0
 #: Value of PLANES for an image whose colours are stored one after the other.
 SEPARATE = 2
+#: Value of SAMPLE_FORMAT, the default.
+UNSIGNED = (1,)
 #: First bytes of a BigTIFF, whose header is longer.
 BIG_TIFFS = (b'II+\0', b'MM\0+')
 #: Lowest bit of SUBFILE_TYPE, of a smaller copy of another image.
@@ -86,7 +89,7 @@ def to_bgr(picture: Image.Image) -> ImageArray:
     Return a Pillow image as (H, W, 3) uint8 BGR, upright according to its EXIF.
 
     The background of transparent pixels is white. 16 bits are scaled by 255 / 65535, 12 bits by
-    255 / 4095; for floats see `to_8_bit`.
+    255 / 4095, and 32 bits with values above 65535 by 255 / 4294967295; for floats see `to_8_bit`.
     """
     with quiet():
         picture.load()   # rotates a TIFF upright, and then its EXIF is that of an upright one
@@ -99,9 +102,14 @@ def _pixels(picture: Image.Image) -> ImageArray:
         if picture.mode == 'F':
             grey = to_8_bit(np.asarray(picture, np.float32))
         else:
-            values = np.asarray(picture, np.float32)
-            white = 4095.0 if tags.get(BITS) == (12,) else 65535.0
-            grey = np.clip(np.rint(values * (255.0 / white)), 0, 255).astype(np.uint8)
+            values, white = np.asarray(picture), 65535.0
+            if tags.get(BITS) == (12,):
+                white = 4095.0
+            elif tags.get(BITS) == (32,) and tags.get(SAMPLE_FORMAT, UNSIGNED) == UNSIGNED:
+                values = values.view(np.uint32)   # Pillow has only int32
+                white = white if values.max() <= white else 2.0**32 - 1.0
+            grey = np.clip(np.rint(values.astype(np.float32) * (255.0 / white)), 0, 255).astype(
+                np.uint8)
         if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
             grey = 255 - grey   # Pillow does this only for at most 8 bits per pixel
         return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)

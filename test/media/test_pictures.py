@@ -222,6 +222,12 @@ def test_a_tiff_of_floats(tmp_path, white, kind, colours):
     assert np.array_equal(frames_of(tmp_path / 'a.tif')[0].image, expected)
 
 
+@pytest.mark.parametrize('scale', [257, 0x01010101])
+def test_a_tiff_of_32_bits(tmp_path, scale):
+    (tmp_path / 'a.tif').write_bytes(tiff(STEPS.astype(np.uint32) * scale))
+    assert np.array_equal(frames_of(tmp_path / 'a.tif')[0].image, np.dstack([STEPS] * 3))
+
+
 def test_an_image_that_ffmpeg_reads_is_a_still(tmp_path):
     head = b'P7\nWIDTH 24\nHEIGHT 8\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n'
     (tmp_path / 'a.pam').write_bytes(head + patches(RED, GREEN, BLUE).tobytes())
