@@ -92,8 +92,10 @@ def to_bgr(picture: Image.Image) -> ImageArray:
     255 / 4095, and 32 bits with values above 65535 by 255 / 4294967295; for floats see `to_8_bit`.
     """
     with quiet():
-        picture.load()   # rotates a TIFF upright, and then its EXIF is that of an upright one
-    return upright(_pixels(picture), orientation_of(picture))
+        picture.load()
+    # Pillow has rotated a TIFF upright; older versions keep its EXIF
+    orientation = 1 if picture.format == 'TIFF' else orientation_of(picture)
+    return upright(_pixels(picture), orientation)
 
 
 def _pixels(picture: Image.Image) -> ImageArray:
@@ -143,7 +145,7 @@ def orientation_of(picture: Image.Image) -> int:
     try:
         with quiet():
             value = int(picture.getexif().get(ORIENTATION, 1))
-    except (*BROKEN, AttributeError):   # of Pillow 9, for pages that it has rotated
+    except BROKEN:
         return 1
     return value if 1 <= value <= 8 else 1
 
