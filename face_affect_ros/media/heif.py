@@ -24,8 +24,10 @@ from pathlib import Path
 
 from face_affect_ros.affect.types import AffectError
 
-#: Brands of still images (ISO/IEC 23008-12, AV1 Image File Format); image sequences are clips.
-PICTURE_BRANDS = (b'heic', b'heix', b'heim', b'heis', b'mif1', b'mif2', b'avif')
+#: Brands of AVIF images and animations, and of HEIF images (ISO/IEC 23008-12); HEIF sequences are
+#: clips.
+AVIF_BRANDS = (b'avif', b'avis')
+HEIF_BRANDS = (b'heic', b'heix', b'heim', b'heis', b'mif1', b'mif2')
 
 
 @functools.cache
@@ -40,9 +42,9 @@ def heif_refusal(path: Path) -> AffectError | None:
     """Return the error for a HEIF or AVIF image that Pillow cannot read, else None."""
     with open(path, 'rb') as file:
         head = file.read(12)
-    if head[4:8] != b'ftyp' or head[8:] not in PICTURE_BRANDS:
+    if head[4:8] != b'ftyp' or head[8:] not in AVIF_BRANDS + HEIF_BRANDS:
         return None
-    if head[8:] == b'avif':
+    if head[8:] in AVIF_BRANDS:
         return AffectError(f'{path}: an AVIF image, which this Pillow cannot read; convert it '
                            'to PNG or JPEG, or install Pillow 11.3 or newer')
     return AffectError(f'{path}: a HEIF image, which cannot be read; convert it: heif-convert '

@@ -227,22 +227,27 @@ def opened(path: Path) -> Image.Image:
         except Image.DecompressionBombError as error:
             raise AffectError(f'{path}: the image is too large: {error}; scale it '
                               'down') from error
-    if picture.format == 'TIFF':
-        picture.filename = ''   # Pillow 13 maps files by name, and those to rotate incorrectly
     try:
         check_size(str(path), *picture.size)
-        tags = getattr(picture, 'tag_v2', {})
-        if _is_cr2(path) or SUB_IFDS in tags and tags.get(SUBFILE_TYPE, 0) & SMALLER_COPY:
-            raise AffectError(f'{path}: a raw image of a camera, such as DNG, of which only a '
-                              f'preview of {picture.width}x{picture.height} pixels can be read; '
-                              'convert it to JPEG or TIFF')
-        if tags.get(PLANES) == SEPARATE and tags.get(BITS, (8,))[0] > 8 and (
-                picture.tile[0][0] == 'raw'):   # Pillow reads them as planes of 8 bits
-            raise unsupported_tiff(path)
+        if isinstance(picture, TiffImagePlugin.TiffImageFile):
+            picture.filename = ''   # Pillow 13 maps files by name, and those to rotate incorrectly
+            _check_tiff(path, picture)
     except AffectError:
         picture.close()
         raise
     return picture
+
+
+def _check_tiff(path: Path, picture: TiffImagePlugin.TiffImageFile) -> None:
+    """Raise AffectError for a TIFF that Pillow opens but cannot read."""
+    tags = picture.tag_v2
+    if _is_cr2(path) or SUB_IFDS in tags and tags.get(SUBFILE_TYPE, 0) & SMALLER_COPY:
+        raise AffectError(f'{path}: a raw image of a camera, such as DNG, of which only a preview '
+                          f'of {picture.width}x{picture.height} pixels can be read; convert it to '
+                          'JPEG or TIFF')
+    if tags.get(PLANES) == SEPARATE and tags.get(BITS, (8,))[0] > 8 and (
+            picture.tile[0][0] == 'raw'):   # Pillow reads them as planes of 8 bits
+        raise unsupported_tiff(path)
 
 
 def _is_cr2(path: Path) -> bool:
@@ -274,5 +279,5 @@ def unsupported_tiff(path: Path) -> AffectError:
 def broken(path: Path, error: BaseException) -> AffectError:
     """Return the error for an image that raised one of BROKEN."""
     why = getattr(error, 'strerror', None) or str(error) or type(error).__name__
-    return AffectError(f'{path}: the image cannot be read: {why}; it is corrupt or truncated, '
-                       'choose another')
+    return AffectError(f'{path}: the image cannot be read: {why}; it is corrupt, truncated or in '
+                       'an unsupported format, choose another or convert it to PNG')

@@ -281,6 +281,15 @@ def test_a_tiff_in_an_unsupported_format_names_the_remedy(tmp_path, values, opti
         open_media(str(tmp_path / 'a.tif'))
 
 
+def test_a_tiff_of_a_compression_that_cannot_be_read_names_the_remedy(tmp_path):
+    """WebP, which libtiff in Pillow does not support; the message of Pillow is an error code."""
+    data = tiff(STEPS).replace(struct.pack('<HHIHH', 259, 3, 1, 1, 0),
+                               struct.pack('<HHIHH', 259, 3, 1, 50001, 0))
+    (tmp_path / 'a.tif').write_bytes(data)
+    with pytest.raises(AffectError, match=r'a\.tif: .* unsupported format, .*convert it to PNG'):
+        open_media(str(tmp_path / 'a.tif'))
+
+
 def test_floats_with_lights_above_white_and_without_a_value(tmp_path):
     values = np.full((20, 20), 0.5, np.float32)
     values[0, 0], values[0, 1], values[0, 2], values[1, 0] = 40.0, np.nan, np.inf, -3.0
@@ -391,7 +400,7 @@ def test_a_good_png_with_large_or_bad_metadata(tmp_path, kind):
 
 
 @pytest.mark.parametrize('brand, remedy', [(b'heic', 'heif-convert'), (b'mif1', 'heif-convert'),
-                                           (b'avif', 'Pillow 11.3')])
+                                           (b'avif', 'Pillow 11.3'), (b'avis', 'Pillow 11.3')])
 def test_a_tiled_heif_image_is_refused_with_a_remedy(tmp_path, monkeypatch, brand, remedy):
     """FFmpeg decodes one tile only."""
     monkeypatch.setattr(Image, 'ID', [name for name in Image.ID if name not in ('AVIF', 'HEIF')])
