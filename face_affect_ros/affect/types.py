@@ -54,7 +54,7 @@ class AffectError(Exception):
     """An error that the user can fix; the message names the cause and the remedy."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Detections:
     """
     The faces a detector found in one image, best first.
@@ -76,7 +76,7 @@ class Detections:
         return Detections(self.boxes[index], self.scores[index], self.landmarks[index])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Estimate:
     """
     The result of one classifier head for one face, smoothed over its track.
@@ -94,7 +94,7 @@ class Estimate:
     reason: str = ''
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Position:
     """
     A point in the camera's optical frame: x right, y down, z forward.
@@ -108,7 +108,7 @@ class Position:
     covariance: npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Orientation:
     """
     The orientation of a head.
@@ -126,7 +126,7 @@ class Orientation:
     facing_angle: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Face:
     """
     One tracked face of one frame.

@@ -296,6 +296,13 @@ def test_a_model_without_the_task_is_an_error() -> None:
         make_pipeline(PipelineSettings(emotion_model='gender_mini_xception', gender_model=''))
 
 
+def test_faces_are_compared_and_hashed_by_identity() -> None:
+    """Their arrays have no truth value, so that `face in faces` would raise ValueError."""
+    one, same = one_face(), one_face()
+    assert one in [same, one] and one not in [same]
+    assert len({one, same, one}) == 2 and len({one.estimates['emotion']}) == 1
+
+
 def test_a_record_is_json_with_the_documented_keys() -> None:
     record = to_record([one_face()], source='clip.gif', frame=3, stamp=0.5, width=64, height=48)
     line = json.loads(json.dumps(record))
