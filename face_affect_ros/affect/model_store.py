@@ -15,6 +15,7 @@
 """Model cards: the metadata of a model's file, read with limits of size, and validated."""
 
 from collections.abc import Iterator, Mapping
+import contextlib
 from dataclasses import dataclass, field
 import hashlib
 import math
@@ -37,6 +38,9 @@ MAX_MARGIN = 10.0
 MAX_CARD = 2**18
 MAX_NETWORK = 2**29
 CHUNK = 2**20
+#: Types of a card's entries, in words.
+KINDS = {int: 'a whole number', float: 'a number', bool: 'true or false', str: 'a text',
+         list: 'a list', dict: 'a mapping'}
 
 
 @dataclass(frozen=True)
@@ -217,15 +221,47 @@ def load_card(name: str, kind: str = '') -> ModelCard:
     folder = find_model(name, kind)
     card_file = folder / CARD
     metadata = read_card(card_file)
-    try:
+    with entry_errors(card_file):
         card = _parse(folder, metadata)
-    except KeyError as error:
-        raise AffectError(f'{card_file}: the entry {error} is missing') from error
-    except (TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise AffectError(f'{card_file}: {error}') from error
     if kind and card.kind != kind:
         raise AffectError(f"model '{name}' is a {card.kind}, not a {kind}")
     return card
+
+
+@contextlib.contextmanager
+def entry_errors(card_file: Path) -> Iterator[None]:
+    """Raise AffectError, with the file, for what `card_entry` raises in a with block."""
+    try:
+        yield
+    except KeyError as error:
+        raise AffectError(f'{card_file}: the entry {error} is missing') from error
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise AffectError(f'{card_file}: {error}') from error
+
+
+def card_entry(entries: Mapping[str, Any], name: str, kind: type, default: Any = None) -> Any:
+    """
+    Return an entry of a card.
+
+    Args:
+        entries: Of the card, or of one of its sections.
+        name: Of the entry, after that of its section and a dot: 'input.size'.
+        kind: One of KINDS. Numbers may be texts: YAML 1.1 has no number 1e-3.
+        default: Of a missing entry, which is an error without it.
+
+    Raises:
+        KeyError: The entry is missing.
+        ValueError: It has another type.
+    """
+    key = name.split('.')[-1]
+    value = entries[key] if default is None else entries.get(key, default)
+    if kind in (int, float):
+        with contextlib.suppress(TypeError, ValueError):
+            if kind is float or float(value).is_integer():
+                return kind(float(value))
+    elif isinstance(value, kind) or (kind is bool and value in (0, 1)):
+        return kind(value)
+    raise ValueError(f'{name} is {value!r}, it must be {KINDS[kind]}')
 
 
 def saliency_path(card: ModelCard, entry: Mapping[str, Any] | None = None) -> Path:
@@ -239,7 +275,7 @@ def saliency_path(card: ModelCard, entry: Mapping[str, Any] | None = None) -> Pa
     """
     try:
         entry = card.metadata['saliency'] if entry is None else entry
-        path, sha256 = card.path.parent / str(entry['file']), str(entry['sha256'])
+        path, sha256 = card.path.parent / str(entry['file']), str(entry['sha256']).lower()
     except (KeyError, TypeError) as error:
         raise AffectError(f"model '{card.name}': its card names no saliency file with its sha256; "
                           'export the model with --saliency, or explain another model') from error
@@ -248,40 +284,49 @@ def saliency_path(card: ModelCard, entry: Mapping[str, Any] | None = None) -> Pa
 
 
 def _parse(folder: Path, metadata: dict[str, Any]) -> ModelCard:
-    crop = metadata.get('crop', {})
-    network = metadata['input']
-    spec = CropSpec(size=int(network['size']), channels=int(network['channels']),
-                    margin=float(crop.get('margin', 0.0)), align=bool(crop.get('align', False)))
+    if not isinstance(metadata, dict):
+        raise ValueError('it is empty or not a mapping; install the model again')
+    crop = card_entry(metadata, 'crop', dict, {})
+    network = card_entry(metadata, 'input', dict)
+    spec = CropSpec(size=card_entry(network, 'input.size', int),
+                    channels=card_entry(network, 'input.channels', int),
+                    margin=card_entry(crop, 'crop.margin', float, 0.0),
+                    align=card_entry(crop, 'crop.align', bool, False))
     if not (0 < spec.size <= MAX_SIZE and spec.channels in (1, 3)
             and -0.5 < spec.margin <= MAX_MARGIN):
         raise ValueError(f'input.size must be positive, at most {MAX_SIZE}, input.channels 1 or '
                          f'3, crop.margin in (-0.5, {MAX_MARGIN:g}]')
-    scale, offset = float(network['scale']), float(network['offset'])
+    scale, offset = (card_entry(network, f'input.{name}', float) for name in ('scale', 'offset'))
     if not (math.isfinite(scale) and math.isfinite(offset)):
         raise ValueError('input.scale and input.offset must be finite')
     kind = metadata['kind']
     if kind not in ('classifier', 'detector'):
         raise ValueError(f"kind is '{kind}', it must be classifier or detector")
-    path = folder / str(metadata['file'])
-    sha256 = str(metadata['sha256'])
+    path = folder / card_entry(metadata, 'file', str)
+    sha256 = str(metadata['sha256']).lower()   # Windows prints it in upper case
     check_network(path, sha256)
-    heads = (tuple(_head(head, metadata.get('limits')) for head in metadata['heads'])
-             if kind == 'classifier' else ())
+    heads = card_entry(metadata, 'heads', list) if kind == 'classifier' else []
     return ModelCard(name=str(metadata['name']), kind=kind, path=path, sha256=sha256, crop=spec,
-                     scale=scale, offset=offset, heads=heads, metadata=metadata)
+                     scale=scale, offset=offset, metadata=metadata,
+                     heads=tuple(_head(head, metadata.get('limits')) for head in heads))
 
 
 def _head(entries: dict[str, Any], limits: Any) -> Head:
     """Return a head of a card; limits: of the card, for a head without."""
-    head = Head(task=str(entries['task']), output=int(entries['output']),
-                labels=tuple(entries['labels']), threshold=float(entries['threshold']),
-                temperature=float(entries.get('temperature', 1.0)),
+    if not isinstance(entries, dict):
+        raise ValueError(f'heads has {entries!r}, it must have mappings')
+    head = Head(task=str(entries['task']), output=card_entry(entries, 'heads.output', int),
+                labels=tuple(card_entry(entries, 'heads.labels', list)),
+                threshold=card_entry(entries, 'heads.threshold', float),
+                temperature=card_entry(entries, 'heads.temperature', float, 1.0),
                 limits=Limits.from_card(entries.get('limits', limits)))
     if head.task not in LABELS:
         raise ValueError(f"head task '{head.task}' is not one of {', '.join(LABELS)}")
     if head.labels != LABELS[head.task]:
         raise ValueError(f"labels of '{head.task}' must be {', '.join(LABELS[head.task])}, "
                          'in this order')
-    if not (0.0 <= head.threshold <= 1.0 and head.temperature > 0.0):
+    if not (0.0 <= head.threshold <= 1.0 and 0.0 < head.temperature < math.inf):
         raise ValueError(f"head '{head.task}': threshold must lie in [0, 1], temperature above 0")
+    if head.output < 0:
+        raise ValueError(f"head '{head.task}': output is {head.output}, it must be at least 0")
     return head

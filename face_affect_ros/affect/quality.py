@@ -14,6 +14,7 @@
 
 """Whether a face can be classified: it is large, frontal and sharp enough."""
 
+import contextlib
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -52,13 +53,21 @@ class Limits:
     def from_card(cls, entries: Any) -> 'Limits':
         """Return the limits of a card's entry `limits`; ValueError for unknown names."""
         known = [each.name for each in fields(cls)]
+        if not isinstance(entries or {}, dict):
+            raise ValueError(f'limits is {entries!r}, it must be a mapping')
         # Cards of earlier versions have a min_score.
-        values = {name: float(value) for name, value in (entries or {}).items()
-                  if name != 'min_score'}
-        if unknown := sorted(values.keys() - known):
+        names = [name for name in entries or {} if name != 'min_score']
+        if unknown := sorted(str(name) for name in names if name not in known):
             raise ValueError(f"limits has the unknown entry {', '.join(unknown)}; there are "
                              f"{', '.join(known)}")
-        return cls(**values)
+        return cls(**{name: _limit(name, entries[name]) for name in names})
+
+
+def _limit(name: str, value: Any) -> float:
+    with contextlib.suppress(TypeError, ValueError):
+        if float(value) >= 0.0:   # false for NaN
+            return float(value)
+    raise ValueError(f'limits.{name} is {value!r}, it must be a number of at least 0')
 
 
 def reasons(found: Detections, crops: ImageArray, limits: Limits,

@@ -16,13 +16,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+import shutil
 
 import cv2
 from face_affect_ros.affect.boxes import iou, longer_side
 from face_affect_ros.affect.detectors import make_detector
 from face_affect_ros.affect.detectors.blazeface import make_anchors
 from face_affect_ros.affect.detectors.residual_fpn import decode, fit_image, rescored
-from face_affect_ros.affect.model_store import sha256_of
+from face_affect_ros.affect.model_store import find_model, sha256_of
 from face_affect_ros.affect.types import AffectError, Detections, LEFT_EYE, MOUTH, NOSE, RIGHT_EYE
 from face_affect_ros.media import open_media
 from face_affect_ros.media.portrait import portrait_path
@@ -259,3 +260,22 @@ def test_a_network_that_does_not_match_its_decoder_is_an_error(tmp_path: Path) -
         'decoder: yunet', 'decoder: residual_fpn'))
     with pytest.raises(AffectError, match='its card names another network'):
         make_detector(card)
+
+
+@pytest.mark.parametrize(('old', 'new', 'complaint'), [
+    ('nms_overlap: 0.3', '', "card.yaml: the entry 'nms_overlap' is missing"),
+    ('nms_overlap: 0.3', 'nms_overlap: low', "card.yaml: nms_overlap is 'low', it must be a num"),
+    ('nms_overlap: 0.3', 'nms_overlap: 30', r'card.yaml: nms_overlap is 30, .* lie in \[0, 1\]'),
+    ('face_score: 0.53', 'face_score: .nan', 'card.yaml: face_score is nan, it must lie in'),
+    ('[[16, 2], [32, 6]]', '[16, 2]', r'card.yaml: anchors is \[16, 2\], it must list \[stride'),
+    ('[[16, 2], [32, 6]]', '[[0, 2], [32, 6]]', r'card.yaml: anchors is \[\[0, 2\]'),
+    ('[[16, 2], [32, 6]]', '[[16, 2]]', r'the anchors of its card need \[\(1, 512, 16\)'),
+])
+def test_an_invalid_entry_of_a_detector_is_an_error(tmp_path: Path, old: str, new: str,
+                                                    complaint: str) -> None:
+    folder = shutil.copytree(find_model('blazeface_back'), tmp_path / 'mine')
+    card = folder / 'card.yaml'
+    assert old in card.read_text()
+    card.write_text(card.read_text().replace(old, new))
+    with pytest.raises(AffectError, match=complaint):
+        make_detector(str(folder))

@@ -104,11 +104,43 @@ def test_a_model_is_found_by_path_and_by_the_search_path(
      'must be woman, man, in this order'),
     ({'heads': [{'task': 'gender', 'output': 0, 'labels': ['woman', 'man'], 'threshold': 2}]},
      'threshold must lie in'),
+    ({'input': {'size': [48, 48]}}, r'card.yaml: input.size is \[48, 48\], it must be a whole'),
+    ({'input': {'size': 48.7}}, 'card.yaml: input.size is 48.7, it must be a whole number'),
+    ({'input': {'size': 48, 'channels': 1, 'scale': '1/255', 'offset': 0}},
+     "card.yaml: input.scale is '1/255', it must be a number"),
+    ({'crop': {'align': 'false'}}, "card.yaml: crop.align is 'false', it must be true or false"),
+    ({'crop': 'none'}, "card.yaml: crop is 'none', it must be a mapping"),
+    ({'heads': ['emotion']}, "card.yaml: heads has 'emotion', it must have mappings"),
+    ({'heads': [{'task': 'emotion', 'output': 0, 'labels': 7}]},
+     'card.yaml: heads.labels is 7, it must be a list'),
+    ({'heads': [{'task': 'emotion', 'output': -9, 'labels': list(EMOTIONS), 'threshold': 0.4}]},
+     "card.yaml: head 'emotion': output is -9, it must be at least 0"),
+    ({'heads': [{'task': 'emotion', 'output': 0, 'labels': list(EMOTIONS), 'threshold': None}]},
+     'card.yaml: heads.threshold is None, it must be a number'),
+    ({'heads': [{'task': 'emotion', 'output': 0, 'labels': list(EMOTIONS), 'threshold': 0.4,
+                 'limits': [20]}]}, r'card.yaml: limits is \[20\], it must be a mapping'),
+    ({'heads': [{'task': 'emotion', 'output': 0, 'labels': list(EMOTIONS), 'threshold': 0.4,
+                 'limits': {'max_turn': float('nan')}}]},
+     'card.yaml: limits.max_turn is nan, it must be a number of at least 0'),
 ])
 def test_an_invalid_card_is_an_error(model: Path, entries: dict[str, Any],
                                      complaint: str) -> None:
     with pytest.raises(AffectError, match=complaint):
         load_card(change(model, **entries))
+
+
+def test_numbers_may_be_texts_and_the_checksum_may_be_in_upper_case(model: Path) -> None:
+    entries = yaml.safe_load((model / 'card.yaml').read_text())
+    # YAML 1.1 reads 1e-3 as a text.
+    card = load_card(change(model, sha256=entries['sha256'].upper(),
+                            input={**entries['input'], 'scale': '1e-3'}))
+    assert (card.scale, card.sha256) == (0.001, entries['sha256'])
+
+
+def test_an_empty_card_is_an_error(model: Path) -> None:
+    (model / 'card.yaml').write_text('')
+    with pytest.raises(AffectError, match='card.yaml: it is empty or not a mapping'):
+        load_card(str(model))
 
 
 def test_a_card_that_is_not_yaml_is_an_error(model: Path) -> None:

@@ -20,6 +20,7 @@ from typing import Protocol
 from face_affect_ros.affect.detectors.blazeface import BlazeFace
 from face_affect_ros.affect.detectors.residual_fpn import ResidualFpn
 from face_affect_ros.affect.detectors.yunet import YuNet
+from face_affect_ros.affect.model_store import CARD, card_entry, entry_errors
 from face_affect_ros.affect.sandbox import load_validated_card
 from face_affect_ros.affect.settings import DEFAULT_DETECTOR
 from face_affect_ros.affect.types import AffectError, Detections, ImageArray
@@ -53,6 +54,8 @@ class Detector(Protocol):
 #: By the entry `decoder` of a card.
 DECODERS: dict[str, Callable[..., Detector]] = {
     'residual_fpn': ResidualFpn, 'blazeface': BlazeFace, 'yunet': YuNet}
+#: Largest values of the entries of a card that are for detectors only.
+LARGEST = {'nms_overlap': 1.0, 'face_score': 1.0, 'box_scale': 10.0}
 
 
 def make_detector(name: str = DEFAULT_DETECTOR, *, size: int = 0, min_score: float = 0.5,
@@ -75,4 +78,9 @@ def make_detector(name: str = DEFAULT_DETECTOR, *, size: int = 0, min_score: flo
     if decoder not in DECODERS:
         raise AffectError(f"detector '{name}': the decoder '{decoder}' of its card is not one of "
                           f"{', '.join(DECODERS)}")
-    return DECODERS[decoder](card, size=size, min_score=min_score, num_threads=num_threads)
+    with entry_errors(card.path.with_name(CARD)):
+        for entry_name, largest in LARGEST.items():
+            value = card_entry(card.metadata, entry_name, float, 0.0)
+            if not 0.0 <= value <= largest:   # false for NaN
+                raise ValueError(f'{entry_name} is {value:g}, it must lie in [0, {largest:g}]')
+        return DECODERS[decoder](card, size=size, min_score=min_score, num_threads=num_threads)

@@ -17,7 +17,7 @@
 import cv2
 from face_affect_ros.affect.boxes import letterbox, weighted_nms
 from face_affect_ros.affect.interpreter import Network
-from face_affect_ros.affect.model_store import ModelCard
+from face_affect_ros.affect.model_store import card_entry, ModelCard
 from face_affect_ros.affect.types import (
     AffectError,
     Detections,
@@ -59,16 +59,25 @@ class BlazeFace:
     def __init__(self, card: ModelCard, *, size: int = 0, min_score: float,
                  num_threads: int = 1) -> None:
         self.name = card.name
-        self.face_score = float(card.metadata.get('face_score', 0.0))
+        self.face_score = card_entry(card.metadata, 'face_score', float, 0.0)
         self._min_logit = float(logit(min_score))
-        self._overlap = float(card.metadata['nms_overlap'])
+        self._overlap = card_entry(card.metadata, 'nms_overlap', float)
         self._network = Network(card.path, scale=card.scale, offset=card.offset,
                                 num_threads=num_threads)
         self._side = side = card.crop.size
-        self._anchors = make_anchors(side, [(int(s), int(n)) for s, n in card.metadata['anchors']])
+        layers = card_entry(card.metadata, 'anchors', list)
+        try:
+            self._anchors = make_anchors(side, [(int(s), int(n)) for s, n in layers])
+        except (TypeError, ValueError, ZeroDivisionError):
+            raise ValueError(f'anchors is {layers!r}, it must list [stride, anchors per cell] for '
+                             'each output grid') from None
         if self._network.input_shape != (1, side, side, 3):
             raise AffectError(f'{card.path}: input is {self._network.input_shape}, its card says '
                               f'{(1, side, side, 3)}')
+        shapes, count = self._network.output_shapes, len(self._anchors)
+        if shapes != [(1, count, 16), (1, count, 1)]:
+            raise AffectError(f'{card.path}: the outputs are {shapes}, but the anchors of its '
+                              f'card need {[(1, count, 16), (1, count, 1)]}')
 
     def __call__(self, image: ImageArray) -> Detections:
         """Return the faces of a (H, W) grey or (H, W, 3) BGR uint8 image, best first."""

@@ -20,7 +20,7 @@ from dataclasses import replace
 import cv2
 from face_affect_ros.affect.boxes import longer_side, resized, shrunk, weighted_nms
 from face_affect_ros.affect.interpreter import Network
-from face_affect_ros.affect.model_store import ModelCard
+from face_affect_ros.affect.model_store import card_entry, ModelCard
 from face_affect_ros.affect.types import (
     AffectError,
     Detections,
@@ -59,11 +59,11 @@ class ResidualFpn:
     def __init__(self, card: ModelCard, *, size: int = 0, min_score: float,
                  num_threads: int = 1) -> None:
         self.name = card.name
-        self.face_score = float(card.metadata.get('face_score', 0.0))
+        self.face_score = card_entry(card.metadata, 'face_score', float, 0.0)
         self._size = size
         self._min_score = min_score
-        self._overlap = float(card.metadata['nms_overlap'])
-        self._box_scale = float(card.metadata.get('box_scale', 1.0))
+        self._overlap = card_entry(card.metadata, 'nms_overlap', float)
+        self._box_scale = card_entry(card.metadata, 'box_scale', float, 1.0)
         self._network = Network(card.path, scale=card.scale, offset=card.offset,
                                 num_threads=num_threads)
         channels = sorted(shape[-1] for shape in self._network.output_shapes)

@@ -16,7 +16,7 @@
 
 import cv2
 from face_affect_ros.affect.boxes import longer_side, resized, shrunk
-from face_affect_ros.affect.model_store import ModelCard
+from face_affect_ros.affect.model_store import card_entry, ModelCard
 from face_affect_ros.affect.types import AffectError, Detections, FloatArray, ImageArray
 import numpy as np
 
@@ -37,16 +37,17 @@ class YuNet:
     def __init__(self, card: ModelCard, *, size: int = 0, min_score: float,
                  num_threads: int = 1) -> None:
         self.name = card.name
-        self.face_score = float(card.metadata.get('face_score', 0.0))
+        self.face_score = card_entry(card.metadata, 'face_score', float, 0.0)
         self._size = size
-        self._box_scale = float(card.metadata.get('box_scale', 1.0))
+        self._box_scale = card_entry(card.metadata, 'box_scale', float, 1.0)
+        overlap = card_entry(card.metadata, 'nms_overlap', float)
         version = tuple(int(part) for part in cv2.__version__.split('.')[:2])
         if version < NEEDS_OPENCV:
             raise AffectError(f'YuNet needs OpenCV 4.8 or newer, this is {cv2.__version__}; '
                               'choose another detector or install a newer opencv-python')
         try:
             self._detector = cv2.FaceDetectorYN.create(
-                str(card.path), '', (32, 32), min_score, float(card.metadata['nms_overlap']))
+                str(card.path), '', (32, 32), min_score, overlap)
         except cv2.error as error:
             raise AffectError(f'{card.path}: OpenCV cannot read this model: {error.err}'
                               ) from error
