@@ -14,6 +14,7 @@
 """Calibration files of camera_calibration and camera_info_manager, as CameraInfo."""
 
 from collections.abc import Mapping
+import contextlib
 import os
 from pathlib import Path
 import re
@@ -30,6 +31,8 @@ from sensor_msgs.msg import CameraInfo
 #: Fields of CameraInfo and number of values, by entry of the file.
 MATRICES = {'camera_matrix': ('k', 9), 'rectification_matrix': ('r', 9),
             'projection_matrix': ('p', 12)}
+#: The distortion model of a file without one, as for camera_info_manager.
+PLUMB_BOB = 'plumb_bob'
 
 
 def read_calibration(url: str) -> CameraInfo:
@@ -44,7 +47,11 @@ def read_calibration(url: str) -> CameraInfo:
         AffectError: The file is missing or invalid; the message names the entry.
     """
     path = path_of(url)
-    content = read_card(path)
+    try:
+        content = read_card(path)
+    except AffectError as error:
+        raise AffectError(f"camera_info_url '{url}': {error}; it must name a YAML file in the "
+                          'format of camera_calibration') from error
     try:
         return _to_info(content)
     except (ValueError, TypeError, KeyError, AssertionError) as error:
@@ -86,7 +93,7 @@ def _to_info(content: Any) -> CameraInfo:
     if not isinstance(content, Mapping):
         raise ValueError('it is not a mapping')
     info = CameraInfo(width=_size(content, 'image_width'), height=_size(content, 'image_height'),
-                      distortion_model=str(content['distortion_model']))
+                      distortion_model=str(content.get('distortion_model') or PLUMB_BOB))
     info.d = _numbers(content, 'distortion_coefficients', None)
     for entry, (field, count) in MATRICES.items():
         setattr(info, field, _numbers(content, entry, count))
@@ -105,7 +112,10 @@ def _size(content: Mapping[str, Any], entry: str) -> int:
 def _numbers(content: Mapping[str, Any], entry: str, count: int | None) -> list[float]:
     if not isinstance(content[entry], Mapping) or not isinstance(content[entry].get('data'), list):
         raise ValueError(f'the data of {entry} are not a list')
-    values = [float(value) for value in content[entry]['data']]
-    if not np.isfinite(values).all() or count not in (None, len(values)):
+    values = []
+    with contextlib.suppress(ValueError, TypeError):   # of a text, or of the list of a row
+        values = [float(value) for value in content[entry]['data']]
+    if (not np.isfinite(values).all() or count not in (None, len(values))
+            or len(values) != len(content[entry]['data'])):
         raise ValueError(f'the data of {entry} are not {count or "only"} finite numbers')
     return values

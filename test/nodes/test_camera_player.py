@@ -150,7 +150,11 @@ def test_the_calibration_is_that_of_the_file_scaled_to_the_images(
     (('[100.0, ', '[.nan, '), 'the data of camera_matrix are not 9 finite numbers'),
     (('[100.0, ', '[0.0, '), 'focal lengths'),
     (('data: [-0.2', 'numbers: [-0.2'), 'the data of distortion_coefficients are not a list'),
+    (('data: [100.0, ', 'data: [[100.0], '), 'the data of camera_matrix are not 9 finite numb'),
+    (('data: [-0.2', 'data: [null'), 'the data of distortion_coefficients are not only finite'),
     (('image_width: 128', 'image_width: [128'), 'cannot be read as YAML'),
+    (('image_width: 128', '%YAML:1.0\nimage_width: 128'), 'in the format of camera_calibration'),
+    (('image_width: 128', '[narrow_stereo]\nwidth'), "camera_info_url '"),
     ((CALIBRATION, '- 1'), 'not a mapping')])
 def test_an_invalid_calibration_file_is_an_error(player, clip, tmp_path, change, complaint):
     path = tmp_path / 'broken.yaml'
@@ -159,6 +163,13 @@ def test_an_invalid_calibration_file_is_an_error(player, clip, tmp_path, change,
     with pytest.raises(AffectError, match=re.escape(complaint)) as error:
         player(source=str(clip), camera_info_url=str(path))
     assert 'broken.yaml' in str(error.value)
+
+
+@pytest.mark.parametrize('entry', ['', 'distortion_model:\n'])
+def test_a_calibration_without_distortion_model_is_plumb_bob(tmp_path, entry):
+    path = tmp_path / 'narrow.yaml'
+    path.write_text(CALIBRATION.replace('distortion_model: plumb_bob\n', entry))
+    assert calibration_file.read_calibration(str(path)).distortion_model == 'plumb_bob'
 
 
 @pytest.mark.parametrize(('url', 'complaint'), [
