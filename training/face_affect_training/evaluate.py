@@ -118,11 +118,13 @@ def _index_of(name: str, tasks: list[str], task: str | None) -> int:
 
 def faces_of_reader(reader: str, path: Path, split: str, *, without: str = '') -> FaceData:
     """
-    Return one split of a data set, see data.read.
+    Return one split of a data set, see data.read; skipped rows are printed.
 
     without: another split. Images that are also in it, with equal pixels, are left out.
     """
     faces = read(reader, path, split)
+    if faces.problems:
+        print(faces.table(), file=sys.stderr)
     if not without:
         return faces
     seen, _ = repeats(faces, read(reader, path, without))

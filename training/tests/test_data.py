@@ -18,6 +18,7 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 import shutil
+import zipfile
 
 import cv2
 from face_affect_ros.affect.model_store import load_card
@@ -148,13 +149,54 @@ def test_errors_of_readers(tmp_path: Path) -> None:
     write_table(tmp_path / 'fer2013.csv', header=('emotion', 'pixels'))
     (tmp_path / 'icml_face_data.csv').write_bytes(b'\xff\xfe\x00')
     for reader, path, split, message in (
-            ('fer2013_csv', '', 'Training', 'the column Usage is missing'),
+            ('fer2013_csv', '', 'Training', 'the column Usage is missing from its header, which '
+             'has emotion, pixels; columns must be separated by commas'),
             ('fer2013_csv', '', 'test', "'test' is not one of Training, PublicTest"),
             ('fer2013_csv', 'icml_face_data.csv', 'Training', 'cannot be read as a CSV table'),
             ('lfw', '', 'train', "reader 'lfw' does not exist; choose one of fairface"),
             ('fairface', 'nowhere', 'train', 'nowhere: the data folder does not exist')):
         with pytest.raises(AffectError, match=message):
             read(reader, tmp_path / path, split)
+
+
+def test_the_error_about_a_split_without_rows_has_the_first_problem(tmp_path: Path) -> None:
+    (tmp_path / 'fer2013.csv').write_text('emotion,pixels,Usage\nangry,0 1 2,Training\n')
+    with pytest.raises(AffectError, match="of split 'Training'; 1 skipped, the first: "
+                       "line 2: emotion 'angry' does not exist"):
+        read('fer2013_csv', tmp_path, 'Training')
+    (tmp_path / 'val.csv').write_text('file,gender\nval/1.jpg,M\n')
+    with pytest.raises(AffectError, match="line 2: gender 'M' is neither Female nor Male"):
+        read('fairface', tmp_path, 'val')
+
+
+@pytest.mark.parametrize('vote', ['nan', '-1', 'inf'])
+def test_invalid_votes_are_reported(tmp_path: Path, vote: str) -> None:
+    write_table(tmp_path / 'fer2013.csv')
+    write_votes(tmp_path / 'fer2013new.csv', list(range(7)))
+    table = (tmp_path / 'fer2013new.csv').read_text().splitlines()
+    table[2] = ','.join([*table[2].split(',')[:-1], vote])
+    (tmp_path / 'fer2013new.csv').write_text('\n'.join(table))
+    with pytest.raises(AffectError, match='fer2013new.csv: line 3: the votes .* at least 0'):
+        read('fer2013_csv', tmp_path, 'Training')
+
+
+def test_damaged_zip_archives_are_reported(tmp_path: Path) -> None:
+    for number in (1, 2):
+        write_picture(tmp_path / f'val/{number}.jpg', 40 * number, size=224)
+    (tmp_path / 'val.csv').write_text(
+        'file,gender\nval/1.jpg,Male\nval/2.jpg,Female\n')
+    with zipfile.ZipFile(tmp_path / 'val.zip', 'w', zipfile.ZIP_LZMA) as archive:
+        for number in (1, 2):
+            archive.write(tmp_path / f'val/{number}.jpg', f'val/{number}.jpg')
+    content = bytearray((tmp_path / 'val.zip').read_bytes())
+    content[60:120] = bytes(60)   # of the first image
+    (tmp_path / 'val.zip').write_bytes(content)
+    data = read('fairface', tmp_path, 'val')
+    assert data.names.tolist() == ['val/2.jpg']
+    content[content.rfind(b'PK\x01\x02') + 6] = 98   # the version that is needed to extract it
+    (tmp_path / 'val.zip').write_bytes(content)
+    with pytest.raises(AffectError, match='val.zip: cannot be read as a zip archive: .* 9.8'):
+        read('fairface', tmp_path, 'val')
 
 
 def test_votes_are_matched_by_order(tmp_path: Path) -> None:

@@ -196,6 +196,11 @@ def test_other_files_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[s
         read_npz(path)
 
 
+def test_other_arrays_are_ignored(tmp_path: Path) -> None:
+    np.savez(tmp_path / 'faces.npz', **small(files=np.array(['a.png', None, 1, 2], object)))
+    assert read_npz(tmp_path / 'faces.npz').labels.tolist() == [0, 1, 0, 1]
+
+
 def test_images_and_groups_of_npz_files(tmp_path: Path) -> None:
     path = tmp_path / 'faces.npz'
     random = np.random.default_rng(1)
@@ -251,6 +256,19 @@ def test_without_leaves_out_repeated_images(
     assert main(['evaluate', '--model', 'emotion_mini_xception', *data, '--without',
                  'PublicTest']) == 1
     assert "all images of 'PublicTest' are also in 'PublicTest'" in capsys.readouterr().err
+
+
+def test_skipped_rows_are_printed(sheets: Path, tmp_path: Path,
+                                  capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path(shutil.copytree(sheets, tmp_path / 'fer'))
+    with (folder / 'labels.csv').open('a') as file:
+        file.write('9,0,350,PublicTest,0,10,0,0,0,0,0,0,0,0,0\n')
+    assert main(['evaluate', '--model', 'emotion_mini_xception', '--data', 'fer2013_sheets',
+                 str(folder), 'PublicTest']) == 0
+    output, printed = capsys.readouterr()
+    assert json.loads(output)['faces'] == 70
+    assert 'FER-2013 PublicTest: 70 faces, 48x48 px, 1 rows skipped' in printed
+    assert 'sheet 9 has no tile 0' in printed
 
 
 def test_model_by_name_folder_card_and_file(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from typing import Any
 import cv2
 from face_affect_ros.affect.types import AffectError, EMOTIONS, ImageArray
 from face_affect_training.data.faces import FaceData
-from face_affect_training.data.files import find_file, iterate_table
+from face_affect_training.data.files import find_file, first_problem, iterate_table
 import numpy as np
 import numpy.typing as npt
 
@@ -88,7 +88,7 @@ def read_fer2013_sheets(path: Path, split: str) -> FaceData:
     def parse(row: dict[str, str]) -> tuple[int, ImageArray, str, list[float]]:
         number = int(row['sheet'])
         return (_label(row['emotion']), _tile(sheet(number), number, int(row['tile'])),
-                row['row'], [float(row[column]) for column in VOTES])
+                row['row'], _row_of_votes(row))
 
     columns = ('sheet', 'tile', 'row', 'emotion', *VOTES, 'usage')
     rows, problems, _ = _rows(path / 'labels.csv', columns, split, parse)
@@ -120,7 +120,7 @@ def _rows(table: Path, columns: tuple[str, ...], split: str,
         except ValueError as error:
             problems.append(f'line {number + 2}: {error}')
     if not rows:
-        raise AffectError(f"{table}: no valid row of split '{split}'")
+        raise AffectError(f"{table}: no valid row of split '{split}'{first_problem(problems)}")
     return rows, tuple(problems), usages
 
 
@@ -134,7 +134,7 @@ def _votes(path: Path, usages: list[str], table: Path) -> npt.NDArray[np.float32
     votes, theirs = [], []
     for index, row in enumerate(iterate_table(path, ('Usage', *VOTES))):
         try:
-            votes.append([float(row[column]) for column in VOTES])
+            votes.append(_row_of_votes(row))
         except ValueError as error:
             raise AffectError(f'{path}: line {index + 2}: {error}') from error
         theirs.append(row['Usage'].strip())
@@ -144,6 +144,14 @@ def _votes(path: Path, usages: list[str], table: Path) -> npt.NDArray[np.float32
                           'rows, or rows of other splits; use the published files, or remove '
                           'the votes')
     return np.array(votes, np.float32)
+
+
+def _row_of_votes(row: dict[str, str]) -> list[float]:
+    """Return the votes of a row. Raises ValueError for other values than numbers >= 0."""
+    votes = [float(row[column]) for column in VOTES]
+    if not all(0.0 <= vote < np.inf for vote in votes):   # false for NaN
+        raise ValueError(f'the votes {votes} are not numbers of at least 0')
+    return votes
 
 
 def _label(text: str) -> int:

@@ -17,6 +17,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 import csv
+import lzma
 from pathlib import Path, PurePosixPath
 import zipfile
 import zlib
@@ -35,7 +36,8 @@ DECODERS = 8
 BATCH = 256
 SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.webp')
 #: Errors of files that are missing, damaged, encrypted or have an unknown compression.
-UNREADABLE = (KeyError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (KeyError, OSError, EOFError, RuntimeError, ValueError, lzma.LZMAError,
+              zipfile.BadZipFile, zlib.error)
 Place = Path | zipfile.Path
 
 
@@ -43,7 +45,7 @@ def open_place(path: Path) -> Place:
     """Return a folder, or the root of a zip archive. Raises AffectError for other files."""
     try:
         return zipfile.Path(path) if path.is_file() else path
-    except (OSError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise AffectError(f'{path}: cannot be read as a zip archive: {error}') from error
 
 
@@ -123,7 +125,8 @@ def iterate_table(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, str
             missing = [column for column in needed if column not in reader.fieldnames]
             if missing:
                 raise AffectError(f"{path}: the column {', '.join(missing)} is missing from its "
-                                  'header')
+                                  f"header, which has {', '.join(reader.fieldnames) or 'none'}; "
+                                  'columns must be separated by commas')
             yield from reader
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise AffectError(f'{path}: cannot be read as a CSV table: {error}') from error
@@ -147,3 +150,8 @@ def age_group(years: int) -> str:
     if not 0 <= years <= 120:
         return 'unknown'
     return next(name for first, name in reversed(GROUPS) if years >= first)
+
+
+def first_problem(problems: Sequence[str]) -> str:
+    """Return the number of skipped rows and the problem of the first one, '' for none."""
+    return f'; {len(problems)} skipped, the first: {problems[0]}' if problems else ''

@@ -28,6 +28,7 @@ from face_affect_training.data.faces import FaceData
 from face_affect_training.data.files import (
     age_group,
     find_file,
+    first_problem,
     iterate_table,
     open_place,
     picture_names,
@@ -116,7 +117,8 @@ def _faces(place: Place, rows: list[Row], source: str, path: Path,
     if not len(images):
         raise AffectError(f'{path}: none of {len(rows)} images can be read; those of FairFace are '
                           'in the zip archive with the name of the table or in its folder, '
-                          'those of UTKFace are named AGE_GENDER_RACE_DATE.jpg')
+                          'those of UTKFace are named AGE_GENDER_RACE_DATE.jpg'
+                          f'{first_problem(problems)}')
     files, titles, labels, race, age = (np.array(column) for column in zip(*rows))
     unreadable = [f'{name} is missing or unreadable' for name in titles[~readable].tolist()]
     return FaceData(source=source, task='gender', images=images, labels=labels[readable],

@@ -31,21 +31,23 @@ def read_npz(path: Path) -> FaceData:
     Return the faces of an .npz file, with task ''.
 
     Arrays: images (N, H, W), (N, H, W, 1) or (N, H, W, 3) RGB, uint8; labels (N,) integers;
-    optional groups (N,) or (N, G), and any number of group_NAME (N,).
+    optional groups (N,) or (N, G), and any number of group_NAME (N,). Others are ignored.
 
     Raises:
         AffectError: the file cannot be read, or an array is missing or invalid.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except (*UNREADABLE, ValueError, AttributeError, TypeError) as error:
+            known = file.files
+            arrays = {key: file[key] for key in known
+                      if key in ('images', 'labels', 'groups') or key.startswith(GROUP)}
+    except (*UNREADABLE, AttributeError, TypeError) as error:
         raise AffectError(f'{path}: cannot be read as an .npz file of numbers and strings: '
                           f'{error}') from error
     missing = [key for key in ('images', 'labels') if key not in arrays]
     if missing:
         raise AffectError(f"{path}: the array {' and '.join(missing)} is missing; there are "
-                          f"{', '.join(arrays) or 'none'}")
+                          f"{', '.join(known) or 'none'}")
     images, labels = arrays['images'], arrays['labels']
     if images.dtype != np.uint8 or not (images.ndim == 3 or images.ndim == 4
                                         and images.shape[3] in (1, 3)):
