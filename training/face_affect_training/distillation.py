@@ -23,6 +23,7 @@ from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import CropSpec
 from face_affect_ros.affect.model_store import load_card, sha256_of
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
+from face_affect_ros.paths import expanded
 from face_affect_training.data.faces import Targets
 from face_affect_training.experiment import (
     Distillation,
@@ -119,7 +120,7 @@ def _once(teacher: _Teacher, sha256: str, images: ImageArray, zooms: Sequence[fl
 
 
 def _of_run(entry: str, experiment: Experiment, task: str) -> _Teacher:
-    path = Path(entry).expanduser()
+    path = expanded(entry)
     own = load_experiment(path.with_name('experiment.yaml'))
     _check(path, own.task, experiment, task)
     network = build_network(own, precision=experiment.training.precision)

@@ -28,6 +28,7 @@ from face_affect_ros.affect.classifier import Classifier
 from face_affect_ros.affect.crop import box_of_chip, CropSpec, extract_crops
 from face_affect_ros.affect.model_store import CARD, Head, load_card, sha256_of
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray, LABELS, LANDMARKS
+from face_affect_ros.paths import expanded
 from face_affect_training.data import read
 from face_affect_training.data.faces import FaceData, repeats
 from face_affect_training.metrics import coverage, coverage_curve, report
@@ -75,7 +76,7 @@ def open_candidate(model: str, *, task: str | None = None) -> Candidate:
     Raises:
         AffectError: the model does not exist or does not have the task.
     """
-    path = Path(model).expanduser()
+    path = expanded(model)
     if (path / 'experiment.yaml').is_file() and not (path / CARD).is_file():
         path = path / 'best.keras'
     if path.suffix == '.keras':

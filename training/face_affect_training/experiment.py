@@ -17,6 +17,7 @@
 import dataclasses
 from dataclasses import dataclass, field
 import json
+import math
 import os
 from pathlib import Path
 import shlex
@@ -25,14 +26,22 @@ import typing
 from typing import Any
 
 from face_affect_ros.affect.crop import CropSpec
-from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.model_store import load_card, MAX_SIZE
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray, LABELS
+from face_affect_ros.paths import expanded
 from face_affect_training.views import Augmentation
 import numpy as np
 import yaml
 
 #: Published weights that training.start_from accepts by name.
 VGGFACE2 = 'vggface2'
+#: Errors of files and of PyYAML, also those of its constructors of dates and numbers.
+UNREADABLE = (OSError, ValueError, RecursionError, yaml.YAMLError)
+#: Smallest and largest values of entries.
+RANGES = {'seed': (0, 2**32 - 1), 'size': (1, MAX_SIZE), 'channels': (1, 3),
+          'subset': (0, math.inf), 'epochs': (1, math.inf), 'batch': (1, math.inf),
+          'learning_rate': (0, math.inf), 'smoothing': (0, 1), 'ferplus_weight': (0, 1),
+          'weight': (0, 1), 'blend_share': (0, 1), 'ema': (0, 1)}
 
 
 @dataclass(frozen=True)
@@ -204,22 +213,23 @@ class Experiment:
 
 
 def shared_folder() -> Path:
-    """Return FACE_AFFECT_SHARED, or the folder `shared` beside the repository if it is not set."""
+    """Return FACE_AFFECT_SHARED, or the folder `shared` beside the repository if it is empty."""
     default = Path(__file__).resolve().parents[2].parent / 'shared'
-    return Path(os.environ.get('FACE_AFFECT_SHARED', default))
+    return Path(os.environ.get('FACE_AFFECT_SHARED') or default)
 
 
 def data_path(text: str) -> Path:
     """Return a path with ${FACE_AFFECT_SHARED} and ~ replaced."""
     filled = text.replace('${FACE_AFFECT_SHARED}', str(shared_folder()))
-    return Path(filled).expanduser()
+    return expanded(filled)
 
 
 def portable_path(text: str) -> str:
     """Return a path for a shell, with $FACE_AFFECT_SHARED for the shared folder."""
     shared = str(shared_folder())
-    if text.startswith(shared):
-        return '$FACE_AFFECT_SHARED' + text[len(shared):]
+    if text == shared or text.startswith(f'{shared}/'):
+        rest = text[len(shared):]
+        return f'$FACE_AFFECT_SHARED{shlex.quote(rest) if rest else rest}'
     return shlex.quote(text)
 
 
@@ -239,7 +249,12 @@ def load_experiment(path: Path, changes: list[str] | None = None) -> Experiment:
         key, sign, value = change.partition('=')
         if not sign:
             raise AffectError(f'--set {change}: must have the form section.key=value')
-        _set(mapping, key.strip().split('.'), _number(yaml.safe_load(value)))
+        try:
+            content = yaml.safe_load(value)
+        except UNREADABLE as error:
+            raise AffectError(f'--set {change}: the value cannot be read as YAML; put it in '
+                              f'quotes if it is a text: {error}') from error
+        _set(mapping, key.strip().split('.'), _number(content))
     return make_experiment(mapping, str(path))
 
 
@@ -247,7 +262,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Return the mapping of a YAML file. Raises AffectError if it contains none."""
     try:
         mapping = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except UNREADABLE as error:
         raise AffectError(f'{path}: cannot be read as YAML: {error}') from error
     if not isinstance(mapping, dict):
         raise AffectError(f'{path}: must be a mapping, see training/experiments/')
@@ -274,7 +289,7 @@ def ancestry(experiment: Experiment) -> list[str]:
     while queue:
         source = queue.pop(0)
         if is_file_of_run(source):
-            file = Path(source).expanduser().with_name('experiment.yaml')
+            file = expanded(source).with_name('experiment.yaml')
             run = load_experiment(file) if file.is_file() else None
             name = run.name if run else file.parent.name
             if run and name not in names:
@@ -295,6 +310,9 @@ def make_experiment(mapping: dict[str, Any], where: str) -> Experiment:
     if 'tasks' not in mapping:
         if 'task' not in mapping:
             raise AffectError(f'{where}: the entry task is missing')
+        if not isinstance(mapping['task'], str):
+            raise AffectError(f"{where}: task is {mapping['task']!r}, not one of "
+                              f"{', '.join(LABELS)}")
         task = {key: mapping[key] for key in mapping if key in entries}
         mapping = {key: mapping[key] for key in mapping if key not in (*entries, 'task')} | {
             'tasks': {mapping['task']: task}}
@@ -305,6 +323,11 @@ def make_experiment(mapping: dict[str, Any], where: str) -> Experiment:
         if task not in LABELS:
             raise AffectError(f"{where}: task '{task}' is not one of {', '.join(LABELS)}")
     experiment: Experiment = build_dataclass(Experiment, mapping, where, known=('task', *entries))
+    if experiment.input.channels == 2:
+        raise AffectError(f'{where}: input: channels: 2 is neither 1 nor 3')
+    for name, settings in experiment.tasks.items():
+        if not settings.data.zooms:
+            raise AffectError(f'{where}: tasks.{name}: data: zooms: is empty, it needs a zoom')
     return experiment
 
 
@@ -348,6 +371,10 @@ def build_dataclass(kind: Any, mapping: Any, where: str, *, known: tuple[str, ..
                           f"{', '.join((*hints, *known))}")
     values = {key: _convert(hints[key], value, f'{where}: {key}')
               for key, value in mapping.items()}
+    for key, value in values.items():
+        low, high = RANGES.get(key, (-math.inf, math.inf))
+        if isinstance(value, (int, float)) and not low <= value <= high:   # true for NaN
+            raise AffectError(f'{where}: {key}: {value} is not in [{low}, {high}]')
     values |= ready
     missing = [entry.name for entry in dataclasses.fields(kind)
                if entry.name not in values and entry.default is dataclasses.MISSING

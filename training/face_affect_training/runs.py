@@ -22,6 +22,7 @@ from typing import Any
 import zipfile
 
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.paths import expanded
 from face_affect_training import networks
 from face_affect_training.experiment import Experiment, is_file_of_run, load_experiment
 import keras
@@ -162,7 +163,7 @@ def hours(run: Path) -> dict[str, float]:
     experiment = load_experiment(run / 'experiment.yaml')
     times: dict[str, float] = {}
     for source in experiment.sources:
-        file = Path(source).expanduser()
+        file = expanded(source)
         if is_file_of_run(source) and file.with_name('experiment.yaml').is_file():
             times |= hours(file.parent)
     seconds = max((float(row['seconds']) for row in read_log(run)), default=0.0)
@@ -191,7 +192,11 @@ def device() -> str:
 def build_network(experiment: Experiment, *, precision: str = 'float32') -> keras.Model:
     """Return the initialised network of an experiment. precision: dtype policy of Keras."""
     shape = (experiment.input.size, experiment.input.size, experiment.input.channels)
-    keras.config.set_dtype_policy(precision)
+    try:
+        keras.config.set_dtype_policy(precision)
+    except ValueError as error:
+        raise AffectError(f"training.precision is '{precision}', it must be float32 or "
+                          'mixed_bfloat16') from error
     try:
         return networks.build(experiment.network.name, input_shape=shape,
                               classes=experiment.widths, **experiment.network.options)

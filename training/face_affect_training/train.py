@@ -22,6 +22,7 @@ import time
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
+from face_affect_ros.paths import expanded
 from face_affect_training.batches import Batches, steps_of, stream
 from face_affect_training.data.faces import FaceData, make_targets
 from face_affect_training.data.loading import load_splits
@@ -118,10 +119,10 @@ def _initialise(network: keras.Model, settings: Training) -> None:
         if settings.start_from == VGGFACE2:
             take_vggface2_weights(network)
         elif settings.start_from:
-            take_weights(network, Path(settings.start_from).expanduser())
+            take_weights(network, expanded(settings.start_from))
         if settings.backbone_from:
             key = 'backbone_from'
-            copied = take_backbone(network, Path(settings.backbone_from).expanduser())
+            copied = take_backbone(network, expanded(settings.backbone_from))
             print(f'{settings.backbone_from}: weights of {len(copied)} layers loaded',
                   file=sys.stderr)
     except AffectError as error:

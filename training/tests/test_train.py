@@ -24,8 +24,13 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_training import distillation, evaluation_callback, train
 from face_affect_training.__main__ import main
 from face_affect_training.distillation import Teachers
-from face_affect_training.experiment import ancestry, load_experiment
-from face_affect_training.runs import read_log
+from face_affect_training.experiment import (
+    ancestry,
+    load_experiment,
+    portable_path,
+    shared_folder,
+)
+from face_affect_training.runs import build_network, read_log
 from face_affect_training.views import plain_views
 import numpy as np
 import pytest
@@ -93,6 +98,52 @@ def test_wrong_settings_are_reported(experiment: Path, teacher: Path,
     assert main(['train', str(experiment), '--out', f'{teacher}_2', '--set',
                  'training.start_from=nowhere.keras']) == 1
     assert 'training.start_from: nowhere.keras: does not exist' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(('change', 'complaint'), [
+    ('training.epochs=[1', r'--set training.epochs=\[1: the value cannot be read as YAML'),
+    ('name=2024-02-30', 'put it in quotes if it is a text: day is out of range'),
+    ('name=*a', 'put it in quotes if it is a text: found undefined alias'),
+    ('task=[emotion]', r"e.yaml: task is \['emotion'\], not one of emotion, gender"),
+    ('training.epochs=0', r'e.yaml: training: epochs: 0 is not in \[1, inf\]'),
+    ('training.batch=-8', 'training: batch: -8 is not in'),
+    ('training.learning_rate=nan', 'training: learning_rate: nan is not in'),
+    ('training.clip=nan', 'training: clip: nan is not in'),
+    ('targets.smoothing=2', r'targets: smoothing: 2.0 is not in \[0, 1\]'),
+    ('seed=-1', 'seed: -1 is not in'), ('input.size=0', 'input: size: 0 is not in'),
+    ('input.channels=2', 'input: channels: 2 is neither 1 nor 3'),
+    ('data.zooms=[]', 'data: zooms: is empty')])
+def test_invalid_entries_are_reported(experiment: Path, change: str, complaint: str) -> None:
+    file = experiment.rename(experiment.with_name('e.yaml'))
+    with pytest.raises(AffectError, match=complaint):
+        load_experiment(file, [change])
+
+
+@pytest.mark.parametrize('text', ['name: 2024-02-30', 'seed: 0x_', '[' * 20_000])
+def test_an_experiment_that_cannot_be_read_is_reported(tmp_path: Path, text: str) -> None:
+    (tmp_path / 'e.yaml').write_text(text)
+    with pytest.raises(AffectError, match='e.yaml: cannot be read as YAML'):
+        load_experiment(tmp_path / 'e.yaml')
+
+
+def test_an_unknown_precision_is_reported(experiment: Path) -> None:
+    with pytest.raises(AffectError, match="training.precision is 'float99', it must be float32"):
+        build_network(load_experiment(experiment), precision='float99')
+
+
+def test_a_source_in_the_folder_of_an_unknown_user_is_reported(experiment: Path) -> None:
+    settings = load_experiment(experiment, ['training.start_from=~no_such_user/best.keras'])
+    assert ancestry(settings) == ['~no_such_user']
+
+
+def test_paths_of_the_shared_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('FACE_AFFECT_SHARED', '')
+    assert shared_folder().name == 'shared' and shared_folder().is_absolute()
+    monkeypatch.setenv('FACE_AFFECT_SHARED', '/data/shared')
+    assert [portable_path(path) for path in (
+        '/data/shared', '/data/shared/a', '/data/shared/my a', '/data/shared2/a')] == [
+            '$FACE_AFFECT_SHARED', '$FACE_AFFECT_SHARED/a', "$FACE_AFFECT_SHARED'/my a'",
+            '/data/shared2/a']
 
 
 def test_divergence_stops_the_training(experiment: Path, tmp_path: Path,

@@ -27,6 +27,7 @@ from typing import Any, TYPE_CHECKING
 
 from face_affect_ros.affect.detectors import DEFAULT_DETECTOR
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.paths import expanded
 from face_affect_training.tflite import PRECISIONS
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def _dependencies(file: Path, experiment: 'Experiment') -> Iterator[tuple['Exper
     """
     from face_affect_training.experiment import is_file_of_run, load_experiment
     from face_affect_training.runs import is_finished
-    for path in (Path(source).expanduser() for source in experiment.sources
+    for path in (expanded(source) for source in experiment.sources
                  if is_file_of_run(source)):
         beside = file.with_name(f'{path.parent.name}.yaml')
         if beside.is_file() and not is_finished(path.parent):
