@@ -14,6 +14,8 @@
 
 """Folder of a training run: experiment, log, checkpoints and the state for resuming."""
 
+from collections.abc import Iterator
+import contextlib
 import csv
 import json
 import os
@@ -24,6 +26,7 @@ import zipfile
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.paths import expanded
 from face_affect_training import networks
+from face_affect_training.data.files import UNREADABLE
 from face_affect_training.experiment import Experiment, is_file_of_run, load_experiment
 import keras
 import numpy as np
@@ -39,6 +42,27 @@ COLUMNS = {'epoch': 'd', 'seconds': '.1f', 'learning_rate': '.3g', 'loss': '.4f'
            'val_accuracy': '.4f', EACH: 's', 'best': '.4f'}
 
 
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Raise AffectError if a run cannot be written in a with block."""
+    try:
+        yield
+    except OSError as error:
+        raise AffectError(f'{folder}: the run cannot be written: {error.strerror or error}; free '
+                          'space, or choose another folder with --out; the same command resumes '
+                          'a run') from error
+
+
+@contextlib.contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Raise AffectError if a file of a run cannot be read in a with block."""
+    try:
+        yield
+    except (*UNREADABLE, TypeError) as error:
+        raise AffectError(f'{file}: cannot be read: {error}; restore it, or remove its folder to '
+                          'train again') from error
+
+
 class Run:
     """
     Files of one run; best.keras is the checkpoint with the highest validation accuracy.
@@ -51,11 +75,12 @@ class Run:
         self.folder = folder
         self._state, self._log = folder / 'state.npz', folder / 'log.csv'
         self._writer: Any = None
-        folder.mkdir(parents=True, exist_ok=True)
         file = folder / 'experiment.yaml'
         if not file.is_file():
             text = yaml.safe_dump(experiment.as_mapping(), sort_keys=False)
-            file.write_text(text, encoding='utf-8')
+            with _writing(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                file.write_text(text, encoding='utf-8')
         elif _identity(load_experiment(file)) != _identity(experiment):
             raise AffectError(f'{folder}: holds a run of a different experiment; choose another '
                               'folder with --out, or remove it')
@@ -70,14 +95,16 @@ class Run:
         """
         progress = {'epoch': 0, 'best': -1.0, 'seconds': 0.0}
         if self._state.is_file():
-            with np.load(self._state, allow_pickle=False) as state:
+            with _reading(self._state), np.load(self._state, allow_pickle=False) as state:
                 progress = json.loads(str(state['facts']))
                 for index, variable in enumerate(_variables(model)):
                     variable.assign(state[f'v{index}'])
         if self._log.is_file():   # epochs after the state are trained again
-            rows = [row for row in read_log(self.folder)
-                    if int(row['epoch']) <= progress['epoch']]
-            self._log.unlink()
+            with _reading(self._log):
+                rows = [row for row in read_log(self.folder)
+                        if int(row['epoch']) <= progress['epoch']]
+            with _writing(self.folder):
+                self._log.unlink()
             self._append(rows)
         return int(progress['epoch']), progress['best'], progress['seconds']
 
@@ -87,18 +114,20 @@ class Run:
                   for index, variable in enumerate(_variables(model))}
         progress = json.dumps({'epoch': epoch, 'best': best, 'seconds': seconds})
         unfinished = self._state.with_suffix('.unfinished.npz')
-        np.savez(unfinished, facts=np.array(progress), **arrays)
-        os.replace(unfinished, self._state)
+        with _writing(self.folder):
+            np.savez(unfinished, facts=np.array(progress), **arrays)
+            os.replace(unfinished, self._state)
 
     def save(self, network: keras.Model, name: str,
              metrics: dict[str, Any] | None = None) -> None:
         """Save a network as NAME.keras and its metrics, if given, as NAME.json."""
         unfinished = self.folder / 'unfinished.keras'
-        network.save(unfinished)
-        os.replace(unfinished, self.folder / f'{name}.keras')
-        if metrics:
-            (self.folder / f'{name}.json').write_text(json.dumps(metrics, indent=1),
-                                                      encoding='utf-8')
+        with _writing(self.folder):
+            network.save(unfinished)
+            os.replace(unfinished, self.folder / f'{name}.keras')
+            if metrics:
+                (self.folder / f'{name}.json').write_text(json.dumps(metrics, indent=1),
+                                                          encoding='utf-8')
 
     def log(self, row: dict[str, Any], each: list[float]) -> dict[str, str]:
         """
@@ -130,7 +159,7 @@ class Run:
 
     def _append(self, rows: list[dict[str, str]]) -> None:
         new = not self._log.is_file()
-        with self._log.open('a', newline='', encoding='utf-8') as file:
+        with _writing(self.folder), self._log.open('a', newline='', encoding='utf-8') as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator='\n')
             if new:
                 writer.writeheader()
@@ -153,7 +182,7 @@ def is_finished(folder: Path) -> bool:
     state = folder / 'state.npz'
     if not state.is_file():   # removed after the training
         return True
-    with np.load(state, allow_pickle=False) as arrays:
+    with _reading(state), np.load(state, allow_pickle=False) as arrays:
         epoch = json.loads(str(arrays['facts']))['epoch']
     return bool(epoch >= load_experiment(folder / 'experiment.yaml').training.epochs)
 

@@ -16,6 +16,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 from face_affect_ros.affect.classifier import Classifier
@@ -30,7 +31,7 @@ from face_affect_training.experiment import (
     portable_path,
     shared_folder,
 )
-from face_affect_training.runs import build_network, read_log
+from face_affect_training.runs import build_network, is_finished, read_log, Run
 from face_affect_training.views import plain_views
 import numpy as np
 import pytest
@@ -124,6 +125,42 @@ def test_an_experiment_that_cannot_be_read_is_reported(tmp_path: Path, text: str
     (tmp_path / 'e.yaml').write_text(text)
     with pytest.raises(AffectError, match='e.yaml: cannot be read as YAML'):
         load_experiment(tmp_path / 'e.yaml')
+
+
+@pytest.mark.parametrize(('name', 'content'), [
+    ('state.npz', b'PK\x03\x04 half of a file'), ('state.npz', b''),
+    ('log.csv', b'epoch,seconds\none,1.0\n'),
+    ('log.csv', b'\xff\xfe'), ('log.csv', b'a,b\n1,2\n')])
+def test_a_damaged_run_is_reported(experiment: Path, tmp_path: Path, name: str,
+                                   content: bytes) -> None:
+    model = SimpleNamespace(variables=[], optimizer=SimpleNamespace(variables=[]))
+    run = Run(tmp_path / 'run', load_experiment(experiment))
+    run.save_state(model, epoch=1, best=0.5, seconds=1.0)
+    (run.folder / 'best.keras').write_bytes(b'')
+    assert run.resume(model) == (1, 0.5, 1.0)
+    (run.folder / name).write_bytes(content)
+    with pytest.raises(AffectError, match=f'{name}: cannot be read: .* restore it, or remove its'):
+        run.resume(model)
+    if name == 'state.npz':
+        with pytest.raises(AffectError, match='state.npz: cannot be read: '):
+            is_finished(run.folder)
+    assert (run.folder / name).read_bytes() == content
+
+
+def test_a_run_that_cannot_be_written_is_reported(experiment: Path, tmp_path: Path) -> None:
+    (tmp_path / 'file').write_bytes(b'')
+    settings = load_experiment(experiment)
+    with pytest.raises(AffectError, match='file/run: the run cannot be written: Not a directory'):
+        Run(tmp_path / 'file' / 'run', settings)
+    run = Run(tmp_path / 'run', settings)
+    for name in ('state.unfinished.npz', 'unfinished.keras', 'log.csv'):
+        (run.folder / name).mkdir()
+    model = SimpleNamespace(variables=[], optimizer=SimpleNamespace(variables=[]))
+    for write in (lambda: run.save_state(model, epoch=1, best=0.5, seconds=1.0),
+                  lambda: run.save(build_network(settings), 'best'),
+                  lambda: run.log({'epoch': 1}, [0.5])):
+        with pytest.raises(AffectError, match='run: the run cannot be written: .*--out'):
+            write()
 
 
 def test_an_unknown_precision_is_reported(experiment: Path) -> None:
