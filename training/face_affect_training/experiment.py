@@ -299,8 +299,9 @@ def ancestry(experiment: Experiment) -> list[str]:
             names[source] = None
         else:
             card = load_card(source)
-            learned = card.metadata.get('training', {}).get('learned_from', [])
-            names |= dict.fromkeys((card.name, *learned))
+            training = card.metadata.get('training')   # of another author: anything
+            learned = training.get('learned_from') if isinstance(training, dict) else None
+            names |= dict.fromkeys((card.name, *(learned or [])))
     return list(names)
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import re
 import shutil
 
+from face_affect_ros.affect.types import AffectError
 from face_affect_training.__main__ import main
 from face_affect_training.figures import models, paper, results
 import numpy as np
@@ -98,6 +99,34 @@ def test_the_error_for_a_missing_file_contains_the_command(
     assert make(folder) == 1
     assert command in capsys.readouterr().err
     assert not (folder / 'README.md').exists()
+
+
+@pytest.mark.parametrize(('content', 'complaint'), [
+    ('', 'cannot be read: .*; make it again with: face_affect figures run dropout'),
+    ('null', 'cannot be read: .*; make it again with: face_affect figures run dropout'),
+    ('{"plan": 1}', "the entry 'cells' is missing; make it again with: face_affect figures run")])
+def test_the_error_for_a_damaged_file_contains_the_command(folder: Path, content: str,
+                                                           complaint: str) -> None:
+    (folder / 'dropout.json').write_text(content)
+    with pytest.raises(AffectError, match=f'dropout.json: {complaint}'):
+        paper.text(folder, folder.parents[1] / 'models')
+
+
+def test_results_with_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    (tmp_path / 'a.json').write_text('{"b": 1}', encoding='utf-8-sig')
+    assert results.read(tmp_path, 'a', '')['b'] == 1
+
+
+def test_cards_of_others_are_no_trained_models(folder: Path) -> None:
+    cards = folder.parents[1] / 'models'
+    known = models.trained(cards)
+    for name, text in (('empty', ''), ('words', 'just words'), ('other', 'name: other')):
+        (cards / name).mkdir()
+        (cards / name / 'card.yaml').write_text(text)
+    assert models.trained(cards) == known and len(known) > 4
+    (cards / 'empty' / 'card.yaml').write_text('[1')
+    with pytest.raises(AffectError, match='empty/card.yaml: cannot be read as YAML'):
+        models.trained(cards)
 
 
 def test_results_of_another_tflite_file_are_refused(folder: Path,

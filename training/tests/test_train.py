@@ -16,11 +16,12 @@
 
 from dataclasses import replace
 from pathlib import Path
+import shutil
 from types import SimpleNamespace
 
 import cv2
 from face_affect_ros.affect.classifier import Classifier
-from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.model_store import find_model, load_card
 from face_affect_ros.affect.types import AffectError
 from face_affect_training import distillation, evaluation_callback, train
 from face_affect_training.__main__ import main
@@ -324,3 +325,10 @@ def test_ancestry(experiment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     early.write_text(yaml.safe_dump({**own, 'distillation': {'teachers': ['nobody']}}))
     with pytest.raises(AffectError, match="model 'nobody' not found"):
         names(own)
+    del own['training']['start_from']
+    card = shutil.copytree(find_model('emotion_mini_xception'), tmp_path / 'theirs') / 'card.yaml'
+    for training in (None, 'by others', {'learned_from': None}):   # a card of another author
+        card.write_text(yaml.safe_dump({**yaml.safe_load(card.read_text()), 'name': 'theirs',
+                                        'training': training}))
+        own['distillation'] = {'teachers': [str(card)]}
+        assert names(own) == ['theirs']

@@ -18,9 +18,9 @@ from pathlib import Path
 import re
 from typing import Any
 
+from face_affect_ros.affect.model_store import CARD, read_card
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.figures import pictures, results
-import yaml
 
 PAGE = 'README.md'
 WHAT = {'emotion': 'apparent expression', 'gender': 'apparent gender'}
@@ -55,9 +55,9 @@ YOUNG = ('0-2', '3-9', '10-19')
 
 def trained(models: Path) -> list[dict[str, Any]]:
     """Return the cards of the classifiers that were trained with this package."""
-    found = [yaml.safe_load(path.read_text(encoding='utf-8'))
-             for path in sorted(models.glob('*/card.yaml'))]
-    return [card for card in found if card['kind'] == 'classifier' and 'training' in card]
+    found = [read_card(path) for path in sorted(models.glob(f'*/{CARD}'))]
+    return [card for card in found if isinstance(card, dict) and card.get('kind') == 'classifier'
+            and 'training' in card]
 
 
 def command(name: str) -> str:

@@ -37,15 +37,28 @@ def write(path: Path, record: dict[str, Any]) -> None:
     unfinished.replace(path)
 
 
+class _Record(dict[str, Any]):
+    """The content of a result file; AffectError for an entry that it does not have."""
+
+    def __init__(self, content: Any, path: Path, command: str) -> None:
+        super().__init__(content)
+        self._path, self._command = path, command
+
+    def __missing__(self, key: str) -> Any:
+        raise AffectError(f"{self._path}: the entry '{key}' is missing; make it again with: "
+                          f'{self._command}')
+
+
 def read(folder: Path, name: str, command: str) -> dict[str, Any]:
-    """Return the content of NAME.json; AffectError with the command that makes it if missing."""
+    """Return the content of NAME.json; AffectError, with the command that makes it, without."""
     path = folder / f'{name}.json'
     try:
-        return dict(json.loads(path.read_text(encoding='utf-8')))
+        return _Record(json.loads(path.read_text(encoding='utf-8-sig')), path, command)
     except FileNotFoundError:
         raise AffectError(f'{path} does not exist; make it with: {command}') from None
-    except (OSError, ValueError) as error:
-        raise AffectError(f'{path}: cannot be read: {error}') from error
+    except (OSError, ValueError, TypeError) as error:
+        raise AffectError(f'{path}: cannot be read: {error}; make it again with: {command}'
+                          ) from error
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
