@@ -14,7 +14,10 @@
 
 """Evaluation: metrics, .npz files, models and checkpoints, the command `evaluate`."""
 
+import argparse
+import errno
 import json
+import os
 from pathlib import Path
 import shutil
 from typing import Any
@@ -25,6 +28,7 @@ from face_affect_ros.affect.model_store import find_model, load_card
 from face_affect_ros.affect.types import AffectError, EMOTIONS, GENDERS
 from face_affect_ros.media.portrait import portrait_path
 from face_affect_training.__main__ import main
+from face_affect_training.commands.models import reporting
 from face_affect_training.data.npz import read_npz
 from face_affect_training.evaluate import open_candidate, whole_crops
 from face_affect_training.experiment import load_experiment
@@ -301,6 +305,27 @@ def test_errors_of_checkpoints(experiment: Path, tmp_path: Path) -> None:
     build_network(plan).save(run / 'best.keras')
     with pytest.raises(AffectError, match="best.keras' classifies emotion, not gender"):
         open_candidate(str(run), task='gender')
+
+
+def test_a_report_that_cannot_be_written_is_reported_after_the_result(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, _, _ = known_file(tmp_path / 'faces.npz', 'emotion_mini_xception')
+    (tmp_path / 'report.json').mkdir()
+    assert main(['evaluate', '--model', 'emotion_mini_xception', '--npz', str(file), '--out',
+                 str(tmp_path)]) == 1
+    output, printed = capsys.readouterr()
+    assert json.loads(output)['accuracy'] == 0.7
+    assert 'report.json: cannot be written: Is a directory; free space, or choose' in printed
+
+
+@pytest.mark.parametrize('number', [errno.ENOSPC, errno.EACCES])
+def test_files_that_cannot_be_written_are_reported(number: int) -> None:
+    def run(args: argparse.Namespace) -> int:
+        raise OSError(number, os.strerror(number), 'models/a/card.yaml')
+
+    with pytest.raises(AffectError, match='models/a/card.yaml: cannot be written: '
+                       f'{os.strerror(number)}; free space, or choose another folder'):
+        reporting(run)(argparse.Namespace())
 
 
 def test_output_folder_is_checked_first(

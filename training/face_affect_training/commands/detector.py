@@ -20,7 +20,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from face_affect_training.commands.models import add_minutes, EXPERIMENT, MODELS, RUN
+from face_affect_training.commands.models import add_minutes, EXPERIMENT, MODELS, reporting, RUN
 from face_affect_training.tflite import PRECISIONS
 
 
@@ -35,7 +35,7 @@ def register(subparsers: Any) -> None:
     train.add_argument('--threads', type=int, default=1, help='threads of PyTorch (default: 1)')
     train.add_argument('--workers', type=int, default=1,
                        help='processes that compute the training samples (default: 1)')
-    train.set_defaults(run=_train)
+    train.set_defaults(run=reporting(_train))
     export = verbs.add_parser('export', help='write the TFLite file and its card')
     export.add_argument('experiment', type=Path, help=EXPERIMENT)
     export.add_argument('--run', dest='folder', type=Path, help=RUN)
@@ -50,7 +50,7 @@ def register(subparsers: Any) -> None:
                         'score may not be faces, see `face_affect input-limits` (default: 0)')
     export.add_argument('--hours', type=float, default=0.0,
                         help='duration of the training, for the card')
-    export.set_defaults(run=_export)
+    export.set_defaults(run=reporting(_export))
     judge = verbs.add_parser('judge', help='measure recall and false detections on labelled '
                              'images')
     judge.add_argument('folder', type=Path, help='folder with images.csv and boxes.csv')
@@ -63,7 +63,7 @@ def register(subparsers: Any) -> None:
                        'detections in the images without a face (default: 6)')
     judge.add_argument('--landmarks-of', default='', metavar='DETECTOR',
                        help='also compare the landmarks with those of this detector')
-    judge.set_defaults(run=_judge)
+    judge.set_defaults(run=reporting(_judge))
 
 
 def _train(args: argparse.Namespace) -> int:

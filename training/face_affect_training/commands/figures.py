@@ -15,14 +15,21 @@
 """The command that makes the table and figures of the paper, and the pages of results."""
 
 import argparse
-from collections.abc import Callable
 import os
 from pathlib import Path
 import sys
 import time
 from typing import Any
 
-from face_affect_training.commands.models import add_minutes, CACHE, DATA, MODELS, print_lines
+from face_affect_training.commands.models import (
+    add_minutes,
+    CACHE,
+    DATA,
+    MODELS,
+    print_lines,
+    reporting,
+    Run,
+)
 
 RESULTS = Path('docs/results')
 
@@ -32,12 +39,11 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser('figures', help='reproduce the table and figures of the paper')
     verbs = parser.add_subparsers(required=True, metavar='WHAT')
 
-    def add(name: str, run: Callable[[argparse.Namespace], int],
-            text: str) -> argparse.ArgumentParser:
+    def add(name: str, run: Run, text: str) -> argparse.ArgumentParser:
         own: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
         own.add_argument('--results', type=Path, default=RESULTS, help='folder of result files '
                          f'and figures (default: {RESULTS})')
-        own.set_defaults(run=run)
+        own.set_defaults(run=reporting(run))
         return own
 
     runs = add('run', _run, 'train the small experiments of a figure, or resume')

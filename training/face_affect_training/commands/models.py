@@ -16,6 +16,7 @@
 
 import argparse
 from collections.abc import Callable, Iterable, Iterator
+import errno
 from itertools import chain
 import json
 import os
@@ -35,12 +36,16 @@ if TYPE_CHECKING:
     from face_affect_training.experiment import Experiment
 
 Parser = argparse.ArgumentParser
+Run = Callable[[argparse.Namespace], int]
 EXPERIMENT = 'YAML file, see training/experiments/'
 RUN = 'folder of the run (default: runs/NAME)'
 CACHE = 'folder for decoded images'
 MODELS = 'folder of models (default: models)'
 LIMIT = 'maximum number of faces, evenly spaced; 0 = all (default: 0)'
 DATA = ('READER', 'PATH', 'SPLIT')
+#: Errors of full disks, folders without permission, and files and folders in the way.
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR,
+              errno.EISDIR, errno.EEXIST)
 
 
 def register(subparsers: Any) -> None:
@@ -222,11 +227,11 @@ def _evaluate(args: argparse.Namespace) -> int:
         args.data[0], Path(args.data[1]), args.data[2], without=args.without)
     result = evaluate(args.model, faces, task=args.task)
     text = json.dumps(result, indent=1, allow_nan=False)
+    print(text)
     if args.out is not None:
         from face_affect_training.figures.pictures import confusion
         (args.out / 'report.json').write_text(text + '\n', encoding='utf-8')
         confusion(result, args.out / 'confusion.png')
-    print(text)
     return 0
 
 
@@ -255,15 +260,28 @@ def _bias_report(args: argparse.Namespace) -> int:
         f'{portable_path(args.model)} --data {reader} {portable_path(path)} {split}'))
 
 
-def _add(subparsers: Any, name: str, run: Callable[[argparse.Namespace], int],
-         text: str) -> Parser:
+def _add(subparsers: Any, name: str, run: Run, text: str) -> Parser:
     parser: Parser = subparsers.add_parser(name, help=text, description=text)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=reporting(run))
     return parser
 
 
-def _add_with_detector(subparsers: Any, name: str, run: Callable[[argparse.Namespace], int],
-                       text: str) -> Parser:
+def reporting(run: Run) -> Run:
+    """Return a command that raises AffectError for files that cannot be written."""
+    def command(args: argparse.Namespace) -> int:
+        try:
+            return run(args)
+        except OSError as error:
+            if error.errno not in UNWRITABLE:
+                raise
+            where = f'{error.filename}: ' if error.filename else ''
+            raise AffectError(f'{where}cannot be written: {error.strerror}; free space, or choose '
+                              'another folder') from error
+
+    return command
+
+
+def _add_with_detector(subparsers: Any, name: str, run: Run, text: str) -> Parser:
     parser = _add(subparsers, name, run, text)
     parser.add_argument('--model', required=True, help='name or folder of a model')
     parser.add_argument('--data', nargs=3, metavar=DATA, required=True, help='data set')
