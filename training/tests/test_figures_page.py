@@ -129,6 +129,11 @@ def test_cards_of_others_are_no_trained_models(folder: Path) -> None:
         models.trained(cards)
 
 
+def test_a_missing_folder_of_models_is_reported(folder: Path) -> None:
+    with pytest.raises(AffectError, match='no/models: the folder .* choose it with --models'):
+        paper.text(folder, folder / 'no' / 'models')
+
+
 def test_results_of_another_tflite_file_are_refused(folder: Path,
                                                     capsys: pytest.CaptureFixture[str]) -> None:
     path = folder / 'gender_mini_xception.json'

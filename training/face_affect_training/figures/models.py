@@ -54,7 +54,15 @@ YOUNG = ('0-2', '3-9', '10-19')
 
 
 def trained(models: Path) -> list[dict[str, Any]]:
-    """Return the cards of the classifiers that were trained with this package."""
+    """
+    Return the cards of the classifiers that were trained with this package.
+
+    Raises:
+        AffectError: there is no such folder, or a card cannot be read.
+    """
+    if not models.is_dir():
+        raise AffectError(f'{models}: the folder of models does not exist; choose it with '
+                          '--models')
     found = [read_card(path) for path in sorted(models.glob(f'*/{CARD}'))]
     return [card for card in found if isinstance(card, dict) and card.get('kind') == 'classifier'
             and 'training' in card]
