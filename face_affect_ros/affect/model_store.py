@@ -305,10 +305,13 @@ def _parse(folder: Path, metadata: dict[str, Any]) -> ModelCard:
     path = folder / card_entry(metadata, 'file', str)
     sha256 = str(metadata['sha256']).lower()   # Windows prints it in upper case
     check_network(path, sha256)
-    heads = card_entry(metadata, 'heads', list) if kind == 'classifier' else []
+    entries = card_entry(metadata, 'heads', list) if kind == 'classifier' else []
+    heads = tuple(_head(each, metadata.get('limits')) for each in entries)
+    if kind == 'classifier' and (not heads or len({head.task for head in heads}) < len(heads)):
+        raise ValueError(f'heads has the tasks {[head.task for head in heads]}, it must have one '
+                         'or more, each once')
     return ModelCard(name=str(metadata['name']), kind=kind, path=path, sha256=sha256, crop=spec,
-                     scale=scale, offset=offset, metadata=metadata,
-                     heads=tuple(_head(head, metadata.get('limits')) for head in heads))
+                     scale=scale, offset=offset, heads=heads, metadata=metadata)
 
 
 def _head(entries: dict[str, Any], limits: Any) -> Head:

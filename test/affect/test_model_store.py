@@ -110,6 +110,9 @@ def test_a_model_is_found_by_path_and_by_the_search_path(
      "card.yaml: input.scale is '1/255', it must be a number"),
     ({'crop': {'align': 'false'}}, "card.yaml: crop.align is 'false', it must be true or false"),
     ({'crop': 'none'}, "card.yaml: crop is 'none', it must be a mapping"),
+    ({'heads': []}, r'card.yaml: heads has the tasks \[\], it must have one or more, each once'),
+    ({'heads': [{'task': 'gender', 'output': output, 'labels': list(GENDERS), 'threshold': 0.5}
+                for output in (0, 1)]}, r"heads has the tasks \['gender', 'gender'\]"),
     ({'heads': ['emotion']}, "card.yaml: heads has 'emotion', it must have mappings"),
     ({'heads': [{'task': 'emotion', 'output': 0, 'labels': 7}]},
      'card.yaml: heads.labels is 7, it must be a list'),
