@@ -168,6 +168,45 @@ def test_the_error_for_a_missing_image_names_it(tmp_path: Path) -> None:
         read_pictures(tmp_path)
 
 
+@pytest.mark.parametrize(('header', 'row', 'complaint'), [
+    (['file', 'x', 'y'], ['train/a.png', 1, 2], "train/a.png .*: the column 'w' is missing"),
+    (['file', *'xywh'], ['train/a.png', 'left', 2, 3, 4], "could not convert .*: 'left'")])
+def test_labels_that_are_not_numbers_are_reported(tmp_path: Path, header: list[str],
+                                                  row: list[object], complaint: str) -> None:
+    (tmp_path / 'train').mkdir()
+    cv2.imwrite(str(tmp_path / 'train/a.png'), np.zeros((9, 9, 3), np.uint8))
+    write(tmp_path / 'train_images.csv', ['file'], [['train/a.png']])
+    write(tmp_path / 'train_boxes.csv', header, [row])
+    with pytest.raises(AffectError, match=f'train_boxes.csv: the labels of {complaint}|'
+                       f'train_boxes.csv: .*{complaint}'):
+        read_pictures(tmp_path)
+    write(tmp_path / 'images.csv', ['image'], [['a.png']])
+    write(tmp_path / 'boxes.csv', ['image', *'xywh', 'invalid', 'tags'], [])
+    with pytest.raises(AffectError, match=r'images.csv: there is no image dev/\*'):
+        read_labelled(tmp_path)
+    write(tmp_path / 'boxes.csv', ['image', *'xywh', 'invalid', 'tags'],
+          [['dev/a.png', 1, 2, 3, '4 px', 0, '']])
+    with pytest.raises(AffectError, match='boxes.csv: line 2: x, y, w, h, invalid are .*4 px.* '
+                       'must be numbers'):
+        read_labelled(tmp_path)
+
+
+def test_a_damaged_archive_of_faces_is_reported(tmp_path: Path,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cv2.FaceDetectorYN, 'create', lambda *arguments: None)
+    with pytest.raises(AffectError, match='fairface_train.csv: .*No such file.*; set chips: 0'):
+        pictures.read_chips(tmp_path, tmp_path / 'yunet.onnx', 1, 0)
+    write(tmp_path / 'fairface_train.csv', ['file'], [['train/1.png']])
+    archive = tmp_path / 'fairface_train.zip'
+    archive.write_bytes(b'half of a file')
+    with pytest.raises(AffectError, match='cannot be read: File is not a zip file; set chips: 0'):
+        pictures.read_chips(tmp_path, tmp_path / 'yunet.onnx', 1, 0)
+    with zipfile.ZipFile(archive, 'w') as file:
+        file.writestr('train/1.png', b'no image')
+    with pytest.raises(AffectError, match='cannot be read: train/1.png is damaged; set chips: 0'):
+        pictures.read_chips(tmp_path, tmp_path / 'yunet.onnx', 1, 0)
+
+
 def disc() -> Picture:
     """Return a black image with a white disc as a face, its landmarks at the centre."""
     pixels = np.zeros((240, 320, 3), np.uint8)

@@ -53,21 +53,34 @@ class LabelledPicture:
 
 
 def read_labelled(folder: Path) -> list[LabelledPicture]:
-    """Read the images dev/* of `images.csv` with the labels of `boxes.csv`."""
+    """
+    Read the images dev/* of `images.csv` with the labels of `boxes.csv`.
+
+    Raises:
+        AffectError: a table cannot be read, a label is not a number, or there are no such images.
+    """
     boxes: dict[str, list[list[float]]] = defaultdict(list)
     tags: dict[str, list[frozenset[str]]] = defaultdict(list)
     columns = ('x', 'y', 'w', 'h', 'invalid')
-    for row in iterate_table(folder / 'boxes.csv', ('image', *columns, 'tags')):
-        boxes[row['image']].append([float(row[key]) for key in columns])
+    table = folder / 'boxes.csv'
+    for line, row in enumerate(iterate_table(table, ('image', *columns, 'tags')), start=2):
+        values = [row[key] for key in columns]
+        try:
+            boxes[row['image']].append([float(value) for value in values])
+        except ValueError as error:
+            raise AffectError(f"{table}: line {line}: {', '.join(columns)} are {values}, they "
+                              'must be numbers') from error
         tags[row['image']].append(frozenset(row['tags'].split(';')))
     names = [row['image'] for row in iterate_table(folder / 'images.csv', ('image',))
              if row['image'].startswith('dev/')]
+    if not names:
+        raise AffectError(f"{folder / 'images.csv'}: there is no image dev/*")
     pictures = []
     for name in names:
-        values = np.array(boxes[name], np.float32).reshape(-1, 5)
-        ignored = ((values[:, 4] > 0) | (values[:, 3] < LEAST_HEIGHT)
-                   | (values[:, 2] < LEAST_WIDTH))
-        pictures.append(LabelledPicture(folder / name, values[:, :4], ignored, tuple(tags[name])))
+        labels = np.array(boxes[name], np.float32).reshape(-1, 5)
+        ignored = ((labels[:, 4] > 0) | (labels[:, 3] < LEAST_HEIGHT)
+                   | (labels[:, 2] < LEAST_WIDTH))
+        pictures.append(LabelledPicture(folder / name, labels[:, :4], ignored, tuple(tags[name])))
     return pictures
 
 

@@ -15,14 +15,13 @@
 """Training images of the face detector, and single faces of FairFace to paste into them."""
 
 from collections import defaultdict
-import csv
 from dataclasses import dataclass, field
 from pathlib import Path
 import zipfile
 
 import cv2
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
-from face_affect_training.data.files import iterate_table
+from face_affect_training.data.files import decode, iterate_table, UNREADABLE
 import numpy as np
 import numpy.typing as npt
 
@@ -86,8 +85,9 @@ def read_pictures(folder: Path) -> list[Picture]:
     wrong = {(row['file'], row['x'], row['y']) for row in iterate_table(NO_FACES, ('file',))}
     by_file: dict[str, list[dict[str, str]]] = defaultdict(list)
     no_faces: dict[str, list[dict[str, str]]] = defaultdict(list)
-    for row in iterate_table(folder / 'train_boxes.csv', ('file',)):
-        known = (row['file'], row['x'], row['y']) in wrong
+    table = folder / 'train_boxes.csv'
+    for row in iterate_table(table, ('file',)):
+        known = (row['file'], row.get('x'), row.get('y')) in wrong
         (no_faces if known else by_file)[row['file']].append(row)
     pictures = []
     for row in iterate_table(folder / 'train_images.csv', ('file',)):
@@ -95,8 +95,13 @@ def read_pictures(folder: Path) -> list[Picture]:
         pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if pixels is None:
             raise AffectError(f'{path}: OpenCV cannot read this image; restore the data set')
-        pictures.append(Picture(np.asarray(pixels, np.uint8), _faces(by_file[row['file']]),
-                                _faces(no_faces[row['file']]).boxes))
+        try:
+            faces, others = _faces(by_file[row['file']]), _faces(no_faces[row['file']])
+        except (KeyError, ValueError) as error:
+            what = f'the column {error} is missing' if isinstance(error, KeyError) else error
+            raise AffectError(f"{table}: the labels of {row['file']} cannot be read: {what}"
+                              ) from error
+        pictures.append(Picture(np.asarray(pixels, np.uint8), faces, others.boxes))
     return pictures
 
 
@@ -119,19 +124,25 @@ def read_chips(folder: Path, teacher: Path, count: int, seed: int) -> list[Pictu
     exactly one face are omitted. AffectError if a file cannot be read.
     """
     try:
-        with (folder / 'fairface_train.csv').open(newline='') as file:
-            names = [row['file'] for row in csv.DictReader(file)]
+        table = folder / 'fairface_train.csv'
+        names = [row['file'] for row in iterate_table(table, ('file',))]
         chosen = np.random.default_rng(seed).permutation(len(names))[:count]
         detector = cv2.FaceDetectorYN.create(str(teacher), '', (32, 32), CHIP_SCORE)
         with zipfile.ZipFile(folder / 'fairface_train.zip') as archive:
-            chips = (np.asarray(cv2.imdecode(np.frombuffer(archive.read(names[index]), np.uint8),
-                                             cv2.IMREAD_COLOR), np.uint8)
-                     for index in sorted(chosen))
+            chips = (_decoded(archive, names[index]) for index in sorted(chosen))
             return [Picture(pixels, faces) for pixels in chips
                     if (faces := _labelled(detector, pixels)) is not None]
-    except (OSError, KeyError, cv2.error) as error:
+    except (*UNREADABLE, AffectError, cv2.error) as error:
         raise AffectError(f'{folder}, {teacher}: FairFace or YuNet cannot be read: {error}; set '
                           'chips: 0 to train without FairFace') from error
+
+
+def _decoded(archive: zipfile.ZipFile, name: str) -> ImageArray:
+    """Return an image (H, W, 3) uint8 BGR. Raises ValueError if it is damaged."""
+    pixels = decode(archive.read(name))
+    if pixels is None:
+        raise ValueError(f'{name} is damaged')
+    return pixels
 
 
 def _labelled(detector: cv2.FaceDetectorYN, pixels: ImageArray) -> Faces | None:
