@@ -399,6 +399,9 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     origin = typing.get_origin(hint)
     if origin is dict and isinstance(value, dict):
         item = typing.get_args(hint)[1]
+        for key in value:
+            if not isinstance(key, str):
+                raise AffectError(f'{where}: the name {key!r} is not a text; put it in quotes')
         return {key: _convert(item, entry, f'{where}.{key}') for key, entry in value.items()}
     if origin is tuple and isinstance(value, list):
         items = typing.get_args(hint)

@@ -98,7 +98,13 @@ def test_plans_of_the_repository() -> None:
     ({'base': 'base.yaml', 'colour': 1}, 'unknown entry colour'),
     ({'base': 'base.yaml', 'grid': {'seed': 1}}, 'grid.seed: 1 is not of type'),
     ({'base': 'base.yaml', 'grid': {'training.colour': [1]}}, 'unknown entry colour'),
-    ({'base': 'base.yaml', 'cells': {'a': {'seed': 'one'}}}, 'is not of type int'),
+    ({'base': 'base.yaml', 'cells': {'a': {'seed': 'one'}}},
+     "plan.yaml: cell 'a': .*base.yaml: seed: 'one' is not of type int"),
+    ({'base': 'base.yaml', 'cells': {True: {'seed': 2}}},   # yes, in YAML 1.1
+     'plan.yaml: cells: the name True is not a text; put it in quotes'),
+    ({'base': 'base.yaml', 'grid': {1: [2]}}, 'plan.yaml: grid: the name 1 is not a text'),
+    ({'base': 'base.yaml', 'cells': {}}, 'plan.yaml: there are no cells; give cells, and values'),
+    ({'base': 'base.yaml', 'grid': {'seed': []}}, 'plan.yaml: there are no cells'),
 ])
 def test_invalid_plans_are_refused(experiment: Path, tmp_path: Path, entries: dict[str, Any],
                                    message: str) -> None:

@@ -95,8 +95,14 @@ def load_plan(name: str) -> Plan:
             parts = [cell, *(f"{key.split('.')[-1]}_{value}" for key, value in own.items())]
             combined['-'.join(filter(None, parts))] = {**changes, **own}
     plan = replace(plan, cells=combined)
-    for cell in plan.cells:
-        plan.experiment(cell)   # report invalid entries before the training
+    if not combined:
+        raise AffectError(f'{path}: there are no cells; give cells, and values for each entry of '
+                          'grid')
+    for cell in plan.cells:   # report invalid entries before the training
+        try:
+            plan.experiment(cell)
+        except AffectError as error:
+            raise AffectError(f"{path}: cell '{cell}': {error}") from error
     return plan
 
 
