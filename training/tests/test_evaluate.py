@@ -328,6 +328,19 @@ def test_files_that_cannot_be_written_are_reported(number: int) -> None:
         reporting(run)(argparse.Namespace())
 
 
+@pytest.mark.parametrize(('option', 'complaint'), [
+    (['train', 'e.yaml', '--max-minutes', 'nan'], '--max-minutes: nan is not in [0, 1e+09]'),
+    (['train', 'e.yaml', '--max-minutes=-5'], '--max-minutes: -5 is not in'),
+    (['train', 'e.yaml', '--max-minutes', '1h'], "--max-minutes: invalid float value: '1h'"),
+    (['export', 'run', '--margin', 'nan'], '--margin: nan is not in [-0.49, 10]'),
+    (['input-limits', '--limit=-3'], '--limit: -3 is not in')])
+def test_options_outside_of_their_range_are_refused(
+        option: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(option)
+    assert complaint in capsys.readouterr().err
+
+
 def test_output_folder_is_checked_first(
         tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / 'file').write_text('in the way')

@@ -27,6 +27,7 @@ import time
 from typing import Any, TYPE_CHECKING
 
 from face_affect_ros.affect.detectors import DEFAULT_DETECTOR
+from face_affect_ros.affect.model_store import MAX_MARGIN
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.paths import expanded
 from face_affect_training.tflite import PRECISIONS
@@ -89,7 +90,8 @@ def register(subparsers: Any) -> None:
                         help='precisions: the first is written to the folder NAME, the others to '
                         'NAME_PRECISION (default: float32)')
     export.add_argument('--models', type=Path, default=Path('models'), help=MODELS)
-    export.add_argument('--margin', type=float, help='margin of the crop on each side, relative '
+    export.add_argument('--margin', type=within(float, -0.49, MAX_MARGIN),
+                        help='margin of the crop on each side, relative '
                         "to the face box; see tune-margin (default: the experiment's)")
     export.add_argument('--saliency', nargs='?', default='', const='float32',
                         choices=('float32', 'float16', 'dynamic'), help='also write the gradients '
@@ -120,10 +122,10 @@ def register(subparsers: Any) -> None:
     limits = _add_with_detector(subparsers, 'input-limits', _input_limits, 'print the accuracy by '
                                 'size, blur and yaw of the faces, and the limits for the card, '
                                 'as JSON')
-    limits.add_argument('--limit', type=int, default=0, help=LIMIT)
+    limits.add_argument('--limit', type=within(int), default=0, help=LIMIT)
     bias = _add_with_detector(subparsers, 'bias-report', _bias_report, 'write the fraction of the '
                               'saliency in each region of the face, by class and group')
-    bias.add_argument('--limit', type=int, default=0, help=LIMIT)
+    bias.add_argument('--limit', type=within(int), default=0, help=LIMIT)
     bias.add_argument('--out', type=Path, default=Path('runs/bias'), help='folder for '
                       'bias_MODEL.json, .md and figures (default: runs/bias)')
 
@@ -290,10 +292,23 @@ def _add_with_detector(subparsers: Any, name: str, run: Run, text: str) -> Parse
     return parser
 
 
+def within(kind: type, low: float = 0.0, high: float = 1e9) -> Callable[[str], Any]:
+    """Return a type of argparse for the numbers of a kind in [low, high]."""
+    def number(text: str) -> Any:
+        value = kind(text)
+        if not low <= value <= high:   # true for NaN
+            raise argparse.ArgumentTypeError(f'{text} is not in [{low:g}, {high:g}]')
+        return value
+
+    number.__name__ = kind.__name__   # argparse names it
+    return number
+
+
 def add_minutes(parser: Parser) -> None:
     """Add the option --max-minutes."""
-    parser.add_argument('--max-minutes', type=float, default=0.0, help='save the state and stop '
-                        'the training after this time; 0 = no limit (default: 0)')
+    parser.add_argument('--max-minutes', type=within(float), default=0.0,
+                        help='save the state and stop the training after this time; 0 = no '
+                        'limit (default: 0)')
 
 
 def _need_tensorflow() -> None:
