@@ -92,7 +92,8 @@ def experiment(folder: Path) -> Path:
         'network': {'stem': 4, 'widths': [4, 4, 4], 'blocks': [1, 1, 1], 'neck': [4, 4, 4]},
         'views': {'size': 96}, 'last_views': {'size': 96}, 'chips': 0,
         'rounds': [[2, 1.0], [2, 0.5]], 'mine_every': 1, 'batch': 2, 'warmup': 1,
-        'precision': 'float32', 'judge_every': 2, 'judge_part': 1, 'judge_size': 96}))
+        'precision': 'float32', 'evaluation_every': 2, 'evaluation_part': 1,
+        'evaluation_size': 96}))
     return path
 
 

@@ -51,19 +51,19 @@ def register(subparsers: Any) -> None:
     export.add_argument('--hours', type=float, default=0.0,
                         help='duration of the training, for the card')
     export.set_defaults(run=reporting(_export))
-    judge = verbs.add_parser('judge', help='measure recall and false detections on labelled '
-                             'images')
-    judge.add_argument('folder', type=Path, help='folder with images.csv and boxes.csv')
-    judge.add_argument('--detector', required=True, help='name or folder of a detector')
-    judge.add_argument('--detector-size', type=int, default=0, help='longer side of the input in '
-                       'pixels; 0 = chosen by the size of the image (default: 0)')
-    judge.add_argument('--min-score', type=float, help='score threshold (default: the lowest one '
-                       'with at most --false-alarms)')
-    judge.add_argument('--false-alarms', type=int, default=6, help='maximum number of false '
-                       'detections in the images without a face (default: 6)')
-    judge.add_argument('--landmarks-of', default='', metavar='DETECTOR',
-                       help='also compare the landmarks with those of this detector')
-    judge.set_defaults(run=reporting(_judge))
+    evaluate = verbs.add_parser('evaluate', help='measure recall and false detections on '
+                                'labelled images')
+    evaluate.add_argument('folder', type=Path, help='folder with images.csv and boxes.csv')
+    evaluate.add_argument('--detector', required=True, help='name or folder of a detector')
+    evaluate.add_argument('--detector-size', type=int, default=0, help='longer side of the input '
+                          'in pixels; 0 = chosen by the size of the image (default: 0)')
+    evaluate.add_argument('--min-score', type=float, help='score threshold (default: the lowest '
+                          'one with at most --false-alarms)')
+    evaluate.add_argument('--false-alarms', type=int, default=6, help='maximum number of false '
+                          'detections in the images without a face (default: 6)')
+    evaluate.add_argument('--landmarks-of', default='', metavar='DETECTOR',
+                          help='also compare the landmarks with those of this detector')
+    evaluate.set_defaults(run=reporting(_evaluate))
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -94,7 +94,7 @@ def _export(args: argparse.Namespace) -> int:
     return 0
 
 
-def _judge(args: argparse.Namespace) -> int:
+def _evaluate(args: argparse.Namespace) -> int:
     from face_affect_training.detection.evaluation import read_labelled
     from face_affect_training.detection.report import landmark_error, report
     pictures = read_labelled(args.folder)

@@ -50,9 +50,9 @@ class DetectorExperiment:
         averaging: Decay of the averaged weights, which are saved.
         precision: Dtype policy of Keras.
         seed: Random seed.
-        judge_every: Steps between two evaluations on the labelled images.
-        judge_part: Every judge_part-th labelled image is used in these.
-        judge_size: Longer side of the input in these, in pixels.
+        evaluation_every: Steps between two evaluations on the labelled images.
+        evaluation_part: Every evaluation_part-th labelled image is used in these.
+        evaluation_size: Longer side of the input in these, in pixels.
     """
 
     name: str
@@ -75,9 +75,9 @@ class DetectorExperiment:
     averaging: float = 0.999
     precision: str = 'mixed_bfloat16'
     seed: int = 0
-    judge_every: int = 2000
-    judge_part: int = 4
-    judge_size: int = 640
+    evaluation_every: int = 2000
+    evaluation_part: int = 4
+    evaluation_size: int = 640
 
     @property
     def steps(self) -> int:

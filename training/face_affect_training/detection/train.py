@@ -91,7 +91,7 @@ def train(experiment: DetectorExperiment, out: Path, *, max_minutes: float = 0.0
         for name, optimizer in optimizers.items():
             optimizer.load_state_dict(state[name])
         step = state['step']
-    labelled = read_labelled(experiment.folder('pictures'))[::experiment.judge_part]
+    labelled = read_labelled(experiment.folder('pictures'))[::experiment.evaluation_part]
     pictures = read_pictures(experiment.folder('pictures'))
     chips = read_chips(experiment.folder('chips_folder'), experiment.folder('teacher'),
                        experiment.chips, experiment.seed) if experiment.chips else []
@@ -118,8 +118,8 @@ def train(experiment: DetectorExperiment, out: Path, *, max_minutes: float = 0.0
                       + ', '.join(f'{key} {np.mean([each[key] for each in losses[-100:]]):.4f}'
                                   for key in parts), flush=True)
             last = step >= experiment.steps or time.monotonic() > deadline
-            if step % experiment.judge_every == 0 or last:
-                outcome = evaluate(_detector_of(average, experiment.judge_size), labelled)
+            if step % experiment.evaluation_every == 0 or last:
+                outcome = evaluate(_detector_of(average, experiment.evaluation_size), labelled)
                 _log(out / LOG, step, losses, outcome)
                 losses = []
                 saved.set_weights(average.get_weights())
