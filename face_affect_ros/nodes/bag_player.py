@@ -59,7 +59,8 @@ PARAMETERS = {
 }
 TYPES: dict[str, Any] = {'sensor_msgs/msg/Image': Image,
                          'sensor_msgs/msg/CompressedImage': CompressedImage}
-TRANSFORMS = {'/tf': qos.transforms, '/tf_static': qos.latched}
+#: A bag has one message on /tf_static of each node that published it.
+TRANSFORMS = {'/tf': qos.transforms(), '/tf_static': qos.latched(100)}
 #: Minimum of nanoseconds of the recording between two messages on /clock.
 CLOCK_PERIOD = 10_000_000
 #: Seconds to wait for subscribers before the first message, and for its delivery.
@@ -135,7 +136,7 @@ class Companions:
             self._add_publisher(node, depth, topics[depth], 'depth', qos.results())
         for name, profile in TRANSFORMS.items():
             if name in topics:
-                self._add_publisher(node, name, topics[name], name, profile())
+                self._add_publisher(node, name, topics[name], name, profile)
         self._clock = node.create_publisher(ClockMessage, '/clock', qos.results()) if (
             node.get_parameter('clock').value) else None
         self._time: int | None = None

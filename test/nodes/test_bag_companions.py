@@ -53,10 +53,11 @@ def bag(tmp_path: Path, portrait: np.ndarray) -> Path:
     with Writer(tmp_path / 'bag', version=9, storage_plugin=StoragePlugin.MCAP) as writer:
         connections = {topic: writer.add_connection(topic, kind, typestore=types)
                        for topic, kind in kinds.items()}
-        frame = TransformStamped(child_frame_id='camera_optical')
-        frame.header.frame_id = 'base_link'
-        writer.write(connections['/tf_static'], START * 10**9,
-                     serialize_message(tf2_msgs.TFMessage(transforms=[frame])))
+        for child in ('camera_optical', 'lidar'):   # of two nodes
+            frame = TransformStamped(child_frame_id=child)
+            frame.header.frame_id = 'base_link'
+            writer.write(connections['/tf_static'], START * 10**9,
+                         serialize_message(tf2_msgs.TFMessage(transforms=[frame])))
         for number in range(IMAGES):
             header = stamped(START + number)
             when = (START + number) * 10**9
@@ -105,11 +106,11 @@ def test_static_transforms_reach_late_subscribers(ros: Any, bag: Path) -> None:
     tf2_msgs = pytest.importorskip('tf2_msgs.msg', reason='tf2_msgs is not installed')
     from face_affect_ros.nodes import qos
     heard: list[Any] = []
-    ros.node.create_subscription(Image, 'image', lambda message: None, 10)
+    images: list[Image] = []
+    ros.node.create_subscription(Image, 'image', images.append, 10)
     with running_node('face_affect_ros.nodes.bag_player', bag=str(bag), rate=1.0) as process:
-        assert spin_until(ros.executor, lambda: ros.node.count_publishers('image') > 0)
-        assert spin_until(ros.executor, lambda: False, timeout=3.0) is False
+        assert spin_until(ros.executor, lambda: bool(images)), process.output()
         ros.node.create_subscription(tf2_msgs.TFMessage, '/tf_static', heard.append,
-                                     qos.latched())
-        assert spin_until(ros.executor, lambda: bool(heard)), process.output()
-    assert heard[0].transforms[0].child_frame_id == 'camera_optical'
+                                     qos.latched(100))
+        assert spin_until(ros.executor, lambda: len(heard) == 2), process.output()
+    assert [each.transforms[0].child_frame_id for each in heard] == ['camera_optical', 'lidar']
