@@ -249,7 +249,10 @@ class ImageInput:
 
     def _incompatible(self, event: Any) -> None:
         policy = event.last_policy_kind.name.rpartition('_')[2]
-        remedy = ('set image_reliability to best_effort' if policy == 'RELIABILITY' else
+        # with processing 'every', image_reliability has no effect
+        chosen = (self._node.get_parameter('image_reliability').value == 'reliable'
+                  and self._node.get_parameter('processing').value == 'newest')
+        remedy = ('set image_reliability to best_effort' if policy == 'RELIABILITY' and chosen else
                   f'see qos_overrides.{self.topic}.subscription.{policy.lower()}')
         text = (f"a publisher of '{self.topic}' offers a quality of service that does not match "
                 f'({policy}); {remedy}')

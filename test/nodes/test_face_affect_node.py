@@ -489,6 +489,19 @@ def test_an_incompatible_policy_is_reported_with_its_parameter(bench: Bench) -> 
                         'qos_overrides./image.subscription.durability')
 
 
+def test_the_remedy_for_a_best_effort_camera_works_with_every_image(bench: Bench) -> None:
+    camera = bench.ros.node.create_publisher(Image, 'image', qos.newest_image())
+    bench.ros.node.destroy_publisher(bench.images)
+    bench.images = camera
+    node = bench.start(processing='every')
+    remedy = 'qos_overrides./image.subscription.reliability'
+    assert bench.status(DiagnosticStatus.WARN, f'(RELIABILITY); see {remedy}')
+    bench.ros.executor.remove_node(node)
+    node.destroy_node()
+    bench.start(processing='every', **{remedy: 'best_effort'})
+    bench.answered()
+
+
 def test_an_incompatible_reliability_is_reported_while_it_exists(bench: Bench) -> None:
     other = bench.ros.node.create_publisher(Image, 'image', qos.newest_image())
     bench.start(image_reliability='reliable')
