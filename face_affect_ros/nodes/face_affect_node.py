@@ -164,7 +164,7 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
         for output in self.outputs:
             output.start()
         if values['use_depth']:
-            self.depth_input = DepthInput(self)
+            self.depth_input = DepthInput(self, depth)
         reliability = 'reliable' if every else values['image_reliability']
         self.image_input = ImageInput(self, qos.image_input(reliability, depth))
         self._activated_at = time.monotonic()
@@ -246,7 +246,7 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
             stamp = seconds_of(message.header) or started
             height, width = image.shape[:2]
             depth = (None if self.depth_input is None else
-                     self.depth_input.at(stamp, width, height))
+                     self.depth_input.at(stamp, message.header.frame_id, width, height))
             faces = self.pipeline.process(image, stamp, self.image_input.camera, depth)
             self._faces.publish(to_message(faces, header=message.header, width=width,
                                            height=height))

@@ -48,7 +48,7 @@ ImageMessage: TypeAlias = Image | CompressedImage
 COMPRESSED = '/compressed'
 #: Images whose frame_ids are compared, and number of changes that indicate several cameras.
 COMPARED, CHANGES = 30, 3
-#: Depth images that are kept, of which the one with the nearest stamp is used.
+#: Depth images that are kept at least, of which the one with the nearest stamp is used.
 KEPT = 10
 #: Largest difference of the aspect ratios of an image and its depth image, as a fraction.
 ASPECT_TOLERANCE = 0.02
@@ -266,44 +266,57 @@ def _ignore(event: Any) -> None:
 
 
 class DepthInput:
-    """Subscribes to 'depth' for a FaceAffectNode while it is open; keeps the newest images."""
+    """
+    Subscribes to 'depth' for a FaceAffectNode while it is open; keeps the newest images.
 
-    def __init__(self, node: Any) -> None:
+    waiting: Largest number of images that wait, >= 1; their depth images are kept, too.
+    """
+
+    def __init__(self, node: Any, waiting: int) -> None:
         self._node, self._health = node, node.health
-        self.images: deque[Image] = deque(maxlen=KEPT)
+        self.images: deque[Image] = deque(maxlen=max(KEPT, waiting))
         self.topic = node.resolve_topic_name('depth')
         with qos.named(self.topic, 'subscription'):
             self._subscription = node.create_subscription(
                 Image, 'depth', lambda image: self.images.append(image),
                 qos.image_input('best_effort', KEPT), qos_overriding_options=qos.overridable())
 
-    def at(self, stamp: float, width: int, height: int) -> FloatArray | None:
+    def at(self, stamp: float, frame_id: str, width: int, height: int) -> FloatArray | None:
         """
         Return the depth image nearest to a stamp in seconds, (h, w) float32, metres.
 
         None, with a warning on /diagnostics, if there is none within depth_tolerance, or it cannot
-        be registered to an image of this width and height in pixels.
+        be registered to an image of this frame_id, width and height in pixels.
         """
         tolerance = self._node.get_parameter('depth_tolerance').value
         nearest = min(self.images.copy(), default=None,
                       key=lambda image: abs(seconds_of(image.header) - stamp))
+        while len(self.images) > KEPT and self.images[0] is not nearest:
+            self.images.popleft()   # images are processed in their order
         if nearest is None or abs(seconds_of(nearest.header) - stamp) > tolerance:
             self._health.warn('depth', f"no depth image on '{self.topic}' within {tolerance} s of "
                               "the image's stamp; positions are from the distance of the eyes")
             return None
         try:
-            depth, problem = to_depth(nearest), ''
+            depth, problem = to_depth(nearest), _unregistered(nearest, frame_id, width, height)
         except ImageConversionError as error:
-            depth, problem = None, f"'{self.topic}': {error}"
-        if depth is not None and abs(nearest.width * height / (nearest.height * width) - 1.0) > (
-                ASPECT_TOLERANCE):
-            depth, problem = None, (
-                f"'{self.topic}': images of {nearest.width}x{nearest.height} are not registered "
-                f'to images of {width}x{height}, which have another aspect ratio; let the driver '
-                'align them; positions are from the distance of the eyes')
-        self._health.warn('depth', problem)
-        return depth
+            depth, problem = None, str(error)
+        self._health.warn('depth', problem and f"'{self.topic}': {problem}; positions are from "
+                          'the distance of the eyes')
+        return None if problem else depth
 
     def close(self) -> None:
         """Unsubscribe."""
         self._node.destroy_subscription(self._subscription)
+
+
+def _unregistered(depth: Image, frame_id: str, width: int, height: int) -> str:
+    """Return why a depth image is not registered to images of this kind, '' if it may be."""
+    if abs(depth.width * height / (depth.height * width) - 1.0) > ASPECT_TOLERANCE:
+        return (f'images of {depth.width}x{depth.height} are not registered to images of '
+                f'{width}x{height}, which have another aspect ratio; let the driver align them')
+    if frame_id and depth.header.frame_id not in ('', frame_id):   # as in REP-118
+        return (f"images in the frame '{depth.header.frame_id}' are not registered to images in "
+                f"'{frame_id}'; let the driver align them or, if they are aligned, set one "
+                'frame_id for both')
+    return ''

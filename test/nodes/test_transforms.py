@@ -15,6 +15,7 @@
 """The frames of REP-155, and positions from depth images."""
 
 import sys
+import threading
 
 from face_affect_ros.affect.orientation import FACING
 from face_affect_ros.affect.types import Orientation
@@ -171,3 +172,54 @@ def test_depth_images_of_another_aspect_ratio_are_not_used(size: tuple[int, int]
     text = (f"'/depth': images of {size[0]}x{size[1]} are not registered to images of 640x480, "
             'which have another aspect ratio; let the driver align them')
     assert (text in bench.statuses[-1].message) is not used
+
+
+@pytest.mark.parametrize(('frame', 'used'), [
+    ('camera_optical', True), ('', True), ('depth_optical', False)])
+def test_depth_images_of_another_frame_are_not_used(frame: str, used: bool, bench: Bench) -> None:
+    """They are those of the depth sensor beside the camera."""
+    node = bench.start(use_depth=True)
+    depths = bench.ros.node.create_publisher(Image, 'depth', qos.results())
+    bench.infos.publish(camera_info(640, 480, 60.0, stamped(1)))
+    assert bench.until(lambda: node.image_input.camera is not None)
+    assert bench.until(depths.get_subscription_count)
+    image = depth_image(3.5, 5)
+    image.header.frame_id = frame
+    depths.publish(image)
+    assert bench.until(lambda: node.depth_input.images)
+    bench.answered(sec=5)
+    assert (bench.faces[-1].faces[0].position.z == pytest.approx(3.5)) is used
+    bench.statuses.clear()
+    assert bench.until(lambda: len(bench.statuses) > 1)
+    text = ("'/depth': images in the frame 'depth_optical' are not registered to images in "
+            "'camera_optical'; let the driver align them or, if they are aligned, set one "
+            'frame_id for both; positions are from the distance of the eyes')
+    assert (text in bench.statuses[-1].message) is not used
+
+
+def test_depth_images_are_kept_as_long_as_images_wait(bench: Bench) -> None:
+    """Else a slow computer would use them for the last images of a bag only."""
+    node = bench.start(use_depth=True, processing='every', detection_interval=0.0)
+    depths = bench.ros.node.create_publisher(Image, 'depth', qos.results())
+    bench.infos.publish(camera_info(640, 480, 60.0, stamped(1)))
+    assert bench.until(lambda: node.image_input.camera is not None)
+    assert bench.until(depths.get_subscription_count)
+    locate, ready = node.pipeline.process, threading.Event()
+    node.pipeline.process = lambda *arguments: ready.wait(30.0) and locate(*arguments)
+    for sec in range(1, 21):
+        depths.publish(depth_image(1.0 + 0.1 * sec, sec, size=(160, 120)))
+        bench.send(sec=sec)
+        assert bench.until(lambda: node.health.counts['received'] == sec
+                           and len(node.depth_input.images) == sec)
+    ready.set()
+    assert bench.until(lambda: len(bench.faces) == 20)
+    np.testing.assert_allclose([message.faces[0].position.z for message in bench.faces],
+                               1.0 + 0.1 * np.arange(1, 21), atol=0.01)
+    assert len(node.depth_input.images) <= 10
+
+
+def test_depth_images_before_an_image_without_depth_are_not_kept(bench: Bench) -> None:
+    node = bench.start(use_depth=True, processing='every')
+    node.depth_input.images.extend(depth_image(1.0, sec, size=(16, 12)) for sec in range(1, 51))
+    bench.answered(sec=60)
+    assert [image.header.stamp.sec for image in node.depth_input.images] == list(range(41, 51))
