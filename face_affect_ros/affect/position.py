@@ -44,8 +44,10 @@ DEPTH_NOISE = 0.003
 FISHEYE = ('equidistant', 'fisheye')
 #: Numbers of distortion coefficients that OpenCV takes, of a fisheye lens and of any other.
 FISHEYE_COEFFICIENTS, COEFFICIENTS = (0, 4), (0, 4, 5, 8, 12, 14)
-#: Largest x/z and y/z of a ray; those of pixels that cannot be undistorted are larger.
-MAX_RAY = 100.0
+#: OpenCV iterates until rays are exact: end of the iteration, and largest error of a ray that is
+#: used, pixels of the calibrated image. Pixels that no ray is projected to have larger ones.
+CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 200, 1e-8)
+EXACT = 0.5
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Camera:
 
     def problem(self, width: int, height: int) -> str:
         """Return why the calibration cannot be used for images of this size, '' if it can."""
-        counts = FISHEYE_COEFFICIENTS if self.model in FISHEYE else COEFFICIENTS
+        counts = FISHEYE_COEFFICIENTS if self._fisheye else COEFFICIENTS
         if not (np.isfinite(self.matrix).all() and np.isfinite(self.distortion).all()
                 and self.matrix[0, 0] > 0.0 and self.matrix[1, 1] > 0.0):
             return 'the focal lengths in K are not positive, or K or D is not finite'
@@ -94,17 +96,28 @@ class Camera:
         """
         if self.problem(width, height):
             return None
-        calibrated = np.asarray(points, np.float64) / (width / self.width)
-        undistort = cv2.fisheye.undistortPoints if self.model in FISHEYE else cv2.undistortPoints
+        seen = np.asarray(points, np.float64).reshape(-1, 1, 2) / (width / self.width)
         distortion = self._coefficients if self.distortion.size else np.zeros(4)
-        rays = np.asarray(undistort(calibrated.reshape(-1, 1, 2), self.matrix, distortion),
-                          np.float64)[:, 0]
-        return rays if (np.abs(rays) < MAX_RAY).all() else None   # false for NaN
+        still, solid = np.zeros(3), np.ones((len(seen), 1, 3))
+        if self._fisheye:
+            solid[..., :2] = cv2.fisheye.undistortPoints(seen, self.matrix, distortion)
+            shown, _ = cv2.fisheye.projectPoints(solid, still, still, self.matrix, distortion)
+        else:   # undistortPoints of OpenCV 4 has no criteria
+            undistort = getattr(cv2, 'undistortPointsIter', cv2.undistortPoints)
+            solid[..., :2] = undistort(seen, self.matrix, distortion, R=None, P=None,
+                                       criteria=CRITERIA)
+            shown, _ = cv2.projectPoints(solid, still, still, self.matrix, distortion)
+        exact = (np.abs(shown - seen) < EXACT).all()   # false for NaN
+        return solid[:, 0, :2] if exact else None
+
+    @property
+    def _fisheye(self) -> bool:
+        return self.model in FISHEYE
 
     @property
     def _coefficients(self) -> Array64:
         """D without the zeros that some drivers of fisheye lenses append to its four."""
-        extra = self.model in FISHEYE and not self.distortion[4:].any()
+        extra = self._fisheye and not self.distortion[4:].any()
         return self.distortion[:4] if extra else self.distortion
 
 

@@ -16,6 +16,7 @@
 
 import re
 
+import cv2
 from face_affect_ros.affect.position import Camera, EYE_DISTANCE, locate, locate_in_depth
 import numpy as np
 import pytest
@@ -62,13 +63,32 @@ def test_a_scaled_image_gives_the_same_position() -> None:
     ('equidistant', [0.05, 0.01, 0.0, 0.0]),
 ])
 def test_rays_are_undistorted(model: str, distortion: list[float]) -> None:
-    import cv2
     ideal = np.array([[[0.3, 0.2]], [[0.33, 0.2]]])
     solid = np.concatenate([ideal, np.ones((2, 1, 1))], axis=2) * 2.0
     project = cv2.fisheye.projectPoints if model == 'equidistant' else cv2.projectPoints
     seen = project(solid, np.zeros(3), np.zeros(3), K, np.array(distortion))[0].reshape(2, 2)
     rays = camera(model=model, distortion=np.array(distortion)).rays(seen, 640, 480)
     np.testing.assert_allclose(rays, ideal[:, 0], atol=1e-4)
+
+
+@pytest.mark.parametrize(('model', 'focal', 'distortion'), [
+    ('rational_polynomial', 252.0, [5.43, 3.6, -5e-5, 9.8e-5, 0.188, 5.76, 5.42, 0.98]),
+    ('plumb_bob', 300.0, [-0.36, 0.15, 0.001, 0.0005, -0.03]),
+    ('equidistant', 150.0, [-0.0085, 0.045, -0.042, 0.0079]),
+])
+def test_faces_at_the_edge_of_a_wide_lens_are_located(
+        model: str, focal: float, distortion: list[float]) -> None:
+    """The steps of OpenCV's undistortPoints do not suffice: it is wrong by up to 20 %."""
+    place = np.array([1.2, 0.3, 1.0])
+    matrix = np.array([[focal, 0.0, 320.0], [0.0, focal, 240.0], [0.0, 0.0, 1.0]])
+    eyes = np.array([[place - [side, 0.0, 0.0]] for side in (EYE_DISTANCE / 2, -EYE_DISTANCE / 2)])
+    project = cv2.fisheye.projectPoints if model == 'equidistant' else cv2.projectPoints
+    seen, _ = project(eyes, np.zeros(3), np.zeros(3), matrix, np.array(distortion))
+    landmarks = np.full((4, 2), np.nan)
+    landmarks[:2] = seen[:, 0]
+    lens = camera(matrix=matrix, model=model, distortion=np.array(distortion))
+    position = locate(landmarks, lens, width=640, height=480)
+    np.testing.assert_allclose(position.point, place, rtol=0.002)
 
 
 @pytest.mark.parametrize(('changes', 'size', 'problem'), [
@@ -99,6 +119,19 @@ def test_a_pixel_that_cannot_be_undistorted_gives_no_position() -> None:
     assert locate(corner, lens, width=640, height=480) is None
     assert locate_in_depth(np.float32([0, 0, 60, 60]), corner, np.ones((480, 640), np.float32),
                            lens, width=640, height=480) is None
+
+
+@pytest.mark.parametrize(('model', 'distortion'), [
+    ('plumb_bob', [-0.36, 0.15, 0.001, 0.0005, -0.03]),
+    ('equidistant', [-0.0085, 0.045, -0.042, 0.0079]),   # beyond 90 degrees
+])
+def test_a_pixel_outside_of_the_range_of_the_lens_model_has_no_ray(
+        model: str, distortion: list[float]) -> None:
+    lens = camera(matrix=np.array([[150.0, 0.0, 320.0], [0.0, 150.0, 240.0], [0.0, 0.0, 1.0]]),
+                  model=model, distortion=np.array(distortion))
+    pixels = np.float32([[320, 240], [60, 60]])
+    assert lens.rays(pixels[:1], 640, 480) is not None
+    assert lens.rays(pixels[1:], 640, 480) is None and lens.rays(pixels, 640, 480) is None
 
 
 def test_zeros_after_the_four_coefficients_of_a_fisheye_lens_are_ignored() -> None:
