@@ -131,6 +131,10 @@ class DetectionsOutput(Output):
             message.header.stamp = self.node.get_clock().now().to_msg()
             publisher.publish(message)
 
+    def needs_position(self) -> str:
+        """Return the topic of heads, while it has subscribers."""
+        return '~/detections_3d' if self._spatial.get_subscription_count() else ''
+
     def put(self, result: Result) -> None:
         """Publish the faces of one image, and the heads of those with a position."""
         if self._flat.get_subscription_count():
