@@ -70,7 +70,7 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
         self._faces: Publisher | None = None
         self.image_input: ImageInput | None = None
         self.depth_input: DepthInput | None = None
-        self._worker: Worker[ImageMessage] | None = None
+        self._worker: Worker[tuple[ImageMessage, float]] | None = None
         self.outputs: list[Output] = []
         self._activated_at = time.monotonic()
         declare(self, parameters.PARAMETERS, fixed=False)
@@ -234,10 +234,11 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
         """Queue an image; runs in the executor and must be quick."""
         self.health.received(time.monotonic())
         if self._worker is not None:
-            self.health.count('dropped', self._worker.put(message))
+            self.health.count('dropped', self._worker.put((message, self._now())))
 
-    def process(self, message: ImageMessage) -> None:
-        """Publish the faces of one image; runs in the worker's thread."""
+    def process(self, item: tuple[ImageMessage, float]) -> None:
+        """Publish the faces of an image with its time of arrival; runs in the worker's thread."""
+        message, arrived = item
         started = time.monotonic()
         try:
             assert (self.pipeline is not None and self.image_input is not None
@@ -255,14 +256,17 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
                 self._refuse(error)
             return
         ended = time.monotonic()
-        age = self.get_clock().now().nanoseconds * 1e-9 - stamp
-        self.health.warn('stamps', self._why_stale(age, message.header))
+        age = self._now() - stamp
+        self.health.warn('stamps', self._why_stale(arrived - stamp, age, message.header))
         self.health.published(ended, latency=age if seconds_of(message.header) else np.nan,
                               working=ended - started)
         self.image_input.check_calibration(image)
         result = Result(image, faces, message.header, stamp)
         for output in self.outputs:
             self._run_output(output, partial(output.put, result))
+
+    def _now(self) -> float:
+        return float(self.get_clock().now().nanoseconds) * 1e-9
 
     def _run_output(self, output: Output, act: Callable[[], None]) -> None:
         """Call an output and log its exceptions, which must not affect ~/faces."""
@@ -331,13 +335,21 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
         self.health.warn('losses', large_images.why_lost(self.image_input.topic, lost, sent)
                          if lost else '')
 
-    def _why_stale(self, age: float, header: Header) -> str:
-        """Return what is wrong with an image's stamp, '' where nothing is; age in seconds."""
+    def _why_stale(self, age: float, late: float, header: Header) -> str:
+        """
+        Return what is wrong with the times of an image, '' where nothing is.
+
+        age: of the image when it arrived. late: when its faces were published. Both in seconds.
+        """
         assert self.image_input is not None
         if not seconds_of(header):
             return f"images on '{self.image_input.topic}' have no stamp"
-        if abs(age) <= self.get_parameter('stale_timeout').value:
+        limit = self.get_parameter('stale_timeout').value
+        if abs(age) <= limit and late <= limit:
             return ''
+        if abs(age) <= limit and late > 2.0 * age:   # most of the delay is in this node
+            return (f"faces are {late:.1f} s late: images on '{self.image_input.topic}' arrive "
+                    'faster than they are processed, and wait; see the parameter processing')
         when = f'{age:.1f} s old' if age > 0 else f'{-age:.1f} s in the future'
         return (f"images on '{self.image_input.topic}' are {when} by their stamps: the clocks "
                 'differ, or a bag is played without use_sim_time')

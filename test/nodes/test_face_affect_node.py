@@ -650,6 +650,19 @@ def test_implausible_stamps_are_diagnosed(bench: Bench, ahead: int | None,
         assert status.level == DiagnosticStatus.OK
 
 
+@pytest.mark.parametrize(('age', 'complaint'), [
+    (1.0, " s late: images on '/image' arrive faster than they are processed, and wait; see the "
+          'parameter processing'),
+    (29.0, "images on '/image' are 29.0 s old by their stamps: the clocks differ")])
+def test_the_larger_part_of_a_delay_is_diagnosed(bench: Bench, age: float, complaint: str) -> None:
+    """That before an image arrives, or that before it is processed."""
+    node = bench.start(stale_timeout=30.0)
+    sent = int(time.time()) - 40
+    node.process((to_message(bench.portrait, 'bgr8', stamped(sent)), sent + age))
+    assert bench.status(DiagnosticStatus.WARN, complaint)
+    assert any('clocks' in each.message for each in bench.statuses) is ('clocks' in complaint)
+
+
 def test_blur_faces_hides_the_faces_in_images(bench: Bench, portrait: np.ndarray) -> None:
     """By the scores of the detector; heat on a hidden face may resemble a face."""
     from face_affect_ros.nodes.image_conversion import to_array
