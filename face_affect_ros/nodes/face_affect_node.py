@@ -232,8 +232,8 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
 
     def take(self, message: ImageMessage) -> None:
         """Queue an image; runs in the executor and must be quick."""
-        self.health.received(time.monotonic())
-        if self._worker is not None:
+        if self._worker is not None:   # else an events executor had it queued
+            self.health.received(time.monotonic())
             self.health.count('dropped', self._worker.put((message, self._now())))
 
     def process(self, item: tuple[ImageMessage, float]) -> None:

@@ -239,6 +239,16 @@ def test_the_newest_image_is_processed_and_dropped_ones_are_counted(bench: Bench
     assert counts['published'] + counts['dropped'] == 20
 
 
+def test_an_image_after_the_end_of_the_subscription_is_not_counted(bench: Bench) -> None:
+    """The events executor calls back for images that were queued before."""
+    node = bench.start()
+    bench.answered()
+    assert node.trigger_deactivate() == SUCCESS
+    node.take(to_message(bench.portrait, 'bgr8', stamped(2)))
+    counts = node.health.counts
+    assert counts['received'] == counts['published'] == 1
+
+
 def test_every_image_gets_a_result_in_order_with_processing_every(
         bench: Bench, portrait: np.ndarray) -> None:
     node = bench.start(processing='every', queue_depth=50)
