@@ -74,8 +74,10 @@ class ImageInput:
         self._node, self._health = node, node.health
         self._transport = node.get_parameter('image_transport').value
         compressed = self._transport == 'compressed'
-        self._base = node.resolve_topic_name('image')
-        self.topic = f'{self._base}{COMPRESSED}' if compressed else self._base
+        # image and image/compressed may be remapped
+        suffix = COMPRESSED if compressed else ''
+        self.topic = node.resolve_topic_name(node.resolve_topic_name('image') + suffix)
+        self._base = self.topic.removesuffix(suffix)
         self.to_array: Callable[[Any], ImageArray] = decode_compressed if compressed else to_array
         self.camera: Camera | None = None
         self._unusable = ''

@@ -61,10 +61,12 @@ def remapped(bench: Bench, *rules: str, **values: Any) -> FaceAffectNode:
     (['image:=/camera/color/image_raw/compressed'], '/camera/color/camera_info'),
     (['image:=image_raw'], '/camera_info'),
     (['image:=/camera/image_raw', 'camera_info:=/other/info'], '/other/info'),
+    (['image/compressed:=/camera/image_raw/compressed'], '/camera/camera_info'),
 ])
 def test_the_calibration_is_subscribed_beside_the_image(
         rules: list[str], topic: str, bench: Bench) -> None:
-    node = remapped(bench, *rules)
+    transport = 'compressed' if rules[0].startswith('image/compressed') else 'raw'
+    node = remapped(bench, *rules, image_transport=transport)
     assert [info.node_name for info in node.get_subscriptions_info_by_topic(topic)] == [
         'face_affect']
 
