@@ -16,6 +16,7 @@
 
 from dataclasses import dataclass
 import math
+import time
 
 from face_affect_msgs.msg import FaceAffect, FaceAffectArray
 
@@ -71,6 +72,8 @@ class People:
     def see(self, message: FaceAffectArray) -> None:
         """Process a message; if time jumps back, all histories are reset."""
         stamp = message.header.stamp.sec + message.header.stamp.nanosec * 1e-9
+        # for images without a stamp that of the arrival, as in the node face_affect
+        stamp = stamp or time.monotonic()
         known = {name: person for name, person in self._known.items()
                  if 0.0 <= stamp - person.seen <= KEPT}
         self.stamp = stamp

@@ -16,6 +16,9 @@
 
 from collections.abc import Iterator
 import math
+import subprocess
+import sys
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -179,6 +182,21 @@ def test_an_expression_must_last_by_the_time_of_the_images() -> None:
     assert stage.see(11.1, person('a', 'sad')) == FAILURE
     assert stage.see(11.2, person('a', 'happy')) == FAILURE   # it restarts
     assert stage.see(12.2, person('a', 'happy')) == SUCCESS
+
+
+def test_leaves_are_imported_without_the_library() -> None:
+    """A behaviour tree needs the messages only."""
+    code = ('import sys\nimport face_affect_ros.behaviours\n'
+            'sys.exit(bool({"scipy", "cv2"} & sys.modules.keys()))')
+    subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_durations_of_images_without_a_stamp_are_those_of_their_arrival(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(ExpressionIs('happy', for_seconds=1.0))
+    for now, status in ((5.0, FAILURE), (5.9, FAILURE), (6.0, SUCCESS)):
+        monkeypatch.setattr(time, 'monotonic', lambda now=now: now)
+        assert stage.see(0.0, person('a', 'happy')) == status
 
 
 def test_looking_at_robot_needs_the_minimum_duration() -> None:
