@@ -62,27 +62,26 @@ def endpoints(node: Any) -> dict[str, tuple[str, str]]:
 
 
 def quality(node: Any, topic: str) -> str:
-    """
-    Return the quality of a node's endpoint in the words of the pages, without its depth.
-
-    The depth is not told to others: DDS keeps it to itself.
-    """
+    """Return the quality of a node's endpoint in the words of the pages."""
     info = next(each for each in [*node.get_publishers_info_by_topic(topic),
                                   *node.get_subscriptions_info_by_topic(topic)]
                 if each.node_name == node.get_name())
-    words = [info.qos_profile.reliability.name.lower().replace('_', ' ')]
+    # DDS does not tell the depth to others
+    depth = next((each.qos_profile.depth for each in [*node.publishers, *node.subscriptions]
+                  if each.topic_name == topic), None)
+    words = [info.qos_profile.reliability.name.lower().replace('_', ' '),
+             f'depth {depth}']
     if info.qos_profile.durability.name == 'TRANSIENT_LOCAL':
         words.append('transient local')
     return ', '.join(words)
 
 
 def page_of(node: Any, page: str, **names: str) -> dict[str, tuple[str, str]]:
-    """Return what the page says, names resolved and depths left out; names: to put in."""
+    """Return what the page says, names resolved; names: to put in."""
     said = {}
     for name, (kind, words) in node_pages.topics(node_pages.page(page).read_text()).items():
         for old, new in names.items():
             name = name.replace(old, new)
-        words = ', '.join(word for word in words.split(', ') if not word.startswith('depth'))
         if '/msg/' in kind:
             said[node.resolve_topic_name(name)] = kind, words
     return said
