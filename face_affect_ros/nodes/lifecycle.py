@@ -98,7 +98,10 @@ def autostart(node: Any, *, required: bool) -> None:
         if required:
             node.get_logger().fatal(text)
             raise SystemExit(1)
-        node.get_logger().error(f'{text}. Fix that, then: ros2 lifecycle set {name} {failed}')
+        # an internal error in activate makes the node unconfigured
+        steps = (['configure'] if node.lifecycle_state == 'unconfigured' else []) + ['activate']
+        node.get_logger().error(f'{text}. Fix that, then: ' + ' && '.join(
+            f'ros2 lifecycle set {name} {step}' for step in steps))
 
     timer = node.create_timer(0.0, start, clock=Clock(clock_type=ClockType.STEADY_TIME))
 

@@ -96,21 +96,27 @@ def test_autostart_after_the_request_of_another_node(
     assert 'autostart: another node has already requested the transition' in capfd.readouterr().err
 
 
-def test_autostart_of_a_node_that_cannot_be_configured(ros: Any,
-                                                       capfd: pytest.CaptureFixture[str]) -> None:
-    node(ros, autostart=True, emotion_model='emotoin')
+@pytest.mark.parametrize(('parameters', 'cause', 'failed'), [
+    ({'emotion_model': 'emotoin'}, "model 'emotoin' not found", 'configure'),
+    ({'qos_overrides./image.subscription.history': 'all'}, "'/image' cannot be created",
+     'activate')])
+def test_autostart_that_fails_names_the_cause_and_the_commands_to_activate(
+        parameters: dict[str, Any], cause: str, failed: str, ros: Any,
+        capfd: pytest.CaptureFixture[str]) -> None:
+    node(ros, autostart=True, **parameters)
     client = Client(ros)
     said = ''
 
-    def complained() -> bool:
+    def complained(text: str) -> bool:
         nonlocal said
         said += capfd.readouterr().err
-        return "model 'emotoin' not found" in said
+        return text in said
 
-    assert spin_until(ros.executor, complained)
+    assert spin_until(ros.executor, lambda: complained(cause))
     assert client.state() == State.PRIMARY_STATE_UNCONFIGURED
-    assert spin_until(ros.executor, lambda: complained() and 'could not configure' in said)
-    assert 'then: ros2 lifecycle set /face_affect configure' in said
+    assert spin_until(ros.executor, lambda: complained(f'could not {failed}'))
+    assert ('then: ros2 lifecycle set /face_affect configure && '
+            'ros2 lifecycle set /face_affect activate') in said
 
 
 @pytest.mark.parametrize(('parameters', 'code'), [
