@@ -84,7 +84,8 @@ class VideoMedia(Media):
                 if frame is None:
                     self.skipped += 1
                 else:
-                    yield Frame(index, clock.stamp(index, frame.time), converter.image(frame))
+                    stamp = clock.stamp(index, video.time(frame, index))
+                    yield Frame(index, stamp, converter.image(frame))
             self.skipped += video.missing(self._rate)
 
 

@@ -69,17 +69,11 @@ class VideoStream:
         self.stream.thread_type = 'AUTO'
         self._times: list[float] = []
         self._packets, self._end = 0, 0.0
-
-    @property
-    def start(self) -> float | None:
-        """
-        The time of the first frame in seconds; None for a file without times.
-
-        For elementary streams FFmpeg invents times that are not those of the frames.
-        """
+        self._first: int | None = None
         start = self._seconds(self.stream.start_time)
-        # FFmpeg does not look for the start if the first frames are many seconds apart
-        return 0.0 if start is None and self._format in TIMED else start
+        #: Time of the first frame in seconds; None for a file without times. FFmpeg does not look
+        #: for it if the first frames are many seconds apart, and sets another one later.
+        self.start = 0.0 if start is None and self._format in TIMED else start
 
     @property
     def is_picture(self) -> bool:
@@ -108,6 +102,24 @@ class VideoStream:
                 continue
             for frame in frames:
                 yield None if frame.is_corrupt else frame
+
+    def time(self, frame: Any, index: int) -> float | None:
+        """
+        Return the time of a decoded frame in seconds, None if it is unknown.
+
+        Args:
+            frame: Frame of PyAV.
+            index: Its number; damaged frames before it count.
+        """
+        if self._format != 'avi':
+            time: float | None = frame.time
+            return time
+        # AVI has times of decoding, in frames; FFmpeg's others may be wrong
+        if frame.dts is None:
+            return None
+        if self._first is None:
+            self._first = frame.dts - index
+        return self._seconds(frame.dts - self._first)
 
     def look_ahead(self) -> Any:
         """Read RATE_PACKETS packets and return the first frame; AffectError without any."""
@@ -156,11 +168,10 @@ class VideoStream:
         if not packet.size:   # it flushes the decoder
             return False
         time = self._seconds(packet.pts if packet.pts is not None else packet.dts)
-        start = self.start
-        if time is not None and start is not None:
-            if time < start:   # cut by an edit list
+        if time is not None and self.start is not None:
+            if time < self.start:   # cut by an edit list
                 return False
-            self._end = max(self._end, time - start + (self._seconds(packet.duration) or 0.0))
+            self._end = max(self._end, time - self.start + (self._seconds(packet.duration) or 0.0))
             if len(self._times) < RATE_PACKETS:
                 self._times.append(time)
         self._packets += 1

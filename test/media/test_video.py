@@ -43,7 +43,7 @@ def clip(tmp_path):
     return tmp_path / 'clip.mp4'
 
 
-def write_clip(path, stamps, *, rate=None, codec=None, container=None):
+def write_clip(path, stamps, *, rate=None, codec=None, container=None, options=None):
     """Write a clip of frames with texture at these times in seconds."""
     texture = np.random.default_rng(1).integers(0, 60, (48, 64, 3), np.uint8)
     if codec is None:
@@ -51,12 +51,13 @@ def write_clip(path, stamps, *, rate=None, codec=None, container=None):
             for index, stamp in enumerate(stamps):
                 sink.write(texture + np.uint8(index % 100), stamp)
         return
+    rate = fractions.Fraction(rate).limit_denominator()
     with av.open(str(path), 'w', format=container) as output:
-        stream = output.add_stream(codec, rate=fractions.Fraction(rate))
+        stream = output.add_stream(codec, rate=rate, options=options or {})
         stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
         for index, _ in enumerate(stamps):
             frame = av.VideoFrame.from_ndarray(texture + np.uint8(index % 100), format='bgr24')
-            frame.pts, frame.time_base = index, 1 / fractions.Fraction(rate)
+            frame.pts, frame.time_base = index, 1 / rate
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
 
@@ -191,6 +192,17 @@ def test_a_duration_without_the_start_lacks_nothing(tmp_path):
         assert media.skipped == 0
 
 
+def test_h264_frames_many_seconds_apart(tmp_path):
+    """FFmpeg finds the start of such a Matroska file only after several packets."""
+    stamps = [10.0 * index for index in range(6)]
+    write_clip(tmp_path / 'a.mkv', stamps, rate=0.1, codec='libx264',
+               options={'bf': '2', 'b_strategy': '0'})
+    with open_media(str(tmp_path / 'a.mkv')) as media:
+        assert media.frame_count == 6
+        assert [frame.stamp for frame in media] == stamps
+        assert media.skipped == 0
+
+
 def test_frames_many_seconds_apart(tmp_path):
     write_clip(tmp_path / 'a.mp4', [20.0 * index for index in range(60)], rate=0.05)
     with open_media(str(tmp_path / 'a.mp4')) as media:
@@ -216,6 +228,29 @@ def test_avi_slots_without_a_frame(tmp_path):
     with open_media(str(tmp_path / 'a.avi')) as media:
         assert [frame.stamp for frame in media] == pytest.approx([0.0, 0.1, 0.5, 0.6])
         assert media.skipped == 0
+
+
+@pytest.mark.parametrize('codec', ['mpeg4', 'libx264'])
+def test_reordered_frames_of_an_avi(tmp_path, codec):
+    """AVI has no times for them: they follow each other at its rate."""
+    stamps = [index / 10.0 for index in range(30)]
+    write_clip(tmp_path / 'a.avi', stamps, rate=10, codec=codec, options={'bf': '2'})
+    with open_media(str(tmp_path / 'a.avi')) as media:
+        assert [frame.stamp for frame in media] == pytest.approx(stamps)
+
+
+def test_a_damaged_first_frame_of_an_avi_keeps_its_time(tmp_path):
+    write_clip(tmp_path / 'a.avi', [index / 10.0 for index in range(10)], rate=10, codec='mpeg4')
+    data = bytearray((tmp_path / 'a.avi').read_bytes())
+    first = data.index(b'00dc', data.index(b'movi'))
+    begin = first + 8
+    size = int.from_bytes(data[first + 4:begin], 'little')
+    data[begin:begin + size] = bytes(size)
+    (tmp_path / 'a.avi').write_bytes(data)
+    with open_media(str(tmp_path / 'a.avi')) as media:
+        assert [(frame.index, frame.stamp) for frame in media] == [
+            (index, pytest.approx(index / 10.0)) for index in range(1, 10)]
+        assert media.skipped == 1
 
 
 def test_a_file_without_a_rate(tmp_path):
