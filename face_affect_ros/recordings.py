@@ -17,6 +17,7 @@
 from collections.abc import Generator, Iterator
 import contextlib
 import logging
+import os
 from typing import Any
 
 from face_affect_ros.affect.position import Camera, camera_of
@@ -37,7 +38,7 @@ INFO = 'sensor_msgs/msg/CameraInfo'
 AHEAD = 100_000_000
 
 
-def open_recording(source: str, *, topic: str = '', rate: float | None = None,
+def open_recording(source: str | os.PathLike[str], *, topic: str = '', rate: float | None = None,
                    rectified: bool = False) -> Media:
     """
     Open an image, a clip, a folder of images or a bag as frames to iterate over.
@@ -55,6 +56,7 @@ def open_recording(source: str, *, topic: str = '', rate: float | None = None,
     Raises:
         AffectError: The source is missing, broken, empty or of an unknown kind.
     """
+    source = os.fspath(source)
     if is_bag(source):
         return BagMedia(source, topic=topic, rectified=rectified)
     return open_media(source, rate=rate)

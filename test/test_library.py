@@ -27,7 +27,10 @@ import zipfile
 
 import bag_files
 import face_affect_ros.affect
+from face_affect_ros.affect import AffectError, make_pipeline, PipelineSettings
+from face_affect_ros.archive.results import Results
 from face_affect_ros.media.portrait import portrait_path
+from face_affect_ros.recordings import open_recording
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,6 +63,17 @@ def test_the_first_example_prints_the_faces_of_a_clip_and_of_a_bag(
     assert re.fullmatch(r'0\.0 f[a-z]{5}0001 happy 0\.\d+', line)
     assert "'clip.mp4'" in code
     assert len(run_example(code.replace("'clip.mp4'", "'bag'"), capsys)) >= 1
+
+
+def test_paths_may_be_objects(tmp_path: Path) -> None:
+    bag = bag_files.write(tmp_path / 'bag', [bag_files.image()])
+    for source in (portrait_path(), bag):
+        assert len(list(open_recording(source))) == 1
+    with pytest.raises(AffectError, match='nowhere: is not a folder of results'):
+        Results(tmp_path / 'nowhere').metadata()
+    model = ROOT / 'models' / 'emotion_mini_xception'
+    pipeline = make_pipeline(PipelineSettings(emotion_model=model, gender_model=''))
+    assert pipeline.models == ['face_residual_fpn', 'emotion_mini_xception']
 
 
 def test_the_example_with_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

@@ -177,6 +177,7 @@ def find_model(name: str, kind: str = '') -> Path:
     Raises:
         AffectError: There is no such model; the message has the folders that were searched.
     """
+    name = os.fspath(name)   # PipelineSettings may have a Path
     if os.sep in name:
         direct = Path(os.path.expanduser(name))
         if direct.name == CARD:

@@ -74,7 +74,7 @@ class HeadPose:
     def orientation(self) -> Orientation:
         """The orientation with its facing angle."""
         cosine = float(np.clip(-self.rotation[:, 0] @ self.line, -1.0, 1.0))
-        return Orientation(self.rotation, self.covariance, math.acos(cosine))
+        return Orientation(self.rotation.copy(), self.covariance.copy(), math.acos(cosine))
 
 
 def head_pose(landmarks: FloatArray, camera: Camera | None, *, width: int, height: int,

@@ -15,6 +15,7 @@
 """The steps of the paper for one frame: detect, track, crop, classify, smooth."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from face_affect_ros.affect.boxes import clip
@@ -179,8 +180,9 @@ class AffectPipeline:
             task: Smoother(head) for task, head in self.heads.items()})
         for task, (probabilities, reason) in classified.items():
             smoothers[task](probabilities, stamp, reason, time_constant=time_constant)
-        return {task: each.estimate for task, each in smoothers.items()
-                if each.estimate is not None}
+        # copies, because a caller may write to their arrays
+        return {task: replace(each.estimate, probabilities=each.estimate.probabilities.copy())
+                for task, each in smoothers.items() if each.estimate is not None}
 
     def _orient(self, track: str, landmarks: FloatArray, stamp: float, camera: Camera | None, *,
                 width: int, height: int, time_constant: float) -> Orientation | None:
@@ -205,7 +207,7 @@ def _check(image: ImageArray) -> None:
     """Raise AffectError for anything but an image as in AffectPipeline.process."""
     array = isinstance(image, np.ndarray)
     if array and image.dtype == np.uint8 and image.size and (
-            image.ndim == 2 or image.shape[2:] in ((1,), (3,))):
+            image.ndim == 2 or image.shape[2:] == (3,)):
         return
     what = f'{image.dtype} of shape {image.shape}' if array else type(image).__name__
     raise AffectError(f'the image is {what}; pass a numpy array of uint8, (H, W) grey or '

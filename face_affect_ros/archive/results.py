@@ -24,6 +24,7 @@ from collections.abc import Iterator, Sequence
 import contextlib
 from dataclasses import asdict, dataclass, fields
 import json
+import os
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
@@ -76,10 +77,10 @@ class Summary:
 class Results:
     """A folder of results, local or at a URL; several processes may write to it at once."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
         """Select a path or URL; nothing is created yet."""
-        self.folder = folder
-        self._storage = open_storage(folder)
+        self.folder = os.fspath(folder)
+        self._storage = open_storage(self.folder)
 
     def begin(self, metadata: dict[str, Any], *, resume: bool) -> None:
         """

@@ -273,12 +273,34 @@ def test_boxes_are_inside_the_image_and_the_image_is_not_written_to() -> None:
     (None, 'NoneType'),   # of cv2.imread
     (np.zeros((48, 64, 3), np.float32), r'float32 of shape \(48, 64, 3\)'),
     (np.zeros((48, 64), np.uint16), r'uint16 of shape \(48, 64\)'),
+    (np.zeros((48, 64, 1), np.uint8), r'uint8 of shape \(48, 64, 1\)'),
     (np.zeros((48, 64, 4), np.uint8), r'uint8 of shape \(48, 64, 4\)'),
     (np.zeros((0, 64, 3), np.uint8), r'uint8 of shape \(0, 64, 3\)')])
 def test_an_image_of_another_kind_is_refused(image: Any, what: str) -> None:
     pipeline = make_pipeline(PipelineSettings(emotion_model='', gender_model=''))
     with pytest.raises(AffectError, match=f'the image is {what}; pass a numpy array of uint8'):
         pipeline.process(image, 0.0)
+
+
+def test_the_arrays_of_faces_may_be_written_to() -> None:
+    """Such as to scale them; the faces of the next images do not change."""
+    pipeline = make_pipeline(PipelineSettings(gender_model=''))
+    with open_media('') as media:
+        image = next(iter(media)).image
+
+    def follow_and(change: float) -> list[np.ndarray]:
+        pipeline.restart()
+        for step in range(4):
+            [face] = pipeline.process(np.roll(image, step, axis=1), 0.02 * step)
+            found = [face.box, face.landmarks, face.estimates['emotion'].probabilities,
+                     face.orientation.rotation, face.orientation.covariance]
+            last = [each.copy() for each in found]
+            for each in (*found, face.whole_box):
+                each *= change
+        return last
+
+    for one, other in zip(follow_and(1.0), follow_and(0.5)):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_settings_change_between_frames_without_losing_tracks() -> None:
