@@ -16,9 +16,11 @@
 
 from collections.abc import Iterable, Iterator
 import csv
+import itertools
 import mimetypes
 import os
 from pathlib import Path
+import statistics
 from typing import NamedTuple
 
 from face_affect_ros.affect.types import AffectError
@@ -52,12 +54,15 @@ class Annotation(NamedTuple):
 
 def annotations_of(part: Part) -> list[Annotation]:
     """Return the time line of a source, track by track; intervals of a tier do not overlap."""
-    summary = part.summary
-    frames = max(summary.frames - 1, 1)
-    shortest = (summary.last - summary.first) / frames or SHORTEST
+    summary, tracks = part.summary, tracks_of(part.rows())
+    steps = [after.start - before.start for track in tracks
+             for before, after in itertools.pairwise(track.bins)]
+    mean = (summary.last - summary.first) / max(summary.frames - 1, 1)
+    # the median, because a pause in the recording makes the mean larger
+    shortest = (statistics.median(steps) if steps else mean) or SHORTEST
     origin = summary.first if summary.topic or summary.first > EPOCH else 0.0
     return [Annotation(f'{track.id} {name}', start, end, span.label)
-            for track in tracks_of(part.rows())
+            for track in tracks
             for name, spans in (('present', _presence(track, shortest)),
                                 ('expression', track.spans(shortest=shortest)))
             for span in spans

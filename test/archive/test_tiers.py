@@ -16,6 +16,7 @@
 
 from collections.abc import Iterator
 import csv
+import dataclasses
 import os
 from pathlib import Path
 import sys
@@ -84,6 +85,11 @@ def tiers(results: str, tmp_path: Path, form: str) -> Path:
 def test_times_count_from_the_start_of_a_clip_or_from_the_first_stamp(begin: float,
                                                                       topic: str) -> None:
     part = Part(summary('a', topic=topic, begin=begin), lambda: rows(begin))
+    assert annotations_of(part) == EXPECTED
+
+
+def test_a_pause_of_the_recording_does_not_make_tracks_longer() -> None:
+    part = Part(dataclasses.replace(summary('a'), last=3600.0), lambda: rows(0.0))
     assert annotations_of(part) == EXPECTED
 
 
