@@ -307,9 +307,13 @@ def _remedy(path: Path, error: str) -> str:
 
 
 def _mending(path: Path) -> str:
-    """Return the commands that repair a bag whose recording was interrupted."""
+    """Return the remedy for a damaged bag: the commands that repair it, if it has files."""
+    files = _storage_files(path)
+    if not files:
+        return ('its folder has neither .mcap nor .db3: copy them to it; or, if it is a folder of '
+                'images and not a bag, rename metadata.yaml')
     ways = [f'ros2 bag reindex {shlex.quote(str(path))}'] if path.is_dir() else []
-    for file in _storage_files(path)[:1]:
+    for file in files[:1]:
         name = shlex.quote(str(file))
         if '.mcap' in file.name.lower():
             ways.append(f'mcap recover {name} -o repaired.mcap')

@@ -402,6 +402,15 @@ def test_the_remedy_for_metadata_that_rosbags_does_not_support(
     assert 'interrupted' not in str(caught.value)
 
 
+def test_the_metadata_yaml_of_another_program_is_named(tmp_path: Path) -> None:
+    """As in the folder of a data set of images."""
+    (tmp_path / 'a.png').touch()
+    (tmp_path / 'metadata.yaml').write_text('license: CC0\n')
+    with pytest.raises(AffectError, match='neither .mcap nor .db3.*images.*rename meta') as caught:
+        ImageBag(tmp_path)
+    assert 'reindex' not in str(caught.value)
+
+
 def test_messages_beside_the_database_are_not_left_out(tmp_path: Path) -> None:
     """As of a recording with the preset `resilient` that was interrupted."""
     path = bag_files.write(tmp_path / 'bag', [image()], storage='sqlite3')
