@@ -46,6 +46,8 @@ from face_affect_ros.paths import (
 __all__ = ['ImageBag', 'deserialized', 'header_stamp', 'is_bag', 'write_bag']
 
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
+#: Types of compressed video, of ffmpeg_image_transport and of Foxglove.
+VIDEO = re.compile('FFMPEGPacket|CompressedVideo')
 CONVERT = 'convert it: rosbags-convert --src BAG --dst FOLDER'
 REMEDY = 'install it: python3 -m pip install rosbags'
 #: Encodings of measurements such as depth, not of grey or colour images: 16UC1, 32FC1 and similar.
@@ -96,7 +98,7 @@ class ImageBag:
         self.broken = self.missing = 0
         with self._reader() as reader:
             images = [each for each in reader.connections if _type(each) in IMAGE_TYPES]
-            self._check_topics(images, topic)
+            self._check_topics(images, topic, reader.connections)
             kinds = {(each.topic, _type(each)): self._kind(reader, each) for each in images
                      if topic in ('', each.topic)}
             good = sorted((each for each in kinds if not kinds[each].problem),
@@ -133,10 +135,13 @@ class ImageBag:
         return (f'{self.missing} of the {self.count} messages of {self.topic} are not in the '
                 f'files of the bag; {_mending(self._path)}')
 
-    def _check_topics(self, images: list[Any], topic: str) -> None:
+    def _check_topics(self, images: list[Any], topic: str, connections: list[Any]) -> None:
         if not any(topic in ('', each.topic) for each in images):
             wanted = f"no image topic '{topic}'" if topic else 'contains no images'
-            raise AffectError(f'{self._path}: {wanted}{_known(images)}')
+            video = sorted({each.topic for each in connections if VIDEO.search(each.msgtype)})
+            convert = (f"; {', '.join(video)}: video, which is not read; convert it to "
+                       'CompressedImage: ros2 run image_transport republish' if video else '')
+            raise AffectError(f'{self._path}: {wanted}{_known(images)}{convert}')
         if any(getattr(each.ext, 'serialization_format', 'cdr') != 'cdr' for each in images):
             raise AffectError(f'{self._path}: the messages are not those of ROS 2; {CONVERT}')
 

@@ -112,6 +112,18 @@ def test_a_bag_without_images(tmp_path: Path) -> None:
         ImageBag(bag_files.write(tmp_path / 'bag', []))
 
 
+@pytest.mark.parametrize('kind', ['ffmpeg_image_transport_msgs/msg/FFMPEGPacket',
+                                  'foxglove_msgs/msg/CompressedVideo'])
+def test_topics_of_video_are_named_with_the_remedy(kind: str, tmp_path: Path) -> None:
+    video = Message('/a/video', kind, image().data)
+    path = bag_files.write(tmp_path / 'bag', [video], definitions={kind: ''})
+    for topic in ('', '/a/video'):
+        with pytest.raises(AffectError, match='/a/video: video.* image_transport republish'):
+            ImageBag(path, topic=topic)
+    assert ImageBag(bag_files.write(tmp_path / 'both', [video, image()],
+                                    definitions={kind: ''})).topic == '/image'
+
+
 @pytest.mark.parametrize('storage', STORAGES)
 @pytest.mark.parametrize('data', [b'', b'\0', b'\0\1\0\0abcd', image().data[:200],
                                   image().data[:-50]])
