@@ -15,6 +15,7 @@
 """Video files, read by PyAV."""
 
 from collections.abc import Iterator
+import itertools
 import logging
 import math
 from pathlib import Path
@@ -35,6 +36,9 @@ _log = logging.getLogger('face_affect_ros.media')
 #: Seconds after the previous frame for a frame whose time is not later, and the largest step back
 #: in time within one clip; a larger one is a new start of the clock.
 LEAST_STEP, LARGEST_BACKSTEP = 0.001, 1.0
+#: Smallest difference from 1 of an aspect ratio of pixels that is applied, because sizes are
+#: rounded, and the largest ratio.
+LEAST_STRETCH, LARGEST_STRETCH = 0.05, 3.0
 #: Reserved colour matrix, and the last one that is not reserved (ITU-T H.273, MatrixCoefficients).
 RESERVED_MATRIX, LAST_MATRIX = 3, 17
 
@@ -43,8 +47,8 @@ class VideoMedia(Media):
     """
     A video file; its frames have the times of the file, from 0 at its start.
 
-    They are rotated by the display matrix of the file. Frames that the decoder marks as damaged
-    are skipped and counted.
+    They are rotated by the display matrix of the file, and have square pixels. Frames that the
+    decoder marks as damaged are skipped and counted.
     """
 
     def __init__(self, path: Path, *, demuxer: str | None = None) -> None:
@@ -130,7 +134,7 @@ class _Clock:
 
 class _Converter:
     """
-    Converts frames of PyAV to upright images.
+    Converts frames of PyAV to upright images with square pixels, as players show them.
 
     The filters of FFmpeg apply the colour matrix and range in every version; `to_ndarray` of PyAV
     does so only in newer ones. Primaries and transfer function are not applied. FFmpeg 8 refuses
@@ -140,11 +144,15 @@ class _Converter:
     def __init__(self, stream: Any, orientation: int) -> None:
         """Set the stream of PyAV, and the orientation of frames without their own."""
         self._stream, self._orientation = stream, orientation
+        ratio = float(stream.sample_aspect_ratio or 1.0)   # of width to height of a pixel
+        square = abs(ratio - 1.0) < LEAST_STRETCH
+        plausible = 1.0 / LARGEST_STRETCH < ratio < LARGEST_STRETCH
+        self._stretch = ratio if plausible and not square else 1.0
         self._shape: tuple[int, int, str, bool] | None = None
         self._graph: Any = None
 
     def image(self, frame: Any) -> ImageArray:
-        """Return the image of a frame, (H, W, 3) uint8 BGR, upright."""
+        """Return the image of a frame, (H, W, 3) uint8 BGR."""
         matrix = int(getattr(frame, 'colorspace', 0))   # of newer versions of PyAV
         reserved = matrix == RESERVED_MATRIX or matrix > LAST_MATRIX
         shape = (frame.width, frame.height, frame.format.name, reserved)
@@ -161,10 +169,10 @@ class _Converter:
                                   format=pixels)
         marked = graph.add('setparams', 'color_primaries=unknown:color_trc=unknown'
                            + ':colorspace=unknown' * reserved)
+        scaled = graph.add('scale', f'{max(1, round(width * self._stretch))}:{height}')
         converted, sink = graph.add('format', 'bgr24'), graph.add('buffersink')
-        source.link_to(marked)
-        marked.link_to(converted)
-        converted.link_to(sink)
+        for each, following in itertools.pairwise((source, marked, scaled, converted, sink)):
+            each.link_to(following)
         graph.configure()
         return graph
 

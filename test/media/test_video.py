@@ -412,6 +412,25 @@ def test_the_display_matrix_is_applied(clip, monkeypatch, orientation, matrix, t
     assert np.mean(difference > 40) < 0.05
 
 
+@pytest.mark.parametrize('suffix', ['mp4', 'mkv', 'avi'])
+@pytest.mark.parametrize('ratio, width', [
+    ('4/3', 85), ('8/9', 57), ('1215/1216', 64), ('100', 64)])
+def test_pixels_become_square(tmp_path, suffix, ratio, width):
+    """As of HDV and DV; ratios of rounded sizes and impossible ones are ignored."""
+    half = np.zeros((48, 64, 3), np.uint8)
+    half[:, 32:] = 255
+    with av.open(str(tmp_path / f'a.{suffix}'), 'w') as output:
+        stream = output.add_stream('mpeg4', rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
+        stream.codec_context.sample_aspect_ratio = fractions.Fraction(ratio)
+        output.mux(stream.encode(av.VideoFrame.from_ndarray(half, format='bgr24')))
+        output.mux(stream.encode(None))
+    with open_media(str(tmp_path / f'a.{suffix}')) as media:
+        frame, = media
+        assert frame.image.shape == (media.height, media.width, 3) == (48, width, 3)
+    assert frame.image[:, width // 2 + 3:].min() > 200 > 50 > frame.image[:, :width // 2 - 3].max()
+
+
 @pytest.mark.parametrize('data', [b'', b'moov', b'\0\0\0\x08moov', b'\0\0\0\x01mdat' + bytes(8),
                                   b'\0\0\0\x20moov\0\0\0\x18trak\0\0\0\x10tkhd'])
 def test_a_file_without_a_display_matrix(data):
