@@ -29,6 +29,9 @@ from face_affect_ros.media.base import MAX_PIXELS
 
 #: Options of the decoders: damaged frames are returned, too, and marked as such.
 DECODING = {'flags': '+output_corrupt', 'max_pixels': str(MAX_PIXELS)}
+#: The first version of PyAV that accepts options of decoders for a file whose streams FFmpeg does
+#: not know from its header, such as MPEG-PS and FLV; earlier ones crash.
+DECODER_OPTIONS = (17, 1)
 #: FFmpeg's error for an MP4 without its index, which recorders write at the end.
 NO_INDEX = 'moov atom not found'
 
@@ -68,9 +71,11 @@ def reading(path: Path, demuxer: str | None = None) -> Iterator[Any]:
     try:
         with open(path, 'rb') as file:
             # no protocol is allowed: a playlist must not open other files or the network
-            options = {**DECODING, 'protocol_whitelist': 'none'}
+            options = {'container_options': {'protocol_whitelist': 'none'}}
+            if tuple(map(int, av.__version__.split('.')[:2])) >= DECODER_OPTIONS:
+                options['options'] = DECODING
             with contextlib.closing(av.open(_Nameless(file, path), format=demuxer,
-                                            options=options)) as container:
+                                            **options)) as container:
                 yield container
     except av.error.FFmpegError as error:
         why = error.log[2].strip() if error.log else error.strerror

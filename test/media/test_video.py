@@ -14,6 +14,7 @@
 
 """Video files and cameras: frames, rates, corrupt frames, errors."""
 
+import errno
 import fractions
 import io
 import os
@@ -490,6 +491,21 @@ def test_a_playlist_opens_no_other_file(clip):
         '#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nclip.mp4\n#EXT-X-ENDLIST\n')
     with pytest.raises(AffectError, match='list.m3u8: '):
         open_media(str(clip.parent / 'list.m3u8'))
+
+
+@pytest.mark.parametrize('version, passed', [('8.1.0', False), ('17.0.1', False),
+                                             ('17.1.0', True), ('18.0.0', True)])
+def test_older_versions_of_pyav_get_no_options_of_decoders(clip, monkeypatch, version, passed):
+    """They crash with them if the header of a file does not name its streams, as in MPEG-PS."""
+    def refuse(*_, format, container_options, options=None):  # noqa: A002
+        assert (options is not None) is passed
+        assert container_options == {'protocol_whitelist': 'none'}
+        raise OSError(errno.EIO, 'enough')
+
+    monkeypatch.setattr(av, '__version__', version)
+    monkeypatch.setattr(av, 'open', refuse)
+    with pytest.raises(AffectError, match='enough'), ffmpeg.reading(clip):
+        raise AssertionError('it was opened')
 
 
 def test_without_pyav_the_error_names_the_remedy(clip, monkeypatch):
