@@ -41,7 +41,10 @@ FACE_DEPTH = 0.02
 #: Depth noise of structured light and stereo at 1 m, metres; it grows with the square of the
 #: distance (Khoshelham and Elberink 2012).
 DEPTH_NOISE = 0.003
-FISHEYE = ('equidistant', 'fisheye')
+#: Distortion models of CameraInfo for a fisheye lens, by all their names, and of other software
+#: that OpenCV does not have. Any other name is that of plumb_bob or rational_polynomial.
+FISHEYE = ('equidistant', 'equi', 'fisheye', 'kannala_brandt', 'kannala_brandt4', 'kb4')
+UNSUPPORTED = ('omni', 'mei', 'unified', 'ds', 'double_sphere', 'eucm', 'fov', 'scaramuzza')
 #: Numbers of distortion coefficients that OpenCV takes, of a fisheye lens and of any other.
 FISHEYE_COEFFICIENTS, COEFFICIENTS = (0, 4), (0, 4, 5, 8, 12, 14)
 #: OpenCV iterates until rays are exact: end of the iteration, and largest error of a ray that is
@@ -80,6 +83,9 @@ class Camera:
         if not (np.isfinite(self.matrix).all() and np.isfinite(self.distortion).all()
                 and self.matrix[0, 0] > 0.0 and self.matrix[1, 1] > 0.0):
             return 'the focal lengths in K are not positive, or K or D is not finite'
+        if self.model.lower() in UNSUPPORTED:
+            return (f"the distortion model '{self.model}' is not supported; calibrate with "
+                    'plumb_bob, rational_polynomial or equidistant')
         if len(self._coefficients) not in counts:
             return (f"D has {self.distortion.size} coefficients, which the distortion model "
                     f"'{self.model}' does not have")
@@ -112,7 +118,7 @@ class Camera:
 
     @property
     def _fisheye(self) -> bool:
-        return self.model in FISHEYE
+        return self.model.lower() in FISHEYE
 
     @property
     def _coefficients(self) -> Array64:
@@ -136,8 +142,10 @@ def camera_of(info: Any, *, rectified: bool = False) -> Camera:
     if window.width and window.height:
         matrix[:2, 2] -= window.x_offset, window.y_offset
         width, height = window.width, window.height
-    return Camera(matrix=matrix, model=info.distortion_model, width=width, height=height,
-                  distortion=np.asarray([] if rectified else info.d, np.float64))
+    # rectified images are those of a pinhole camera, whatever the lens
+    model, distortion = ('plumb_bob', []) if rectified else (info.distortion_model, info.d)
+    return Camera(matrix=matrix, model=model, width=width, height=height,
+                  distortion=np.asarray(distortion, np.float64))
 
 
 def locate(landmarks: FloatArray, camera: Camera, *, width: int, height: int,

@@ -61,11 +61,15 @@ def test_a_scaled_image_gives_the_same_position() -> None:
     ('plumb_bob', [-0.2, 0.05, 0.001, 0.001, 0.0]),
     ('rational_polynomial', [-0.2, 0.05, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
     ('equidistant', [0.05, 0.01, 0.0, 0.0]),
+    ('equi', [0.05, 0.01, 0.0, 0.0]),   # of Kalibr
+    ('KANNALA_BRANDT4', [0.05, 0.01, 0.0, 0.0]),
+    ('radtan', [-0.2, 0.05, 0.001, 0.001]),
 ])
 def test_rays_are_undistorted(model: str, distortion: list[float]) -> None:
     ideal = np.array([[[0.3, 0.2]], [[0.33, 0.2]]])
     solid = np.concatenate([ideal, np.ones((2, 1, 1))], axis=2) * 2.0
-    project = cv2.fisheye.projectPoints if model == 'equidistant' else cv2.projectPoints
+    project = (cv2.fisheye.projectPoints if model.startswith(('equi', 'KANN')) else
+               cv2.projectPoints)
     seen = project(solid, np.zeros(3), np.zeros(3), K, np.array(distortion))[0].reshape(2, 2)
     rays = camera(model=model, distortion=np.array(distortion)).rays(seen, 640, 480)
     np.testing.assert_allclose(rays, ideal[:, 0], atol=1e-4)
@@ -98,6 +102,7 @@ def test_faces_at_the_edge_of_a_wide_lens_are_located(
     ({'distortion': np.full(5, np.inf)}, (640, 480), 'not finite'),
     ({'distortion': np.ones(6)}, (640, 480), "6 coefficients, .* 'plumb_bob'"),
     ({'distortion': np.ones(5), 'model': 'equidistant'}, (640, 480), "5 coef.* 'equidistant'"),
+    ({'model': 'Omni'}, (640, 480), "'Omni' is not supported; .* plumb_bob"),
     ({'width': 0}, (640, 480), 'for images of 0x480'),
     ({}, (640, 360), 'images of 640x360 have another aspect ratio'),
 ])

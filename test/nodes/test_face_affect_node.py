@@ -122,6 +122,15 @@ def test_a_region_of_interest_uses_the_calibration_of_the_sensor(rectified: bool
                                    (pixel - [[info.p[2], info.p[6]]]) / info.p[0])
 
 
+@pytest.mark.parametrize('model', ['plumb_bob', 'equidistant', 'omni'])
+def test_rectified_images_are_those_of_a_pinhole_camera(model: str) -> None:
+    info = camera_info(640, 480, 60.0, stamped(1))
+    info.d, info.distortion_model = [0.05, 0.01, 0.0, 0.0], model
+    pixel = np.float32([[100, 200]])
+    np.testing.assert_allclose(camera_of(info, rectified=True).rays(pixel, 640, 480),
+                               (pixel - [[info.p[2], info.p[6]]]) / [[info.p[0], info.p[5]]])
+
+
 def test_a_region_of_interest_without_calibration_and_k_for_a_zero_p() -> None:
     info = camera_info(1280, 960, 0.0, stamped(1))
     info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height = 640, 480, 640, 480
