@@ -16,6 +16,7 @@
 
 from collections.abc import Callable
 import signal
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -194,4 +195,17 @@ def test_the_timer_runs_only_while_there_are_goals(bench: Bench) -> None:
     assert not output.timer.is_canceled()
     bench.answered()
     assert client.status() == GoalStatus.STATUS_SUCCEEDED
-    assert output.timer.is_canceled()
+    assert bench.until(output.timer.is_canceled)
+
+
+def test_the_timer_is_not_cancelled_by_the_worker(bench: Bench) -> None:
+    """Else the executor may call it after that, which ends the process."""
+    node = bench.start()
+    output = next(each for each in node.outputs if 'observe goals' in each.counts())
+    cancel, threads = output.timer.cancel, set()
+    output.timer.cancel = lambda: threads.add(threading.current_thread()) or cancel()
+    client = Client(bench, images=1)
+    bench.answered()
+    assert client.status() == GoalStatus.STATUS_SUCCEEDED
+    assert bench.until(output.timer.is_canceled)
+    assert threads == {threading.current_thread()}

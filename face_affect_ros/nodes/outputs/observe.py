@@ -93,7 +93,7 @@ class ObserveOutput(Output):
             node, Observe, '~/observe', execute_callback=lambda handle: Observe.Result(),
             goal_callback=self._decide, handle_accepted_callback=self._accept,
             cancel_callback=lambda handle: CancelResponse.ACCEPT)
-        self.timer = node.create_timer(PERIOD, self._end_goals,
+        self.timer = node.create_timer(PERIOD, self._check_goals,
                                         clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.timer.cancel()
 
@@ -157,13 +157,17 @@ class ObserveOutput(Output):
             self._goals.append(Goal(handle, self._heads, self._now()))
         self.timer.reset()
 
+    def _check_goals(self) -> None:
+        self._end_goals()
+        # Not in the worker: the executor ends with an error if its due timer is cancelled there.
+        if not self._goals:
+            self.timer.cancel()
+
     def _end_goals(self) -> None:
         now = self._now()
         with self._lock:
             over = [goal for goal in self._goals if goal.over(now)]
             self._goals = [goal for goal in self._goals if goal not in over]
-            if not self._goals:
-                self.timer.cancel()
         for goal in over:
             if goal.handle.is_cancel_requested:
                 goal.handle.canceled()
