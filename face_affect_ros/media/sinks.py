@@ -179,7 +179,8 @@ class VideoSink:
         reported = self._file.failure is not None
         with contextlib.closing(self._file):
             try:
-                self._mux(None)
+                if self._stream.codec_context.is_open:   # else PyAV 19 crashes
+                    self._mux(None)
             finally:
                 self._container.close()
                 self._container = None

@@ -179,10 +179,9 @@ class _Converter:
 
 def _orientation(frame: Any) -> int | None:
     """Return the orientation in the side data of a frame, None without one."""
-    for data in frame.side_data:
-        if data.type.name == 'DISPLAYMATRIX':
-            return orientation_of_matrix(struct.unpack('9i', bytes(data)[:36]))
-    return None
+    # by its name, because PyAV 19 iterates over the types, and earlier versions over the data
+    data = frame.side_data.get('DISPLAYMATRIX')
+    return None if data is None else orientation_of_matrix(struct.unpack('9i', bytes(data)[:36]))
 
 
 def _orientation_in_file(path: Path, container: Any) -> int:

@@ -142,3 +142,12 @@ def test_images_that_are_too_large_for_a_clip(tmp_path):
     with pytest.raises(AffectError, match=r'a\.mp4: images of 9000x8 pixels cannot be written'), \
             VideoSink(tmp_path / 'a.mp4') as sink:
         sink.write(plain(3, width=9000, height=8))
+
+
+def test_an_encoder_that_cannot_be_opened_is_not_used_again(tmp_path, monkeypatch):
+    """PyAV 19 crashes then."""
+    sink = VideoSink(tmp_path / 'a.mp4')
+    with pytest.raises(AffectError, match='cannot be written as a video'):
+        sink.write(plain(3, width=9000, height=8))
+    monkeypatch.setattr(sink, '_mux', None)
+    sink.close()

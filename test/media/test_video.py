@@ -413,6 +413,16 @@ def test_the_display_matrix_is_applied(clip, monkeypatch, orientation, matrix, t
     assert np.mean(difference > 40) < 0.05
 
 
+@pytest.mark.parametrize('matrix, orientation', [
+    (None, None), ((0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30), 6)])
+def test_side_data_as_a_mapping_of_types(matrix, orientation):
+    """As of PyAV 19: iterating over it yields types and not data."""
+    data = {'SEI_UNREGISTERED': b'x264'}
+    if matrix is not None:
+        data['DISPLAYMATRIX'] = struct.pack('9i', *matrix)
+    assert video._orientation(SimpleNamespace(side_data=data)) == orientation
+
+
 @pytest.mark.parametrize('suffix', ['mp4', 'mkv', 'avi'])
 @pytest.mark.parametrize('ratio, width', [
     ('4/3', 85), ('8/9', 57), ('1215/1216', 64), ('100', 64)])
