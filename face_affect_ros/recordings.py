@@ -21,7 +21,7 @@ import os
 from typing import Any
 
 from face_affect_ros.affect.position import Camera, camera_of
-from face_affect_ros.affect.types import AffectError
+from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_ros.bags import deserialized, ImageBag
 from face_affect_ros.media import Frame, Media, open_media
 from face_affect_ros.nodes.image_conversion import (
@@ -77,7 +77,7 @@ class BagMedia(Media):
     def __init__(self, bag: str, *, topic: str = '', rectified: bool = False) -> None:
         """Open a bag and decode its first image; AffectError if that fails."""
         self._bag, self._rectified = ImageBag(bag, topic=topic), rectified
-        self.topic, self._problem = self._bag.topic, ''
+        self.topic, self._problem, self._unusable = self._bag.topic, '', ''
         self._to_array = (decode_compressed if self._bag.type.endswith('/CompressedImage')
                           else to_array)
         self._info = calibration_topic(self.topic, self._bag.topics())
@@ -110,6 +110,7 @@ class BagMedia(Media):
                 image = None
             self.skipped = self._bag.broken + refused
             if image is not None:
+                self._check_calibration(camera, image)
                 stamp = float(sec) + float(nanosec) * 1e-9   # as in the node
                 exact = sec * 10**9 + nanosec
                 yield Frame(number + self._bag.broken, stamp or when * 1e-9, image, camera=camera,
@@ -117,6 +118,15 @@ class BagMedia(Media):
         self.skipped = self._bag.broken + refused + self._bag.missing
         if self._bag.missing:
             _log.warning('%s: %s', shown(self.name), shown(self._bag.shortage()))
+
+    def _check_calibration(self, camera: Camera | None, image: ImageArray) -> None:
+        """Warn once if the calibration does not fit an image, so that faces have no position."""
+        height, width = image.shape[:2]
+        problem = camera.problem(width, height) if camera and camera.calibrated else ''
+        if problem and problem != self._unusable:
+            _log.warning('%s: cannot be used, faces have no position: %s', shown(self._info),
+                         shown(problem))
+        self._unusable = problem
 
     def _cameras(self) -> Iterator[tuple[int, Camera]]:
         """Yield time of recording [ns] and calibration."""

@@ -130,6 +130,16 @@ def test_p_is_used_for_rectified_images() -> None:
     assert rows[0]['position_z'] == pytest.approx(2 * near, rel=0.05)
 
 
+def test_a_calibration_that_cannot_be_used_is_reported_once(
+        caplog: pytest.LogCaptureFixture) -> None:
+    bag_files.write(Path('bag'), [camera_info(size=(160, 90)), image(),
+                                  image(stamp=START + 100_000_000)])
+    with open_recording('bag') as media:
+        assert len(list(media)) == 2
+    text = '/camera_info: cannot be used, faces have no position: it is for images of 160x90'
+    assert caplog.text.count(text) == 1
+
+
 def _lines(*arguments: str) -> list[str]:
     assert main(['analyze', *arguments, '--json', 'lines.jsonl']) == 0
     return Path('lines.jsonl').read_text().splitlines()
