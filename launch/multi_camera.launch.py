@@ -22,7 +22,13 @@ from typing import Any
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.launch_support.actions import describe, include_perception
-from face_affect_ros.launch_support.arguments import CHOICES, LOW_POWER, sim_time, text
+from face_affect_ros.launch_support.arguments import (
+    check_topic,
+    CHOICES,
+    LOW_POWER,
+    sim_time,
+    text,
+)
 from launch import LaunchContext, LaunchDescription
 from launch_ros.actions import Node
 
@@ -33,6 +39,8 @@ def start(context: LaunchContext) -> list[Any]:
     if not all(images) or len(set(images)) < len(images):
         raise AffectError(f"launch argument 'images': '{text(context, 'images')}' is not a "
                           'comma-separated list of different topics')
+    for image in images:
+        check_topic('images', image)
     names = [f'face_affect_{number}' for number, _ in enumerate(images, start=1)]
     nodes = [include_perception(image=image, node_name=name, ros4hri='true',
                                 tracked=f'{name}/tracked', camera_info='default')

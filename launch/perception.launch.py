@@ -45,6 +45,7 @@ from face_affect_ros.launch_support.arguments import (
 )
 from face_affect_ros.launch_support.cameras import share
 from face_affect_ros.nodes.declaration import unmatched_file
+from face_affect_ros.paths import expanded
 from launch import LaunchContext, LaunchDescription
 from launch.actions import LogInfo
 from launch_ros.actions import Node
@@ -99,8 +100,8 @@ def start(context: LaunchContext) -> list[Any]:
 
 def parameter_files(context: LaunchContext, *, low: bool) -> list[Path]:
     """Return the parameter files of the node, later ones override; AffectError for none."""
-    file = Path(text(context, 'params_file')
-                or share('config', f'{text(context, "camera")}.yaml'))
+    file = expanded(text(context, 'params_file')
+                    or share('config', f'{text(context, "camera")}.yaml'))
     if not file.is_file():
         raise AffectError(f"launch argument 'params_file': there is no file {file}")
     return [file, share('config', 'low_power.yaml')] if low else [file]

@@ -16,7 +16,6 @@
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 import signal
 import threading
 import time
@@ -27,6 +26,7 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_ros.launch_support.arguments import declare
 from face_affect_ros.launch_support.cameras import share
 from face_affect_ros.nodes.large_images import variables
+from face_affect_ros.paths import expanded
 from launch import LaunchContext, LaunchDescription
 from launch.actions import (
     EmitEvent,
@@ -122,9 +122,10 @@ def use_profile(context: LaunchContext, profile: str) -> list[Any]:
     profile: path, '' for none; AffectError where there is no such file. A profile or transports
     that the environment names already are kept.
     """
-    wanted = variables(context.environment, profile) if profile else {}
-    if wanted and not Path(profile).is_file():
-        raise AffectError(f"launch argument 'dds_profile': there is no file {profile}")
+    file = expanded(profile)
+    wanted = variables(context.environment, str(file)) if profile else {}
+    if wanted and not file.is_file():
+        raise AffectError(f"launch argument 'dds_profile': there is no file {file}")
     return [SetEnvironmentVariable(name, value) for name, value in wanted.items()]
 
 
@@ -162,8 +163,10 @@ class Respawning:
 
     def __init__(self, make: Callable[[], Node], context: LaunchContext) -> None:
         self._make = make
-        # The namespace and global parameters of enclosing groups, which end before the process.
+        # Namespace, global parameters and environment of enclosing groups, which end before the
+        # process.
         self._configurations = dict(context.launch_configurations)
+        self._environment = dict(context.environment)
         self._delay = FIRST_DELAY
         self._started = 0.0
 
@@ -188,5 +191,7 @@ class Respawning:
     def _restart(self, context: LaunchContext) -> list[Any]:
         def restore(context: LaunchContext) -> None:
             context.launch_configurations.update(self._configurations)
+            context.environment.clear()
+            context.environment.update(self._environment)
 
         return [GroupAction([OpaqueFunction(function=restore), *self.start()])]

@@ -27,6 +27,8 @@ from launch.logging import get_logger
 from launch.substitutions import LaunchConfiguration
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.utilities import make_namespace_absolute, prefix_namespace
+from rclpy.exceptions import InvalidTopicNameException
+from rclpy.validate_topic_name import validate_topic_name
 import yaml
 
 #: Words for '', which `ros2 launch` does not accept: the default value, and none.
@@ -255,6 +257,14 @@ def full_name(context: LaunchContext, name: str) -> str:
     return str(prefix_namespace(namespace, name))
 
 
+def check_topic(argument: str, topic: str) -> None:
+    """Raise AffectError if the topic in a launch argument is not a valid name."""
+    try:
+        validate_topic_name(topic)
+    except InvalidTopicNameException as error:
+        raise AffectError(f"launch argument '{argument}': {error}") from None
+
+
 def image_topics(context: LaunchContext) -> tuple[list[tuple[str, str]], dict[str, str]]:
     """
     Return the remappings of the node's inputs, and the parameter image_transport where given.
@@ -263,7 +273,8 @@ def image_topics(context: LaunchContext) -> tuple[list[tuple[str, str]], dict[st
     node itself subscribes to camera_info beside the image.
 
     Raises:
-        AffectError: The arguments image and transport contradict each other.
+        AffectError: A topic is invalid, or the arguments image and transport contradict each
+            other.
     """
     camera = CAMERAS[text(context, 'camera')]
     image, info = text(context, 'image'), text(context, 'camera_info')
@@ -275,6 +286,9 @@ def image_topics(context: LaunchContext) -> tuple[list[tuple[str, str]], dict[st
         image, transport = image.removesuffix(COMPRESSED), 'compressed'
     elif not image:
         image, info = camera.image, info or camera.camera_info
+    for name in ('image', 'camera_info', 'depth', 'tracked'):
+        if topic := text(context, name):
+            check_topic(name, topic)
     remappings = [('image', image), ('camera_info', info), ('depth', text(context, 'depth')),
                   ('/humans/faces/tracked', text(context, 'tracked'))]
     return ([(name, topic) for name, topic in remappings if topic],

@@ -30,12 +30,21 @@ pytest.importorskip('launch_ros.actions', reason='launch_ros is not installed: p
 from ament_index_python.packages import get_package_prefix, PackageNotFoundError  # noqa: E402,I100
 from face_affect_ros.affect.types import AffectError  # noqa: E402
 from face_affect_ros.launch_support import arguments  # noqa: E402
-from face_affect_ros.launch_support.actions import use_profile  # noqa: E402
+from face_affect_ros.launch_support.actions import Respawning, use_profile  # noqa: E402
 from face_affect_ros.launch_support.arguments import image_topics  # noqa: E402
 from face_affect_ros.nodes.declaration import unmatched_file  # noqa: E402
 from face_affect_ros.nodes.large_images import variable, VARIABLES  # noqa: E402
-from launch import LaunchContext, LaunchDescription  # noqa: E402
-from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable  # noqa: E402
+from launch import LaunchContext, LaunchDescription, LaunchService  # noqa: E402
+from launch.actions import (  # noqa: E402
+    DeclareLaunchArgument,
+    EmitEvent,
+    ExecuteProcess,
+    GroupAction,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+    TimerAction,
+)
+from launch.events import Shutdown  # noqa: E402
 from launch.utilities import perform_substitutions  # noqa: E402
 from launch_case import launching, PATIENCE  # noqa: E402
 from launch_ros.utilities import to_parameters_list  # noqa: E402
@@ -133,6 +142,8 @@ def test_a_profile_can_be_switched_off_and_must_exist() -> None:
         assert use_profile(LaunchContext(), '') == []
         with pytest.raises(AffectError, match=r"'dds_profile': there is no file /nowhere.xml"):
             use_profile(LaunchContext(), '/nowhere.xml')
+        with pytest.raises(AffectError, match=f'there is no file {Path.home()}/nowhere.xml'):
+            use_profile(LaunchContext(), '~/nowhere.xml')
     finally:
         os.environ.update(environment)
 
@@ -140,6 +151,8 @@ def test_a_profile_can_be_switched_off_and_must_exist() -> None:
 @pytest.mark.parametrize(('name', 'given', 'complaint'), [
     ('perception', ['params_file:=/nowhere.yaml'],
      "launch argument 'params_file': there is no file /nowhere.yaml"),
+    ('perception', ['params_file:=~/nowhere.yaml'],
+     f"launch argument 'params_file': there is no file {Path.home()}/nowhere.yaml"),
     ('perception', ['camera:=webcam'], '"camera" provided value "webcam" is not valid'),
     ('perception', ['container:=true', 'respawn:=true'],
      "launch argument 'respawn': a container that is started again is empty"),
@@ -150,7 +163,12 @@ def test_a_profile_can_be_switched_off_and_must_exist() -> None:
     ('perception', ['min_score:=high'], "launch argument 'min_score': 'high' is not a number"),
     ('perception', ['image:=/camera/compressed', 'transport:=raw'],
      "launch argument 'image': /camera/compressed is a topic of compressed images; leave out"),
+    ('perception', ['image:=/camera-1/image_raw'],
+     "launch argument 'image': Invalid topic name: topic name must not contain characters other"),
+    ('perception', ['depth:=1'], "launch argument 'depth': Invalid topic name: topic name token"),
     ('multi_camera', ['images:=/front/image_raw,,'], "launch argument 'images'"),
+    ('multi_camera', ['images:=/front/image_raw,/rear-1/image_raw'],
+     "launch argument 'images': Invalid topic name: topic name must not contain characters other"),
     ('demo', ['rate:=fast'], "launch argument 'rate': 'fast' is not a number"),
     ('replay', ['bag:=/nowhere'], '/nowhere'),
     ('replay', ['bag:='], "'bag'"),
@@ -317,6 +335,23 @@ def test_a_node_is_started_again_with_growing_delays(
               if 'next start' in line]
     assert delays[:4] == ['0.1 s', '0.2 s', '0.4 s', '0.8 s']
     assert 'Traceback' not in output
+
+
+def test_a_node_is_started_again_in_the_environment_of_its_group(tmp_path: Path) -> None:
+    marks = tmp_path / 'marks'
+
+    def make() -> ExecuteProcess:
+        return ExecuteProcess(cmd=['sh', '-c', f'echo "$MARK" >> {marks}'])
+
+    service = LaunchService(noninteractive=True)
+    service.include_launch_description(LaunchDescription([
+        GroupAction([
+            SetEnvironmentVariable('MARK', 'group'),
+            OpaqueFunction(function=lambda context: Respawning(make, context).start())]),
+        TimerAction(period=3.0, actions=[EmitEvent(event=Shutdown())])]))
+    assert service.run() == 0
+    found = marks.read_text(encoding='utf-8').split()
+    assert found == ['group'] * len(found) and len(found) > 1
 
 
 @pytest.mark.parametrize(('given', 'parameters'), [
