@@ -25,6 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 import gc
 from importlib.metadata import entry_points
+import inspect
 from typing import Any
 
 from composition_interfaces.srv import ListNodes, LoadNode, UnloadNode
@@ -138,9 +139,13 @@ class Container(Node):
         if request.remap_rules:
             rules = [word for rule in request.remap_rules for word in ('-r', rule)]
             arguments['cli_args'] = ['--ros-args', *rules]
-        if request.node_name:
+        defaults = inspect.signature(plugin).bind_partial()
+        defaults.apply_defaults()
+        name = request.node_name or defaults.arguments.get('node_name')
+        # Before the node exists: with a second one of its name, the first one loses /rosout.
+        if name and '__n' not in ''.join(request.remap_rules):   # __node, __ns, __name
             space = request.node_namespace.strip('/')
-            self._check_free('/'.join(['', *filter(None, [space]), request.node_name]))
+            self._check_free('/'.join(['', *filter(None, [space]), name]))
         node = plugin(**arguments)
         if not isinstance(node, Node):
             raise AffectError(f'{request.plugin_name} returned a {type(node).__name__}, '
@@ -185,16 +190,21 @@ class Container(Node):
         executor = self.executor
         if loaded.thread is not None:
             loaded.thread.stop()
-            executor.create_task(loaded.node.destroy_node)
+            self._destroy(loaded.node)
             return
         close(loaded.node)
 
         def destroy() -> None:
             executor.remove_node(loaded.node)
-            # In a task: an events executor must have released the node before.
-            executor.create_task(loaded.node.destroy_node)
+            self._destroy(loaded.node)
         # After the callbacks that follow from its end, such as results of its actions.
         later(executor, destroy)
+
+    def _destroy(self, node: Node) -> None:
+        # In a task: an events executor must have released the node before.
+        self.executor.create_task(node.destroy_node)
+        # A lifecycle node is in reference cycles, and still in the graph.
+        later(self.executor, gc.collect)
 
 
 def _throw(error: BaseException) -> None:

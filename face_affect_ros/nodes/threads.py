@@ -130,7 +130,7 @@ class NodeThread:
             self._failed(error)
 
 
-def later(executor: Executor, act: Callable[[], None], after: int = STEPS) -> None:
+def later(executor: Executor, act: Callable[[], object], after: int = STEPS) -> None:
     """Call a function in an executor after the tasks for goals that have ended."""
     if after:
         executor.create_task(later, executor, act, after - 1)

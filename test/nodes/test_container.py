@@ -37,6 +37,7 @@ from face_affect_ros.nodes.container import Container, find_plugin  # noqa: E402
 from face_affect_ros.nodes.main import make_executor  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
+from rcl_interfaces.msg import Log  # noqa: E402
 import rclpy  # noqa: E402
 from rclpy.action import ActionClient  # noqa: E402
 from rclpy.node import Node  # noqa: E402
@@ -189,8 +190,18 @@ def test_a_name_that_is_taken_is_refused(bench: Bench) -> None:
                    {'node_name': 'x', 'remap_rules': ['__node:=plain']}):
         answer = bench.load(**fields)
         assert not answer.success and 'is taken in this container' in answer.error_message
-    assert Plain.closed == before + 2   # nodes whose name is known only after their creation
+    assert Plain.closed == before + 1   # the one with a remapped name
     assert bench.names() == {1: '/plain'}
+    assert bench.load(remap_rules=['__ns:=/robot']).full_node_name == '/robot/plain'
+
+
+def test_a_node_keeps_rosout_after_its_name_was_refused(bench: Bench) -> None:
+    found: list[Log] = []
+    bench.ros.node.create_subscription(Log, '/rosout', found.append, qos.results())
+    number = bench.load().unique_id
+    assert not bench.load().success
+    bench.node(number).get_logger().info('still here')
+    assert spin_until(bench.ros.executor, lambda: 'still here' in [each.msg for each in found])
 
 
 def test_wrong_parameters_of_a_node_are_reported(bench: Bench) -> None:
@@ -277,6 +288,12 @@ def test_nodes_are_loaded_and_unloaded_while_others_work(kind: str, ros: Any) ->
             images.clear()
             assert spin_until(ros.executor, lambda: len(images) > 2), process.output()
             ask(UnloadNode, unique_id=number)
+        ask(UnloadNode, unique_id=ask(
+            LoadNode, package_name='face_affect_ros', node_name='lifecycle',
+            plugin_name='face_affect_ros::FaceAffectNode').unique_id)
+        names = ros.node.get_node_names
+        assert spin_until(ros.executor, lambda: not {'third', 'lifecycle'} & {*names()})
+        assert 'stays' in names()
         assert process.stop() == 0, process.output()
         assert 'Traceback' not in process.output()
 
