@@ -56,10 +56,14 @@ def test_a_node_of_the_demo_that_is_ended_during_its_imports_prints_nothing(
     monkeypatch.setenv('PYTHONPATH', os.pathsep.join([
         str(tmp_path), str(SOURCE), os.environ.get('PYTHONPATH', '')]))
     printed = ''
-    with running_node('camera_player', 'player', {}) as player:
-        while not printed and player.poll() is None:
-            time.sleep(0.05)
-            printed = capfd.readouterr().out
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)   # else it may be ignored
+    try:
+        with running_node('camera_player', 'player', {}) as player:
+            while not printed and player.poll() is None:
+                time.sleep(0.05)
+                printed = capfd.readouterr().out
+    finally:
+        signal.signal(signal.SIGINT, former)
     assert (printed, player.returncode) == ('importing\n', -signal.SIGINT)
     assert capfd.readouterr() == ('', '')
 
