@@ -52,8 +52,8 @@ CONVERT = 'convert it: rosbags-convert --src BAG --dst FOLDER'
 REMEDY = 'install it: python3 -m pip install rosbags'
 #: Encodings of measurements such as depth, not of grey or colour images: 16UC1, 32FC1 and similar.
 MEASUREMENT = re.compile(r'(8S|16[US]|32[SF]|64F)C[0-9]+')
-#: Suffixes of the topics on which the node face_affect publishes its own images.
-DRAWN = ('/image_annotated', '/saliency')
+#: Topics of images that are drawn by the node face_affect, or are crops of people as in REP-155.
+OWN = re.compile(r'/(image_annotated|saliency)(/compressed)?$|^/humans/')
 #: The first bytes of Zstandard data (RFC 8878).
 ZSTD = b'\x28\xb5\x2f\xfd'
 #: The format of the definition of a message type that ros2 bag has not found.
@@ -383,7 +383,7 @@ def _kind_of(topic: str, message: Any) -> _Kind:
         (to_array if hasattr(message, 'encoding') else decode_compressed)(message)
     except ImageConversionError:
         return _Kind(UNREADABLE)
-    return _Kind(2 * topic.endswith(DRAWN) + grey)
+    return _Kind(2 * bool(OWN.search(topic)) + grey)
 
 
 def write_bag(path: Path, frames: Iterable[Frame], *, start: int, topic: str = '/image',
