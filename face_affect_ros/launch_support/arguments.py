@@ -291,5 +291,8 @@ def image_topics(context: LaunchContext) -> tuple[list[tuple[str, str]], dict[st
             check_topic(name, topic)
     remappings = [('image', image), ('camera_info', info), ('depth', text(context, 'depth')),
                   ('/humans/faces/tracked', text(context, 'tracked'))]
+    if '/' in image and info and full_name(context, info) == full_name(context, 'camera_info'):
+        # The node does not notice camera_info remapped to itself, and takes that of the image.
+        remappings.append((f"{image.rpartition('/')[0]}/camera_info", info))
     return ([(name, topic) for name, topic in remappings if topic],
             {'image_transport': transport} if transport else {})

@@ -272,6 +272,14 @@ def test_the_topics_follow_from_the_arguments(given: dict[str, str], image: str,
     assert parameters == ({'image_transport': transport} if transport else {})
 
 
+@pytest.mark.parametrize(('info', 'namespace'), [
+    ('/camera_info', ''), ('camera_info', ''), ('camera_info', 'a'), ('/a/camera_info', 'a')])
+def test_camera_info_may_have_the_name_that_it_has_in_the_node(info: str, namespace: str) -> None:
+    remappings, _ = image_topics(context_of(image='/b/image', camera_info=info,
+                                            namespace=namespace))
+    assert ('/b/camera_info', info) in remappings
+
+
 @pytest.mark.parametrize('name', [name for name, each in arguments.ARGUMENTS.items()
                                   if each.default is not None])
 def test_every_empty_value_has_a_word_that_ros2_launch_accepts(name: str) -> None:

@@ -61,6 +61,8 @@ def remapped(bench: Bench, *rules: str, **values: Any) -> FaceAffectNode:
     (['image:=/camera/color/image_raw/compressed'], '/camera/color/camera_info'),
     (['image:=image_raw'], '/camera_info'),
     (['image:=/camera/image_raw', 'camera_info:=/other/info'], '/other/info'),
+    (['image:=/camera/image_raw', 'camera_info:=/camera_info',
+      '/camera/camera_info:=/camera_info'], '/camera_info'),   # as perception.launch.py remaps it
     (['image/compressed:=/camera/image_raw/compressed'], '/camera/camera_info'),
 ])
 def test_the_calibration_is_subscribed_beside_the_image(
