@@ -16,12 +16,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 import functools
+from itertools import takewhile
 from pathlib import Path
 import re
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError, hint
 from face_affect_ros.nodes.spec import Spec
+from face_affect_ros.paths import shown
 from rcl_interfaces.msg import (
     FloatingPointRange,
     IntegerRange,
@@ -177,6 +179,16 @@ def unmatched_files(arguments: Sequence[str], node: str) -> list[str]:
     """
     files = [file for flag, file in zip(arguments, arguments[1:]) if flag == '--params-file']
     return [text for file in files if (text := unmatched_file(Path(file), node))]
+
+
+def ignored_arguments(arguments: Sequence[str]) -> list[str]:
+    """Return a warning about arguments before --ros-args: the nodes have none of their own."""
+    words = list(takewhile(lambda word: word != '--ros-args', arguments))
+    if all(':=' in word for word in words):   # remappings in the old form, which rcl reports
+        return []
+    return [f"arguments '{shown(' '.join(words))}' are not after --ros-args and have no effect, "
+            'except for remappings: put --ros-args before parameters, parameter files and log '
+            'levels']
 
 
 def unmatched_file(file: Path, node: str, *, composed: bool = False) -> str:

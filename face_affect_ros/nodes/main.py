@@ -24,7 +24,7 @@ import time
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes import large_images
-from face_affect_ros.nodes.declaration import unmatched_files
+from face_affect_ros.nodes.declaration import ignored_arguments, unmatched_files
 from face_affect_ros.nodes.threads import close, drain
 from face_affect_ros.paths import shown
 import rclpy
@@ -106,7 +106,7 @@ def _run(make_node: Callable[[], Node], argv: Sequence[str] | None, stop: Future
     node = executor = None
     try:
         node = make_node()
-        _warn_of_files(node, sys.argv[1:] if argv is None else argv)
+        _warn_of_arguments(node, sys.argv[1:] if argv is None else argv)
         executor = make_executor(node)
         executor.add_node(node)
         spin(executor, stop)
@@ -132,14 +132,15 @@ def _run(make_node: Callable[[], Node], argv: Sequence[str] | None, stop: Future
     return 0
 
 
-def _warn_of_files(node: Node, arguments: Sequence[str]) -> None:
-    """Warn of parameter files without a section for the node, on /diagnostics too."""
-    warnings = unmatched_files(arguments, node.get_fully_qualified_name())
+def _warn_of_arguments(node: Node, arguments: Sequence[str]) -> None:
+    """Warn of arguments that have no effect, on /diagnostics too."""
+    warnings = [*unmatched_files(arguments, node.get_fully_qualified_name()),
+                *ignored_arguments(arguments)]
     for warning in warnings:
         node.get_logger().warning(warning)
     health = getattr(node, 'health', None)
     if health is not None:
-        health.warn('parameter files', '; '.join(warnings))
+        health.warn('arguments', '; '.join(warnings))
 
 
 def spin(executor: Executor, stop: Future) -> None:

@@ -23,7 +23,11 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 from bench import Bench  # noqa: E402, I100
-from face_affect_ros.nodes.declaration import unmatched_file, unmatched_files  # noqa: E402
+from face_affect_ros.nodes.declaration import (  # noqa: E402
+    ignored_arguments,
+    unmatched_file,
+    unmatched_files,
+)
 from face_affect_ros.nodes.parameters import PARAMETERS  # noqa: E402
 from rcl_interfaces.msg import Parameter as ParameterMessage  # noqa: E402
 from rcl_interfaces.msg import ParameterValue  # noqa: E402
@@ -148,6 +152,21 @@ def test_a_file_without_a_section_for_the_node_is_reported(
     assert complaint in found and bool(found) is bool(complaint)
     arguments = ['--ros-args', '-r', '__ns:=/robot', '--params-file', str(file)]
     assert unmatched_files(arguments, node) == ([found] if found else [])
+
+
+@pytest.mark.parametrize(('arguments', 'ignored'), [
+    ([], ''),
+    (['--ros-args', '-r', 'image:=/a', '-p', 'autostart:=true', '--log-level', 'info'], ''),
+    (['image:=/a', '--ros-args', '-p', 'autostart:=true'], ''),
+    (['--help'], '--help'),
+    (['--params-file', 'my.yaml'], '--params-file my.yaml'),
+    (['-p', 'autostart:=true', '--ros-args', '-r', 'image:=/a'], '-p autostart:=true'),
+])
+def test_arguments_without_effect_are_reported(arguments: list[str], ignored: str) -> None:
+    assert ignored_arguments(arguments) == (
+        [f"arguments '{ignored}' are not after --ros-args and have no effect, except for "
+         'remappings: put --ros-args before parameters, parameter files and log levels']
+        if ignored else [])
 
 
 def test_a_pipe_is_not_read_again(tmp_path: Path) -> None:
