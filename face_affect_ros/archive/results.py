@@ -148,12 +148,9 @@ class Results:
     def table(self, source: Source, metadata: dict[str, Any]) -> Iterator[Table]:
         """Yield the table of a source to write; it exists once the with statement has ended."""
         name = f"{FACES}/{source.key}.{metadata['format']}"
-        with self._storage.new_file(name) as path, contextlib.ExitStack() as stack:
-            with _named(self.folder):
-                table = stack.enter_context(open_table(path, metadata['format'], metadata))
-            yield _NamedTable(table, self.folder)
-            with _named(self.folder):
-                stack.close()
+        with self._storage.new_file(name) as path, _NamedTable(
+                open_table(path, metadata['format'], metadata), self.folder) as table:
+            yield table
 
     def finish(self, source: Source, summary: Summary) -> None:
         """Write the summary of a source, after its table."""
@@ -170,8 +167,17 @@ class Results:
 class _NamedTable:
     """A table whose errors name the folder and differ from those of a source."""
 
-    def __init__(self, table: Table, folder: str) -> None:
-        self._table, self._folder = table, folder
+    def __init__(self, opened: contextlib.AbstractContextManager[Table], folder: str) -> None:
+        self._opened, self._folder = opened, folder
+
+    def __enter__(self) -> '_NamedTable':
+        with _named(self._folder):
+            self._table = self._opened.__enter__()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        with _named(self._folder):   # the rest of the rows is written here, also after an error
+            self._opened.__exit__(*exception)
 
     def write(self, rows: Sequence[Row]) -> None:
         with _named(self._folder):

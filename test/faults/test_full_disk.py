@@ -24,6 +24,11 @@ import subprocess
 import sys
 
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.archive import tables
+from face_affect_ros.archive.results import Results
+from face_affect_ros.archive.schema import rows_of
+from face_affect_ros.archive.sources import Source
+from face_affect_ros.archive.storage import StorageError
 from face_affect_ros.bags import write_bag
 from face_affect_ros.demo.recorder import Recorder
 from face_affect_ros.media import Frame, VideoSink, write_image
@@ -73,6 +78,23 @@ def test_a_clip(suffix: str, full_disk: Callable[[], None], tmp_path: Path) -> N
             sink.write(NOISE)
         sink.close()
     sink.close()
+
+
+@pytest.mark.parametrize('form', tables.FORMATS)
+def test_a_table(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A StorageError ends the whole run. Closing the file fails as well."""
+    if form == 'parquet':
+        pytest.importorskip('pyarrow', reason='pyarrow is not installed: no Parquet here')
+    monkeypatch.setattr(tables, 'GROUP', 1)
+    source = Source('a')
+    (tmp_path / 'faces').mkdir()
+    (tmp_path / 'faces' / f'.{source.key}.{form}.{os.uname().nodename}.{os.getpid()}').symlink_to(
+        '/dev/full')
+    with pytest.raises(StorageError, match='No space left on device; choose another folder'), \
+            Results(tmp_path).table(source, {'format': form}) as table:
+        for number in range(100):
+            table.write(rows_of([face()], source='a', topic='', frame=Frame(number, 0.0, NOISE)))
+    assert not list((tmp_path / 'faces').iterdir())
 
 
 def test_the_lines_of_the_demo(tmp_path: Path) -> None:
