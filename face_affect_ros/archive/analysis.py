@@ -31,7 +31,6 @@ from face_affect_ros.archive.schema import described, rows_of, VERSION
 from face_affect_ros.archive.sources import Source
 from face_affect_ros.archive.storage import StorageError
 from face_affect_ros.media import Frame, Media
-from face_affect_ros.paths import shown
 from face_affect_ros.recordings import open_recording
 
 #: Called with the number of images so far and the fraction of the source, 0 to 1. The fraction is
@@ -151,12 +150,14 @@ def _write(source: Source, run: Run, metadata: dict[str, Any], results: Results,
     frames = faces = 0
     first, last = math.inf, -math.inf
     topic = source.topic
+    # bytes that are not UTF-8 are escaped, because JSON and Parquet contain only Unicode
+    name = source.name.encode('utf-8', 'backslashreplace').decode()
     with fetched(source.name) as path, open_recording(
             path, topic=source.topic, rate=run.rate or None, rectified=run.rectified
     ) as media, results.table(source, metadata) as table:
         topic = media.topic
         for frame, found in analysed(media, pipeline):
-            table.write(rows_of(found, source=shown(source.name), topic=topic, frame=frame))
+            table.write(rows_of(found, source=name, topic=topic, frame=frame))
             first, last = min(first, frame.stamp), max(last, frame.stamp)
             frames, faces = frames + 1, faces + len(found)
             ids.update(face.id for face in found)

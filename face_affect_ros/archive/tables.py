@@ -108,16 +108,8 @@ class _Parquet:
             self.flush()
 
     def flush(self) -> None:
-        rows = [{name: _text(value) for name, value in row.items()} for row in self._rows]
-        self._writer.write_batch(self._arrow.RecordBatch.from_pylist(rows, self._schema))
+        self._writer.write_batch(self._arrow.RecordBatch.from_pylist(self._rows, self._schema))
         self._rows.clear()
-
-
-def _text(value: Any) -> Any:
-    """Return a value with bytes that are not UTF-8 escaped, as required by Parquet."""
-    if isinstance(value, str):
-        return value.encode('utf-8', 'backslashreplace').decode()
-    return value
 
 
 def _pyarrow() -> tuple[Any, Any]:

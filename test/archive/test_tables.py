@@ -142,14 +142,17 @@ def test_tables_in_a_folder_of_any_name(form: str, name: str, tmp_path: Path,
 def test_the_three_formats_are_equal_and_parquet_contains_units_and_models(tmp_path: Path) -> None:
     parquet = pytest.importorskip('pyarrow.parquet', reason='pyarrow is not installed')
     found = {}
+    picture = str(tmp_path / 'Screenshot at 3.45\u202fPM.png')   # as named by macOS
+    Path(picture).symlink_to(portrait_path())
     for form in tables.FORMATS:
         out = tmp_path / form
-        assert main(['analyze', str(portrait_path()), '--out', str(out), '--format', form]) == 0
+        assert main(['analyze', picture, '--out', str(out), '--format', form]) == 0
         results = Results(str(out))
         (key, summary), = results.summaries().items()
         assert (summary.frames, summary.faces, summary.tracks) == (1, 1, 1)
         found[form] = list(results.rows(key))
     assert found['jsonl'] == found['csv'] == found['parquet']
+    assert found['csv'][0]['source'] == summary.source == picture
     assert found['csv'][0]['emotion'] == 'happy' and found['csv'][0]['id'] == 'f0001'
     path, = (tmp_path / 'parquet/faces').glob('*.parquet')
     schema = parquet.read_schema(path)
