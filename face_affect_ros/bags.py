@@ -307,8 +307,10 @@ def _remedy(path: Path, error: str) -> str:
                               'in its output options',
         'Serialization format': _selecting(path),
     }
-    return next((remedy for start, remedy in remedies.items() if error.startswith(start)),
-                _mending(path))
+    for start, remedy in remedies.items():
+        if error.startswith(start):
+            return remedy
+    return _mending(path)
 
 
 def _mending(path: Path) -> str:
@@ -318,13 +320,22 @@ def _mending(path: Path) -> str:
         return ('its folder has neither .mcap nor .db3: copy them to it; or, if it is a folder of '
                 'images and not a bag, rename metadata.yaml')
     ways = [f'ros2 bag reindex {shlex.quote(str(path))}'] if path.is_dir() else []
-    for file in files[:1]:
-        name = shlex.quote(str(file))
-        if '.mcap' in file.name.lower():
-            ways.append(f'mcap recover {name} -o repaired.mcap')
-        elif '.db3' in file.name.lower():
-            ways.append(f"sqlite3 {name} '.recover' | sqlite3 repaired.db3")
+    file = next(itertools.filterfalse(_opens, files), files[0])
+    name = shlex.quote(str(file))
+    if '.mcap' in file.name.lower():
+        ways.append(f'mcap recover {name} -o repaired.mcap')
+    elif '.db3' in file.name.lower():
+        ways.append(f"sqlite3 {name} '.recover' | sqlite3 repaired.db3")
     return f"if its recording was interrupted, repair it: {'; or, for a file: '.join(ways)}"
+
+
+def _opens(file: Path) -> bool:
+    """Return whether rosbags opens a storage file."""
+    with contextlib.suppress(Exception):   # many types
+        from rosbags.rosbag2 import Reader
+        with Reader(_Name(file)):
+            return True
+    return False
 
 
 def _selecting(path: Path) -> str:

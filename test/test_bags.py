@@ -393,6 +393,16 @@ def test_the_error_contains_the_command_that_repairs_a_bag(storage: str, remedy:
     assert '\n' not in str(caught.value) and len(str(caught.value)) < 800
 
 
+def test_the_damaged_file_of_several_is_named(tmp_path: Path) -> None:
+    path = bag_files.write(tmp_path / 'bag', [image()])
+    file = bag_files.storage_file(path)
+    (path / 'bag_1.mcap').write_bytes(file.read_bytes()[:-100])
+    file.rename(path / 'bag_0.mcap')
+    (path / 'metadata.yaml').unlink()
+    with pytest.raises(AffectError, match=r'mcap recover \S+/bag_1.mcap'):
+        ImageBag(path)
+
+
 @pytest.mark.parametrize('storage', STORAGES)
 @pytest.mark.parametrize(('changes', 'error'), [
     ({'version': 10}, 'version 10 .*; update rosbags: .* ros2 bag reindex BAG$'),
