@@ -59,7 +59,8 @@ class VideoStream:
         #: Indices of the other video streams, without those of images such as cover art.
         self.others = [stream.index for stream in streams[1:]
                        if _codec(stream) not in PICTURE_CODECS]
-        self._why = 'this FFmpeg has no decoder for it'
+        self._why = ('it is truncated' if _codec(self.stream)
+                     else 'this FFmpeg has no decoder for it')
         self._format: str = container.format.name.split(',')[0]
         context = self.stream.codec_context
         if context is None:
@@ -136,7 +137,9 @@ class VideoStream:
         """Return the mean rate in Hz: that of the file, unless the times of its frames differ."""
         span = max(self._times, default=0.0) - min(self._times, default=0.0)
         measured = (len(self._times) - 1) / span if span > 0.0 else 0.0
-        declared = float(self.stream.average_rate or 0.0)
+        # of a file without times, FFmpeg guesses the rate from the headers of its frames
+        declared = float((self.stream.average_rate if self.start is not None
+                          else self.stream.guessed_rate) or 0.0)
         if LEAST_RATE <= declared <= LARGEST_RATE and not declared / 2.0 > measured > 0.0:
             return declared
         return measured if LEAST_RATE <= measured <= LARGEST_RATE else FALLBACK_RATE

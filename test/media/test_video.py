@@ -360,14 +360,26 @@ def test_sound_alone_is_refused(tmp_path):
         open_media(str(tmp_path / 'a.mp3'))
 
 
-def test_an_elementary_stream_is_read(tmp_path):
-    """It has no times: its frames follow each other at its rate."""
-    write_clip(tmp_path / 'a.m1v', [i / 25 for i in range(60)], codec='mpeg1video',
-               container='mpeg1video', rate=25)
-    with open_media(str(tmp_path / 'a.m1v')) as media:
+@pytest.mark.parametrize('codec, container, rate', [
+    ('mpeg1video', 'mpeg1video', 25), ('libx264', 'h264', 30)])
+def test_an_elementary_stream_is_read(tmp_path, codec, container, rate):
+    """It has no times: its frames follow each other at the rate in their headers."""
+    path = tmp_path / 'a.stream'
+    write_clip(path, range(60), codec=codec, container=container, rate=rate)
+    with open_media(str(path)) as media:
         frames = list(media)
-        assert media.rate == 25.0 and media.skipped == 0
-    assert [frame.stamp for frame in frames] == pytest.approx([i / 25.0 for i in range(60)])
+        assert media.rate == rate and media.skipped == 0
+    assert [frame.stamp for frame in frames] == pytest.approx([i / rate for i in range(60)],
+                                                              abs=1e-6)
+
+
+def test_a_clip_without_a_whole_frame_is_truncated(tmp_path):
+    path = tmp_path / 'a.m1v'
+    write_clip(path, range(60), codec='mpeg1video', container='mpeg1video', rate=25)
+    data = path.read_bytes()
+    path.write_bytes(data[:data.index(b'\0\0\1\1') + 10])   # in the first slice
+    with pytest.raises(AffectError, match='codec mpeg1video: it is truncated'):
+        open_media(str(path))
 
 
 def test_a_codec_without_a_decoder_is_named(clip):
