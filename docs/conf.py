@@ -20,7 +20,6 @@ project = 'face_affect_ros'
 copyright = '2026 face_affect_ros maintainers'  # noqa: A001 - the name is Sphinx's
 version = release = __version__
 extensions = ['sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'myst_parser']
-exclude_patterns = ['results']
 myst_heading_anchors = 3
 # The pages also link to files of the repository, which are not part of the web pages.
 suppress_warnings = ['myst.xref_missing']

@@ -90,8 +90,9 @@ class AffectPipeline:
             image: (H, W) grey or (H, W, 3) BGR uint8, not written to.
             stamp: Time of the frame, seconds; frames should come in the order of their stamps.
             camera: Calibration, for positions; without one, orientations use an assumed one.
-            depth: Registered to the image, see locate_in_depth; where it has no value for a face,
-                the distance of the eyes is used.
+            depth: (h, w) float32, metres, registered to the image, of any size with its aspect
+                ratio; 0, infinite or NaN where unknown. Where it has no value for a face, the
+                distance of the eyes is used.
 
         Returns:
             The faces, oldest track first.
@@ -215,7 +216,7 @@ def _check(image: ImageArray) -> None:
 
 
 def make_pipeline(settings: PipelineSettings) -> AffectPipeline:
-    """Load all models and return the pipeline; AffectError where one cannot be loaded."""
+    """Load all models and return the pipeline; AffectError if one cannot be loaded."""
     detector = make_detector(settings.detector, size=settings.detector_size,
                              min_score=settings.min_score, num_threads=settings.num_threads)
     wanted = {'emotion': settings.emotion_model, 'gender': settings.gender_model}

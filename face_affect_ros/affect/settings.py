@@ -25,21 +25,22 @@ class PipelineSettings:
     Settings of the node's parameters and the command line's options.
 
     Attributes:
-        detector: See make_detector.
-        detector_size: See make_detector, pixels.
-        min_score: See make_detector.
+        detector: Name or path of a detector.
+        detector_size: Longer side of the detector's input, pixels; 0 to select it by the size of
+            the image. Some detectors have a fixed input.
+        min_score: Minimum score of a detection, in (0, 1).
         detection_interval: Seconds between two runs of the detector, 0 for every image.
-        start_score: See Tracker.
+        start_score: Minimum score of a detection that starts a track, in [0, 1].
         emotion_model: Name or path of a model, '' for none; with the same name as gender_model
             one network with two heads is loaded.
         gender_model: Likewise.
         emotion_interval: Seconds between two inferences on a track, 0 for every image; a network
             for both tasks runs at the shorter interval.
         gender_interval: Likewise.
-        track_timeout: See Tracker, seconds.
-        track_id_prefix: See Tracker.
-        smoothing_time_constant: See Smoother, seconds.
-        orientation_time_constant: See OrientationSmoother, seconds.
+        track_timeout: Seconds without a detection after which a track ends.
+        track_id_prefix: First part of the track ids, '' for a random one.
+        smoothing_time_constant: Seconds over which probabilities are averaged, 0 for no average.
+        orientation_time_constant: Seconds over which orientations are averaged, 0 for no average.
         num_threads: Of each network, >= 1.
     """
 

@@ -132,7 +132,8 @@ class Face:
     One tracked face of one frame.
 
     Attributes:
-        id: Starts with a letter, never re-used, does not identify a person.
+        id: Starts with a letter. It is not reused for another track before the pipeline is
+            restarted, and does not identify a person.
         box: (4,) float32, x, y, width, height in pixels, clipped to the image.
         score: Of the detection, in [0, 1].
         landmarks: (4, 2) float32 in pixels, rows as in LANDMARKS; NaN where unknown.

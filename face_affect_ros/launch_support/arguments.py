@@ -101,7 +101,7 @@ ARGUMENTS = {
         'config/default.yaml where there is no argument camera.', empty=DEFAULT),
     'low_power': Argument(
         'false', 'Use the parameters of config/low_power.yaml, which override those of the '
-        'parameter file: less processor time, later updates, no distant faces.', FLAG),
+        'parameter file: less processor time, later updates, shorter range.', FLAG),
     'frugal': Argument('false', 'Deprecated name of low_power.', FLAG),
     'namespace': Argument(
         '', f"Namespace of all nodes and of topics without a leading slash; '{NONE}' for none.",
