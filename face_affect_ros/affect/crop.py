@@ -28,8 +28,6 @@ import numpy as np
 
 #: Smallest distance of the eyes, relative to the box, for a reliable angle (not of profiles).
 MIN_EYE_DISTANCE = 0.15
-#: Largest roll, radians; more is an error of the landmarks.
-MAX_ROLL = np.deg2rad(60.0)
 
 
 @dataclass(frozen=True)
@@ -59,9 +57,8 @@ def roll_of(landmarks: FloatArray, side: float) -> float:
         side: Of the face box, pixels.
     """
     dx, dy = (landmarks[LEFT_EYE] - landmarks[RIGHT_EYE]).tolist()
-    angle, distance = math.atan2(dy, dx), math.hypot(dx, dy)
-    trusted = distance >= MIN_EYE_DISTANCE * side and abs(angle) <= MAX_ROLL
-    return angle if trusted else 0.0
+    trusted = math.hypot(dx, dy) >= MIN_EYE_DISTANCE * side   # false for NaN
+    return math.atan2(dy, dx) if trusted else 0.0
 
 
 def crop_matrix(box: FloatArray, spec: CropSpec, roll: float = 0.0) -> FloatArray:

@@ -43,6 +43,7 @@ from face_affect_ros.affect.types import (
     UNKNOWN,
 )
 from face_affect_ros.media import open_media
+from face_affect_ros.media.portrait import portrait_path
 from face_affect_ros.records import to_record
 import numpy as np
 import pytest
@@ -89,6 +90,16 @@ def test_the_default_portrait_is_one_smiling_person() -> None:
             if number == 60:
                 break
     assert labels['happy'] > 0.95 * labels.total()
+
+
+@pytest.mark.parametrize('turns', [1, 2, 3])
+def test_the_labels_do_not_depend_on_the_rotation_of_the_camera(turns: int) -> None:
+    portrait = cv2.imread(str(portrait_path()))
+    pipeline = make_pipeline(PipelineSettings())
+    upright, = pipeline.process(portrait, 0.0)
+    rotated, = pipeline.process(np.rot90(portrait, turns), 10.0)
+    for task, estimate in upright.estimates.items():
+        assert rotated.estimates[task].label == estimate.label != UNKNOWN
 
 
 def test_an_attribute_that_is_switched_off_is_absent(
