@@ -16,6 +16,7 @@
 
 from dataclasses import dataclass
 import itertools
+import math
 import secrets
 import string
 
@@ -29,13 +30,11 @@ MAX_COST = 1.0
 #: least, in this many runs of the detector, none of which misses it (as in SORT, Bewley et al.
 #: 2016).
 CONFIRM_SCORE, CONFIRM_RUNS = 0.6, 3
-#: Weight of a newly measured velocity in the track's velocity.
-VELOCITY_GAIN = 0.5
-#: Smallest time between frames for a velocity, seconds: some drivers stamp the frames of a burst
-#: at arrival, almost at the same time.
-MIN_ELAPSED = 0.005
+#: Time constant of the average velocity, seconds: a face that goes behind something seems to stop,
+#: because the detector finds only its visible part.
+VELOCITY_TIME_CONSTANT = 0.5
 #: Longest time of a prediction, seconds.
-MAX_COAST = 0.5
+MAX_COAST = 0.7
 
 
 @dataclass
@@ -46,7 +45,7 @@ class Track:
     Attributes:
         id: Unique.
         box: (4,) float32, of the last detection, pixels.
-        velocity: (2,) float32, of the centre, pixels per second.
+        velocity: (2,) float32, average of the centre's, pixels per second.
         first: Stamp of the first detection, seconds.
         last: Stamp of the last detection, seconds.
         runs: Runs of the detector that found it with the start score, until it is confirmed.
@@ -70,7 +69,8 @@ class Track:
         elapsed = stamp - self.last
         if elapsed > 0.0:
             moved = (box[:2] + box[2:] / 2) - (self.box[:2] + self.box[2:] / 2)
-            change = VELOCITY_GAIN * (moved / max(elapsed, MIN_ELAPSED) - self.velocity)
+            weight = -math.expm1(-elapsed / VELOCITY_TIME_CONSTANT)
+            change = weight * (moved / elapsed - self.velocity)
             self.velocity = (self.velocity + change).astype(np.float32)
         self.box, self.last = box, stamp
 

@@ -67,6 +67,20 @@ def test_a_face_that_was_briefly_hidden_keeps_its_id() -> None:
     assert ids(tracker, detections((105, 100, 50)), 1.0) == ['t0001']
 
 
+@pytest.mark.parametrize('rate', [10, 30, 60])
+def test_a_person_who_passes_behind_another_keeps_the_id(rate: int) -> None:
+    """The visible part of a face that is being hidden does not move any more."""
+    tracker = make_tracker()
+    for step in range(3 * rate):
+        stamp = step / rate
+        walking = (100 + 110 * min(stamp, 1.6) if stamp < 2.0 else 100 + 110 * stamp, 100, 70)
+        standing = (330, 100, 80)
+        hidden = 1.8 <= stamp < 2.5
+        found = detections(standing) if hidden else detections(standing, walking)
+        seen = ids(tracker, found, stamp, timeout=1.5)
+        assert seen == (['t0001'] if hidden else ['t0001', 't0002']), stamp
+
+
 def test_a_face_that_left_gets_a_new_id() -> None:
     tracker = make_tracker()
     ids(tracker, detections((100, 100, 50)), 0.0)
