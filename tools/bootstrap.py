@@ -51,12 +51,20 @@ def main() -> int:
     # A second set-up of this repository waits for the first one.
     lock = os.open(ROOT, os.O_RDONLY)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print('setup: waiting for another set-up of this repository', flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         target = environment.create(host.inspect(arguments.ros))
         environment.install(target, arguments.extras)
         build.build(target)
     except SetupError as error:
         print(f'setup: {error}', file=sys.stderr)
+        return 1
+    except OSError as error:   # a full disk, or files of another user
+        print(f'setup: {error}; free space, or remove what another user has made: '
+              'sudo make clean', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('setup: interrupted', file=sys.stderr)

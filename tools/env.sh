@@ -5,7 +5,7 @@
 _face_affect_enter() {
   local root prefix FACE_AFFECT_ROS
   root=$(CDPATH="" cd -- "$(dirname "$1")/.." && pwd) || return 1
-  if [ ! -f "$root/.venv/setup.sh" ]; then
+  if [ ! -f "$root/.venv/setup.sh" ] || [ ! -f "$root/install/local_setup.sh" ]; then
     echo "$root is not set up; run: make setup" >&2
     return 1
   fi
