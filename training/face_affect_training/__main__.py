@@ -33,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     except AffectError as error:
         print(f'face_affect: {error}', file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == '__main__':

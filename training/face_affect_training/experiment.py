@@ -21,14 +21,14 @@ import math
 import os
 from pathlib import Path
 import shlex
-import types
 import typing
-from typing import Any
+from typing import Any, Literal
 
 from face_affect_ros.affect.crop import CropSpec
-from face_affect_ros.affect.model_store import load_card, MAX_SIZE
+from face_affect_ros.affect.model_store import load_card, MAX_MARGIN, MAX_SIZE
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray, LABELS
 from face_affect_ros.paths import expanded
+from face_affect_training.tflite import GradientPrecision, Precision
 from face_affect_training.views import Augmentation
 import numpy as np
 import yaml
@@ -39,6 +39,7 @@ VGGFACE2 = 'vggface2'
 UNREADABLE = (OSError, ValueError, RecursionError, yaml.YAMLError)
 #: Smallest and largest values of entries.
 RANGES = {'seed': (0, 2**32 - 1), 'size': (1, MAX_SIZE), 'channels': (1, 3),
+          'margin': (-0.49, MAX_MARGIN), 'zooms': (0.01, 100), 'zoom': (0.01, 100),
           'subset': (0, math.inf), 'epochs': (1, math.inf), 'batch': (1, math.inf),
           'learning_rate': (0, math.inf), 'smoothing': (0, 1), 'ferplus_weight': (0, 1),
           'weight': (0, 1), 'blend_share': (0, 1), 'ema': (0, 1)}
@@ -124,7 +125,7 @@ class Training:
 
     epochs: int = 150
     batch: int = 128
-    optimizer: str = 'adamw'   # or 'adam'
+    optimizer: Literal['adam', 'adamw'] = 'adamw'
     learning_rate: float = 2e-3   # peak, after warm-up and before cosine decay
     weight_decay: float = 1e-4
     warmup_epochs: float = 3.0
@@ -136,7 +137,7 @@ class Training:
     plain_epochs: int = 0   # number of last epochs without erasing, mixup and cutmix
     start_from: str = ''   # .keras file of the same network, or VGGFACE2
     backbone_from: str = ''   # .keras file; layers of equal name and shape are initialised from it
-    precision: str = 'float32'   # dtype policy of Keras: float32 or mixed_bfloat16
+    precision: Literal['float32', 'mixed_bfloat16'] = 'float32'   # dtype policy of Keras
     workers: int = 1   # threads for augmentation, 0 for none
 
 
@@ -144,9 +145,10 @@ class Training:
 class Export:
     """Settings of the model that `ship` exports."""
 
-    precision: str = 'float32'   # one of tflite.PRECISIONS
+    precision: Precision = 'float32'
     mirror: bool = False   # test-time flip, at twice the inference time
-    saliency: str = ''   # precision of the gradients for saliency, '' for none
+    # precision of the gradients for saliency, '' for none
+    saliency: Literal['', GradientPrecision] = ''
 
 
 @dataclass(frozen=True)
@@ -374,8 +376,9 @@ def build_dataclass(kind: Any, mapping: Any, where: str, *, known: tuple[str, ..
               for key, value in mapping.items()}
     for key, value in values.items():
         low, high = RANGES.get(key, (-math.inf, math.inf))
-        if isinstance(value, (int, float)) and not low <= value <= high:   # true for NaN
-            raise AffectError(f'{where}: {key}: {value} is not in [{low}, {high}]')
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, (int, float)) and not low <= each <= high:   # true for NaN
+                raise AffectError(f'{where}: {key}: {each} is not in [{low}, {high}]')
     values |= ready
     missing = [entry.name for entry in dataclasses.fields(kind)
                if entry.name not in values and entry.default is dataclasses.MISSING
@@ -397,6 +400,11 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if hint in (int, str, bool) and type(value) is hint:
         return value
     origin = typing.get_origin(hint)
+    if origin is Literal:
+        if value in typing.get_args(hint):
+            return value
+        known = ', '.join(map(repr, typing.get_args(hint)))
+        raise AffectError(f'{where}: {value!r} is not one of {known}')
     if origin is dict and isinstance(value, dict):
         item = typing.get_args(hint)[1]
         for key in value:
@@ -409,5 +417,5 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             items = items[:1] * len(value)
         if len(items) == len(value):
             return tuple(_convert(item, entry, where) for item, entry in zip(items, value))
-    name = hint.__name__ if isinstance(hint, (type, types.GenericAlias)) else hint
+    name = str(hint).replace('tuple', 'list') if origin else hint.__name__   # as in YAML
     raise AffectError(f'{where}: {value!r} is not of type {name}')

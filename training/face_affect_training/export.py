@@ -17,7 +17,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 import hashlib
-import json
 from pathlib import Path
 import shutil
 import tempfile
@@ -33,7 +32,7 @@ from face_affect_training.experiment import ancestry, Experiment, Input
 from face_affect_training.metrics import calibrate, coverage, fit_temperature, report
 from face_affect_training.networks.head import with_mirror
 from face_affect_training.quantisation import rounded
-from face_affect_training.runs import hours, load_run
+from face_affect_training.runs import best_metrics, hours, load_run
 from face_affect_training.tflite import check_parity, convert, PARITY_FACES
 import keras
 import numpy as np
@@ -78,7 +77,7 @@ def export(run: Path, models: Path, *, precisions: Sequence[str] = ('float32',),
                                 channels=experiment.input.channels, cache=cache)
         faces[task] = replace(validation, images=whole_crops(validation.images,
                                                              experiment.input.spec()))
-    trained = json.loads((run / 'best.json').read_text(encoding='utf-8')) | {'hours': hours(run)}
+    trained = best_metrics(run) | {'hours': hours(run)}
     return [_export(network, experiment, precision, faces, mirror=mirror, limits=limits or {},
                     folder=models / f"{experiment.name}{f'_{precision}' if number else ''}",
                     saliency='' if number else saliency, trained=trained, cache=cache)

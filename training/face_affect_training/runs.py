@@ -76,7 +76,8 @@ class Run:
         self._state, self._log = folder / 'state.npz', folder / 'log.csv'
         self._writer: Any = None
         file = folder / 'experiment.yaml'
-        if not file.is_file():
+        trained = any((folder / name).is_file() for name in ('best.keras', 'log.csv'))
+        if not (trained and file.is_file()):   # another experiment may have failed here
             text = yaml.safe_dump(experiment.as_mapping(), sort_keys=False)
             with _writing(folder):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -179,12 +180,23 @@ def is_finished(folder: Path) -> bool:
     """Return whether a run has a checkpoint and all its epochs are trained."""
     if not (folder / 'best.keras').is_file():
         return False
-    state = folder / 'state.npz'
-    if not state.is_file():   # removed after the training
+    state, log = folder / 'state.npz', folder / 'log.csv'
+    if state.is_file():
+        with _reading(state), np.load(state, allow_pickle=False) as arrays:
+            epoch = json.loads(str(arrays['facts']))['epoch']
+    elif log.is_file():   # not yet saved, or removed after the training
+        with _reading(log):
+            epoch = max((int(row['epoch']) for row in read_log(folder)), default=0)
+    else:   # a copy without them
         return True
-    with _reading(state), np.load(state, allow_pickle=False) as arrays:
-        epoch = json.loads(str(arrays['facts']))['epoch']
     return bool(epoch >= load_experiment(folder / 'experiment.yaml').training.epochs)
+
+
+def best_metrics(folder: Path) -> dict[str, Any]:
+    """Return the metrics of the checkpoint of a run. Raises AffectError without best.json."""
+    file = folder / 'best.json'
+    with _reading(file):
+        return dict(json.loads(file.read_text(encoding='utf-8')))
 
 
 def hours(run: Path) -> dict[str, float]:
@@ -221,11 +233,7 @@ def device() -> str:
 def build_network(experiment: Experiment, *, precision: str = 'float32') -> keras.Model:
     """Return the initialised network of an experiment. precision: dtype policy of Keras."""
     shape = (experiment.input.size, experiment.input.size, experiment.input.channels)
-    try:
-        keras.config.set_dtype_policy(precision)
-    except ValueError as error:
-        raise AffectError(f"training.precision is '{precision}', it must be float32 or "
-                          'mixed_bfloat16') from error
+    keras.config.set_dtype_policy(precision)
     try:
         return networks.build(experiment.network.name, input_shape=shape,
                               classes=experiment.widths, **experiment.network.options)

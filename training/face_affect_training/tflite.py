@@ -15,7 +15,7 @@
 """Conversion to TFLite in four precisions, inference, and comparison with Keras."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, Literal
 import warnings
 
 from face_affect_ros.affect.interpreter import Network
@@ -26,7 +26,10 @@ import yaml
 
 #: float16: float16 weights, float32 arithmetic. dynamic: 8-bit weights and inputs of convolutions,
 #: ranges measured at inference. int8: 8-bit weights and activations, ranges from samples.
-PRECISIONS = ('float32', 'float16', 'dynamic', 'int8')
+Precision = Literal['float32', 'float16', 'dynamic', 'int8']
+PRECISIONS = get_args(Precision)
+#: Precisions of the gradients for saliency.
+GradientPrecision = Literal['float32', 'float16', 'dynamic']
 #: Largest number of validation faces for the comparison with Keras.
 PARITY_FACES = 1024
 #: Batch size of the inference.

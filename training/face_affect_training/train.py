@@ -31,7 +31,15 @@ from face_affect_training.evaluation_callback import EvaluationCallback
 from face_affect_training.experiment import ancestry, Experiment, Training, VGGFACE2
 from face_affect_training.networks.lowering import lowered
 from face_affect_training.networks.mobilenet import take_vggface2_weights
-from face_affect_training.runs import build_network, from_pixels, Run, take_backbone, take_weights
+from face_affect_training.runs import (
+    best_metrics,
+    build_network,
+    from_pixels,
+    is_finished,
+    Run,
+    take_backbone,
+    take_weights,
+)
 from face_affect_training.views import Views
 import keras
 from keras import ops
@@ -79,6 +87,10 @@ def train(experiment: Experiment, folder: Path, *, cache: Path | None = None,
     ancestry(experiment)   # missing models are reported before the training, not at the export
     keras.utils.set_random_seed(experiment.seed)
     run = Run(folder, experiment)
+    if is_finished(folder):
+        print(f'{folder}: all {settings.epochs} epochs are trained', file=sys.stderr)
+        return {'epoch': settings.epochs, 'best': best_metrics(folder)['val_accuracy'],
+                'finished': True}
     data = load_data(experiment, cache)
     faces = {task: training for task, (training, _) in data.items()}
     checkpoint = build_network(experiment)
@@ -91,9 +103,6 @@ def train(experiment: Experiment, folder: Path, *, cache: Path | None = None,
     batches = batches_of(experiment, faces)
     compile_model(model, experiment, steps_of(batches))
     epoch, best, seconds = run.resume(model)
-    if epoch >= settings.epochs:
-        print(f'{folder}: all {epoch} epochs are trained', file=sys.stderr)
-        return {'epoch': epoch, 'best': best, 'finished': True}
     evaluation = EvaluationCallback(
         run, experiment, network=network, checkpoint=checkpoint,
         samples=sample_views(experiment, faces, SAMPLES),
@@ -178,11 +187,8 @@ def compile_model(model: keras.Model, experiment: Experiment, steps: int) -> Non
     if settings.optimizer == 'adamw':
         optimizer = keras.optimizers.AdamW(weight_decay=settings.weight_decay, **options)
         optimizer.exclude_from_weight_decay(var_names=['gamma', 'beta', 'bias'])
-    elif settings.optimizer == 'adam':
-        optimizer = keras.optimizers.Adam(**options)
     else:
-        raise AffectError(f"training.optimizer is '{settings.optimizer}', it must be adam or "
-                          'adamw')
+        optimizer = keras.optimizers.Adam(**options)
     # On CPUs, the convolutions of XLA are slower than those of TensorFlow.
     compiled = 'auto' if keras.backend.backend() != 'tensorflow' else False
     model.compile(optimizer, loss_of(experiment.widths),

@@ -25,6 +25,7 @@ from face_affect_ros.affect.model_store import find_model, load_card
 from face_affect_ros.affect.types import AffectError
 from face_affect_training import distillation, evaluation_callback, train
 from face_affect_training.__main__ import main
+from face_affect_training.commands.models import reporting
 from face_affect_training.distillation import Teachers
 from face_affect_training.experiment import (
     ancestry,
@@ -114,6 +115,10 @@ def test_wrong_settings_are_reported(experiment: Path, teacher: Path,
     ('targets.smoothing=2', r'targets: smoothing: 2.0 is not in \[0, 1\]'),
     ('seed=-1', 'seed: -1 is not in'), ('input.size=0', 'input: size: 0 is not in'),
     ('input.channels=2', 'input: channels: 2 is neither 1 nor 3'),
+    ('data.zooms=[1.0, 0]', r'data: zooms: 0.0 is not in \[0.01, 100\]'),
+    ('augmentation.zoom=[.nan, 1]', 'augmentation: zoom: nan is not in'),
+    ('augmentation.zoom=1', r'zoom: 1 is not of type list\[float, float\]'),
+    ('input.margin=-0.5', r'input: margin: -0.5 is not in \[-0.49, 10.0\]'),
     ('data.zooms=[]', 'data: zooms: is empty')])
 def test_invalid_entries_are_reported(experiment: Path, change: str, complaint: str) -> None:
     file = experiment.rename(experiment.with_name('e.yaml'))
@@ -164,9 +169,79 @@ def test_a_run_that_cannot_be_written_is_reported(experiment: Path, tmp_path: Pa
             write()
 
 
-def test_an_unknown_precision_is_reported(experiment: Path) -> None:
-    with pytest.raises(AffectError, match="training.precision is 'float99', it must be float32"):
-        build_network(load_experiment(experiment), precision='float99')
+@pytest.mark.parametrize(('entry', 'known'), [
+    ('training.precision', "'float32', 'mixed_bfloat16'"),
+    ('training.optimizer', "'adam', 'adamw'"),
+    ('export.precision', "'float32', 'float16', 'dynamic', 'int8'"),
+    ('export.saliency', "'', 'float32', 'float16', 'dynamic'")])
+def test_an_unknown_choice_is_reported(experiment: Path, entry: str, known: str) -> None:
+    section, key = entry.split('.')
+    with pytest.raises(AffectError, match=f"{section}: {key}: 'float99' is not one of {known}"):
+        load_experiment(experiment, [f'{entry}=float99'])
+
+
+def test_a_folder_in_which_no_epoch_was_trained_is_used_again(experiment: Path,
+                                                              tmp_path: Path) -> None:
+    settings = load_experiment(experiment)
+    Run(tmp_path / 'run', load_experiment(experiment, ['data.path=nowhere']))
+    run = Run(tmp_path / 'run', settings)
+    assert load_experiment(run.folder / 'experiment.yaml') == settings
+    run.log({'epoch': 1}, [0.5])
+    with pytest.raises(AffectError, match='different experiment'):
+        Run(tmp_path / 'run', load_experiment(experiment, ['seed=9']))
+
+
+def test_a_run_without_a_state_is_finished_after_its_last_epoch(experiment: Path,
+                                                                tmp_path: Path) -> None:
+    run = Run(tmp_path / 'run', load_experiment(experiment))
+    (run.folder / 'best.keras').write_bytes(b'')
+    assert is_finished(run.folder)   # a copy without its log
+    for epoch in range(1, 5):
+        assert not is_finished(run.folder) or epoch == 1
+        run.log({'epoch': epoch}, [0.5])
+    assert is_finished(run.folder)
+
+
+def test_a_finished_run_without_its_state_is_not_trained_again(
+        experiment: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Run(tmp_path / 'run', load_experiment(experiment))
+    (run.folder / 'best.keras').write_bytes(b'the network')
+    command = ['train', str(experiment), '--out', str(run.folder)]
+    assert main(command) == 1
+    assert 'best.json: cannot be read' in capsys.readouterr().err
+    (run.folder / 'best.json').write_text('{"val_accuracy": 0.5}')
+    assert main(command) == 0
+    assert 'epoch 4, best validation accuracy 0.5000' in capsys.readouterr().out
+    assert (run.folder / 'best.keras').read_bytes() == b'the network'
+
+
+def test_a_run_that_needs_itself_is_reported(experiment: Path, tmp_path: Path,
+                                             monkeypatch: pytest.MonkeyPatch,
+                                             capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    for start in ('small', 'other'):   # itself, and one that starts from it
+        own = yaml.safe_load(experiment.read_text())
+        own['training']['start_from'] = f'runs/{start}/best.keras'
+        experiment.write_text(yaml.safe_dump(own))
+        own['training']['start_from'] = 'runs/small/best.keras'
+        (tmp_path / 'other.yaml').write_text(yaml.safe_dump({**own, 'name': 'other'}))
+        assert main(['train', str(experiment)]) == 1
+        assert 'best.keras is needed for its own training' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name', ['torch', 'jax'])
+def test_a_missing_backend_is_reported(name: str) -> None:
+    def missing(_: object) -> int:
+        raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+    with pytest.raises(AffectError, match=f'{name} is not installed; .* -m pip install {name}'):
+        reporting(missing)(None)
+
+
+def test_folders_in_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+                                    capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv('HOME', str(tmp_path))
+    assert main(['evaluate', '--model', 'x', '--npz=~/a.npz', '--out=~/report']) == 1
+    assert (tmp_path / 'report').is_dir() and f'{tmp_path}/a.npz' in capsys.readouterr().err
 
 
 def test_a_source_in_the_folder_of_an_unknown_user_is_reported(experiment: Path) -> None:

@@ -20,6 +20,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from face_affect_ros.paths import expanded
 from face_affect_training.commands.models import add_minutes, EXPERIMENT, MODELS, reporting, RUN
 from face_affect_training.tflite import PRECISIONS
 
@@ -29,17 +30,17 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser('detector', help='train, export and evaluate the face detector')
     verbs = parser.add_subparsers(required=True, metavar='VERB')
     train = verbs.add_parser('train', help='train the detector of an experiment file, or resume')
-    train.add_argument('experiment', type=Path, help=EXPERIMENT)
-    train.add_argument('--out', type=Path, help=RUN)
+    train.add_argument('experiment', type=expanded, help=EXPERIMENT)
+    train.add_argument('--out', type=expanded, help=RUN)
     add_minutes(train)
     train.add_argument('--threads', type=int, default=1, help='threads of PyTorch (default: 1)')
     train.add_argument('--workers', type=int, default=1,
                        help='processes that compute the training samples (default: 1)')
     train.set_defaults(run=reporting(_train))
     export = verbs.add_parser('export', help='write the TFLite file and its card')
-    export.add_argument('experiment', type=Path, help=EXPERIMENT)
-    export.add_argument('--run', dest='folder', type=Path, help=RUN)
-    export.add_argument('--models', type=Path, default=Path('models'), help=MODELS)
+    export.add_argument('experiment', type=expanded, help=EXPERIMENT)
+    export.add_argument('--run', dest='folder', type=expanded, help=RUN)
+    export.add_argument('--models', type=expanded, default=Path('models'), help=MODELS)
     export.add_argument('--precision', default='int8', choices=PRECISIONS,
                         help='precision of the weights (default: int8)')
     export.add_argument('--box-scale', type=float, default=1.0, help='factor for the sides of the '
@@ -53,7 +54,7 @@ def register(subparsers: Any) -> None:
     export.set_defaults(run=reporting(_export))
     evaluate = verbs.add_parser('evaluate', help='measure recall and false detections on '
                                 'labelled images')
-    evaluate.add_argument('folder', type=Path, help='folder with images.csv and boxes.csv')
+    evaluate.add_argument('folder', type=expanded, help='folder with images.csv and boxes.csv')
     evaluate.add_argument('--detector', required=True, help='name or folder of a detector')
     evaluate.add_argument('--detector-size', type=int, default=0, help='longer side of the input '
                           'in pixels; 0 = chosen by the size of the image (default: 0)')

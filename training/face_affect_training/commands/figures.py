@@ -21,6 +21,7 @@ import sys
 import time
 from typing import Any
 
+from face_affect_ros.paths import expanded
 from face_affect_training.commands.models import (
     add_minutes,
     CACHE,
@@ -41,17 +42,17 @@ def register(subparsers: Any) -> None:
 
     def add(name: str, run: Run, text: str) -> argparse.ArgumentParser:
         own: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
-        own.add_argument('--results', type=Path, default=RESULTS, help='folder of result files '
-                         f'and figures (default: {RESULTS})')
+        own.add_argument('--results', type=expanded, default=RESULTS, help='folder of result '
+                         f'files and figures (default: {RESULTS})')
         own.set_defaults(run=reporting(run))
         return own
 
     runs = add('run', _run, 'train the small experiments of a figure, or resume')
     runs.add_argument('plans', nargs='+', metavar='PLAN', help='networks, dropout, rate_maps, or '
                       'a YAML file like those in training/experiments/figures')
-    runs.add_argument('--out', type=Path, default=Path('runs/figures'),
+    runs.add_argument('--out', type=expanded, default=Path('runs/figures'),
                       help='folder of the runs (default: runs/figures)')
-    runs.add_argument('--cache', type=Path, default=Path('runs/cache'),
+    runs.add_argument('--cache', type=expanded, default=Path('runs/cache'),
                       help=f'{CACHE} (default: runs/cache)')
     add_minutes(runs)
     sizes = add('sizes', _sizes, 'parameters, multiply-accumulates and TFLite bytes')
@@ -59,7 +60,7 @@ def register(subparsers: Any) -> None:
                        help='plan of the networks (default: networks)')
     ascent = add('ascent', _ascent, 'gradient ascent: images that maximise the activation of '
                  'filters')
-    ascent.add_argument('folder', type=Path, help='folder of a training run')
+    ascent.add_argument('folder', type=expanded, help='folder of a training run')
     ascent.add_argument('--layers', nargs='+', help='names of layers (default: some layers of '
                         'mini_xception or sequential_fully_cnn)')
     ascent.add_argument('--count', type=int, default=8, help='filters per layer (default: 8)')
@@ -68,7 +69,7 @@ def register(subparsers: Any) -> None:
     maps.add_argument('models', nargs='+', metavar='MODEL', help='names or folders of models')
     maps.add_argument('--data', nargs=3, metavar=DATA, required=True, help='data set')
     page = add('page', _page, 'draw the figures, and write the pages of results and models')
-    page.add_argument('--models', type=Path, default=Path('models'), help=MODELS)
+    page.add_argument('--models', type=expanded, default=Path('models'), help=MODELS)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -106,8 +107,8 @@ def _guided(args: argparse.Namespace) -> int:
     reader, path, split = args.data
     command = (f"face_affect figures guided {' '.join(args.models)} --data {reader} "
                f'{portable_path(path)} {split}')
-    return print_lines(make(args.models, faces_of_reader(reader, Path(path), split), args.results,
-                            command))
+    faces = faces_of_reader(reader, expanded(path), split)
+    return print_lines(make(args.models, faces, args.results, command))
 
 
 def _page(args: argparse.Namespace) -> int:

@@ -24,13 +24,13 @@ from pathlib import Path
 import subprocess
 import sys
 import time
-from typing import Any, TYPE_CHECKING
+from typing import Any, get_args, TYPE_CHECKING
 
 from face_affect_ros.affect.detectors import DEFAULT_DETECTOR
 from face_affect_ros.affect.model_store import MAX_MARGIN
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.paths import expanded
-from face_affect_training.tflite import PRECISIONS
+from face_affect_training.tflite import GradientPrecision, PRECISIONS
 
 if TYPE_CHECKING:
     from face_affect_training.data.faces import FaceData
@@ -44,6 +44,8 @@ CACHE = 'folder for decoded images'
 MODELS = 'folder of models (default: models)'
 LIMIT = 'maximum number of faces, evenly spaced; 0 = all (default: 0)'
 DATA = ('READER', 'PATH', 'SPLIT')
+#: Backends of Keras that `make training` does not install.
+BACKENDS = ('jax', 'torch')
 #: Errors of full disks, folders without permission, and files and folders in the way.
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR,
               errno.EISDIR, errno.EEXIST)
@@ -62,22 +64,22 @@ def register(subparsers: Any) -> None:
 
     train = _add(subparsers, 'train', _train, 'train the network of an experiment file, or '
                  'resume the training')
-    train.add_argument('experiment', type=Path, help=EXPERIMENT)
+    train.add_argument('experiment', type=expanded, help=EXPERIMENT)
     train.add_argument('--set', dest='changes', action='extend', nargs='+', default=[],
                        metavar='KEY=VALUE', help='change entries, e.g. training.epochs=10')
-    train.add_argument('--out', type=Path, help=RUN)
-    train.add_argument('--cache', type=Path, help=CACHE)
+    train.add_argument('--out', type=expanded, help=RUN)
+    train.add_argument('--cache', type=expanded, help=CACHE)
     add_minutes(train)
 
     ship = _add(subparsers, 'ship', _ship, 'make a model from its recipe: train the networks that '
                 'the recipe depends on and its own, tune the crop margin, measure the limits of '
                 'the input, export, evaluate, and write card and page; or resume')
-    ship.add_argument('experiment', type=Path, help=EXPERIMENT)
-    ship.add_argument('--out', type=Path, help=RUN)
-    ship.add_argument('--cache', type=Path, default=Path('runs/cache'),
+    ship.add_argument('experiment', type=expanded, help=EXPERIMENT)
+    ship.add_argument('--out', type=expanded, help=RUN)
+    ship.add_argument('--cache', type=expanded, default=Path('runs/cache'),
                       help=f'{CACHE} (default: runs/cache)')
-    ship.add_argument('--models', type=Path, default=Path('models'), help=MODELS)
-    ship.add_argument('--results', type=Path, default=Path('docs/results'),
+    ship.add_argument('--models', type=expanded, default=Path('models'), help=MODELS)
+    ship.add_argument('--results', type=expanded, default=Path('docs/results'),
                       help='folder of result files (default: docs/results)')
     ship.add_argument('--also', nargs=3, action='append', default=[], metavar=DATA,
                       help='also evaluate on these faces')
@@ -85,36 +87,36 @@ def register(subparsers: Any) -> None:
 
     export = _add(subparsers, 'export', _export, 'export a trained network as a model: '
                   'model.tflite and card.yaml')
-    export.add_argument('folder', type=Path, help='folder of the training run')
+    export.add_argument('folder', type=expanded, help='folder of the training run')
     export.add_argument('--precision', nargs='+', default=['float32'], choices=PRECISIONS,
                         help='precisions: the first is written to the folder NAME, the others to '
                         'NAME_PRECISION (default: float32)')
-    export.add_argument('--models', type=Path, default=Path('models'), help=MODELS)
+    export.add_argument('--models', type=expanded, default=Path('models'), help=MODELS)
     export.add_argument('--margin', type=within(float, -0.49, MAX_MARGIN),
                         help='margin of the crop on each side, relative '
                         "to the face box; see tune-margin (default: the experiment's)")
     export.add_argument('--saliency', nargs='?', default='', const='float32',
-                        choices=('float32', 'float16', 'dynamic'), help='also write the gradients '
+                        choices=get_args(GradientPrecision), help='also write the gradients '
                         'for saliency maps, saliency.npz, with weights of this precision '
                         '(default: float32)')
     export.add_argument('--mirror', action='store_true', help='test-time flip: average the '
                         'outputs for the crop and its mirror image; takes twice the time')
-    export.add_argument('--cache', type=Path, help=CACHE)
+    export.add_argument('--cache', type=expanded, help=CACHE)
 
     evaluate = _add(subparsers, 'evaluate', _evaluate, 'evaluate a model on labelled images of '
                     'faces and print JSON; each whole image is used as the crop')
     evaluate.add_argument('--model', required=True, help='name, folder or .tflite file of a '
                           'model, or folder or .keras file of a run')
     faces = evaluate.add_mutually_exclusive_group(required=True)
-    faces.add_argument('--npz', type=Path, metavar='FILE', help='images (N,H,W or N,H,W,3 uint8 '
-                       'RGB), labels (N), optional groups (N, or N,G) and group_NAME (N)')
+    faces.add_argument('--npz', type=expanded, metavar='FILE', help='images (N,H,W or N,H,W,3 '
+                       'uint8 RGB), labels (N), optional groups (N, or N,G) and group_NAME (N)')
     faces.add_argument('--data', nargs=3, metavar=DATA,
                        help='data set, e.g. fer2013_sheets FOLDER PublicTest')
     evaluate.add_argument('--without', metavar='SPLIT', default='', help='with --data: exclude '
                           'images whose pixels are identical to those of an image of this split')
     evaluate.add_argument('--task', choices=('emotion', 'gender'),
                           help='task to evaluate, for a model of several')
-    evaluate.add_argument('--out', type=Path, metavar='FOLDER',
+    evaluate.add_argument('--out', type=expanded, metavar='FOLDER',
                           help='also write report.json and confusion.png')
 
     _add_with_detector(subparsers, 'tune-margin', _tune_margin, 'print the accuracy by crop '
@@ -126,7 +128,7 @@ def register(subparsers: Any) -> None:
     bias = _add_with_detector(subparsers, 'bias-report', _bias_report, 'write the fraction of the '
                               'saliency in each region of the face, by class and group')
     bias.add_argument('--limit', type=within(int), default=0, help=LIMIT)
-    bias.add_argument('--out', type=Path, default=Path('runs/bias'), help='folder for '
+    bias.add_argument('--out', type=expanded, default=Path('runs/bias'), help='folder for '
                       'bias_MODEL.json, .md and figures (default: runs/bias)')
 
 
@@ -171,13 +173,14 @@ def _train(args: argparse.Namespace) -> int:
     return 0
 
 
-def _dependencies(file: Path, experiment: 'Experiment') -> Iterator[tuple['Experiment', Path]]:
+def _dependencies(file: Path, experiment: 'Experiment', *needed_by: Path,
+                  ) -> Iterator[tuple['Experiment', Path]]:
     """
     Yield the unfinished runs of initial weights and teachers, and their folders, in order.
 
     runs/NAME/best.keras is made by NAME.yaml in the folder of the experiment file. Without that
     file the run is skipped, and the training raises AffectError. Each run is checked when the
-    previous ones have been trained.
+    previous ones have been trained. needed_by: experiment files that need this one.
     """
     from face_affect_training.experiment import is_file_of_run, load_experiment
     from face_affect_training.runs import is_finished
@@ -185,8 +188,11 @@ def _dependencies(file: Path, experiment: 'Experiment') -> Iterator[tuple['Exper
                  if is_file_of_run(source)):
         beside = file.with_name(f'{path.parent.name}.yaml')
         if beside.is_file() and not is_finished(path.parent):
+            if beside in (file, *needed_by):
+                raise AffectError(f'{file}: {path} is needed for its own training; train it '
+                                  'first, or give this experiment another name and file name')
             other = load_experiment(beside)
-            yield from _dependencies(beside, other)
+            yield from _dependencies(beside, other, file, *needed_by)
             yield other, path.parent
 
 
@@ -226,7 +232,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     if args.out is not None:   # report errors before the evaluation
         _make_folder(args.out)
     faces = read_npz(args.npz) if args.npz is not None else faces_of_reader(
-        args.data[0], Path(args.data[1]), args.data[2], without=args.without)
+        args.data[0], expanded(args.data[1]), args.data[2], without=args.without)
     result = evaluate(args.model, faces, task=args.task)
     text = json.dumps(result, indent=1, allow_nan=False)
     print(text)
@@ -269,10 +275,15 @@ def _add(subparsers: Any, name: str, run: Run, text: str) -> Parser:
 
 
 def reporting(run: Run) -> Run:
-    """Return a command that raises AffectError for files that cannot be written."""
+    """Return a command that raises AffectError for unwritable files and missing backends."""
     def command(args: argparse.Namespace) -> int:
         try:
             return run(args)
+        except ModuleNotFoundError as error:
+            if error.name not in BACKENDS:
+                raise
+            raise AffectError(f'the Keras backend {error.name} is not installed; install it: '
+                              f'{sys.executable} -m pip install {error.name}') from error
         except OSError as error:
             if error.errno not in UNWRITABLE:
                 raise
@@ -319,7 +330,7 @@ def _need_tensorflow() -> None:
 
 def _faces(args: argparse.Namespace) -> 'FaceData':
     from face_affect_training.evaluate import faces_of_reader
-    return faces_of_reader(args.data[0], Path(args.data[1]), args.data[2])
+    return faces_of_reader(args.data[0], expanded(args.data[1]), args.data[2])
 
 
 def _make_folder(folder: Path) -> None:

@@ -28,7 +28,7 @@ from face_affect_training.experiment import build_dataclass, Experiment, load_ex
 from face_affect_training.figures import results
 from face_affect_training.metrics import accuracy_and_loss
 from face_affect_training.networks.lowering import lowered
-from face_affect_training.runs import from_pixels, load_run, read_log
+from face_affect_training.runs import best_metrics, from_pixels, load_run, read_log
 from face_affect_training.train import load_data, train
 from face_affect_training.views import plain_views
 import keras
@@ -162,7 +162,7 @@ def _train(plan: Plan, cell: str, own: Path, cache: Path,
         return {f'{split}_{figure}': value for split, pair in found.items()
                 for figure, value in zip(('accuracy', 'loss'), pair)}
 
-    best, rows = json.loads((own / 'best.json').read_text(encoding='utf-8')), read_log(own)
+    best, rows = best_metrics(own), read_log(own)
     curves = {f'{split}_{figure}': [_number(row[f'{split}_{figure}']) for row in rows]
               for split in splits for figure in ('accuracy', 'loss') if plan.curves}
     return {'name': cell, 'changes': plan.cells[cell], 'backend': keras.backend.backend(),
