@@ -63,6 +63,19 @@ def test_sharpness_depends_on_blur_but_not_on_brightness(channels: int) -> None:
     assert sharpness_of(np.full_like(crop, 90)) == 0.0
 
 
+@pytest.mark.parametrize('channels', [1, 3])
+@pytest.mark.parametrize('angle', [0.0, 22.5, 45.0, 90.0, 115.0, 135.0])
+def test_motion_in_any_direction_reduces_the_sharpness(channels: int, angle: float) -> None:
+    random = np.random.default_rng(1)
+    crop = cv2.GaussianBlur(random.integers(0, 256, (48, 48, channels), np.uint8), (0, 0), 1.0)
+    path = np.zeros((11, 11), np.uint8)
+    x, y = round(5 * np.cos(np.radians(angle))), round(5 * np.sin(np.radians(angle)))
+    cv2.line(path, (5 - x, 5 - y), (5 + x, 5 + y), 1)
+    moved = cv2.filter2D(crop, -1, path / path.sum(dtype=float))
+    shape = (48, 48, channels)
+    assert sharpness_of(moved.reshape(shape)) < 0.25 * sharpness_of(crop.reshape(shape))
+
+
 def test_each_reason_is_given() -> None:
     turned = FRONT.copy()
     turned[2, 0] = 34.0

@@ -40,9 +40,10 @@ Floats = npt.NDArray[np.float64]
 CHIP_SIZE = 224
 #: Margins to compare, as shares of the box on each side.
 MARGINS = (-0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2)
-#: Sides of the face box in pixels, and blur as sigma in shares of that side.
+#: Sides of the face box in pixels; sigma of a blur, and path of a motion, in shares of that side.
 SIDES = (48, 32, 24, 20, 16, 12, 10, 8)
 BLURS = (0.01, 0.02, 0.03, 0.04, 0.06, 0.08)
+MOTIONS = (0.05, 0.1, 0.2, 0.3, 0.4)
 #: Loss of accuracy that defines a limit.
 LOSS = 0.1
 #: Share of the unchanged faces that a limit of score, turn or sharpness may refuse.
@@ -155,7 +156,7 @@ def best_margin(accuracies: Sequence[dict[Any, float]]) -> float:
 def input_limits(model: str, faces: FaceData, *, count: int = 0,
                  detector: str = DEFAULT_DETECTOR) -> dict[str, Any]:
     """
-    Return accuracy by size, blur and turn of the face, and the limits for the card.
+    Return the accuracy by size, blur and motion of the face, and the limits for the card.
 
     See tune_margin for the arguments. count: number of faces, evenly from the data set; 0 for all.
     """
@@ -175,10 +176,12 @@ def input_limits(model: str, faces: FaceData, *, count: int = 0,
     right, sharp = classify()
     sizes = {side: float(classify(partial(_smaller, side))[0].mean()) for side in SIDES}
     blurred = {sigma: classify(partial(_blurred, sigma)) for sigma in BLURS}
+    moved = {path: classify(partial(_moved, path)) for path in MOTIONS}
     turns = np.array([turn_of(face.landmarks[0]) for face in found.faces])
     scores = np.array([float(face.scores[0]) for face in found.faces])
-    every_right = np.concatenate([right, *(hits for hits, _ in blurred.values())])
-    every_sharp = np.concatenate([sharp, *(values for _, values in blurred.values())])
+    unsharp = [*blurred.values(), *moved.values()]
+    every_right = np.concatenate([right, *(hits for hits, _ in unsharp)])
+    every_sharp = np.concatenate([sharp, *(values for _, values in unsharp)])
     full = float(right.mean())
     usable = [side for index, side in enumerate(SIDES)
               if all(sizes[larger] >= full - LOSS for larger in SIDES[:index + 1])]
@@ -187,6 +190,7 @@ def input_limits(model: str, faces: FaceData, *, count: int = 0,
         'detector': detector, 'faces': len(labels), 'accuracy': _short(full),
         'by_side': {str(side): _short(value) for side, value in sizes.items()},
         'by_blur': {f'{sigma:g}': _short(hits.mean()) for sigma, (hits, _) in blurred.items()},
+        'by_motion': {f'{path:g}': _short(hits.mean()) for path, (hits, _) in moved.items()},
         # For the detector's card, see Detector.face_score.
         'face_score': round(float(np.floor(np.quantile(scores, REFUSED) * 100) / 100), 2),
         'limits': {
@@ -224,6 +228,11 @@ def with_border(chip: ImageArray) -> ImageArray:
 def _blurred(sigma: float, image: ImageArray, box: float) -> ImageArray:
     """Return a blurred image. sigma: share of the side of the face box. box: this side, pixels."""
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma * box), np.uint8)
+
+
+def _moved(path: float, image: ImageArray, box: float) -> ImageArray:
+    """Return an image blurred by a horizontal motion. path: share of the side of the face box."""
+    return np.asarray(cv2.blur(image, (max(1, round(path * box)), 1)), np.uint8)
 
 
 def _smaller(side: float, image: ImageArray, box: float) -> ImageArray:

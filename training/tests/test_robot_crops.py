@@ -56,6 +56,7 @@ def test_input_limits(faces: FaceData) -> None:
     assert found['accuracy'] == pytest.approx(11 / 12, abs=1e-4)
     assert found['by_side']['48'] >= found['by_side']['8']
     assert found['by_blur']['0.01'] >= found['by_blur']['0.08']
+    assert found['by_motion']['0.05'] > found['by_motion']['0.4']
     limits = Limits.from_card(found['limits'])   # of a frontal, sharp portrait
     assert limits.min_side <= 48 and limits.max_turn < 1.0 and 0.0 <= limits.min_sharpness < 5.0
     assert robot_crops.input_limits('emotion_mini_xception', faces, count=5)['faces'] <= 5

@@ -47,8 +47,9 @@ LIMITS = {
     'min_side': ('too_small', 'the longer side of the face box, in pixels, is below'),
     'max_turn': ('too_turned', 'the horizontal distance of the nose from the middle between the '
                                'eyes, relative to the distance of the eyes, is above'),
-    'min_sharpness': ('too_blurred', 'the variance of the Laplacian, relative to the variance of '
-                                     'the grey values, is below')}
+    'min_sharpness': ('too_blurred', 'the smallest variance of the second derivative in four '
+                                     'directions, relative to the variance of the grey values, is '
+                                     'below')}
 #: Age groups that are not adults.
 YOUNG = ('0-2', '3-9', '10-19')
 
@@ -264,7 +265,9 @@ def _limits(limits: dict[str, float] | None, record: dict[str, Any]) -> list[str
             '\n'.join(f'- `{reason}`, if {what} {limits[key]:g}'
                       for key, (reason, what) in LIMITS.items() if key in limits),
             f"Accuracy in the boxes of {record['detector']}, by the longer side of the box in "
-            'pixels, and by the blur, sigma of a Gaussian relative to that side:',
+            'pixels, by the blur, sigma of a Gaussian, and by the path of a horizontal motion '
+            'during the exposure, both relative to that side:',
             *(results.table((name, *record[key]), [('accuracy', *map(
                 results.percent, record[key].values()))])
-              for name, key in (('pixels', 'by_side'), ('sigma', 'by_blur')))]
+              for name, key in (('pixels', 'by_side'), ('sigma', 'by_blur'),
+                                ('path', 'by_motion')))]
