@@ -116,6 +116,26 @@ def test_the_topics_of_camera_player(ros: Any) -> None:
         node.close()
 
 
+@pytest.mark.parametrize('kind', ['image', 'compressed'])
+def test_the_topics_of_bag_player(kind: str, ros: Any, tmp_path: Path) -> None:
+    bag_files = pytest.importorskip('bag_files', reason='rosbags is not installed')
+    pytest.importorskip('tf2_msgs', reason='tf2_msgs is not installed')
+    from face_affect_ros.nodes.bag_player import BagPlayer
+    bag = bag_files.write(tmp_path / 'bag', [
+        getattr(bag_files, kind)('/camera'), bag_files.camera_info(), bag_files.depth(),
+        *(bag_files.Message(topic, 'tf2_msgs/msg/TFMessage', bytes(8))
+          for topic in ('/tf', '/tf_static'))])
+    values = {'bag': str(bag), 'depth': '/depth', 'max_in_flight': 1, 'clock': True}
+    node = ros.add(BagPlayer(context=ros.context, parameter_overrides=[
+        Parameter(name, value=value) for name, value in values.items()]))
+    try:
+        said = page_of(node, 'bag_player')
+        del said['/image/compressed' if kind == 'image' else '/image'], said['/clock']
+        assert endpoints(node) == said
+    finally:
+        node.close()
+
+
 def test_the_topics_of_greeter(ros: Any) -> None:
     pytest.importorskip('py_trees', reason='py_trees is not installed')
     from face_affect_ros.behaviours.greeter import Greeter
