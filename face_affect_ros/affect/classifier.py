@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import math
 
 from face_affect_ros.affect.crop import CropSpec
-from face_affect_ros.affect.interpreter import BATCH_SIZE, Network
+from face_affect_ros.affect.interpreter import Network
 from face_affect_ros.affect.model_store import Head, ModelCard
 from face_affect_ros.affect.types import (
     AffectError,
@@ -56,14 +56,13 @@ class Classifier:
         card: Of a classifier.
         tasks: Tasks of the heads to run, all by default.
         num_threads: Of the network, >= 1.
-        batch_size: Largest number of faces of one run of the network.
 
     Raises:
         AffectError: The network does not match its card, or has no head for one of the tasks.
     """
 
     def __init__(self, card: ModelCard, *, tasks: Sequence[str] | None = None,
-                 num_threads: int = 1, batch_size: int = BATCH_SIZE) -> None:
+                 num_threads: int = 1) -> None:
         known = [head.task for head in card.heads]
         for task in tasks or ():
             if task not in known:
@@ -72,7 +71,7 @@ class Classifier:
         self.card = card
         self.heads = tuple(head for head in card.heads if tasks is None or head.task in tasks)
         self._network = Network(card.path, scale=card.scale, offset=card.offset,
-                                num_threads=num_threads, batch_size=batch_size)
+                                num_threads=num_threads)
         spec = card.crop
         blank = np.zeros((1, spec.size, spec.size, spec.channels), np.float32)
         if self._network.input_shape != blank.shape:

@@ -31,8 +31,8 @@ import numpy.typing as npt
 #: Tried in this order: current name of the runtime, its old name, the complete framework.
 RUNTIMES = ('ai_edge_litert.interpreter', 'tflite_runtime.interpreter',
             'tensorflow.lite.python.interpreter')
-#: Default number of faces of one run: the feature maps of more do not fit into the processor's
-#: cache, and each number of faces needs an interpreter of its own.
+#: Largest number of inputs of one run: the feature maps of more faces do not fit into the
+#: processor's cache, and each number of faces needs an interpreter of its own.
 BATCH_SIZE = 2
 #: Sizes of the input for which an interpreter is kept.
 KEPT_SIZES = 4
@@ -178,18 +178,16 @@ class Network:
         scale: The input is pixel * scale + offset, pixels 0 to 255.
         offset: See scale.
         num_threads: Of the runtime, >= 1.
-        batch_size: Largest number of inputs of one run.
 
     Raises:
         AffectError: The file is missing, damaged, or has more than one input.
     """
 
     def __init__(self, path: Path, *, scale: float = 1.0, offset: float = 0.0,
-                 num_threads: int = 1, batch_size: int = BATCH_SIZE) -> None:
+                 num_threads: int = 1) -> None:
         self._path = path
         self._scale, self._offset = scale, offset
         self._num_threads = num_threads
-        self._batch_size = batch_size
         self._by_shape: dict[tuple[int, ...], Any] = {}
         try:
             interpreter = open_interpreter(path, num_threads=num_threads, shape=(1,))
@@ -220,8 +218,8 @@ class Network:
             AffectError: The runtime cannot run the network.
         """
         try:
-            parts = [self._invoke(batch[start:start + self._batch_size])
-                     for start in range(0, max(len(batch), 1), self._batch_size)]
+            parts = [self._invoke(batch[start:start + BATCH_SIZE])
+                     for start in range(0, max(len(batch), 1), BATCH_SIZE)]
         except UNREADABLE as error:
             raise _unreadable(self._path, error) from error
         return parts[0] if len(parts) == 1 else tuple(map(np.concatenate, zip(*parts)))

@@ -105,8 +105,6 @@ LAYOUTS = {
 }
 #: Encodings of depth images (REP-118): millimetres, metres.
 DEPTH_LAYOUTS = {'16UC1': Layout(1, 2), 'mono16': Layout(1, 2), '32FC1': Layout(1, 4)}
-#: The encodings that to_array reads.
-ENCODINGS = tuple(LAYOUTS)
 #: The file formats that can be read, and the bytes at the end of a complete file.
 _FORMATS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82', 'WEBP': b'', 'TIFF': b'', 'BMP': b''}
 #: Largest number of pixels per byte of a file, from that of deflate (RFC 1951), and the number of

@@ -34,7 +34,7 @@ from face_affect_ros.affect.interpreter import Network
 from face_affect_ros.affect.model_store import find_model, load_card
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.bags import ImageBag
-from face_affect_ros.nodes.image_conversion import decode_compressed, ENCODINGS, to_array, to_depth
+from face_affect_ros.nodes.image_conversion import decode_compressed, LAYOUTS, to_array, to_depth
 from face_affect_ros.nodes.parameters import PARAMETERS, problem_with
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
@@ -43,7 +43,7 @@ Target = Callable[[bytes], None]
 #: Header of the bytes of an image: encoding, height, width, step, byte order; then the pixels.
 IMAGE_HEAD = struct.Struct('<BIIIB')
 #: The encodings by that number, some of them unknown or of depth images.
-IMAGE_ENCODINGS = (*ENCODINGS, '16UC1', '32FC1', '', 'bgr9')
+IMAGE_ENCODINGS = (*LAYOUTS, '16UC1', '32FC1', '', 'bgr9')
 #: Formats of compressed images, by the first byte.
 FORMATS = ('jpeg', 'bgr8; png compressed bgr8', '16UC1; compressedDepth png', '')
 #: Maximum number of messages that are read from a bag.

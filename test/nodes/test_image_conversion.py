@@ -21,8 +21,8 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 from face_affect_ros.nodes.image_conversion import (  # noqa: E402, I100
-    ENCODINGS,
     ImageConversionError,
+    LAYOUTS,
     to_array,
     to_message,
 )
@@ -204,7 +204,7 @@ def test_encodings_that_cannot_be_read_are_refused(encoding):
     with pytest.raises(ImageConversionError) as caught:
         to_array(message)
     assert f"'{encoding}' cannot be read" in str(caught.value)
-    assert all(known in str(caught.value) for known in ENCODINGS)
+    assert all(known in str(caught.value) for known in LAYOUTS)
 
 
 @pytest.mark.parametrize('encoding, shape', [
