@@ -54,14 +54,13 @@ class Limits:
     def from_card(cls, entries: Any) -> 'Limits':
         """Return the limits of a card's entry `limits`; ValueError for unknown names."""
         known = [each.name for each in fields(cls)]
-        if not isinstance(entries or {}, dict):
+        entries = entries or {}
+        if not isinstance(entries, dict):
             raise ValueError(f'limits is {entries!r}, it must be a mapping')
-        # Cards of earlier versions have a min_score.
-        names = [name for name in entries or {} if name != 'min_score']
-        if unknown := sorted(str(name) for name in names if name not in known):
+        if unknown := sorted(str(name) for name in entries if name not in known):
             raise ValueError(f"limits has the unknown entry {', '.join(unknown)}; there are "
                              f"{', '.join(known)}")
-        return cls(**{name: _limit(name, entries[name]) for name in names})
+        return cls(**{name: _limit(name, value) for name, value in entries.items()})
 
 
 def _limit(name: str, value: Any) -> float:

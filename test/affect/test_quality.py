@@ -140,7 +140,8 @@ def test_a_head_may_have_its_own_limits(limited) -> None:
     assert head.limits == Limits(max_turn=0.7)
 
 
-def test_unknown_limits_of_a_card_are_an_error(limited) -> None:
-    with pytest.raises(AffectError, match='limits has the unknown entry min_size; there are '
+@pytest.mark.parametrize('name', ['min_size', 'min_score'])
+def test_unknown_limits_of_a_card_are_an_error(name, limited) -> None:
+    with pytest.raises(AffectError, match=f'limits has the unknown entry {name}; there are '
                                           'min_side, max_turn'):
-        load_card(limited(min_size=4.0))
+        load_card(limited(**{name: 4.0}))
