@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The mean estimates of each face over some time, as in the buffered mode of the paper's robot."""
+"""The mean estimates of each face over some time."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

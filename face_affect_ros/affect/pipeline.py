@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The steps of the paper for one frame: detect, track, crop, classify, smooth."""
+"""The steps for one frame: detect, track, crop, classify, smooth."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -51,7 +51,7 @@ class AffectPipeline:
     Attributes:
         settings: Of the next frame; another thread may replace them. The models and
             track_id_prefix stay those of the constructor.
-        classifiers: As given; of two with the same task the last one is used.
+        classifiers: As given, each task in one of them.
         heads: Of the classifiers, by task.
         locate: Detects or tracks the faces.
     """

@@ -15,9 +15,9 @@
 """
 Saliency maps of a classifier's outputs, and their visualization.
 
-Guided back-propagation (Springenberg et al. 2015), as in section V of the paper, the plain
-gradient (Simonyan et al. 2014) and Grad-CAM (Selvaraju et al. 2017) are outputs of one TFLite
-graph beside the model, which `face_affect export --saliency` writes.
+Guided back-propagation (Springenberg et al. 2015), the plain gradient (Simonyan et al. 2014) and
+Grad-CAM (Selvaraju et al. 2017) are outputs of one TFLite graph beside the model, which
+`face_affect export --saliency` writes.
 """
 
 from collections.abc import Mapping, Sequence

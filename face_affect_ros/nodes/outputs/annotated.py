@@ -184,7 +184,7 @@ def load_saliency(node: LifecycleNode, pipeline: AffectPipeline,
     None, and a line in the log, where the task is switched off or the model was exported without
     them; AffectError where their file is missing or damaged.
     """
-    for classifier in reversed(pipeline.classifiers):
+    for classifier in pipeline.classifiers:
         if values['saliency_task'] in (head.task for head in classifier.heads):
             if 'saliency' not in classifier.card.metadata:
                 node.get_logger().info(f"no ~/saliency: model '{classifier.card.name}' was "
