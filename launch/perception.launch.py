@@ -28,7 +28,6 @@ from face_affect_ros.launch_support.actions import (
     container,
     describe,
     ending_with,
-    Respawning,
     use_profile,
 )
 from face_affect_ros.launch_support.arguments import (
@@ -39,6 +38,7 @@ from face_affect_ros.launch_support.arguments import (
     low_power,
     PASSED,
     passed_parameters,
+    RESPAWN_DELAY,
     sim_time,
     switched_off,
     text,
@@ -77,15 +77,10 @@ def start(context: LaunchContext) -> list[Any]:
     viewer = rviz(name, sim_time(context)) if flag(context, 'rviz') else []
     profile = use_profile(context, text(context, 'dds_profile'))
 
-    def make() -> Node:
-        return Node(package='face_affect_ros', executable='face_affect_node', output='screen',
-                    **settings)
-
-    if flag(context, 'respawn'):
-        if flag(context, 'container'):
-            raise AffectError("launch argument 'respawn': a container that is started again is "
-                              "empty; leave out 'container', or 'respawn'")
-        return [*profile, *Respawning(make, context).start(), *viewer]
+    respawn = flag(context, 'respawn')
+    if respawn and flag(context, 'container'):
+        raise AffectError("launch argument 'respawn': a container that is started again is empty; "
+                          "leave out 'container', or 'respawn'")
     if flag(context, 'container'):
         # launch_ros reads the files itself, without a warning about unmatched ones.
         warnings = filter(None, (unmatched_file(file, name, composed=True) for file in files))
@@ -93,8 +88,9 @@ def start(context: LaunchContext) -> list[Any]:
                          **settings)
         viewer += [LogInfo(msg=f'[WARN] {each}') for each in warnings]
     else:
-        node = make()
-    end = [ending_with(node)] if flag(context, 'required') else []
+        node = Node(package='face_affect_ros', executable='face_affect_node', output='screen',
+                    respawn=respawn, respawn_delay=RESPAWN_DELAY, **settings)
+    end = [ending_with(node)] if flag(context, 'required') and not respawn else []
     return [*profile, *end, node, *viewer]
 
 

@@ -18,7 +18,6 @@ import asyncio
 from collections.abc import Callable
 import signal
 import threading
-import time
 from types import FrameType
 from typing import Any
 
@@ -30,26 +29,19 @@ from face_affect_ros.paths import expanded
 from launch import LaunchContext, LaunchDescription
 from launch.actions import (
     EmitEvent,
-    GroupAction,
     IncludeLaunchDescription,
     OpaqueFunction,
     RegisterEventHandler,
     SetEnvironmentVariable,
-    TimerAction,
 )
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
 from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.logging import get_logger
 from launch_ros.actions import ComposableNodeContainer, LoadComposableNodes, Node
 from launch_ros.descriptions import ComposableNode
 
 #: Name of the container, in the namespace of its nodes.
 CONTAINER = 'face_affect_container'
-#: Seconds between the end of a process and its next start: the first time, and at most.
-FIRST_DELAY, LAST_DELAY = 0.1, 30.0
-#: A process that has run for this many seconds is started again after the first delay.
-GOOD_RUN = 30.0
 
 
 def describe(start: Callable[[LaunchContext], list[Any]], *names: str) -> LaunchDescription:
@@ -151,47 +143,3 @@ def leave_interrupts_to_launch() -> None:
             signal.default_int_handler(number, frame)
 
     signal.signal(signal.SIGINT, handle)
-
-
-class Respawning:
-    """
-    Starts a node's process again each time it ends, with a delay that doubles up to LAST_DELAY.
-
-    The option `respawn` of launch has a constant delay: a process that ends at once, as for a
-    wrong parameter, would use a whole core. make: returns a new node each time.
-    """
-
-    def __init__(self, make: Callable[[], Node], context: LaunchContext) -> None:
-        self._make = make
-        # Namespace, global parameters and environment of enclosing groups, which end before the
-        # process.
-        self._configurations = dict(context.launch_configurations)
-        self._environment = dict(context.environment)
-        self._delay = FIRST_DELAY
-        self._started = 0.0
-
-    def start(self) -> list[Any]:
-        """Return the actions that start the process."""
-        self._started = time.monotonic()
-        node = self._make()
-        handler = OnProcessExit(target_action=node, on_exit=self._again, handle_once=True)
-        return [RegisterEventHandler(handler), node]
-
-    def _again(self, event: Any, context: LaunchContext) -> Any:
-        if context.is_shutdown:
-            return None
-        if time.monotonic() - self._started > GOOD_RUN:
-            self._delay = FIRST_DELAY
-        delay, self._delay = self._delay, min(2 * self._delay, LAST_DELAY)
-        get_logger('face_affect').warning(
-            f'process {event.pid} ended with exit code {event.returncode}; its next start is in '
-            f'{delay:g} s')
-        return TimerAction(period=delay, actions=[OpaqueFunction(function=self._restart)])
-
-    def _restart(self, context: LaunchContext) -> list[Any]:
-        def restore(context: LaunchContext) -> None:
-            context.launch_configurations.update(self._configurations)
-            context.environment.clear()
-            context.environment.update(self._environment)
-
-        return [GroupAction([OpaqueFunction(function=restore), *self.start()])]

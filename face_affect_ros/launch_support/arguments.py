@@ -35,6 +35,8 @@ import yaml
 DEFAULT, NONE = 'default', 'none'
 TRUE = ('true', 'True', '1')
 FLAG = (*TRUE, 'false', 'False', '0')
+#: Seconds between the end of the node's process and its next start, with `respawn`.
+RESPAWN_DELAY = 1.0
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,7 @@ ARGUMENTS = {
         'false', 'End the launch with an error when the node cannot be brought up or ends; false '
         'leaves it running, with its error in the log and on /diagnostics.', FLAG),
     'respawn': Argument(
-        'false', 'Start the node again when its process ends, after 0.1 s, then after twice as '
-        'long each time, up to 30 s.', FLAG),
+        'false', f'Start the node again {RESPAWN_DELAY:g} s after its process ends.', FLAG),
     'use_sim_time': Argument(
         DEFAULT, f"Use the time of /clock; '{DEFAULT}' is that of the parameter file.",
         (DEFAULT, '', *FLAG), DEFAULT),
