@@ -110,10 +110,11 @@ class LocalStorage:
         yield self._folder / name
 
     def clean(self, folder: str) -> None:
-        """Remove the files that interrupted runs have left in a folder."""
-        for path in (self._folder / folder).glob(f'{HIDDEN}*'):
-            with contextlib.suppress(OSError):
-                path.unlink()
+        """Remove the files that interrupted runs on this machine have left in a folder."""
+        for path in (self._folder / folder).glob(f'{HIDDEN}*.{os.uname().nodename}.*'):
+            with contextlib.suppress(OSError, ValueError):
+                if not _is_running(int(path.suffix[1:])):
+                    path.unlink()
 
     @contextlib.contextmanager
     def _named(self, name: str, what: str) -> Iterator[None]:
@@ -122,3 +123,14 @@ class LocalStorage:
         except OSError as error:
             raise StorageError(f'{self._folder / name}: cannot be {what}: '
                                f'{error.strerror or error}; choose another folder') from error
+
+
+def _is_running(process: int) -> bool:
+    """Return whether another process is running."""
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return True
+    except ProcessLookupError:
+        return False
+    return process != os.getpid()

@@ -20,6 +20,7 @@ import dataclasses
 import json
 import os
 from pathlib import Path
+import subprocess
 
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.settings import PipelineSettings
@@ -33,7 +34,7 @@ from face_affect_ros.archive import tables
 from face_affect_ros.archive.analysis import analyse_source, metadata_of, Run
 from face_affect_ros.archive.reading import parts_of
 from face_affect_ros.archive.results import Results
-from face_affect_ros.archive.schema import COLUMNS, rows_of
+from face_affect_ros.archive.schema import COLUMNS, rows_of, VERSION
 from face_affect_ros.archive.sources import Source
 from face_affect_ros.archive.storage import StorageError
 from face_affect_ros.cli import main
@@ -229,6 +230,22 @@ def test_a_table_is_complete_or_absent(tmp_path: Path) -> None:
         table.write(rows_of_a_face())
         assert [path.name[0] for path in (tmp_path / 'faces').iterdir()] == ['.']
     assert [path.name for path in (tmp_path / 'faces').iterdir()] == [f'{source.key}.jsonl']
+
+
+def test_a_second_run_removes_only_the_files_of_ended_runs(tmp_path: Path) -> None:
+    """As --resume beside a run that has not ended."""
+    results, metadata = Results(tmp_path), {'schema_version': VERSION, 'format': 'jsonl'}
+    results.begin(metadata, resume=False)
+    (tmp_path / 'faces').mkdir()
+    ended = subprocess.Popen(['true'])
+    ended.wait()
+    names = [f'.a.jsonl.{host}.{process}' for host, process in (
+        (os.uname().nodename, os.getppid()), ('elsewhere', ended.pid),
+        (os.uname().nodename, ended.pid), (os.uname().nodename, os.getpid()))]
+    for name in names:
+        (tmp_path / 'faces' / name).touch()
+    results.begin(metadata, resume=True)
+    assert {path.name for path in (tmp_path / 'faces').iterdir()} == set(names[:2])
 
 
 def test_a_full_disk_ends_the_run_with_one_error(
