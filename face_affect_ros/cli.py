@@ -19,6 +19,7 @@ from collections.abc import Sequence
 import contextlib
 from importlib.metadata import entry_points
 import os
+import signal
 import sys
 
 from face_affect_ros import __version__
@@ -60,6 +61,8 @@ def make_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; return its exit code, 1 after an error that the user can correct."""
     _replace_closed_streams()
+    if argv is None:   # this process is the command
+        _end_at_signals()
     try:
         try:
             arguments = make_parser().parse_args(argv)
@@ -80,6 +83,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _end_at_signals() -> None:
+    """Let SIGTERM (of `timeout`) and SIGHUP (of a closed terminal) end the files that are open."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:   # else it is ignored, as by nohup
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
 
 
 def _has_working_directory() -> bool:

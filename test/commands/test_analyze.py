@@ -19,6 +19,8 @@ import json
 import os
 from pathlib import Path
 import resource
+import signal
+import sys
 
 import cv2
 from face_affect_ros.cli import main
@@ -27,6 +29,7 @@ from face_affect_ros.media.portrait import portrait_path
 import numpy as np
 from PIL import Image
 import pytest
+from support import running, SOURCE, wait_until
 
 PORTRAIT = Image.open(portrait_path()).convert('RGB').resize((160, 160))
 MIRRORED = PORTRAIT.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -248,6 +251,30 @@ def test_a_suffix_that_cannot_be_written_is_refused_before_the_analysis(
     error, = capsys.readouterr().err.splitlines()
     assert error.startswith(f'error: {out}: the suffix is neither')
     assert 'use .png or .jpg, for a clip .mp4' in error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_lines_and_the_copy(number: signal.Signals) -> None:
+    """As of `timeout` and of a closed terminal."""
+    clip('a.mp4', frames=1000)
+    # not ignored, as it is if nohup started the tests
+    command = ['env', f'--default-signal={number.name}', sys.executable, '-m',
+               'face_affect_ros.cli', 'analyze', 'a.mp4', '--json', 'out.jsonl', '--annotate',
+               'b.mp4', '--emotion-model', '', '--gender-model', '', '--detector-size', '64']
+    with running(*command, environment={'PYTHONPATH': os.pathsep.join(
+            [str(SOURCE), *filter(None, sys.path)])}) as process:
+        assert wait_until(lambda: size_of('out.jsonl') > 0, timeout=120.0), process.output()
+        assert process.stop(number) == 128 + number
+        assert process.output() == ''
+    records = [json.loads(line) for line in Path('out.jsonl').read_text().splitlines()]
+    assert 0 < len(records) < 1000
+    assert form(Path('b.mp4')) in (f'{len(records)} frames', f'{len(records) - 1} frames')
+
+
+def size_of(path: str) -> int:
+    """Return the size of a file in bytes, 0 if it does not exist."""
+    return os.path.getsize(path) if os.path.exists(path) else 0
 
 
 def test_a_full_disk_fails_that_copy_only(monkeypatch: pytest.MonkeyPatch,
