@@ -12,13 +12,18 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The kind of a path by its name and its neighbours, and printable names."""
+"""The kind of a path by its name and its neighbours, printable names, and complete files."""
 
+from collections.abc import Iterator
 import contextlib
+import functools
 import os
 from pathlib import Path
 import re
+import secrets
 import shlex
+import shutil
+import stat
 
 #: Storage files of bags of ROS 2, and of ROS 1 for an error message.
 STORAGE_SUFFIXES = ('.mcap', '.db3')
@@ -42,6 +47,40 @@ def shown(text: object) -> str:
 def expanded(path: str | os.PathLike[str]) -> Path:
     """Return a path with ~ replaced by the home folder, if there is one."""
     return Path(os.path.expanduser(path))
+
+
+@contextlib.contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """
+    Yield a path to write to, which replaces a file when the with statement ends without an error.
+
+    Permissions and symbolic links of the file stay. Written directly are a device, a pipe, a
+    mounted or write-protected file, one of another user, one with several hard links, and a file
+    in a folder without permission.
+    """
+    target = Path(os.path.realpath(path))
+    if not _is_replaceable(target):
+        yield path
+        return
+    new = target.with_name(f'.{secrets.token_hex(8)}{target.suffix}')
+    try:
+        yield new
+        with contextlib.suppress(FileNotFoundError):   # there was no file
+            shutil.copymode(target, new)
+        os.replace(new, target)
+    finally:
+        with contextlib.suppress(OSError):
+            new.unlink()
+
+
+def _is_replaceable(path: Path) -> bool:
+    writable = functools.partial(os.access, mode=os.W_OK, effective_ids=True)
+    if not path.exists():
+        return writable(path.parent)
+    status = path.stat()
+    return (stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+            and status.st_uid == os.geteuid() and not os.path.ismount(path)
+            and writable(path) and writable(path.parent))
 
 
 def suffix_of(path: Path) -> str:

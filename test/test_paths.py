@@ -19,9 +19,10 @@ from pathlib import Path
 
 from face_affect_ros.media import ImageOrVideoSink, open_media
 from face_affect_ros.media.opening import is_camera
-from face_affect_ros.paths import expanded, is_bag, shown
+from face_affect_ros.paths import expanded, is_bag, replaced, shown
 import numpy as np
 import pytest
+from support import forbidden
 
 #: Names that look like patterns, URLs or options, or are not valid text.
 NAMES = ['2026-05-01T12:30:05', 'file:a', '100%', 'a%03d', 'a%41b', '-a', '--help', 'a b', "it's",
@@ -54,6 +55,49 @@ def test_folders_of_any_name_are_read(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(name)
     with open_media('.') as media:
         assert len(list(media)) == 1
+
+
+def test_a_replaced_link_stays_and_a_device_is_written(tmp_path: Path) -> None:
+    (tmp_path / 'link').symlink_to('file.txt')
+    for text in ('first', 'second'):
+        with replaced(tmp_path / 'link') as new:
+            new.write_text(text)
+        assert (tmp_path / 'file.txt').read_text() == text
+    assert sorted(os.listdir(tmp_path)) == ['file.txt', 'link']
+    assert (tmp_path / 'link').is_symlink()
+    with replaced(Path('/dev/null')) as new:
+        assert new == Path('/dev/null')
+
+
+def test_a_replaced_file_keeps_its_permissions_and_its_links(tmp_path: Path) -> None:
+    file = tmp_path / 'a.txt'
+    for mode in (0o600, 0o664):
+        file.write_text('first')
+        file.chmod(mode)
+        with replaced(file) as new:
+            assert new != file
+            new.write_text('second')
+        assert (file.read_text(), file.stat().st_mode & 0o777) == ('second', mode)
+    os.link(file, tmp_path / 'b.txt')
+    with replaced(file) as new:
+        new.write_text('third')
+    assert (tmp_path / 'b.txt').read_text() == 'third'
+
+
+def test_a_protected_file_and_one_of_another_user_are_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / 'a.txt').touch()
+    for mode in (0o444, 0o666) if os.getuid() == 0 else (0o444,):
+        (tmp_path / 'a.txt').chmod(mode)
+        with forbidden(tmp_path, 0o777), replaced(tmp_path / 'a.txt') as new:
+            assert new == tmp_path / 'a.txt'
+
+
+def test_a_file_in_a_folder_without_permission_is_written(tmp_path: Path) -> None:
+    (tmp_path / 'a.txt').touch()
+    (tmp_path / 'a.txt').chmod(0o666)
+    with forbidden(tmp_path, 0o555), replaced(tmp_path / 'a.txt') as new:
+        new.write_text('second')
+    assert (tmp_path / 'a.txt').read_text() == 'second'
 
 
 def test_a_number_is_a_camera_unless_a_file_has_this_name(tmp_path: Path,

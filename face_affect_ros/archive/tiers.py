@@ -28,7 +28,7 @@ from face_affect_ros.archive.reading import Part
 from face_affect_ros.archive.thumbnails import EPOCH
 from face_affect_ros.archive.timeline import Span, Track, tracks_of
 from face_affect_ros.extras import import_extra
-from face_affect_ros.paths import expanded, is_url
+from face_affect_ros.paths import expanded, is_url, replaced
 
 #: Duration in seconds of an image whose duration is unknown.
 SHORTEST = 0.04
@@ -159,7 +159,8 @@ def write_tiers(part: Part, folder: Path, form: str) -> Path:
     annotations = annotations_of(part)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        WRITERS[form](annotations, path, part)
+        with replaced(path) as new:
+            WRITERS[form](annotations, new, part)
     except OSError as error:
         raise AffectError(f'{path}: cannot be written: {error.strerror}; choose another folder '
                           'with --out') from error

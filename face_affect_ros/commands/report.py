@@ -23,7 +23,7 @@ from typing import Any
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.commands.options import add_results, file_path
 from face_affect_ros.commands.outputs import check_new, check_outputs, Inputs, result_files
-from face_affect_ros.paths import shown
+from face_affect_ros.paths import replaced, shown
 
 
 def register(subparsers: Any) -> None:
@@ -75,7 +75,8 @@ def _write(out: Path, pieces: Iterable[str]) -> None:
     text = ''.join(pieces)   # before the file is opened: an error leaves no partial page
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding='utf-8', errors='backslashreplace')
+        with replaced(out) as new:
+            new.write_text(text, encoding='utf-8', errors='backslashreplace')
     except OSError as error:
         raise AffectError(f'{out}: cannot be written: {error.strerror}; choose another file with '
                           '--out') from error

@@ -24,6 +24,7 @@ import cv2
 from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_ros.media.ffmpeg import pyav
 from face_affect_ros.media.opencv_logging import opencv_silenced
+from face_affect_ros.paths import replaced
 import numpy as np
 
 #: FFmpeg's names of the containers by suffix.
@@ -63,7 +64,8 @@ def write_image(path: str | os.PathLike[str], image: ImageArray) -> None:
                           f'{image.shape[1]}x{image.shape[0]} pixels; use the suffix .png')
     _make_folder(path)
     try:
-        path.write_bytes(data.data)
+        with replaced(path) as new:
+            new.write_bytes(data.data)
     except OSError as error:
         raise AffectError(f'{path}: cannot be written: {error.strerror}; choose a folder in which '
                           'you may write') from error

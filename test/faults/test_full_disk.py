@@ -30,6 +30,7 @@ from face_affect_ros.archive.schema import rows_of
 from face_affect_ros.archive.sources import Source
 from face_affect_ros.archive.storage import StorageError
 from face_affect_ros.bags import write_bag
+from face_affect_ros.commands import report
 from face_affect_ros.demo.recorder import Recorder
 from face_affect_ros.media import Frame, VideoSink, write_image
 from face_affect_ros.media.portrait import portrait_path
@@ -62,6 +63,21 @@ def test_an_image_on_a_full_disk(full_disk: Callable[[], None], tmp_path: Path) 
     full_disk()
     with pytest.raises(AffectError, match='full.png: cannot be written'):
         write_image(tmp_path / 'full.png', NOISE)
+
+
+@pytest.mark.parametrize('files', [[], ['earlier.png']], ids=['new', 'replaced'])
+@pytest.mark.parametrize('write', [
+    lambda path: write_image(path, NOISE), lambda path: report._write(path, ['page'] * ROOM),
+], ids=['image', 'page'])
+def test_no_part_of_a_file_is_left(write: Callable[[Path], None], files: list[str],
+                                   full_disk: Callable[[], None], tmp_path: Path) -> None:
+    for name in files:
+        (tmp_path / name).write_text('earlier')
+    full_disk()
+    with pytest.raises(AffectError, match='earlier.png: cannot be written: File too large'):
+        write(tmp_path / 'earlier.png')
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == dict.fromkeys(
+        files, 'earlier')
 
 
 @pytest.mark.parametrize('suffix', VIDEO_SUFFIXES)
