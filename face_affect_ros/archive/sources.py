@@ -84,7 +84,7 @@ def find_sources(names: Iterable[str], *, topics: Sequence[str] = (), sequence: 
         The sources, each once.
 
     Raises:
-        AffectError: `topics` are given, and no name is a bag.
+        AffectError: `topics` are given, and no name is a bag; none is missing either.
     """
     found: list[Source] = []
     first: dict[str, str] = {}
@@ -105,9 +105,13 @@ def find_sources(names: Iterable[str], *, topics: Sequence[str] = (), sequence: 
     if links:
         print(f'{", ".join(links)}: ignored, because they are other names of the same files',
               file=sys.stderr)
-    if topics and not any(source.topic for source in found):
+    if topics and not any(source.topic or _is_missing(source) for source in found):
         raise AffectError('--topic applies to bags, and no FILE is a bag')
     return list(dict.fromkeys(found))
+
+
+def _is_missing(source: Source) -> bool:
+    return not is_url(source.name) and not os.path.lexists(expanded(source.name))
 
 
 def _real(file: str) -> str:

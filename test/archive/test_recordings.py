@@ -216,6 +216,9 @@ def test_a_folder_of_bags_clips_and_pictures_in_one_run() -> None:
         ('runs/alone.mcap', '/image', 1), ('runs/one', '/image', 0), ('runs/two', '/image', 0)]
     with pytest.raises(AffectError, match='--topic applies to bags, and no FILE is a bag'):
         find_sources(['runs/a.png'], topics=['/image'])
+    with pytest.raises(AffectError, match='fuor: no such file'):   # and not that it is no bag
+        source, = find_sources(['runs/fuor'], topics=['/image'])
+        open_recording(source.name)
 
 
 def test_lines_and_copies_of_a_bag(capsys: pytest.CaptureFixture[str]) -> None:
