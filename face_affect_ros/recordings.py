@@ -57,6 +57,9 @@ def open_recording(source: str | os.PathLike[str], *, topic: str = '', rate: flo
         AffectError: The source is missing, broken, empty or of an unknown kind.
     """
     source = os.fspath(source)
+    if not source:
+        raise AffectError('the path of the recording is empty; give that of an image, a clip, a '
+                          'folder or a bag')
     if is_bag(source):
         return BagMedia(source, topic=topic, rectified=rectified)
     return open_media(source, rate=rate)

@@ -76,6 +76,20 @@ def test_paths_may_be_objects(tmp_path: Path) -> None:
     assert pipeline.models == ['face_residual_fpn', 'emotion_mini_xception']
 
 
+def test_frames_and_calibrations_are_compared_and_hashed_by_identity(tmp_path: Path) -> None:
+    """Their arrays have no truth value."""
+    bag = bag_files.write(tmp_path / 'bag', [bag_files.camera_info(), bag_files.image()])
+    one, same = (next(iter(open_recording(bag))) for _ in range(2))
+    assert one in [same, one] and one not in [same] and len({one, same}) == 2
+    assert one.camera != same.camera and len({one.camera, same.camera}) == 2
+
+
+def test_an_empty_path_is_no_recording() -> None:
+    """As of an unset variable."""
+    with pytest.raises(AffectError, match='the path of the recording is empty'):
+        open_recording('')
+
+
 def test_the_example_with_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                  capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)

@@ -33,7 +33,7 @@ MAX_PIXELS = 100_000_000
 DEFAULT_RATE = 30.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """
     One frame of a source.
@@ -41,7 +41,7 @@ class Frame:
     Attributes:
         index: Number in the source, from 0, including corrupt frames.
         stamp: Seconds since the start of the source; in a bag, the stamp of the header.
-        image: (H, W, 3) uint8 BGR; in a bag also (H, W) grey.
+        image: (H, W, 3) uint8 BGR; in a bag read-only, also (H, W) grey.
         camera: Calibration of the image.
         frame_id: Frame of the header in a bag.
         exact: The stamp in nanoseconds if it is known more precisely than `stamp`.
