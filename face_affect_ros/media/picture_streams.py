@@ -15,6 +15,7 @@
 """Image streams: files of concatenated images, as written by FFmpeg's image2pipe."""
 
 import io
+import itertools
 import mmap
 from pathlib import Path
 
@@ -40,7 +41,8 @@ def stream_demuxer(path: Path, picture: Image.Image) -> str | None:
     Args:
         path: The file.
         picture: Its first image. Further images of another size are previews appended by cameras;
-            those of a multi-picture file (MPF) or of a phone's photo belong to the first one.
+            those of a multi-picture file (MPF) or of a phone's photo belong to the first one, and
+            so does a single one, such as the original of a portrait by Huawei and Xiaomi.
 
     Returns:
         FFmpeg's name of the demuxer, None for a file of one image.
@@ -56,10 +58,15 @@ def stream_demuxer(path: Path, picture: Image.Image) -> str | None:
             return None
     with reading(path, DEMUXERS[begin]) as container:
         packets = (packet for packet in container.demux(video=0) if packet.size)
-        next(packets, None)
-        second = next(packets, None)
+        following = [bytes(packet) for packet in itertools.islice(packets, 1, 3)]
+    is_stream = len(following) == 2 and all(_size(data) == picture.size for data in following)
+    return DEMUXERS[begin] if is_stream else None
+
+
+def _size(data: bytes) -> tuple[int, int] | None:
+    """Return width and height of an image, None for other data."""
     try:
-        with Image.open(io.BytesIO(bytes(second or b''))) as following:
-            return DEMUXERS[begin] if following.size == picture.size else None
+        with Image.open(io.BytesIO(data)) as picture:
+            return picture.size
     except (OSError, SyntaxError, ValueError):
         return None

@@ -96,12 +96,13 @@ def phone_photo(image):
 @pytest.mark.parametrize('data', [
     with_thumbnail(pictures(1)[0]), multi_picture(pictures(1)[0]),
     phone_photo(pictures(1)[0]),
+    b'\0edof\0'.join(encoded('.jpg', image) for image in pictures(2)) + bytes(99),
     encoded('.jpg', pictures(1)[0]) * 2 + b'SEFH' + bytes(20) + b'SEFT',
     encoded('.jpg', pictures(1)[0]) + encoded('.jpg', pictures(1)[0][::2, ::2]),
     encoded('.jpg', pictures(1)[0]) + bytes(1000),
     encoded('.png', pictures(1)[0]) + b'BM P6 \x89PNG\r\n\x1a\n and other things' * 20,
     encoded('.ppm', pictures(1)[0].clip(80, 80)), encoded('.bmp', pictures(1)[0] // 255 + 0x42),
-], ids=['thumbnail', 'multi-picture', 'container', 'Samsung', 'preview', 'zeros', 'text',
+], ids=['thumbnail', 'multi-picture', 'container', 'Huawei', 'Samsung', 'preview', 'zeros', 'text',
         'letters', 'more letters'])
 def test_a_single_image_is_not_a_stream(tmp_path, data):
     (tmp_path / 'a').write_bytes(data)
