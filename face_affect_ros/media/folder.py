@@ -36,6 +36,9 @@ MEDIA_SUFFIXES = PICTURE_SUFFIXES + (
 SINGLE_SUFFIXES = tuple(suffix for suffix in PICTURE_SUFFIXES if suffix not in (
     '.gif', '.webp', '.tif', '.tiff', '.avif'))
 
+#: Ignored files of a folder whose names are listed; a data set has one beside each image.
+LISTED = 10
+
 
 def folder_files(folder: Path, *, needed: bool = True) -> tuple[list[Path], list[Path]]:
     """
@@ -115,8 +118,9 @@ class FolderMedia(Media):
 
 def left_out(paths: list[Path]) -> str:
     """Return a message about the files of a folder that are ignored."""
+    more = f' and {len(paths) - LISTED} more' if len(paths) > LISTED else ''
     return ('ignored, because their names are not those of images or clips: '
-            + ', '.join(shown(path.name) for path in paths))
+            + ', '.join(shown(path.name) for path in paths[:LISTED]) + more)
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

@@ -19,7 +19,7 @@ import os
 from pathlib import Path
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.media import folder_files, open_media, VideoSink
+from face_affect_ros.media import folder_files, left_out, open_media, VideoSink
 import numpy as np
 from PIL import Image
 import pytest
@@ -40,6 +40,13 @@ def test_images_and_clips_are_selected_by_suffix_in_natural_order(tmp_path: Path
     assert [path.name for path in taken] == ['2.gif', '9.mp4', '10.PNG', 'a.webm', 'b.h264',
                                          'c.vob', '\u00b25.jpg']
     assert {path.name for path in left} == {'more.png', 'notes.txt', '.DS_Store', '._a.webm'}
+
+
+def test_at_most_ten_ignored_files_are_listed() -> None:
+    """As of a data set with a file of labels beside each image."""
+    paths = [Path(f'{number}.txt') for number in range(5000)]
+    assert left_out(paths[:10]).endswith(': 0.txt, ' + ', '.join(map(str, paths[1:10])))
+    assert left_out(paths).endswith(' 9.txt and 4990 more')
 
 
 def test_a_folder_as_a_clip_has_all_its_frames(tmp_path: Path,
