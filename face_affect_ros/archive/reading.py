@@ -17,6 +17,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 import functools
+import itertools
 import json
 import os
 from pathlib import Path
@@ -87,7 +88,9 @@ def parts_of(path: str) -> tuple[list[Part], dict[str, Any]]:
 def _parts_of_lines(path: Path) -> list[Part]:
     found: dict[tuple[str, str], Summary] = {}
     ids: dict[tuple[str, str], set[str]] = {}
-    for key, stamp, rows in _records(path):
+    lines: dict[tuple[str, str], tuple[int, int]] = {}
+    for number, (key, stamp, rows) in enumerate(_records(path)):
+        lines[key] = lines.get(key, (number, 0))[0], number + 1
         before = found.get(key) or Summary(
             *key, frames=0, faces=0, tracks=0, skipped=0, first=stamp, last=stamp)
         seen = ids.setdefault(key, set())
@@ -95,22 +98,25 @@ def _parts_of_lines(path: Path) -> list[Part]:
         found[key] = replace(before, frames=before.frames + 1,
                              first=min(before.first, stamp), last=max(before.last, stamp),
                              faces=before.faces + len(rows), tracks=len(seen))
-    return [Part(summary, functools.partial(_rows_of_lines, path, key))
+    return [Part(summary, functools.partial(_rows_of_lines, path, key, *lines[key]))
             for key, summary in found.items()]
 
 
-def _rows_of_lines(path: Path, key: tuple[str, str]) -> Iterator[Row]:
-    for each, _, rows in _records(path):
+def _rows_of_lines(path: Path, key: tuple[str, str], start: int, stop: int) -> Iterator[Row]:
+    for each, _, rows in _records(path, start, stop):
         if each == key:
             yield from rows
 
 
-def _records(path: Path) -> Iterator[tuple[tuple[str, str], float, list[Row]]]:
+def _records(path: Path, start: int = 0, stop: int | None = None
+             ) -> Iterator[tuple[tuple[str, str], float, list[Row]]]:
     """
     Read JSON lines.
 
     Args:
         path: The file.
+        start: Number of the first line, from 0.
+        stop: Number after that of the last line, None for all lines.
 
     Yields:
         Of each line the source with its topic, the stamp in seconds, and a row for each face.
@@ -119,10 +125,10 @@ def _records(path: Path) -> Iterator[tuple[tuple[str, str], float, list[Row]]]:
         AffectError: A line is not one of `analyze` or of the demo.
     """
     names = [column.name for column in COLUMNS]
-    read = 0
+    read = start
     try:
         with path.open(encoding=READ_AS) as file:
-            for line in file:
+            for line in itertools.islice(file, start, stop):
                 read += 1
                 record = json.loads(line)
                 source, topic, stamp = record['source'], record.get('topic', ''), record['stamp']

@@ -17,12 +17,14 @@
 from collections.abc import Iterator
 import csv
 import dataclasses
+import json
 import os
 from pathlib import Path
 import sys
 
 from bag_files import START
 from face_affect_ros.affect.types import EMOTIONS
+from face_affect_ros.archive import reading
 from face_affect_ros.archive.reading import Part, parts_of
 from face_affect_ros.archive.results import Results, Summary
 from face_affect_ros.archive.schema import COLUMNS, VERSION
@@ -30,6 +32,8 @@ from face_affect_ros.archive.sources import Source
 from face_affect_ros.archive.tables import Row
 from face_affect_ros.archive.tiers import Annotation, annotations_of
 from face_affect_ros.cli import main
+from face_affect_ros.records import to_record
+from faces import face
 import pytest
 
 EXPECTED = [
@@ -91,6 +95,23 @@ def test_times_count_from_the_start_of_a_clip_or_from_the_first_stamp(begin: flo
 def test_a_pause_of_the_recording_does_not_make_tracks_longer() -> None:
     part = Part(dataclasses.replace(summary('a'), last=3600.0), lambda: rows(0.0))
     assert annotations_of(part) == EXPECTED
+
+
+def test_only_the_lines_of_a_source_are_decoded(tmp_path: Path,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the time for the lines of many images grows by the square of their number."""
+    names = [*map(str, range(20)), '3']   # of two runs
+    path = tmp_path / 'a.jsonl'
+    path.write_text(''.join(json.dumps(to_record(
+        [face()], source=name, width=64, height=48, frame=0, stamp=number)) + '\n'
+        for number, name in enumerate(names)))
+    parts, _ = parts_of(str(path))
+    decoded: list[str] = []
+    loads = json.loads
+    monkeypatch.setattr(reading.json, 'loads', lambda line: loads(decoded.append(line) or line))
+    found = {part.summary.source: [row['stamp'] for row in part.rows()] for part in parts}
+    assert found == {str(number): [number] for number in range(20)} | {'3': [3, 20]}
+    assert len(decoded) == 19 + 18
 
 
 def test_a_csv_has_the_columns_that_elan_imports(results: str, tmp_path: Path) -> None:
