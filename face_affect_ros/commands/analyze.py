@@ -211,7 +211,10 @@ class _Lines:
     def write(self, record: dict[str, Any]) -> None:
         """Write a line; FatalError on a full disk."""
         with self._named():
-            print(json.dumps(record), file=self._file)
+            # One system call: processes may append to one file, and this one may be killed. print
+            # would write the end of a line of more than 8 kB separately.
+            self._file.write(json.dumps(record) + '\n')
+            self._file.flush()
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:

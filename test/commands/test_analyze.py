@@ -15,6 +15,7 @@
 """`face_affect analyze` with folders, invalid files, and unusual names."""
 
 from collections.abc import Callable
+import io
 import json
 import os
 from pathlib import Path
@@ -24,6 +25,7 @@ import sys
 
 import cv2
 from face_affect_ros.cli import main
+from face_affect_ros.commands.analyze import _Lines
 from face_affect_ros.media import open_media, VideoSink
 from face_affect_ros.media.portrait import portrait_path
 import numpy as np
@@ -264,12 +266,45 @@ def test_a_signal_ends_the_lines_and_the_copy(number: signal.Signals) -> None:
                'b.mp4', '--emotion-model', '', '--gender-model', '', '--detector-size', '64']
     with running(*command, environment={'PYTHONPATH': os.pathsep.join(
             [str(SOURCE), *filter(None, sys.path)])}) as process:
-        assert wait_until(lambda: size_of('out.jsonl') > 0, timeout=120.0), process.output()
+        assert wait_until(lambda: size_of('b.mp4') > 30_000, timeout=120.0), process.output()
         assert process.stop(number) == 128 + number
         assert process.output() == ''
     records = [json.loads(line) for line in Path('out.jsonl').read_text().splitlines()]
     assert 0 < len(records) < 1000
     assert form(Path('b.mp4')) in (f'{len(records)} frames', f'{len(records) - 1} frames')
+
+
+def test_the_file_of_lines_ends_with_a_whole_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of processes that append to one file, and of one that is killed."""
+    clip('a.mp4', frames=30)
+    contents = []
+
+    def annotate(image: np.ndarray, faces: object) -> np.ndarray:
+        contents.append(Path('out.jsonl').read_text())
+        return image
+
+    monkeypatch.setattr('face_affect_ros.commands.analyze.annotate', annotate)
+    records = analyze('a.mp4', '--annotate', 'b.mp4')
+    assert [len(text.splitlines()) for text in contents] == list(range(1, 31))
+    assert [json.loads(text.splitlines()[-1]) for text in contents] == records
+
+
+def test_a_long_line_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of an image with many faces; other processes may append to the file."""
+    written = []
+
+    class Raw(io.RawIOBase):
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: bytes) -> int:
+            written.append(bytes(data))
+            return len(data)
+
+    monkeypatch.setattr(sys, 'stdout', io.TextIOWrapper(io.BufferedWriter(Raw())))
+    with _Lines('-') as lines:
+        lines.write({'faces': 'a' * 10_000})
+    assert len(written) == 1 and written[0].endswith(b'"}\n')
 
 
 def size_of(path: str) -> int:
