@@ -22,8 +22,8 @@ from pathlib import Path
 from face_affect_ros.media.ffmpeg import reading
 from PIL import Image
 
-#: First bytes of a JPEG.
-JPEG = b'\xff\xd8\xff'
+#: First bytes of a JPEG, and the code of the segment before its pixels.
+JPEG, SCAN = b'\xff\xd8\xff', b'\xda'
 #: FFmpeg's demuxers by the first bytes of each image of a stream.
 DEMUXERS = {JPEG: 'jpeg_pipe', b'\x89PNG\r\n\x1a\n': 'png_pipe', b'BM': 'bmp_pipe',
             b'P4': 'pbm_pipe', b'P5': 'pgm_pipe', b'P6': 'ppm_pipe', b'P7': 'pam_pipe'}
@@ -52,7 +52,9 @@ def stream_demuxer(path: Path, picture: Image.Image) -> str | None:
     """
     with open(path, 'rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         begin = next((each for each in DEMUXERS if data[:len(each)] == each), None)
-        if begin is None or 'mp' in picture.info or data.find(begin, len(begin)) < 0:
+        if begin is None or 'mp' in picture.info:
+            return None
+        if data.find(begin, _header_size(data) if begin == JPEG else len(begin)) < 0:
             return None
         if data.find(CONTAINER, 0, HEAD) >= 0 or data[-len(SAMSUNG_END):] == SAMSUNG_END:
             return None
@@ -61,6 +63,14 @@ def stream_demuxer(path: Path, picture: Image.Image) -> str | None:
         following = [bytes(packet) for packet in itertools.islice(packets, 1, 3)]
     is_stream = len(following) == 2 and all(_size(data) == picture.size for data in following)
     return DEMUXERS[begin] if is_stream else None
+
+
+def _header_size(data: mmap.mmap) -> int:
+    """Return the size of the segments before the pixels of a JPEG, which may have a thumbnail."""
+    start = len(JPEG) - 1
+    while data[start:start + 1] == b'\xff' and data[start + 1:start + 2] != SCAN:
+        start += 2 + int.from_bytes(data[start + 2:start + 4], 'big')
+    return start
 
 
 def _size(data: bytes) -> tuple[int, int] | None:

@@ -117,9 +117,10 @@ def test_an_image_needs_no_pyav(tmp_path, monkeypatch):
         raise AffectError('PyAV does not load')
 
     monkeypatch.setattr(ffmpeg, 'pyav', fail)
-    (tmp_path / 'a.jpg').write_bytes(encoded('.jpg', pictures(1)[0]))
-    with open_media(str(tmp_path / 'a.jpg')) as media:
-        assert len(list(media)) == 1
+    for data in (encoded('.jpg', pictures(1)[0]), with_thumbnail(pictures(1)[0])):
+        (tmp_path / 'a.jpg').write_bytes(data)
+        with open_media(str(tmp_path / 'a.jpg')) as media:
+            assert len(list(media)) == 1
     (tmp_path / 'a.jpg').write_bytes(encoded('.jpg', pictures(1)[0]) * 2)
     with pytest.raises(AffectError, match='PyAV'):
         open_media(str(tmp_path / 'a.jpg'))
