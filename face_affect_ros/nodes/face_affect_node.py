@@ -104,7 +104,6 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
             raise
         self.pipeline = pipeline
         self.lifecycle_state = 'inactive'
-        gc.unfreeze()   # collects what is left of an earlier configuration
         gc.collect()
         gc.freeze()   # full collections skip the objects loaded so far, and take less time
         self.get_logger().info(f"configured with {', '.join(pipeline.models)}")
@@ -229,6 +228,7 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
             self._faces = None
         self.pipeline = None
         self.lifecycle_state = 'unconfigured'
+        gc.unfreeze()   # a frozen node would stay in the graph after its end
 
     def take(self, message: ImageMessage) -> None:
         """Queue an image; runs in the executor and must be quick."""

@@ -288,9 +288,14 @@ def test_nodes_are_loaded_and_unloaded_while_others_work(kind: str, ros: Any) ->
             images.clear()
             assert spin_until(ros.executor, lambda: len(images) > 2), process.output()
             ask(UnloadNode, unique_id=number)
-        ask(UnloadNode, unique_id=ask(
-            LoadNode, package_name='face_affect_ros', node_name='lifecycle',
-            plugin_name='face_affect_ros::FaceAffectNode').unique_id)
+        number = ask(LoadNode, package_name='face_affect_ros', node_name='lifecycle',
+                     plugin_name='face_affect_ros::FaceAffectNode', parameters=[
+                         Parameter(name, value=value).to_parameter_msg() for name, value in (
+                             ('autostart', True), ('emotion_model', ''), ('gender_model', ''))],
+                     ).unique_id
+        # once it has been configured, too
+        assert spin_until(ros.executor, lambda: ros.node.count_subscribers('/image'))
+        ask(UnloadNode, unique_id=number)
         names = ros.node.get_node_names
         assert spin_until(ros.executor, lambda: not {'third', 'lifecycle'} & {*names()})
         assert 'stays' in names()
