@@ -15,10 +15,12 @@
 """Declare the parameters of a table in a node; check parameters and files of the user."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+import difflib
 import functools
 from itertools import takewhile
 from pathlib import Path
 import re
+import sys
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError, hint
@@ -38,6 +40,8 @@ import yaml
 
 #: Key of a node's parameters in a parameter file.
 SECTION = 'ros__parameters'
+#: Similarity from which a name is taken for a misspelt one of this node, not that of another node.
+MISSPELT = 0.8
 
 
 def descriptor_of(spec: Spec, *, read_only: bool) -> ParameterDescriptor:
@@ -163,12 +167,20 @@ def unknown_overrides(node: Node, specs: Mapping[str, Spec]) -> str:
     """
     Return an error about parameters that the user gave and this node does not have, '' for none.
 
-    rclpy ignores such parameters silently, a misspelt one for example.
+    rclpy ignores such parameters silently, a misspelt one for example. Those that a parameter file
+    gives to all nodes may be for others: unless they are similar to one of this node, they are
+    only logged.
     """
     given = getattr(node, '_parameter_overrides', {})
-    return '; '.join(
-        f"unknown parameter '{name}'{hint(name, specs)}" for name in sorted(given)
-        if not node.has_parameter(name) and not name.startswith('qos_overrides.'))
+    unknown = [name for name in sorted(given)
+               if not node.has_parameter(name) and not name.startswith('qos_overrides.')]
+    shared = _given_to_all(sys.argv) if unknown else set()
+    others = [name for name in unknown if name.split('.')[0] in shared
+              and not difflib.get_close_matches(name, specs, 1, MISSPELT)]
+    if others:
+        node.get_logger().info(f"parameters for other nodes, ignored: {', '.join(others)}")
+    return '; '.join(f"unknown parameter '{name}'{hint(name, specs)}" for name in unknown
+                     if name not in others)
 
 
 def unmatched_files(arguments: Sequence[str], node: str) -> list[str]:
@@ -177,8 +189,21 @@ def unmatched_files(arguments: Sequence[str], node: str) -> list[str]:
 
     arguments: of the process, --params-file FILE among them. node: fully qualified name.
     """
-    files = [file for flag, file in zip(arguments, arguments[1:]) if flag == '--params-file']
-    return [text for file in files if (text := unmatched_file(Path(file), node))]
+    return [text for file in _files(arguments) if (text := unmatched_file(file, node))]
+
+
+def _files(arguments: Sequence[str]) -> list[Path]:
+    return [Path(file) for flag, file in zip(arguments, arguments[1:]) if flag == '--params-file']
+
+
+def _given_to_all(arguments: Sequence[str]) -> set[str]:
+    """Return the parameters that parameter files give to all nodes, without what follows a dot."""
+    # launch_ros writes the values that a launch file gives to one node to /**, too
+    files = [file for file in _files(arguments) if not file.name.startswith('launch_params_')]
+    return {str(name).split('.')[0] for file in files
+            for section, values in _sections(_content(file))
+            if section.rpartition('/')[2] in ('*', '**') and isinstance(values, dict)
+            for name in values}
 
 
 def ignored_arguments(arguments: Sequence[str]) -> list[str]:
@@ -198,13 +223,10 @@ def unmatched_file(file: Path, node: str, *, composed: bool = False) -> str:
     composed: whether the node is in a container. Its files are read by launch_ros, which
     also applies those without sections.
     """
-    if not file.is_file():   # missing, or a pipe, which rcl has read
+    content = _content(file)
+    if content is None:
         return ''
-    try:
-        content = yaml.safe_load(file.read_text(encoding='utf-8'))
-    except (OSError, ValueError, yaml.YAMLError):
-        return ''   # rcl itself reports these
-    names = list(_sections(content))
+    names = [name for name, _ in _sections(content)]
     if any(re.fullmatch(_pattern(name), node) for name in names) or composed and not names:
         return ''
     there = f'only for {", ".join(names)}' if names else 'for none'
@@ -212,13 +234,23 @@ def unmatched_file(file: Path, node: str, *, composed: bool = False) -> str:
             f"with '/**:' or '{node}:'")
 
 
-def _sections(content: Any, path: str = '') -> Iterator[str]:
-    """Yield the names that a file has sections for: those of nodes, with their namespaces."""
+def _content(file: Path) -> Any:
+    """Return the content of a parameter file, None where it cannot be read; rcl reports that."""
+    if not file.is_file():   # missing, or a pipe, which rcl has read
+        return None
+    try:
+        return yaml.safe_load(file.read_text(encoding='utf-8')) or {}
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+
+
+def _sections(content: Any, path: str = '') -> Iterator[tuple[str, Any]]:
+    """Yield the sections of a file: name of the node, with its namespace, and parameters."""
     if not isinstance(content, dict):
         return
     for key, value in content.items():
         if key == SECTION:
-            yield path
+            yield path, value
         else:
             yield from _sections(value, f'{path}/{str(key).strip("/")}')
 

@@ -16,6 +16,7 @@
 
 import os
 from pathlib import Path
+import sys
 from typing import Any
 
 import pytest
@@ -39,6 +40,7 @@ from rcl_interfaces.srv import (  # noqa: E402
 )
 from rclpy.parameter import Parameter, parameter_value_to_python  # noqa: E402
 from support import running_node, wait_until  # noqa: E402
+import yaml  # noqa: E402
 
 
 class Client:
@@ -152,6 +154,40 @@ def test_a_file_without_a_section_for_the_node_is_reported(
     assert complaint in found and bool(found) is bool(complaint)
     arguments = ['--ros-args', '-r', '__ns:=/robot', '--params-file', str(file)]
     assert unmatched_files(arguments, node) == ([found] if found else [])
+
+
+@pytest.mark.parametrize(('prefix', 'section', 'name', 'complaint'), [
+    ('robot', '/**', 'robot_name', ''), ('robot', '/*', 'robot_name', ''),
+    ('robot', '/**', 'plugins.a.b', ''), ('robot', '/**', 'publish_frequency', ''),
+    ('robot', '/**', 'detecter', "unknown parameter 'detecter'; did you mean 'detector'?"),
+    ('robot', '/face_affect', 'robot_name', "unknown parameter 'robot_name'"),
+    ('robot', '/**/face_affect', 'robot_name', "unknown parameter 'robot_name'"),
+    # as of launch_ros for Node(package=..., executable=..., parameters=[{'confidence': 0.5}])
+    ('launch_params_', '/**', 'confidence', "unknown parameter 'confidence'"),
+])
+def test_parameters_for_all_nodes_may_be_those_of_others(
+        prefix: str, section: str, name: str, complaint: str, bench: Bench, tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / f'{prefix}a1b2'
+    entries: Any = 'r1'
+    for part in reversed(name.split('.')):
+        entries = {part: entries}
+    file.write_text(yaml.safe_dump({section: {'ros__parameters': entries}}))
+    monkeypatch.setattr(sys, 'argv', ['node', '--ros-args', '--params-file', str(file)])
+    node = bench.start(activate=False, **{name: 'r1'})
+    assert node.unknown_parameters == complaint
+    text = f'parameters for other nodes, ignored: {name}'
+    assert (text in capfd.readouterr().err) is not bool(complaint)
+
+
+def test_a_parameter_file_of_the_robot_does_not_end_the_camera_player(ros_domain: int,
+                                                                      tmp_path: Path) -> None:
+    file = tmp_path / 'robot.yaml'
+    file.write_text('/**: {ros__parameters: {robot_name: r1}}')
+    with running_node('face_affect_ros.nodes.camera_player', '--params-file',
+                      str(file)) as process:
+        assert wait_until(lambda: 'published on' in process.output()), process.output()
+        assert process.stop() == 0
 
 
 @pytest.mark.parametrize(('arguments', 'ignored'), [
