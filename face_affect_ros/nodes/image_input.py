@@ -17,6 +17,7 @@
 from collections import deque
 from collections.abc import Callable
 from itertools import pairwise
+import re
 from typing import Any, TypeAlias
 
 from face_affect_ros.affect.position import Camera, camera_of
@@ -46,6 +47,8 @@ except ImportError:  # Humble
 
 ImageMessage: TypeAlias = Image | CompressedImage
 COMPRESSED = '/compressed'
+#: Types of the messages of other transports, such as zstd, theora and ffmpeg.
+ENCODED = re.compile('CompressedImage|CompressedVideo|Packet')
 #: Images whose frame_ids are compared, and number of changes that indicate several cameras.
 COMPARED, CHANGES = 30, 3
 #: Depth images that are kept at least, of which the one with the nearest stamp is used.
@@ -98,7 +101,9 @@ class ImageInput:
             return f"its publishers send {', '.join(foreign)}, not {self._type}" + (
                 self._remedy(self.topic))
         if not self._kinds(self.topic):
-            others = [self._base, f'{self._base}{COMPRESSED}', self._base.removesuffix(COMPRESSED)]
+            others = [self._base, f'{self._base}{COMPRESSED}', self._base.removesuffix(COMPRESSED),
+                      *(topic for topic, _ in self._node.get_topic_names_and_types()
+                        if topic.rpartition('/')[0] == self._base)]   # of other transports
             for topic in others:
                 if topic != self.topic and self._remedy(topic):
                     return f"it has no publisher; images are on '{topic}'{self._remedy(topic)}"
@@ -233,6 +238,8 @@ class ImageInput:
             transport = 'compressed'
         elif 'sensor_msgs/msg/Image' in kinds:
             transport, base = 'raw', topic
+        elif any(map(ENCODED.search, kinds)) and not topic.endswith('/compressedDepth'):
+            return ': convert them to raw with ros2 run image_transport republish'
         else:
             return ''
         todo = [] if transport == self._transport else [f'set image_transport to {transport}']

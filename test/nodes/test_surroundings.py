@@ -113,6 +113,21 @@ def test_the_advice_about_a_silent_topic_leads_to_images(
     assert bench.until(lambda: node.health.counts['published'] == 1)
 
 
+@pytest.mark.parametrize(('image', 'published', 'text'), [
+    ('/c', '/c/zstd', "images are on '/c/zstd': convert them to raw with ros2 run image_"),
+    ('/c/zstd', '/c/zstd', 'its publishers send sensor_msgs/msg/CompressedImage, not '
+     'sensor_msgs/msg/Image: convert them to raw with ros2 run image_transport republish'),
+    ('/c', '/c/compressedDepth', ' s: 0 publishers'),
+    ('/c', '/d/zstd', ' s: 0 publishers'),
+])
+def test_images_of_other_transports_are_named(image: str, published: str, text: str,
+                                              bench: Bench, elsewhere: Any) -> None:
+    elsewhere.create_publisher(CompressedImage, published, qos.results())
+    assert bench.until(lambda: bench.ros.node.count_publishers(published))
+    remapped(bench, f'image:={image}', emotion_model='', gender_model='')
+    assert bench.status(WARN, text), bench.statuses[-1].message
+
+
 def value_of(bench: Bench, key: str) -> str:
     """Return a value of the newest status."""
     bench.statuses.clear()
