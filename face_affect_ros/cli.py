@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _end_at_signals() -> None:
-    """Let SIGTERM (of `timeout`) and SIGHUP (of a closed terminal) end the files that are open."""
+    """Exit at SIGTERM (of `timeout`) and SIGHUP (of a closed terminal) and close the files."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:   # else it is ignored, as by nohup
             signal.signal(number, lambda number, _: sys.exit(128 + number))

@@ -20,7 +20,7 @@ import logging
 import os
 from typing import Any
 
-from face_affect_ros.affect.position import Camera, camera_of
+from face_affect_ros.affect.position import Camera, camera_of, rectified_twice
 from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_ros.bags import deserialized, ImageBag
 from face_affect_ros.media import Frame, Media, open_media
@@ -123,12 +123,17 @@ class BagMedia(Media):
             _log.warning('%s: %s', shown(self.name), shown(self._bag.shortage()))
 
     def _check_calibration(self, camera: Camera | None, image: ImageArray) -> None:
-        """Warn once if the calibration does not fit an image, so that faces have no position."""
+        """Warn once if the calibration does not fit an image: positions are missing or wrong."""
         height, width = image.shape[:2]
-        problem = camera.problem(width, height) if camera and camera.calibrated else ''
+        problem = ''
+        if camera and camera.calibrated:
+            problem = camera.problem(width, height)
+            problem = problem and f'cannot be used, faces have no position: {problem}'
+            if not problem and rectified_twice(self.topic, camera):
+                problem = (f'its distortion is applied to the images of {self.topic}, which is '
+                           'the name of rectified images: use --rectified')
         if problem and problem != self._unusable:
-            _log.warning('%s: cannot be used, faces have no position: %s', shown(self._info),
-                         shown(problem))
+            _log.warning('%s: %s', shown(self._info), shown(problem))
         self._unusable = problem
 
     def _cameras(self) -> Iterator[tuple[int, Camera]]:

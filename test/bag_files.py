@@ -66,13 +66,14 @@ def depth(topic: str = '/depth', *, encoding: str = '16UC1') -> Message:
 
 
 def camera_info(topic: str = '/camera_info', *, when: int = START, focal: float = 500.0,
-                size: tuple[int, int] = (160, 160)) -> Message:
-    """Return a calibration without distortion. focal: length in pixels. size: of the image."""
+                size: tuple[int, int] = (160, 160),
+                distortion: tuple[float, ...] = (0.0,) * 5) -> Message:
+    """Return a calibration. focal: length in pixels. size: of the image. distortion: D."""
     region = TYPES.types['sensor_msgs/msg/RegionOfInterest'](0, 0, 0, 0, False)
     matrix = np.array([[focal, 0, size[0] / 2], [0, focal, size[1] / 2], [0, 0, 1]])
     message = TYPES.types[INFO](
         header=header(when), height=size[1], width=size[0], distortion_model='plumb_bob',
-        d=np.zeros(5), k=matrix.reshape(-1), r=np.eye(3).reshape(-1),
+        d=np.array(distortion), k=matrix.reshape(-1), r=np.eye(3).reshape(-1),
         p=np.hstack([2 * matrix, np.zeros((3, 1))]).reshape(-1), binning_x=0, binning_y=0,
         roi=region)
     return Message(topic, INFO, bytes(TYPES.serialize_cdr(message, INFO)), when)

@@ -15,6 +15,7 @@
 """The position of a face, from the distance between its eyes or from a depth image."""
 
 from dataclasses import dataclass
+import re
 from typing import Any
 
 import cv2
@@ -146,6 +147,11 @@ def camera_of(info: Any, *, rectified: bool = False) -> Camera:
     model, distortion = ('plumb_bob', []) if rectified else (info.distortion_model, info.d)
     return Camera(matrix=matrix, model=model, width=width, height=height,
                   distortion=np.asarray(distortion, np.float64))
+
+
+def rectified_twice(topic: str, camera: Camera) -> bool:
+    """Return whether a topic has the name of rectified images, but the camera has distortion."""
+    return bool(re.search('[/_]rect(ified)?(?![a-z])', topic) and camera.distortion.any())
 
 
 def locate(landmarks: FloatArray, camera: Camera, *, width: int, height: int,

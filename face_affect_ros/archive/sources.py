@@ -84,7 +84,7 @@ def find_sources(names: Iterable[str], *, topics: Sequence[str] = (), sequence: 
         The sources, each once.
 
     Raises:
-        AffectError: `topics` are given, and no name is a bag; none is missing either.
+        AffectError: `topics` are given, all files exist, and none is a bag.
     """
     found: list[Source] = []
     first: dict[str, str] = {}

@@ -20,7 +20,7 @@ from itertools import pairwise
 import re
 from typing import Any, TypeAlias
 
-from face_affect_ros.affect.position import Camera, camera_of
+from face_affect_ros.affect.position import Camera, camera_of, rectified_twice
 from face_affect_ros.affect.types import FloatArray, ImageArray
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.image_conversion import (
@@ -117,10 +117,15 @@ class ImageInput:
     def check_calibration(self, image: ImageArray) -> None:
         """Warn if the calibration does not fit an image, so that faces have no position."""
         height, width = image.shape[:2]
-        camera = self.camera
-        self._unusable = camera.problem(width, height) if camera and camera.calibrated else ''
-        self._health.warn('calibration', self._unusable and f"'{self._info_topic}' cannot be "
-                          f'used, faces have no position: {self._unusable}')
+        camera = self.camera if self.camera and self.camera.calibrated else None
+        self._unusable = camera.problem(width, height) if camera else ''
+        text = self._unusable and (f"'{self._info_topic}' cannot be used, faces have no position: "
+                                   f'{self._unusable}')
+        if camera and not text and rectified_twice(self.topic, camera):
+            text = (f"'{self.topic}' is the name of rectified images, but the distortion in "
+                    f"'{self._info_topic}' is applied to them: set image_rectified to true")
+            self._node.get_logger().warning(text, once=True)
+        self._health.warn('calibration', text)
 
     @property
     def calibration(self) -> str:

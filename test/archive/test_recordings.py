@@ -140,6 +140,19 @@ def test_a_calibration_that_cannot_be_used_is_reported_once(
     assert caplog.text.count(text) == 1
 
 
+@pytest.mark.parametrize(('name', 'rectified', 'count'), [
+    ('/c/image_rect', False, 1), ('/c/image_rect', True, 0), ('/c/image_raw', False, 0)])
+def test_distortion_is_not_expected_of_rectified_images(
+        name: str, rectified: bool, count: int, caplog: pytest.LogCaptureFixture) -> None:
+    bag_files.write(Path('bag'), [
+        camera_info('/c/camera_info', size=(256, 256), distortion=(-0.3, 0.1, 0.0, 0.0, 0.0)),
+        image(name), image(name, stamp=START + 100_000_000)])
+    with open_recording('bag', rectified=rectified) as media:
+        assert len(list(media)) == 2
+    assert caplog.text.count(f'/c/camera_info: its distortion is applied to the images of {name}, '
+                             'which is the name of rectified images: use --rectified') == count
+
+
 def _lines(*arguments: str) -> list[str]:
     assert main(['analyze', *arguments, '--json', 'lines.jsonl']) == 0
     return Path('lines.jsonl').read_text().splitlines()

@@ -128,6 +128,38 @@ def test_images_of_other_transports_are_named(image: str, published: str, text: 
     assert bench.status(WARN, text), bench.statuses[-1].message
 
 
+@pytest.mark.parametrize(('image', 'values', 'warns'), [
+    ('/c/image_rect', {}, True), ('/c/image_rect_color', {}, True), ('/rect/image', {}, True),
+    ('/c/image_rect', {'image_rectified': True}, False), ('/c/image_raw', {}, False),
+    ('/direct/image', {}, False)])
+def test_distortion_is_not_expected_of_rectified_images(
+        image: str, values: dict[str, Any], warns: bool, bench: Bench,
+        capfd: pytest.CaptureFixture[str]) -> None:
+    """As image_proc publishes them, whose camera_info is that of the camera."""
+    node = remapped(bench, f'image:={image}', emotion_model='', gender_model='',
+                    stale_timeout=3600.0, **values)
+    images = bench.ros.node.create_publisher(Image, image, qos.results())
+    beside = f"{image.rpartition('/')[0]}/camera_info"
+    infos = bench.ros.node.create_publisher(CameraInfo, beside, qos.results())
+    info = camera_info(64, 48, 60.0, stamped(1))
+    text = (f"'{image}' is the name of rectified images, but the distortion in '{beside}' is "
+            'applied to them: set image_rectified to true')
+    for distortion, expected in (([0.0] * 5, False), ([-0.3, 0.1, 0.0, 0.0, 0.0], warns)):
+        info.d = distortion
+        node.image_input.camera = None
+        assert bench.until(infos.get_subscription_count)
+        infos.publish(info)
+        assert bench.until(lambda: node.image_input.camera is not None)
+        bench.faces.clear()
+        assert bench.until(images.get_subscription_count)
+        images.publish(to_message(EMPTY, 'bgr8', stamped(1)))
+        assert bench.until(lambda: bench.faces)
+        bench.statuses.clear()
+        assert bench.until(lambda: len(bench.statuses) > 1)
+        assert (text in bench.statuses[-1].message) is expected
+    assert capfd.readouterr().err.count(text) == int(warns)
+
+
 def value_of(bench: Bench, key: str) -> str:
     """Return a value of the newest status."""
     bench.statuses.clear()
