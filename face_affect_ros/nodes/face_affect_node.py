@@ -196,9 +196,11 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
 
     def close(self) -> None:
         """Run the transition shutdown before the process ends."""
-        if self.lifecycle_state != 'finalized' and self.context.ok():
-            self.trigger_shutdown()
-        self._stop()
+        try:
+            if self.lifecycle_state != 'finalized' and self.context.ok():
+                self.trigger_shutdown()
+        finally:
+            self._stop()
 
     def _stop(self) -> None:
         """Unsubscribe; keep the models and the tracks, but not the templates of the tracks."""

@@ -159,7 +159,11 @@ class ClosingNode(Node):
 
     def destroy_node(self) -> None:
         """Close the node and destroy it."""
-        self.close()
+        try:
+            self.close()
+        except RuntimeError:   # rclpy's RCLError, which has no public name
+            if self.context.ok():   # else it was shut down meanwhile, as by Ctrl-C
+                raise
         super().destroy_node()
 
 

@@ -14,6 +14,7 @@
 
 """Lifecycle: invalid requests and autostart."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -117,6 +118,22 @@ def test_autostart_that_fails_names_the_cause_and_the_commands_to_activate(
     assert spin_until(ros.executor, lambda: complained(f'could not {failed}'))
     assert ('then: ros2 lifecycle set /face_affect configure && '
             'ros2 lifecycle set /face_affect activate') in said
+
+
+def test_a_node_is_destroyed_while_ctrl_c_shuts_the_context_down(ros: Any) -> None:
+    """As in a program of the user, where rclpy handles the signal in a thread."""
+    active = node(ros, emotion_model='', gender_model='')
+    active.trigger_configure()
+    active.trigger_activate()
+    shut_down = active.trigger_shutdown
+
+    def late() -> None:
+        ros.context.try_shutdown()
+        shut_down()
+
+    active.trigger_shutdown = late
+    active.destroy_node()
+    assert 'face_affect' not in {each.name for each in threading.enumerate()}
 
 
 @pytest.mark.parametrize(('parameters', 'code'), [
