@@ -183,7 +183,8 @@ def find_model(name: str, kind: str = '') -> Path:
         if direct.name == CARD:
             direct = direct.parent
         if not os.path.isfile(direct / CARD):
-            raise AffectError(f"model '{name}': there is no {CARD} in {direct}")
+            raise AffectError(f"model '{name}': there is no {CARD} in {direct} that this user may "
+                              'read')
         return direct
     own = filter(None, os.environ.get('FACE_AFFECT_MODEL_PATH', '').split(os.pathsep))
     searched = list(dict.fromkeys([*map(Path, own), *installed_folders()]))
@@ -195,7 +196,8 @@ def find_model(name: str, kind: str = '') -> Path:
     raise AffectError(
         f"model '{name}' not found{hint(name, known)}; known models: "
         f"{', '.join(known) or 'none'}; searched: {', '.join(map(str, searched))}. Name one of "
-        "these, the path of a model's folder, or set FACE_AFFECT_MODEL_PATH")
+        "these, the path of a model's folder, or set FACE_AFFECT_MODEL_PATH to a folder of "
+        'models that this user may read')
 
 
 def _kind_of(card: Path) -> str:

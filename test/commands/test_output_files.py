@@ -125,7 +125,8 @@ def test_an_output_is_never_an_input(command: str, names: list[str], folder: Pat
     ('report shut/x.jsonl', 'shut/x.jsonl/run.json: cannot be read: Permission denied'),
     ('tiers shut --out x', 'shut/run.json: cannot be read: Permission denied'),
     ('tiers x --out shut', '--out shut: Permission denied'),
-    ('analyze a.png --json x --detector ./shut', "model './shut': there is no card.yaml in shut")])
+    ('analyze a.png --json x --detector ./shut',
+     "model './shut': there is no card.yaml in shut that this user may read")])
 def test_a_folder_without_permission_is_named(command: str, error: str, folder: Path,
                                               capsys: pytest.CaptureFixture[str]) -> None:
     Path('shut').mkdir()
