@@ -14,6 +14,7 @@
 
 """A worker thread, a thread that spins a node, and the end of nodes."""
 
+import atexit
 from collections import deque
 from collections.abc import Callable
 import os
@@ -55,6 +56,8 @@ class Worker(Generic[Item]):
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
+        # A program may end without stop. Python would end the thread in a network, and abort.
+        atexit.register(self.stop)
 
     def put(self, item: Item) -> int:
         """Queue an item; return the number of items dropped for it, 0 or 1."""
@@ -71,6 +74,7 @@ class Worker(Generic[Item]):
 
     def stop(self) -> int:
         """Finish the current item and end the thread; return the number of dropped items."""
+        atexit.unregister(self.stop)
         with self._changed:
             self._stopping = True
             left = len(self._waiting)

@@ -15,6 +15,8 @@
 """The threads of nodes, and their end."""
 
 from pathlib import Path
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -48,3 +50,22 @@ def test_a_thread_ends_when_its_node_is_destroyed(
                 if each not in before and each.name == thread)
     node.destroy_node()
     assert not started.is_alive()
+
+
+def test_a_program_that_ends_without_stop_finishes_the_current_image() -> None:
+    """As one that only spins the node; Python may abort if it ends a thread in a network."""
+    program = """
+import threading, time
+from face_affect_ros.nodes.threads import Worker
+started = threading.Event()
+def work(item):
+    started.set()
+    time.sleep(1.0)
+    print('finished', item)
+worker = Worker(work, depth=1, name='worker')
+worker.put('image')
+started.wait()
+"""
+    ended = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True,
+                           check=True)
+    assert ended.stdout == 'finished image\n', ended.stderr
