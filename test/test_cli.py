@@ -19,6 +19,7 @@ from collections.abc import Callable
 import errno
 import io
 import json
+import os
 from pathlib import Path
 import signal
 import subprocess
@@ -270,6 +271,21 @@ def test_a_demo_that_cannot_run_prints_the_reason(arguments: list[str], complain
     assert done.returncode == 1
     assert complaint in done.stderr
     assert 'Traceback' not in done.stderr + done.stdout
+
+
+def test_a_demo_without_a_log_directory_names_the_remedy(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As in a container with `--user`, whose home folder does not exist."""
+    pytest.importorskip('face_affect_msgs', reason='the messages are not built')
+    for name in ('ROS_LOG_DIR', 'ROS_HOME'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv('HOME', os.devnull)
+    done = subprocess.run(
+        [sys.executable, '-m', 'face_affect_ros.cli', 'demo', '--out', str(tmp_path)],
+        capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert 'error: ROS cannot be started: ' in done.stderr and 'ROS_LOG_DIR' in done.stderr
+    assert 'Traceback' not in done.stderr
 
 
 def test_explain_draws_a_row_for_each_face(tmp_path: Path,

@@ -88,12 +88,16 @@ def run_demo(*, source: str, duration: float, out: Path, settings: PipelineSetti
         The exit code, 0 only if faces were published.
 
     Raises:
-        AffectError: The source cannot be read, a process has failed, or the disk is full.
+        AffectError: The source cannot be read, ROS or a process has failed, or the disk is full.
     """
     play = player_for(source)
     duration = duration or (ENDLESS_DURATION if play.endless else float('inf'))
     recorder = Recorder(out, source=source or 'astronaut', rate=play.rate)
-    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:   # RCLError has no public name
+        raise AffectError(f'ROS cannot be started: {error}; if this is about the log directory, '
+                          'set ROS_LOG_DIR to a folder that can be written') from error
     try:
         with contextlib.closing(recorder), _interrupted_by_signals(), LiveTable(
                 source or 'astronaut (scikit-image), panned and zoomed') as table:
