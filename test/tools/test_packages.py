@@ -14,9 +14,11 @@
 
 """Packages that a ROS distribution lacks, and paths in the cmake files of the wheels."""
 
+from functools import partial
 import os
 from pathlib import Path
 import sys
+import venv
 
 import pytest
 from setup_steps import build, packages
@@ -53,6 +55,17 @@ def test_only_missing_packages_are_installed(tmp_path: Path,
     lock.write_text(LOCK.replace('no-such-package', 'numpy'))
     packages.install_missing(Path(sys.executable), lock, dict(os.environ), chosen)
     assert len(installed) == 1
+
+
+@pytest.mark.slow
+def test_packages_are_installed_into_the_environment_despite_pip_conf(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / 'pip.conf').write_text('[install]\nuser = true\n')
+    monkeypatch.setenv('PIP_CONFIG_FILE', str(tmp_path / 'pip.conf'))
+    monkeypatch.setattr(packages, 'run', partial(packages.run, log=tmp_path / 'log'))
+    (tmp_path / 'empty.txt').write_text('')
+    venv.create(tmp_path / 'venv', with_pip=True)
+    packages.install_lock(tmp_path / 'venv' / 'bin' / 'python', tmp_path / 'empty.txt', os.environ)
 
 
 def test_another_version_is_not_accepted(tmp_path: Path) -> None:

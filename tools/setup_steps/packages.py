@@ -76,9 +76,10 @@ def link(python: Path, folder: Path, env: Mapping[str, str]) -> None:
 
 
 def _pip(python: Path, env: Mapping[str, str], what: str, *options: str) -> None:
+    # A virtual environment refuses `user = true` of the user's pip.conf.
     run([python, '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input',
          '--progress-bar', 'off', '--no-deps', '--no-build-isolation', *options],
-        what=what, env=env)
+        what=what, env={**env, 'PIP_USER': '0'})
 
 
 def install_missing(python: Path, path: Path, env: Mapping[str, str], chosen: Path) -> None:
