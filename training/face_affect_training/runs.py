@@ -105,8 +105,9 @@ class Run:
                 rows = [row for row in read_log(self.folder)
                         if int(row['epoch']) <= progress['epoch']]
             with _writing(self.folder):
-                self._log.unlink()
-            self._append(rows)
+                unfinished = self._log.with_suffix('.unfinished')
+                _write_rows(unfinished, 'w', rows)
+                os.replace(unfinished, self._log)
         return int(progress['epoch']), progress['best'], progress['seconds']
 
     def save_state(self, model: keras.Model, *, epoch: int, best: float, seconds: float) -> None:
@@ -144,7 +145,8 @@ class Run:
         values = {**row, EACH: ' '.join(f'{value:.4f}' for value in each)}
         texts = {name: format(values[name], form) if name in values else ''
                  for name, form in COLUMNS.items()}
-        self._append([texts])
+        with _writing(self.folder):
+            _write_rows(self._log, 'a', [texts])
         if self._writer is None:   # hides epochs that an interrupted run has written
             self._writer = SummaryWriter(str(self.folder / 'tensorboard'),
                                          purge_step=row['epoch'])
@@ -158,13 +160,14 @@ class Run:
         if self._writer is not None:
             self._writer.close()
 
-    def _append(self, rows: list[dict[str, str]]) -> None:
-        new = not self._log.is_file()
-        with _writing(self.folder), self._log.open('a', newline='', encoding='utf-8') as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator='\n')
-            if new:
-                writer.writeheader()
-            writer.writerows(rows)
+
+def _write_rows(log: Path, mode: str, rows: list[dict[str, str]]) -> None:
+    """Write or append rows to a log, with the header if it is empty."""
+    with log.open(mode, newline='', encoding='utf-8') as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator='\n')
+        if file.tell() == 0:
+            writer.writeheader()
+        writer.writerows(rows)
 
 
 def read_log(folder: Path) -> list[dict[str, str]]:

@@ -73,6 +73,7 @@ def ship(run: Path, plan: Export, models: Path, folder: Path, *, cache: Path | N
     name, trial = experiment.name, run / 'models'
     done = _Done(run, plan)
     faces = {task: _faces(experiment, task, 'validation', cache) for task in experiment.tasks}
+    further = [faces_of_reader(reader, data_path(path), split) for reader, path, split in also]
 
     def write(*others: str, **options: Any) -> None:
         for line in export(run, trial, precisions=(plan.precision, *others), mirror=plan.mirror,
@@ -93,7 +94,6 @@ def ship(run: Path, plan: Export, models: Path, folder: Path, *, cache: Path | N
     shutil.copytree(trial / name, models / name, dirs_exist_ok=True)
 
     tasks, written = {}, []
-    further = [faces_of_reader(reader, data_path(path), split) for reader, path, split in also]
     for task in faces:
         evaluated = {plan.precision: evaluate(str(models / name), faces[task], task=task), **{
             each: evaluate(str(trial / f'{name}_{each}'), faces[task], task=task)

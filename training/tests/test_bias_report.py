@@ -14,6 +14,7 @@
 
 """Regions of a face, the saliency in them, and the figures made from it."""
 
+from dataclasses import replace
 import json
 from pathlib import Path
 
@@ -115,3 +116,7 @@ def test_guided_maps_of_each_expression(faces: FaceData, tmp_path: Path) -> None
     assert counts['happy'] >= 20 and sum(counts.values()) == counts['happy']
     assert record['models']['emotion_small_resnet']['likeness_of_classes'] is None
     assert guided.page_entries(tmp_path)['guided_data'] == 'portraits'
+    with pytest.raises(AffectError, match="'gender_mobilenet' classifies gender, not emotion"):
+        guided.make(['gender_mobilenet'], known, tmp_path, '')
+    with pytest.raises(AffectError, match='portraits: has labels of gender, not of emotion'):
+        guided.make(['emotion_small_resnet'], replace(known, task='gender'), tmp_path, '')

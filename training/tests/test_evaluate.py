@@ -260,6 +260,8 @@ def test_without_leaves_out_repeated_images(
     assert main(['evaluate', '--model', 'emotion_mini_xception', *data, '--without',
                  'PublicTest']) == 1
     assert "all images of 'PublicTest' are also in 'PublicTest'" in capsys.readouterr().err
+    assert main(['evaluate', '--model', 'x', '--npz', 'x.npz', '--without', 'Training']) == 1
+    assert '--without needs a data set with splits' in capsys.readouterr().err
 
 
 def test_skipped_rows_are_printed(sheets: Path, tmp_path: Path,

@@ -14,7 +14,10 @@
 
 """Training: resuming, initial weights, distillation, and runs that depend on others."""
 
+import csv
 from dataclasses import replace
+import errno
+import os
 from pathlib import Path
 import shutil
 from types import SimpleNamespace
@@ -52,6 +55,11 @@ def teachers_of(run: Path, **changes: object) -> Teachers:
     experiment = load_experiment(run / 'experiment.yaml')
     settings = replace(experiment.tasks['emotion'].distillation, **changes)
     return Teachers(settings, experiment, 'emotion')
+
+
+def no_space(*_: object) -> None:
+    """Fail as on a full disk."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @pytest.fixture
@@ -167,6 +175,22 @@ def test_a_run_that_cannot_be_written_is_reported(experiment: Path, tmp_path: Pa
                   lambda: run.log({'epoch': 1}, [0.5])):
         with pytest.raises(AffectError, match='run: the run cannot be written: .*--out'):
             write()
+
+
+def test_a_resumed_run_keeps_its_log_on_a_full_disk(experiment: Path, tmp_path: Path,
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    model = SimpleNamespace(variables=[], optimizer=SimpleNamespace(variables=[]))
+    run = Run(tmp_path / 'run', load_experiment(experiment))
+    for epoch in (1, 2, 3):
+        run.log({'epoch': epoch}, [0.5])
+    run.save_state(model, epoch=2, best=0.5, seconds=1.0)
+    with monkeypatch.context() as full:
+        full.setattr(csv.DictWriter, 'writerows', no_space)
+        with pytest.raises(AffectError, match='cannot be written: No space left on device'):
+            run.resume(model)
+    assert [row['epoch'] for row in read_log(run.folder)] == ['1', '2', '3']
+    assert run.resume(model) == (2, 0.5, 1.0)
+    assert [row['epoch'] for row in read_log(run.folder)] == ['1', '2']
 
 
 @pytest.mark.parametrize(('entry', 'known'), [

@@ -229,6 +229,8 @@ def _export(args: argparse.Namespace) -> int:
 def _evaluate(args: argparse.Namespace) -> int:
     from face_affect_training.data.npz import read_npz
     from face_affect_training.evaluate import evaluate, faces_of_reader
+    if args.without and args.npz is not None:
+        raise AffectError('--without needs a data set with splits; use it with --data')
     if args.out is not None:   # report errors before the evaluation
         _make_folder(args.out)
     faces = read_npz(args.npz) if args.npz is not None else faces_of_reader(

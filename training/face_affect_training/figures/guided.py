@@ -27,7 +27,7 @@ from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.pipeline import make_pipeline
 from face_affect_ros.affect.saliency import heat_of_gradient, overlay, Saliency, to_bgr
 from face_affect_ros.affect.settings import PipelineSettings
-from face_affect_ros.affect.types import EMOTIONS, ImageArray
+from face_affect_ros.affect.types import AffectError, EMOTIONS, ImageArray
 from face_affect_ros.media import open_media
 from face_affect_training.data.faces import FaceData
 from face_affect_training.evaluate import whole_crops
@@ -43,7 +43,14 @@ MOST = 200
 
 
 def make(models: list[str], faces: FaceData, folder: Path, command: str) -> list[Path]:
-    """Write guided.json and guided.png of expression models with gradients; return their paths."""
+    """
+    Write guided.json and guided.png of expression models with gradients; return their paths.
+
+    Raises:
+        AffectError: a model or the faces are not of expressions.
+    """
+    if faces.task != 'emotion':
+        raise AffectError(f'{faces.source}: has labels of {faces.task}, not of emotion')
     rows: list[list[Picture | None]] = []
     captions: list[list[str]] = []
     names: list[str] = []
@@ -51,6 +58,9 @@ def make(models: list[str], faces: FaceData, folder: Path, command: str) -> list
     for model in models:
         saliency = Saliency(load_card(model))
         name = saliency.card.name
+        if saliency.card.heads[0].task != 'emotion':
+            raise AffectError(f"model '{name}' classifies {saliency.card.heads[0].task}, not "
+                              'emotion')
         drawn, counts, maps = _means(saliency, faces)
         rows += [drawn, _of_portrait(saliency)]
         captions += [[str(count) for count in counts], [''] * len(EMOTIONS)]
