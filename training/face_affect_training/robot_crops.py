@@ -110,15 +110,14 @@ def find_faces(faces: FaceData, detector: str, *, count: int = 0) -> Found:
     return Found(len(chosen), images, found, np.array(rows))
 
 
-def tune_margin(model: str, faces: FaceData, margins: Sequence[float] = MARGINS,
+def tune_margin(model: str, faces: FaceData, *,
                 detector: str = DEFAULT_DETECTOR) -> dict[str, Any]:
     """
-    Return the accuracy at each crop margin, on the faces that the detector finds.
+    Return the accuracy at each of MARGINS, on the faces that the detector finds.
 
     Args:
         model: name or folder.
         faces: data set of a task of the model.
-        margins: shares of the box on each side.
         detector: see make_detector.
 
     Returns:
@@ -132,7 +131,7 @@ def tune_margin(model: str, faces: FaceData, margins: Sequence[float] = MARGINS,
     found, task = find_faces(faces, detector), network.heads[0].task
     accuracy = {margin: round(float((
         network(found.crops(replace(card.crop, margin=margin)))[task].argmax(1)
-        == faces.labels[found.rows]).mean()), 4) for margin in sorted(margins)}
+        == faces.labels[found.rows]).mean()), 4) for margin in MARGINS}
     return {'model': card.name, 'sha256': card.sha256, 'task': task, 'data': faces.source,
             'detector': detector, 'faces': len(faces), 'found': len(found.rows),
             'accuracy': {f'{margin:g}': value for margin, value in accuracy.items()},
@@ -143,13 +142,10 @@ def best_margin(accuracies: Sequence[dict[Any, float]]) -> float:
     """
     Return the margin with the best moving average of three accuracies, since boxes are not exact.
 
-    accuracies: of each task, by margin in ascending order. With fewer than three margins, the best
-    one is returned.
+    accuracies: of each task, by at least three margins in ascending order.
     """
     margins = [float(margin) for margin in accuracies[0]]
     values = np.mean([list(each.values()) for each in accuracies], axis=0)
-    if len(values) < 3:
-        return margins[int(values.argmax())]
     return margins[1 + int(np.convolve(values, np.ones(3), 'valid').argmax())]
 
 
@@ -246,4 +242,4 @@ def _smaller(side: float, image: ImageArray, box: float) -> ImageArray:
 
 
 def _short(value: Any) -> float:
-    return round(float(min(value, 1e6)), 4)
+    return round(float(value), 4)

@@ -93,8 +93,6 @@ def convert_function(function: Any, what: str, precision: str = 'float32',
         converter.representative_dataset = lambda: ([each[np.newaxis]] for each in samples)
         if int8_input:
             converter.inference_input_type = tf.int8
-    elif precision != 'float32':
-        raise AffectError(f"precision '{precision}' is not one of {', '.join(PRECISIONS)}")
     try:
         with warnings.catch_warnings():
             # a warning about another method of quantisation

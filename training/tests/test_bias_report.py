@@ -101,12 +101,6 @@ def test_the_command_in_the_report_has_no_local_paths(
         f'$FACE_AFFECT_SHARED/{sheets.name} PublicTest')
 
 
-def test_a_data_set_without_a_face_is_refused(faces: FaceData) -> None:
-    nobody = faces.select(np.array([24]))
-    with pytest.raises(AffectError, match='portraits: .* finds no face in any of 1 images'):
-        bias.bias_report('emotion_small_resnet', nobody)
-
-
 def test_guided_maps_of_each_expression(faces: FaceData, tmp_path: Path) -> None:
     known = faces.select(np.arange(24))
     written = guided.make(['emotion_small_resnet'], known, tmp_path, 'the command')

@@ -26,7 +26,6 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_training.data import loading, ORIGINS, read, READERS
 from face_affect_training.data.faces import FaceData, make_targets, repeats
 from face_affect_training.data.fer2013 import VOTES
-from face_affect_training.data.files import age_group
 from face_affect_training.data.loading import load_split, load_splits
 from face_affect_training.experiment import (
     Data,
@@ -220,11 +219,6 @@ def test_targets(sheets: Path) -> None:
     np.testing.assert_allclose(targets[0, 0], 0.93 + 0.01, atol=0.02)
     with pytest.raises(AffectError, match='has no FER. votes; set targets.ferplus_weight'):
         make_targets(replace(data, votes=None), 7, ferplus_weight=0.5)
-
-
-def test_age_groups() -> None:
-    assert [age_group(years) for years in (0, 3, 69, 70, 121)] == [
-        '0-2', '3-9', '60-69', 'more than 70', 'unknown']
 
 
 @pytest.mark.parametrize('zipped', [False, True])

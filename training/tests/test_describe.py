@@ -14,13 +14,11 @@
 
 """Parameters, multiply-accumulates and sizes of networks, and the command `describe`."""
 
-import json
 from pathlib import Path
 import re
 
-from face_affect_training import networks
 from face_affect_training.__main__ import main
-from face_affect_training.describe import describe, multiply_accumulates
+from face_affect_training.describe import multiply_accumulates
 from face_affect_training.networks.fractional_pooling import FractionalMaxPooling2D
 import keras
 from keras import layers
@@ -44,27 +42,12 @@ def test_multiply_accumulates() -> None:
         assert multiply_accumulates(keras.Sequential([keras.Input(shape), layer])) == expected
 
 
-def test_costs_of_a_network() -> None:
-    costs = describe(networks.build('five_layer_cnn', input_shape=(24, 24, 3), classes=2,
-                                    hidden=16))
-    kernels = 9 * (3 * 32 + 32 * 64 + 64 * 128) + 3 * 3 * 128 * 16 + 16 * 2
-    assert costs['macs'] == (24 ** 2 * 9 * 3 * 32 + 12 ** 2 * 9 * 32 * 64 + 6 ** 2 * 9 * 64 * 128
-                             + 3 * 3 * 128 * 16 + 16 * 2)
-    assert costs['parameters'] == kernels + 4 * (32 + 64 + 128) + 16 + 2
-    if keras.backend.backend() == 'tensorflow':
-        assert 4 * kernels < costs['tflite_bytes'] < 4 * kernels + 20_000
-
-
 def test_describe_prints_networks_and_experiments(capsys: pytest.CaptureFixture[str]) -> None:
-    recipes = [str(path) for path in EXPERIMENTS.glob('*mini_xception.yaml')]
-    assert main(['describe', 'mini_xception', *recipes]) == 0
+    recipe = str(EXPERIMENTS / 'gender_mini_xception.yaml')
+    assert main(['describe', 'mini_xception', recipe]) == 0
     lines = capsys.readouterr().out.splitlines()[1:]
-    assert lines[0].split()[:5] == ['mini_xception', '48', 'x', '48', 'x']
-    assert '58,423' in lines[0] and len(lines) == 3
-    assert main(['describe', *recipes, '--json']) == 0
-    record = {each['name']: each for each in json.loads(capsys.readouterr().out)}
-    assert record['gender_mini_xception']['input'] == [64, 64, 3]
-    assert record['emotion_mini_xception']['parameters'] == 58_423
+    assert [' '.join(line.split()[:7]) for line in lines] == [
+        'mini_xception 48 x 48 x 1 58,423', 'gender_mini_xception 64 x 64 x 3 52,802']
     for wrong, message in ((['nosuch'], "network 'nosuch' does not exist"),
                            (['nosuch.yaml'], 'nosuch.yaml')):
         assert main(['describe', *wrong]) == 1

@@ -358,3 +358,20 @@ def test_muon_minimises_a_loss() -> None:
         optimizer.param_groups[0]['lr'] = 0.5 * (1 - step / 200)
         optimizer.step()
     assert (kernel - target).abs().max() < 0.1
+
+
+def test_convolution_of_fold_equals_a_larger_one() -> None:
+    from face_affect_training.detection.network import Fold
+    import keras
+    random = np.random.default_rng(4)
+    image = random.normal(size=(2, 12, 12, 3)).astype(np.float32)
+    kernel = random.normal(size=(6, 6, 3, 5)).astype(np.float32)
+    large = keras.layers.Conv2D(5, 6, strides=2, padding='same', use_bias=False)
+    small = keras.layers.Conv2D(5, 3, padding='same', use_bias=False)
+    folded = Fold(2)(image)
+    large.build(image.shape), small.build(folded.shape)
+    large.set_weights([kernel])
+    blocks = kernel.reshape(3, 2, 3, 2, 3, 5).transpose(0, 2, 1, 3, 4, 5)
+    small.set_weights([blocks.reshape(3, 3, 12, 5)])
+    np.testing.assert_allclose(*(keras.ops.convert_to_numpy(each)
+                                 for each in (large(image), small(folded))), atol=1e-4)

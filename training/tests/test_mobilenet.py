@@ -90,12 +90,6 @@ def test_mobilenet_takes_the_weights_of_the_package(tmp_path: Path,
     np.testing.assert_array_equal(bias, weights['conv_dw_3_bn/batchnorm_1/sub'])
 
 
-def test_initial_weights_differ_between_layers() -> None:
-    network = networks.build('mobilenet', **OPTIONS)
-    kernels = [network.get_layer(f'conv_dw_{number}').get_weights()[0] for number in (7, 8)]
-    assert np.abs(kernels[0] - kernels[1]).mean() > 0.1
-
-
 def test_weights_that_do_not_fit_are_named(tmp_path: Path,
                                            monkeypatch: pytest.MonkeyPatch) -> None:
     """So are a package that is missing or broken, and another network."""

@@ -22,7 +22,6 @@ from typing import Any
 from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks, tflite
 from face_affect_training.experiment import Input, load_experiment
-from face_affect_training.networks.small_resnet import Fold
 from face_affect_training.runs import build_network, from_pixels, take_backbone
 import keras
 import numpy as np
@@ -38,9 +37,6 @@ COUNTS = {
 RATES = {'mobilenet': 1e-3}
 #: Options of small networks.
 NARROW: dict[str, dict[str, Any]] = {
-    'five_layer_cnn': {'filters': (8, 12, 16), 'hidden': 16},
-    'five_layer_cnn_fractional': {'filters': (8, 12, 16), 'hidden': 16},
-    'deeper_cnn': {'filters': (8, 12, 16, 16), 'hidden': 16},
     'residual_cnn': {'width': 8, 'blocks': 1},
     'small_resnet': {'widths': [8, 16], 'blocks': [1, 1]},
     'mobilenet': {'blocks': 4}}
@@ -99,40 +95,12 @@ def test_training_saving_and_conversion(name: str, tmp_path: Path) -> None:
 
 def test_penalty_and_dropout() -> None:
     options: dict[str, Any] = {'input_shape': (32, 32, 1), 'classes': 7}
-    network = networks.build('deeper_cnn', regularisation=0.01, dropout=0.0, **options)
-    regularised = [layer for layer in network.layers if getattr(layer, 'kernel_regularizer', None)]
-    assert {layer.name for layer in regularised} >= {'classes'}
-    expected = sum(0.01 * np.sum(np.square(layer.get_weights()[0])) for layer in regularised)
-    np.testing.assert_allclose(sum(float(loss) for loss in network.losses), expected, rtol=1e-4)
+    network = networks.build('five_layer_cnn', regularisation=0.01, dropout=0.0, **options)
+    assert len(network.losses) == 5
     assert not any(hasattr(layer, 'rate') for layer in network.layers)
-    dropping = networks.build('deeper_cnn', dropout=0.3, **options)
+    dropping = networks.build('five_layer_cnn', dropout=0.3, **options)
     assert dropping.losses == []
     assert {layer.rate for layer in dropping.layers if hasattr(layer, 'rate')} == {0.3}
-
-
-def test_first_stride_of_small_resnet_doubles_the_feature_maps() -> None:
-    usual, fine = (networks.build('small_resnet', input_shape=(48, 48, 1), classes=7,
-                                  first_stride=stride) for stride in (2, 1))
-    assert usual.count_params() == fine.count_params()
-    for stage, size in enumerate((24, 12, 6, 3), start=1):
-        name = f'stage{stage}_relu'
-        assert usual.get_layer(name).output.shape[1] == size
-        assert fine.get_layer(name).output.shape[1] == 2 * size
-
-
-def test_convolution_of_fold_equals_a_larger_one() -> None:
-    random = np.random.default_rng(4)
-    image = random.normal(size=(2, 12, 12, 3)).astype(np.float32)
-    kernel = random.normal(size=(6, 6, 3, 5)).astype(np.float32)
-    large = keras.layers.Conv2D(5, 6, strides=2, padding='same', use_bias=False)
-    small = keras.layers.Conv2D(5, 3, padding='same', use_bias=False)
-    folded = Fold(2)(image)
-    large.build(image.shape), small.build(folded.shape)
-    large.set_weights([kernel])
-    blocks = kernel.reshape(3, 2, 3, 2, 3, 5).transpose(0, 2, 1, 3, 4, 5)
-    small.set_weights([blocks.reshape(3, 3, 12, 5)])
-    np.testing.assert_allclose(*(keras.ops.convert_to_numpy(each)
-                                 for each in (large(image), small(folded))), atol=1e-4)
 
 
 def test_branches_of_small_resnet_are_independent() -> None:

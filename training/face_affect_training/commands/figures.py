@@ -55,16 +55,11 @@ def register(subparsers: Any) -> None:
     runs.add_argument('--cache', type=expanded, default=Path('runs/cache'),
                       help=f'{CACHE} (default: runs/cache)')
     add_minutes(runs)
-    sizes = add('sizes', _sizes, 'parameters, multiply-accumulates and TFLite bytes')
-    sizes.add_argument('plan', nargs='?', default='networks',
-                       help='plan of the networks (default: networks)')
+    add('sizes', _sizes, 'parameters, multiply-accumulates and TFLite bytes of the networks')
     ascent = add('ascent', _ascent, 'gradient ascent: images that maximise the activation of '
                  'filters')
-    ascent.add_argument('folder', type=expanded, help='folder of a training run')
-    ascent.add_argument('--layers', nargs='+', help='names of layers (default: some layers of '
-                        'mini_xception or sequential_fully_cnn)')
-    ascent.add_argument('--count', type=int, default=8, help='filters per layer (default: 8)')
-    ascent.add_argument('--steps', type=int, default=120, help='gradient steps (default: 120)')
+    ascent.add_argument('folder', type=expanded, help='folder of a training run of mini_xception '
+                        'or sequential_fully_cnn')
     maps = add('guided', _guided, 'guided back-propagation of each expression')
     maps.add_argument('models', nargs='+', metavar='MODEL', help='names or folders of models')
     maps.add_argument('--data', nargs=3, metavar=DATA, required=True, help='data set')
@@ -91,13 +86,12 @@ def _sizes(args: argparse.Namespace) -> int:
     os.environ['KERAS_BACKEND'] = 'tensorflow'
     from face_affect_training.figures.paper import write_sizes
     from face_affect_training.figures.plans import load_plan
-    return print_lines([write_sizes(load_plan(args.plan), args.results)])
+    return print_lines([write_sizes(load_plan('networks'), args.results)])
 
 
 def _ascent(args: argparse.Namespace) -> int:
     from face_affect_training.figures.ascent import make
-    return print_lines(make(args.folder, args.results, layers=args.layers, count=args.count,
-                            steps=args.steps))
+    return print_lines(make(args.folder, args.results))
 
 
 def _guided(args: argparse.Namespace) -> int:

@@ -56,11 +56,9 @@ def register(subparsers: Any) -> None:
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
     describe = _add(subparsers, 'describe', _describe, 'print a table of the parameters, '
                     'multiply-accumulates and float32 TFLite bytes of networks')
-    describe.add_argument('networks', nargs='*', metavar='NETWORK', help='names of networks or '
-                          'YAML files of experiments (default: all networks)')
-    describe.add_argument('--size', type=int, default=48, help='height and width of the grey '
-                          'input of networks given by name; they have 7 classes (default: 48)')
-    describe.add_argument('--json', action='store_true', help='print JSON')
+    describe.add_argument('networks', nargs='*', metavar='NETWORK', help='YAML files of '
+                          'experiments, or names of networks, with grey input of 48 x 48 pixels '
+                          'and 7 classes (default: all networks)')
 
     train = _add(subparsers, 'train', _train, 'train the network of an experiment file, or '
                  'resume the training')
@@ -142,11 +140,8 @@ def _describe(args: argparse.Namespace) -> int:
         if Path(name).suffix in ('.yaml', '.yml'):
             network = build_network(load_experiment(Path(name)))
         else:
-            network = networks.build(name, input_shape=(args.size, args.size, 1), classes=7)
+            network = networks.build(name, input_shape=(48, 48, 1), classes=7)
         rows.append({'name': Path(name).stem, **describe(network)})
-    if args.json:
-        print(json.dumps(rows, indent=1))
-        return 0
     print(f"{'name':<30} {'input':>12} {'parameters':>12} {'multiply-acc.':>14} {'TFLite':>12}")
     for row in rows:
         size = f"{row['tflite_bytes']:,}" if row['tflite_bytes'] else '-'
@@ -232,7 +227,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     if args.without and args.npz is not None:
         raise AffectError('--without needs a data set with splits; use it with --data')
     if args.out is not None:   # report errors before the evaluation
-        _make_folder(args.out)
+        args.out.mkdir(parents=True, exist_ok=True)
     faces = read_npz(args.npz) if args.npz is not None else faces_of_reader(
         args.data[0], expanded(args.data[1]), args.data[2], without=args.without)
     result = evaluate(args.model, faces, task=args.task)
@@ -261,7 +256,7 @@ def _input_limits(args: argparse.Namespace) -> int:
 def _bias_report(args: argparse.Namespace) -> int:
     from face_affect_training.experiment import portable_path
     from face_affect_training.saliency.bias import bias_report, write_report
-    _make_folder(args.out)
+    args.out.mkdir(parents=True, exist_ok=True)
     report, explained = bias_report(args.model, _faces(args), limit=args.limit,
                                     detector=args.detector)
     reader, path, split = args.data
@@ -284,8 +279,9 @@ def reporting(run: Run) -> Run:
         except ModuleNotFoundError as error:
             if error.name not in BACKENDS:
                 raise
-            raise AffectError(f'the Keras backend {error.name} is not installed; install it: '
-                              f'{sys.executable} -m pip install {error.name}') from error
+            raise AffectError(f'the Keras backend {error.name} is not installed; set '
+                              f'KERAS_BACKEND=tensorflow, or install it: {sys.executable} -m pip '
+                              f'install {error.name}') from error
         except OSError as error:
             if error.errno not in UNWRITABLE:
                 raise
@@ -333,14 +329,6 @@ def _need_tensorflow() -> None:
 def _faces(args: argparse.Namespace) -> 'FaceData':
     from face_affect_training.evaluate import faces_of_reader
     return faces_of_reader(args.data[0], expanded(args.data[1]), args.data[2])
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AffectError(f'{folder}: cannot create the folder for the report: '
-                          f'{error.strerror}') from error
 
 
 def print_lines(lines: Iterable[Any]) -> int:

@@ -24,7 +24,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from face_affect_ros.affect.detectors.residual_fpn import CHANNELS, STRIDES
-from face_affect_training.networks.small_resnet import Fold
 import keras
 from keras import layers, ops
 
@@ -36,6 +35,40 @@ SCALE = 1.0 / 255.0
 NMS_OVERLAP = 0.4
 #: Initial bias of the scores, for a small prior probability (Lin et al. 2017, section 4.1).
 PRIOR_LOGIT = -4.6
+
+
+@keras.saving.register_keras_serializable('face_affect')
+class Fold(layers.Layer):
+    """
+    Space to depth, from (N, H, W, C) to (N, H / b, W / b, b * b * C).
+
+    A convolution of the result is equivalent to one with a kernel and stride b times larger, which
+    takes twice the time on a CPU for few channels. The order is that of tf.nn.space_to_depth: rows
+    of the block, then columns, then channels.
+    """
+
+    def __init__(self, block: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._block = block
+
+    def call(self, inputs: Any) -> Any:
+        """Return the feature maps."""
+        if keras.backend.backend() == 'tensorflow':   # a single TFLite operator
+            import tensorflow as tf
+            return tf.nn.space_to_depth(inputs, self._block)
+        parts = [inputs[:, row::self._block, column::self._block]
+                 for row in range(self._block) for column in range(self._block)]
+        return keras.ops.concatenate(parts, axis=-1)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape."""
+        count, *sides, channels = input_shape
+        return (count, *(side and side // self._block for side in sides),
+                channels * self._block ** 2)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return {**super().get_config(), 'block': self._block}
 
 
 @keras.saving.register_keras_serializable('face_affect')

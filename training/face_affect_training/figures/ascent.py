@@ -20,34 +20,33 @@ filter, with decay and blur against high-frequency noise. Random shifts of the i
 make the result independent of exact pixel positions.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 import cv2
 from face_affect_ros.affect.types import AffectError
 from face_affect_training.figures import pictures, results
-from face_affect_training.runs import load_run
+from face_affect_training.runs import best_metrics, load_run
 import keras
 import numpy as np
 import numpy.typing as npt
 
 NAME = 'ascent'
-#: Layers of the figures, from the first to the output classes.
+#: Layers of the figures, from the first to the output classes, and number of filters per layer.
 LAYERS = {
     'mini_xception': ('stem2_relu', 'module16_add', 'module32_add', 'module64_add',
                       'module128_add', 'classes'),
     'sequential_fully_cnn': ('conv2_relu', 'conv4_relu', 'conv6_relu', 'conv7_relu', 'conv8_relu',
                              'classes'),
 }
-CLASSES = 'classes'
+COUNT, CLASSES = 8, 'classes'
 #: RATE: step size relative to the range of the input. DECAY: of the difference from mid-grey per
 #: step. BLUR: sigma in pixels, every BLUR_EVERY steps. SHIFT: maximum random shift in pixels.
 STEPS, RATE, DECAY, BLUR, BLUR_EVERY, SHIFT = 120, 0.04, 0.01, 0.6, 4, 2
 
 
-def ascend(network: keras.Model, layer: str, filters: list[int], *, low: float, high: float,
-           steps: int = STEPS) -> tuple[npt.NDArray[np.float32], list[float], list[float]]:
+def ascend(network: keras.Model, layer: str, filters: list[int], *, low: float,
+           high: float) -> tuple[npt.NDArray[np.float32], list[float], list[float]]:
     """
     Compute one image per filter.
 
@@ -60,17 +59,13 @@ def ascend(network: keras.Model, layer: str, filters: list[int], *, low: float, 
         The images (len(filters), S, S, C), and the mean activations before and after.
 
     Raises:
-        AffectError: the layer does not exist, or the Keras backend is not TensorFlow.
+        AffectError: the Keras backend is not TensorFlow.
     """
     if keras.backend.backend() != 'tensorflow':
         raise AffectError('gradient ascent needs KERAS_BACKEND=tensorflow')
     import tensorflow as tf
-    maps = {entry.name: entry.output for entry in network.layers if len(entry.output.shape) == 4}
-    if layer not in maps:
-        raise AffectError(f"{network.name} has no layer '{layer}' with feature maps; choose one "
-                          f"of {', '.join(maps)}")
-    activations, depth = keras.Model(network.input, maps[layer]), maps[layer].shape[-1]
-    chosen = tf.one_hot(filters, depth)
+    activations = keras.Model(network.input, network.get_layer(layer).output)
+    chosen = tf.one_hot(filters, activations.output_shape[-1])
 
     def compute(images: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:
@@ -85,7 +80,7 @@ def ascend(network: keras.Model, layer: str, filters: list[int], *, low: float, 
     shape = (len(filters), *network.input_shape[1:])
     images = (middle + 0.04 * span * random.standard_normal(shape)).astype(np.float32)
     before = gradient(tf.constant(images))[0].numpy()
-    for step in range(steps):
+    for step in range(STEPS):
         dy, dx = random.integers(-SHIFT, SHIFT + 1, 2).tolist()
         moved = tf.constant(np.roll(images, (dy, dx), (1, 2)))
         slope = np.roll(gradient(moved)[1].numpy(), (-dy, -dx), (1, 2))
@@ -99,45 +94,38 @@ def ascend(network: keras.Model, layer: str, filters: list[int], *, low: float, 
     return images, before.round(4).tolist(), after.round(4).tolist()
 
 
-def make(run: Path, folder: Path, *, layers: list[str] | None = None, count: int = 8,
-         steps: int = STEPS) -> list[Path]:
+def make(run: Path, folder: Path) -> list[Path]:
     """
     Write ascent_NAME.png and ascent_NAME.json of a training run; return their paths.
 
-    Args:
-        layers: names of layers; None for those in LAYERS.
-        count: number of filters per layer, evenly spaced.
-
     Raises:
-        AffectError: the run or a layer is missing.
+        AffectError: the run is missing, or its network is not in LAYERS.
     """
     experiment, network = load_run(run / 'best.keras')
-    chosen = layers or LAYERS.get(network.name)
-    if not chosen:
-        raise AffectError(f'{network.name}: select the layers with --layers')
+    best = best_metrics(run)
+    if network.name not in LAYERS:
+        raise AffectError(f"{run}: the figure shows layers of {' and '.join(LAYERS)}, not of "
+                          f'{network.name}')
     pixels = experiment.input
     rows, captions, entries = [], [], []
-    for layer in chosen:
-        found = [entry for entry in network.layers if entry.name == layer]
-        depth = int(found[0].output.shape[-1]) if found else 1   # ascend() raises an error
-        filters = np.linspace(0, depth - 1, min(count, depth)).round().astype(int).tolist()
+    for layer in LAYERS[network.name]:
+        depth = int(network.get_layer(layer).output.shape[-1])
+        filters = np.linspace(0, depth - 1, min(COUNT, depth)).round().astype(int).tolist()
         images, before, after = ascend(network, layer, filters, low=pixels.offset,
-                                       high=pixels.offset + 255.0 * pixels.scale, steps=steps)
+                                       high=pixels.offset + 255.0 * pixels.scale)
         grey = images.mean(axis=3)   # black and white are 3 standard deviations from the mean
         spread = np.maximum(6.0 * grey.std(axis=(1, 2), keepdims=True), 1e-6)
         rows.append([*(0.5 + (grey - grey.mean(axis=(1, 2), keepdims=True)) / spread)])
         captions.append([experiment.labels[index] if layer == CLASSES else str(index)
                          for index in filters])
         entries.append({'layer': layer, 'filters': filters, 'before': before, 'after': after})
-    best = json.loads((run / 'best.json').read_text(encoding='utf-8'))
     path = folder / f'{NAME}_{experiment.name}.json'
     results.write(path, {
         'command': f'face_affect figures ascent runs/{experiment.name}',
-        'experiment': experiment.name, 'network': network.name, 'task': experiment.task,
-        'epoch': best['epoch'], 'val_accuracy': best['val_accuracy'], 'steps': steps,
-        'layers': entries})
-    return [path, pictures.sheet(rows, path.with_suffix('.png'), rows=list(chosen),
-                                 captions=captions, colours=16)]
+        'experiment': experiment.name, 'network': network.name, 'epoch': best['epoch'],
+        'val_accuracy': best['val_accuracy'], 'steps': STEPS, 'layers': entries})
+    return [path, pictures.sheet(rows, path.with_suffix('.png'),
+                                 rows=LAYERS[network.name], captions=captions, colours=16)]
 
 
 def section(folder: Path) -> str:
@@ -150,5 +138,5 @@ def section(folder: Path) -> str:
                   f'noise with random shifts of up to {SHIFT} pixels, decay and blur. '
                   f'Activations: [{path.name}]({path.name}).',
                   f"![Filters of {record['experiment']}]({path.stem}.png)",
-                  results.commands(record['command'])]
+                  results.command(record['command'])]
     return results.paragraphs(*parts)

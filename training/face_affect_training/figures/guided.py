@@ -124,4 +124,4 @@ def page_entries(folder: Path) -> dict[str, Any]:
     alike = ', '.join(f"{model['likeness_of_classes']} for `{name}`"
                       for name, model in record['models'].items())
     return {'guided_data': record['data'], 'guided_alike': alike,
-            'guided_command': results.commands(record['command']), 'most': MOST, 'many': MANY}
+            'guided_command': results.command(record['command']), 'most': MOST, 'many': MANY}

@@ -24,6 +24,8 @@ from typing import Any
 from face_affect_ros.affect.types import AffectError
 
 UNKNOWN = '—'
+#: Columns of a page.
+WIDTH = 100
 
 
 def write(path: Path, record: dict[str, Any]) -> None:
@@ -68,11 +70,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
                       *(f"| {' | '.join(row)} |" for row in rows)])
 
 
-def wrapped(text: str, width: int = 100) -> str:
+def wrapped(text: str) -> str:
     """Wrap the paragraphs and lists of a Markdown page, not its tables, headings and code."""
     return '\n\n'.join(
         block if block.startswith(('|', '#', '```')) else '\n'.join(
-            textwrap.fill(' '.join(item.split()), width, break_long_words=False,
+            textwrap.fill(' '.join(item.split()), WIDTH, break_long_words=False,
                           break_on_hyphens=False, subsequent_indent='  ' * item.startswith('- '))
             for item in re.split(r'\n(?=- )', block))
         for block in re.split(r'\n{2,}', text.strip('\n'))) + '\n'
@@ -88,11 +90,10 @@ def count(value: float | None) -> str:
     return UNKNOWN if value is None else f'{value:,.0f}'
 
 
-def commands(*lines: str, width: int = 100) -> str:
-    """Return a code block of command lines; long ones are continued with a backslash."""
-    wrapped_lines = (' \\\n    '.join(textwrap.wrap(
-        line, width - 6, break_long_words=False, break_on_hyphens=False)) for line in lines)
-    return '\n'.join(('```', *wrapped_lines, '```'))
+def command(line: str) -> str:
+    """Return a code block of a command line; a long one is continued with a backslash."""
+    lines = textwrap.wrap(line, WIDTH - 6, break_long_words=False, break_on_hyphens=False)
+    return '\n'.join(('```', ' \\\n    '.join(lines), '```'))
 
 
 def paragraphs(*parts: str) -> str:

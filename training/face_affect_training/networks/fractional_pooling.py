@@ -33,23 +33,17 @@ class FractionalMaxPooling2D(layers.Layer):
     Max-pooling of (N, H, W, C) to (N, floor(H / ratio), floor(W / ratio), C).
 
     Neighbouring regions share a row or column and are evenly spaced from a random offset
-    ("pseudo-random, overlapping"), the same for all images of a batch.
+    ("pseudo-random, overlapping"), the same for all images of a batch. The state of the random
+    numbers is a variable of the model, so training resumes exactly.
 
     Args:
         ratio: above 1, at most 2.
-        seed: of the random offsets. Their state is a variable of the model, so training resumes
-            exactly.
-
-    Raises:
-        ValueError: another ratio.
     """
 
-    def __init__(self, ratio: float = 1.5, *, seed: int | None = None, **options: Any) -> None:
+    def __init__(self, ratio: float, **options: Any) -> None:
         super().__init__(**options)
-        if not 1.0 < ratio <= 2.0:
-            raise ValueError(f'ratio is {ratio}, it must be above 1 and at most 2')
-        self.ratio, self.seed = float(ratio), seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.ratio = float(ratio)
+        self.seed_generator = keras.random.SeedGenerator()
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Return the maximum of each region and channel, (N, H', W', C)."""
@@ -64,7 +58,7 @@ class FractionalMaxPooling2D(layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
-        return {**super().get_config(), 'ratio': self.ratio, 'seed': self.seed}
+        return {**super().get_config(), 'ratio': self.ratio}
 
     def _count(self, size: int) -> int:
         return math.floor(size / self.ratio + 1e-9)

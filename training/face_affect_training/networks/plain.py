@@ -16,12 +16,11 @@
 Plain convolutional networks of the table of Arriaga, Valdenegro-Toro and Ploeger 2017.
 
 The paper does not state number and width of the layers, batch norm and the pooling ratio. Numbers
-of parameters are for the input (48, 48, 1) and seven classes. Common options: dropout, the rate
-before each dense layer; regularisation, the factor of the L2 penalty of kernels; filters, of the
-convolutions; hidden, units of the first dense layer.
+of parameters are for the input (48, 48, 1) and seven classes. dropout is the rate before each
+dense layer, regularisation the factor of the L2 penalty of the kernels.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 from face_affect_training.networks.fractional_pooling import FractionalMaxPooling2D
@@ -29,46 +28,38 @@ from face_affect_training.networks.head import close, convolution
 import keras
 from keras import layers
 
-#: Filters of the convolutions of the five-layer networks.
-FILTERS = (32, 64, 128)
+#: Ratio of the fractional max-pooling: the last feature maps of 48 x 48 pixels have 11 x 11, and
+#: with 2x2 pooling 6 x 6.
+RATIO = 1.6
 
 
-def baseline(*, input_shape: tuple[int, int, int], classes: int, dropout: float = 0.0,
-             regularisation: float = 0.0) -> keras.Model:
+def baseline(*, input_shape: tuple[int, int, int], classes: int,
+             dropout: float = 0.0) -> keras.Model:
     """Build one convolution with max-pooling and a dense layer; 129,351 parameters."""
     inputs = keras.Input(input_shape, name='image')
-    x = layers.Conv2D(32, 3, padding='same', kernel_regularizer=penalty(regularisation),
-                      name='conv1')(inputs)
+    x = layers.Conv2D(32, 3, padding='same', name='conv1')(inputs)
     x = layers.Activation('relu', name='conv1_relu')(x)
     x = layers.MaxPooling2D(2, name='pool1')(x)
-    return close(inputs, _dense(x, [], classes, dropout, regularisation), 'baseline')
+    return close(inputs, _dense(layers.Flatten(name='features')(x), classes, 'classes', dropout),
+                 'baseline')
 
 
 def five_layer_cnn(*, input_shape: tuple[int, int, int], classes: int, dropout: float = 0.25,
-                   regularisation: float = 0.0, filters: Sequence[int] = FILTERS,
-                   hidden: int = 128) -> keras.Model:
+                   regularisation: float = 0.0) -> keras.Model:
     """Build convolutions, each with 2x2 pooling, and two dense layers; 684,199 parameters."""
     return _five_layers('five_layer_cnn', partial(layers.MaxPooling2D, 2), input_shape, classes,
-                        dropout, regularisation, filters, hidden)
+                        dropout, regularisation)
 
 
 def five_layer_cnn_fractional(*, input_shape: tuple[int, int, int], classes: int,
-                              dropout: float = 0.25, regularisation: float = 0.0,
-                              filters: Sequence[int] = FILTERS, hidden: int = 128,
-                              ratio: float = 1.6) -> keras.Model:
-    """
-    Build five_layer_cnn with fractional max-pooling; 2,076,839 parameters.
-
-    ratio: of the pooling; with 1.6, the last feature maps of 48 x 48 pixels have 11 x 11, and with
-    2x2 pooling 6 x 6.
-    """
-    return _five_layers('five_layer_cnn_fractional', partial(FractionalMaxPooling2D, ratio),
-                        input_shape, classes, dropout, regularisation, filters, hidden)
+                              dropout: float = 0.25, regularisation: float = 0.0) -> keras.Model:
+    """Build five_layer_cnn with fractional max-pooling; 2,076,839 parameters."""
+    return _five_layers('five_layer_cnn_fractional', partial(FractionalMaxPooling2D, RATIO),
+                        input_shape, classes, dropout, regularisation)
 
 
-def deeper_cnn(*, input_shape: tuple[int, int, int], classes: int, dropout: float = 0.25,
-               regularisation: float = 0.0, filters: Sequence[int] = (32, 64, 128, 256),
-               hidden: int = 256) -> keras.Model:
+def deeper_cnn(*, input_shape: tuple[int, int, int], classes: int,
+               dropout: float = 0.25) -> keras.Model:
     """
     Build four blocks of two convolutions and pooling, and two dense layers; 1,766,439.
 
@@ -76,39 +67,37 @@ def deeper_cnn(*, input_shape: tuple[int, int, int], classes: int, dropout: floa
     """
     inputs = keras.Input(input_shape, name='image')
     x = inputs
-    for block, width in enumerate(filters, start=1):
+    for block, width in enumerate((32, 64, 128, 256), start=1):
         for index in (1, 2):
-            x = convolution(x, width, f'conv{block}_{index}', regularizer=penalty(regularisation))
+            x = convolution(x, width, f'conv{block}_{index}')
         x = layers.MaxPooling2D(2, name=f'pool{block}')(x)
-        if dropout > 0.0 and block < len(filters):
+        if dropout > 0.0 and block < 4:
             x = layers.SpatialDropout2D(dropout, name=f'dropout{block}')(x)
-    return close(inputs, _dense(x, [hidden], classes, dropout, regularisation), 'deeper_cnn')
-
-
-def penalty(regularisation: float) -> keras.regularizers.Regularizer | None:
-    """Return the L2 regularizer, None for 0."""
-    return keras.regularizers.L2(regularisation) if regularisation > 0.0 else None
+    return close(inputs, _two_dense(x, 256, classes, dropout), 'deeper_cnn')
 
 
 def _five_layers(name: str, pool: Callable[..., layers.Layer],
                  input_shape: tuple[int, int, int], classes: int, dropout: float,
-                 regularisation: float, filters: Sequence[int], hidden: int) -> keras.Model:
+                 regularisation: float) -> keras.Model:
+    penalty = keras.regularizers.L2(regularisation) if regularisation > 0.0 else None
     inputs = keras.Input(input_shape, name='image')
     x = inputs
-    for index, width in enumerate(filters, start=1):
-        x = pool(name=f'pool{index}')(
-            convolution(x, width, f'conv{index}', regularizer=penalty(regularisation)))
-    return close(inputs, _dense(x, [hidden], classes, dropout, regularisation), name)
+    for index, width in enumerate((32, 64, 128), start=1):
+        x = pool(name=f'pool{index}')(convolution(x, width, f'conv{index}', regularizer=penalty))
+    return close(inputs, _two_dense(x, 128, classes, dropout, penalty), name)
 
 
-def _dense(x: keras.KerasTensor, hidden: Sequence[int], classes: int, dropout: float,
-           regularisation: float) -> keras.KerasTensor:
-    """Apply dense layers with ReLU, and return the logits (N, classes)."""
-    x = layers.Flatten(name='features')(x)
-    for width, name in (*((width, 'hidden') for width in hidden), (classes, 'classes')):
-        if dropout > 0.0:
-            x = layers.Dropout(dropout, name=f'{name}_dropout')(x)
-        x = layers.Dense(width, kernel_regularizer=penalty(regularisation), name=name)(x)
-        if name == 'hidden':
-            x = layers.Activation('relu', name='hidden_relu')(x)
-    return x
+def _two_dense(x: keras.KerasTensor, hidden: int, classes: int, dropout: float,
+               penalty: keras.regularizers.Regularizer | None = None) -> keras.KerasTensor:
+    """Apply two dense layers with a ReLU in between, and return the logits (N, classes)."""
+    x = _dense(layers.Flatten(name='features')(x), hidden, 'hidden', dropout, penalty)
+    x = layers.Activation('relu', name='hidden_relu')(x)
+    return _dense(x, classes, 'classes', dropout, penalty)
+
+
+def _dense(x: keras.KerasTensor, width: int, name: str, dropout: float,
+           penalty: keras.regularizers.Regularizer | None = None) -> keras.KerasTensor:
+    """Apply dropout and a dense layer."""
+    if dropout > 0.0:
+        x = layers.Dropout(dropout, name=f'{name}_dropout')(x)
+    return layers.Dense(width, kernel_regularizer=penalty, name=name)(x)

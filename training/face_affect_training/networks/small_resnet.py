@@ -27,40 +27,6 @@ import keras
 from keras import layers
 
 
-@keras.saving.register_keras_serializable('face_affect')
-class Fold(layers.Layer):
-    """
-    Space to depth, from (N, H, W, C) to (N, H / b, W / b, b * b * C).
-
-    A convolution of the result is equivalent to one with a kernel and stride b times larger, which
-    takes twice the time on a CPU for few channels. The order is that of tf.nn.space_to_depth: rows
-    of the block, then columns, then channels.
-    """
-
-    def __init__(self, block: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._block = block
-
-    def call(self, inputs: Any) -> Any:
-        """Return the feature maps."""
-        if keras.backend.backend() == 'tensorflow':   # a single TFLite operator
-            import tensorflow as tf
-            return tf.nn.space_to_depth(inputs, self._block)
-        parts = [inputs[:, row::self._block, column::self._block]
-                 for row in range(self._block) for column in range(self._block)]
-        return keras.ops.concatenate(parts, axis=-1)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return the shape."""
-        count, *sides, channels = input_shape
-        return (count, *(side and side // self._block for side in sides),
-                channels * self._block ** 2)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor."""
-        return {**super().get_config(), 'block': self._block}
-
-
 def small_resnet(*, input_shape: tuple[int, int, int], classes: int,
                  widths: Sequence[int] = (16, 48, 96, 128), blocks: Sequence[int] = (1, 1, 1, 1),
                  first_stride: int = 2, dropout: float = 0.2,

@@ -224,7 +224,7 @@ def text(report: dict[str, Any]) -> str:
           for part in (f'## By {group}', region_table(group, rows))),
         '## Mean faces', f'Mean saliency map over the mean of at least {MANY} faces.',
         *(f'![{name}]({name})' for name in report['pictures']),
-        results.commands(report['command'])))
+        results.command(report['command'])))
 
 
 def region_table(head: str, rows: dict[str, Any]) -> str:
