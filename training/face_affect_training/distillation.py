@@ -38,9 +38,8 @@ import joblib
 import numpy as np
 from scipy.special import softmax
 
-#: Batch size of a teacher, and number of images per call of predict(): Keras copies all images of
-#: a call to 32-bit arrays.
-BATCH, PART = 256, 4096
+#: Batch size of a teacher.
+BATCH = 256
 #: From images (N, S, S, C) uint8 to probabilities (N, K).
 Predict: TypeAlias = Callable[[ImageArray], FloatArray]
 
@@ -85,8 +84,8 @@ class Teachers:
 class _Teacher:
     """A teacher. file: its checkpoint, or None if its soft targets are not stored."""
 
-    def __init__(self, predict: Predict, part: int, spec: CropSpec, file: Path | None) -> None:
-        self._predict, self._part, self.spec, self._file = predict, part, spec, file
+    def __init__(self, predict: Predict, spec: CropSpec, file: Path | None) -> None:
+        self._predict, self.spec, self._file = predict, spec, file
 
     def soft_targets(self, views: ImageArray, mirror: bool) -> Targets:
         """Return the probabilities (N, K) float32 of images (N, S, S, 1 or 3) uint8."""
@@ -98,8 +97,8 @@ class _Teacher:
             views = np.stack([cv2.resize(view, (spec.size, spec.size)) for view in views]
                              ).reshape(-1, spec.size, spec.size, spec.channels)
         sides = (views, views[:, :, ::-1]) if mirror else (views,)
-        return _mean([np.concatenate([self._predict(side[start:start + self._part])
-                                      for start in range(0, len(side), self._part)])
+        return _mean([np.concatenate([self._predict(side[start:start + BATCH])
+                                      for start in range(0, len(side), BATCH)])
                       for side in sides])
 
     def stored(self, images: ImageArray, zooms: Sequence[float], mirror: bool) -> Targets:
@@ -127,8 +126,7 @@ def _of_run(entry: str, experiment: Experiment, task: str) -> _Teacher:
     take_weights(network, path)
     model = from_pixels(lowered(network), own)
     return _Teacher(lambda views: softmax(np.asarray(
-        model.predict(views, batch_size=BATCH, verbose=0), np.float32), axis=1),
-        PART, own.input.spec(), path)
+        model.predict_on_batch(views), np.float32), axis=1), own.input.spec(), path)
 
 
 def _of_model(entry: str, experiment: Experiment, task: str) -> _Teacher:
@@ -136,7 +134,7 @@ def _of_model(entry: str, experiment: Experiment, task: str) -> _Teacher:
     card = load_card(entry)
     _check(card.path, task if task in {head.task for head in card.heads} else '', experiment, task)
     network = Classifier(card, tasks=[task])
-    return _Teacher(lambda views: network(views)[task], BATCH, card.crop, None)
+    return _Teacher(lambda views: network(views)[task], card.crop, None)
 
 
 def _check(path: Path, found: str, experiment: Experiment, task: str) -> None:

@@ -125,13 +125,9 @@ class EvaluationCallback(keras.callbacks.Callback):
             if self._training:
                 training, metrics['train_loss'] = self._evaluate(self._training)
                 metrics['train_accuracy'] = _mean(training)
-            accuracy = _mean(each)
-            if accuracy > self.best:
-                self.best = accuracy
-                self._run.save(self._checkpoint, 'best', {
-                    'epoch': self.epoch, 'val_accuracy': accuracy, 'val_loss': loss,
-                    'val_accuracy_each': each,
-                    'averaged_weights': bool(self.model.optimizer.use_ema), 'device': device()})
+        accuracy = _mean(each)
+        better = accuracy > self.best
+        self.best = max(accuracy, self.best)
         now = time.monotonic()
         row = self._run.log({
             'epoch': self.epoch, 'seconds': self._seconds + now - self._started,
@@ -143,6 +139,11 @@ class EvaluationCallback(keras.callbacks.Callback):
               f"{now - self._epoch_started:.1f} s loss {row['loss']} acc {row['accuracy']} val "
               f"{row['val_accuracy']} ({row['val_accuracy_each']}) best {row['best']}",
               file=sys.stderr, flush=True)
+        if better:   # after the log, without which a folder with a checkpoint is a finished run
+            self._run.save_best(self._checkpoint, {
+                'epoch': self.epoch, 'val_accuracy': accuracy, 'val_loss': loss,
+                'val_accuracy_each': each,
+                'averaged_weights': bool(self.model.optimizer.use_ema), 'device': device()})
         self._finish_epoch(now)
 
     def _evaluate(self, crops: Crops) -> tuple[dict[str, dict[str, float]], float]:
@@ -166,8 +167,6 @@ class EvaluationCallback(keras.callbacks.Callback):
         duration = now - self._epoch_started
         over = self._deadline > 0.0 and now + 1.2 * duration + 1.0 > self._deadline
         if last or over or now - self._state_written > STATE_PERIOD:
-            self._checkpoint.set_weights(self._network.get_weights())
-            self._run.save(self._checkpoint, 'last')
             self._run.save_state(self.model, epoch=self.epoch, best=self.best,
                                  seconds=self._seconds + now - self._started)
             self._state_written = time.monotonic()

@@ -120,16 +120,14 @@ class Run:
             np.savez(unfinished, facts=np.array(progress), **arrays)
             os.replace(unfinished, self._state)
 
-    def save(self, network: keras.Model, name: str,
-             metrics: dict[str, Any] | None = None) -> None:
-        """Save a network as NAME.keras and its metrics, if given, as NAME.json."""
+    def save_best(self, network: keras.Model, metrics: dict[str, Any]) -> None:
+        """Save a network as best.keras and its metrics as best.json."""
         unfinished = self.folder / 'unfinished.keras'
         with _writing(self.folder):
             network.save(unfinished)
-            os.replace(unfinished, self.folder / f'{name}.keras')
-            if metrics:
-                (self.folder / f'{name}.json').write_text(json.dumps(metrics, indent=1),
-                                                          encoding='utf-8')
+            os.replace(unfinished, self.folder / 'best.keras')
+            (self.folder / 'best.json').write_text(json.dumps(metrics, indent=1),
+                                                   encoding='utf-8')
 
     def log(self, row: dict[str, Any], each: list[float]) -> dict[str, str]:
         """

@@ -42,7 +42,7 @@ def plan(experiment: Path, tmp_path: Path) -> str:
     settings['network'] = {'name': 'baseline'}
     settings['data']['subset'] = 140
     (tmp_path / 'base.yaml').write_text(yaml.safe_dump(settings))
-    return write_plan(tmp_path, {'base': 'base.yaml', 'curves': True,
+    return write_plan(tmp_path, {'base': 'base.yaml',
                                  'grid': {'network.options.dropout': [0.0, 0.5]}})
 
 
@@ -59,11 +59,9 @@ def test_cells_are_trained_evaluated_and_resumed(plan: str, tmp_path: Path,
     assert [cell['name'] for cell in settings['cells']] == ['dropout_0.0', 'dropout_0.5']
     for cell in settings['cells']:
         final, curves = cell['final'], cell['curves']
-        assert cell['train_faces'] == 140 and cell['validation_faces'] == 70
+        assert cell['train'].endswith('140 of 280') and cell['validation_faces'] == 70
         assert len(curves['val_accuracy']) == len(curves['train_accuracy']) == 3
-        # The evaluation of the file equals that of the training.
-        for figure in ('train_accuracy', 'train_loss', 'val_accuracy', 'val_loss'):
-            assert final[figure] == pytest.approx(curves[figure][-1], abs=2e-4), figure
+        assert final == {key: values[-1] for key, values in curves.items()}
         assert cell['best']['val_accuracy'] == max(curves['val_accuracy'])
         assert final['train_loss'] < curves['train_loss'][0] < 2.5
         assert final['train_accuracy'] > 0.4

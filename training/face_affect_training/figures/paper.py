@@ -89,9 +89,10 @@ def _draw_networks(folder: Path, out: Path) -> Path:
                                         ('train', 'training', '^', 1)):
         axis.plot(shares[split], places, marker, markersize=8, label=name,
                   color=pictures.COLOURS[colour])
-    axis.set_yticks(places, [f"{cell['name']}\n{sizes[cell['name']]['macs'] / 1e6:.1f} M "
-                             f"multiply-accumulates, {cell['parameters'] / 1e6:.2f} M parameters"
-                             for cell in cells], fontsize=8)
+    axis.set_yticks(places, [
+        f"{name}\n{sizes[name]['macs'] / 1e6:.1f} M multiply-accumulates, "
+        f"{sizes[name]['parameters'] / 1e6:.2f} M parameters"
+        for name in (cell['name'] for cell in cells)], fontsize=8)
     axis.set_xlabel('accuracy at the best epoch, %')
     axis.legend(loc='best')
     return pictures.save(figure, out / 'networks.png')
@@ -100,7 +101,7 @@ def _draw_networks(folder: Path, out: Path) -> Path:
 def _networks(folder: Path) -> dict[str, str]:
     record, sizes = _read(folder, 'networks'), _sizes(folder)
     usual = record['experiment']['training']['learning_rate']
-    rows = [(cell['name'], results.count(cell['parameters']),
+    rows = [(cell['name'], results.count(sizes[cell['name']]['parameters']),
              results.count(sizes[cell['name']]['macs']),
              results.count(sizes[cell['name']]['tflite_bytes']),
              f"{cell['changes'].get(RATE, usual):g}",
@@ -121,8 +122,7 @@ def _draw_dropout(folder: Path, out: Path) -> list[Path]:
         for axis, split, title in zip(axes[0], ('train', 'val'), ('training faces',
                                                                   'validation faces')):
             for cell, colour, marker in zip(cells, pictures.COLOURS, pictures.MARKERS):
-                curve = [np.nan if value is None else value
-                         for value in cell['curves'][f'{split}_{kind}']]
+                curve = cell['curves'][f'{split}_{kind}']
                 axis.plot(range(1, len(curve) + 1), curve, color=colour, marker=marker,
                           markersize=4, markevery=max(1, len(curve) // 10),
                           label=f"{cell['changes'][DROPOUT]:g}")

@@ -23,21 +23,17 @@ import sys
 import time
 from typing import Any
 
-from face_affect_ros.affect.types import AffectError, ImageArray
+from face_affect_ros.affect.types import AffectError
 from face_affect_training.experiment import build_dataclass, Experiment, load_experiment, read_yaml
 from face_affect_training.figures import results
-from face_affect_training.metrics import accuracy_and_loss
-from face_affect_training.networks.lowering import lowered
-from face_affect_training.runs import best_metrics, from_pixels, load_run, read_log
+from face_affect_training.runs import best_metrics, read_log
 from face_affect_training.train import load_data, train
-from face_affect_training.views import plain_views
 import keras
-import numpy as np
-import numpy.typing as npt
 
 #: Folder of the plans that are given by name.
 FOLDER = Path(__file__).resolve().parents[2] / 'experiments' / 'figures'
-BATCH = 256
+#: Columns of the log without augmentation.
+CURVES = ('train_accuracy', 'train_loss', 'val_accuracy', 'val_loss')
 
 
 @dataclass(frozen=True)
@@ -47,14 +43,12 @@ class Plan:
 
     Attributes:
         base: YAML file of the experiment, relative to that of the plan.
-        curves: whether the training faces are evaluated after every epoch.
         cells: changes of each variation by its name, 'section.key' to value.
         grid: values by 'section.key', which are combined with each other and with the cells.
         path: YAML file of the plan.
     """
 
     base: str
-    curves: bool = False
     cells: dict[str, dict[str, Any]] = field(default_factory=lambda: {'': {}})
     grid: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     path: Path = Path()
@@ -143,45 +137,21 @@ def run(plan: Plan, folder: Path, summary: Path, *, cache: Path,
 
 def _train(plan: Plan, cell: str, own: Path, cache: Path,
            max_minutes: float) -> dict[str, Any] | None:
-    """Train and evaluate one cell; return None if it is not finished within the time limit."""
+    """Train one cell; return its results, or None if the time limit is reached before its end."""
     experiment = plan.experiment(cell)
-    faces, validation = load_data(experiment, cache)[experiment.task]
-    spec = experiment.input.spec()
-    splits = {'train': (plain_views(faces.images, spec), faces.labels),
-              'val': (plain_views(validation.images, spec), validation.labels)}
     keras.backend.clear_session()   # free the previous network
-    if not train(experiment, own, cache=cache, max_minutes=max_minutes,
-                 curves=plan.curves)['finished']:
+    if not train(experiment, own, cache=cache, max_minutes=max_minutes, curves=True)['finished']:
         return None
-
-    def measure(file: str) -> dict[str, Any]:
-        """Return accuracy and loss without augmentation on both splits."""
-        _, network = load_run(own / file)
-        model = from_pixels(lowered(network), experiment)
-        found = {split: _evaluate(model, *each) for split, each in splits.items()}
-        return {f'{split}_{figure}': value for split, pair in found.items()
-                for figure, value in zip(('accuracy', 'loss'), pair)}
-
-    best, rows = best_metrics(own), read_log(own)
-    curves = {f'{split}_{figure}': [_number(row[f'{split}_{figure}']) for row in rows]
-              for split in splits for figure in ('accuracy', 'loss') if plan.curves}
-    return {'name': cell, 'changes': plan.cells[cell], 'backend': keras.backend.backend(),
-            'network': experiment.network.name,
-            'parameters': load_run(own / 'best.keras')[1].count_params(),
-            'train': faces.source, 'train_faces': len(faces), 'validation': validation.source,
+    faces, validation = load_data(experiment, cache)[experiment.task]
+    rows = read_log(own)
+    if not all(row['train_accuracy'] for row in rows):
+        raise AffectError(f'{own}: its log lacks the accuracy of the training faces; remove the '
+                          'folder to train the cell again')
+    curves = {key: [float(row[key]) for row in rows] for key in CURVES}
+    best = int(best_metrics(own)['epoch'])
+    return {'name': cell, 'changes': plan.cells[cell], 'network': experiment.network.name,
+            'train': faces.source, 'validation': validation.source,
             'validation_faces': len(validation), 'epochs': experiment.training.epochs,
-            'final': measure('last.keras'),
-            'best': {'epoch': best['epoch'], **measure('best.keras')},
-            **({'curves': curves} if curves else {})}
-
-
-def _evaluate(model: keras.Model, crops: ImageArray,
-              labels: npt.NDArray[np.int64]) -> tuple[float, float | None]:
-    accuracy, loss = accuracy_and_loss(keras.ops.convert_to_numpy(
-        model.predict(crops, batch_size=BATCH, verbose=0)), labels)
-    return round(accuracy, 4), _number(round(loss, 4))
-
-
-def _number(value: Any) -> float | None:
-    """Return None for infinity and NaN."""
-    return float(value) if math.isfinite(float(value)) else None
+            'final': {key: values[-1] for key, values in curves.items()},
+            'best': {'epoch': best, **{key: values[best - 1] for key, values in curves.items()}},
+            'curves': curves}
