@@ -150,23 +150,19 @@ def report(clip: Clip) -> dict[str, Any]:
     found = follow(clip.frames)
     ids = ids_of(clip, found)
     result: dict[str, Any] = {
-        'frames': len(clip.frames), 'people': len(clip.people),
-        'tracks': len(set().union(*ids.values())), 'swaps': swaps(ids),
-        'faces of nobody': len(ids['']),
+        'people': len(clip.people), 'tracks': len(set().union(*ids.values())), 'swaps': swaps(ids),
         'labels without smoothing': changes(clip, follow(clip.frames,
                                                          smoothing_time_constant=0.0)),
         'labels': changes(clip, found), 'occlusions': []}
     for seconds in HIDDEN:
         cases = [[each] for each in clip.people] + [clip.people]
-        kept = swapped = nobody = 0
+        kept = swapped = 0
         for people in cases:
             seen = ids_of(clip, follow(hidden(clip, people, FROM, seconds)))
             kept += sum(len(seen[each.name]) == 1 for each in people)
             swapped += swaps(seen)
-            nobody += len(set(seen['']))
         result['occlusions'].append({'seconds': seconds, 'people hidden': 2 * len(clip.people),
-                                   'kept their id': kept, 'swaps': swapped,
-                                   'tracks of nobody': nobody})
+                                     'kept their id': kept, 'swaps': swapped})
     result['left'] = left(clip)
     return result
 

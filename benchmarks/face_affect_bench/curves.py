@@ -21,7 +21,7 @@ from face_affect_bench.frames import moving, VGA
 from face_affect_bench.timing import Context, measure, Row
 from face_affect_ros.affect.pipeline import make_pipeline
 from face_affect_ros.affect.settings import PipelineSettings
-from face_affect_ros.affect.types import AffectError, ImageArray
+from face_affect_ros.affect.types import ImageArray
 import numpy as np
 
 FACES = (0, 1, 2, 4, 8, 16)
@@ -38,12 +38,9 @@ def run(context: Context) -> Iterator[Row]:
     points += [(size, 2, default, 0) for size in SIZES]
     points += [(VGA, 2, *detector) for detector in DETECTORS]
     for size, faces, detector, detector_size in points:
-        row: Row = {'image': f'{size[0]}x{size[1]}', 'faces': faces, 'detector': detector,
-                    'detector size': detector_size or 'auto'}
-        try:
-            yield {**row, **_point(context, size, faces, detector, detector_size)}
-        except AffectError as error:
-            yield {**row, 'note': str(error)}
+        yield {'image': f'{size[0]}x{size[1]}', 'faces': faces, 'detector': detector,
+               'detector size': detector_size or 'auto',
+               **_point(context, size, faces, detector, detector_size)}
 
 
 def _point(context: Context, size: tuple[int, int], faces: int,
