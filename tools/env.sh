@@ -11,6 +11,11 @@ _face_affect_enter() {
   fi
   . "$root/.venv/setup.sh"
   . "$root/.venv/bin/activate"
+  if ! [ "${VIRTUAL_ENV:-}" -ef "$root/.venv" ]; then
+    deactivate
+    echo "$root was moved or copied after its set-up; run: make setup" >&2
+    return 1
+  fi
   if [ "$FACE_AFFECT_ROS" = wheels ]; then
     unset PYTHONPATH ROS_DISTRO COLCON_PREFIX_PATH
     export AMENT_PREFIX_PATH="$VIRTUAL_ENV" CMAKE_PREFIX_PATH="$VIRTUAL_ENV"

@@ -69,17 +69,28 @@ def test_a_second_set_up_waits_for_the_first_one(created: SimpleNamespace, tmp_p
     assert 'waiting for another set-up' in capsys.readouterr().out
 
 
-def test_a_set_up_that_is_not_complete_is_not_entered(tmp_path: Path) -> None:
-    (tmp_path / 'tools').mkdir()
-    shutil.copy(ROOT / 'tools' / 'env.sh', tmp_path / 'tools')
-    (tmp_path / '.venv' / 'bin').mkdir(parents=True)
-    (tmp_path / '.venv' / 'bin' / 'activate').touch()
-    (tmp_path / '.venv' / 'setup.sh').write_text('FACE_AFFECT_ROS=wheels\n')
-    for expected in (1, 0):   # without and with the build
-        done = subprocess.run(['bash', '-c', f'. {tmp_path}/tools/env.sh'], capture_output=True,
+def test_only_a_complete_set_up_of_this_folder_is_entered(tmp_path: Path) -> None:
+    here = tmp_path / 'here'
+    (here / 'tools').mkdir(parents=True)
+    shutil.copy(ROOT / 'tools' / 'env.sh', here / 'tools')
+    (here / '.venv' / 'bin').mkdir(parents=True)
+    (here / '.venv' / 'bin' / 'activate').write_text(
+        f"VIRTUAL_ENV='{here}/.venv'\ndeactivate() {{ unset VIRTUAL_ENV; }}\n")
+    (here / '.venv' / 'setup.sh').write_text('FACE_AFFECT_ROS=wheels\n')
+
+    def complaint(folder: Path) -> str:
+        done = subprocess.run(['bash', '-c', f'. {folder}/tools/env.sh'], capture_output=True,
                               text=True, check=False)
-        assert done.returncode == expected
-        assert ('is not set up; run: make setup' in done.stderr) == bool(expected)
-        (tmp_path / 'install').mkdir(exist_ok=True)
-        (tmp_path / 'install' / 'local_setup.sh').touch()
-        (tmp_path / 'install' / 'local_setup.bash').touch()
+        assert done.returncode == bool(done.stderr)
+        return done.stderr
+
+    assert 'here is not set up; run: make setup' in complaint(here)
+    (here / 'install').mkdir()
+    for name in ('local_setup.sh', 'local_setup.bash'):
+        (here / 'install' / name).touch()
+    assert complaint(here) == ''
+    (tmp_path / 'link').symlink_to(here)
+    assert complaint(tmp_path / 'link') == ''
+    shutil.copytree(here, tmp_path / 'copy')
+    assert 'copy was moved or copied after its set-up; run: make setup' in complaint(
+        tmp_path / 'copy')
