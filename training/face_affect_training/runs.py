@@ -17,10 +17,11 @@
 from collections.abc import Iterator
 import contextlib
 import csv
+import fcntl
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, IO
 import zipfile
 
 from face_affect_ros.affect.types import AffectError
@@ -68,23 +69,40 @@ class Run:
     Files of one run; best.keras is the checkpoint with the highest validation accuracy.
 
     Raises:
-        AffectError: the folder contains a run of a different experiment.
+        AffectError: the folder contains a run of a different experiment, or another process is
+            training a first epoch in it.
     """
 
     def __init__(self, folder: Path, experiment: Experiment) -> None:
         self.folder = folder
         self._state, self._log = folder / 'state.npz', folder / 'log.csv'
         self._writer: Any = None
+        self._locked: IO[bytes] | None = None
         file = folder / 'experiment.yaml'
         trained = any((folder / name).is_file() for name in ('best.keras', 'log.csv'))
         if not (trained and file.is_file()):   # another experiment may have failed here
             text = yaml.safe_dump(experiment.as_mapping(), sort_keys=False)
             with _writing(folder):
                 folder.mkdir(parents=True, exist_ok=True)
+                self.lock()   # else another experiment would be entered for a run in progress
                 file.write_text(text, encoding='utf-8')
         elif _identity(load_experiment(file)) != _identity(experiment):
             raise AffectError(f'{folder}: holds a run of a different experiment; choose another '
                               'folder with --out, or remove it')
+
+    def lock(self) -> None:
+        """Raise AffectError if another process trains this run, for example as a teacher."""
+        if self._locked is not None:
+            return
+        with _writing(self.folder):   # for writing, because NFS refuses the lock otherwise
+            self._locked = (self.folder / 'experiment.yaml').open('ab')
+        try:
+            fcntl.flock(self._locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AffectError(f'{self.folder}: another process is training this run; wait for its '
+                              'end, or choose another folder with --out') from None
+        except OSError:
+            pass   # a file system without locks
 
     def resume(self, model: keras.Model) -> tuple[int, float, float]:
         """
@@ -154,7 +172,9 @@ class Run:
         return texts
 
     def close(self) -> None:
-        """Close the event file."""
+        """Close the event file, and let other processes train this run."""
+        if self._locked is not None:
+            self._locked.close()
         if self._writer is not None:
             self._writer.close()
 

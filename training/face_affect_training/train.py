@@ -91,6 +91,7 @@ def train(experiment: Experiment, folder: Path, *, cache: Path | None = None,
         print(f'{folder}: all {settings.epochs} epochs are trained', file=sys.stderr)
         return {'epoch': settings.epochs, 'best': best_metrics(folder)['val_accuracy'],
                 'finished': True}
+    run.lock()
     data = load_data(experiment, cache)
     faces = {task: training for task, (training, _) in data.items()}
     checkpoint = build_network(experiment)

@@ -17,10 +17,12 @@
 import csv
 from dataclasses import replace
 import errno
+import fcntl
 import os
 from pathlib import Path
 import shutil
 from types import SimpleNamespace
+from typing import IO
 
 import cv2
 from face_affect_ros.affect.classifier import Classifier
@@ -218,6 +220,32 @@ def test_a_finished_run_without_its_state_is_not_trained_again(
     assert main(command) == 0
     assert 'epoch 4, best validation accuracy 0.5000' in capsys.readouterr().out
     assert (run.folder / 'best.keras').read_bytes() == b'the network'
+
+
+def test_two_processes_do_not_train_the_same_run(experiment: Path, tmp_path: Path,
+                                                 capsys: pytest.CaptureFixture[str]) -> None:
+    first = Run(tmp_path / 'run', load_experiment(experiment))
+    first.lock()
+    command = ['train', str(experiment), '--out', str(tmp_path / 'run')]
+    assert main(command) == 1
+    assert 'run: another process is training this run; wait' in capsys.readouterr().err
+    assert main([*command, '--set', 'training.epochs=1']) == 1   # before the first epoch
+    assert load_experiment(first.folder / 'experiment.yaml') == load_experiment(experiment)
+    first.close()
+    assert main([*command, '--set', 'training.epochs=1']) == 0
+
+
+def test_a_file_system_without_locks_is_accepted(experiment: Path, tmp_path: Path,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    files: list[IO[bytes]] = []
+
+    def refuse(file: IO[bytes], _: int) -> None:
+        files.append(file)
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, 'flock', refuse)
+    Run(tmp_path / 'run', load_experiment(experiment)).close()
+    assert [file.mode for file in files] == ['ab']   # NFS locks only files that can be written
 
 
 def test_a_run_that_ends_at_its_first_checkpoint_is_not_finished(experiment: Path,
