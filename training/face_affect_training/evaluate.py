@@ -16,7 +16,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-import os
 from pathlib import Path
 import platform
 import sys
@@ -175,7 +174,7 @@ def evaluate(model: str, faces: FaceData, *, task: str | None = None) -> dict[st
     return {'model': candidate.name, 'form': candidate.form,
             'sha256': sha256_of(candidate.path), 'bytes': candidate.path.stat().st_size,
             'task': head.task, 'data': faces.source,
-            'crop': 'whole picture', 'temperature': head.temperature,
+            'temperature': head.temperature,
             **report(probabilities, labels, head.labels, faces.groups),
             **coverage(probabilities, labels, head.threshold),
             'coverage_curve': coverage_curve(probabilities, labels),
@@ -222,8 +221,7 @@ def milliseconds_per_face(candidate: Candidate, images: ImageArray) -> dict[str,
         cv2.setNumThreads(before)
     return {'alone': alone[0], 'in_batch': together[0],
             'cpu_time': {'alone': alone[1], 'in_batch': together[1]},
-            'batch': TIMED_BATCH, 'threads': 1, 'cpu': cpu_model(),
-            'cores': os.cpu_count(), 'includes': 'crop, scale, network, calibration'}
+            'batch': TIMED_BATCH, 'threads': 1, 'cpu': cpu_model()}
 
 
 def _medians(candidate: Candidate, batches: list[ImageArray]) -> tuple[float, float]:

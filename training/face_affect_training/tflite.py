@@ -81,14 +81,12 @@ def convert_function(function: Any, what: str, precision: str = 'float32',
     frozen = convert_variables_to_constants_v2(function.get_concrete_function())
     converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if precision != 'float32':
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == 'float16':
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
-    elif precision == 'dynamic':
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
     elif precision == 'int8':
         assert samples is not None
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.representative_dataset = lambda: ([each[np.newaxis]] for each in samples)
         if int8_input:
