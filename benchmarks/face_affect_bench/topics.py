@@ -145,7 +145,7 @@ def two_processes_low_power(watcher: Watcher, player: dict[str, Any]) -> Any:
 @contextlib.contextmanager
 def one_container(watcher: Watcher, player: dict[str, Any]) -> Iterator[dict[str, int]]:
     """Run both in one process; yield the process id."""
-    with running_node('container', CONTAINER, {}) as container:
+    with running_node(CONTAINER, CONTAINER, {}) as container:
         watcher.load('FaceAffectNode', {'autostart': True}, {'image': 'image_raw'})
         watcher.load('CameraPlayer', player, {})
         yield {'node': container.pid}

@@ -20,6 +20,7 @@ import subprocess
 from types import SimpleNamespace
 
 from agreement import compare
+import cv2
 from face_affect_bench import __main__ as bench
 from face_affect_bench import peer_program
 from face_affect_bench.compare import merge_base, ratios, ROOT
@@ -111,6 +112,18 @@ def test_sections_that_are_not_measured_keep_their_last_results(
 @pytest.mark.parametrize('faces', [0, 1, 2, 8, 16])
 def test_the_number_of_faces_in_a_composed_image(faces: int) -> None:
     assert len(make_detector(min_score=0.4)(compose((640, 480), faces))) == faces
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('form', ['two_processes', 'two_processes_low_power', 'one_container'])
+def test_each_configuration_is_measured(form: str, ros_domain: int, tmp_path: Path) -> None:
+    if form == 'two_processes_low_power':
+        pytest.importorskip('rclpy.experimental', reason='this rclpy has no events executor')
+    from face_affect_bench import topics
+    picture = tmp_path / '1.png'
+    cv2.imwrite(str(picture), compose((640, 480), 1))
+    row, = topics.measure(getattr(topics, form), picture, (10.0,), 2.0)
+    assert row['images'] > 2 and row['found'] == 1.0 and row['node: MiB'] > 0
 
 
 def test_heads_move() -> None:
