@@ -99,7 +99,7 @@ def run_demo(*, source: str, duration: float, out: Path, settings: PipelineSetti
         raise AffectError(f'ROS cannot be started: {error}; if this is about the log directory, '
                           'set ROS_LOG_DIR to a folder that can be written') from error
     try:
-        with contextlib.closing(recorder), _interrupted_by_signals(), LiveTable(
+        with contextlib.closing(recorder), _stop_signals() as received, LiveTable(
                 source or 'astronaut (scikit-image), panned and zoomed') as table:
             watcher = Watcher(table, recorder)
             with running_node('face_affect_node', NODE, {
@@ -107,7 +107,7 @@ def run_demo(*, source: str, duration: float, out: Path, settings: PipelineSetti
                     'required': True}) as node, \
                     running_node(play.module, 'player', play.parameters,
                                  {'image_raw': 'image'}) as player:
-                _watch(watcher, recorder, player, node, duration)
+                _watch(watcher, recorder, player, node, duration, received)
             watcher.destroy_node()
     finally:
         rclpy.try_shutdown()
@@ -116,13 +116,17 @@ def run_demo(*, source: str, duration: float, out: Path, settings: PipelineSetti
 
 
 @contextlib.contextmanager
-def _interrupted_by_signals() -> Iterator[None]:
-    """End a with block at SIGINT, SIGTERM (of `timeout`) or SIGHUP (of a closed terminal)."""
-    before = {number: signal.signal(number, signal.default_int_handler)
+def _stop_signals() -> Iterator[list[int]]:
+    """
+    Yield the received signals among SIGINT, SIGTERM (of `timeout`), SIGHUP (of a closed terminal).
+
+    The handlers raise no exception: rclpy hides one in the conversion of a message.
+    """
+    received: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: received.append(number))
               for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
-        with contextlib.suppress(KeyboardInterrupt):
-            yield
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -158,13 +162,18 @@ def player_for(source: str) -> Player:
 
 
 def _watch(watcher: Watcher, recorder: Recorder, player: 'subprocess.Popen[bytes]',
-           node: 'subprocess.Popen[bytes]', duration: float) -> None:
-    """Spin until the duration is over or the player has ended; AffectError if a process failed."""
+           node: 'subprocess.Popen[bytes]', duration: float, received: list[int]) -> None:
+    """
+    Spin until the duration is over, the player has ended, or a signal is received.
+
+    Raises:
+        AffectError: A process failed.
+    """
     executor = SingleThreadedExecutor()
     executor.add_node(watcher)
     started = time.monotonic()
     first = ended = 0.0
-    while True:
+    while not received:
         executor.spin_once(timeout_sec=0.05)
         now = time.monotonic()
         first = first or (now if recorder.messages else 0.0)
