@@ -122,15 +122,15 @@ class Smoother:
     Args:
         head: Its labels and threshold.
         hysteresis: Difference in probability that a new label needs over the last one, and that
-            the first one needs over the threshold.
+            the first one, or one after UNKNOWN, needs over the threshold.
     """
 
     def __init__(self, head: Head, *, hysteresis: float = 0.05) -> None:
         self._head = head
         self._hysteresis = hysteresis
-        self._mean: FloatArray | None = None
+        self._mean: FloatArray = np.zeros(len(head.labels), np.float32)
         self._stamp = -math.inf   # of the last face that could be classified
-        self._best = -1
+        self._best = 0
         self._known = False
         self.estimate: Estimate | None = None
 
@@ -143,11 +143,12 @@ class Smoother:
             probabilities: (K,) float32.
             stamp: Time of the image, seconds.
             reason: Why the face cannot be classified in this image, '' where it can. Such a face
-                is ignored after others that could, whose label is kept for one time constant.
+                is ignored after others that could, whose label is kept for one time constant;
+                before them, the estimate is that of the newest image.
             time_constant: Seconds after which the weight of earlier images has fallen to 1/e; 0
                 for no smoothing.
         """
-        if self._mean is None or (not reason and self._stamp == -math.inf):
+        if self._stamp == -math.inf:
             self._mean = probabilities.copy()
         elif not reason:
             elapsed = max(0.0, stamp - self._stamp)
@@ -157,13 +158,14 @@ class Smoother:
             self._stamp = stamp
         best = int(np.argmax(self._mean))
         if reason and (stamp - self._stamp > time_constant or time_constant <= 0.0):
-            self._best, self._known = best, False
+            self._known = False
         else:
-            if self._best < 0 or self._mean[best] >= self._mean[self._best] + self._hysteresis:
+            if not self._known or self._mean[best] >= self._mean[self._best] + self._hysteresis:
                 self._best = best
             lead = 0.0 if self._known or time_constant <= 0.0 else self._hysteresis
             self._known = float(self._mean[self._best]) >= self._head.threshold + lead
             reason = '' if self._known else UNSURE
-        self.estimate = Estimate(self._head.labels[self._best] if self._known else UNKNOWN,
-                                 float(self._mean[self._best]), self._mean.copy(), reason)
+        label = self._head.labels[self._best] if self._known else UNKNOWN
+        confidence = float(self._mean[self._best if self._known else best])
+        self.estimate = Estimate(label, confidence, self._mean.copy(), reason)
         return self.estimate

@@ -83,7 +83,7 @@ class Estimate:
 
     Attributes:
         label: One of the head's labels, or UNKNOWN where the confidence is below the threshold.
-        confidence: Probability in [0, 1] of the most probable label, also if `label` is UNKNOWN.
+        confidence: Probability in [0, 1] of the label; for UNKNOWN, of the most probable one.
         probabilities: (K,) float32 that sum to 1, in the order of the head's labels.
         reason: Why the label is UNKNOWN, one of REASONS; '' where it is not.
     """

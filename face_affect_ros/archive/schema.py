@@ -91,8 +91,8 @@ def _columns() -> tuple[Column, ...]:
                    'the model is switched off.', True),
             Column(f'{task}_unknown_reason', 'string', '', f'If {task} is unknown, the reason: '
                    f"{', '.join(REASONS)}.", True),
-            Column(f'{task}_confidence', 'number', '', 'Probability of the most probable label, '
-                   'also if the label is unknown, 0 to 1.', True)]
+            Column(f'{task}_confidence', 'number', '', f'Probability of {task}; if it is unknown, '
+                   'of the most probable label, 0 to 1.', True)]
         found += [Column(f'{task}_{label}', 'number', '', f'Probability of {label}, 0 to 1.', True)
                   for label in labels]
     for axis, way in zip('xyz', ('right', 'down', 'forward')):

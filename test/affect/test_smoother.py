@@ -18,7 +18,7 @@ import math
 
 from face_affect_ros.affect.classifier import Smoother
 from face_affect_ros.affect.model_store import Head
-from face_affect_ros.affect.types import Estimate, GENDERS, UNKNOWN
+from face_affect_ros.affect.types import EMOTIONS, Estimate, GENDERS, UNKNOWN
 import numpy as np
 import pytest
 
@@ -81,6 +81,20 @@ def test_a_new_label_needs_the_hysteresis() -> None:
     assert smoother(np.array([0.44, 0.56], np.float32), 0.2).label == 'man'
 
 
+def test_an_unknown_label_has_the_confidence_of_the_most_probable_one() -> None:
+    """The hysteresis is that of a label, and there is none."""
+    smoother = Smoother(Head('emotion', 0, EMOTIONS, 0.41))
+    shares = [(0.40, 0.30), (0.38, 0.42), (0.43, 0.47), (0.45, 0.44), (0.40, 0.39), (0.38, 0.40)]
+    seen = []
+    for second, (angry, fear) in enumerate(shares):
+        rest = np.full(7, (1.0 - angry - fear) / 5, np.float32)
+        rest[[0, 2]] = angry, fear
+        estimate = smoother(rest, 100.0 * second, time_constant=0.5)
+        seen.append((estimate.label, round(estimate.confidence, 2)))
+    assert seen == [(UNKNOWN, 0.4), (UNKNOWN, 0.42), ('fear', 0.47), ('fear', 0.44),
+                    (UNKNOWN, 0.4), (UNKNOWN, 0.4)]
+
+
 def test_images_have_no_weight_if_time_stops_or_jumps_back() -> None:
     smoother = make()
     smoother(WOMAN, 1.0)
@@ -107,11 +121,15 @@ def test_a_face_that_cannot_be_classified_is_ignored() -> None:
     assert (back.label, back.reason) == ('woman', '')
 
 
-def test_estimates_of_a_bad_first_image_are_replaced() -> None:
+def test_before_the_first_good_image_the_estimate_is_that_of_the_newest() -> None:
     smoother = make(tau=0.5)
     first = smoother(MAN, 0.0, 'too_small')
     assert (first.label, first.reason, first.confidence) == (UNKNOWN, 'too_small', 1.0)
-    good = smoother(WOMAN, 0.1)
+    second = smoother(np.array([0.4, 0.6], np.float32), 0.1, 'too_blurred')
+    assert (second.label, second.reason) == (UNKNOWN, 'too_blurred')
+    np.testing.assert_allclose(second.probabilities, [0.4, 0.6])
+    assert second.confidence == pytest.approx(0.6)
+    good = smoother(WOMAN, 0.2)
     np.testing.assert_array_equal(good.probabilities, WOMAN)
     # without smoothing, only the current image counts
     alone = make(tau=0.0)
