@@ -19,7 +19,14 @@ import re
 from typing import Any
 
 import cv2
-from face_affect_ros.affect.types import FloatArray, LEFT_EYE, Orientation, Position, RIGHT_EYE
+from face_affect_ros.affect.types import (
+    AffectError,
+    FloatArray,
+    LEFT_EYE,
+    Orientation,
+    Position,
+    RIGHT_EYE,
+)
 import numpy as np
 import numpy.typing as npt
 
@@ -57,14 +64,17 @@ EXACT = 0.5
 @dataclass(frozen=True, eq=False)
 class Camera:
     """
-    A camera's calibration, as in sensor_msgs/CameraInfo.
+    A camera's calibration, as in sensor_msgs/CameraInfo or as OpenCV returns it.
 
     Attributes:
-        matrix: (3, 3) float64, K.
-        distortion: float64, D, may be empty.
+        matrix: (3, 3) float64, K; converted from the 9 numbers of a message.
+        distortion: (N,) float64, D, may be empty; converted from a list or (1, N).
         model: Distortion model.
         width: Of the calibrated image, pixels.
         height: Of the calibrated image, pixels.
+
+    Raises:
+        AffectError: The matrix or the distortion has another size or type.
     """
 
     matrix: Array64
@@ -72,6 +82,17 @@ class Camera:
     model: str
     width: int
     height: int
+
+    def __post_init__(self) -> None:
+        """Convert the arrays."""
+        try:
+            matrix = np.asarray(self.matrix, np.float64).reshape(3, 3)
+            distortion = np.asarray(self.distortion, np.float64).ravel()
+        except (TypeError, ValueError) as error:
+            raise AffectError(f'the calibration is not valid: {error}; pass K as (3, 3) or 9 '
+                              'numbers, and D as a list of numbers') from error
+        object.__setattr__(self, 'matrix', matrix)
+        object.__setattr__(self, 'distortion', distortion)
 
     @property
     def calibrated(self) -> bool:

@@ -15,9 +15,11 @@
 """Positions from the distance of the eyes."""
 
 import re
+from typing import Any
 
 import cv2
 from face_affect_ros.affect.position import Camera, EYE_DISTANCE, locate, locate_in_depth
+from face_affect_ros.affect.types import AffectError
 import numpy as np
 import pytest
 
@@ -55,6 +57,24 @@ def test_the_uncertainty_is_along_the_ray_and_grows_with_the_distance() -> None:
 def test_a_scaled_image_gives_the_same_position() -> None:
     position = locate(eyes_at(0.5, 0.0, 2.0, scale=0.5), camera(), width=320, height=240)
     np.testing.assert_allclose(position.point, (0.5, 0.0, 2.0), atol=2e-3)
+
+
+@pytest.mark.parametrize('convert', [np.array, np.atleast_2d, list])
+def test_a_calibration_may_be_that_of_a_message_or_of_opencv(convert: Any) -> None:
+    """A message has K as 9 numbers; calibrateCamera returns D as (1, 5)."""
+    distortion = [-0.2, 0.05, 0.001, 0.001, 0.0]
+    points = np.float32([[100, 50], [420, 300]])
+    given = camera(matrix=convert(K.ravel()), distortion=convert(distortion))
+    wanted = camera(distortion=np.array(distortion))
+    np.testing.assert_array_equal(given.rays(points, 640, 480), wanted.rays(points, 640, 480))
+
+
+@pytest.mark.parametrize(('wrong', 'what'), [
+    ({'matrix': np.zeros((3, 4))}, 'size 12'),   # P instead of K
+    ({'matrix': {}}, 'dict'), ({'distortion': 'plumb_bob'}, 'plumb_bob')])
+def test_a_calibration_of_another_kind_is_refused(wrong: Any, what: str) -> None:
+    with pytest.raises(AffectError, match=f'the calibration is not valid: .*{what}.*; pass K as'):
+        camera(**wrong)
 
 
 @pytest.mark.parametrize(('model', 'distortion'), [
