@@ -98,9 +98,10 @@ class AffectPipeline:
             The faces, oldest track first.
 
         Raises:
-            AffectError: The image is of another kind, or the runtime cannot run a network.
+            AffectError: The image or the depth is of another kind, or the runtime cannot run a
+                network.
         """
-        _check(image)
+        _check(image, depth)
         settings = self.settings
         located = self.locate(image, stamp, settings.detection_interval)
         joined = self._tracker.update(located.faces, stamp, timeout=settings.track_timeout,
@@ -204,15 +205,21 @@ class AffectPipeline:
             scheduler.prune(alive)
 
 
-def _check(image: ImageArray) -> None:
-    """Raise AffectError for anything but an image as in AffectPipeline.process."""
-    array = isinstance(image, np.ndarray)
-    if array and image.dtype == np.uint8 and image.size and (
-            image.ndim == 2 or image.shape[2:] == (3,)):
-        return
-    what = f'{image.dtype} of shape {image.shape}' if array else type(image).__name__
-    raise AffectError(f'the image is {what}; pass a numpy array of uint8, (H, W) grey or '
-                      '(H, W, 3) BGR')
+def _check(image: ImageArray, depth: FloatArray | None) -> None:
+    """Raise AffectError for anything but an image and a depth as in AffectPipeline.process."""
+    if not (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size and (
+            image.ndim == 2 or image.shape[2:] == (3,))):
+        raise AffectError(f'the image is {_kind(image)}; pass a numpy array of uint8, (H, W) grey '
+                          'or (H, W, 3) BGR')
+    if depth is not None and not (isinstance(depth, np.ndarray) and depth.ndim == 2
+                                  and depth.dtype.kind == 'f'):
+        raise AffectError(f'the depth is {_kind(depth)}; pass a numpy array of float32, (h, w), '
+                          'in metres: divide millimetres by 1000')
+
+
+def _kind(value: object) -> str:
+    return (f'{value.dtype} of shape {value.shape}' if isinstance(value, np.ndarray)
+            else type(value).__name__)
 
 
 def make_pipeline(settings: PipelineSettings) -> AffectPipeline:

@@ -293,6 +293,17 @@ def test_an_image_of_another_kind_is_refused(image: Any, what: str) -> None:
         pipeline.process(image, 0.0)
 
 
+@pytest.mark.parametrize(('depth', 'what'), [
+    (np.full((480, 640), 1500, np.uint16), r'uint16 of shape \(480, 640\)'),   # of a RealSense
+    (np.ones((480, 640, 1), np.float32), r'float32 of shape \(480, 640, 1\)'),
+    ([[1.5]], 'list'),
+])
+def test_a_depth_of_another_kind_is_refused(depth: Any, what: str) -> None:
+    pipeline = make_pipeline(PipelineSettings(emotion_model='', gender_model=''))
+    with pytest.raises(AffectError, match=f'the depth is {what}; pass .*divide millimetres'):
+        pipeline.process(np.zeros((48, 64, 3), np.uint8), 0.0, depth=depth)
+
+
 def test_the_arrays_of_faces_may_be_written_to() -> None:
     """Such as to scale them; the faces of the next images do not change."""
     pipeline = make_pipeline(PipelineSettings(gender_model=''))
