@@ -118,14 +118,15 @@ class Tracker:
             start_score: Score in [0, 1] that a detection needs to start a track; weaker ones only
                 continue one (as in ByteTrack, Zhang et al. 2022).
             detected: Whether the detector ran, or the faces were tracked. A new track is confirmed
-                by runs of the detector, see CONFIRM_SCORE; in the first frame all tracks are.
+                by runs of the detector, see CONFIRM_SCORE; in the first frame, and in one after a
+                pause longer than the timeout, all tracks are.
 
         Returns:
             The confirmed track of each detection, None for one without.
         """
         if stamp < self._now - timeout:
             self.reset()
-        first = self._now == -np.inf
+        first = stamp - self._now > timeout   # so that weak faces are found at low frame rates
         self._now = stamp
         self._tracks = [t for t in self._tracks if stamp - t.last <= timeout]
         joined: list[Track | None] = [None] * len(detections)

@@ -89,7 +89,8 @@ PARAMETERS: dict[str, Spec] = {
         'last estimate is kept in between. 0: on every image. A model for both attributes runs at '
         'the shorter interval.', bounds=(0.0, 60.0), live=True),
     'track_timeout': Spec(
-        _DEFAULTS.track_timeout, 'Seconds without a detection after which a track ends.',
+        _DEFAULTS.track_timeout, 'Seconds without a detection after which a track ends. It must '
+        'be longer than the time between two images, or each image has new ids.',
         bounds=(0.0, 60.0), live=True),
     'track_id_prefix': Spec(
         _DEFAULTS.track_id_prefix, 'First part of all track ids: a letter, then letters, digits '

@@ -110,6 +110,17 @@ def test_time_that_jumps_back_far_ends_all_tracks_and_a_little_does_not() -> Non
     assert ids(tracker, detections((100, 100, 50)), 5.0) == ['t0002']
 
 
+def test_weak_faces_are_found_if_images_are_further_apart_than_the_timeout() -> None:
+    """No track lasts until the next image, so none could be confirmed."""
+    tracker = make_tracker()
+    weak = detections((100, 100, 50), score=0.5)
+    assert [ids(tracker, weak, stamp, timeout=1.5) for stamp in (0.0, 2.0, 4.0)] == [
+        ['t0001'], ['t0002'], ['t0003']]
+    other = detections((100, 100, 50), (300, 100, 50), score=0.5)
+    joined = tracker.update(other, 5.4, timeout=1.5, start_score=0.4)
+    assert [track and track.id for track in joined] == ['t0003', None]
+
+
 def test_the_nearer_of_two_boxes_gets_the_track() -> None:
     tracker = make_tracker()
     ids(tracker, detections((100, 100, 50)), 0.0)
