@@ -96,6 +96,10 @@ class Container(Node):
                 f'{request.plugin_name} failed: {type(error).__name__}: {error}')
             response.error_message = reason
             self.get_logger().error(f'not loaded: {reason}')
+            # launch_ros lists a parameter each time that it is given; the last one is valid
+            values = {each.name: each.value.bool_value for each in request.parameters}
+            if values.get('required'):
+                self.executor.create_task(_throw, SystemExit(1))   # after the response
         if node is None:
             # A node whose constructor failed is in reference cycles, and still in the graph.
             gc.collect()

@@ -203,12 +203,16 @@ def test_a_required_node_that_cannot_be_configured_ends_the_launch(
     assert 'Traceback' not in output
 
 
-def test_the_end_of_a_required_node_ends_the_launch(ros_domain: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(('arguments', 'ended'), [
+    (('perception', 'required:=true'), 'face_affect'),
+    (('demo', 'container:=true'), 'face_affect_container')])
+def test_a_required_node_that_cannot_be_created_ends_the_launch(
+        arguments: tuple[str, ...], ended: str, ros_domain: int, tmp_path: Path) -> None:
     path = tmp_path / 'wrong.yaml'
     path.write_text('/**: {ros__parameters: {min_score: 7.0}}', encoding='utf-8')
-    code, output = launched('perception', f'params_file:={path}', 'required:=true')
+    code, output = launched(*arguments, f'params_file:={path}')
     assert code == 1
-    assert '/face_affect ended with exit code 1' in output
+    assert f'/{ended} ended with exit code 1' in output
     assert 'Traceback' not in output
 
 

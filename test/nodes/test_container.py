@@ -319,6 +319,23 @@ def test_an_exception_in_the_thread_of_a_node_ends_the_process(ros: Any, tmp_pat
         assert 'Traceback' not in process.output()
 
 
+def test_a_required_node_that_cannot_be_loaded_ends_the_process(kind: str, ros: Any) -> None:
+    loads = ros.node.create_client(LoadNode, '/face_affect_container/_container/load_node')
+    wrong = [Parameter('event_hold', value='long'), Parameter('required', value=True)]
+    with running_node('face_affect_ros.nodes.container', executor=kind) as process:
+        assert spin_until(ros.executor, loads.service_is_ready), process.output()
+        # of a file and of the launch file, which overrides it; then of the file alone
+        for parameters in ([*wrong, Parameter('required', value=False)], wrong):
+            assert process.running(), process.output()
+            answer = loads.call_async(LoadNode.Request(
+                package_name='face_affect_ros', plugin_name='face_affect_ros::FaceAffectNode',
+                parameters=[each.to_parameter_msg() for each in parameters]))
+            assert spin_until(ros.executor, answer.done), process.output()
+            assert "'event_hold' has a value of the wrong type" in answer.result().error_message
+        assert process.wait() == 1
+        assert 'Traceback' not in process.output()
+
+
 def test_a_missing_events_executor_is_reported(
         make: Callable[..., Container], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, 'rclpy.experimental', None)
@@ -338,6 +355,13 @@ def make(ros: Any) -> Any:
     yield one
     for container in made:
         container.destroy_node()
+
+
+def test_a_parameter_of_the_robot_does_not_prevent_the_load(bench: Bench) -> None:
+    """As of SetParameter of a launch file, which launch_ros adds to each request."""
+    answer = bench.load('face_affect_ros::CameraPlayer', 'face_affect_ros', parameters=[
+        Parameter('robot_name', value='r1').to_parameter_msg()])
+    assert answer.success, answer.error_message
 
 
 def test_wrong_parameters_of_the_container_are_an_error(make: Callable[..., Container]) -> None:
