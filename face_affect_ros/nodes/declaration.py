@@ -167,18 +167,20 @@ def unknown_overrides(node: Node, specs: Mapping[str, Spec]) -> str:
     """
     Return an error about parameters that the user gave and this node does not have, '' for none.
 
-    rclpy ignores such parameters silently, a misspelt one for example. Those that a parameter file
-    gives to all nodes may be for others: unless they are similar to one of this node, they are
-    only logged.
+    rclpy ignores such parameters silently, a misspelt one for example. Those that are not in a
+    section of a parameter file for this node alone may be for other nodes: `-p`, SetParameter of
+    a launch file and sections for all nodes give them to each node. Unless they are similar to one
+    of this node, they are only logged.
     """
     given = getattr(node, '_parameter_overrides', {})
     unknown = [name for name in sorted(given)
                if not node.has_parameter(name) and not name.startswith('qos_overrides.')]
-    shared = _given_to_all(sys.argv) if unknown else set()
-    others = [name for name in unknown if name.split('.')[0] in shared
+    own = _given_to(node.get_fully_qualified_name(), sys.argv) if unknown else set()
+    others = [name for name in unknown if name.split('.')[0] not in own
               and not difflib.get_close_matches(name, specs, 1, MISSPELT)]
     if others:
-        node.get_logger().info(f"parameters for other nodes, ignored: {', '.join(others)}")
+        node.get_logger().warning('unknown parameters, which may be for other nodes, ignored: '
+                                  f"{', '.join(others)}")
     return '; '.join(f"unknown parameter '{name}'{hint(name, specs)}" for name in unknown
                      if name not in others)
 
@@ -196,13 +198,14 @@ def _files(arguments: Sequence[str]) -> list[Path]:
     return [Path(file) for flag, file in zip(arguments, arguments[1:]) if flag == '--params-file']
 
 
-def _given_to_all(arguments: Sequence[str]) -> set[str]:
-    """Return the parameters that parameter files give to all nodes, without what follows a dot."""
+def _given_to(node: str, arguments: Sequence[str]) -> set[str]:
+    """Return the parameters that files give to this node alone, without what follows a dot."""
     # launch_ros writes the values that a launch file gives to one node to /**, too
-    files = [file for file in _files(arguments) if not file.name.startswith('launch_params_')]
-    return {str(name).split('.')[0] for file in files
+    return {str(name).split('.')[0] for file in _files(arguments)
             for section, values in _sections(_content(file))
-            if section.rpartition('/')[2] in ('*', '**') and isinstance(values, dict)
+            if (section.rpartition('/')[2] not in ('*', '**')
+                or file.name.startswith('launch_params_'))
+            and re.fullmatch(_pattern(section), node) and isinstance(values, dict)
             for name in values}
 
 

@@ -176,16 +176,19 @@ def test_parameters_for_all_nodes_may_be_those_of_others(
     monkeypatch.setattr(sys, 'argv', ['node', '--ros-args', '--params-file', str(file)])
     node = bench.start(activate=False, **{name: 'r1'})
     assert node.unknown_parameters == complaint
-    text = f'parameters for other nodes, ignored: {name}'
+    text = f'unknown parameters, which may be for other nodes, ignored: {name}'
     assert (text in capfd.readouterr().err) is not bool(complaint)
 
 
-def test_a_parameter_file_of_the_robot_does_not_end_the_camera_player(ros_domain: int,
-                                                                      tmp_path: Path) -> None:
+@pytest.mark.parametrize('by', ['file', 'option'])
+def test_a_parameter_of_the_robot_does_not_end_the_camera_player(
+        by: str, ros_domain: int, tmp_path: Path) -> None:
+    """An option as of SetParameter of a launch file, which is for all nodes of the launch."""
     file = tmp_path / 'robot.yaml'
-    file.write_text('/**: {ros__parameters: {robot_name: r1}}')
-    with running_node('face_affect_ros.nodes.camera_player', '--params-file',
-                      str(file)) as process:
+    file.write_text('/**: {ros__parameters: {robot_name: r1}}\n'
+                    'controller: {ros__parameters: {robot_name: r1}}')
+    arguments = {'file': ['--params-file', str(file)], 'option': ['-p', 'robot_name:=r1']}
+    with running_node('face_affect_ros.nodes.camera_player', *arguments[by]) as process:
         assert wait_until(lambda: 'published on' in process.output()), process.output()
         assert process.stop() == 0
 
