@@ -21,7 +21,7 @@ ros2 launch face_affect_ros demo.launch.py source:=/path/of/clip.gif rviz:=true
 from typing import Any
 
 from face_affect_ros.launch_support.actions import (
-    CONTAINER,
+    container_of,
     describe,
     ending_with,
     include_perception,
@@ -54,7 +54,8 @@ def start(context: LaunchContext) -> list[Any]:
                         'compressed': compressed}]}
     together = flag(context, 'container')
     if together:
-        player = load('CameraPlayer', container_name=full_name(context, CONTAINER), **settings)
+        name = container_of(text(context, 'node_name'))
+        player = load('CameraPlayer', container_name=full_name(context, name), **settings)
     else:
         player = Node(package='face_affect_ros', executable='camera_player', output='screen',
                       **settings)

@@ -40,9 +40,6 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch_ros.actions import ComposableNodeContainer, LoadComposableNodes, Node
 from launch_ros.descriptions import ComposableNode
 
-#: Name of the container, in the namespace of its nodes.
-CONTAINER = 'face_affect_container'
-
 
 def describe(start: Callable[[LaunchContext], list[Any]], *names: str) -> LaunchDescription:
     """
@@ -66,18 +63,24 @@ def include_perception(**arguments: str) -> IncludeLaunchDescription:
         launch_arguments=list(arguments.items()))
 
 
-def container(plugin: str, *, namespace: str, ros_arguments: list[str],
+def container_of(node: str) -> str:
+    """Return the name of the container of a node; each load request reaches all of one name."""
+    return f'{node}_container'
+
+
+def container(plugin: str, *, name: str, namespace: str, ros_arguments: list[str],
               executor: str = 'single_threaded', **settings: Any) -> ComposableNodeContainer:
     """
     Return the container with a first node, whose class in this package is the plugin.
 
-    namespace: of both. ros_arguments and executor: of the container. settings: name, parameters
-    and remappings of the node.
+    name: of the node. namespace: of both. ros_arguments and executor: of the container. settings:
+    parameters and remappings of the node.
     """
     return ComposableNodeContainer(
-        package='face_affect_ros', executable=CONTAINER, name=CONTAINER, namespace=namespace,
-        output='screen', ros_arguments=ros_arguments, parameters=[{'executor': executor}],
-        composable_node_descriptions=[_composable(plugin, namespace=namespace, **settings)])
+        package='face_affect_ros', executable='face_affect_container', name=container_of(name),
+        namespace=namespace, output='screen', ros_arguments=ros_arguments,
+        parameters=[{'executor': executor}], composable_node_descriptions=[
+            _composable(plugin, name=name, namespace=namespace, **settings)])
 
 
 def load(plugin: str, *, container_name: str, **settings: Any) -> LoadComposableNodes:

@@ -123,7 +123,7 @@ ARGUMENTS = {
     'log_level': Argument('info', 'Least severe log messages to show.',
                           ('debug', 'info', 'warn', 'error', 'fatal')),
     'container': Argument(
-        'false', 'Run the node in a container, face_affect_container, that further nodes may be '
+        'false', 'Run the node in a container, <node_name>_container, that further nodes may be '
         'loaded into; in demo.launch.py the camera player as well.', FLAG),
     'rviz': Argument('false', 'Show the annotated image and the markers in rviz2.', FLAG),
     'dds_profile': Argument(

@@ -216,26 +216,36 @@ def test_a_required_node_that_cannot_be_created_ends_the_launch(
     assert 'Traceback' not in output
 
 
+def clip(folder: Path) -> Path:
+    """Write a clip of five images; return its path."""
+    pictures = [Image.new('RGB', (64, 48), (shade, 0, 0)) for shade in range(0, 250, 50)]
+    pictures[0].save(folder / 'clip.gif', save_all=True, append_images=pictures[1:], duration=100)
+    return folder / 'clip.gif'
+
+
 def test_the_demo_starts_when_the_node_is_ready_and_ends_with_the_clip(
         ros_domain: int, tmp_path: Path) -> None:
-    pictures = [Image.new('RGB', (64, 48), (shade, 0, 0)) for shade in range(0, 250, 50)]
-    pictures[0].save(tmp_path / 'clip.gif', save_all=True, append_images=pictures[1:],
-                     duration=100)
-    code, output = launched('demo', f'source:={tmp_path}/clip.gif', 'loop:=false')
+    code, output = launched('demo', f'source:={clip(tmp_path)}', 'loop:=false')
     assert code == 0
     assert output.index('waiting for images') < output.index('has ended after 5 images'), output
 
 
 def test_a_container_ends_with_the_clip(ros_domain: int, tmp_path: Path) -> None:
-    pictures = [Image.new('RGB', (64, 48), (shade, 0, 0)) for shade in range(0, 250, 50)]
-    pictures[0].save(tmp_path / 'clip.gif', save_all=True, append_images=pictures[1:],
-                     duration=100)
-    code, output = launched('demo', f'source:={tmp_path}/clip.gif', 'loop:=false',
+    code, output = launched('demo', f'source:={clip(tmp_path)}', 'loop:=false',
                             'container:=true')
     assert code == 0, output
     assert output.count('process started') == 1
     assert output.index('waiting for images') < output.index('has ended after 5 images')
     assert 'Traceback' not in output
+
+
+def test_each_container_has_the_name_of_its_node(ros_domain: int, tmp_path: Path) -> None:
+    """Two containers of one name would answer each request of launch_ros both."""
+    code, output = launched('demo', f'source:={clip(tmp_path)}', 'loop:=false',
+                            'container:=true', 'node_name:=front', 'namespace:=robot')
+    assert code == 0, output
+    assert "Loaded node '/robot/front' in container '/robot/front_container'" in output
+    assert "Loaded node '/robot/camera_player' in container '/robot/front_container'" in output
 
 
 def test_the_demo_fails_with_its_player(ros_domain: int, tmp_path: Path) -> None:
