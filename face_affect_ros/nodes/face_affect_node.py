@@ -27,7 +27,7 @@ from face_affect_ros.affect.pipeline import AffectPipeline, make_pipeline
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes import large_images, lifecycle, parameters, qos
 from face_affect_ros.nodes.declaration import declare, unknown_overrides
-from face_affect_ros.nodes.health import Health, why_no_time
+from face_affect_ros.nodes.health import Health, other_nodes, why_no_time
 from face_affect_ros.nodes.image_input import DepthInput, ImageInput, ImageMessage
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.messages import seconds_of, to_message
@@ -326,6 +326,7 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
         self.health.warn('clock', why_no_time(self))
         self.health.warn('outputs', '; '.join(filter(None, (
             output.problem() for output in self.outputs))))
+        self.health.warn('twin', self._why_doubled())
         if self.image_input is None:
             return
         now = time.monotonic()
@@ -336,6 +337,14 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
         lost, sent = self.health.lost_lately(now)
         self.health.warn('losses', large_images.why_lost(self.image_input.topic, lost, sent)
                          if lost else '')
+
+    def _why_doubled(self) -> str:
+        """Return a warning about a second node of this name, '' for none."""
+        name, topic = self.get_fully_qualified_name(), self.resolve_topic_name('~/faces')
+        if name not in other_nodes(self, topic):
+            return ''
+        return (f"another node {name} publishes '{topic}', too: its subscribers see faces appear "
+                'and disappear; end one, or change its name or namespace')
 
     def _why_stale(self, age: float, late: float, header: Header) -> str:
         """

@@ -169,3 +169,13 @@ def why_no_time(node: Node) -> str:
     if not node.get_clock().now().nanoseconds:
         return f'use_sim_time is set, and no message has been received on {topic} yet'
     return ''
+
+
+def other_nodes(node: Node, topic: str) -> list[str]:
+    """Return the full names of the nodes of a topic's other publishers; there may be twins."""
+    names = sorted(f'{info.node_namespace.rstrip("/")}/{info.node_name}'
+                   for info in node.get_publishers_info_by_topic(topic))
+    own = node.get_fully_qualified_name()
+    if own in names:
+        names.remove(own)
+    return names

@@ -102,6 +102,13 @@ def test_without_the_merger_the_nodes_warn_of_each_other(bench: Bench) -> None:
             in each.message for each in bench.statuses), timeout=120.0)
 
 
+def test_a_second_merger_of_the_same_name_is_named(bench: Bench) -> None:
+    start_merger(bench)
+    start_merger(bench)
+    assert bench.status(DiagnosticStatus.WARN,
+                        "'/humans/faces/tracked' is published by /humans_merger, too")
+
+
 def test_the_faces_of_a_silent_source_are_removed(bench: Bench) -> None:
     start_merger(bench, sources=['a', 'b'], timeout=5.0)
     node = bench.ros.node

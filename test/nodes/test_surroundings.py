@@ -26,6 +26,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 from bench import Bench, stamped, SUCCESS  # noqa: E402, I100
 from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
+from face_affect_msgs.msg import FaceAffectArray  # noqa: E402
 from face_affect_ros.nodes import qos  # noqa: E402
 from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
 from face_affect_ros.nodes.face_affect_node import FaceAffectNode  # noqa: E402
@@ -349,6 +350,22 @@ def test_simulated_time_without_a_clock_is_named(bench: Bench) -> None:
     bench.statuses.clear()
     assert bench.until(lambda: len(bench.statuses) > 1)
     assert 'clock' not in bench.statuses[-1].message
+
+
+@pytest.mark.parametrize(('namespace', 'warns'), [('/', True), ('/robot', False)])
+def test_a_second_node_of_the_same_name_is_named(namespace: str, warns: bool,
+                                                 bench: Bench) -> None:
+    """As one of an earlier launch whose process was not ended."""
+    node = bench.start(emotion_model='', gender_model='')
+    other = rclpy.create_node('face_affect', namespace=namespace, context=bench.ros.context)
+    other.create_publisher(FaceAffectArray, '/face_affect/faces', 1)
+    assert bench.until(lambda: node.count_publishers('/face_affect/faces') == 2)
+    text = "another node /face_affect publishes '/face_affect/faces', too: its subscribers see"
+    bench.statuses.clear()
+    assert bench.until(lambda: len(bench.statuses) > 1)   # the last one is a new one
+    assert (text in bench.statuses[-1].message) is warns
+    other.destroy_node()
+    assert bench.until(lambda: text not in bench.statuses[-1].message)
 
 
 @pytest.mark.parametrize(('received', 'lost', 'expected'), [

@@ -29,6 +29,7 @@ from face_affect_ros.affect.types import (
     UNKNOWN,
 )
 from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.health import other_nodes
 from face_affect_ros.nodes.image_conversion import to_message
 from face_affect_ros.nodes.outputs import Output, Result
 from hri_msgs.msg import (
@@ -65,9 +66,7 @@ LANDMARKS = {RIGHT_EYE: FacialLandmarks.RIGHT_PUPIL, LEFT_EYE: FacialLandmarks.L
 
 def other_publishers(node: Node, topic: str) -> str:
     """Return a warning about other publishers of a list than this node, '' for none."""
-    others = sorted(name for info in node.get_publishers_info_by_topic(topic)
-                    if (name := f'{info.node_namespace.rstrip("/")}/{info.node_name}')
-                    != node.get_fully_qualified_name())
+    others = other_nodes(node, topic)
     if not others:
         return ''
     return (f"'{topic}' is published by {', '.join(others)}, too: REP-155 has one list; its "
