@@ -69,6 +69,6 @@ def start(context: LaunchContext) -> list[Any]:
 
 def generate_launch_description() -> LaunchDescription:
     """Return the launch description."""
-    return describe(start, 'source', 'rate', 'loop', 'compressed', *CHOICES, 'params_file',
-                    *LOW_POWER, 'namespace', 'node_name', 'log_level', 'rviz', 'dds_profile',
-                    'container')
+    return describe(start, 'source', 'rate', 'loop', 'compressed', 'ros4hri', 'tf', *CHOICES,
+                    'params_file', *LOW_POWER, 'namespace', 'node_name', 'log_level', 'rviz',
+                    'dds_profile', 'container')

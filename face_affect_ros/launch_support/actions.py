@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.launch_support.arguments import declare
+from face_affect_ros.launch_support.arguments import ARGUMENTS, declare
 from face_affect_ros.launch_support.cameras import share
 from face_affect_ros.nodes.large_images import variables
 from face_affect_ros.paths import expanded
@@ -31,8 +31,11 @@ from launch.actions import (
     EmitEvent,
     IncludeLaunchDescription,
     OpaqueFunction,
+    PopLaunchConfigurations,
+    PushLaunchConfigurations,
     RegisterEventHandler,
     SetEnvironmentVariable,
+    SetLaunchConfiguration,
 )
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
@@ -46,10 +49,16 @@ def describe(start: Callable[[LaunchContext], list[Any]], *names: str) -> Launch
     Return a launch description.
 
     start: returns the actions, when the arguments have their values. names: of the file's
-    arguments, see arguments.ARGUMENTS.
+    arguments, see arguments.ARGUMENTS. Other arguments have their defaults in files that this one
+    includes, not the values of arguments of a user's file, such as `camera` or `rviz`.
     """
+    def isolated(context: LaunchContext) -> list[Any]:
+        others = [SetLaunchConfiguration(name, each.default or '')
+                  for name, each in ARGUMENTS.items() if name not in names]
+        return [PushLaunchConfigurations(), *others, *start(context), PopLaunchConfigurations()]
+
     leave_interrupts_to_launch()
-    return LaunchDescription([*declare(*names), OpaqueFunction(function=start)])
+    return LaunchDescription([*declare(*names), OpaqueFunction(function=isolated)])
 
 
 def include_perception(**arguments: str) -> IncludeLaunchDescription:

@@ -176,6 +176,15 @@ def test_a_wrong_argument_ends_the_launch_with_an_error(
     assert 'process started' not in output and 'Traceback' not in output
 
 
+def test_arguments_that_a_file_does_not_have_are_not_those_of_the_including_file(
+        ros_domain: int) -> None:
+    """A bring-up may have arguments of these names with other values."""
+    with launching('multi_camera', 'images:=/front/image_raw,/rear/image_raw', 'autostart:=false',
+                   'camera:=front', 'rviz:=true', 'depth:=1', 'processing:=fast') as process:
+        assert wait_until(lambda: process.output().count('process started') == 3), process.output()
+        assert '[ERROR]' not in process.output()
+
+
 def test_a_missing_rviz2_ends_the_launch_before_the_node_starts(ros_domain: int) -> None:
     with contextlib.suppress(PackageNotFoundError):
         get_package_prefix('rviz2')
