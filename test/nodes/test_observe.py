@@ -187,6 +187,12 @@ def test_a_goal_without_an_end_is_rejected(bench: Bench, wanted: dict[str, float
     assert 'neither a duration nor a number of images' in capfd.readouterr().err
 
 
+def test_a_goal_of_a_paused_node_is_rejected(bench: Bench, capfd: Any) -> None:
+    bench.start(paused=True)
+    assert not Client(bench, images=1).accepted
+    assert 'goal rejected: the node is paused or not active' in capfd.readouterr().err
+
+
 def test_the_timer_runs_only_while_there_are_goals(bench: Bench) -> None:
     node = bench.start()
     output = next(each for each in node.outputs if 'observe goals' in each.counts())

@@ -143,7 +143,7 @@ class ObserveOutput(Output):
     def _decide(self, wanted: Observe.Goal) -> GoalResponse:
         why = ''
         if not self._active:
-            why = 'the node is not active'
+            why = 'the node is paused or not active'
         elif not (wanted.duration > 0.0 or wanted.images):
             why = 'neither a duration nor a number of images is given'
         if why:
