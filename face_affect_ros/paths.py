@@ -59,7 +59,8 @@ def replaced(path: Path) -> Iterator[Path]:
     in a folder without permission.
     """
     target = Path(os.path.realpath(path))
-    if not _is_replaceable(target):
+    # of a pipe behind /dev/stdout, the real path does not exist
+    if path.exists() != target.exists() or not _is_replaceable(target):
         yield path
         return
     new = target.with_name(f'.{secrets.token_hex(8)}{target.suffix}')

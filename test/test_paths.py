@@ -67,6 +67,14 @@ def test_a_replaced_link_stays_and_a_device_is_written(tmp_path: Path) -> None:
     assert (tmp_path / 'link').is_symlink()
     with replaced(Path('/dev/null')) as new:
         assert new == Path('/dev/null')
+    reader, writer = os.pipe()   # as /dev/stdout in front of a pipe
+    try:
+        with replaced(Path(f'/dev/fd/{writer}')) as new:
+            new.write_text('third')
+        assert os.read(reader, 10) == b'third'
+    finally:
+        os.close(reader)
+        os.close(writer)
 
 
 def test_a_replaced_file_keeps_its_permissions_and_its_links(tmp_path: Path) -> None:
@@ -106,6 +114,7 @@ def test_a_number_is_a_camera_unless_a_file_has_this_name(tmp_path: Path,
     assert is_camera('3071') and is_camera('/dev/video3071')
     Path('3071').mkdir()
     assert not is_camera('3071')
+    assert not is_camera('/dev/null') and not is_camera('/dev/video3071/..')
     assert not is_camera('\u00b2') and not is_camera('\u0663') and not is_camera('9' * 40)
 
 
