@@ -37,7 +37,8 @@ def _file_system(url: str) -> tuple[Any, str]:
         system, path = url_to_fs(url)
     except (ImportError, ValueError) as error:
         raise AffectError(f'{url}: {error}; install the driver of fsspec for this kind of URL, '
-                          'or use a local path') from error
+                          'or use a local path; save the stream of a camera by: ffmpeg -i URL '
+                          '-t SECONDS -c copy FILE.mkv') from error
     return system, str(path)
 
 

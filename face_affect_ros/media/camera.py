@@ -16,6 +16,7 @@
 
 from collections.abc import Iterator
 import math
+import os
 import time
 
 import cv2
@@ -38,14 +39,14 @@ class CameraMedia(Media):
         Open the camera and read a first frame.
 
         Args:
-            source: '0' or '/dev/video0'.
+            source: '0', '/dev/video0' or a link to it.
             rate: Requested frames per second; the camera may select another rate.
             size: Requested width and height in pixels; the camera may select another size.
 
         Raises:
             AffectError: The camera cannot be opened or returns no image.
         """
-        device = int(source) if source.isdigit() else source
+        device = int(source) if source.isdigit() else os.path.realpath(source)
         with opencv_silenced():
             self._capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
             for key, value in _requests(rate, size):

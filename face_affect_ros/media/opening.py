@@ -36,7 +36,7 @@ from face_affect_ros.media.pictures import (
 )
 from face_affect_ros.media.portrait import PortraitMedia
 from face_affect_ros.media.video import VideoMedia
-from face_affect_ros.paths import expanded, is_bag, unfinished
+from face_affect_ros.paths import expanded, is_bag, is_url, unfinished
 from PIL import UnidentifiedImageError
 
 #: Images per second of sources without a rate.
@@ -73,6 +73,10 @@ def open_media(source: str, *, rate: float | None = None,
     except (OSError, ValueError) as error:   # a parent folder without permission
         why = getattr(error, 'strerror', None) or error
         raise AffectError(f'{source}: {why}; choose another') from error
+    if not there and is_url(source):
+        raise AffectError(f'{source}: URLs are not read here; give the path of a file, and save '
+                          'the stream of a camera as one: ffmpeg -i URL -t SECONDS -c copy '
+                          'FILE.mkv')
     if not there:
         raise AffectError(f'{source}: no such file or folder; choose an image, a folder of '
                           'images, a clip or a camera')
@@ -90,20 +94,21 @@ def open_media(source: str, *, rate: float | None = None,
 
 def is_camera(source: str) -> bool:
     """
-    Return whether a source is a camera: /dev/video0, or a number.
+    Return whether a source is a camera: /dev/video0, a link in /dev to it, or a number.
 
     A number is a file or folder if that exists and the device does not.
     """
     if re.fullmatch('[0-9]{1,9}', source):
         return os.path.exists(f'/dev/video{source}') or not os.path.exists(source)
-    return re.fullmatch('/dev/video[0-9]+', source) is not None
+    return source.startswith('/dev/') and bool(
+        re.fullmatch('/dev/video[0-9]+', os.path.realpath(source)))
 
 
 def _open_file(path: Path, rate: float) -> Media:
     """Open an image or a clip; AffectError if it cannot be read."""
     if not path.is_file():
         raise AffectError(f'{path}: neither a file nor a folder, nor a camera such as '
-                          '/dev/video0')
+                          '/dev/video0; save the data of a pipe as a file')
     if why := unfinished(path):
         raise AffectError(f'{path}: {why}')
     if path.stat().st_size == 0:

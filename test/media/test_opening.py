@@ -84,8 +84,10 @@ def test_folders(tmp_path):
 
 
 def test_what_is_neither_file_nor_folder():
-    with pytest.raises(AffectError, match='/dev/null: neither a file nor a folder'):
+    with pytest.raises(AffectError, match='/dev/null: neither a file nor a folder.*save the data'):
         open_media('/dev/null')
+    with pytest.raises(AffectError, match='rtsp://camera/live: URLs are not read here; .*ffmpeg'):
+        open_media('rtsp://camera/live')
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason='the superuser may read every file')

@@ -20,6 +20,7 @@ import io
 import os
 import struct
 import sys
+import tempfile
 from types import SimpleNamespace
 
 import av
@@ -565,6 +566,16 @@ def test_a_camera_is_opened_with_rate_and_size(capture, source, device):
         assert camera.asked[cv2.CAP_PROP_FPS] == 15.0
         assert camera.asked[cv2.CAP_PROP_FRAME_WIDTH] == 320
     assert not camera.open
+
+
+def test_a_camera_is_opened_by_a_link_of_udev(capture):
+    capture.reads = [(True, IMAGE)]
+    with tempfile.TemporaryDirectory(dir='/dev/shm') as folder:
+        link = f'{folder}/usb-Camera-video-index0'
+        os.symlink('/dev/video3', link)
+        with open_media(link) as media:
+            assert media.live and media.name == f'camera {link}'
+    assert capture.made[-1].source[0] == '/dev/video3'
 
 
 def test_a_camera_survives_single_failures_and_reports_its_end(capture):
