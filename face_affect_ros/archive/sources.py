@@ -49,9 +49,10 @@ class Source:
 
     @property
     def key(self) -> str:
-        """Return a unique, readable name for files."""
-        stem = re.sub(r'[^A-Za-z0-9._-]+', '_', os.path.basename(self.name.rstrip('/')))[:STEM]
-        digest = hashlib.sha256(os.fsencode(f'{self.name}\0{self.topic}')).hexdigest()
+        """Return a unique, readable name for files, the same for bag, bag/ and ./bag."""
+        name = self.name.rstrip('/') if is_url(self.name) else str(expanded(self.name))
+        stem = re.sub(r'[^A-Za-z0-9._-]+', '_', os.path.basename(name))[:STEM]
+        digest = hashlib.sha256(os.fsencode(f'{name}\0{self.topic}')).hexdigest()
         return f"{stem.strip('._') or 'source'}-{digest[:12]}"
 
     @property
@@ -116,7 +117,7 @@ def _is_missing(source: Source) -> bool:
 
 def _real(file: str) -> str:
     """Return the path of a file without symbolic links, or its URL."""
-    return file if is_url(file) else os.path.realpath(expanded(file))
+    return file.rstrip('/') if is_url(file) else os.path.realpath(expanded(file))
 
 
 def _matches(name: str) -> list[str]:

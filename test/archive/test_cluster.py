@@ -224,5 +224,6 @@ def test_patterns_and_bags_at_urls(memory: Any) -> None:
     assert find_sources(['memory:///in'], topics=['/t']) == [
         Source('memory:///in/a.mcap', '/t'), Source('memory:///in/bag', '/t'),
         Source('memory:///in/c.mp4')]
+    assert find_sources(['memory:///in/bag', 'memory:///in/bag/']) == [Source('memory:///in/bag')]
     with pytest.raises(AffectError, match='nothing://a: .*the driver of fsspec.*use a local path'):
         find_sources(['nothing://a'])

@@ -273,3 +273,10 @@ def test_keys_of_sources_are_unique_file_names() -> None:
     assert all(key.isascii() and '/' not in key and len(key) < 80 and key[0] != '.'
                for key in keys)
     assert cores() >= 1
+
+
+def test_a_source_has_one_key_however_its_path_is_written() -> None:
+    """Else --resume would analyse bag/ again after bag, and each row would be there twice."""
+    assert len({Source(name, '/t').key for name in ('bag', 'bag/', './bag', './/bag/.')}) == 1
+    assert Source('s3://a/bag/').key == Source('s3://a/bag').key != Source('s3:/a/bag').key
+    assert Source('~/bag').key == Source(os.path.expanduser('~/bag')).key != Source('./~/bag').key
