@@ -80,8 +80,8 @@ def parts_of(path: str) -> tuple[list[Part], dict[str, Any]]:
             parts = [Part(summary, functools.partial(results.rows, key))
                      for key, summary in results.summaries().items()]
     if not parts:
-        raise AffectError(f'{path}: contains no complete source; run `face_affect '
-                          'analyze --resume`')
+        raise AffectError(f'{path}: contains no complete source; run `face_affect analyze` '
+                          'again, for a folder of results with --resume')
     return parts, metadata
 
 
@@ -125,7 +125,7 @@ def _records(path: Path, start: int = 0, stop: int | None = None
         AffectError: A line is not one of `analyze` or of the demo.
     """
     names = [column.name for column in COLUMNS]
-    read = start
+    read, line = start, ''
     try:
         with path.open(encoding=READ_AS) as file:
             for line in itertools.islice(file, start, stop):
@@ -142,6 +142,9 @@ def _records(path: Path, start: int = 0, stop: int | None = None
         raise AffectError(f'{path}: cannot be read: {error.strerror}') from error
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         why = f'no {error}' if isinstance(error, KeyError) else error
+        remedy = ('it is the last one, and is incomplete, as after a power failure: remove it'
+                  if isinstance(error, json.JSONDecodeError) and line.startswith('{')
+                  and not line.endswith('\n')
+                  else 'choose such a file, or a folder of `analyze --out`')
         raise AffectError(f'{path}: line {read} is not a JSON line of `face_affect analyze`: '
-                          f'{why}; choose such a file, or a folder of `analyze --out`'
-                          ) from error
+                          f'{why}; {remedy}') from error
