@@ -47,7 +47,7 @@ class Bar:
         gained = (share - self._shares.get(source, 0.0)) * self._sizes[source]
         self._shares[source], self._frames[source] = share, frames
         self._bar.postfix = [self.text]
-        self._bar.update(gained)
+        self._bar.update(min(gained, self._bar.total - self._bar.n))   # a sum of floats
 
     def done(self, source: Source, frames: int) -> None:
         """Count a source as processed, successfully or not."""

@@ -17,6 +17,7 @@
 from collections.abc import Callable, Iterator
 import contextlib
 import glob
+import io
 import json
 import multiprocessing
 import os
@@ -28,6 +29,7 @@ from typing import Any
 
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.archive.analysis import metadata_of, Run
+from face_affect_ros.archive.bar import Bar
 from face_affect_ros.archive.local import _Workers, cores, run_locally
 from face_affect_ros.archive.results import Results
 from face_affect_ros.archive.sources import _glob, find_sources, Source
@@ -273,6 +275,26 @@ def test_keys_of_sources_are_unique_file_names() -> None:
     assert all(key.isascii() and '/' not in key and len(key) < 80 and key[0] != '.'
                for key in keys)
     assert cores() >= 1
+
+
+@pytest.mark.filterwarnings('error')
+def test_the_bar_does_not_exceed_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By rounding, which tqdm reports as `TqdmWarning: clamping frac`."""
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    path = tmp_path / 'a.mp4'
+    path.write_bytes(b'123')
+    source = Source(str(path))
+    terminal = Terminal()
+    monkeypatch.setattr(sys, 'stderr', terminal)
+    with Bar([source]) as bar:
+        for frames in range(1, 41):
+            bar.watch(source, frames, frames / 40)
+        bar.done(source, 40)
+        bar.say('ended')
+    assert '100%' in terminal.getvalue()
 
 
 def test_a_source_has_one_key_however_its_path_is_written() -> None:
