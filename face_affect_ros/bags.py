@@ -24,6 +24,7 @@ from pathlib import Path
 import re
 import shlex
 import struct
+import tempfile
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -62,6 +63,8 @@ UNDEFINED = 'unknown'
 UNREAD = (UNDEFINED, 'ros1msg', 'jsonschema', 'protobuf', 'flatbuffer')
 #: Rank of a topic whose first images cannot be decoded.
 UNREADABLE = 4
+#: Errors of a full disk.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 #: Maximum length of an error of rosbags in a message; it may quote a file.
 SHOWN = 200
 #: Messages of a topic that are read to determine its content; the first ones may be broken.
@@ -192,6 +195,11 @@ class ImageBag:
         except AffectError:
             raise
         except Exception as error:   # rosbags raises many types for a broken file
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise AffectError(
+                    f'{self._path}: compressed files, which cannot be decompressed to '
+                    f'{tempfile.gettempdir()}: {error.strerror}; set TMPDIR to a folder with more '
+                    'free space') from error
             if isinstance(error, KeyError) and error.args and error.args[0] in UNREAD:
                 why = ('the recorder did not find the definition of a message type, and '
                        if error.args[0] == UNDEFINED else '')

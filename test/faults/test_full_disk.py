@@ -23,6 +23,7 @@ import shlex
 import subprocess
 import sys
 
+import bag_files
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.archive import tables
 from face_affect_ros.archive.results import Results
@@ -35,6 +36,7 @@ from face_affect_ros.demo.recorder import Recorder
 from face_affect_ros.media import Frame, VideoSink, write_image
 from face_affect_ros.media.portrait import portrait_path
 from face_affect_ros.media.sinks import VIDEO_SUFFIXES
+from face_affect_ros.recordings import open_recording
 from faces import face
 import numpy as np
 import pytest
@@ -57,6 +59,16 @@ def test_a_bag_on_a_full_disk(full_disk: Callable[[], None], tmp_path: Path) -> 
     frames = [Frame(number, number / 10, NOISE) for number in range(10)]
     with pytest.raises(AffectError, match='bag cannot be written: .*File too large'):
         write_bag(tmp_path / 'bag', frames, start=0)
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_a_compressed_bag_without_space_for_temporary_files(
+        storage: str, full_disk: Callable[[], None], tmp_path: Path) -> None:
+    bag = bag_files.write(tmp_path / 'bag', [bag_files.image()] * 3, storage=storage,
+                          compression='file')
+    full_disk()
+    with pytest.raises(AffectError, match='bag: compressed files, .*: File too large; set TMPDIR'):
+        open_recording(bag)
 
 
 def test_an_image_on_a_full_disk(full_disk: Callable[[], None], tmp_path: Path) -> None:
