@@ -22,7 +22,9 @@ import multiprocessing
 from multiprocessing.connection import wait
 import os
 import signal
+import sys
 import time
+from types import FrameType
 from typing import Any
 
 import cv2
@@ -34,6 +36,8 @@ from face_affect_ros.archive.sources import Source
 Watch = Callable[[Source, int, float], None]
 #: Seconds between two progress messages of a process.
 PERIOD = 0.2
+#: Seconds in which a process removes its temporary files before it is killed.
+GRACE = 10.0
 
 
 def cores() -> int:
@@ -95,7 +99,8 @@ class _Workers:
             for process in self._processes:
                 process.terminate()
             for process in self._processes:
-                process.join()
+                process.join(GRACE)
+                process.kill()   # if a library does not return
 
     def _start(self) -> tuple[Any, Any]:
         connection, theirs = self._context.Pipe()
@@ -142,6 +147,7 @@ class _Workers:
 def _serve(connection: Any, run: Run, metadata: dict[str, Any]) -> None:
     """Analyse the received sources until the parent process closes the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)   # Ctrl-C: the parent ends this process
+    signal.signal(signal.SIGTERM, _end)
     cv2.setNumThreads(1)
     try:
         while True:
@@ -149,6 +155,12 @@ def _serve(connection: Any, run: Run, metadata: dict[str, Any]) -> None:
                                            _Progress(connection)))
     except (EOFError, OSError):
         return
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    """End this process after temporary files, such as those of a compressed bag, are removed."""
+    signal.signal(number, signal.SIG_IGN)   # `timeout` signals all processes, then the parent does
+    sys.exit(128 + number)
 
 
 class _Progress:

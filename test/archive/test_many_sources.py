@@ -25,8 +25,10 @@ from pathlib import Path
 import shutil
 import signal
 import sys
+import time
 from typing import Any
 
+import bag_files
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.archive.analysis import metadata_of, Run
 from face_affect_ros.archive.bar import Bar
@@ -130,6 +132,34 @@ def test_only_the_source_of_a_process_that_dies_fails(sources: list[str]) -> Non
     again = list(run_locally([each.source for each in failed], run, metadata, jobs=2,
                           watch=lambda *_: None))
     assert all(outcome.summary for outcome in again)
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_removes_the_temporary_files_of_its_processes(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of compressed bags and of URLs are as large as the sources."""
+    monkeypatch.setenv('TMPDIR', str(tmp_path / 'temporary'))
+    Path(tmp_path, 'temporary').mkdir()
+    frames = [bag_files.image(stamp=bag_files.START + number) for number in range(300)]
+    bags = [Source(str(bag_files.write(tmp_path / name, frames, compression='file')))
+            for name in ('a', 'b')]
+    run = Run(PipelineSettings(), str(tmp_path / 'out'), 'csv')
+    metadata = metadata_of(run)
+    Results(run.out).begin(metadata, resume=False)
+    seen: list[list[str]] = []
+
+    def interrupt(source: Source, frames: int, share: float) -> None:
+        seen.append(os.listdir(tmp_path / 'temporary'))
+        for process in multiprocessing.active_children():
+            while process.is_alive():   # `timeout` and systemd signal this process, and the parent
+                process.terminate()
+                time.sleep(0.001)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(run_locally(bags, run, metadata, jobs=2, watch=interrupt))
+    assert seen[0] and not os.listdir(tmp_path / 'temporary')
+    assert not os.listdir(tmp_path / 'out' / 'faces')
 
 
 @pytest.mark.slow
