@@ -178,9 +178,9 @@ def unknown_overrides(node: Node, specs: Mapping[str, Spec]) -> str:
     own = _given_to(node.get_fully_qualified_name(), sys.argv) if unknown else set()
     others = [name for name in unknown if name.split('.')[0] not in own
               and not difflib.get_close_matches(name, specs, 1, MISSPELT)]
-    if others:
-        node.get_logger().warning('unknown parameters, which may be for other nodes, ignored: '
-                                  f"{', '.join(others)}")
+    for name in others:
+        node.get_logger().warning(f"unknown parameter '{name}' is ignored; it may be for another "
+                                  'node')
     return '; '.join(f"unknown parameter '{name}'{hint(name, specs)}" for name in unknown
                      if name not in others)
 

@@ -146,19 +146,24 @@ def test_an_interrupted_run_removes_the_temporary_files_of_its_processes(
     run = Run(PipelineSettings(), str(tmp_path / 'out'), 'csv')
     metadata = metadata_of(run)
     Results(run.out).begin(metadata, resume=False)
-    seen: list[list[str]] = []
+    seen: dict[Source, list[str]] = {}
+    others = set(multiprocessing.active_children())
 
     def interrupt(source: Source, frames: int, share: float) -> None:
-        seen.append(os.listdir(tmp_path / 'temporary'))
-        for process in multiprocessing.active_children():
-            while process.is_alive():   # `timeout` and systemd signal this process, and the parent
+        seen[source] = os.listdir(tmp_path / 'temporary')
+        if len(seen) < len(bags):   # the other process may still import modules
+            return
+        end = time.monotonic() + 5.0
+        for process in set(multiprocessing.active_children()) - others:
+            # `timeout` and systemd signal this process, and so does the parent
+            while process.is_alive() and time.monotonic() < end:
                 process.terminate()
                 time.sleep(0.001)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         list(run_locally(bags, run, metadata, jobs=2, watch=interrupt))
-    assert seen[0] and not os.listdir(tmp_path / 'temporary')
+    assert all(seen.values()) and not os.listdir(tmp_path / 'temporary')
     assert not os.listdir(tmp_path / 'out' / 'faces')
 
 

@@ -176,7 +176,7 @@ def test_parameters_for_all_nodes_may_be_those_of_others(
     monkeypatch.setattr(sys, 'argv', ['node', '--ros-args', '--params-file', str(file)])
     node = bench.start(activate=False, **{name: 'r1'})
     assert node.unknown_parameters == complaint
-    text = f'unknown parameters, which may be for other nodes, ignored: {name}'
+    text = f"unknown parameter '{name}' is ignored; it may be for another node"
     assert (text in capfd.readouterr().err) is not bool(complaint)
 
 
