@@ -31,6 +31,8 @@ COMPRESSED_SUFFIXES = ('.zstd', '.zst')
 ROS1_SUFFIX = '.bag'
 #: Prefix of the files in which macOS keeps attributes of others, with their suffix.
 APPLE_DOUBLE = '._'
+#: Remedy for the URL of a camera, which nothing here reads.
+SAVE_STREAM = 'save the stream of a camera by: ffmpeg -i URL -t SECONDS -c copy FILE.mkv'
 
 
 def shown(text: object) -> str:

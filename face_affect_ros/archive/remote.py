@@ -26,7 +26,7 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_ros.archive.storage import HIDDEN
 from face_affect_ros.extras import import_extra
 from face_affect_ros.media import MEDIA_SUFFIXES
-from face_affect_ros.paths import is_storage, is_url, suffix_of
+from face_affect_ros.paths import is_storage, is_url, SAVE_STREAM, suffix_of
 
 
 def _file_system(url: str) -> tuple[Any, str]:
@@ -37,8 +37,7 @@ def _file_system(url: str) -> tuple[Any, str]:
         system, path = url_to_fs(url)
     except (ImportError, ValueError) as error:
         raise AffectError(f'{url}: {error}; install the driver of fsspec for this kind of URL, '
-                          'or use a local path; save the stream of a camera by: ffmpeg -i URL '
-                          '-t SECONDS -c copy FILE.mkv') from error
+                          f'or use a local path; {SAVE_STREAM}') from error
     return system, str(path)
 
 

@@ -36,7 +36,7 @@ from face_affect_ros.media.pictures import (
 )
 from face_affect_ros.media.portrait import PortraitMedia
 from face_affect_ros.media.video import VideoMedia
-from face_affect_ros.paths import expanded, is_bag, is_url, unfinished
+from face_affect_ros.paths import expanded, is_bag, is_url, SAVE_STREAM, unfinished
 from PIL import UnidentifiedImageError
 
 #: Images per second of sources without a rate.
@@ -74,9 +74,8 @@ def open_media(source: str, *, rate: float | None = None,
         why = getattr(error, 'strerror', None) or error
         raise AffectError(f'{source}: {why}; choose another') from error
     if not there and is_url(source):
-        raise AffectError(f'{source}: URLs are not read here; give the path of a file, and save '
-                          'the stream of a camera as one: ffmpeg -i URL -t SECONDS -c copy '
-                          'FILE.mkv')
+        raise AffectError(f'{source}: URLs are not read here; give the path of a file, and '
+                          f'{SAVE_STREAM}')
     if not there:
         raise AffectError(f'{source}: no such file or folder; choose an image, a folder of '
                           'images, a clip or a camera')

@@ -15,12 +15,13 @@
 """The counts, warnings and errors of the node on /diagnostics."""
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 import threading
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 import numpy as np
 from rclpy.node import Node
+from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 #: Results over which rates and latencies are reported.
 WINDOW = 100
@@ -171,10 +172,14 @@ def why_no_time(node: Node) -> str:
     return ''
 
 
+def full_names(publishers: Iterable[TopicEndpointInfo]) -> list[str]:
+    """Return the full names of the nodes of publishers, sorted."""
+    return sorted(f'{info.node_namespace.rstrip("/")}/{info.node_name}' for info in publishers)
+
+
 def other_nodes(node: Node, topic: str) -> list[str]:
     """Return the full names of the nodes of a topic's other publishers; there may be twins."""
-    names = sorted(f'{info.node_namespace.rstrip("/")}/{info.node_name}'
-                   for info in node.get_publishers_info_by_topic(topic))
+    names = full_names(node.get_publishers_info_by_topic(topic))
     own = node.get_fully_qualified_name()
     if own in names:
         names.remove(own)

@@ -23,6 +23,7 @@ from typing import Any, TypeAlias
 from face_affect_ros.affect.position import Camera, camera_of, rectified_twice
 from face_affect_ros.affect.types import FloatArray, ImageArray
 from face_affect_ros.nodes import qos
+from face_affect_ros.nodes.health import full_names
 from face_affect_ros.nodes.image_conversion import (
     decode_compressed,
     ImageConversionError,
@@ -174,8 +175,7 @@ class ImageInput:
                       if info.topic_type == self._type]
         signs = []
         if self._frame_ids and len(publishers) > 1:
-            names = sorted(f'{each.node_namespace.rstrip("/")}/{each.node_name}'
-                           for each in publishers)
+            names = full_names(publishers)
             signs.append(f"{len(names)} publishers ({', '.join(names)})")
         frames = list(self._frame_ids)
         if sum(one != next_ for one, next_ in pairwise(frames)) >= CHANGES:
