@@ -40,6 +40,8 @@ from face_affect_ros.paths import (
     expanded,
     is_bag,
     is_storage,
+    MAKE_READABLE,
+    readable,
     ROS1_SUFFIX,
     unfinished,
 )
@@ -244,8 +246,8 @@ def _found(path: str | Path) -> Path:
     try:
         folder = place.is_dir()
         there = folder or place.exists()
-        if there and not os.access(place, os.R_OK | os.X_OK if folder else os.R_OK):
-            raise PermissionError(errno.EACCES, 'Permission denied')
+        if there and not readable(place):
+            raise AffectError(f'{path}: Permission denied; {MAKE_READABLE}')
         inside = not folder and (place.parent / 'metadata.yaml').is_file()
         whole = inside or (folder and (place / 'metadata.yaml').is_file())
         files = [each for each in (place if folder else place.parent).iterdir()
@@ -287,7 +289,7 @@ def _head(file: Path) -> bytes:
         with file.open('rb') as stream:
             return stream.read(8)
     except OSError as error:
-        raise AffectError(f'{file}: {error.strerror}; make it readable: chmod u+r') from error
+        raise AffectError(f'{file}: {error.strerror}; {MAKE_READABLE}') from error
 
 
 def _stored(reader: Any) -> list[Any]:

@@ -31,6 +31,8 @@ COMPRESSED_SUFFIXES = ('.zstd', '.zst')
 ROS1_SUFFIX = '.bag'
 #: Prefix of the files in which macOS keeps attributes of others, with their suffix.
 APPLE_DOUBLE = '._'
+#: Remedy for a path without permission.
+MAKE_READABLE = 'make it readable: chmod u+r, for a folder u+rx'
 #: Remedy for the URL of a camera, which nothing here reads.
 SAVE_STREAM = 'save the stream of a camera by: ffmpeg -i URL -t SECONDS -c copy FILE.mkv'
 
@@ -84,6 +86,12 @@ def _is_replaceable(path: Path) -> bool:
     return (stat.S_ISREG(status.st_mode) and status.st_nlink == 1
             and status.st_uid == os.geteuid() and not os.path.ismount(path)
             and writable(path) and writable(path.parent))
+
+
+def readable(path: Path) -> bool:
+    """Return whether this process may read a file, or list a folder and open its files."""
+    mode = os.R_OK | os.X_OK if path.is_dir() else os.R_OK
+    return os.access(path, mode, effective_ids=True)
 
 
 def suffix_of(path: Path) -> str:

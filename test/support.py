@@ -16,6 +16,7 @@
 
 from collections.abc import Callable, Iterator
 import contextlib
+import ctypes
 import fcntl
 import glob
 import os
@@ -98,23 +99,37 @@ class Process:
 
 
 @contextlib.contextmanager
-def forbidden(folder: Path, mode: int) -> Iterator[None]:
-    """Let a folder have a mode, and this process the rights of nobody, for a while."""
-    folder.chmod(mode)
-    parents = [each for each in folder.parents if each.stat().st_mode & 0o5 != 0o5]
-    modes = [each.stat().st_mode for each in parents]
-    for each in parents:
-        each.chmod(0o755)
-    nobody = os.geteuid() == 0
+def permissions_apply() -> Iterator[None]:
+    """
+    Let file permissions apply to this thread for a while, also if the user is root.
+
+    The capabilities with which root overrides permissions are removed from the effective set, see
+    capabilities(7). For other users, nothing changes.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)   # _LINUX_CAPABILITY_VERSION_3, this thread
+    sets = (ctypes.c_uint32 * 6)()
+    if libc.capget(header, sets) != 0:
+        raise OSError(ctypes.get_errno(), 'capget')
+    effective = sets[0]
+    sets[0] = effective & ~0b1110   # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH and CAP_FOWNER
+    if libc.capset(header, sets) != 0:
+        raise OSError(ctypes.get_errno(), 'capset')
     try:
-        if nobody:
-            os.seteuid(65534)
         yield
     finally:
-        if nobody:
-            os.seteuid(0)
-        for each, old in zip(parents, modes):
-            each.chmod(old)
+        sets[0] = effective
+        libc.capset(header, sets)
+
+
+@contextlib.contextmanager
+def forbidden(folder: Path, mode: int) -> Iterator[None]:
+    """Let a folder have a mode for a while, which applies to its owner, also if that is root."""
+    folder.chmod(mode)
+    try:
+        with permissions_apply():
+            yield
+    finally:
         folder.chmod(0o755)
 
 

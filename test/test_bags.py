@@ -41,7 +41,7 @@ from face_affect_ros.bags import deserialized, ImageBag, is_bag
 from face_affect_ros.recordings import open_recording
 import numpy as np
 import pytest
-from support import forbidden
+from support import permissions_apply
 import yaml
 
 STORAGES = ['mcap', 'sqlite3']
@@ -319,19 +319,20 @@ def test_a_file_without_permission(storage: str, tmp_path: Path) -> None:
     alone = shutil.copy(file, tmp_path / f'alone{file.suffix}')
     for each in (file, alone):
         each.chmod(0)
-    with forbidden(tmp_path, 0o755):
+    with permissions_apply():
         for name, denied in ((path, file), (file, file), (alone, alone)):
             with pytest.raises(AffectError) as caught:
                 ImageBag(name)
-            assert str(caught.value) == f'{denied}: Permission denied; make it readable: chmod u+r'
+            assert str(caught.value) == (f'{denied}: Permission denied; make it readable: '
+                                         'chmod u+r, for a folder u+rx')
 
 
 def test_a_journal_without_permission(tmp_path: Path) -> None:
     path = bag_files.write(tmp_path / 'bag', [image()], storage='sqlite3')
     journal = path / 'bag.db3-journal'
     journal.touch(0)
-    with (forbidden(tmp_path, 0o755),
-          pytest.raises(AffectError, match='db3-journal: Permission denied; make it readable')):
+    with permissions_apply(), pytest.raises(
+            AffectError, match='db3-journal: Permission denied; make it readable'):
         ImageBag(path)
 
 

@@ -22,7 +22,7 @@ from face_affect_ros.media.opening import is_camera
 from face_affect_ros.paths import expanded, is_bag, replaced, shown
 import numpy as np
 import pytest
-from support import forbidden
+from support import forbidden, permissions_apply
 
 #: Names that look like patterns, URLs or options, or are not valid text.
 NAMES = ['2026-05-01T12:30:05', 'file:a', '100%', 'a%03d', 'a%41b', '-a', '--help', 'a b', "it's",
@@ -93,11 +93,17 @@ def test_a_replaced_file_keeps_its_permissions_and_its_links(tmp_path: Path) -> 
 
 
 def test_a_protected_file_and_one_of_another_user_are_not_replaced(tmp_path: Path) -> None:
-    (tmp_path / 'a.txt').touch()
-    for mode in (0o444, 0o666) if os.getuid() == 0 else (0o444,):
-        (tmp_path / 'a.txt').chmod(mode)
-        with forbidden(tmp_path, 0o777), replaced(tmp_path / 'a.txt') as new:
-            assert new == tmp_path / 'a.txt'
+    files = [tmp_path / 'protected.txt']
+    files[0].touch(0o444)
+    if os.geteuid() == 0:
+        files.append(tmp_path / 'of_another_user.txt')
+        files[1].touch()
+        files[1].chmod(0o666)
+        os.chown(files[1], 65534, -1)
+    with permissions_apply():
+        for file in files:
+            with replaced(file) as new:
+                assert new == file
 
 
 def test_a_file_in_a_folder_without_permission_is_written(tmp_path: Path) -> None:

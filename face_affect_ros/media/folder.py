@@ -22,7 +22,7 @@ import re
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media.base import Frame, Media
 from face_affect_ros.media.pictures import PICTURE_SUFFIXES
-from face_affect_ros.paths import shown, suffix_of
+from face_affect_ros.paths import MAKE_READABLE, shown, suffix_of
 
 _log = logging.getLogger('face_affect_ros.media')
 
@@ -61,8 +61,7 @@ def folder_files(folder: Path, *, needed: bool = True) -> tuple[list[Path], list
             known = suffix_of(path) in MEDIA_SUFFIXES
             (taken if known and not path.is_dir() else left).append(path)
     except OSError as error:
-        raise AffectError(f'{folder}: {error.strerror}; make the folder readable: '
-                          'chmod u+rx') from error
+        raise AffectError(f'{folder}: {error.strerror}; {MAKE_READABLE}') from error
     if needed and not taken:
         raise AffectError(f'{folder}: no images and no clips in this folder; choose another, '
                           'or a single file')

@@ -36,7 +36,15 @@ from face_affect_ros.media.pictures import (
 )
 from face_affect_ros.media.portrait import PortraitMedia
 from face_affect_ros.media.video import VideoMedia
-from face_affect_ros.paths import expanded, is_bag, is_url, SAVE_STREAM, unfinished
+from face_affect_ros.paths import (
+    expanded,
+    is_bag,
+    is_url,
+    MAKE_READABLE,
+    readable,
+    SAVE_STREAM,
+    unfinished,
+)
 from PIL import UnidentifiedImageError
 
 #: Images per second of sources without a rate.
@@ -79,9 +87,8 @@ def open_media(source: str, *, rate: float | None = None,
     if not there:
         raise AffectError(f'{source}: no such file or folder; choose an image, a folder of '
                           'images, a clip or a camera')
-    if not os.access(path, os.R_OK | os.X_OK if path.is_dir() else os.R_OK):
-        raise AffectError(f'{source}: permission denied; make it readable: chmod u+r, for '
-                          'a folder u+rx')
+    if not readable(path):
+        raise AffectError(f'{source}: Permission denied; {MAKE_READABLE}')
     if is_bag(source):
         raise AffectError(f'{source}: this is a bag; play it with bag_player: face_affect demo '
                           '--source BAG, or ros2 launch face_affect_ros replay.launch.py bag:=BAG')

@@ -19,7 +19,7 @@ import os
 from pathlib import Path
 
 import face_affect_ros.archive.report  # noqa: F401 - imported by the command when it runs
-from face_affect_ros.cli import main, make_parser
+from face_affect_ros.cli import main
 from face_affect_ros.media import VideoSink
 from face_affect_ros.media.portrait import portrait_path
 import numpy as np
@@ -118,7 +118,7 @@ def test_an_output_is_never_an_input(command: str, names: list[str], folder: Pat
 
 
 @pytest.mark.parametrize(('command', 'error'), [
-    ('analyze shut --json x', 'shut: Permission denied; make the folder readable'),
+    ('analyze shut --json x', 'shut: Permission denied; make it readable'),
     ('analyze shut/c.png --json x', 'shut/c.png: Permission denied'),
     ('analyze shut/c.png --out x', 'shut/c.png: Permission denied'),
     ('report shut', 'shut/run.json: cannot be read: Permission denied'),
@@ -131,8 +131,6 @@ def test_a_folder_without_permission_is_named(command: str, error: str, folder: 
                                               capsys: pytest.CaptureFixture[str]) -> None:
     Path('shut').mkdir()
     PORTRAIT.save('shut/c.png')
-    folder.chmod(0o777)
-    make_parser()   # imports all commands: nobody may be unable to read the packages
     with forbidden(folder / 'shut', 0o000):
         assert main(command.split()) == 1
     assert f'error: {error}' in capsys.readouterr().err

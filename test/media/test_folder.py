@@ -96,13 +96,13 @@ def test_a_folder_in_which_nothing_can_be_read(tmp_path: Path) -> None:
         open_media(str(tmp_path))
 
 
-@pytest.mark.parametrize('mode', [0o644, 0o711, 0o700])
+@pytest.mark.parametrize('mode', [0o600, 0o300, 0o000])
 def test_a_folder_without_permission(tmp_path: Path, mode: int) -> None:
     folder = tmp_path / 'folder'
     folder.mkdir()
     picture(folder / 'a.png')
     with forbidden(folder, mode), pytest.raises(
-            AffectError, match='folder: (permission denied|Permission denied).*u[+]rx'):
+            AffectError, match='folder: Permission denied.*u[+]rx'):
         open_media(str(folder))
 
 
@@ -110,5 +110,5 @@ def test_a_file_in_a_folder_without_permission(tmp_path: Path) -> None:
     folder = tmp_path / 'folder'
     folder.mkdir()
     picture(folder / 'a.png')
-    with forbidden(folder, 0o644), pytest.raises(AffectError, match=r'folder/a\.png: '):
+    with forbidden(folder, 0o600), pytest.raises(AffectError, match=r'folder/a\.png: '):
         open_media(str(folder / 'a.png'))
