@@ -43,7 +43,7 @@ PEOPLE = {**CLIPS, 'robocup_team.png': 6}
 #: Detector to which the ratios of the times refer.
 REFERENCE = 'blazeface_back'
 OWN = 'face_residual_fpn'
-IMAGES = ((640, 480), (1280, 720), (1920, 1080))
+IMAGES = ((640, 480), (800, 600), (1280, 720), (1920, 1080))
 SIZES = (0, 320, 480, 1024)
 #: Width of a face in metres; horizontal field of view of the colour camera of an Intel RealSense
 #: D435 in degrees; width of a face in the input in pixels.

@@ -21,7 +21,7 @@ from face_affect_ros.affect.types import FloatArray, ImageArray
 import numpy as np
 
 #: Longer side of a detector's input, pixels: the image's up to WHOLE, then SHARE of it up to MOST.
-WHOLE, SHARE, MOST = 640, 0.8, 1024
+WHOLE, SHARE, MOST = 800, 0.8, 1024
 
 
 def iou(first: FloatArray, second: FloatArray) -> FloatArray:

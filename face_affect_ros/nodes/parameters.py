@@ -65,7 +65,7 @@ PARAMETERS: dict[str, Spec] = {
         'blazeface_back, or one with a card of your own.'),
     'detector_size': Spec(
         _DEFAULTS.detector_size, "Longer side in pixels of the detector's input. 0: "
-        'all pixels up to 640, 80 % of a larger image up to 1024. The BlazeFace '
+        'all pixels up to 800, 80 % of a larger image up to 1024. The BlazeFace '
         'detectors have a fixed one.', bounds=(0, 4096)),
     'min_score': Spec(
         _DEFAULTS.min_score, 'Detections with a lower score are dropped.', bounds=(0.01, 0.99)),
