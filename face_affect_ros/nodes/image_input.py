@@ -31,6 +31,7 @@ from face_affect_ros.nodes.image_conversion import (
     to_depth,
 )
 from face_affect_ros.nodes.messages import seconds_of
+import numpy as np
 from rclpy.qos import (
     qos_check_compatible,
     QoSCompatibility,
@@ -312,7 +313,8 @@ class DepthInput:
                               "the image's stamp; positions are from the distance of the eyes")
             return None
         try:
-            depth, problem = to_depth(nearest), _unregistered(nearest, frame_id, width, height)
+            depth = to_depth(nearest)
+            problem = _unregistered(nearest, frame_id, width, height) or _why_empty(depth)
         except ImageConversionError as error:
             depth, problem = None, str(error)
         self._health.warn('depth', problem and f"'{self.topic}': {problem}; positions are from "
@@ -322,6 +324,14 @@ class DepthInput:
     def close(self) -> None:
         """Unsubscribe."""
         self._node.destroy_subscription(self._subscription)
+
+
+def _why_empty(depth: FloatArray) -> str:
+    """Return why a depth image in metres has no use, '' if it has one."""
+    for part in (depth[::16, ::16], depth):   # mostly, the first one is enough
+        if ((part > 0.0) & (part < np.inf)).any():
+            return ''
+    return 'no pixel has a depth; check the depth camera and its range'
 
 
 def _unregistered(depth: Image, frame_id: str, width: int, height: int) -> str:

@@ -150,6 +150,11 @@ def test_distances_are_those_of_the_depth_image_of_the_same_time(bench: Bench) -
     assert bench.until(lambda: len(node.depth_input.images) == 4)
     bench.answered(sec=21)
     assert bench.status(DiagnosticStatus.WARN, "'rgb8' cannot be read")
+    depths.publish(depth_image(0.0, 22))   # as with a covered projector
+    assert bench.until(lambda: len(node.depth_input.images) == 5)
+    bench.answered(sec=22)
+    assert bench.status(DiagnosticStatus.WARN, "'/depth': no pixel has a depth; check the depth "
+                        'camera and its range; positions are from the distance of the eyes')
 
 
 @pytest.mark.parametrize(('size', 'used'), [
