@@ -26,7 +26,7 @@ from face_affect_ros.commands.options import (
     file_path,
     settings_from,
 )
-from face_affect_ros.commands.outputs import check_lines, check_outputs, Inputs
+from face_affect_ros.commands.outputs import check_folder, check_lines, check_outputs, Inputs
 from face_affect_ros.commands.report import make_report
 from face_affect_ros.demo import ENDLESS_DURATION, LINES, REPORT, RESULTS
 from face_affect_ros.nodes.spec import Spec
@@ -62,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
                           "'make demo', or source your ROS workspace first") from error
     check_option('--duration', DURATION, arguments.duration)
     settings = settings_from(arguments)
+    check_folder('--out', str(arguments.out), 'choose another name')
     check_outputs([('--out', arguments.out / name) for name in RESULTS],
                   Inputs([arguments.source]))
     check_lines('--out', arguments.out / LINES)

@@ -29,6 +29,8 @@ from face_affect_ros.paths import expanded
 
 #: Identity of a file: device and inode, or the resolved path of a missing file.
 _Key: TypeAlias = tuple[int, int] | str
+#: Suffixes of files that a user may expect from a command that writes a folder.
+FILE_SUFFIXES = (*MEDIA_SUFFIXES, '.csv', '.eaf', '.html', '.json', '.jsonl', '.parquet', '.vtt')
 #: The beginning of each JSON line of these commands.
 LINE = b'{"source": '
 
@@ -87,6 +89,14 @@ def check_outputs(outputs: Sequence[tuple[str, Path]], inputs: Inputs) -> None:
                 raise AffectError(f'{option} {path}: is the same file as {named[key]}; choose '
                                   'another file')
             named[key] = f'{option} {path}'
+
+
+def check_folder(option: str, name: str, remedy: str) -> None:
+    """Raise AffectError for a missing folder with the suffix of a file and no final slash."""
+    path = expanded(name)
+    if path.suffix.lower() in FILE_SUFFIXES and not name.endswith('/') and not os.path.isdir(path):
+        raise AffectError(f'{option} {name}: is the name of a file, and {option} writes a folder; '
+                          f'{remedy}')
 
 
 def check_new(option: str, path: Path) -> None:

@@ -36,6 +36,7 @@ from face_affect_ros.commands.options import (
     filled,
     help_of,
 )
+from face_affect_ros.commands.outputs import check_folder
 from face_affect_ros.nodes.spec import Spec
 from face_affect_ros.paths import shown
 
@@ -64,6 +65,8 @@ def check_options(arguments: argparse.Namespace) -> None:
     """Raise AffectError for incompatible options."""
     check_option('--jobs', JOBS, arguments.jobs)
     if arguments.out:
+        check_folder('--out', arguments.out, 'for an annotated copy use --annotate, for JSON '
+                     'lines --json')
         for option, given in (('--json', arguments.json != '-'),
                               ('--annotate', bool(arguments.annotate))):
             if given:

@@ -24,7 +24,7 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_ros.archive.reading import parts_of
 from face_affect_ros.archive.tiers import tiers_path, write_tiers, WRITERS
 from face_affect_ros.commands.options import add_results, file_path
-from face_affect_ros.commands.outputs import check_outputs, Inputs, result_files
+from face_affect_ros.commands.outputs import check_folder, check_outputs, Inputs, result_files
 from face_affect_ros.paths import shown
 
 
@@ -47,6 +47,7 @@ def register(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the files; return the exit code."""
     out = arguments.out
+    check_folder('--out', str(out), 'choose another name')
     if not arguments.overwrite and _is_used(out):
         raise AffectError(f'--out {out}: is not empty; choose another folder, or use --overwrite')
     parts, _ = parts_of(arguments.results)

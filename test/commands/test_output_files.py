@@ -141,6 +141,29 @@ def test_outputs_to_devices_are_allowed(folder: Path, capsys: pytest.CaptureFixt
         assert main(['analyze', 'a.png', '--json', out]) == 0, capsys.readouterr().err
 
 
+@pytest.mark.parametrize(('command', 'remedy'), [
+    ('analyze a.png --out b.MP4', 'for an annotated copy use --annotate, for JSON lines --json'),
+    ('analyze a.png --out faces.csv', 'for an annotated copy use --annotate, for JSON lines'),
+    ('demo --out clip.gif', 'choose another name'),
+    ('tiers . --out tiers.eaf', 'choose another name')])
+def test_a_folder_of_results_does_not_get_the_name_of_a_file(
+        command: str, remedy: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip('face_affect_msgs', reason='the messages are not built')
+    before = contents(folder)
+    assert main(command.split()) == 1
+    name = command.split()[-1]
+    assert (f'error: --out {name}: is the name of a file, and --out writes a folder; {remedy}'
+            in capsys.readouterr().err)
+    assert contents(folder) == before
+
+
+def test_a_folder_of_results_may_have_a_suffix(folder: Path) -> None:
+    Path('b.mp4').mkdir()
+    for out in ('a.csv/', 'b.mp4'):
+        assert main(['analyze', 'a.png', '--out', out]) == 0
+        assert Path(out, 'run.json').is_file()
+
+
 def test_lines_are_overwritten_by_lines(folder: Path) -> None:
     Path('empty.jsonl').touch()
     for out in ('empty.jsonl', 'faces.jsonl', 'faces.jsonl', 'photos/faces.jsonl',
