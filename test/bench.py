@@ -76,8 +76,8 @@ class Bench:
         self.statuses: list[DiagnosticStatus] = []
         node.create_subscription(FaceAffectArray, 'face_affect/faces', self.faces.append,
                                  qos.results())
-        node.create_subscription(DiagnosticArray, '/diagnostics',
-                                 lambda message: self.statuses.extend(message.status),
+        self._status_stamp = (0, 0)
+        node.create_subscription(DiagnosticArray, '/diagnostics', self._take_statuses,
                                  qos.results())
 
     def start(self, *, activate: bool = True, **values: Any) -> FaceAffectNode:
@@ -126,6 +126,18 @@ class Bench:
         header = self.send(*arguments, **keywords)
         assert self.until(lambda: any(each.header == header for each in self.faces))
         return header
+
+    def fresh_status(self) -> DiagnosticStatus:
+        """Return a status that the newest node has sent after this call."""
+        now = self.nodes[-1].get_clock().now().seconds_nanoseconds()
+        self.statuses.clear()
+        assert self.until(lambda: self.statuses and self._status_stamp >= now)
+        return self.statuses[-1]
+
+    def _take_statuses(self, message: DiagnosticArray) -> None:
+        self.statuses.extend(message.status)
+        stamp = message.header.stamp
+        self._status_stamp = (stamp.sec, stamp.nanosec)
 
     def status(self, level: bytes, text: str) -> bool:
         """Spin until the diagnostics have this message."""
