@@ -97,7 +97,8 @@ def parameters(specs: Mapping[str, 'Spec']) -> str:
     for name, spec in specs.items():
         bounds = f'{spec.bounds[0]:g} to {spec.bounds[1]:g}' if spec.bounds else ''
         when = 'live' if spec.live else 'at start' if spec.once else ''
-        items.append(item(name, [f'`{spec.value!r}`', bounds or ', '.join(spec.choices), when],
+        default = yaml.safe_dump(spec.value, default_flow_style=True, width=1000).split('\n')[0]
+        items.append(item(name, [f'`{default}`', bounds or ', '.join(spec.choices), when],
                           spec.description))
     return '\n'.join(items)
 

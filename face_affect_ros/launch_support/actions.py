@@ -65,7 +65,7 @@ def include_perception(**arguments: str) -> IncludeLaunchDescription:
     """
     Return the action that starts the node face_affect by perception.launch.py.
 
-    Arguments that are not given have the values of the including file, where that declares them.
+    Arguments that are not given have the values of the including file, if that declares them.
     """
     return IncludeLaunchDescription(
         PythonLaunchDescriptionSource(str(share('launch', 'perception.launch.py'))),
@@ -107,7 +107,7 @@ def ending_with(node: Node) -> RegisterEventHandler:
     """
     Return the action that ends the launch when this node's process ends.
 
-    The launch fails where the process does. To be executed before the node.
+    The launch fails if the process does. To be executed before the node.
     """
     def end(event: Any, context: LaunchContext) -> Any:
         if context.is_shutdown:
@@ -123,7 +123,7 @@ def use_profile(context: LaunchContext, profile: str) -> list[Any]:
     """
     Return the actions that set a Fast DDS profile for the processes started after them.
 
-    profile: path, '' for none; AffectError where there is no such file. A profile or transports
+    profile: path, '' for none; AffectError if there is no such file. A profile or transports
     that the environment names already are kept.
     """
     file = expanded(profile)

@@ -63,7 +63,7 @@ def passed(parameter: str) -> Argument:
     choices = FLAG if isinstance(spec.default, bool) else spec.choices
     off = f", '{NONE}' for ''" if spec.default and parameter.endswith('_model') else ''
     return Argument(
-        DEFAULT, f"Parameter {parameter}{off}; '{DEFAULT}' is that of the parameter file. "
+        DEFAULT, f"Parameter {parameter}{off}; '{DEFAULT}': as in the parameter file. "
         f'{spec.description}', (DEFAULT, '', *choices) if choices else (), DEFAULT)
 
 
@@ -85,22 +85,21 @@ ARGUMENTS = {
         'default', 'Camera whose topics and parameter file are the defaults of image, camera_info '
         'and params_file.', tuple(CAMERAS)),
     'image': Argument(
-        DEFAULT, f"Image topic; with the ending /compressed, of compressed images; '{DEFAULT}' is "
-        "the camera's.", empty=DEFAULT),
+        DEFAULT, 'Image topic; a name that ends with /compressed selects compressed images; '
+        f"'{DEFAULT}' is that of the camera.", empty=DEFAULT),
     'camera_info': Argument(
-        DEFAULT, f"Topic of the image's calibration; '{DEFAULT}' is camera_info beside the image, "
-        "or the camera's.", empty=DEFAULT),
+        DEFAULT, f"Topic of the calibration; '{DEFAULT}' is camera_info in the namespace of the "
+        'image, or that of the camera.', empty=DEFAULT),
     **{name: passed(parameter) for name, parameter in PASSED.items()},
     'depth': Argument(
-        NONE, "Topic of depth images that are registered to the image, for the faces' positions.",
-        empty=NONE),
+        NONE, 'Topic of depth images registered to the image, for positions.', empty=NONE),
     'tracked': Argument(
-        DEFAULT, 'With ros4hri, topic of the list of faces; with several cameras, one topic each, '
-        f"which humans_merger merges. '{DEFAULT}' is /humans/faces/tracked.",
+        DEFAULT, 'With ros4hri, topic of the list of faces. With several cameras, each node needs '
+        f"its own; humans_merger merges them. '{DEFAULT}' is /humans/faces/tracked.",
         empty=DEFAULT),
     'params_file': Argument(
-        DEFAULT, f"Parameter file of the node; '{DEFAULT}' is config/CAMERA.yaml of its camera, "
-        'config/default.yaml where there is no argument camera.', empty=DEFAULT),
+        DEFAULT, f"Parameter file of the node; '{DEFAULT}' is config/CAMERA.yaml of the camera, "
+        'config/default.yaml if there is no argument camera.', empty=DEFAULT),
     'low_power': Argument(
         'false', 'Use the parameters of config/low_power.yaml, which override those of the '
         'parameter file: less processor time, later updates, shorter range.', FLAG),
@@ -108,57 +107,57 @@ ARGUMENTS = {
     'namespace': Argument(
         '', f"Namespace of all nodes and of topics without a leading slash; '{NONE}' for none.",
         empty=NONE),
-    'node_name': Argument('face_affect', 'Name of the node, and so of its topics.'),
+    'node_name': Argument('face_affect', 'Name of the node, with which its topics begin.'),
     'autostart': Argument(
-        'true', 'The node configures and activates itself; false leaves that to a lifecycle '
-        'manager.', FLAG),
+        'true', 'The node configures and activates itself; false: a lifecycle manager does.',
+        FLAG),
     'required': Argument(
-        'false', 'End the launch with an error when the node cannot be brought up or ends; false '
-        'leaves it running, with its error in the log and on /diagnostics.', FLAG),
+        'false', 'End the launch with an error if the node cannot be activated or its process '
+        'ends; false: the launch continues, with the error in the log and on /diagnostics.',
+        FLAG),
     'respawn': Argument(
-        'false', f'Start the node again {RESPAWN_DELAY:g} s after its process ends.', FLAG),
+        'false', f'Restart the node {RESPAWN_DELAY:g} s after its process ends.', FLAG),
     'use_sim_time': Argument(
-        DEFAULT, f"Use the time of /clock; '{DEFAULT}' is that of the parameter file.",
+        DEFAULT, f"Use the time of /clock; '{DEFAULT}': as in the parameter file.",
         (DEFAULT, '', *FLAG), DEFAULT),
-    'log_level': Argument('info', 'Least severe log messages to show.',
+    'log_level': Argument('info', 'Minimum severity of the log messages of the node.',
                           ('debug', 'info', 'warn', 'error', 'fatal')),
     'container': Argument(
-        'false', 'Run the node in a container, <node_name>_container, that further nodes may be '
-        'loaded into; in demo.launch.py the camera player as well.', FLAG),
+        'false', 'Run the node in the container <node_name>_container, into which other nodes can '
+        'be loaded; with demo.launch.py the camera player, too.', FLAG),
     'rviz': Argument('false', 'Show the annotated image and the markers in rviz2.', FLAG),
     'dds_profile': Argument(
         PROFILE, f"Fast DDS profile for the processes of this launch; '{NONE}' for none; not used "
-        'where the environment names one already.', empty=NONE),
+        'if the environment already names one.', empty=NONE),
     # several cameras
     'images': Argument(
         None, 'Comma-separated image topics of the cameras: '
         '/front/image_raw,/rear/image_raw. The nodes are face_affect_1, face_affect_2 and so on.'),
     # the greeter
     'max_distance': Argument(
-        '0.0', 'Largest distance of people who are greeted, metres; 0 greets all, and needs no '
-        'calibrated camera.'),
+        '0.0', 'Maximum distance in metres of people to greet. 0: no limit, no calibrated camera '
+        'needed.'),
     # the camera player
     'source': Argument(
         DEFAULT, "Image, GIF, video, folder of these (played as one clip) or camera ('0', "
         f"'/dev/video0'); '{DEFAULT}' is a slowly moving portrait.", empty=DEFAULT),
     'rate': Argument('0.0', "Images per second; 0 is the source's own rate, 30 for still images."),
     'loop': Argument(
-        'true', 'Start the source again at its end; false ends the launch there.', FLAG),
-    'compressed': Argument('false', 'Send the images as JPEG.', FLAG),
+        'true', 'Restart the source at its end; false: end the launch.', FLAG),
+    'compressed': Argument('false', 'Publish the images as JPEG.', FLAG),
     # the bag player
     'bag': Argument(None, 'Path of a bag, sqlite3 or mcap.'),
     'topic': Argument(
         DEFAULT, f"Image topic in the bag; '{DEFAULT}' is the first one with grey or "
         'colour images, colour preferred.', empty=DEFAULT),
     'clock': Argument(
-        'false', 'Publish the time of the recording on /clock, and let the node take its time '
-        'there.', FLAG),
+        'false', 'Publish the time of the recording on /clock, and use it in the node.', FLAG),
     'bag_depth': Argument(
         NONE, 'Topic of depth images in the bag that are registered to the images.', empty=NONE),
     'max_in_flight': Argument(
-        '4', 'Maximum number of images sent that have no result yet. The bag is played as fast as '
-        'that allows; 0 plays it at the recorded speed.'),
-    'speed': Argument('1.0', 'Multiple of the recorded speed, where max_in_flight is 0.'),
+        '4', 'Maximum number of published images without a result. The bag is played as fast as '
+        'this permits; 0: at the recorded speed.'),
+    'speed': Argument('1.0', 'Speed, as a multiple of the recording, if max_in_flight is 0.'),
 }
 
 
@@ -177,7 +176,7 @@ def text(context: LaunchContext, name: str) -> str:
 
 
 def number(context: LaunchContext, name: str, kind: type = float) -> Any:
-    """Return the value of an argument as a number; AffectError where it is none."""
+    """Return the value of an argument as a number; AffectError if it is not one."""
     try:
         return kind(text(context, name))
     except ValueError:
@@ -241,7 +240,7 @@ def switched_off(file: Path) -> dict[str, Any]:
 
 
 def sim_time(context: LaunchContext) -> dict[str, bool]:
-    """Return the parameter use_sim_time, where the argument is given."""
+    """Return the parameter use_sim_time, if the argument is given."""
     name = 'use_sim_time'
     return {name: flag(context, name)} if text(context, name) else {}
 
@@ -268,9 +267,9 @@ def check_topic(argument: str, topic: str) -> None:
 
 def image_topics(context: LaunchContext) -> tuple[list[tuple[str, str]], dict[str, str]]:
     """
-    Return the remappings of the node's inputs, and the parameter image_transport where given.
+    Return the remappings of the node's inputs, and the parameter image_transport if given.
 
-    An image topic may end with /compressed. Where `image` is given and `camera_info` is not, the
+    An image topic may end with /compressed. If `image` is given and `camera_info` is not, the
     node itself subscribes to camera_info beside the image.
 
     Raises:

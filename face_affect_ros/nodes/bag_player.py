@@ -51,8 +51,8 @@ PARAMETERS = {
     'topic': Spec('', "Image topic in the bag; '' is the first one with grey or colour "
                   'images, colour preferred.'),
     'rate': Spec(1.0, 'Speed, as a multiple of the recording.', bounds=(0.01, 100.0)),
-    'max_in_flight': Spec(0, 'Maximum number of images sent that have no result on faces '
-                          'yet; 0 plays at the recorded speed.', bounds=(0, 1000)),
+    'max_in_flight': Spec(0, 'Maximum number of published images without a result on faces; '
+                          '0: play at the recorded speed.', bounds=(0, 1000)),
     'depth': Spec('', "Topic of depth images in the bag, to be played on 'depth'; '' for none."),
     'clock': Spec(False, 'Publish the time of the recording on /clock.'),
     'start_timeout': Spec(30.0, 'Seconds to wait for a subscriber.', bounds=(0.0, 3600.0)),
@@ -119,7 +119,7 @@ class Companions:
 
     The calibration beside the image topic, or the only one of the bag, is published on
     'camera_info', depth images on 'depth', /tf and /tf_static on their topics, and the time of the
-    recording on /clock if enabled. node: a BagPlayer. AffectError where the bag has no such depth
+    recording on /clock if enabled. node: a BagPlayer. AffectError if the bag has no such depth
     images.
     """
 
@@ -195,7 +195,7 @@ class BagPlayer(ClosingNode):
 
     With `max_in_flight` it waits for the results of the images in flight, so that every image is
     processed on a slow computer too; else it plays at the speed of the recording. AffectError
-    where the bag cannot be opened. kwargs: of rclpy's Node.
+    if the bag cannot be opened. kwargs: of rclpy's Node.
     """
 
     def __init__(self, node_name: str = 'bag_player', **kwargs: Any) -> None:
@@ -254,7 +254,7 @@ class BagPlayer(ClosingNode):
             self._exit_code = 1
 
     def _play_all(self) -> int:
-        """Play; return the exit code, 0 where no message was lost."""
+        """Play; return the exit code, 0 if no message was lost."""
         if not self._wait_for_subscriber():
             return 1
         published, problem = 0, ''
@@ -296,7 +296,7 @@ class BagPlayer(ClosingNode):
                 time.sleep(MATCH_TIME)
                 return True
             if time.monotonic() > deadline:
-                self.get_logger().error(f"'{self._images.topic_name}' got no subscriber")
+                self.get_logger().error(f"no node subscribed to '{self._images.topic_name}'")
                 return False
             time.sleep(0.02)
         return False
@@ -341,7 +341,7 @@ class BagPlayer(ClosingNode):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Play a bag; return the exit code, 1 where a message was not an image or got no result."""
+    """Play a bag; return the exit code, 1 if a message was not an image or got no result."""
     return run(BagPlayer, argv)
 
 

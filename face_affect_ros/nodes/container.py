@@ -42,7 +42,7 @@ GROUP = 'rclpy_components'
 PARAMETERS = {
     'executor': Spec('single_threaded', 'Executor of the callbacks. single_threaded: one thread '
                      'for all nodes. multi_threaded: one thread for each node. events: the events '
-                     'executor of rclpy for all nodes, where available.',
+                     'executor of rclpy for all nodes, if available.',
                      choices=('single_threaded', 'multi_threaded', 'events')),
 }
 #: Extra arguments of a request that are keyword arguments of rclpy's Node.

@@ -35,14 +35,14 @@ PARAMETERS: dict[str, Spec] = {
         False, 'Configure and activate the node as soon as it runs, without a lifecycle manager.',
         once=True),
     'required': Spec(
-        False, 'End the process with exit code 1 where autostart fails; else the node keeps '
+        False, 'End the process with exit code 1 if autostart fails; otherwise the node keeps '
         'running, with the error in the log and on /diagnostics.', once=True),
     'paused': Spec(
         False, 'Unsubscribe from the images, as if deactivated, but stay active and keep the '
         'tracks for track_timeout.', live=True),
     'executor': Spec(
-        'single_threaded', 'Executor of a node in a process of its own. events: the events '
-        'executor of rclpy, where available, which takes less processor time. In a container, '
+        'single_threaded', 'Executor of a node that has its own process. events: the events '
+        'executor of rclpy, if available, which takes less processor time. In a container, '
         'the executor of the container is used.', choices=('single_threaded', 'events'),
         once=True),
     'image_transport': Spec(
@@ -55,18 +55,18 @@ PARAMETERS: dict[str, Spec] = {
         False, 'The images are rectified, as those of image_proc: positions are computed from P '
         'of camera_info, not from K and D.'),
     'processing': Spec(
-        'newest', 'newest: a newer image replaces one that waits. every: images queue up and all '
+        'newest', 'newest: a newer image replaces a waiting one. every: images are queued and all '
         'are processed, for bags.', choices=('newest', 'every')),
     'queue_depth': Spec(
-        100, "Images that may wait when processing is 'every'; more are dropped and counted.",
-        bounds=(1, 10000)),
+        100, "Maximum number of waiting images if processing is 'every'. If there are more, the "
+        'oldest ones are dropped and counted.', bounds=(1, 10000)),
     'detector': Spec(
         _DEFAULTS.detector, 'Name or path of the face detector: face_residual_fpn, '
-        'blazeface_back, or one with a card of your own.'),
+        'blazeface_back, or one with your own card.'),
     'detector_size': Spec(
-        _DEFAULTS.detector_size, "Longer side in pixels of the detector's input. 0: "
-        'all pixels up to 800, 80 % of a larger image up to 1024. The BlazeFace '
-        'detectors have a fixed one.', bounds=(0, 4096)),
+        _DEFAULTS.detector_size, "Longer side in pixels of the detector's input. 0: that of the "
+        'image up to 800 pixels, and 80 % of that of a larger image, but 800 to 1024 pixels. The '
+        'input of BlazeFace has a fixed size.', bounds=(0, 4096)),
     'min_score': Spec(
         _DEFAULTS.min_score, 'Detections with a lower score are dropped.', bounds=(0.01, 0.99)),
     'detection_interval': Spec(
@@ -106,7 +106,7 @@ PARAMETERS: dict[str, Spec] = {
         0.5, 'Seconds that a face or an expression must last before ~/events reports it.',
         bounds=(0.0, 60.0), live=True),
     'num_threads': Spec(
-        _DEFAULTS.num_threads, 'Threads of each network.', bounds=(1, 64)),
+        _DEFAULTS.num_threads, 'Number of threads of each network.', bounds=(1, 64)),
     'annotate': Spec(
         True, 'Publish ~/image_annotated and ~/image_annotated/compressed while they have '
         'subscribers.', live=True),
@@ -115,7 +115,7 @@ PARAMETERS: dict[str, Spec] = {
         bounds=(1, 100), live=True),
     'blur_faces': Spec(
         False, 'Make the faces in ~/image_annotated and ~/saliency unrecognisable; the cropped '
-        'and aligned faces of ros4hri stay as they are.', live=True),
+        'and aligned faces of ros4hri are not changed.', live=True),
     'annotate_saliency': Spec(
         False, 'Draw the saliency map of ~/saliency into ~/image_annotated.', live=True),
     'saliency_task': Spec(
@@ -125,14 +125,15 @@ PARAMETERS: dict[str, Spec] = {
         'guided', 'guided: guided back-propagation. gradient: the plain gradient. gradcam: '
         'Grad-CAM on the last convolution.', choices=MODES, live=True),
     'use_depth': Spec(
-        False, "Take the faces' distances from a depth image that is registered to the image, "
-        "on the topic 'depth'. Where it has no value, the distance of the eyes is used."),
+        False, "Take the faces' distances from the depth images on the topic 'depth', registered "
+        'to the image. If a face has no depth, its distance is computed from that between the '
+        'eyes.'),
     'depth_tolerance': Spec(
-        0.1, 'Seconds that the stamps of an image and its depth image may differ.',
+        0.1, 'Maximum difference in seconds between the stamps of an image and its depth image.',
         bounds=(0.0, 10.0), live=True),
     'publish_tf': Spec(
-        False, 'Publish the frames face_ID and gaze_ID of REP-155 of each face whose position is '
-        'known on /tf.'),
+        False, 'Publish on /tf the frames face_ID and gaze_ID of REP-155 of each face whose '
+        'position is known.'),
     'ros4hri': Spec(
         False, 'Publish the faces on /humans/faces as specified by REP-155 (ROS4HRI).'),
     'ros4hri_face_size': Spec(

@@ -161,7 +161,7 @@ def test_a_bag_may_have_a_number_as_name(ros_domain: int, tmp_path: Path,
     monkeypatch.chdir(tmp_path)
     with running_node(PLAYER, '-p', 'bag:=2024', start_timeout=0.1) as player:
         assert player.wait() == 1
-    assert "'/image' got no subscriber" in player.output()
+    assert "no node subscribed to '/image'" in player.output()
 
 
 def test_each_image_of_a_stamp_is_matched_with_a_result() -> None:
