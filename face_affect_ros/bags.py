@@ -206,8 +206,8 @@ class ImageBag:
                 why = ('the recorder did not find the definition of a message type, and '
                        if error.args[0] == UNDEFINED else '')
                 raise AffectError(
-                    f"{self._path}: {why}rosbags does not read a bag with the format "
-                    f"'{error.args[0]}' of definitions; {_selecting(self._path)}") from error
+                    f"{self._path}: {why}rosbags cannot read message definitions in the "
+                    f"format '{error.args[0]}'; {_selecting(self._path)}") from error
             text = ' '.join(f'{type(error).__name__}: {error}'.split())[:SHOWN]
             if 'Profile is not ros2' in text:
                 raise AffectError(f'{self._path}: an MCAP file whose profile is not ros2; if its '

@@ -52,5 +52,5 @@ def import_extra(module: str, extra: str, what: str) -> Any:
         packages = ', '.join(EXTRAS[extra])
         raise AffectError(
             f'{what} needs {packages}, and {error.name or module} is not installed; install the '
-            f"extra: python3 -m pip install 'face_affect_ros[{extra}]', or beside a ROS "
+            f"extra: python3 -m pip install 'face_affect_ros[{extra}]', or with a ROS "
             f"distribution: python3 -m pip install {' '.join(EXTRAS[extra])}") from error

@@ -260,7 +260,7 @@ def test_a_definition_that_the_recorder_did_not_find_is_named(storage: str, reme
 def test_definitions_and_profiles_of_other_systems_are_named(tmp_path: Path) -> None:
     file = bag_files.storage_file(bag_files.write(tmp_path / 'bag', [image()]))
     data = file.read_bytes()
-    for old, new, error in ((b'ros2msg', b'ros1msg', "the format 'ros1msg' of .* mcap filter"),
+    for old, new, error in ((b'ros2msg', b'ros1msg', "the format 'ros1msg'; .* mcap filter"),
                             (b'ros2', b'ros1', 'not ros2; .* bag convert; .* rosbags-convert')):
         alone = tmp_path / 'alone.mcap'
         alone.write_bytes(data.replace(old, new))

@@ -53,9 +53,9 @@ class Classifier:
     A card's network with one or more heads, run on all faces of a frame.
 
     Args:
-        card: Of a classifier.
+        card: Card of a classifier.
         tasks: Tasks of the heads to run, all by default.
-        num_threads: Of the network, >= 1.
+        num_threads: Number of threads of the network, >= 1.
 
     Raises:
         AffectError: The network does not match its card, or has no head for one of the tasks.
@@ -86,7 +86,7 @@ class Classifier:
             answer = outputs[head.output]
             # also catches NaN
             if not (answer.min() >= 0.0 and abs(float(answer.sum()) - 1.0) <= ROUNDING):
-                raise AffectError(f'{card.path}: output {head.output} is no probability '
+                raise AffectError(f'{card.path}: output {head.output} is not a probability '
                                   f"distribution for '{head.task}', its sum is "
                                   f'{answer.sum():g}; end the network with a softmax')
 
@@ -117,12 +117,12 @@ class Smoother:
     The time constant is in seconds, so that the result does not depend on the frame rate.
 
     Attributes:
-        estimate: The last one, None before the first.
+        estimate: The newest estimate, None before the first.
 
     Args:
-        head: Its labels and threshold.
-        hysteresis: Difference in probability that a new label needs over the last one, and that
-            the first one, or one after UNKNOWN, needs over the threshold.
+        head: Head with the labels and the threshold.
+        hysteresis: Amount by which the probability of a new label must exceed that of the last
+            one, or, for the first label and after UNKNOWN, the threshold.
     """
 
     def __init__(self, head: Head, *, hysteresis: float = 0.05) -> None:
@@ -142,11 +142,11 @@ class Smoother:
         Args:
             probabilities: (K,) float32.
             stamp: Time of the image, seconds.
-            reason: Why the face cannot be classified in this image, '' where it can. Such a face
-                is ignored after others that could, whose label is kept for one time constant;
-                before them, the estimate is that of the newest image.
-            time_constant: Seconds after which the weight of earlier images has fallen to 1/e; 0
-                for no smoothing.
+            reason: Why the face cannot be classified in this image, '' if it can. Such an image
+                is ignored, and the last label is kept for one time constant; before the first
+                image that can be classified, the estimate is that of the newest one.
+            time_constant: Seconds after which the weight of an image has fallen to 1/e; 0 for no
+                smoothing.
         """
         if self._stamp == -math.inf:
             self._mean = probabilities.copy()

@@ -54,7 +54,7 @@ class Head:
         labels: Those of types.LABELS, in that order.
         threshold: Probability below which the label is UNKNOWN.
         temperature: > 0, divides the logits (Guo et al. 2017).
-        limits: Of the faces that it can classify, its own or the card's.
+        limits: Limits of the faces that the head can classify.
     """
 
     task: str
@@ -71,10 +71,10 @@ class ModelCard:
     A model's file and its metadata.
 
     Attributes:
-        name: Of the model.
+        name: Name of the model.
         kind: 'classifier' or 'detector'.
-        path: Of the network's file, whose sha256 has been checked.
-        sha256: Of the file.
+        path: Path of the network's file, whose sha256 has been checked.
+        sha256: Checksum of the file.
         crop: Input of the network.
         scale: Input of the network = pixel * scale + offset, pixels 0 to 255.
         offset: See scale.
@@ -110,7 +110,7 @@ class _CardLoader(yaml.SafeLoader):
 
 
 def read_card(path: Path) -> Any:
-    """Return the content of a YAML file; AffectError where it cannot be read."""
+    """Return the content of a YAML file; AffectError if it cannot be read."""
     try:
         if path.exists() and not path.is_file():   # reading a pipe may not end
             raise ValueError('it is not a file')
@@ -126,7 +126,7 @@ def read_card(path: Path) -> Any:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the checksum of a network's file; AffectError where it cannot be read."""
+    """Return the checksum of a network's file; AffectError if it cannot be read."""
     digest = hashlib.sha256()
     try:
         if path.exists() and not path.is_file():   # reading a pipe or a device may not end
@@ -138,8 +138,8 @@ def sha256_of(path: Path) -> str:
                 digest.update(chunk)
     except OSError as error:
         raise AffectError(f'{path}: the model file cannot be read: {error.strerror}') from error
-    raise AffectError(f'{path}: has more than {MAX_NETWORK} bytes; it is not a model of this '
-                      'package')
+    raise AffectError(f'{path}: larger than the limit of {MAX_NETWORK // 1_000_000} MB for a '
+                      'network; choose a smaller one')
 
 
 def check_network(path: Path, sha256: str) -> None:
@@ -171,8 +171,8 @@ def find_model(name: str, kind: str = '') -> Path:
     Return the folder of a model in those of FACE_AFFECT_MODEL_PATH and the installed ones.
 
     Args:
-        name: Of the model, or the path of its folder or card, which has a slash.
-        kind: Of the models that an error lists, 'classifier' or 'detector'; '' for both.
+        name: Name of the model, or the path of its folder or card, with a slash.
+        kind: Kind of the models that an error lists, 'classifier' or 'detector'; '' for both.
 
     Raises:
         AffectError: There is no such model; the message has the folders that were searched.
@@ -201,7 +201,7 @@ def find_model(name: str, kind: str = '') -> Path:
 
 
 def _kind_of(card: Path) -> str:
-    """Return the kind in a card, '' where it cannot be read."""
+    """Return the kind in a card, '' if it cannot be read."""
     try:
         return str(read_card(card).get('kind', ''))
     except (AffectError, AttributeError):
@@ -247,10 +247,10 @@ def card_entry(entries: Mapping[str, Any], name: str, kind: type, default: Any =
     Return an entry of a card.
 
     Args:
-        entries: Of the card, or of one of its sections.
-        name: Of the entry, after that of its section and a dot: 'input.size'.
+        entries: Content of the card, or of one of its sections.
+        name: Name of the entry, with that of its section: 'input.size'.
         kind: One of KINDS. Numbers may be texts: YAML 1.1 has no number 1e-3.
-        default: Of a missing entry, which is an error without it.
+        default: Value if the entry is missing; without it, that is an error.
 
     Raises:
         KeyError: The entry is missing.

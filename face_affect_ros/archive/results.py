@@ -120,8 +120,8 @@ class Results:
             raise AffectError(f'{self.folder}: is not a folder of results, {RUN} is missing or '
                               'invalid; choose another') from error
         if version != VERSION:
-            raise AffectError(f'{self.folder}: has version {version} of the table of faces, this '
-                              f'is {VERSION}; read it with the package that wrote it')
+            raise AffectError(f'{self.folder}: has version {version} of the table of faces, not '
+                              f'{VERSION}; read it with the package version that wrote it')
         return metadata
 
     def summary_of(self, source: Source) -> Summary | None:

@@ -168,7 +168,7 @@ def read_table(path: Path) -> Iterator[Row]:
         for row in rows:
             if not isinstance(row, dict) or row.keys() != _NAMES:
                 raise AffectError(f'{path}: the columns are not those of version {VERSION} of the '
-                                  'table of faces; read it with the package that wrote it')
+                                  'table of faces; read it with the package version that wrote it')
             problem = problem_with_row(row)
             if problem:
                 raise ValueError(problem)

@@ -59,7 +59,7 @@ class FacesToBlackboard(py_trees.behaviour.Behaviour):
         try:
             self._node = kwargs['node']
         except KeyError as error:
-            raise KeyError(f"'{self.name}' needs setup(node=...), as in py_trees_ros: the "
+            raise KeyError(f"'{self.name}' needs setup(node=...), as in py_trees_ros, with the "
                            'node that subscribes') from error
         self._subscription = self._node.create_subscription(
             FaceAffectArray, self._topic, self.take, qos.results())

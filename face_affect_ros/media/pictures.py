@@ -265,8 +265,8 @@ def _picture_file(path: Path) -> Path | io.BytesIO:
 
 def _read(path: Path) -> bytes:
     if path.stat().st_size > MAX_BYTES:
-        raise AffectError(f'{path}: larger than the limit of {MAX_BYTES // 1_000_000} MB for a '
-                          'image; scale it down')
+        raise AffectError(f'{path}: larger than the limit of {MAX_BYTES // 1_000_000} MB for '
+                          'an image; scale it down')
     return path.read_bytes()
 
 

@@ -52,7 +52,7 @@ class VideoStream:
         streams = sorted(container.streams.video,
                          key=lambda stream: _codec(stream) in PICTURE_CODECS)
         if not streams:
-            raise no_video(path, 'it has only sound' if container.streams else 'it is truncated')
+            raise no_video(path, 'it has only audio' if container.streams else 'it is truncated')
         if _codec(streams[0]) in TEXT_CODECS:
             raise no_video(path, 'it is a text file')
         self._container, self._path, self.stream = container, path, streams[0]

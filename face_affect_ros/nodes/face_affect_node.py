@@ -59,7 +59,7 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
     """
     Publishes the tracked faces of every processed image, with expression and gender.
 
-    kwargs: of rclpy's Node. AffectError where a parameter has a wrong type or value.
+    kwargs: of rclpy's Node. AffectError if a parameter has a wrong type or value.
     """
 
     def __init__(self, node_name: str = 'face_affect', **kwargs: Any) -> None:
@@ -127,7 +127,7 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
             self, saliency, task=values['saliency_task']))
 
     def _optional(self, name: str, package: str, topic: str) -> Any:
-        """Return a module of outputs, None where the package of its messages is missing."""
+        """Return a module of outputs, None if the package of its messages is missing."""
         try:
             return import_module(f'face_affect_ros.nodes.outputs.{name}')
         except ModuleNotFoundError as error:
@@ -343,12 +343,12 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
         name, topic = self.get_fully_qualified_name(), self.resolve_topic_name('~/faces')
         if name not in other_nodes(self, topic):
             return ''
-        return (f"another node {name} publishes '{topic}', too: its subscribers see faces appear "
-                'and disappear; end one, or change its name or namespace')
+        return (f"another node {name} also publishes '{topic}', so that subscribers see faces "
+                'appear and disappear: end one, or change its name or namespace')
 
     def _why_stale(self, age: float, late: float, header: Header) -> str:
         """
-        Return what is wrong with the times of an image, '' where nothing is.
+        Return what is wrong with the times of an image, '' if nothing is.
 
         age: of the image when it arrived. late: when its faces were published. Both in seconds.
         """
@@ -362,8 +362,8 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
             return (f"faces are {late:.1f} s late: images on '{self.image_input.topic}' arrive "
                     'faster than they are processed, and wait; see the parameter processing')
         when = f'{age:.1f} s old' if age > 0 else f'{-age:.1f} s in the future'
-        return (f"images on '{self.image_input.topic}' are {when} by their stamps: the clocks "
-                'differ, or a bag is played without use_sim_time')
+        return (f"images on '{self.image_input.topic}' are {when} according to their stamps: "
+                'the clocks differ, or a bag is played without use_sim_time')
 
     def _why_silent(self) -> str:
         if self.image_input is None:

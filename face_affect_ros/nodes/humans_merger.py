@@ -65,8 +65,8 @@ class HumansMerger(ClosingNode):
         self._sources = [self._resolved(source)
                          for source in self.get_parameter('sources').value]
         if self._publisher.topic_name in self._sources:
-            raise AffectError(f"parameter 'sources': {self._publisher.topic_name} is what this "
-                              'node publishes')
+            raise AffectError(f"parameter 'sources': {self._publisher.topic_name} is the topic "
+                              'that this node publishes')
         self._inputs = [self.create_subscription(IdsList, source, partial(self._take, source),
                                                  qos.results()) for source in self._sources]
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.results())

@@ -57,6 +57,8 @@ COMPARED, CHANGES = 30, 3
 KEPT = 10
 #: Largest difference of the aspect ratios of an image and its depth image, as a fraction.
 ASPECT_TOLERANCE = 0.02
+#: End of the warnings about depth images.
+FALLBACK = 'positions are computed from the distance between the eyes'
 
 
 class ImageInput:
@@ -64,7 +66,7 @@ class ImageInput:
     Subscribes to the images and to the camera's calibration while it is open.
 
     Attributes:
-        topic: Of the images.
+        topic: Topic of the images.
         to_array: Converts an image message to pixels.
         camera: The newest calibration, used for every image; None before the first.
 
@@ -142,7 +144,7 @@ class ImageInput:
         """
         Warn of problems seen in the ROS graph and in several images; to be called periodically.
 
-        Where no message has come and all publishers are transient local, the subscription is
+        If no message has come and all publishers are transient local, the subscription is
         replaced by one that receives their last messages, until there are other publishers. needs:
         parameters and topics that need the faces' positions.
         """
@@ -171,7 +173,7 @@ class ImageInput:
         return bool(qos_check_compatible(offered, wanted)[0] != QoSCompatibility.ERROR)
 
     def _why_mixed(self) -> str:
-        """Return why the images may be those of several cameras, '' where they are not."""
+        """Return why the images may be those of several cameras, '' if they are not."""
         publishers = [info for info in self._node.get_publishers_info_by_topic(self.topic)
                       if info.topic_type == self._type]
         signs = []
@@ -310,15 +312,14 @@ class DepthInput:
             self.images.popleft()   # images are processed in their order
         if nearest is None or abs(seconds_of(nearest.header) - stamp) > tolerance:
             self._health.warn('depth', f"no depth image on '{self.topic}' within {tolerance} s of "
-                              "the image's stamp; positions are from the distance of the eyes")
+                              f"the image's stamp; {FALLBACK}")
             return None
         try:
             depth = to_depth(nearest)
             problem = _unregistered(nearest, frame_id, width, height) or _why_empty(depth)
         except ImageConversionError as error:
             depth, problem = None, str(error)
-        self._health.warn('depth', problem and f"'{self.topic}': {problem}; positions are from "
-                          'the distance of the eyes')
+        self._health.warn('depth', problem and f"'{self.topic}': {problem}; {FALLBACK}")
         return None if problem else depth
 
     def close(self) -> None:

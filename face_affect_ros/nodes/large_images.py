@@ -28,7 +28,7 @@ TRANSPORTS = 'FASTDDS_BUILTIN_TRANSPORTS'
 
 
 def profile() -> Path | None:
-    """Return the path of the installed profile, None where the package is not installed."""
+    """Return the path of the installed profile, None if the package is not installed."""
     try:
         share = get_package_share_directory('face_affect_ros')
     except PackageNotFoundError:
@@ -71,5 +71,5 @@ def why_lost(topic: str, lost: int, sent: int) -> str:
     if (file is None or 'fastrtps' not in get_rmw_implementation_identifier()
             or _selects_transports(os.environ)):
         return text
-    return (f'{text}: the shared memory of their publisher is too small for them. Start the '
-            f"publisher, the camera's driver, after: export {variable()}={file}")
+    return (f'{text}: the shared memory of their publisher is too small for them. Before you '
+            f'start the publisher (the camera driver): export {variable()}={file}')

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Positions from the distance of the eyes."""
+"""Positions from the distance between the eyes."""
 
 import re
 from typing import Any

@@ -211,7 +211,7 @@ def test_outputs_that_are_not_probabilities_are_an_error(tmp_path: Path) -> None
                          Tensor((1, 2), kind)], [(code, [0, 1, 2], 3)],
                   {code: (form.FullyConnectedOptions, schema.FullyConnectedOptionsT())},
                   source=[0], sink=3)
-    with pytest.raises(AffectError, match='output 0 is no probability .* sum is 0; end '
+    with pytest.raises(AffectError, match='output 0 is not a probability .* sum is 0; end '
                                           'the network with a'):
         Classifier(load_card(card_of(path)))
 

@@ -357,7 +357,7 @@ def test_further_video_streams_are_named(tmp_path, caplog):
 
 def test_sound_alone_is_refused(tmp_path):
     (tmp_path / 'a.mp3').write_bytes(sound(1.0))
-    with pytest.raises(AffectError, match='a.mp3: neither an image nor a video.*only sound'):
+    with pytest.raises(AffectError, match='a.mp3: neither an image nor a video.*only audio'):
         open_media(str(tmp_path / 'a.mp3'))
 
 

@@ -645,7 +645,7 @@ def test_a_process_with_an_invalid_parameter_ends_with_one_line(
 
 
 @pytest.mark.parametrize(('ahead', 'complaint'), [
-    (-60, ' s old by their stamps'), (60, ' s in the future by their stamps'),
+    (-60, ' s old according to their stamps'), (60, ' s in the future according to their stamps'),
     (None, 'no stamp'),
     (0, '')])
 def test_implausible_stamps_are_diagnosed(bench: Bench, ahead: int | None,
@@ -670,7 +670,7 @@ def test_implausible_stamps_are_diagnosed(bench: Bench, ahead: int | None,
 @pytest.mark.parametrize(('age', 'complaint'), [
     (1.0, " s late: images on '/image' arrive faster than they are processed, and wait; see the "
           'parameter processing'),
-    (29.0, "images on '/image' are 29.0 s old by their stamps: the clocks differ")])
+    (29.0, "images on '/image' are 29.0 s old according to their stamps: the clocks differ")])
 def test_the_larger_part_of_a_delay_is_diagnosed(bench: Bench, age: float, complaint: str) -> None:
     """That before an image arrives, or that before it is processed."""
     node = bench.start(stale_timeout=30.0)

@@ -98,7 +98,7 @@ def test_without_the_merger_the_nodes_warn_of_each_other(bench: Bench) -> None:
     for own, other in ((1, 2), (2, 1)):
         assert spin_until(bench.ros.executor, lambda: any(
             each.level == DiagnosticStatus.WARN and each.name == f'face_affect_{own}: faces'
-            and f"'/humans/faces/tracked' is published by /face_affect_{other}, too"
+            and f"'/humans/faces/tracked' is also published by /face_affect_{other},"
             in each.message for each in bench.statuses), timeout=120.0)
 
 
@@ -106,7 +106,7 @@ def test_a_second_merger_of_the_same_name_is_named(bench: Bench) -> None:
     start_merger(bench)
     start_merger(bench)
     assert bench.status(DiagnosticStatus.WARN,
-                        "'/humans/faces/tracked' is published by /humans_merger, too")
+                        "'/humans/faces/tracked' is also published by /humans_merger,")
 
 
 def test_the_faces_of_a_silent_source_are_removed(bench: Bench) -> None:
@@ -153,7 +153,7 @@ def test_a_parameter_without_a_value_is_an_error(name: str, kind: str, ros: Any)
 
 
 def test_its_own_list_as_source_is_an_error(bench: Bench) -> None:
-    with pytest.raises(AffectError, match='/humans/faces/tracked is what this node publishes'):
+    with pytest.raises(AffectError, match='/humans/faces/tracked is the topic that'):
         start_merger(bench, sources=['/humans/faces/tracked'])
 
 

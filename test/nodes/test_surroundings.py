@@ -348,7 +348,7 @@ def test_a_second_node_of_the_same_name_is_named(namespace: str, warns: bool,
     other = rclpy.create_node('face_affect', namespace=namespace, context=bench.ros.context)
     other.create_publisher(FaceAffectArray, '/face_affect/faces', 1)
     assert bench.until(lambda: node.count_publishers('/face_affect/faces') == 2)
-    text = "another node /face_affect publishes '/face_affect/faces', too: its subscribers see"
+    text = "another node /face_affect also publishes '/face_affect/faces', so that subscribers"
     assert (text in bench.fresh_status().message) is warns
     other.destroy_node()
     assert bench.until(lambda: text not in bench.statuses[-1].message)

@@ -154,7 +154,8 @@ def test_distances_are_those_of_the_depth_image_of_the_same_time(bench: Bench) -
     assert bench.until(lambda: len(node.depth_input.images) == 5)
     bench.answered(sec=22)
     assert bench.status(DiagnosticStatus.WARN, "'/depth': no pixel has a depth; check the depth "
-                        'camera and its range; positions are from the distance of the eyes')
+                        'camera and its range; positions are computed from the distance '
+                        'between the eyes')
 
 
 @pytest.mark.parametrize(('size', 'used'), [
@@ -194,7 +195,7 @@ def test_depth_images_of_another_frame_are_not_used(frame: str, used: bool, benc
     assert (bench.faces[-1].faces[0].position.z == pytest.approx(3.5)) is used
     text = ("'/depth': images in the frame 'depth_optical' are not registered to images in "
             "'camera_optical'; let the driver align them or, if they are aligned, set one "
-            'frame_id for both; positions are from the distance of the eyes')
+            'frame_id for both; positions are computed from the distance between the eyes')
     assert (text in bench.fresh_status().message) is not used
 
 

@@ -69,8 +69,8 @@ def other_publishers(node: Node, topic: str) -> str:
     others = other_nodes(node, topic)
     if not others:
         return ''
-    return (f"'{topic}' is published by {', '.join(others)}, too: REP-155 has one list; its "
-            'subscribers see faces appear and disappear; remap it, one topic each, and run '
+    return (f"'{topic}' is also published by {', '.join(others)}, so that subscribers see "
+            'faces appear and disappear: remap it to a different topic for each node, and run '
             'humans_merger')
 
 
@@ -96,7 +96,7 @@ def to_landmarks(face: Face, result: Result) -> FacialLandmarks:
 
 def to_expression(estimate: Estimate, header: Header) -> Expression:
     """
-    Return an expression, '' with confidence 0 where it is unknown.
+    Return an expression, '' with confidence 0 if it is unknown.
 
     Valence and arousal are not estimated and stay 0.
     """
@@ -108,7 +108,7 @@ def to_expression(estimate: Estimate, header: Header) -> Expression:
 
 def to_biometrics(estimate: Estimate, header: Header) -> SoftBiometrics:
     """
-    Return a gender, UNDEFINED where it is unknown.
+    Return a gender, UNDEFINED if it is unknown.
 
     The age is not estimated: it has confidence 0.
     """
