@@ -45,7 +45,7 @@ def make_parser() -> argparse.ArgumentParser:
                           'dependencies: rosdep install --from-paths src --ignore-src'
                           ) from error
     parser = argparse.ArgumentParser(
-        prog='face_affect', description='Faces with their apparent expression and gender.')
+        prog='face_affect', description='Find faces, their apparent expression and gender.')
     parser.add_argument('--version', action='version', version=f'%(prog)s {__version__}')
     subparsers = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
     analyze.register(subparsers)

@@ -54,8 +54,8 @@ from face_affect_ros.recordings import open_recording
 from face_affect_ros.records import to_record
 from tqdm import tqdm
 
-SEQUENCE = Spec(0.0, 'The images of a folder are the frames of one clip, in the order of their '
-                'numbers, with this rate in Hz. 0: they are independent.',
+SEQUENCE = Spec(0.0, 'Read the images of a folder as the frames of one clip, in the order of '
+                'their numbers, with this rate in Hz. 0: the images are independent.',
                 bounds=(0.0, 1000.0))
 
 
@@ -63,8 +63,8 @@ def register(subparsers: Any) -> None:
     """Add the subcommand to argparse's subparsers."""
     parser = subparsers.add_parser(
         'analyze', help='find faces, expressions and genders in images, clips and bags',
-        description='Write one JSON line per frame with its faces, to standard output or a file; '
-        'or, with --out, for each FILE a table with one row per face and frame. Images, clips, '
+        description='Write one JSON line for each image, to standard output or a file; or, with '
+        '--out, one table for each FILE, with one row for each face in each image. Images, clips, '
         'bags and the files of a folder are analysed independently. The exit code is 1 if one of '
         'them could not be analysed, or its annotated copy could not be written.')
     parser.add_argument('files', nargs='+', metavar='FILE', type=file_name,
@@ -73,10 +73,10 @@ def register(subparsers: Any) -> None:
     parser.add_argument('--json', metavar='OUT.jsonl', default='-', type=local_name,
                         help='file for the JSON lines (default: standard output)')
     parser.add_argument('--annotate', metavar='OUT', type=local_name,
-                        help='annotated copy: an image or .mp4; a folder for several FILEs, if '
-                        'it exists as a folder, or with a final slash')
+                        help='annotated copy: an image or .mp4. OUT is a folder if there are '
+                        'several FILEs, if it is an existing folder, or if it ends with a slash')
     parser.add_argument('--overwrite', action='store_true',
-                        help='replace an existing file of --annotate')
+                        help='let --annotate replace existing files')
     add_option(parser, '--sequence', SEQUENCE, metavar='HZ')
     parser.add_argument('--topic', action='append', default=[], metavar='TOPIC',
                         type=filled('the name of a topic'),

@@ -32,16 +32,16 @@ from face_affect_ros.demo import ENDLESS_DURATION, LINES, REPORT, RESULTS
 from face_affect_ros.nodes.spec import Spec
 from face_affect_ros.paths import shown
 
-DURATION = Spec(0.0, 'Maximum duration in seconds. 0: until a clip or bag ends, and '
-                f'{ENDLESS_DURATION:.0f} for images and cameras.', bounds=(0.0, 1e6))
+DURATION = Spec(0.0, 'Maximum duration in seconds. 0: to the end of a clip or bag, and '
+                f'{ENDLESS_DURATION:.0f} s for images and cameras.', bounds=(0.0, 1e6))
 
 
 def register(subparsers: Any) -> None:
     """Add the subcommand to argparse's subparsers."""
     parser = subparsers.add_parser(
-        'demo', help='run camera player and node, show and record the results',
+        'demo', help='run a player and the node, show and record the results',
         description='Start camera_player (or bag_player) and face_affect_node as two processes, '
-        'show a live table, and write annotated.png, annotated.mp4, faces.jsonl and, where Plotly '
+        'show a live table, and write annotated.png, annotated.mp4, faces.jsonl and, if Plotly '
         'is installed, report.html. The exit code is 0 only if faces were published.')
     parser.add_argument('--source', default='', help='image, folder, GIF, video, bag or camera '
                         "device such as '/dev/video0'; a folder is played as one clip (default: a "

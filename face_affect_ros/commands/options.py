@@ -36,7 +36,7 @@ def add_pipeline_options(parser: argparse.ArgumentParser, **defaults: object) ->
         spec = PARAMETERS[each.name]
         group.add_argument(_option(each.name), default=defaults.get(each.name, each.default),
                            type=type(each.default), metavar=each.name.split('_')[-1].upper(),
-                           choices=spec.choices or None, help=help_of(spec))
+                           choices=spec.choices or None, help=_help_of(spec))
 
 
 def settings_from(arguments: argparse.Namespace) -> PipelineSettings:
@@ -53,7 +53,7 @@ def settings_from(arguments: argparse.Namespace) -> PipelineSettings:
 def add_option(parser: Options, name: str, spec: Spec, *, metavar: str) -> None:
     """Add a numeric option; check_option refuses values outside of its range."""
     parser.add_argument(name, type=type(spec.default), default=spec.default, metavar=metavar,
-                        help=help_of(spec))
+                        help=_help_of(spec))
 
 
 def check_option(name: str, spec: Spec, value: float) -> None:
@@ -90,7 +90,7 @@ def file_path(text: str) -> Path:
     return expanded(local_name(text))
 
 
-def help_of(spec: Spec) -> str:
+def _help_of(spec: Spec) -> str:
     """Return description, range and default of a parameter as help text for argparse."""
     bounds = f' From {spec.bounds[0]:g} to {spec.bounds[1]:g}.' if spec.bounds else ''
     return f'{spec.description}{bounds}'.replace('%', '%%') + ' (default: %(default)r)'

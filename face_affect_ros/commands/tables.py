@@ -34,31 +34,31 @@ from face_affect_ros.commands.options import (
     check_option,
     file_name,
     filled,
-    help_of,
 )
 from face_affect_ros.commands.outputs import check_folder
 from face_affect_ros.nodes.spec import Spec
 from face_affect_ros.paths import shown
 
-JOBS = Spec(1, 'With --out: number of processes; 0: one for each processor core. Each network '
-            'uses --num-threads in each of them.', bounds=(0, 1024))
-FORMAT = Spec('', 'With --out: the format of the tables, jsonl if not given; Parquet needs the '
-              'extra `tables`.', choices=FORMATS)
+JOBS = Spec(1, 'With --out: number of processes; 0: one for each processor core. In each process, '
+            'each network has --num-threads threads.', bounds=(0, 1024))
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of tables."""
-    group = parser.add_argument_group('tables', 'one row per face and image, one table per source')
+    group = parser.add_argument_group(
+        'tables', 'one table for each source, with one row for each face in each image')
     group.add_argument('--out', metavar='RESULTS', type=file_name,
-                       help='folder for tables, instead of JSON lines')
-    group.add_argument('--format', choices=FORMATS, default='', help=help_of(FORMAT))
+                       help='write tables into this folder, instead of JSON lines')
+    group.add_argument('--format', choices=FORMATS, default='',
+                       help='with --out: format of the tables; parquet needs the extra `tables` '
+                       '(default: jsonl)')
     group.add_argument('--resume', action='store_true', help='with --out: continue an '
                        'interrupted run; complete sources are skipped')
     add_option(group, '--jobs', JOBS, metavar='N')
     group.add_argument('--scheduler', metavar='ADDRESS', type=filled('the address of a scheduler'),
-                       help='with --out: use the workers of a Dask scheduler, such as '
-                       'tcp://host:8786; they read FILEs and write RESULTS, so both must be URLs '
-                       'or on a shared disk')
+                       help='with --out: use the workers of the Dask scheduler at this address, '
+                       'such as tcp://host:8786; FILEs and RESULTS must be URLs or on a shared '
+                       'disk')
 
 
 def check_options(arguments: argparse.Namespace) -> None:

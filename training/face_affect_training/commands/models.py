@@ -69,9 +69,9 @@ def register(subparsers: Any) -> None:
     train.add_argument('--cache', type=expanded, help=CACHE)
     add_minutes(train)
 
-    ship = _add(subparsers, 'ship', _ship, 'make a model from its recipe: train the networks that '
-                'the recipe depends on and its own, tune the crop margin, measure the limits of '
-                'the input, export, evaluate, and write card and page; or resume')
+    ship = _add(subparsers, 'ship', _ship, 'make a model: train its network and those that '
+                'it depends on, tune the crop margin, measure the limits of the input, export, '
+                'evaluate, and write the card and the results; or resume')
     ship.add_argument('experiment', type=expanded, help=EXPERIMENT)
     ship.add_argument('--out', type=expanded, help=RUN)
     ship.add_argument('--cache', type=expanded, default=Path('runs/cache'),
