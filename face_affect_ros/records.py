@@ -32,10 +32,10 @@ def to_record(faces: list[Face], *, source: str, width: int, height: int,
     Return one frame's faces as a mapping that json can write.
 
     Args:
-        faces: Of the frame.
+        faces: Faces of the frame.
         source: File or topic.
-        width: Of the image, pixels.
-        height: Of the image, pixels.
+        width: Width of the image, pixels.
+        height: Height of the image, pixels.
         when: `frame`, its number from 0, and/or `stamp`, seconds; of a bag also `topic`,
             `frame_id` and `stamp_ns`, nanoseconds.
 

@@ -139,9 +139,9 @@ def longer_side(shape: Sequence[int], size: int = 0) -> int:
     Return the longer side of a detector's input, pixels; never more than the image's.
 
     Args:
-        shape: Of the image, (H, W[, C]).
-        size: Of the user; 0 for the image's longer side up to WHOLE, and for SHARE of a larger
-            one, between WHOLE and MOST.
+        shape: Shape of the image, (H, W[, C]).
+        size: Requested size, pixels; 0 for the image's longer side up to WHOLE, and for SHARE of
+            a larger one, between WHOLE and MOST.
     """
     longer = max(shape[:2])
     wanted = size or min(max(WHOLE, round(SHARE * longer)), MOST)

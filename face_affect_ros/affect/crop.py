@@ -26,7 +26,7 @@ import cv2
 from face_affect_ros.affect.types import Face, FloatArray, ImageArray, LEFT_EYE, RIGHT_EYE
 import numpy as np
 
-#: Smallest distance of the eyes, relative to the box, for a reliable angle (not of profiles).
+#: Smallest distance between the eyes, relative to the box, for a reliable angle (not of profiles).
 MIN_EYE_DISTANCE = 0.15
 
 
@@ -54,7 +54,7 @@ def roll_of(landmarks: FloatArray, side: float) -> float:
 
     Args:
         landmarks: (4, 2) in pixels, rows as in types.LANDMARKS.
-        side: Of the face box, pixels.
+        side: Longer side of the face box, pixels.
     """
     dx, dy = (landmarks[LEFT_EYE] - landmarks[RIGHT_EYE]).tolist()
     trusted = math.hypot(dx, dy) >= MIN_EYE_DISTANCE * side   # false for NaN
@@ -67,7 +67,7 @@ def crop_matrix(box: FloatArray, spec: CropSpec, roll: float = 0.0) -> FloatArra
 
     Args:
         box: (4,), x, y, width, height in pixels.
-        spec: Of the crop.
+        spec: Geometry of the crop.
         roll: Angle to compensate, radians.
     """
     x, y, width, height = box.tolist()
@@ -103,7 +103,7 @@ def extract_crops(image: ImageArray, boxes: FloatArray, landmarks: FloatArray,
         image: (H, W) grey or (H, W, 3) BGR uint8.
         boxes: (N, 4), pixels.
         landmarks: (N, 4, 2), pixels, NaN where unknown.
-        spec: Of the crops.
+        spec: Geometry of the crops.
 
     Returns:
         (N, size, size, channels) uint8, grey or RGB.

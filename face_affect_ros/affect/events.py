@@ -37,12 +37,12 @@ class Presence:
     A face that has not left.
 
     Attributes:
-        face: As last seen.
-        first: When it was first seen, seconds.
-        seen: When it was last seen, seconds.
+        face: The face when it was last seen.
+        first: Stamp of the first image with the face, seconds.
+        seen: Stamp of the last image with the face, seconds.
         emotion: The last reported expression, '' until the appearance has been reported.
         new: The current expression.
-        since: Since when, seconds.
+        since: Stamp of the first image with the current expression, seconds.
     """
 
     face: Face

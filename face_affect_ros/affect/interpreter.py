@@ -53,7 +53,7 @@ def stderr_without(text: bytes) -> Iterator[None]:
     """
     Drop the lines with this text from stderr in a with block; the others are written at its end.
 
-    This affects the whole process, native code included, so that the block should be short. Blocks
+    This affects the whole process, native code included, so the block should be short. Blocks
     of several threads run one after the other. On other systems than Linux nothing is dropped.
     """
     if sys.platform != 'linux':
@@ -84,8 +84,9 @@ class Port:
     Attributes:
         index: Number of the tensor in the runtime.
         dtype: float32, int8 or uint8.
-        scale: Of 8-bit tensors, > 0: value = scale * (stored - zero_point) (Jacob et al. 2018).
-        zero_point: Of 8-bit tensors.
+        scale: Scale of 8-bit tensors, > 0: value = scale * (stored - zero_point), see Jacob et al.
+            2018.
+        zero_point: Zero point of 8-bit tensors.
     """
 
     index: int
@@ -177,7 +178,7 @@ class Network:
         path: TFLite file.
         scale: The input is pixel * scale + offset, pixels 0 to 255.
         offset: See scale.
-        num_threads: Of the runtime, >= 1.
+        num_threads: Number of threads of the runtime, >= 1.
 
     Raises:
         AffectError: The file is missing, damaged, or has more than one input.
@@ -248,9 +249,9 @@ def open_interpreter(path: Path, *, num_threads: int = 1, shape: Sequence[int] =
 
     Args:
         path: TFLite file.
-        num_threads: Of the runtime, >= 1.
+        num_threads: Number of threads of the runtime, >= 1.
         shape: First dimensions of the first input; the others are the file's.
-        content: Of the network, where the file holds only a part of it.
+        content: Content of the network, if the file holds only a part of it.
 
     Raises:
         AffectError: The file is not a network, or its tensors need more than MAX_TENSORS bytes.

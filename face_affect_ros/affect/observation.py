@@ -29,7 +29,7 @@ class Observed:
     One face over several images.
 
     Attributes:
-        face: As last seen, with the estimates of the mean probabilities.
+        face: The face when it was last seen, with the estimates of the mean probabilities.
         images: Number of images with the face.
         classified: By task, the number of images in which the face could be classified.
         sums: By task, the sum of the probabilities in these images, (K,) float32.

@@ -89,12 +89,12 @@ def head_pose(landmarks: FloatArray, camera: Camera | None, *, width: int, heigh
         landmarks: (4, 2) in pixels, rows as in types.LANDMARKS.
         camera: Calibration; without one that fits, a field of view is assumed, which affects the
             axes more than the facing angle.
-        width: Of the image, pixels.
-        height: Of the image, pixels.
+        width: Width of the image, pixels.
+        height: Height of the image, pixels.
         face: Mean face (4, 3), see MEAN_FACES.
 
     Returns:
-        None where a landmark is unknown, or the eyes are in one point.
+        None if a landmark is unknown, or the eyes coincide.
     """
     if not np.isfinite(landmarks).all():
         return None
@@ -190,7 +190,7 @@ def axes_of(face: Face, position: Position) -> Array64:
     """
     Return a face's x, y and z axes in the camera's optical frame as columns, (3, 3).
 
-    Where its orientation is unknown, x points to the camera, and the line through the eyes is
+    If its orientation is unknown, x points to the camera, and the line through the eyes is
     level in the face.
     """
     if face.orientation is not None:

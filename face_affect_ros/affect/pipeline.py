@@ -46,13 +46,13 @@ Classification: TypeAlias = tuple[FloatArray, str]
 
 class AffectPipeline:
     """
-    The tracked and classified faces of each frame (Arriaga et al. 2017, section IV).
+    Detects, tracks and classifies the faces of each frame (Arriaga et al. 2017, section IV).
 
     Attributes:
-        settings: Of the next frame; another thread may replace them. The models and
-            track_id_prefix stay those of the constructor.
-        classifiers: As given, each task in one of them.
-        heads: Of the classifiers, by task.
+        settings: Settings for the next frame; another thread may replace them. A change of the
+            models or of track_id_prefix has no effect.
+        classifiers: Classifiers of the faces; each task is in one of them.
+        heads: Heads of the classifiers, by task.
         locate: Detects or tracks the faces.
     """
 
@@ -89,17 +89,18 @@ class AffectPipeline:
         Args:
             image: (H, W) grey or (H, W, 3) BGR uint8, not written to.
             stamp: Time of the frame, seconds; frames should come in the order of their stamps.
-            camera: Calibration, for positions; without one, orientations use an assumed one.
-            depth: (h, w) float32, metres, registered to the image, of any size with its aspect
-                ratio; 0, infinite or NaN where unknown. Where it has no value for a face, the
-                distance of the eyes is used.
+            camera: Calibration, for positions; without it, a field of view is assumed for the
+                orientations.
+            depth: (h, w) float32, metres, registered to the image and with its aspect ratio; 0,
+                infinite or NaN where unknown. If a face has no depth, its distance is computed
+                from that between the eyes.
 
         Returns:
             The faces, oldest track first.
 
         Raises:
-            AffectError: The image or the depth is of another kind, or the runtime cannot run a
-                network.
+            AffectError: The image or the depth has another shape or type, or the runtime cannot
+                run a network.
         """
         _check(image, depth)
         settings = self.settings
@@ -188,7 +189,7 @@ class AffectPipeline:
 
     def _orient(self, track: str, landmarks: FloatArray, stamp: float, camera: Camera | None, *,
                 width: int, height: int, time_constant: float) -> Orientation | None:
-        """Return the smoothed orientation of a head, None where it is unknown."""
+        """Return the smoothed orientation of a head, None if it is unknown."""
         pose = head_pose(landmarks, camera, width=width, height=height, face=self._mean_face)
         if pose is None:
             return None

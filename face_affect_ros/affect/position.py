@@ -36,7 +36,7 @@ Array64 = npt.NDArray[np.float64]
 EYE_DISTANCE, EYE_DISTANCE_SPREAD = 0.0634, 0.0038
 #: Standard deviation of a detector's eye distance, as a fraction of it.
 LANDMARK_SPREAD = 0.06
-#: Smallest distance of the eyes, pixels; below it, its direction and size are only noise.
+#: Smallest distance between the eyes, pixels; below it, its direction and size are only noise.
 MIN_EYE_PIXELS = 0.5
 #: Standard deviation of the cosine of the yaw where the orientation is unknown, up to 30 degrees.
 YAW_SPREAD = 0.05
@@ -69,9 +69,10 @@ class Camera:
     Attributes:
         matrix: (3, 3) float64, K; converted from the 9 numbers of a message.
         distortion: (N,) float64, D, may be empty; converted from a list or (1, N).
-        model: Distortion model.
-        width: Of the calibrated image, pixels.
-        height: Of the calibrated image, pixels.
+        model: Distortion model as in sensor_msgs/CameraInfo: 'plumb_bob', 'rational_polynomial'
+            or 'equidistant'.
+        width: Width of the calibrated image, pixels.
+        height: Height of the calibrated image, pixels.
 
     Raises:
         AffectError: The matrix or the distortion has another size or type.
@@ -96,7 +97,7 @@ class Camera:
 
     @property
     def calibrated(self) -> bool:
-        """Whether there is a calibration; else the focal lengths are zero."""
+        """Whether there is a calibration; otherwise the focal lengths are zero."""
         return bool(self.matrix[:2, :2].any())
 
     def problem(self, width: int, height: int) -> str:
@@ -120,7 +121,7 @@ class Camera:
         """
         Return x/z, y/z of the rays through pixels (N, 2) of an image, (N, 2) float64.
 
-        The image may be scaled. None where there is a `problem`, or a pixel cannot be undistorted.
+        The image may be scaled. None if there is a `problem`, or a pixel cannot be undistorted.
         """
         if self.problem(width, height):
             return None
@@ -185,13 +186,12 @@ def locate(landmarks: FloatArray, camera: Camera, *, width: int, height: int,
     Args:
         landmarks: (4, 2) in pixels, rows as in types.LANDMARKS.
         camera: Calibration.
-        width: Of the image, pixels.
-        height: Of the image, pixels.
-        orientation: Of the head, for the foreshortening of the distance of the eyes.
+        width: Width of the image, pixels.
+        height: Height of the image, pixels.
+        orientation: Orientation of the head, from which the foreshortening is computed.
 
     Returns:
-        None where an eye is unknown, the eyes are in one point, or the calibration does not fit
-        the image.
+        None if an eye is unknown, the eyes coincide, or the calibration does not fit the image.
     """
     eyes = landmarks[[RIGHT_EYE, LEFT_EYE]]
     known = np.linalg.norm(eyes[1] - eyes[0]) >= MIN_EYE_PIXELS   # false for NaN
@@ -212,7 +212,7 @@ def locate(landmarks: FloatArray, camera: Camera, *, width: int, height: int,
 
 def _foreshortened(orientation: Orientation, ray: Array64) -> tuple[float, float]:
     """
-    Return the foreshortening of the eyes' distance, and its relative standard deviation.
+    Return the foreshortening of the line between the eyes, and its relative standard deviation.
 
     ray: (3,), x/z, y/z, 1 of the point between the eyes.
     """
@@ -235,11 +235,11 @@ def locate_in_depth(box: FloatArray, landmarks: FloatArray, depth: FloatArray, c
         depth: (h, w) float32, metres along the optical axis; 0, infinite or NaN where unknown; of
             any size with the aspect ratio of the colour image.
         camera: Calibration.
-        width: Of the colour image, pixels.
-        height: Of the colour image, pixels.
+        width: Width of the colour image, pixels.
+        height: Height of the colour image, pixels.
 
     Returns:
-        None where the centre of the face has no depth, or the calibration does not fit.
+        None if the centre of the face has no depth, or the calibration does not fit.
     """
     rows, columns = depth.shape
     scale = np.array([columns / width, rows / height], np.float32)

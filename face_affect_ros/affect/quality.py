@@ -41,9 +41,9 @@ class Limits:
     The faces that a model can classify, see `face_affect input-limits`; all by default.
 
     Attributes:
-        min_side: Longer side of the face box, pixels.
-        max_turn: See turn_of.
-        min_sharpness: See sharpness_of.
+        min_side: Minimum of the longer side of the face box, pixels.
+        max_turn: Maximum of turn_of.
+        min_sharpness: Minimum of sharpness_of.
     """
 
     min_side: float = 0.0
@@ -73,13 +73,13 @@ def _limit(name: str, value: Any) -> float:
 def reasons(found: Detections, crops: ImageArray, limits: Limits,
             face_score: float = 0.0) -> list[str]:
     """
-    Return for each face why it cannot be classified, '' where it can.
+    Return for each face why it cannot be classified, '' if it can.
 
     Args:
         found: N detections.
         crops: (N, S, S, C) uint8, of the detections.
-        limits: Of the model.
-        face_score: Smallest score of a face, see Detector.
+        limits: Limits of the model.
+        face_score: Minimum score of a face, see Detector.
     """
     result = []
     for box, score, points, crop in zip(found.boxes, found.scores, found.landmarks, crops):
@@ -100,14 +100,14 @@ def turn_of(landmarks: FloatArray) -> float:
     """
     Return how far a head is turned to a side: 0 for a frontal face, >= 0.5 for a profile.
 
-    This is the distance of the nose from the middle between the eyes, along the line through them,
-    as a fraction of the distance of the eyes.
+    This is the distance of the nose from the midpoint of the eyes, along the line through them,
+    as a fraction of the distance between the eyes.
 
     Args:
         landmarks: (4, 2), rows as in types.LANDMARKS.
 
     Returns:
-        0 where eyes or nose are unknown.
+        0 if eyes or nose are unknown.
     """
     right, left, nose = landmarks[[RIGHT_EYE, LEFT_EYE, NOSE]].astype(np.float64)
     across = left - right
@@ -123,7 +123,7 @@ def sharpness_of(crop: ImageArray) -> float:
     Return the sharpness of a crop (S, S, C) uint8, independent of its contrast; 0 for none.
 
     This is the variance of the second derivative over that of the grey values, as the variance of
-    the Laplacian (Pech-Pacheco et al. 2000), but in that one of four directions in which it is
+    the Laplacian (Pech-Pacheco et al. 2000), but in the one of four directions in which it is
     smallest: motion blurs in one direction only.
     """
     grey = crop[:, :, 0] if crop.shape[2] == 1 else cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)

@@ -68,8 +68,8 @@ class Saliency:
     The gradients of one model's outputs, for one thread at a time.
 
     Args:
-        card: Of the classifier, whose graph lies beside it.
-        num_threads: Of the graph, >= 1.
+        card: Card of the classifier, whose graph lies beside it.
+        num_threads: Number of threads of the graph, >= 1.
         entry: Entry `saliency` for a card that has none yet.
 
     Raises:

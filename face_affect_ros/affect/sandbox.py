@@ -102,7 +102,7 @@ def _unfit(path: Path, why: str) -> AffectError:
 
 
 def _run(path: Path, memory: int, source: Path | None = None) -> str:
-    """Return why a network does not run, '' where it does."""
+    """Return why a network does not run, '' if it does."""
     with contextlib.suppress(ImportError, OSError):   # on other systems than Linux
         import resource
         pages = int(Path('/proc/self/statm').read_text('ascii').split()[0])

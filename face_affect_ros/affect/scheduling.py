@@ -91,7 +91,7 @@ def peak(values: FloatArray, index: int) -> float:
 
     Args:
         values: (N,).
-        index: Of the largest value.
+        index: Index of the largest value.
 
     Returns:
         Position relative to index, in [-0.5, 0.5]; 0 at an end of the values.

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The settings of a pipeline; launch files import them without OpenCV and SciPy."""
+"""The settings of a pipeline; this module imports neither OpenCV nor SciPy."""
 
 from dataclasses import dataclass
 
@@ -22,26 +22,26 @@ DEFAULT_DETECTOR = 'face_residual_fpn'
 @dataclass(frozen=True)
 class PipelineSettings:
     """
-    Settings of the node's parameters and the command line's options.
+    Settings of a pipeline, with the names of the parameters of the node.
 
     Attributes:
         detector: Name or path of a detector.
-        detector_size: Longer side of the detector's input, pixels; 0 to select it by the size of
-            the image. Some detectors have a fixed input.
+        detector_size: Longer side of the detector's input in pixels, unless it is fixed; 0 to
+            select it by the size of the image.
         min_score: Minimum score of a detection, in (0, 1).
         detection_interval: Seconds between two runs of the detector, 0 for every image.
         start_score: Minimum score of a detection that starts a track, in [0, 1].
-        emotion_model: Name or path of a model, '' for none; with the same name as gender_model
-            one network with two heads is loaded.
-        gender_model: Likewise.
-        emotion_interval: Seconds between two inferences on a track, 0 for every image; a network
-            for both tasks runs at the shorter interval.
-        gender_interval: Likewise.
+        emotion_model: Name or path of the expression model, '' for none.
+        gender_model: Name or path of the gender model, '' for none; may be the same as
+            emotion_model.
+        emotion_interval: Seconds between two inferences of the expression of a track, 0 for every
+            image. A model for both tasks runs at the shorter interval.
+        gender_interval: Likewise, of the gender.
         track_timeout: Seconds without a detection after which a track ends.
         track_id_prefix: First part of the track ids, '' for a random one.
         smoothing_time_constant: Seconds over which probabilities are averaged, 0 for no average.
         orientation_time_constant: Seconds over which orientations are averaged, 0 for no average.
-        num_threads: Of each network, >= 1.
+        num_threads: Number of threads of each network, >= 1.
     """
 
     detector: str = DEFAULT_DETECTOR

@@ -43,9 +43,9 @@ class Track:
     One face over time.
 
     Attributes:
-        id: Unique.
-        box: (4,) float32, of the last detection, pixels.
-        velocity: (2,) float32, average of the centre's, pixels per second.
+        id: Unique track id.
+        box: (4,) float32, box of the last detection, pixels.
+        velocity: (2,) float32, average velocity of the centre, pixels per second.
         first: Stamp of the first detection, seconds.
         last: Stamp of the last detection, seconds.
         runs: Runs of the detector that found it with the start score, until it is confirmed.
@@ -112,14 +112,14 @@ class Tracker:
         All tracks end if time jumps back by more than the timeout, as when a bag is played again.
 
         Args:
-            detections: Of the frame.
+            detections: Detections of the frame.
             stamp: Time of the frame, seconds.
             timeout: Seconds without a detection after which a track ends.
-            start_score: Score in [0, 1] that a detection needs to start a track; weaker ones only
-                continue one (as in ByteTrack, Zhang et al. 2022).
+            start_score: Score in [0, 1] that a detection needs to start a track; detections with a
+                lower one only continue a track (as in ByteTrack, Zhang et al. 2022).
             detected: Whether the detector ran, or the faces were tracked. A new track is confirmed
-                by runs of the detector, see CONFIRM_SCORE; in the first frame, and in one after a
-                pause longer than the timeout, all tracks are.
+                by runs of the detector, see CONFIRM_SCORE. In the first frame, and in the first
+                one after a pause longer than the timeout, all new tracks are confirmed.
 
         Returns:
             The confirmed track of each detection, None for one without.

@@ -82,10 +82,10 @@ class Estimate:
     The result of one classifier head for one face, smoothed over its track.
 
     Attributes:
-        label: One of the head's labels, or UNKNOWN where the confidence is below the threshold.
+        label: One of the head's labels, or UNKNOWN if the confidence is below the threshold.
         confidence: Probability in [0, 1] of the label; for UNKNOWN, of the most probable one.
         probabilities: (K,) float32 that sum to 1, in the order of the head's labels.
-        reason: Why the label is UNKNOWN, one of REASONS; '' where it is not.
+        reason: Why the label is UNKNOWN, one of REASONS; '' if it is not.
     """
 
     label: str
@@ -117,8 +117,8 @@ class Orientation:
         rotation: (3, 3) float64, columns are the face's axes in the camera's optical frame: x out
             of the face, y to the person's left, z up (REP-155).
         covariance: (3, 3) float64, square radians, of small rotations about the camera's axes.
-        facing_angle: Radians between the face's x axis and the line from the face to the camera,
-            0 where it faces the camera.
+        facing_angle: Angle between the face's x axis and the line from the face to the camera,
+            radians; 0 if the face is turned to the camera.
     """
 
     rotation: npt.NDArray[np.float64]
@@ -132,16 +132,16 @@ class Face:
     One tracked face of one frame.
 
     Attributes:
-        id: Starts with a letter. It is not reused for another track before the pipeline is
+        id: Track id, which starts with a letter. It is not reused before the pipeline is
             restarted, and does not identify a person.
         box: (4,) float32, x, y, width, height in pixels, clipped to the image.
-        score: Of the detection, in [0, 1].
+        score: Score of the detection, in [0, 1].
         landmarks: (4, 2) float32 in pixels, rows as in LANDMARKS; NaN where unknown.
-        estimates: By task ('emotion', 'gender'); a task that is switched off is absent.
+        estimates: Estimates by task, 'emotion' and 'gender', without a task that is switched off.
         tracked_for: Seconds since the track began.
-        position: Of the point between the eyes; None without a calibrated camera.
-        orientation: Of the head; None where a landmark is unknown.
-        whole_box: As detected, may extend beyond the image; None for a face of a message.
+        position: Position of the point between the eyes; None without a calibrated camera.
+        orientation: Orientation of the head; None if a landmark is unknown.
+        whole_box: The box before clipping; None for a face of a message.
     """
 
     id: str  # noqa: A003

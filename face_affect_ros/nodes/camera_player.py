@@ -104,7 +104,7 @@ class CameraPlayer(ClosingNode):
     Publishes `image_raw` and `camera_info`, and `image_raw/compressed` if enabled.
 
     Images are stamped with the node's clock. Nothing is computed for topics without subscribers.
-    AffectError where the source cannot be opened. kwargs: of rclpy's Node.
+    AffectError if the source cannot be opened. kwargs: of rclpy's Node.
     """
 
     def __init__(self, node_name: str = 'camera_player', **kwargs: Any) -> None:

@@ -103,7 +103,7 @@ def declare(node: Node, specs: Mapping[str, Spec], *, fixed: bool) -> None:
 
 
 def _converted(parameter: Parameter, spec: Spec) -> Parameter:
-    """Return a parameter with a float in place of an integer, where the spec is one of floats."""
+    """Return a parameter with a float in place of an integer, if the spec has a float."""
     if isinstance(spec.default, float) and parameter.type_ == Parameter.Type.INTEGER:
         return Parameter(parameter.name, value=float(parameter.value))
     return parameter
@@ -221,7 +221,7 @@ def ignored_arguments(arguments: Sequence[str]) -> list[str]:
 
 def unmatched_file(file: Path, node: str, *, composed: bool = False) -> str:
     """
-    Return a warning about a file without a section for a node, '' where it has one.
+    Return a warning about a file without a section for a node, '' if it has one.
 
     composed: whether the node is in a container. Its files are read by launch_ros, which
     also applies those without sections.
@@ -238,7 +238,7 @@ def unmatched_file(file: Path, node: str, *, composed: bool = False) -> str:
 
 
 def _content(file: Path) -> Any:
-    """Return the content of a parameter file, None where it cannot be read; rcl reports that."""
+    """Return the content of a parameter file, None if it cannot be read; rcl reports that."""
     if not file.is_file():   # missing, or a pipe, which rcl has read
         return None
     try:

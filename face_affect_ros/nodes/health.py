@@ -160,7 +160,7 @@ class Health:
 
 
 def why_no_time(node: Node) -> str:
-    """Return why a node's simulated time stands still, '' where it does not."""
+    """Return why a node's simulated time stands still, '' if it does not."""
     if not node.get_parameter('use_sim_time').value:
         return ''
     topic = node.resolve_topic_name('/clock')

@@ -64,7 +64,7 @@ class Layout:
     Attributes:
         channels: Values per pixel.
         size: Bytes per value.
-        code: OpenCV's conversion to BGR, None where the pixels are grey or BGR already.
+        code: OpenCV's conversion to BGR, None if the pixels are grey or BGR already.
         even: Axes along which the number of pixels must be even: 'w', 'wh' or ''; with 'wh', the
             buffer has three rows for every two of the image.
     """
@@ -204,7 +204,7 @@ def to_message(image: ImageArray, encoding: str, header: Header) -> Image:
         image: uint8, (H, W, 3) for 'bgr8' and 'rgb8', (H, W) for 'mono8', with the channels in
             the encoding's order.
         encoding: One of WRITABLE.
-        header: Of the message.
+        header: Header of the message.
 
     Raises:
         ImageConversionError: The array does not fit the encoding.
@@ -277,8 +277,8 @@ def to_compressed(image: ImageArray, header: Header, *, quality: int = 90) -> Co
 
     Args:
         image: uint8, (H, W, 3) BGR or (H, W) grey.
-        header: Of the message.
-        quality: Of the JPEG, 1 to 100.
+        header: Header of the message.
+        quality: JPEG quality, 1 to 100.
 
     Raises:
         ImageConversionError: OpenCV cannot encode the image.

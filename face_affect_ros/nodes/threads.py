@@ -43,7 +43,7 @@ class Worker(Generic[Item]):
     Args:
         work: Must not raise: that would end the thread.
         depth: Number of items that wait, >= 1.
-        name: Of the thread.
+        name: Name of the thread.
         niceness: Added to that of the process, on Linux.
     """
 

@@ -30,17 +30,17 @@ __all__ = ['DEFAULT_DETECTOR', 'Detector', 'make_detector']
 
 class Detector(Protocol):
     """
-    Finds faces in one image, without a state.
+    Finds faces in one image; it has no state.
 
-    Boxes reach from the eyebrows to the chin, as those of BlazeFace; the card of a network with
+    Boxes extend from the eyebrows to the chin, as those of BlazeFace; the card of a network with
     other boxes has a box_scale.
 
     Attributes:
-        name: Of its card.
-        face_score: In [0, 1]; a detection with less is possibly no face, and its attributes are
-            unknown.
-        mouth: The landmark of the mouth: the middle of the 'lips', or the middle between its
-            'corners', which lie further back.
+        name: Name of its card.
+        face_score: Score in [0, 1] below which a detection may not be a face, so that its
+            attributes are unknown.
+        mouth: The landmark of the mouth: 'lips' for their centre, 'corners' for the midpoint of
+            the corners, which lie further back.
     """
 
     name: str
@@ -64,11 +64,11 @@ def make_detector(name: str = DEFAULT_DETECTOR, *, size: int = 0, min_score: flo
     Load a detector.
 
     Args:
-        name: Of a detector's card, or path of its folder.
-        size: Longer side of the network's input, pixels, where it is free; 0 for one by the
-            image's size, see boxes.longer_side.
-        min_score: Smallest score of a detection, in (0, 1).
-        num_threads: Of the network, >= 1.
+        name: Name of a detector's card, or path of its folder.
+        size: Longer side of the network's input in pixels, unless it is fixed; 0 to select it by
+            the size of the image, see boxes.longer_side.
+        min_score: Minimum score of a detection, in (0, 1).
+        num_threads: Number of threads of the network, >= 1.
 
     Raises:
         AffectError: The model is missing or invalid, or its card names an unknown decoder.

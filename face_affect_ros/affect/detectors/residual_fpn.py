@@ -118,7 +118,7 @@ def decode(outputs: Sequence[FloatArray], scale: FloatArray, *, min_score: float
             landmarks (H, W, 10). A box is the offset of its centre from the cell's centre and the
             logarithm of its sides, a landmark its offset, all in units of the stride.
         scale: See fit_image.
-        min_score: Smallest score of a detection, in (0, 1).
+        min_score: Minimum score of a detection, in (0, 1).
         nms_overlap: IoU above which candidates are merged.
     """
     min_logit = logit(min_score)

@@ -29,7 +29,7 @@ class YuNet:
     Detects faces with a YuNet network in an ONNX file.
 
     The arguments are those of make_detector; OpenCV has a setting of its own for threads, and
-    `num_threads` has no effect. Where OpenCV is too old or cannot read the file, AffectError.
+    `num_threads` has no effect. AffectError if OpenCV is too old or cannot read the file.
     """
 
     mouth = 'corners'

@@ -34,8 +34,8 @@ class Result:
     Attributes:
         image: (H, W) grey or (H, W, 3) BGR uint8, not to be written to.
         faces: Oldest track first.
-        header: Of the image.
-        stamp: Of the image, seconds.
+        header: Header of the image.
+        stamp: Stamp of the image, seconds.
     """
 
     image: ImageArray

@@ -51,7 +51,7 @@ class AnnotatedOutput(Output):
                          or self._compressed.get_subscription_count()))
 
     def visible(self, image: ImageArray, boxes: list[FloatArray]) -> ImageArray:
-        """Return the image with these boxes, (4,) each, hidden where blur_faces is set."""
+        """Return the image with these boxes, (4,) each, hidden if blur_faces is set."""
         return hide(image, boxes) if self.node.get_parameter('blur_faces').value else image
 
     def publish(self, picture: ImageArray, header: Header) -> None:
@@ -86,7 +86,7 @@ class SaliencyOutput(AnnotatedOutput):
     """
     Draws saliency maps as well, in a thread of its own, so that ~/faces is not delayed.
 
-    At most one map per face and image, that of the youngest track first. Where a newer image
+    At most one map per face and image, that of the youngest track first. If a newer image
     waits, the other maps are skipped and counted.
     """
 
@@ -181,8 +181,8 @@ def load_saliency(node: LifecycleNode, pipeline: AffectPipeline,
     """
     Return the gradients of the model of the parameter saliency_task.
 
-    None, and a line in the log, where the task is switched off or the model was exported without
-    them; AffectError where their file is missing or damaged.
+    None, and a line in the log, if the task is switched off or the model was exported without
+    them; AffectError if their file is missing or damaged.
     """
     for classifier in pipeline.classifiers:
         if values['saliency_task'] in (head.task for head in classifier.heads):

@@ -53,7 +53,7 @@ def to_detections(result: Result) -> Detection2DArray:
 
 
 def to_hypotheses(face: Face) -> list[ObjectHypothesisWithPose]:
-    """Return the hypothesis 'face', then the known labels, each with the pose where known."""
+    """Return the hypothesis 'face', then the known labels, each with the pose if known."""
     labels = [('face', face.score)]
     labels += [(each.label, each.confidence) for each in face.estimates.values()
                if each.label != UNKNOWN]
@@ -73,9 +73,9 @@ def _detection(face: Face, result: Result) -> Detection2D:
 
 def _pose(face: Face) -> PoseWithCovariance:
     """
-    Return the pose of a face, all zeros where its position is unknown.
+    Return the pose of a face, all zeros if its position is unknown.
 
-    Where its orientation is unknown, the variance of the angles is pi^2.
+    If its orientation is unknown, the variance of the angles is pi^2.
     """
     if face.position is None:
         return PoseWithCovariance()

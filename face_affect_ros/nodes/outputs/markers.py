@@ -45,8 +45,8 @@ def to_markers(faces: Iterable[Face], header: Header,
     its labels.
 
     Args:
-        faces: Of one image.
-        header: Of the image.
+        faces: Faces of one image.
+        header: Header of the image.
         numbers: Marker ids by track id.
     """
     markers = []

@@ -34,7 +34,7 @@ def to_transforms(face: Face, header: Header) -> list[TransformStamped]:
     """
     Return the frames face_ID and gaze_ID of a face, none without a position or a camera's frame.
 
-    The origin is the point between the eyes. Where the orientation is unknown, x points to the
+    The origin is the point between the eyes. If the orientation is unknown, x points to the
     camera, and the line through the eyes is level in the face.
     """
     if face.position is None or not header.frame_id:
