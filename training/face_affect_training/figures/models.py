@@ -43,8 +43,8 @@ CONFUSIONS = 3
 #: Entry `limits` of a card: reason of `unknown`, and its condition.
 LIMITS = {
     'min_side': ('too_small', 'the longer side of the face box, in pixels, is below'),
-    'max_turn': ('too_turned', 'the horizontal distance of the nose from the middle between the '
-                               'eyes, relative to the distance of the eyes, is above'),
+    'max_turn': ('too_turned', 'the horizontal distance of the nose from the midpoint of the '
+                               'eyes, relative to the distance between the eyes, is above'),
     'min_sharpness': ('too_blurred', 'the smallest variance of the second derivative in four '
                                      'directions, relative to the variance of the grey values, is '
                                      'below')}
@@ -184,9 +184,9 @@ def _origin(card: dict[str, Any]) -> str:
     training = card['training']
     experiment = training['experiment']
     parts = [f'Recipe: [{experiment}](../../training/experiments/{experiment}.yaml).']
-    if 'tag' in training:
-        parts.append(f"The TFLite file was made with the recipe and the code at the tag "
-                     f"`{training['tag']}`; the recipe above is a newer one.")
+    if 'commit' in training:
+        parts.append('The TFLite file was made with the recipe and the code at commit '
+                     f"{training['commit']}; the recipe above is newer.")
     if training.get('hours'):
         parts.append('Hours of training: ' + ', '.join(
             f'{name} {hours:g}' for name, hours in training['hours'].items())
@@ -262,10 +262,10 @@ def _limits(limits: dict[str, float] | None, record: dict[str, Any]) -> list[str
     return ['### Limits of the input', 'The label is `unknown`, with the reason:',
             '\n'.join(f'- `{reason}`, if {what} {limits[key]:g}'
                       for key, (reason, what) in LIMITS.items() if key in limits),
-            f"Accuracy in the boxes of {record['detector']}, by the longer side of the box in "
-            'pixels, by the blur, sigma of a Gaussian, and by the path of a horizontal motion '
-            'during the exposure, both relative to that side:',
+            f"Accuracy in the boxes of {record['detector']}, by the longer side of the box, and "
+            'by the sigma of a Gaussian blur and the length of a horizontal motion blur, both '
+            'relative to that side:',
             *(results.table((name, *record[key]), [('accuracy', *map(
                 results.percent, record[key].values()))])
-              for name, key in (('pixels', 'by_side'), ('sigma', 'by_blur'),
-                                ('path', 'by_motion')))]
+              for name, key in (('longer side [px]', 'by_side'), ('sigma / side', 'by_blur'),
+                                ('motion / side', 'by_motion')))]

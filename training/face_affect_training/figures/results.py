@@ -64,9 +64,12 @@ def read(folder: Path, name: str, command: str) -> dict[str, Any]:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table; all columns but the first are right-aligned."""
+    """Return a Markdown table; columns of numbers are right-aligned."""
+    rows = list(rows)
+    words = [any(cell.strip('*')[:1].isalpha() or cell[:1] == '[' for cell in column)
+             for column in zip(*rows)]
     return '\n'.join([f"| {' | '.join(header)} |",
-                      f"| --- |{' ---: |' * (len(header) - 1)}",
+                      f"|{'|'.join(' --- ' if each else ' ---: ' for each in words)}|",
                       *(f"| {' | '.join(row)} |" for row in rows)])
 
 
