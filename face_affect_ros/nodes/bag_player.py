@@ -28,7 +28,7 @@ from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.declaration import declare
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.spec import Spec
-from face_affect_ros.nodes.threads import ClosingNode
+from face_affect_ros.nodes.threads import ClosingNode, end_process
 from face_affect_ros.paths import shown
 from face_affect_ros.recordings import AHEAD, calibration_topic
 import rclpy
@@ -224,7 +224,8 @@ class BagPlayer(ClosingNode):
         self._thread = threading.Thread(target=self._play, name='bag_player', daemon=True)
         self._thread.start()
         # By the steady clock, because simulated time stops at the end of the recording.
-        self.create_timer(0.05, self._check_end, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._timer = self.create_timer(0.05, self._check_end,
+                                        clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def close(self) -> None:
         """Stop playing."""
@@ -235,7 +236,8 @@ class BagPlayer(ClosingNode):
 
     def _check_end(self) -> None:
         if self._exit_code is not None and not self._closing:   # else it is being unloaded
-            raise SystemExit(self._exit_code)
+            self._timer.cancel()
+            end_process(self, self._exit_code)
 
     def _take_result(self, message: FaceAffectArray) -> None:
         stamp = message.header.stamp

@@ -30,7 +30,7 @@ from face_affect_ros.nodes.declaration import declare
 from face_affect_ros.nodes.image_conversion import to_compressed, to_message
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.spec import Spec
-from face_affect_ros.nodes.threads import ClosingNode
+from face_affect_ros.nodes.threads import ClosingNode, end_process
 from face_affect_ros.paths import shown
 import numpy as np
 from rcl_interfaces.msg import SetParametersResult
@@ -253,7 +253,7 @@ class CameraPlayer(ClosingNode):
                 f'{self._media.skipped} frames of {name} are corrupt or missing')
         if self._value('exit_at_end'):
             self._images.wait_for_all_acked(Duration(seconds=2.0))
-            raise SystemExit(0)
+            end_process(self, 0)
 
     def _prepare(self, image: ImageArray) -> ImageArray:
         """Scale an image and convert it to grey, as the parameters say."""

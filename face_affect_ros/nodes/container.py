@@ -33,7 +33,7 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes.declaration import declare
 from face_affect_ros.nodes.main import run
 from face_affect_ros.nodes.spec import Spec
-from face_affect_ros.nodes.threads import close, later, NodeThread
+from face_affect_ros.nodes.threads import close, end_process, later, NodeThread, throw
 from rclpy.logging import LoggingSeverity, set_logger_level
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -99,7 +99,7 @@ class Container(Node):
             # launch_ros lists a parameter each time that it is given; the last one is valid
             values = {each.name: each.value.bool_value for each in request.parameters}
             if values.get('required'):
-                self.executor.create_task(_throw, SystemExit(1))   # after the response
+                end_process(self, 1)   # after the response
         if node is None:
             # A node whose constructor failed is in reference cycles, and still in the graph.
             gc.collect()
@@ -167,7 +167,7 @@ class Container(Node):
     def _spin(self, node: Node) -> NodeThread | None:
         """Spin a node; return its thread, if it has one."""
         if self.get_parameter('executor').value == 'multi_threaded':
-            return NodeThread(node, failed=lambda error: self.executor.create_task(_throw, error))
+            return NodeThread(node, failed=lambda error: self.executor.create_task(throw, error))
         self.executor.add_node(node)
         return None
 
@@ -209,10 +209,6 @@ class Container(Node):
         self.executor.create_task(node.destroy_node)
         # A lifecycle node is in reference cycles, and still in the graph.
         later(self.executor, gc.collect)
-
-
-def _throw(error: BaseException) -> None:
-    raise error
 
 
 def find_plugin(package: str, plugin: str) -> Any:

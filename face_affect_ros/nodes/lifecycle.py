@@ -19,6 +19,7 @@ import functools
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.nodes.threads import end_process
 from lifecycle_msgs.srv import ChangeState
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -97,7 +98,8 @@ def autostart(node: Any, *, required: bool) -> None:
         text = f'autostart: {name} could not {failed}; see the message above'
         if required:
             node.get_logger().fatal(text)
-            raise SystemExit(1)
+            end_process(node, 1)
+            return
         # an internal error in activate makes the node unconfigured
         steps = (['configure'] if node.lifecycle_state == 'unconfigured' else []) + ['activate']
         node.get_logger().error(f'{text}. Fix that, then: ' + ' && '.join(

@@ -80,8 +80,8 @@ def run(make_node: Callable[[], Node], argv: Sequence[str] | None = None, *,
     """
     Spin a node until SIGINT, SIGTERM or SystemExit; return the exit code of the process.
 
-    At the end the node's method `close` is called, if it has one, while ROS still works. A
-    callback may raise SystemExit with an exit code.
+    At the end the node's method `close` is called, if it has one, while ROS still works. See
+    threads.end_process.
 
     Args:
         make_node: Returns the node. An AffectError or an error about parameters is printed in

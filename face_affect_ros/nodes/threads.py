@@ -134,6 +134,17 @@ class NodeThread:
             self._failed(error)
 
 
+def end_process(node: Node, code: int) -> None:
+    """End the process by a task: the events executor logs what other callbacks raise."""
+    if node.executor is not None:
+        node.executor.create_task(throw, SystemExit(code))
+
+
+def throw(error: BaseException) -> None:
+    """Raise an exception, as a task."""
+    raise error
+
+
 def later(executor: Executor, act: Callable[[], object], after: int = STEPS) -> None:
     """Call a function in an executor after the tasks for goals that have ended."""
     if after:

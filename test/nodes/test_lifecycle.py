@@ -147,3 +147,4 @@ def test_a_required_node_ends_its_process_if_autostart_fails(
         assert process.wait() == code
         assert 'autostart: /face_affect could not configure' in process.output()
         assert 'Traceback' not in process.output()
+        assert 'Exception' not in process.output()   # as logged by the events executor
