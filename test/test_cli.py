@@ -273,18 +273,26 @@ def test_a_demo_that_cannot_run_prints_the_reason(arguments: list[str], complain
     assert 'Traceback' not in done.stderr + done.stdout
 
 
-def test_a_demo_without_a_log_directory_names_the_remedy(
+@pytest.mark.parametrize(('arguments', 'name', 'value', 'remedy'), [
+    # a container with `--user`, whose home folder does not exist
+    (['cli', 'demo', '--out', 'demo'], 'HOME', os.devnull, True),
+    (['nodes.camera_player'], 'HOME', os.devnull, True),
+    # a folder in which nobody may create a file, as one of root for others
+    (['nodes.camera_player'], 'ROS_LOG_DIR', '/proc', True),
+    (['nodes.camera_player', '--ros-args', '--log-config-file', 'a'], 'ROS_HOME', '', False)])
+def test_ros_without_a_log_directory_names_the_remedy(
+        arguments: list[str], name: str, value: str, remedy: bool,
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As in a container with `--user`, whose home folder does not exist."""
     pytest.importorskip('face_affect_msgs', reason='the messages are not built')
-    for name in ('ROS_LOG_DIR', 'ROS_HOME'):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv('HOME', os.devnull)
+    for each in ('ROS_LOG_DIR', 'ROS_HOME'):
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv(name, value)
     done = subprocess.run(
-        [sys.executable, '-m', 'face_affect_ros.cli', 'demo', '--out', str(tmp_path)],
-        capture_output=True, text=True, timeout=120)
+        [sys.executable, '-m', f'face_affect_ros.{arguments[0]}', *arguments[1:]],
+        capture_output=True, text=True, timeout=120, cwd=tmp_path)
     assert done.returncode == 1
-    assert 'error: ROS cannot be started: ' in done.stderr and 'ROS_LOG_DIR' in done.stderr
+    assert 'error: ROS cannot be started: ' in done.stderr
+    assert ('ROS_LOG_DIR' in done.stderr) is remedy
     assert 'Traceback' not in done.stderr
 
 

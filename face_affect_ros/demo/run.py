@@ -33,12 +33,12 @@ from face_affect_ros.demo.table import LiveTable
 from face_affect_ros.media import open_media
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.image_conversion import to_array
+from face_affect_ros.nodes.main import initialize
 from face_affect_ros.nodes.messages import from_message, seconds_of
 from face_affect_ros.processes import running_node
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 
 #: Seconds to wait for the last results after the player has ended.
@@ -93,11 +93,7 @@ def run_demo(*, source: str, duration: float, out: Path, settings: PipelineSetti
     play = player_for(source)
     duration = duration or (ENDLESS_DURATION if play.endless else float('inf'))
     recorder = Recorder(out, source=source or 'astronaut', rate=play.rate)
-    try:
-        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-    except RuntimeError as error:   # RCLError has no public name
-        raise AffectError(f'ROS cannot be started: {error}; if this is about the log directory, '
-                          'set ROS_LOG_DIR to a folder that can be written') from error
+    initialize([])
     try:
         with contextlib.closing(recorder), _stop_signals() as received, LiveTable(
                 source or 'astronaut (scikit-image), panned and zoomed') as table:

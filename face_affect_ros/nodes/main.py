@@ -17,6 +17,7 @@
 from collections.abc import Callable, Iterator, Sequence
 import contextlib
 import os
+import re
 import signal
 import sys
 import threading
@@ -98,13 +99,9 @@ def run(make_node: Callable[[], Node], argv: Sequence[str] | None = None, *,
 
 
 def _run(make_node: Callable[[], Node], argv: Sequence[str] | None, stop: Future) -> int:
-    try:
-        rclpy.init(args=None if argv is None else [sys.argv[0], *argv],
-                   signal_handler_options=SignalHandlerOptions.NO)
-    except Exception as error:  # rcl's error about an argument has no public type
-        return _print_error(error)
     node = executor = None
     try:
+        initialize(None if argv is None else [sys.argv[0], *argv])
         node = make_node()
         _warn_of_arguments(node, sys.argv[1:] if argv is None else argv)
         executor = make_executor(node)
@@ -130,6 +127,16 @@ def _run(make_node: Callable[[], Node], argv: Sequence[str] | None, stop: Future
             executor.shutdown()
         rclpy.try_shutdown()
     return 0
+
+
+def initialize(arguments: list[str] | None) -> None:
+    """Start ROS without its signal handlers; AffectError if that fails."""
+    try:
+        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    except Exception as error:  # rcl's errors have no public type
+        remedy = ('; set ROS_LOG_DIR to a folder that can be written'
+                  if re.search(r'log(ging)? directory|\.log for writing', str(error)) else '')
+        raise AffectError(f'ROS cannot be started: {error}{remedy}') from error
 
 
 def _warn_of_arguments(node: Node, arguments: Sequence[str]) -> None:
