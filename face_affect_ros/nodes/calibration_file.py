@@ -74,7 +74,7 @@ def path_of(url: str) -> Path:
         package, _, inner = rest.partition('/')
         try:
             return Path(get_package_share_directory(package)) / inner
-        except (PackageNotFoundError, ValueError) as error:
+        except (PackageNotFoundError, OSError, ValueError) as error:
             raise AffectError(f"camera_info_url '{url}': the package '{package}' is not "
                               'installed, or its workspace is not sourced') from error
     raise AffectError(f"camera_info_url '{url}': use file:///PATH, package://NAME/PATH or a path")

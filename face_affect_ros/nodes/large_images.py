@@ -31,7 +31,7 @@ def profile() -> Path | None:
     """Return the path of the installed profile, None if the package is not installed."""
     try:
         share = get_package_share_directory('face_affect_ros')
-    except PackageNotFoundError:
+    except (PackageNotFoundError, OSError):   # OSError: no AMENT_PREFIX_PATH
         return None
     return Path(share, 'config', 'fastdds_large_images.xml')
 

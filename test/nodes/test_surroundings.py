@@ -479,3 +479,8 @@ def test_the_variable_is_the_one_of_the_sourced_fast_dds(
     assert variable() == 'FASTDDS_DEFAULT_PROFILES_FILE'
     (tmp_path / 'share' / 'fastrtps').mkdir(parents=True)
     assert variable() == 'FASTRTPS_DEFAULT_PROFILES_FILE'
+
+
+def test_without_a_sourced_workspace_there_is_no_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv('AMENT_PREFIX_PATH')
+    assert profile() is None
