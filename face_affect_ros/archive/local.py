@@ -154,7 +154,8 @@ def _serve(connection: Any, run: Run, metadata: dict[str, Any]) -> None:
             connection.send(analyse_source(connection.recv(), run, metadata,
                                            _Progress(connection)))
     except (EOFError, OSError):
-        return
+        # the parent also signals ending processes: no SystemExit in a callback of atexit
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _end(number: int, _: FrameType | None) -> None:

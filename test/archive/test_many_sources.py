@@ -24,6 +24,7 @@ import os
 from pathlib import Path
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from typing import Any
@@ -165,6 +166,17 @@ def test_an_interrupted_run_removes_the_temporary_files_of_its_processes(
         list(run_locally(bags, run, metadata, jobs=2, watch=interrupt))
     assert all(seen.values()) and not os.listdir(tmp_path / 'temporary')
     assert not os.listdir(tmp_path / 'out' / 'faces')
+
+
+def test_a_process_that_is_ended_after_its_last_source_ends_silently() -> None:
+    code = ('import multiprocessing, os, signal\n'
+            'from face_affect_ros.archive.local import _serve\n'
+            'ours, theirs = multiprocessing.Pipe()\n'
+            'ours.close()\n'
+            '_serve(theirs, None, {})\n'
+            'os.kill(os.getpid(), signal.SIGTERM)\n')
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, '')
 
 
 @pytest.mark.slow
