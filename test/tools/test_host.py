@@ -76,6 +76,14 @@ def test_wheels_for_another_machine_are_refused(monkeypatch: pytest.MonkeyPatch)
         host.choose(PLAIN, '')
 
 
+@pytest.mark.parametrize('name', ['my robot', 'Größe', "q'q", 'a(1)', 'a$b'])
+def test_a_path_that_the_build_does_not_support_is_refused(
+        name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, 'ROOT', Path('/home', name))
+    with pytest.raises(SetupError, match='the path /home/.* move the repository'):
+        host.inspect('')
+
+
 def test_what_is_missing_is_named_by_its_debian_package(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make = tmp_path / 'make'

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import json
 import os
 from pathlib import Path
+import shlex
 import shutil
 import subprocess
 import sys
@@ -95,9 +96,10 @@ def inspect(requested: str) -> Machine:
     Raises:
         SetupError: Something is missing; the message contains the remedy.
     """
-    if any(char.isspace() for char in str(ROOT)):
-        raise SetupError(f'the path {ROOT} contains a space, which the scripts of virtual '
-                         'environments do not support; move the repository')
+    if shlex.quote(str(ROOT)) != str(ROOT):
+        raise SetupError(f'the path {ROOT} contains a space, a non-ASCII letter or another '
+                         'character that virtual environments and the build of ROS messages do '
+                         'not support; move the repository')
     python = probe(sys.executable)
     if python is None:
         raise SetupError(f'{sys.executable} cannot be run; choose another: make setup PYTHON=...')
