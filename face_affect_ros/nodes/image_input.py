@@ -40,6 +40,7 @@ from rclpy.qos import (
     QoSReliabilityPolicy,
 )
 from rclpy.subscription import Subscription
+from rclpy.utilities import get_rmw_implementation_identifier
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 try:
@@ -111,7 +112,13 @@ class ImageInput:
             for topic in others:
                 if topic != self.topic and self._remedy(topic):
                     return f"it has no publisher; images are on '{topic}'{self._remedy(topic)}"
-        return f'{self._node.count_publishers(self.topic)} publishers'
+        count = self._node.count_publishers(self.topic)
+        if (not count or self._health.counts['received']
+                or 'fastrtps' not in get_rmw_implementation_identifier()):
+            return f'{count} publishers'
+        return (f'{count} publishers; if they send images on this computer, start them as the '
+                'user of this node, and containers with --ipc=host: Fast DDS needs a common '
+                'shared memory')
 
     def close(self) -> None:
         """Unsubscribe."""

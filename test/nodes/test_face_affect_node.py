@@ -478,10 +478,14 @@ def test_an_internal_error_makes_the_node_unconfigured(
 def test_a_silent_camera_is_reported_by_its_topic(bench: Bench, portrait: np.ndarray) -> None:
     bench.start(stale_timeout=0.3)
     assert bench.status(DiagnosticStatus.WARN, "no image on '/image'")
+    assert bench.status(DiagnosticStatus.WARN, '1 publishers; if they send images on this '
+                        'computer, start them as the user of this node, and containers with '
+                        '--ipc=host')
     bench.send(portrait, 1)
     assert bench.until(lambda: bench.faces)
     bench.statuses.clear()
     assert bench.status(DiagnosticStatus.WARN, "no image on '/image'")
+    assert bench.statuses[-1].message.endswith(' s: 1 publishers')   # the first image arrived
 
 
 def test_images_of_another_type_or_transport_are_named(bench: Bench) -> None:
