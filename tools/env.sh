@@ -18,6 +18,10 @@ _face_affect_enter() {
   fi
   if [ "$FACE_AFFECT_ROS" = wheels ]; then
     unset PYTHONPATH ROS_DISTRO COLCON_PREFIX_PATH
+    # The wheels change the order of this path: libraries of another checkout or ROS must not stay.
+    LD_LIBRARY_PATH=$(tr : '\n' <<< "${LD_LIBRARY_PATH:-}" | sed -e '\|^/opt/ros/|d' \
+      -e '\|/face_affect_msgs/lib$|d' -e '\|/\.venv/underlay/lib$|d' | paste -sd : -)
+    export LD_LIBRARY_PATH
     export AMENT_PREFIX_PATH="$VIRTUAL_ENV" CMAKE_PREFIX_PATH="$VIRTUAL_ENV"
     export RMW_IMPLEMENTATION=rmw_fastrtps_cpp
   elif [ "${ROS_DISTRO:-}" != "$FACE_AFFECT_ROS" ]; then

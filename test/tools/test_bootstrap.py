@@ -69,7 +69,9 @@ def test_a_second_set_up_waits_for_the_first_one(created: SimpleNamespace, tmp_p
     assert 'waiting for another set-up' in capsys.readouterr().out
 
 
-def test_only_a_complete_set_up_of_this_folder_is_entered(tmp_path: Path) -> None:
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """Return a checkout with the files that env.sh reads, except for those of the build."""
     here = tmp_path / 'here'
     (here / 'tools').mkdir(parents=True)
     shutil.copy(ROOT / 'tools' / 'env.sh', here / 'tools')
@@ -77,7 +79,21 @@ def test_only_a_complete_set_up_of_this_folder_is_entered(tmp_path: Path) -> Non
     (here / '.venv' / 'bin' / 'activate').write_text(
         f"VIRTUAL_ENV='{here}/.venv'\ndeactivate() {{ unset VIRTUAL_ENV; }}\n")
     (here / '.venv' / 'setup.sh').write_text('FACE_AFFECT_ROS=wheels\n')
+    (here / 'install').mkdir()
+    return here
 
+
+def test_libraries_of_another_checkout_or_ros_are_not_used(here: Path) -> None:
+    for name in ('local_setup.sh', 'local_setup.bash'):
+        (here / 'install' / name).touch()
+    path = '/opt/ros/humble/lib:/a/install/face_affect_msgs/lib:/a/.venv/underlay/lib:/cuda/lib64'
+    done = subprocess.run(['bash', '-ec', f'. {here}/tools/env.sh; echo "$LD_LIBRARY_PATH"'],
+                          env={**os.environ, 'LD_LIBRARY_PATH': path}, stdout=subprocess.PIPE,
+                          text=True, check=True)
+    assert done.stdout == '/cuda/lib64\n'
+
+
+def test_only_a_complete_set_up_of_this_folder_is_entered(here: Path, tmp_path: Path) -> None:
     def complaint(folder: Path) -> str:
         done = subprocess.run(['bash', '-c', f'. {folder}/tools/env.sh'], capture_output=True,
                               text=True, check=False)
@@ -85,7 +101,6 @@ def test_only_a_complete_set_up_of_this_folder_is_entered(tmp_path: Path) -> Non
         return done.stderr
 
     assert 'here is not set up; run: make setup' in complaint(here)
-    (here / 'install').mkdir()
     for name in ('local_setup.sh', 'local_setup.bash'):
         (here / 'install' / name).touch()
     assert complaint(here) == ''
