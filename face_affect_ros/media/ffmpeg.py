@@ -20,20 +20,24 @@ The node does not need it, so it may be missing on a robot.
 
 from collections.abc import Iterator
 import contextlib
+import ctypes
 import functools
 from pathlib import Path
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media.base import MAX_PIXELS
+from face_affect_ros.media.quicktime import lacks_index
 
 #: Options of the decoders: damaged frames are returned, too, and marked as such.
 DECODING = {'flags': '+output_corrupt', 'max_pixels': str(MAX_PIXELS)}
 #: The first version of PyAV that accepts options of decoders for a file whose streams FFmpeg does
 #: not know from its header, such as MPEG-PS and FLV; earlier ones crash.
 DECODER_OPTIONS = (17, 1)
-#: FFmpeg's error for an MP4 without its index, which recorders write at the end.
+#: Why an MP4 without its index, which recorders write at the end, cannot be read.
 NO_INDEX = 'moov atom not found'
+#: FFmpeg's level AV_LOG_QUIET.
+QUIET = -8
 
 
 @functools.cache
@@ -46,7 +50,10 @@ def pyav() -> Any:
         raise AffectError(f'clips need PyAV, which cannot be imported ({error}); install '
                           'it: sudo apt install python3-av, or python3 -m pip install '
                           'av') from error
-    av.logging.set_level(av.logging.PANIC)
+    # PyAV's log takes the GIL in the threads of a decoder, whose end its owner may wait for; PyAV
+    # before 13 cannot set the level of FFmpeg's own log
+    av.logging.restore_default_callback()
+    ctypes.CDLL(av.logging.__file__).av_log_set_level(QUIET)
     return av
 
 
@@ -78,8 +85,9 @@ def reading(path: Path, demuxer: str | None = None) -> Iterator[Any]:
                                             **options)) as container:
                 yield container
     except av.error.FFmpegError as error:
-        why = error.log[2].strip() if error.log else error.strerror
-        raise no_video(path, why) from error
+        # FFmpeg's errors of the system, such as EBUSY for an excessive size, say nothing
+        why = 'its header is invalid' if isinstance(error, OSError) else error.strerror
+        raise no_video(path, NO_INDEX if lacks_index(path) else why) from error
     except OSError as error:
         raise AffectError(f'{path}: cannot be read: {error.strerror}; choose another') from error
 

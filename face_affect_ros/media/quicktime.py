@@ -15,6 +15,7 @@
 """Metadata of MP4 and QuickTime files that not every version of PyAV returns."""
 
 from collections.abc import Iterator
+from pathlib import Path
 import struct
 from typing import BinaryIO
 
@@ -48,6 +49,14 @@ def codec_name(file: BinaryIO) -> str | None:
         if len(boxes) >= 16:
             return boxes[12:16].decode('ascii', 'replace')
     return None
+
+
+def lacks_index(path: Path) -> bool:
+    """Return whether a file begins as a movie and has no complete box moov."""
+    with open(path, 'rb') as file:
+        begins = file.read(8)[4:] in (b'ftyp', b'mdat', b'wide')
+        file.seek(0)
+        return begins and not _movie(file)
 
 
 def _video_tracks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
