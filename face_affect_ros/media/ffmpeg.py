@@ -78,7 +78,8 @@ def reading(path: Path, demuxer: str | None = None) -> Iterator[Any]:
     try:
         with open(path, 'rb') as file:
             # no protocol is allowed: a playlist must not open other files or the network
-            options = {'container_options': {'protocol_whitelist': 'none'}}
+            options = {'container_options': {'protocol_whitelist': 'none'},
+                       'metadata_errors': 'replace'}
             if tuple(map(int, av.__version__.split('.')[:2])) >= DECODER_OPTIONS:
                 options['options'] = DECODING
             with contextlib.closing(av.open(_Nameless(file, path), format=demuxer,

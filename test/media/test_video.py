@@ -518,6 +518,23 @@ def test_names_do_not_matter(clip, name):
         assert len(list(media)) == 1
 
 
+@pytest.mark.parametrize('suffix', ['mkv', 'mp4', 'avi'])
+def test_metadata_that_are_not_utf_8(tmp_path, suffix):
+    """As written by Windows programs, whose titles are in their own code page."""
+    path = tmp_path / f'a.{suffix}'
+    with av.open(str(path), 'w') as output:
+        output.metadata['title'] = 'Name xxr'
+        stream = output.add_stream('mpeg4', rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
+        output.mux(stream.encode(av.VideoFrame(64, 48, 'yuv420p')))
+        output.mux(stream.encode(None))
+    data = path.read_bytes()
+    assert b'Name xxr' in data
+    path.write_bytes(data.replace(b'Name xxr', b'Name \xfcxr'))
+    with open_media(str(path)) as media:
+        assert len(list(media)) == 1
+
+
 def test_a_playlist_opens_no_other_file(clip):
     (clip.parent / 'list.m3u8').write_text(
         '#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nclip.mp4\n#EXT-X-ENDLIST\n')
@@ -529,7 +546,7 @@ def test_a_playlist_opens_no_other_file(clip):
                                              ('17.1.0', True), ('18.0.0', True)])
 def test_older_versions_of_pyav_get_no_options_of_decoders(clip, monkeypatch, version, passed):
     """They crash with them if the header of a file does not name its streams, as in MPEG-PS."""
-    def refuse(*_, format, container_options, options=None):  # noqa: A002
+    def refuse(*_, container_options, options=None, **kwargs):
         assert (options is not None) is passed
         assert container_options == {'protocol_whitelist': 'none'}
         raise OSError(errno.EIO, 'enough')
