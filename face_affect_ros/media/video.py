@@ -161,7 +161,9 @@ class _Converter:
             self._graph, self._shape = self._filters(*shape), shape
         self._graph.push(frame)
         image = np.asarray(self._graph.pull().to_ndarray(), np.uint8)
-        return upright(image, _orientation(frame) or self._orientation)
+        # in H.264 and HEVC it may be with the first frame only, and applies to those after it
+        self._orientation = _orientation(frame) or self._orientation
+        return upright(image, self._orientation)
 
     def _filters(self, width: int, height: int, pixels: str, reserved: bool) -> Any:
         graph = pyav().filter.Graph()

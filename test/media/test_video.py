@@ -435,6 +435,15 @@ def test_the_display_matrix_is_applied(clip, monkeypatch, orientation, matrix, t
     assert np.mean(difference > 40) < 0.05
 
 
+def test_an_orientation_with_the_first_frame_only(clip, monkeypatch):
+    """As in H.264 with an SEI message (ITU-T H.264, D.2.27)."""
+    found = iter([6])
+    monkeypatch.setattr(video, '_orientation', lambda frame: next(found, None))
+    with open_media(str(clip)) as media:
+        found = iter([6])
+        assert {frame.image.shape for frame in media} == {(128, 96, 3)}
+
+
 @pytest.mark.parametrize('matrix, orientation', [
     (None, None), ((0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30), 6)])
 def test_side_data_as_a_mapping_of_types(matrix, orientation):
