@@ -29,6 +29,8 @@ FALLBACK_RATE, LEAST_RATE, LARGEST_RATE = 30.0, 0.01, 1000.0
 RATE_PACKETS = 50
 #: FFmpeg's names of the containers with a duration; for others FFmpeg estimates it.
 TIMED = ('mov', 'matroska', 'avi')
+#: FFmpeg's number of frames in the header of an AVI that was written to a pipe.
+ENDLESS = 1 << 30
 #: Codecs of images, such as cover art.
 PICTURE_CODECS = ('mjpeg', 'png', 'bmp', 'gif', 'webp')
 #: Codecs with which FFmpeg draws the text of a file such as notes.txt.
@@ -52,7 +54,8 @@ class VideoStream:
         streams = sorted(container.streams.video,
                          key=lambda stream: _codec(stream) in PICTURE_CODECS)
         if not streams:
-            raise no_video(path, 'it has only audio' if container.streams else 'it is truncated')
+            raise no_video(path, 'it has only audio' if container.streams.audio
+                           else 'no video stream is found')
         if _codec(streams[0]) in TEXT_CODECS:
             raise no_video(path, 'it is a text file')
         self._container, self._path, self.stream = container, path, streams[0]
@@ -136,7 +139,8 @@ class VideoStream:
     def rate(self) -> float:
         """Return the mean rate in Hz: that of the file, unless the times of its frames differ."""
         span = max(self._times, default=0.0) - min(self._times, default=0.0)
-        measured = (len(self._times) - 1) / span if span > 0.0 else 0.0
+        # in MPEG streams, a time may stand for several packets
+        measured = (min(self._packets, RATE_PACKETS) - 1) / span if span > 0.0 else 0.0
         # of a file without times, FFmpeg guesses the rate from the headers of its frames
         declared = float((self.stream.average_rate if self.start is not None
                           else self.stream.guessed_rate) or 0.0)
@@ -150,14 +154,15 @@ class VideoStream:
             return self._packets
         length = self._length()
         expected = None if length is None else round(length * rate)
-        declared: int = self.stream.frames
+        declared = self._declared
         # it includes the frames that an edit list cuts, and lacks those of further fragments
         plausible = expected is None or abs(declared - expected) < 0.02 * expected + 2.0
         return declared if declared and plausible else expected
 
     def missing(self, rate: float) -> int:
         """Return the number of missing frames after the last packet, 0 if they are few."""
-        length = self._length()
+        # of cover art, the length is that of the sound
+        length = None if self.is_picture and not self.stream.frames else self._length()
         frames = 0 if length is None else round((length - self._end) * rate)
         return frames if frames > 1 + 0.02 * self._packets else 0
 
@@ -175,17 +180,23 @@ class VideoStream:
             if time < self.start:   # cut by an edit list
                 return False
             self._end = max(self._end, time - self.start + (self._seconds(packet.duration) or 0.0))
-            if len(self._times) < RATE_PACKETS:
+            if self._packets < RATE_PACKETS:
                 self._times.append(time)
         self._packets += 1
         return True
+
+    @property
+    def _declared(self) -> int:
+        """Number of frames by the header, 0 without one."""
+        frames: int = self.stream.frames
+        return frames if frames < ENDLESS else 0
 
     def _length(self) -> float | None:
         """Return the duration of the stream in seconds by its header, None without one."""
         if self._format not in TIMED:
             return None
         if self._format == 'avi' and self.stream.average_rate:   # its duration is that of its data
-            return float(self.stream.frames / self.stream.average_rate)
+            return float(self._declared / self.stream.average_rate) or None
         if self.stream.duration is not None:
             return self._seconds(self.stream.duration)
         if len(self._container.streams) > 1 or not self._container.duration:

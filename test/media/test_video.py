@@ -305,10 +305,21 @@ def sound(seconds, picture=None):
     return b'ID3\x03\0\0' + size + tag + frames
 
 
-def test_cover_art_is_a_single_image(tmp_path, caplog):
+@pytest.mark.parametrize('name', ['a.mp3', 'a.m4a'])
+def test_cover_art_is_a_single_image(tmp_path, name, caplog):
     image = np.full((48, 64, 3), (10, 200, 90), np.uint8)
     (tmp_path / 'a.mp3').write_bytes(sound(4.0, cv2.imencode('.png', image)[1].tobytes()))
-    with open_media(str(tmp_path / 'a.mp3')) as media:
+    if name == 'a.m4a':   # its duration is that of the sound
+        pytest.importorskip('av', minversion='14.0')
+        with av.open(str(tmp_path / 'a.mp3')) as source, av.open(
+                str(tmp_path / name), 'w', format='mp4') as output:
+            copies = {each.index: output.add_stream_from_template(each) for each in source.streams}
+            copies[source.streams.video[0].index].disposition = av.stream.Disposition.attached_pic
+            for packet in source.demux():
+                if packet.size:
+                    packet.stream = copies[packet.stream.index]
+                    output.mux(packet)
+    with open_media(str(tmp_path / name)) as media:
         frame, = media
         assert (media.frame_count, media.rate) == (1, None)
     assert np.array_equal(frame.image, image)
@@ -372,6 +383,30 @@ def test_an_elementary_stream_is_read(tmp_path, codec, container, rate):
         assert media.rate == rate and media.skipped == 0
     assert [frame.stamp for frame in frames] == pytest.approx([i / rate for i in range(60)],
                                                               abs=1e-6)
+
+
+def test_a_time_for_several_frames(tmp_path):
+    """A program stream of small frames has a time for each of its packets of 2 kB."""
+    path = tmp_path / 'a.mpg'
+    write_clip(path, range(60), codec='libx264', container='mpeg', rate=25,
+               options={'crf': '51', 'bf': '0'})
+    with open_media(str(path)) as media:
+        assert media.rate == 25.0
+        stamps = [frame.stamp for frame in media]
+    assert stamps == pytest.approx([i / 25.0 for i in range(60)], abs=0.003)
+
+
+def test_an_avi_from_a_pipe(tmp_path):
+    """FFmpeg does not know its number of frames when it writes the header."""
+    write_clip(tmp_path / 'a.avi', range(60), codec='mpeg4', rate=25)
+    data = bytearray((tmp_path / 'a.avi').read_bytes())
+    place = data.index(b'strh') + 40
+    assert data[place:place + 4] == struct.pack('<I', 60)
+    data[place:place + 4] = struct.pack('<I', 1 << 30)
+    (tmp_path / 'a.avi').write_bytes(data)
+    with open_media(str(tmp_path / 'a.avi')) as media:
+        assert media.frame_count is None
+        assert len(list(media)) == 60 and media.skipped == 0
 
 
 def test_the_log_of_ffmpeg_does_not_call_python(capfd):
