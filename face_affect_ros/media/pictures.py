@@ -41,7 +41,7 @@ PICTURE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.gif', '.tif', '.
                     '.pgm', '.avif')
 #: Exceptions of Pillow for broken files, which differ between its decoders.
 BROKEN = (OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError,
-          RuntimeError, MemoryError, struct.error, zlib.error)
+          RuntimeError, MemoryError, Image.DecompressionBombError, struct.error, zlib.error)
 #: Formats that Pillow recognises but cannot decode, of which FFmpeg decodes some, and documents,
 #: for which it starts Ghostscript.
 NO_PICTURES = ('MPEG', 'BUFR', 'GRIB', 'HDF5', 'WMF', 'EPS')

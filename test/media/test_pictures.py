@@ -487,6 +487,17 @@ def test_a_corrupt_frame_in_the_middle_is_skipped_and_counted(tmp_path, monkeypa
     assert '1 frames are corrupt or missing' in caplog.text
 
 
+def test_a_frame_of_excessive_size_in_a_gif_is_skipped(tmp_path):
+    frames = [Image.new('L', (40, 40), value) for value in (10, 90, 170)]
+    frames[0].save(tmp_path / 'a.gif', save_all=True, append_images=frames[1:], duration=100)
+    data = bytearray((tmp_path / 'a.gif').read_bytes())
+    place = data.rindex(b'\x2c' + struct.pack('<4H', 0, 0, 40, 40))
+    data[place + 5:place + 9] = struct.pack('<2H', 65000, 65000)
+    (tmp_path / 'a.gif').write_bytes(data)
+    with open_media(str(tmp_path / 'a.gif')) as media:
+        assert [frame.index for frame in media] == [0, 1] and media.skipped == 1
+
+
 def test_a_truncated_gif_gives_its_first_frames(tmp_path):
     rng = np.random.default_rng(0)
     frames = [Image.fromarray(rng.integers(0, 256, (40, 40), np.uint8)) for _ in range(6)]
