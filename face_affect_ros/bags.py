@@ -193,6 +193,9 @@ class ImageBag:
         try:
             # AnyReader would also parse the types of all other topics, and refuse a bag for one
             with Reader(_Name(self._path)) as reader:
+                # rosbags reads the files in the order of metadata.yaml, which may be by name
+                getattr(reader.storage, 'storages', []).sort(
+                    key=lambda each: each.metadata.start_time)
                 yield reader
         except AffectError:
             raise
@@ -316,6 +319,7 @@ def _remedy(path: Path, error: str) -> str:
         'Compression format': 'decompress it: ros2 bag convert, with an empty compression_format '
                               'in its output options',
         'Serialization format': _selecting(path),
+        'Unindexed MCAP': 'write its index: mcap filter FILE -o indexed.mcap',
     }
     for start, remedy in remedies.items():
         if error.startswith(start):

@@ -313,6 +313,20 @@ def test_the_qos_in_metadata_yaml_may_be_edited(storage: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize('storage', STORAGES)
+def test_the_files_of_a_bag_are_read_in_the_order_of_time(storage: str, tmp_path: Path) -> None:
+    """A metadata.yaml may list bag_10 before bag_9."""
+    stamps = [START, START + 10**9]
+    bag, part = (bag_files.write(tmp_path / str(stamp), [image(stamp=stamp)], storage=storage)
+                 for stamp in reversed(stamps))
+    file = bag_files.storage_file(bag)
+    shutil.copy(bag_files.storage_file(part), bag / f'bag_9{file.suffix}')
+    metadata = yaml.safe_load((bag / 'metadata.yaml').read_text())
+    metadata['rosbag2_bagfile_information']['relative_file_paths'] += [f'bag_9{file.suffix}']
+    (bag / 'metadata.yaml').write_text(yaml.safe_dump(metadata))
+    assert [when for when, _, _ in ImageBag(bag).messages()] == stamps
+
+
+@pytest.mark.parametrize('storage', STORAGES)
 def test_a_file_without_permission(storage: str, tmp_path: Path) -> None:
     path = bag_files.write(tmp_path / 'bag', [image()], storage=storage)
     file = bag_files.storage_file(path)
