@@ -92,7 +92,9 @@ class VideoStream:
         while True:
             try:
                 packet = next(packets, None)
-            except failures:   # such as a truncated file: see `missing`
+            # such as a truncated file: see `missing`; an IndexError of PyAV 18 at the end of a
+            # file in which a further stream begins later
+            except (failures, IndexError):
                 return
             if packet is None:
                 return

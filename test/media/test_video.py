@@ -225,6 +225,17 @@ def test_a_start_that_ffmpeg_does_not_find_is_zero(clip):
             assert VideoStream(lost, clip).start == start
 
 
+def test_a_further_stream_that_begins_later(clip):
+    """As in a transport stream with sound from its middle: PyAV may fail after the last packet."""
+    with ffmpeg.reading(clip) as container:
+        def demux(stream):
+            yield from container.demux(stream)
+            raise IndexError
+
+        later = SimpleNamespace(format=container.format, streams=container.streams, demux=demux)
+        assert len(list(VideoStream(later, clip).decoded())) == COUNT
+
+
 def test_avi_slots_without_a_frame(tmp_path):
     write_clip(tmp_path / 'a.avi', [0.0, 0.1, 0.5, 0.6], rate=10.0)
     with open_media(str(tmp_path / 'a.avi')) as media:
