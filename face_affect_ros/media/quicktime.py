@@ -52,7 +52,7 @@ def codec_name(file: BinaryIO) -> str | None:
 
 
 def lacks_index(path: Path) -> bool:
-    """Return whether a file begins as a movie and has no complete box moov."""
+    """Return whether a file begins as a movie and has no box moov."""
     with open(path, 'rb') as file:
         begins = file.read(8)[4:] in (b'ftyp', b'mdat', b'wide')
         file.seek(0)

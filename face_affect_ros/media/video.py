@@ -161,9 +161,11 @@ class _Converter:
             self._graph, self._shape = self._filters(*shape), shape
         self._graph.push(frame)
         image = np.asarray(self._graph.pull().to_ndarray(), np.uint8)
-        # in H.264 and HEVC it may be with the first frame only, and applies to those after it
-        self._orientation = _orientation(frame) or self._orientation
-        return upright(image, self._orientation)
+        orientation = _orientation(frame) or self._orientation
+        # in H.264 and HEVC it may be with the first frame only; each JPEG has its own
+        if self._stream.codec_context.name != 'mjpeg':
+            self._orientation = orientation
+        return upright(image, orientation)
 
     def _filters(self, width: int, height: int, pixels: str, reserved: bool) -> Any:
         graph = pyav().filter.Graph()
@@ -182,7 +184,10 @@ class _Converter:
 def _orientation(frame: Any) -> int | None:
     """Return the orientation in the side data of a frame, None without one."""
     # by its name, because PyAV 19 iterates over the types, and earlier versions over the data
-    data = frame.side_data.get('DISPLAYMATRIX')
+    try:
+        data = frame.side_data.get('DISPLAYMATRIX')
+    except ValueError:   # PyAV 18 does not know all types of FFmpeg 8, such as EXIF
+        return {-90: 6, 90: 8, 180: 3, -180: 3}.get(frame.rotation)
     return None if data is None else orientation_of_matrix(struct.unpack('9i', bytes(data)[:36]))
 
 

@@ -500,6 +500,30 @@ def test_side_data_as_a_mapping_of_types(matrix, orientation):
     assert video._orientation(SimpleNamespace(side_data=data)) == orientation
 
 
+@pytest.mark.parametrize('rotation, orientation', [(0, None), (-90, 6), (90, 8), (180, 3)])
+def test_side_data_of_a_type_that_pyav_does_not_know(rotation, orientation):
+    class Frame:
+        @property
+        def side_data(self):
+            raise ValueError('31 is not a valid Type')
+
+    frame = Frame()
+    frame.rotation = rotation
+    assert video._orientation(frame) == orientation
+
+
+def test_a_stream_of_images_with_exif(tmp_path):
+    exif = Image.Exif()
+    with (tmp_path / 'a.mjpeg').open('wb') as file:
+        for value in range(10):
+            exif[0x0112] = 6 if value < 4 else 1
+            Image.new('L', (64, 48), 20 * value).save(file, 'JPEG', exif=exif.tobytes())
+    with open_media(str(tmp_path / 'a.mjpeg')) as media:
+        frames = list(media)
+    assert [round(frame.image.mean() / 20) for frame in frames] == list(range(10))
+    assert [frame.image.shape[:2] for frame in frames] == [(64, 48)] * 4 + [(48, 64)] * 6
+
+
 @pytest.mark.parametrize('suffix', ['mp4', 'mkv', 'avi'])
 @pytest.mark.parametrize('ratio, width', [
     ('4/3', 85), ('8/9', 57), ('1215/1216', 64), ('100', 64)])
