@@ -137,7 +137,7 @@ def to_8_bit(values: np.ndarray) -> ImageArray:
     some = values.reshape(-1)[::max(1, values.size // 1_000_000)]
     high = np.percentile(some, 99.0)
     white = next((white for white, limit in FLOAT_WHITES if high <= limit), 65535.0)
-    return np.clip(np.rint(values * (255.0 / white)), 0, 255).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(values, 0.0, white) * (255.0 / white)), np.uint8)
 
 
 def orientation_of(picture: Image.Image) -> int:
@@ -192,7 +192,7 @@ def read_float_tiff(path: Path, error: UnidentifiedImageError) -> ImageArray:
             values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype.kind != 'f':
         raise unsupported_tiff(path) from error
-    image = to_8_bit(values.astype(np.float32))
+    image = to_8_bit(values)
     if image.ndim == 2:
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
     return np.ascontiguousarray(image[:, :, :3])

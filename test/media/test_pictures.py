@@ -290,12 +290,14 @@ def test_a_tiff_of_a_compression_that_cannot_be_read_names_the_remedy(tmp_path):
         open_media(str(tmp_path / 'a.tif'))
 
 
-def test_floats_with_lights_above_white_and_without_a_value(tmp_path):
-    values = np.full((20, 20), 0.5, np.float32)
-    values[0, 0], values[0, 1], values[0, 2], values[1, 0] = 40.0, np.nan, np.inf, -3.0
+@pytest.mark.parametrize('kind', [np.float32, np.float64])
+def test_floats_with_lights_above_white_and_without_a_value(tmp_path, recwarn, kind):
+    values = np.full((20, 20), 0.5, kind)
+    values[0, :3], values[1, 0] = (40.0, np.nan, np.inf), np.finfo(kind).min
     (tmp_path / 'a.tif').write_bytes(tiff(values))
     image = frames_of(tmp_path / 'a.tif')[0].image[:, :, 0]
     assert list(image[0, :3]) == [255, 0, 0] and image[1, 0] == 0 and image[5, 5] == 128
+    assert not recwarn.list
 
 
 def test_a_float_tiff_of_excessive_size_is_refused_by_its_header(tmp_path):
