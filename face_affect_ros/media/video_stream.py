@@ -175,7 +175,8 @@ class VideoStream:
 
     def _note(self, packet: Any) -> bool:
         """Count a packet unless an edit list cuts it; return whether it is counted."""
-        if not packet.size:   # it flushes the decoder
+        # without data, it flushes the decoder; PyAV before 12 does not know what is cut at the end
+        if not packet.size or getattr(packet, 'is_discard', False):
             return False
         time = self._seconds(packet.pts if packet.pts is not None else packet.dts)
         if time is not None and self.start is not None:

@@ -305,6 +305,17 @@ def test_frames_cut_by_an_edit_list_are_not_missing(clip, caplog):
     assert media.skipped == 0 and 'missing' not in caplog.text
 
 
+def test_frames_after_the_end_of_an_edit_list_are_not_counted(clip):
+    """As trimmed at the end by phones, without rewriting the frames."""
+    data = bytearray(clip.read_bytes())
+    place = data.index(b'elst') + 12
+    assert data[place:place + 4] == struct.pack('>I', 1200)   # ms
+    data[place:place + 4] = struct.pack('>I', 400)
+    clip.write_bytes(data)
+    with open_media(str(clip)) as media:
+        assert len(list(media)) == media.frame_count == 10
+
+
 def sound(seconds, picture=None):
     """Return an MP3 of silence, with cover art."""
     frames = (b'\xff\xfb\x90\x00' + bytes(413)) * round(seconds * 44100 / 1152)
