@@ -99,6 +99,12 @@ class VideoStream:
             if packet is None:
                 return
             shown = self._note(packet)
+            # Cut off at the end of the file: PyAV would lose the frames before it that are being
+            # decoded. In a transport stream, a packet with a gap.
+            if packet.is_corrupt and self._format != 'mpegts':
+                if shown:
+                    yield None
+                continue
             try:
                 frames = packet.decode()
             except failures as error:

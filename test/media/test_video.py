@@ -91,6 +91,17 @@ def test_corrupt_frames_in_the_middle_are_left_out_and_counted(clip, caplog):
     assert f'{media.skipped} frames are corrupt or missing' in caplog.text
 
 
+def test_a_frame_that_is_cut_off_takes_no_others_with_it(tmp_path):
+    """PyAV would lose the frames that its threads are decoding."""
+    path = tmp_path / 'a.flv'
+    write_clip(path, range(60), codec='libx264', container='flv', rate=25)
+    with av.open(str(path)) as whole:
+        end = [packet.pos for packet in whole.demux(video=0)][41] - 8   # in the one before
+    path.write_bytes(path.read_bytes()[:end])
+    with open_media(str(path)) as media:
+        assert len(list(media)) == 40 and media.skipped == 1
+
+
 def test_missing_frames_at_the_end_of_a_clip_are_counted(tmp_path):
     writer = cv2.VideoWriter(str(tmp_path / 'a.avi'), cv2.VideoWriter.fourcc(*'MJPG'), 25.0,
                              (64, 48))
