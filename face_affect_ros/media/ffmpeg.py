@@ -106,4 +106,11 @@ class _Nameless:
 
     def __init__(self, file: Any, path: Path) -> None:
         self.name = f'clip{path.suffix}' if path.suffix.isascii() else 'clip'
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+        self.read, self.tell, self._seek = file.read, file.tell, file.seek
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Return the new position, -1 for one before the start, as in damaged files."""
+        try:
+            return int(self._seek(offset, whence))
+        except OSError:   # PyAV would print it
+            return -1

@@ -78,7 +78,7 @@ def _movie(file: BinaryIO) -> bytes:
             size, header = int.from_bytes(file.read(8), 'big'), 16
         if head[4:] == b'moov':
             return file.read(min(max(0, size - header), MAX_HEADER))
-        if size < header:   # to the end of the file, or damaged
+        if not header <= size < 1 << 62:   # to the end of the file, or damaged
             return b''
         file.seek(size - header, 1)
 

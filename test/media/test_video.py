@@ -566,6 +566,7 @@ def test_pixels_become_square(tmp_path, suffix, ratio, width):
 
 
 @pytest.mark.parametrize('data', [b'', b'moov', b'\0\0\0\x08moov', b'\0\0\0\x01mdat' + bytes(8),
+                                  b'\0\0\0\x01mdat' + b'\xff' * 8,
                                   b'\0\0\0\x20moov\0\0\0\x18trak\0\0\0\x10tkhd'])
 def test_a_file_without_a_display_matrix(data):
     assert quicktime.display_matrix(io.BytesIO(data)) is None
@@ -634,6 +635,14 @@ def test_metadata_that_are_not_utf_8(tmp_path, suffix):
     path.write_bytes(data.replace(b'Name xxr', b'Name \xfcxr'))
     with open_media(str(path)) as media:
         assert len(list(media)) == 1
+
+
+def test_a_position_before_the_start_of_a_file(tmp_path):
+    """A damaged file may contain one. PyAV prints exceptions of a file object."""
+    (tmp_path / 'a.nut').write_bytes(b'data')
+    with open(tmp_path / 'a.nut', 'rb') as file:
+        stream = ffmpeg._Nameless(file, tmp_path / 'a.nut')
+        assert (stream.seek(-5), stream.seek(-1, 2), stream.read(9)) == (-1, 3, b'a')
 
 
 def test_a_playlist_opens_no_other_file(clip):
