@@ -141,7 +141,7 @@ def test_an_interrupted_run_removes_the_temporary_files_of_its_processes(
     """Those of compressed bags and of URLs are as large as the sources."""
     monkeypatch.setenv('TMPDIR', str(tmp_path / 'temporary'))
     Path(tmp_path, 'temporary').mkdir()
-    frames = [bag_files.image(stamp=bag_files.START + number) for number in range(300)]
+    frames = [bag_files.image(stamp=bag_files.START + number) for number in range(5000)]
     bags = [Source(str(bag_files.write(tmp_path / name, frames, compression='file')))
             for name in ('a', 'b')]
     run = Run(PipelineSettings(), str(tmp_path / 'out'), 'csv')
