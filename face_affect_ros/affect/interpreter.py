@@ -158,6 +158,8 @@ def load_runtime() -> Any:
         try:
             return importlib.import_module(name).Interpreter
         except (ImportError, AttributeError) as error:
+            if isinstance(error.__cause__, (KeyboardInterrupt, SystemExit)):
+                raise error.__cause__ from None   # pybind11 replaces that of a signal handler
             reasons.append(f'{name}: {error}')
     raise AffectError('no TFLite runtime can be imported; install one: python3 -m pip install '
                       f"ai-edge-litert ({'; '.join(reasons)})")

@@ -21,7 +21,7 @@ import shutil
 from typing import Any
 
 from face_affect_ros.affect.classifier import calibrate, Classifier
-from face_affect_ros.affect.interpreter import Network
+from face_affect_ros.affect.interpreter import load_runtime, Network
 from face_affect_ros.affect.model_store import find_model, load_card, read_card
 from face_affect_ros.affect.types import AffectError, EMOTIONS, GENDERS
 import numpy as np
@@ -267,3 +267,13 @@ def test_calibration_divides_the_logits() -> None:
     cooler = np.exp(logits / 2) / np.exp(logits / 2).sum()
     np.testing.assert_allclose(calibrate(softmax.astype(np.float32), 2.0), cooler, atol=1e-6)
     assert calibrate(softmax, 1.0) is softmax
+
+
+def test_a_signal_during_the_import_of_a_runtime_is_not_lost(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(name: str) -> None:
+        raise ImportError('initialization failed') from KeyboardInterrupt()   # as pybind11 does
+
+    monkeypatch.setattr('importlib.import_module', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        load_runtime()
