@@ -16,9 +16,11 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 import contextlib
 import functools
 import multiprocessing
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 import os
 import signal
@@ -106,8 +108,16 @@ class _Workers:
         connection, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(theirs, self._run, self._metadata),
                                         daemon=True)
-        process.start()
-        self._processes.append(process)
+
+        def start() -> None:
+            resource_tracker.ensure_running()   # it would unblock the signal
+            # inherited: Ctrl-C is for the parent, which ends this process
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            process.start()
+            self._processes.append(process)
+
+        with ThreadPoolExecutor(1) as pool:   # a signal interrupts only the main thread
+            pool.submit(start).result()
         theirs.close()   # else the end of the process is not noticed here
         return connection, process
 
@@ -146,7 +156,6 @@ class _Workers:
 
 def _serve(connection: Any, run: Run, metadata: dict[str, Any]) -> None:
     """Analyse the received sources until the parent process closes the connection."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)   # Ctrl-C: the parent ends this process
     signal.signal(signal.SIGTERM, _end)
     cv2.setNumThreads(1)
     try:

@@ -168,6 +168,15 @@ def test_an_interrupted_run_removes_the_temporary_files_of_its_processes(
     assert not os.listdir(tmp_path / 'out' / 'faces')
 
 
+def test_ctrl_c_does_not_reach_a_process_that_starts(capfd: pytest.CaptureFixture[str]) -> None:
+    run = Run(PipelineSettings(), 'out', 'csv')
+    connection, process = _Workers(run, {}, lambda *_: None)._start()
+    os.kill(process.pid, signal.SIGINT)
+    connection.close()
+    process.join()
+    assert (process.exitcode, capfd.readouterr().err) == (0, '')
+
+
 def test_a_process_that_is_ended_after_its_last_source_ends_silently() -> None:
     code = ('import multiprocessing, os, signal\n'
             'from face_affect_ros.archive.local import _serve\n'
