@@ -77,6 +77,7 @@ class Container(Node):
         declare(self, PARAMETERS, fixed=True)
         self.loaded: dict[int, Loaded] = {}
         self._last_id = 0
+        self._closed = False
         for kind, name, answer in ((LoadNode, 'load_node', self._load),
                                    (UnloadNode, 'unload_node', self._unload),
                                    (ListNodes, 'list_nodes', self._list)):
@@ -84,10 +85,14 @@ class Container(Node):
 
     def close(self) -> None:
         """End all nodes; those without a thread after the callbacks that follow."""
+        self._closed = True
         for number in list(self.loaded):
             self._end(self.loaded.pop(number))
 
     def _load(self, request: Any, response: Any) -> Any:
+        if self._closed:   # nothing would end the node
+            response.error_message = 'the container is ending'
+            return response
         node = None
         try:
             node = self._make(request)

@@ -151,6 +151,13 @@ def test_load_list_unload(bench: Bench) -> None:
     assert bench.load().unique_id == 3   # numbers are not used again
 
 
+def test_no_node_is_loaded_while_the_container_ends(bench: Bench) -> None:
+    bench.container.close()
+    answer = bench.load()
+    assert not answer.success and answer.error_message == 'the container is ending'
+    assert bench.names() == {}
+
+
 def test_all_fields_of_a_request_are_used(bench: Bench, capfd: pytest.CaptureFixture[str]) -> None:
     answer = bench.load(
         node_name='mine', remap_rules=['chatter:=talk'],
