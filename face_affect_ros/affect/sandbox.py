@@ -81,7 +81,8 @@ def validate_network(path: Path, *, source: Path | None = None, memory: int = ME
             # One thread: the stacks of threads count as memory of the network.
             env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path)),
                  'OPENBLAS_NUM_THREADS': '1', 'OMP_NUM_THREADS': '1'},
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False)
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False,
+            start_new_session=True)   # Ctrl-C would look like a crash of the runtime
     except subprocess.TimeoutExpired:
         raise _unfit(path, f'it did not end within {timeout:g} s') from None
     if ended_by := signal_of(child.returncode):

@@ -14,6 +14,7 @@
 
 """Networks are validated in a child process."""
 
+import os
 from pathlib import Path
 import shutil
 import sys
@@ -96,3 +97,13 @@ def test_signals_and_timeouts_are_reported(script: str, complaint: str, tmp_path
     monkeypatch.setattr(sys, 'executable', str(python))
     with pytest.raises(AffectError, match=complaint):
         validate_network(tmp_path / 'model.tflite', timeout=0.5)
+
+
+def test_ctrl_c_does_not_reach_the_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = tmp_path / 'python'
+    python.write_text('#!/bin/sh\ncut -d" " -f5 /proc/$$/stat; exit 1\n', 'ascii')   # its group
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, 'executable', str(python))
+    with pytest.raises(AffectError, match=r'child process: \d+; export') as caught:
+        validate_network(tmp_path / 'model.tflite')
+    assert f'child process: {os.getpgrp()};' not in str(caught.value)
