@@ -67,7 +67,8 @@ class Process:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self.popen = subprocess.Popen(
             command, stdout=self._log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            env={**os.environ, **(environment or {})}, start_new_session=True)
+            env={**os.environ, 'PYTHONFAULTHANDLER': '1', **(environment or {})},
+            start_new_session=True)
 
     def output(self) -> str:
         """Return all that was written to stdout and stderr so far."""
@@ -79,10 +80,13 @@ class Process:
         return self.popen.poll() is None
 
     def wait(self, *, timeout: float = 60.0) -> int:
-        """Return the exit code; AssertionError if the process does not end in time."""
+        """Return the exit code; AssertionError with its stacks if it does not end in time."""
         try:
             return self.popen.wait(timeout)
         except subprocess.TimeoutExpired:
+            self.popen.send_signal(signal.SIGABRT)   # faulthandler prints the stacks
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.popen.wait(5.0)
             raise AssertionError(f'did not end within {timeout} s:\n{self.output()}') from None
 
     def stop(self, number: int = signal.SIGINT, *, timeout: float = 30.0) -> int:
