@@ -261,8 +261,9 @@ def test_player_and_lifecycle_node_share_a_process(ros: Any, kind: str) -> None:
         sent = action.send_goal_async(Observe.Goal(images=100_000))
         until(sent.done)
         result = sent.result().get_result_async()
-        # the response shows that the request for the result has been received before
+        # The response shows that the request for the result has arrived, but for several threads.
         until(listing.call_async(ListNodes.Request()).done)
+        spin_until(ros.executor, lambda: False, timeout=1.0)
         ask(UnloadNode, unique_id=2)
         until(result.done)
         assert result.result().status == GoalStatus.STATUS_ABORTED
