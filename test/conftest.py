@@ -128,3 +128,11 @@ def ros(ros_domain: int) -> Iterator[Ros]:
             each.destroy_node()
         executor.shutdown()
         context.try_shutdown()
+
+
+@pytest.fixture(scope='session')
+def portrait() -> Any:
+    """Return the first frame of the default source, BGR 640x480."""
+    from face_affect_ros.media import open_media
+    with open_media('') as media:
+        return next(iter(media)).image

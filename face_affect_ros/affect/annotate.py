@@ -70,7 +70,7 @@ def caption(face: Face, tasks: Iterable[str] = tuple(LABELS)) -> list[str]:
 
 
 def annotate(image: ImageArray, faces: list[Face]) -> ImageArray:
-    """Return a BGR copy of a (H, W) grey or (H, W, 3) BGR uint8 image with the faces drawn in."""
+    """Return a BGR copy of an image with the faces drawn in."""
     canvas: ImageArray = np.array(
         cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image, np.uint8)
     thickness = max(1, round(min(canvas.shape[:2]) / 300))
@@ -87,13 +87,10 @@ def annotate(image: ImageArray, faces: list[Face]) -> ImageArray:
                 radius = max(1, min(thickness + 1, width // 25))
                 cv2.circle(canvas, centre, radius, colour, -1, cv2.LINE_AA)
     taken = [whole_pixels(face.box) for face in faces]
-    plates = []
-    for face in reversed(faces):   # the nearest is placed first
-        plate = Plate(face, canvas.shape)
-        place = plate.place(taken, canvas.shape)
-        taken.append(place)
-        plates.append((plate, place, face))
-    for plate, place, face in reversed(plates):
+    plates = [Plate(face, canvas.shape) for face in faces]
+    for plate in reversed(plates):   # the nearest is placed first
+        taken.append(plate.place(taken, canvas.shape))
+    for plate, place, face in zip(plates, reversed(taken), faces):
         plate.write(canvas, place, colour_of(face.id))
     return canvas
 
@@ -169,13 +166,13 @@ class RecentBoxes:
 
     def update(self, faces: list[Face], stamp: float, *, hold: float) -> list[FloatArray]:
         """
-        Add the faces of a frame; return the boxes to hide in it, (4,) each.
+        Add the faces of a frame at a time in seconds; return the boxes to hide in it, (4,) each.
 
-        A face that is not found is hidden for `hold` seconds. stamp: of the frame, seconds.
+        A face that is not found is hidden for `hold` seconds.
         """
-        kept = {name: seen for name, seen in self._seen.items()
-                if 0.0 <= stamp - seen[0] <= hold}
-        now = {face.id: (stamp, face.box if face.whole_box is None else face.whole_box)
-               for face in faces}
-        self._seen = {**kept, **now}
+        self._seen = {name: seen for name, seen in self._seen.items()
+                      if 0.0 <= stamp - seen[0] <= hold}
+        for face in faces:
+            box = face.box if face.whole_box is None else face.whole_box
+            self._seen[face.id] = stamp, box
         return [box for _, box in self._seen.values()]

@@ -126,7 +126,7 @@ def scaled(image: ImageArray, size: int) -> ImageArray:
 
 
 def shrunk(image: ImageArray, size: int) -> ImageArray:
-    """Return a (H, W) grey or (H, W, 3) BGR image as BGR, its longer side at most `size`."""
+    """Return an image as BGR, its longer side at most `size`."""
     if max(image.shape[:2]) > size:
         image = scaled(image, size)
     if image.ndim == 2:

@@ -17,7 +17,6 @@
 from collections.abc import Sequence
 import math
 
-from face_affect_ros.affect.crop import CropSpec
 from face_affect_ros.affect.interpreter import Network
 from face_affect_ros.affect.model_store import Head, ModelCard
 from face_affect_ros.affect.types import (
@@ -68,12 +67,11 @@ class Classifier:
             if task not in known:
                 raise AffectError(f"model '{card.name}' classifies {' and '.join(known)}, not "
                                   f"{task}; name another {task}_model, or '' for none")
-        self.card = card
+        self.card, self.crop = card, card.crop
         self.heads = tuple(head for head in card.heads if tasks is None or head.task in tasks)
         self._network = Network(card.path, scale=card.scale, offset=card.offset,
                                 num_threads=num_threads)
-        spec = card.crop
-        blank = np.zeros((1, spec.size, spec.size, spec.channels), np.float32)
+        blank = np.zeros((1, card.crop.size, card.crop.size, card.crop.channels), np.float32)
         if self._network.input_shape != blank.shape:
             raise AffectError(f'{card.path}: input is {self._network.input_shape}, its card says '
                               f'{blank.shape}')
@@ -89,11 +87,6 @@ class Classifier:
                 raise AffectError(f'{card.path}: output {head.output} is not a probability '
                                   f"distribution for '{head.task}', its sum is "
                                   f'{answer.sum():g}; end the network with a softmax')
-
-    @property
-    def crop(self) -> CropSpec:
-        """Size, channels, margin and alignment of the crops."""
-        return self.card.crop
 
     def __call__(self, crops: ImageArray) -> dict[str, FloatArray]:
         """
@@ -126,8 +119,7 @@ class Smoother:
     """
 
     def __init__(self, head: Head, *, hysteresis: float = 0.05) -> None:
-        self._head = head
-        self._hysteresis = hysteresis
+        self._head, self._hysteresis = head, hysteresis
         self._mean: FloatArray = np.zeros(len(head.labels), np.float32)
         self._stamp = -math.inf   # of the last face that could be classified
         self._best = 0

@@ -32,20 +32,12 @@ MIN_EYE_DISTANCE = 0.15
 
 @dataclass(frozen=True)
 class CropSpec:
-    """
-    The geometry and the channels of a crop.
+    """The geometry and the channels of a crop."""
 
-    Attributes:
-        size: Side of the square crop, pixels.
-        channels: 1 (grey) or 3 (RGB).
-        margin: Fraction of the face box's longer side added on each of the four sides, > -0.5.
-        align: Whether to rotate the crop until the eyes are level, if the landmarks are reliable.
-    """
-
-    size: int
-    channels: int = 1
-    margin: float = 0.0
-    align: bool = True
+    size: int   #: side of the square crop, pixels
+    channels: int = 1   #: 1 (grey) or 3 (RGB)
+    margin: float = 0.0   #: added on each side, as a fraction of the box's longer side, > -0.5
+    align: bool = True   #: rotate the crop until the eyes are level, if the landmarks are reliable
 
 
 def roll_of(landmarks: FloatArray, side: float) -> float:
@@ -110,7 +102,8 @@ def extract_crops(image: ImageArray, boxes: FloatArray, landmarks: FloatArray,
     """
     crops = np.empty((len(boxes), spec.size, spec.size, spec.channels), np.uint8)
     for crop, box, points in zip(crops, boxes, landmarks):
-        crop[:] = _cut(image, aligned_matrix(box, points, spec), spec)
+        crop[:] = to_channels(warp(image, aligned_matrix(box, points, spec), spec.size),
+                              spec.channels)
     return crops
 
 
@@ -121,14 +114,14 @@ def aligned_matrix(box: FloatArray, landmarks: FloatArray, spec: CropSpec) -> Fl
 
 
 def face_matrix(face: Face, spec: CropSpec) -> FloatArray:
-    """Return the (2, 3) affine map from image pixels to the pixels of one face's crop."""
+    """Return the crop_matrix of a face."""
     box = face.box if face.whole_box is None else face.whole_box
     return aligned_matrix(box, face.landmarks, spec)
 
 
 def extract_crop(image: ImageArray, face: Face, spec: CropSpec) -> ImageArray:
     """Return the classifier's crop of one face, (size, size, channels) uint8."""
-    return _cut(image, face_matrix(face, spec), spec)
+    return to_channels(warp(image, face_matrix(face, spec), spec.size), spec.channels)
 
 
 def to_channels(crop: ImageArray, channels: int) -> ImageArray:
@@ -141,17 +134,9 @@ def to_channels(crop: ImageArray, channels: int) -> ImageArray:
 
 
 def box_of_chip(width: int, height: int, margin: float) -> FloatArray:
-    """
-    Return the face box whose crop with this margin is the whole image, (4,) float32.
-
-    For data sets of face crops.
-    """
+    """Return the face box whose crop with this margin is the whole image of a data set."""
     side = max(width, height) / (1.0 + 2.0 * margin)
     return np.array([(width - side) / 2.0, (height - side) / 2.0, side, side], np.float32)
-
-
-def _cut(image: ImageArray, matrix: FloatArray, spec: CropSpec) -> ImageArray:
-    return to_channels(warp(image, matrix, spec.size), spec.channels)
 
 
 def _reduce(image: ImageArray, matrix: FloatArray, size: int,

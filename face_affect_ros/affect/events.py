@@ -33,23 +33,13 @@ class Event:
 
 @dataclass
 class Presence:
-    """
-    A face that has not left.
-
-    Attributes:
-        face: The face when it was last seen.
-        first: Stamp of the first image with the face, seconds.
-        seen: Stamp of the last image with the face, seconds.
-        emotion: The last reported expression, '' until the appearance has been reported.
-        new: The current expression.
-        since: Stamp of the first image with the current expression, seconds.
-    """
+    """A face that has not left, as last seen; all times are stamps of images, seconds."""
 
     face: Face
     first: float
     seen: float
-    emotion: str = ''
-    new: str = ''
+    emotion: str = ''   # last reported, '' until the appearance has been reported
+    new: str = ''       # the current expression, since `since`
     since: float = 0.0
 
 
@@ -57,9 +47,8 @@ class Events:
     """
     Detects the events in the faces of successive images.
 
-    Attributes:
-        hold: Seconds that a face or an expression must last to be reported.
-        timeout: Seconds without a face after which it has left; that of the tracker.
+    A face or an expression is reported if it lasts `hold` seconds. A face has left after `timeout`
+    seconds without it, which is that of the tracker.
     """
 
     def __init__(self, *, hold: float, timeout: float) -> None:

@@ -53,8 +53,8 @@ def stderr_without(text: bytes) -> Iterator[None]:
     """
     Drop the lines with this text from stderr in a with block; the others are written at its end.
 
-    This affects the whole process, native code included, so the block should be short. Blocks
-    of several threads run one after the other. On other systems than Linux nothing is dropped.
+    This affects the whole process, native code included, so the block should be short. On other
+    systems than Linux nothing is dropped.
     """
     if sys.platform != 'linux':
         yield
@@ -79,14 +79,9 @@ def stderr_without(text: bytes) -> Iterator[None]:
 @dataclass(frozen=True)
 class Port:
     """
-    An input or output tensor of a network.
+    An input or output tensor of a network: its number in the runtime, and float32, int8 or uint8.
 
-    Attributes:
-        index: Number of the tensor in the runtime.
-        dtype: float32, int8 or uint8.
-        scale: Scale of 8-bit tensors, > 0: value = scale * (stored - zero_point), see Jacob et al.
-            2018.
-        zero_point: Zero point of 8-bit tensors.
+    The value of 8-bit tensors is scale * (stored - zero_point), see Jacob et al. 2018.
     """
 
     index: int
@@ -230,18 +225,15 @@ class Network:
     def _invoke(self, batch: npt.NDArray[Any]) -> tuple[FloatArray, ...]:
         stored = (self._input.encode_pixels(batch, self._scale, self._offset)
                   if batch.dtype == np.uint8 else self._input.encode(batch))
-        interpreter = self._sized(stored.shape)
+        interpreter = self._by_shape.get(stored.shape)
+        if interpreter is None:
+            if len(self._by_shape) >= KEPT_SIZES:
+                del self._by_shape[next(iter(self._by_shape))]
+            interpreter = self._by_shape[stored.shape] = open_interpreter(
+                self._path, num_threads=self._num_threads, shape=stored.shape)
         interpreter.set_tensor(self._input.index, stored)
         interpreter.invoke()
         return tuple(port.decode(interpreter.get_tensor(port.index)) for port in self._outputs)
-
-    def _sized(self, shape: tuple[int, ...]) -> Any:
-        if shape not in self._by_shape:
-            if len(self._by_shape) >= KEPT_SIZES:
-                del self._by_shape[next(iter(self._by_shape))]
-            self._by_shape[shape] = open_interpreter(self._path, num_threads=self._num_threads,
-                                                     shape=shape)
-        return self._by_shape[shape]
 
 
 def open_interpreter(path: Path, *, num_threads: int = 1, shape: Sequence[int] = (),
@@ -265,8 +257,8 @@ def open_interpreter(path: Path, *, num_threads: int = 1, shape: Sequence[int] =
         with stderr_without(DELEGATE_LINE):
             interpreter = runtime(**file, num_threads=num_threads)
             _check_tensors(path, interpreter.get_tensor_details())
-            detail = interpreter.get_input_details()[0] if shape else None
-            if detail is not None and tuple(detail['shape'][:len(shape)]) != tuple(shape):
+            if shape:
+                detail = interpreter.get_input_details()[0]
                 interpreter.resize_tensor_input(detail['index'],
                                                 [*shape, *detail['shape'][len(shape):]])
             interpreter.allocate_tensors()

@@ -37,7 +37,6 @@ MAX_MARGIN = 10.0
 #: Largest number of bytes of a card and of a network.
 MAX_CARD = 2**18
 MAX_NETWORK = 2**29
-CHUNK = 2**20
 #: Types of a card's entries, in words.
 KINDS = {int: 'a whole number', float: 'a number', bool: 'true or false', str: 'a text',
          list: 'a list', dict: 'a mapping'}
@@ -45,51 +44,28 @@ KINDS = {int: 'a whole number', float: 'a number', bool: 'true or false', str: '
 
 @dataclass(frozen=True)
 class Head:
-    """
-    One output of a classifier.
+    """One output of a classifier."""
 
-    Attributes:
-        task: 'emotion' or 'gender'.
-        output: Index of the network's output of probabilities.
-        labels: Those of types.LABELS, in that order.
-        threshold: Probability below which the label is UNKNOWN.
-        temperature: > 0, divides the logits (Guo et al. 2017).
-        limits: Limits of the faces that the head can classify.
-    """
-
-    task: str
-    output: int
-    labels: tuple[str, ...]
-    threshold: float
-    temperature: float = 1.0
-    limits: Limits = Limits()
+    task: str   #: 'emotion' or 'gender'
+    output: int   #: index of the network's output of probabilities
+    labels: tuple[str, ...]   #: those of types.LABELS, in that order
+    threshold: float   #: probability below which the label is UNKNOWN
+    temperature: float = 1.0   #: divides the logits, > 0 (Guo et al. 2017)
+    limits: Limits = Limits()   #: of the faces that the head can classify
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """
-    A model's file and its metadata.
-
-    Attributes:
-        name: Name of the model.
-        kind: 'classifier' or 'detector'.
-        path: Path of the network's file, whose sha256 has been checked.
-        sha256: Checksum of the file.
-        crop: Input of the network.
-        scale: Input of the network = pixel * scale + offset, pixels 0 to 255.
-        offset: See scale.
-        heads: Outputs of a classifier.
-        metadata: The whole card.
-    """
+    """A model's file, whose sha256 has been checked, and its metadata."""
 
     name: str
-    kind: str
-    path: Path
+    kind: str   #: 'classifier' or 'detector'
+    path: Path   #: the network's file
     sha256: str
-    crop: CropSpec
-    scale: float
+    crop: CropSpec   #: input of the network
+    scale: float   #: input of the network = pixel * scale + offset, pixels 0 to 255
     offset: float
-    heads: tuple[Head, ...] = ()
+    heads: tuple[Head, ...] = ()   #: outputs of a classifier
     metadata: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def scaled(self, crops: ImageArray) -> FloatArray:
@@ -127,19 +103,15 @@ def read_card(path: Path) -> Any:
 
 def sha256_of(path: Path) -> str:
     """Return the checksum of a network's file; AffectError if it cannot be read."""
-    digest = hashlib.sha256()
     try:
         if path.exists() and not path.is_file():   # reading a pipe or a device may not end
             raise AffectError(f'{path}: the model file cannot be read: it is not a file')
-        with path.open('rb') as file:
-            for _ in range(MAX_NETWORK // CHUNK):
-                if not (chunk := file.read(CHUNK)):
-                    return digest.hexdigest()
-                digest.update(chunk)
+        if path.stat().st_size > MAX_NETWORK:
+            raise AffectError(f'{path}: larger than the limit of {MAX_NETWORK // 1_000_000} MB '
+                              'for a network; choose a smaller one')
+        return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise AffectError(f'{path}: the model file cannot be read: {error.strerror}') from error
-    raise AffectError(f'{path}: larger than the limit of {MAX_NETWORK // 1_000_000} MB for a '
-                      'network; choose a smaller one')
 
 
 def check_network(path: Path, sha256: str) -> None:
@@ -158,9 +130,8 @@ def installed_folders() -> Iterator[Path]:
     prefix (PREFIX/lib/pythonX.Y/site-packages), then the source tree.
     """
     here = Path(__file__).resolve()
-    prefixes = [*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix,
-                *map(str, here.parents[5:6])]
-    for prefix in prefixes:
+    for prefix in (*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix,
+                   *map(str, here.parents[5:6])):
         if prefix:
             yield Path(prefix) / 'share' / 'face_affect_ros' / 'models'
     yield here.parents[2] / 'models'
@@ -201,7 +172,7 @@ def find_model(name: str, kind: str = '') -> Path:
 
 
 def _kind_of(card: Path) -> str:
-    """Return the kind in a card, '' if it cannot be read."""
+    """Return '' if the card cannot be read."""
     try:
         return str(read_card(card).get('kind', ''))
     except (AffectError, AttributeError):
@@ -222,9 +193,8 @@ def load_card(name: str, kind: str = '') -> ModelCard:
         AffectError: Card or file is missing or invalid, or the model is of another kind.
     """
     folder = find_model(name, kind)
-    card_file = folder / CARD
-    metadata = read_card(card_file)
-    with entry_errors(card_file):
+    metadata = read_card(folder / CARD)
+    with entry_errors(folder / CARD):
         card = _parse(folder, metadata)
     if kind and card.kind != kind:
         raise AffectError(f"model '{name}' is a {card.kind}, not a {kind}")

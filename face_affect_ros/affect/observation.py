@@ -25,20 +25,12 @@ import numpy as np
 
 @dataclass
 class Observed:
-    """
-    One face over several images.
+    """One face over several images."""
 
-    Attributes:
-        face: The face when it was last seen, with the estimates of the mean probabilities.
-        images: Number of images with the face.
-        classified: By task, the number of images in which the face could be classified.
-        sums: By task, the sum of the probabilities in these images, (K,) float32.
-    """
-
-    face: Face
-    images: int = 0
+    face: Face   #: when it was last seen, with the estimates of the mean probabilities
+    images: int = 0   #: number of images with the face
+    #: By task, the number of images in which the face could be classified.
     classified: Counter[str] = field(default_factory=Counter)
-    sums: dict[str, FloatArray] = field(default_factory=dict)
 
 
 class Observation:
@@ -51,6 +43,7 @@ class Observation:
     def __init__(self, heads: Mapping[str, Head]) -> None:
         self._heads = heads
         self._faces: dict[str, Observed] = {}
+        self._sums: dict[tuple[str, str], FloatArray] = {}   # by track and task
         self.images = 0
 
     def add(self, faces: Sequence[Face]) -> None:
@@ -63,23 +56,22 @@ class Observation:
             for task, estimate in face.estimates.items():
                 if estimate.reason in ('', UNSURE):
                     entry.classified[task] += 1
-                    entry.sums[task] = entry.sums.get(task, 0.0) + estimate.probabilities
+                    key = face.id, task
+                    self._sums[key] = self._sums.get(key, 0.0) + estimate.probabilities
 
     def faces(self) -> list[Observed]:
         """Return the faces so far, those of the most images first."""
         found = sorted(self._faces.values(), key=lambda entry: (-entry.images, entry.face.id))
-        return [replace(entry, classified=entry.classified.copy(), sums=entry.sums.copy(),
-                        face=replace(entry.face, estimates={
-                            task: self._mean(task, estimate, entry)
-                            for task, estimate in entry.face.estimates.items()}))
-                for entry in found]
+        return [replace(entry, classified=entry.classified.copy(),
+                        face=replace(entry.face, estimates=self._means(entry))) for entry in found]
 
-    def _mean(self, task: str, last: Estimate, entry: Observed) -> Estimate:
-        if task not in entry.sums:
-            return last
-        head = self._heads[task]
-        mean = np.asarray(entry.sums[task] / entry.classified[task], np.float32)
-        best = int(np.argmax(mean))
-        known = bool(mean[best] >= head.threshold)
-        return Estimate(head.labels[best] if known else UNKNOWN, float(mean[best]), mean,
-                        '' if known else UNSURE)
+    def _means(self, entry: Observed) -> dict[str, Estimate]:
+        estimates = dict(entry.face.estimates)
+        for task in estimates.keys() & entry.classified.keys():
+            head = self._heads[task]
+            mean = np.asarray(self._sums[entry.face.id, task] / entry.classified[task], np.float32)
+            best = int(np.argmax(mean))
+            known = bool(mean[best] >= head.threshold)
+            estimates[task] = Estimate(head.labels[best] if known else UNKNOWN, float(mean[best]),
+                                       mean, '' if known else UNSURE)
+        return estimates

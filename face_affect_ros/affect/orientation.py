@@ -57,14 +57,7 @@ ASSUMED_VIEW, ASSUMED_SPREAD = math.radians(60.0), 0.25
 
 @dataclass(frozen=True)
 class HeadPose:
-    """
-    The pose of a head in one image.
-
-    Attributes:
-        rotation: As in Orientation.
-        covariance: As in Orientation.
-        line: (3,) float64, unit vector from the camera to the point between the eyes.
-    """
+    """As Orientation; line (3,): unit vector from the camera to the point between the eyes."""
 
     rotation: Array64
     covariance: Array64
@@ -99,10 +92,11 @@ def head_pose(landmarks: FloatArray, camera: Camera | None, *, width: int, heigh
     if not np.isfinite(landmarks).all():
         return None
     rays = camera.rays(landmarks, width, height) if camera and camera.calibrated else None
-    spread = 0.0
+    spread = 0.0 if rays is not None else ASSUMED_SPREAD
     if rays is None:
-        rays = assumed_rays(landmarks, width, height)
-        spread = ASSUMED_SPREAD
+        focal = max(width, height) / 2.0 / math.tan(ASSUMED_VIEW / 2.0)
+        middle = np.array([(width - 1) / 2.0, (height - 1) / 2.0])
+        rays = (landmarks.astype(np.float64) - middle) / focal
     directions = np.column_stack([rays, np.ones(len(rays))])
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     line = directions[RIGHT_EYE] + directions[LEFT_EYE]
@@ -128,23 +122,13 @@ def head_pose(landmarks: FloatArray, camera: Camera | None, *, width: int, heigh
     return replace(pose, covariance=growth * pose.covariance + np.outer(aside, aside))
 
 
-def assumed_rays(points: FloatArray, width: int, height: int) -> Array64:
-    """Return x/z, y/z of the rays through pixels (N, 2) of a camera without calibration."""
-    focal = max(width, height) / 2.0 / math.tan(ASSUMED_VIEW / 2.0)
-    middle = np.array([(width - 1) / 2.0, (height - 1) / 2.0])
-    return np.asarray((np.asarray(points, np.float64) - middle) / focal, np.float64)
-
-
 def _fit(seen: Array64, face: Array64, distance: float,
          sigma: Array64) -> tuple[Array64, Array64]:
     """
     Return the rotation from a face that faces the camera, and its covariance, both (3, 3).
 
-    Args:
-        seen: (4, 2), x/z and y/z of the landmarks.
-        face: (4, 3), mean face.
-        distance: Approximate distance of the face, metres.
-        sigma: (4,), standard deviations of the landmarks, metres.
+    seen: (4, 2), x/z and y/z of the landmarks. face: mean face. distance: approximate, metres.
+    sigma: (4,), standard deviations of the landmarks, metres.
     """
     model = face @ FACING.T
     rotation = identity = np.eye(3)
@@ -177,12 +161,12 @@ def _fit(seen: Array64, face: Array64, distance: float,
 
 
 def _rotated(rotation: Array64, turn: Array64) -> Array64:
-    """Return a rotation (3, 3) followed by a rotation vector (3,)."""
+    """Return a rotation followed by a rotation vector."""
     return np.asarray(cv2.Rodrigues(turn)[0] @ rotation, np.float64)
 
 
 def _vector(rotation: Array64) -> Array64:
-    """Return the rotation vector (3,) of a rotation (3, 3)."""
+    """Return the rotation vector of a rotation."""
     return np.asarray(cv2.Rodrigues(rotation)[0][:, 0], np.float64)
 
 

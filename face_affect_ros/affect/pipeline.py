@@ -25,6 +25,7 @@ from face_affect_ros.affect.detectors import Detector, make_detector
 from face_affect_ros.affect.orientation import head_pose, MEAN_FACES, OrientationSmoother
 from face_affect_ros.affect.position import Camera, locate, locate_in_depth
 from face_affect_ros.affect.quality import reasons
+from face_affect_ros.affect.rotated_search import RotatedSearch
 from face_affect_ros.affect.sandbox import load_validated_card
 from face_affect_ros.affect.scheduling import DetectOrTrack, InferenceScheduler
 from face_affect_ros.affect.settings import PipelineSettings
@@ -36,7 +37,6 @@ from face_affect_ros.affect.types import (
     Face,
     FloatArray,
     ImageArray,
-    Orientation,
 )
 import numpy as np
 
@@ -50,7 +50,8 @@ class AffectPipeline:
 
     Attributes:
         settings: Settings for the next frame; another thread may replace them. A change of the
-            models or of track_id_prefix has no effect.
+            models, of min_score, rotated_search or track_id_prefix has no effect.
+        detector: The face detector.
         classifiers: Classifiers of the faces; each task is in one of them.
         heads: Heads of the classifiers, by task.
         locate: Detects or tracks the faces.
@@ -61,15 +62,12 @@ class AffectPipeline:
         self.settings = settings
         self.classifiers = tuple(classifiers)
         self.heads = {head.task: head for each in self.classifiers for head in each.heads}
-        self.locate = DetectOrTrack(detector)
+        self.detector = detector
+        self.locate = DetectOrTrack(RotatedSearch(detector, min_score=settings.min_score,
+                                                  enabled=settings.rotated_search))
         self._tracker = Tracker(prefix=settings.track_id_prefix)
         self._mean_face = MEAN_FACES[detector.mouth]
         self.reset()
-
-    @property
-    def detector(self) -> Detector:
-        """The face detector."""
-        return self.locate.detector
 
     @property
     def models(self) -> list[str]:
@@ -116,28 +114,39 @@ class AffectPipeline:
         boxes = clip(found.boxes, width, height)
         faces = []
         for row, track in enumerate(tracks):
-            estimates = self._smooth(track.id, classified[row], stamp,
-                                     settings.smoothing_time_constant)
-            orientation = self._orient(track.id, found.landmarks[row], stamp, camera, width=width,
-                                       height=height,
-                                       time_constant=settings.orientation_time_constant)
+            if track.id not in self._smoothers:
+                self._smoothers[track.id] = ({task: Smoother(head) for task, head in
+                                              self.heads.items()}, OrientationSmoother())
+            smoothers, oriented = self._smoothers[track.id]
+            for task, (probabilities, reason) in classified[row].items():
+                smoothers[task](probabilities, stamp, reason,
+                                time_constant=settings.smoothing_time_constant)
+            landmarks = found.landmarks[row]
+            pose = head_pose(landmarks, camera, width=width, height=height, face=self._mean_face)
+            orientation = None if pose is None else oriented(
+                pose, stamp, time_constant=settings.orientation_time_constant)
             position = None
             if camera and depth is not None:
-                position = locate_in_depth(boxes[row], found.landmarks[row], depth, camera,
-                                           width=width, height=height)
+                position = locate_in_depth(boxes[row], landmarks, depth, camera, width=width,
+                                           height=height)
             if camera and position is None:
-                position = locate(found.landmarks[row], camera, width=width, height=height,
+                position = locate(landmarks, camera, width=width, height=height,
                                   orientation=orientation)
             faces.append(Face(id=track.id, box=boxes[row], score=float(found.scores[row]),
-                              landmarks=found.landmarks[row], estimates=estimates,
+                              landmarks=landmarks, estimates=_estimates(smoothers),
                               tracked_for=max(0.0, stamp - track.first), position=position,
                               orientation=orientation, whole_box=found.boxes[row]))
-        self._prune()
+        alive = self.tracks
+        for ended in self._smoothers.keys() - alive:
+            del self._smoothers[ended]
+        for scheduler in self._schedulers:
+            scheduler.prune(alive)
         return sorted(faces, key=lambda face: (-face.tracked_for, face.id))
 
     def warm_up(self) -> None:
         """Run every network once, which takes longer the first time."""
-        self.detector(np.zeros((480, 640, 3), np.uint8))
+        self.locate(np.zeros((480, 640, 3), np.uint8), 0.0, 0.0)
+        self.locate.reset()
         for each in self.classifiers:
             each(np.zeros((1, each.crop.size, each.crop.size, each.crop.channels), np.uint8))
 
@@ -145,8 +154,7 @@ class AffectPipeline:
         """End all tracks, for images of another scene."""
         self.locate.reset()
         self._tracker.reset()
-        self._smoothers: dict[str, dict[str, Smoother]] = {}
-        self._orientations: dict[str, OrientationSmoother] = {}
+        self._smoothers: dict[str, tuple[dict[str, Smoother], OrientationSmoother]] = {}
         self._schedulers = [InferenceScheduler() for _ in self.classifiers]
 
     def restart(self) -> None:
@@ -176,38 +184,14 @@ class AffectPipeline:
                     classified[row][head.task] = each, reason
         return classified
 
-    def _smooth(self, track: str, classified: dict[str, Classification], stamp: float,
-                time_constant: float) -> dict[str, Estimate]:
-        """Return the estimates of a track by task, also those of earlier images."""
-        smoothers = self._smoothers.setdefault(track, {
-            task: Smoother(head) for task, head in self.heads.items()})
-        for task, (probabilities, reason) in classified.items():
-            smoothers[task](probabilities, stamp, reason, time_constant=time_constant)
-        # copies, because a caller may write to their arrays
-        return {task: replace(each.estimate, probabilities=each.estimate.probabilities.copy())
-                for task, each in smoothers.items() if each.estimate is not None}
 
-    def _orient(self, track: str, landmarks: FloatArray, stamp: float, camera: Camera | None, *,
-                width: int, height: int, time_constant: float) -> Orientation | None:
-        """Return the smoothed orientation of a head, None if it is unknown."""
-        pose = head_pose(landmarks, camera, width=width, height=height, face=self._mean_face)
-        if pose is None:
-            return None
-        smoother = self._orientations.setdefault(track, OrientationSmoother())
-        return smoother(pose, stamp, time_constant=time_constant)
-
-    def _prune(self) -> None:
-        """Drop the state of tracks that have ended."""
-        alive = self._tracker.ids
-        for kept in (self._smoothers, self._orientations):
-            for track in kept.keys() - alive:
-                del kept[track]
-        for scheduler in self._schedulers:
-            scheduler.prune(alive)
+def _estimates(smoothers: dict[str, Smoother]) -> dict[str, Estimate]:
+    """Return copies of the last estimates by task, because a caller may write to their arrays."""
+    return {task: replace(each.estimate, probabilities=each.estimate.probabilities.copy())
+            for task, each in smoothers.items() if each.estimate is not None}
 
 
 def _check(image: ImageArray, depth: FloatArray | None) -> None:
-    """Raise AffectError for anything but an image and a depth as in AffectPipeline.process."""
     if not (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size and (
             image.ndim == 2 or image.shape[2:] == (3,))):
         raise AffectError(f'the image is {_kind(image)}; pass a numpy array of uint8, (H, W) grey '

@@ -136,8 +136,7 @@ class Camera:
             solid[..., :2] = undistort(seen, self.matrix, distortion, R=None, P=None,
                                        criteria=CRITERIA)
             shown, _ = cv2.projectPoints(solid, still, still, self.matrix, distortion)
-        exact = (np.abs(shown - seen) < EXACT).all()   # false for NaN
-        return solid[:, 0, :2] if exact else None
+        return solid[:, 0, :2] if (np.abs(shown - seen) < EXACT).all() else None   # not for NaN
 
     @property
     def _fisheye(self) -> bool:
@@ -203,10 +202,13 @@ def locate(landmarks: FloatArray, camera: Camera, *, width: int, height: int,
         return None
     ray = np.append(rays.mean(axis=0), 1.0)
     share, unsure = (1.0, YAW_SPREAD) if orientation is None else _foreshortened(orientation, ray)
-    point = share * EYE_DISTANCE / apart * ray
     spread = np.hypot(np.hypot(EYE_DISTANCE_SPREAD / EYE_DISTANCE, LANDMARK_SPREAD), unsure)
-    # The uncertainty is that of the distance along the ray, and of the landmarks across it.
-    across = (LANDMARK_SPREAD * EYE_DISTANCE) ** 2 * np.eye(3)
+    return _along(share * EYE_DISTANCE / apart * ray, spread)
+
+
+def _along(point: Array64, spread: float) -> Position:
+    """Return a position; spread: standard deviation along the ray, as a fraction of it."""
+    across = (LANDMARK_SPREAD * EYE_DISTANCE) ** 2 * np.eye(3)   # of the landmarks
     return Position(point, spread**2 * np.outer(point, point) + across)
 
 
@@ -214,7 +216,7 @@ def _foreshortened(orientation: Orientation, ray: Array64) -> tuple[float, float
     """
     Return the foreshortening of the line between the eyes, and its relative standard deviation.
 
-    ray: (3,), x/z, y/z, 1 of the point between the eyes.
+    ray: (3,), through the point between the eyes.
     """
     eyes = orientation.rotation[:, 1]
     seen = eyes[:2] - ray[:2] * eyes[2]
@@ -248,15 +250,12 @@ def locate_in_depth(box: FloatArray, landmarks: FloatArray, depth: FloatArray, c
     right, bottom = np.clip(np.ceil((middle + half) * scale), 0, [columns, rows]).astype(int)
     seen = depth[top:bottom, left:right]
     seen = seen[np.isfinite(seen) & (seen > 0.0)]
-    eyes = landmarks[[RIGHT_EYE, LEFT_EYE]].mean(axis=0, keepdims=True)
-    if not np.isfinite(eyes).all():
-        eyes = middle[np.newaxis]
-    rays = camera.rays(np.asarray(eyes, np.float32), width, height)
+    eyes = landmarks[[RIGHT_EYE, LEFT_EYE]].mean(axis=0)
+    place = np.asarray(eyes if np.isfinite(eyes).all() else middle, np.float32)
+    rays = camera.rays(place, width, height)
     if rays is None or len(seen) < MIN_DEPTHS:
         return None
     distance = float(np.median(seen))
     spread = 1.4826 * float(np.median(np.abs(seen - distance)))   # as of a normal distribution
-    point = distance * np.append(rays[0], 1.0)
-    along = np.hypot(np.hypot(spread, FACE_DEPTH), DEPTH_NOISE * distance**2) / distance
-    across = (LANDMARK_SPREAD * EYE_DISTANCE) ** 2 * np.eye(3)
-    return Position(point, along**2 * np.outer(point, point) + across)
+    along = np.hypot(np.hypot(spread, FACE_DEPTH), DEPTH_NOISE * distance**2)
+    return _along(distance * np.append(rays[0], 1.0), along / distance)

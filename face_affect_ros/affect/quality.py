@@ -37,18 +37,11 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class Limits:
-    """
-    The faces that a model can classify, see `face_affect input-limits`; all by default.
+    """The faces that a model can classify, see `face_affect input-limits`; all by default."""
 
-    Attributes:
-        min_side: Minimum of the longer side of the face box, pixels.
-        max_turn: Maximum of turn_of.
-        min_sharpness: Minimum of sharpness_of.
-    """
-
-    min_side: float = 0.0
-    max_turn: float = float('inf')
-    min_sharpness: float = 0.0
+    min_side: float = 0.0   #: minimum of the longer side of the face box, pixels
+    max_turn: float = float('inf')   #: maximum of turn_of
+    min_sharpness: float = 0.0   #: minimum of sharpness_of
 
     @classmethod
     def from_card(cls, entries: Any) -> 'Limits':
@@ -60,14 +53,13 @@ class Limits:
         if unknown := sorted(str(name) for name in entries if name not in known):
             raise ValueError(f"limits has the unknown entry {', '.join(unknown)}; there are "
                              f"{', '.join(known)}")
-        return cls(**{name: _limit(name, value) for name, value in entries.items()})
-
-
-def _limit(name: str, value: Any) -> float:
-    with contextlib.suppress(TypeError, ValueError):
-        if float(value) >= 0.0:   # false for NaN
-            return float(value)
-    raise ValueError(f'limits.{name} is {value!r}, it must be a number of at least 0')
+        limits = {}
+        for name, value in entries.items():
+            with contextlib.suppress(TypeError, ValueError):
+                limits[name] = float(value)
+            if not limits.get(name, -1.0) >= 0.0:   # NaN, too
+                raise ValueError(f'limits.{name} is {value!r}, it must be a number of at least 0')
+        return cls(**limits)
 
 
 def reasons(found: Detections, crops: ImageArray, limits: Limits,

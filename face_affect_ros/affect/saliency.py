@@ -47,20 +47,12 @@ OPACITY = 0.85
 
 @dataclass(frozen=True)
 class Explanation:
-    """
-    The outputs of the graph for one crop and one class.
+    """The outputs of the graph for one crop and one class."""
 
-    Attributes:
-        probabilities: (K,) float32 of the task, not calibrated.
-        label: Index of the explained class among those of the task.
-        gradient: (S, S, C) float32, of the class's logit with respect to the network's input.
-        cam: (h, w) float32, >= 0, the Grad-CAM map.
-    """
-
-    probabilities: FloatArray
-    label: int
-    gradient: FloatArray
-    cam: FloatArray
+    probabilities: FloatArray   #: (K,), of the task, not calibrated
+    label: int   #: index of the explained class among those of the task
+    gradient: FloatArray   #: (S, S, C), of the class's logit with respect to the network's input
+    cam: FloatArray   #: (h, w), >= 0, the Grad-CAM map
 
 
 class Saliency:
@@ -87,13 +79,12 @@ class Saliency:
         wanted = {'image': (1, spec.size, spec.size, spec.channels), 'label': (1,), 'guided': (1,)}
         inputs = {detail['name']: detail for detail in self._interpreter.get_input_details()}
         shapes = {name: tuple(detail['shape'].tolist()) for name, detail in inputs.items()}
-        outputs = {len(detail['shape']): detail['index']
-                   for detail in self._interpreter.get_output_details()}
-        if shapes != wanted or set(outputs) != {PROBABILITIES, GRADIENT, CAM}:
+        self._outputs = {len(detail['shape']): detail['index']
+                         for detail in self._interpreter.get_output_details()}
+        if shapes != wanted or set(self._outputs) != {PROBABILITIES, GRADIENT, CAM}:
             raise AffectError(f'{path}: not a saliency graph of this model: its inputs are '
                               f'{shapes}, expected {wanted}; export it again with --saliency')
         self._inputs = {name: detail['index'] for name, detail in inputs.items()}
-        self._outputs = outputs
         # the graph numbers the classes of all tasks one after the other
         stops = np.cumsum([len(head.labels) for head in card.heads]).tolist()
         self._parts = {head.task: slice(stop - len(head.labels), stop)

@@ -20,7 +20,7 @@ import math
 
 import cv2
 from face_affect_ros.affect.crop import CropSpec, extract_crops
-from face_affect_ros.affect.detectors import Detector
+from face_affect_ros.affect.rotated_search import RotatedSearch
 from face_affect_ros.affect.types import Detections, FloatArray, ImageArray
 import numpy as np
 
@@ -50,13 +50,12 @@ class TemplateTracker:
     """
 
     def __init__(self, image: ImageArray, found: Detections) -> None:
-        """Crop the templates of faces from a (H, W) grey or (H, W, 3) BGR uint8 image."""
+        """Crop the templates of faces from an image."""
         self._found = found
         self._templates = extract_crops(image, found.boxes, found.landmarks, FACE)
         self._shifts = np.zeros((len(found), 2), np.float32)
 
     def __len__(self) -> int:
-        """Return the number of templates."""
         return len(self._templates)
 
     def __call__(self, image: ImageArray) -> Detections | None:
@@ -81,7 +80,7 @@ class TemplateTracker:
 
 
 def shifted(boxes: FloatArray, shifts: FloatArray) -> FloatArray:
-    """Return boxes (N, 4) moved by shifts (N, 2), pixels."""
+    """Return boxes moved by shifts (N, 2), pixels."""
     return np.concatenate([boxes[:, :2] + shifts, boxes[:, 2:]], axis=1)
 
 
@@ -111,13 +110,10 @@ def is_due(elapsed: float, interval: float) -> bool:
 @dataclass(frozen=True)
 class Located:
     """
-    The faces of one image.
+    The faces of one image, and whether the detector ran on it.
 
-    Attributes:
-        faces: Best first.
-        detected: Whether the detector ran on this image.
-        defer: Whether inferences should wait for the next image, on which, at the same frame rate,
-            the detector will not run.
+    defer: whether inferences should wait for the next image, on which, at the same frame rate, the
+    detector will not run.
     """
 
     faces: Detections
@@ -132,36 +128,33 @@ class DetectOrTrack:
     If a face cannot be tracked, or the size of the image changes, the detector runs at once.
     """
 
-    def __init__(self, detector: Detector) -> None:
-        self.detector = detector
+    def __init__(self, search: RotatedSearch) -> None:
+        self.search = search
         self._templates: TemplateTracker | None = None
         self._shape: tuple[int, ...] = ()
         self._detected = self._stamp = -math.inf
 
     def __call__(self, image: ImageArray, stamp: float, interval: float) -> Located:
-        """
-        Return the faces of a (H, W) grey or (H, W, 3) BGR uint8 image, detected or tracked.
-
-        stamp: time of the image. interval: between two runs of the detector. Both in seconds.
-        """
+        """Return the faces of an image at a time; interval: of the detector, both in seconds."""
         elapsed, self._stamp = stamp - self._stamp, stamp
         if (self._templates is not None and image.shape == self._shape
                 and not is_due(stamp - self._detected, interval)):
             tracked = self._templates(image)
             if tracked is not None:
                 return Located(tracked, detected=False, defer=False)
-        found = self.detector(image)
+        found = self.search(image, stamp)
         self._detected, self._shape = stamp, image.shape
         self._templates = TemplateTracker(image, found) if interval > 0.0 else None
         return Located(found, detected=True, defer=not is_due(elapsed, interval))
 
     @property
     def templates(self) -> int:
-        """Return the number of faces whose pixels are kept for tracking."""
+        """The number of faces whose pixels are kept for tracking."""
         return len(self._templates) if self._templates is not None else 0
 
     def reset(self) -> None:
         """Drop the templates; the detector runs on the next image."""
+        self.search.reset()
         self._templates = None
         self._detected = self._stamp = -math.inf
 

@@ -30,6 +30,7 @@ class PipelineSettings:
             select it by the size of the image.
         min_score: Minimum score of a detection, in (0, 1).
         detection_interval: Seconds between two runs of the detector, 0 for every image.
+        rotated_search: Whether the detector also runs on the image rotated by 90 degrees.
         start_score: Minimum score of a detection that starts a track, in [0, 1].
         emotion_model: Name or path of the expression model, '' for none.
         gender_model: Name or path of the gender model, '' for none; may be the same as
@@ -48,6 +49,7 @@ class PipelineSettings:
     detector_size: int = 0
     min_score: float = 0.3
     detection_interval: float = 0.1
+    rotated_search: bool = True
     start_score: float = 0.37
     emotion_model: str = 'emotion_small_resnet'
     gender_model: str = 'gender_mobilenet'

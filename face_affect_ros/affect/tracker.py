@@ -39,33 +39,23 @@ MAX_COAST = 0.7
 
 @dataclass
 class Track:
-    """
-    One face over time.
-
-    Attributes:
-        id: Unique track id.
-        box: (4,) float32, box of the last detection, pixels.
-        velocity: (2,) float32, average velocity of the centre, pixels per second.
-        first: Stamp of the first detection, seconds.
-        last: Stamp of the last detection, seconds.
-        runs: Runs of the detector that found it with the start score, until it is confirmed.
-    """
+    """One face over time; `first` and `last` are the stamps of detections, seconds."""
 
     id: str  # noqa: A003 - '' until the track is confirmed
-    box: FloatArray
-    velocity: FloatArray
+    box: FloatArray   #: (4,), of the last detection
+    velocity: FloatArray   #: (2,), average velocity of the centre, pixels per second
     first: float
     last: float
-    runs: int = 1
+    runs: int = 1   #: runs of the detector that found it with the start score, until confirmed
 
     def predict(self, stamp: float) -> FloatArray:
-        """Return the predicted box at a time in seconds, (4,) float32."""
+        """Return the predicted box at a time in seconds."""
         box = self.box.copy()
         box[:2] += self.velocity * min(max(stamp - self.last, 0.0), MAX_COAST)
         return box
 
     def update(self, box: FloatArray, stamp: float) -> None:
-        """Set the box (4,) of a detection at a time in seconds."""
+        """Set the box of a detection at a time in seconds."""
         elapsed = stamp - self.last
         if elapsed > 0.0:
             moved = (box[:2] + box[2:] / 2) - (self.box[:2] + self.box[2:] / 2)
@@ -81,23 +71,21 @@ def random_prefix() -> str:
 
 
 class Tracker:
-    """Assigns detections to tracks by position, size and motion."""
+    """Assigns detections to tracks by position, size and motion; prefix: of every id."""
 
     def __init__(self, *, prefix: str = '') -> None:
-        """Start without tracks; prefix: first part of every id, random by default."""
         self._prefix = prefix or random_prefix()
-        self._count = itertools.count(1)
-        self._tracks: list[Track] = []
-        self._now = -np.inf
+        self.restart()
 
     @property
     def ids(self) -> frozenset[str]:
-        """The ids of the tracks that have not ended, seen in the last frame or not."""
+        """The ids of the confirmed tracks, seen in the last frame or not."""
         return frozenset(track.id for track in self._tracks if track.id)
 
     def reset(self) -> None:
         """End all tracks; their ids are not used again."""
-        self._tracks, self._now = [], -np.inf
+        self._tracks: list[Track] = []
+        self._now = -math.inf
 
     def restart(self) -> None:
         """End all tracks and number the next ones from 1 again."""

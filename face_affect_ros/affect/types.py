@@ -23,7 +23,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+#: If a docstring does not state otherwise, boxes (N, 4) are x, y, width and height in pixels, and
+#: landmarks (N, 4, 2) are x and y in pixels, rows as in LANDMARKS, NaN where unknown.
 FloatArray = npt.NDArray[np.float32]
+#: If a docstring does not state otherwise, an image is (H, W) grey or (H, W, 3) BGR.
 ImageArray = npt.NDArray[np.uint8]
 
 #: The order of FER-2013 (Goodfellow et al. 2013), used everywhere.
@@ -56,18 +59,11 @@ class AffectError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """
-    The faces a detector found in one image, best first.
+    """The faces a detector found in one image, best first."""
 
-    Attributes:
-        boxes: (N, 4) float32, x, y, width, height in pixels; may extend beyond the image.
-        scores: (N,) float32 in [0, 1].
-        landmarks: (N, 4, 2) float32, x, y in pixels, rows as in LANDMARKS; NaN where unknown.
-    """
-
-    boxes: FloatArray
-    scores: FloatArray
-    landmarks: FloatArray
+    boxes: FloatArray   #: (N, 4), may extend beyond the image
+    scores: FloatArray   #: (N,), in [0, 1]
+    landmarks: FloatArray   #: (N, 4, 2)
 
     def __len__(self) -> int:
         return len(self.boxes)

@@ -16,17 +16,9 @@
 
 from face_affect_ros.affect.annotate import hide, RecentBoxes
 from face_affect_ros.affect.detectors import make_detector
-from face_affect_ros.media import open_media
 from faces import face
 import numpy as np
 import pytest
-
-
-@pytest.fixture(scope='module')
-def portrait() -> np.ndarray:
-    """Return an image of a face, BGR 640x480."""
-    with open_media('') as media:
-        return next(iter(media)).image
 
 
 def test_no_detector_finds_a_hidden_face(portrait: np.ndarray) -> None:

@@ -35,26 +35,16 @@ def gradient(height: int, width: int) -> np.ndarray:
     return (rows + columns).clip(0, 255).astype(np.uint8)
 
 
-def test_a_crop_inside_the_image_is_that_part_of_it() -> None:
+@pytest.mark.parametrize(('box', 'spec', 'part'), [
+    ((20, 30, 16, 16), CropSpec(size=16), np.s_[30:46, 20:36]),
+    ((20, 30, 16, 16), CropSpec(size=32, margin=0.5), np.s_[22:54, 12:44]),
+    ((20, 40, 20, 10), CropSpec(size=20), np.s_[35:55, 20:40])])
+def test_a_crop_is_the_square_around_the_box_with_its_margin(
+        box: tuple[int, ...], spec: CropSpec, part: tuple[slice, slice]) -> None:
     image = gradient(100, 100)
-    box = np.array([[20, 30, 16, 16]], np.float32)
-    crops = extract_crops(image, box, NO_LANDMARKS, CropSpec(size=16))
-    assert crops.shape == (1, 16, 16, 1)
-    np.testing.assert_array_equal(crops[0, :, :, 0], image[30:46, 20:36])
-
-
-def test_the_margin_grows_the_square_on_all_sides() -> None:
-    image = gradient(100, 100)
-    box = np.array([[20, 30, 16, 16]], np.float32)
-    crops = extract_crops(image, box, NO_LANDMARKS, CropSpec(size=32, margin=0.5))
-    np.testing.assert_array_equal(crops[0, :, :, 0], image[22:54, 12:44])
-
-
-def test_a_flat_box_gives_a_square_around_its_centre() -> None:
-    image = gradient(100, 100)
-    crops = extract_crops(image, np.array([[20, 40, 20, 10]], np.float32), NO_LANDMARKS,
-                          CropSpec(size=20))
-    np.testing.assert_array_equal(crops[0, :, :, 0], image[35:55, 20:40])
+    crops = extract_crops(image, np.array([box], np.float32), NO_LANDMARKS, spec)
+    assert crops.shape == (1, spec.size, spec.size, 1)
+    np.testing.assert_array_equal(crops[0, :, :, 0], image[part])
 
 
 def test_border_pixels_are_repeated_outside_of_the_image() -> None:

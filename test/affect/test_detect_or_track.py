@@ -20,6 +20,7 @@ from pathlib import Path
 from agreement import compare, moved, track
 import cv2
 from face_affect_ros.affect.detectors import make_detector
+from face_affect_ros.affect.rotated_search import RotatedSearch
 from face_affect_ros.affect.scheduling import DetectOrTrack, peak, TemplateTracker
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import Detections, ImageArray
@@ -46,6 +47,11 @@ class Counting:
         return self.answer(image)
 
 
+def detect_or_track(detector: Counting) -> DetectOrTrack:
+    """Return an object that runs the detector on upright images only."""
+    return DetectOrTrack(RotatedSearch(detector, min_score=0.3, enabled=False))
+
+
 def one_at(x: float, y: float, side: float = 60.0) -> Detections:
     """Return the detection of one face by the corner of its box."""
     return Detections(np.array([[x, y, side, side]], np.float32), np.array([0.9], np.float32),
@@ -65,7 +71,7 @@ def test_the_interval_is_in_seconds_at_any_rate(interval: float, rate: int,
                                                 every: int) -> None:
     jitter = np.random.default_rng(0).uniform(-0.002, 0.002, 60)
     detector = Counting(lambda image: one_at(100, 80))
-    locate = DetectOrTrack(detector)
+    locate = detect_or_track(detector)
     image = picture()
     for number in range(60):
         locate(image, 1e9 + number / rate + jitter[number], interval)
@@ -79,7 +85,7 @@ def test_the_interval_is_in_seconds_at_any_rate(interval: float, rate: int,
 def test_inferences_are_deferred_if_the_detector_will_not_run_on_the_next_image(
         interval: float, rate: int, defer: list[bool]) -> None:
     """At the first image the frame rate is not known."""
-    locate = DetectOrTrack(Counting(lambda image: one_at(100, 80)))
+    locate = detect_or_track(Counting(lambda image: one_at(100, 80)))
     assert [locate(picture(), 100.0 + number / rate, interval).defer
             for number in range(7)] == defer
 
@@ -88,7 +94,7 @@ def test_inferences_are_deferred_if_the_detector_will_not_run_on_the_next_image(
     (picture(), 4.0), (picture(), 5.0), (picture()[:-1], 5.01), (picture()[:, :, 0], 5.01)])
 def test_the_detector_runs_after_a_jump_of_time_or_size(image: np.ndarray, stamp: float) -> None:
     detector = Counting(lambda image: one_at(100, 80))
-    locate = DetectOrTrack(detector)
+    locate = detect_or_track(detector)
     locate(picture(), 5.0, 0.1)
     assert locate(image, stamp, 0.1).detected
     assert detector.calls == 2
@@ -97,7 +103,7 @@ def test_the_detector_runs_after_a_jump_of_time_or_size(image: np.ndarray, stamp
 def test_the_detector_runs_where_there_are_no_templates() -> None:
     """After a reset, and where the interval becomes longer than 0."""
     detector = Counting(lambda image: one_at(100, 80))
-    locate = DetectOrTrack(detector)
+    locate = detect_or_track(detector)
     for number, (interval, calls) in enumerate(((0.0, 1), (10.0, 2), (10.0, 2))):
         assert len(locate(picture(), 5.0 + 0.03 * number, interval).faces) == 1
         assert detector.calls == calls
@@ -108,7 +114,7 @@ def test_the_detector_runs_where_there_are_no_templates() -> None:
 
 
 def test_the_detector_runs_at_once_if_a_face_is_lost() -> None:
-    locate = DetectOrTrack(Counting(lambda image: one_at(100, 80)))
+    locate = detect_or_track(Counting(lambda image: one_at(100, 80)))
     assert locate(picture(), 0.0, 0.1).detected
     assert not locate(picture(), 0.03, 0.1).detected
     assert locate(np.full((240, 320, 3), 90, np.uint8), 0.06, 0.1).detected
@@ -160,7 +166,7 @@ def test_tracked_boxes_are_as_accurate_as_detected_ones(
     every = track(lambda image, stamp: detector(image), frames)
     shaken = compare(track(moved(detector, 0.5), frames), every)
     detector.calls = 0
-    locate = DetectOrTrack(detector)
+    locate = detect_or_track(detector)
     tracked = compare(track(lambda image, stamp: locate(
         image, stamp, settings.detection_interval).faces, frames), every,
         images=range(1, len(frames), 2))

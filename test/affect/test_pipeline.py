@@ -142,7 +142,8 @@ class TurningHead:
 def test_the_orientation_is_smoothed_within_a_track() -> None:
     def turning(time_constant: float) -> list[float]:
         pipeline = AffectPipeline(TurningHead(1), [], PipelineSettings(
-            detection_interval=0.0, orientation_time_constant=time_constant))
+            detection_interval=0.0, rotated_search=False,
+            orientation_time_constant=time_constant))
         angles = []
         for stamp in (0.0, 0.2):
             [face] = pipeline.process(image, stamp)
@@ -212,20 +213,18 @@ def test_expression_is_classified_at_most_twenty_times_a_second(
         assert sum(runs['emotion_small_resnet']) == share * sum(map(len, faces))
 
 
-def test_gender_waits_for_images_without_the_detector() -> None:
+def test_gender_waits_for_images_without_the_detector(portrait: np.ndarray) -> None:
     """At 30 Hz with the default intervals, so that no image runs all networks."""
-    with open_media('') as media:
-        image = next(iter(media)).image
     pipeline = make_pipeline(PipelineSettings())
     runs = watch(pipeline)
     work = []
     detector = Mock(wraps=pipeline.detector, mouth=pipeline.detector.mouth,
                     face_score=pipeline.detector.face_score)
-    pipeline.locate.detector = detector
+    pipeline.locate.search.detector = detector
     for step in range(31):
         detector.reset_mock()
         runs.clear()
-        pipeline.process(image, step / 30.0)
+        pipeline.process(portrait, step / 30.0)
         work.append((detector.called, sorted(runs)))
     detecting, others = ([names for detected, names in work[4:] if detected is which]
                          for which in (True, False))
@@ -238,7 +237,7 @@ def test_gender_waits_for_images_without_the_detector() -> None:
 
 @pytest.mark.parametrize(('emotion', 'gender', 'calls'), [(0.0, 60.0, 3), (60.0, 0.15, 2)])
 def test_a_model_of_both_attributes_runs_at_the_shorter_interval(
-        emotion: float, gender: float, calls: int) -> None:
+        emotion: float, gender: float, calls: int, portrait: np.ndarray) -> None:
     heads = tuple(Head(task, number, LABELS[task], 0.5)
                   for number, task in enumerate(('emotion', 'gender')))
     both = Mock(heads=heads, crop=CropSpec(48, 1, 0.1, True),
@@ -247,34 +246,28 @@ def test_a_model_of_both_attributes_runs_at_the_shorter_interval(
                     for head in heads})
     pipeline = AffectPipeline(make_detector(), [both], PipelineSettings(
         emotion_interval=emotion, gender_interval=gender))
-    with open_media('') as media:
-        image = next(iter(media)).image
     for step in range(3):
-        [face] = pipeline.process(image, 0.1 * step)
+        [face] = pipeline.process(portrait, 0.1 * step)
         assert set(face.estimates) == {'emotion', 'gender'}
     assert both.call_count == calls
 
 
-def test_one_network_may_classify_both() -> None:
+def test_one_network_may_classify_both(portrait: np.ndarray) -> None:
     """A model that is named for both tasks runs once per face."""
     both = 'affect_small_resnet_fast'
     pipeline = make_pipeline(PipelineSettings(emotion_model=both, gender_model=both))
     runs = watch(pipeline)
-    with open_media('') as media:
-        image = next(iter(media)).image
-    [face] = pipeline.process(image, 0.0)
+    [face] = pipeline.process(portrait, 0.0)
     assert runs == {both: [1]}
     assert {task: int(each.probabilities.argmax()) for task, each in face.estimates.items()} == {
         'emotion': EMOTIONS.index('happy'), 'gender': GENDERS.index('woman')}
 
 
-def test_boxes_are_inside_the_image_and_the_image_is_not_written_to() -> None:
+def test_boxes_are_inside_the_image_and_the_image_is_not_written_to(portrait: np.ndarray) -> None:
     pipeline = make_pipeline(PipelineSettings())
-    with open_media('') as media:
-        image = next(iter(media)).image
-    face = pipeline.process(image, 0.0)[0]
+    face = pipeline.process(portrait, 0.0)[0]
     x, y, width, height = face.box
-    half = np.ascontiguousarray(image[:, int(x + width / 2):])
+    half = np.ascontiguousarray(portrait[:, int(x + width / 2):])
     half.flags.writeable = False
     for cut in pipeline.process(half, 1.0):
         assert cut.box[0] >= 0.0
@@ -305,16 +298,14 @@ def test_a_depth_of_another_kind_is_refused(depth: Any, what: str) -> None:
         pipeline.process(np.zeros((48, 64, 3), np.uint8), 0.0, depth=depth)
 
 
-def test_the_arrays_of_faces_may_be_written_to() -> None:
+def test_the_arrays_of_faces_may_be_written_to(portrait: np.ndarray) -> None:
     """Such as to scale them; the faces of the next images do not change."""
     pipeline = make_pipeline(PipelineSettings(gender_model=''))
-    with open_media('') as media:
-        image = next(iter(media)).image
 
     def follow_and(change: float) -> list[np.ndarray]:
         pipeline.restart()
         for step in range(4):
-            [face] = pipeline.process(np.roll(image, step, axis=1), 0.02 * step)
+            [face] = pipeline.process(np.roll(portrait, step, axis=1), 0.02 * step)
             found = [face.box, face.landmarks, face.estimates['emotion'].probabilities,
                      face.orientation.rotation, face.orientation.covariance]
             last = [each.copy() for each in found]
@@ -326,14 +317,12 @@ def test_the_arrays_of_faces_may_be_written_to() -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def test_settings_change_between_frames_without_losing_tracks() -> None:
+def test_settings_change_between_frames_without_losing_tracks(portrait: np.ndarray) -> None:
     pipeline = make_pipeline(PipelineSettings(track_id_prefix='f'))
-    with open_media('') as media:
-        image = next(iter(media)).image
-    pipeline.process(image, 0.0)
+    pipeline.process(portrait, 0.0)
     pipeline.settings = dataclasses.replace(pipeline.settings, smoothing_time_constant=0.0,
                                             track_timeout=5.0)
-    assert [face.id for face in pipeline.process(image, 4.0)] == ['f0001']
+    assert [face.id for face in pipeline.process(portrait, 4.0)] == ['f0001']
 
 
 def test_a_model_without_the_task_is_an_error() -> None:

@@ -31,29 +31,27 @@ def clip_of(shared_file: Callable[[str], Path]) -> Callable[[str], tracks.Clip]:
     """Return a function that returns a clip by its name."""
     for name in CLIPS:
         shared_file(f'media/{name}')
-    found = {clip.name: clip for clip in tracks.clips(shared_file('media').parent)}
-    return found.__getitem__
+    return tracks.clips(shared_file('media').parent).__getitem__
 
 
 @pytest.mark.parametrize('name', CLIPS)
 def test_one_person_is_one_track(name: str, clip_of: Callable[[str], tracks.Clip]) -> None:
     clip = clip_of(name)
-    found = tracks.follow(clip.frames)
+    found, _ = tracks.follow(clip.frames)
+    raw, _ = tracks.follow(clip.frames, smoothing_time_constant=0.0)
     ids = tracks.ids_of(clip, found)
     assert ids.pop('') == []
     assert [len(seen) for seen in ids.values()] == [1] * len(clip.people)
     assert tracks.swaps(ids) == 0
-    calm = tracks.changes(clip, found)
-    raw = tracks.changes(clip, tracks.follow(clip.frames, smoothing_time_constant=0.0))
-    assert calm['changes'] <= max(1, raw['changes'] // 4)
+    changes, without = (tracks.changes(clip, each)['changes'] for each in (found, raw))
+    assert changes <= max(1, without // 4)
 
 
 @pytest.mark.parametrize('name', CLIPS)
 def test_people_who_were_hidden_for_a_second_keep_their_ids(
         name: str, clip_of: Callable[[str], tracks.Clip]) -> None:
     clip = clip_of(name)
-    frames = tracks.hidden(clip, clip.people, tracks.FROM, 1.0)
-    found = tracks.follow(frames)
+    found, _ = tracks.follow(tracks.hidden(clip, clip.people, 1.0))
     ids = tracks.ids_of(clip, found)
     ids.pop('')
     assert {person: len(seen) for person, seen in ids.items()} == dict.fromkeys(ids, 1)

@@ -19,7 +19,6 @@ import contextlib
 from typing import Any
 
 from face_affect_ros.media import open_media
-import numpy as np
 import pytest
 from support import Process, running_node
 
@@ -72,10 +71,3 @@ def far(ros: Any) -> Iterator[Callable[..., Any]]:
             assert 'Traceback' not in process.output(), process.output()
 
     yield run
-
-
-@pytest.fixture(scope='session')
-def portrait() -> np.ndarray:
-    """Return the first frame of the default source, BGR 640x480."""
-    with open_media('') as media:
-        return next(iter(media)).image

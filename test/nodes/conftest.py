@@ -17,16 +17,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from face_affect_ros.media import open_media
 import numpy as np
 import pytest
-
-
-@pytest.fixture(scope='session')
-def portrait() -> np.ndarray:
-    """Return the first frame of the default source, BGR 640x480."""
-    with open_media('') as media:
-        return next(iter(media)).image
 
 
 @pytest.fixture

@@ -135,11 +135,3 @@ def chip() -> np.ndarray:
     """Return the crop of the portrait, (96, 96) uint8."""
     from face_affect_training.figures.guided import portrait_crop
     return portrait_crop(CropSpec(size=96, margin=0.25))[:, :, 0]
-
-
-@pytest.fixture(scope='session')
-def chips(chip: np.ndarray) -> np.ndarray:
-    """Return the face from dark to bright, and an image without a face, (25, 96, 96)."""
-    lights = np.linspace(0.6, 1.3, 24)[:, np.newaxis, np.newaxis]
-    return np.concatenate([np.clip(lights * chip, 0, 255).astype(np.uint8),
-                           np.full_like(chip, 120)[np.newaxis]])

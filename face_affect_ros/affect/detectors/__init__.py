@@ -34,21 +34,16 @@ class Detector(Protocol):
 
     Boxes extend from the eyebrows to the chin, as those of BlazeFace; the card of a network with
     other boxes has a box_scale.
-
-    Attributes:
-        name: Name of its card.
-        face_score: Score in [0, 1] below which a detection may not be a face, so that its
-            attributes are unknown.
-        mouth: The landmark of the mouth: 'lips' for their centre, 'corners' for the midpoint of
-            the corners, which lie further back.
     """
 
     name: str
+    #: Score in [0, 1] below which a detection may not be a face: its attributes are unknown.
     face_score: float
+    #: Landmark of the mouth: the centre of the 'lips', or the midpoint of the 'corners' behind it.
     mouth: str
 
     def __call__(self, image: ImageArray) -> Detections:
-        """Return the faces of a (H, W) grey or (H, W, 3) BGR uint8 image, best first."""
+        """Return the faces of an image, best first."""
 
 
 #: By the entry `decoder` of a card.

@@ -14,8 +14,8 @@
 
 """BlazeFace (Bazarevsky et al. 2019): the MediaPipe networks, decoded here."""
 
-import cv2
 from face_affect_ros.affect.boxes import letterbox, weighted_nms
+from face_affect_ros.affect.crop import to_channels
 from face_affect_ros.affect.interpreter import Network
 from face_affect_ros.affect.model_store import card_entry, ModelCard
 from face_affect_ros.affect.types import (
@@ -49,9 +49,8 @@ class BlazeFace:
     """
     Detects faces with one of the BlazeFace networks.
 
-    The arguments are those of make_detector; the size of the input is fixed, and `size` has no
-    effect. The card's `anchors` lists [stride, anchors per cell]. A network that does not match
-    its card is an AffectError.
+    The size of the input is fixed, and `size` has no effect. The card's `anchors` lists [stride,
+    anchors per cell]. A network that does not match its card is an AffectError.
     """
 
     mouth = 'lips'
@@ -80,27 +79,21 @@ class BlazeFace:
                               f'card need {[(1, count, 16), (1, count, 1)]}')
 
     def __call__(self, image: ImageArray) -> Detections:
-        """Return the faces of a (H, W) grey or (H, W, 3) BGR uint8 image, best first."""
+        """Return the faces of an image, best first."""
         square, scale, shift = letterbox(image, self._side)
-        code = cv2.COLOR_GRAY2RGB if square.ndim == 2 else cv2.COLOR_BGR2RGB
-        rgb = np.asarray(cv2.cvtColor(square, code), np.uint8)
-        regressors, logits = self._network(rgb[np.newaxis])
-        candidates, scores = self._decode(regressors[0], logits[0, :, 0])
-        values, scores = weighted_nms(candidates, scores, self._overlap)
-        points = values.reshape(-1, 2 + len(LANDMARKS), 2)   # corner, sides, landmarks
+        regressors, logits = self._network(to_channels(square, 3)[np.newaxis])
+        keep = np.flatnonzero(logits[0, :, 0] >= self._min_logit)
+        # Each row: centre x, y, width, height, then x, y of eyes, nose, mouth and two ears.
+        points = regressors[0, keep].reshape(len(keep), regressors.shape[2] // 2, 2)
+        points[:, 0] += self._anchors[keep]
+        points[:, 0] -= points[:, 1] / 2.0
+        points[:, 2:] += self._anchors[keep, np.newaxis]
+        count = 2 + len(LANDMARKS)   # corner, sides, landmarks
+        values, scores = weighted_nms(
+            points[:, :count].reshape(len(keep), 2 * count),
+            np.asarray(expit(logits[0, keep, 0]), np.float32), self._overlap)
+        points = values.reshape(-1, count, 2)
         points[:, 0] -= shift
         points[:, 2:] -= shift
         points /= scale
         return Detections(points[:, :2].reshape(-1, 4), scores, points[:, 2:])
-
-    def _decode(self, regressors: FloatArray, logits: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Turn raw outputs into boxes with landmarks in pixels of the square, and scores."""
-        keep = np.flatnonzero(logits >= self._min_logit)
-        raw, anchors = regressors[keep], self._anchors[keep]
-        # Each row: centre x, y, width, height, then x, y of eyes, nose, mouth and two ears.
-        points = raw.reshape(len(raw), raw.shape[1] // 2, 2).copy()
-        points[:, 0] += anchors
-        points[:, 2:] += anchors[:, np.newaxis]
-        points[:, 0] -= points[:, 1] / 2.0
-        values = points[:, :2 + len(LANDMARKS)].reshape(len(raw), 4 + 2 * len(LANDMARKS))
-        return values, np.asarray(expit(logits[keep]), np.float32)

@@ -47,12 +47,7 @@ MOST_CANDIDATES = 1000
 
 
 class ResidualFpn:
-    """
-    Detects faces with a network of ordinary convolutions and a feature pyramid.
-
-    The arguments are those of make_detector. A network that does not match its card is an
-    AffectError.
-    """
+    """Detects faces; AffectError if the network does not match its card."""
 
     mouth = 'corners'
 
@@ -74,7 +69,7 @@ class ResidualFpn:
                               'another network')
 
     def __call__(self, image: ImageArray) -> Detections:
-        """Return the faces of a (H, W) grey or (H, W, 3) BGR uint8 image, best first."""
+        """Return the faces of an image, best first."""
         pixels, scale = fit_image(image, longer_side(image.shape, self._size))
         outputs = self._network(pixels[np.newaxis])
         # The conversion to TFLite may change their order.

@@ -28,8 +28,8 @@ class YuNet:
     """
     Detects faces with a YuNet network in an ONNX file.
 
-    The arguments are those of make_detector; OpenCV has a setting of its own for threads, and
-    `num_threads` has no effect. AffectError if OpenCV is too old or cannot read the file.
+    OpenCV has a setting of its own for threads, and `num_threads` has no effect. AffectError if
+    OpenCV is too old or cannot read the file.
     """
 
     mouth = 'corners'
@@ -53,7 +53,7 @@ class YuNet:
                               ) from error
 
     def __call__(self, image: ImageArray) -> Detections:
-        """Return the faces of a (H, W) grey or (H, W, 3) BGR uint8 image, best first."""
+        """Return the faces of an image, best first."""
         pixels = shrunk(image, longer_side(image.shape, self._size))
         self._detector.setInputSize(pixels.shape[1::-1])
         found = self._detector.detect(pixels)[1]
