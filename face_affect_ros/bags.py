@@ -49,8 +49,8 @@ from face_affect_ros.paths import (
 __all__ = ['ImageBag', 'deserialized', 'header_stamp', 'is_bag', 'write_bag']
 
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
-#: Types of compressed video, of ffmpeg_image_transport and of Foxglove.
-VIDEO = re.compile('FFMPEGPacket|CompressedVideo')
+#: Types of compressed video, of image transports and of Foxglove.
+VIDEO = re.compile('FFMPEGPacket|CompressedVideo|theora')
 CONVERT = 'convert it: rosbags-convert --src BAG --dst FOLDER'
 REMEDY = 'install it: python3 -m pip install rosbags'
 #: Encodings of measurements such as depth, not of grey or colour images: 16UC1, 32FC1 and similar.

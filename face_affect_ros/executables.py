@@ -27,7 +27,10 @@ def _run(module: str) -> int:
     main = importlib.import_module(f'face_affect_ros.{module}').main
     if python:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    return int(main())
+    code = int(main())
+    if python:   # that of launch, after that of the terminal, may come while the process ends
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return code
 
 
 face_affect = functools.partial(_run, 'cli')

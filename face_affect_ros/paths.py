@@ -95,8 +95,8 @@ def readable(path: Path) -> bool:
 
 
 def suffix_of(path: Path) -> str:
-    """Return the suffix of a path in lower case, '' for an attribute file of macOS."""
-    return '' if path.name.startswith(APPLE_DOUBLE) else path.suffix.lower()
+    """Return the suffix of a path in lower case, '' for a hidden file, as deleted by Android."""
+    return '' if path.name.startswith('.') else path.suffix.lower()
 
 
 def is_storage(path: Path) -> bool:

@@ -42,8 +42,13 @@ def to_record(faces: list[Face], *, source: str, width: int, height: int,
     Returns:
         A face with a known position has it and its standard deviation, metres.
     """
-    return {'source': source, **when, 'width': width, 'height': height,
+    return {'source': as_unicode(source), **when, 'width': width, 'height': height,
             'faces': [_face(face) for face in faces]}
+
+
+def as_unicode(name: str) -> str:
+    """Return a name with bytes that are not UTF-8 escaped: readers of JSON refuse surrogates."""
+    return name.encode('utf-8', 'backslashreplace').decode()
 
 
 def _face(face: Face) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from typing import Any
 
 from ament_index_python.packages import get_package_prefix, PackageNotFoundError
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.launch_support import share
 from face_affect_ros.launch_support.actions import (
     container,
     describe,
@@ -43,7 +44,6 @@ from face_affect_ros.launch_support.arguments import (
     switched_off,
     text,
 )
-from face_affect_ros.launch_support.cameras import share
 from face_affect_ros.nodes.declaration import unmatched_file
 from face_affect_ros.paths import expanded
 from launch import LaunchContext, LaunchDescription

@@ -19,7 +19,7 @@ import sys
 from typing import Any
 import unittest
 
-from face_affect_ros.launch_support.cameras import share
+from face_affect_ros.launch_support import share
 from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 import rclpy

@@ -116,7 +116,8 @@ def test_a_bag_without_images(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('kind', ['ffmpeg_image_transport_msgs/msg/FFMPEGPacket',
-                                  'foxglove_msgs/msg/CompressedVideo'])
+                                  'foxglove_msgs/msg/CompressedVideo',
+                                  'theora_image_transport/msg/Packet'])
 def test_topics_of_video_are_named_with_the_remedy(kind: str, tmp_path: Path) -> None:
     video = Message('/a/video', kind, image().data)
     path = bag_files.write(tmp_path / 'bag', [video], definitions={kind: ''})

@@ -21,10 +21,12 @@ import io
 import json
 import os
 from pathlib import Path
+import re
 import signal
 import subprocess
 import sys
 
+import bag_files
 import cv2
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.cli import main
@@ -101,6 +103,8 @@ def test_files_of_the_same_name_get_separate_copies(tmp_path: Path,
     assert main([*arguments, '--annotate', str(tmp_path / 'out')]) == 0
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
         'portrait_annotated.png', 'portrait_annotated_2.png', 'portrait_annotated_3.png']
+    assert re.search('b/portrait.png: .* written to .*/out/portrait_annotated_2.png\n',
+                     capsys.readouterr().err)
     assert main([*arguments, '--annotate', str(names[0])]) == 1
     assert 'is not a folder, and there are several' in capsys.readouterr().err
 
@@ -307,6 +311,12 @@ def test_explain_draws_a_row_for_each_face(tmp_path: Path,
     assert main([*command, '--class', 'sad', '--overwrite']) == 0
     assert ': sad ' in capsys.readouterr().out
     assert (cv2.imread(str(out)) != first).any()
+
+
+def test_explain_reads_images_of_bags(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bag = bag_files.write(tmp_path / 'bag', [bag_files.image(), bag_files.image(encoding='rgb8')])
+    assert main(['explain', str(bag), '--frame', '1', '--out', str(tmp_path / 'why.png')]) == 0
+    assert capsys.readouterr().out.startswith('f0001: happy ')
 
 
 @pytest.mark.parametrize(('arguments', 'complaint'), [

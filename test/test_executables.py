@@ -48,6 +48,18 @@ def test_ctrl_c_during_the_imports_prints_nothing(name: str, tmp_path: Path) -> 
         assert process.output() == 'importing\n'
 
 
+def test_ctrl_c_while_the_process_ends_changes_nothing() -> None:
+    """As of launch, which sends a second one after that of the terminal."""
+    code = ('import atexit, os, signal, sys, types; '
+            'signal.signal(signal.SIGINT, signal.default_int_handler); '
+            'from face_affect_ros import executables; '
+            'sys.modules["face_affect_ros.cli"] = types.SimpleNamespace(main=lambda: 3); '
+            'atexit.register(os.kill, os.getpid(), signal.SIGINT); '
+            'raise SystemExit(executables.face_affect())')
+    with running(sys.executable, '-c', code) as process:
+        assert (process.wait(), process.output()) == (3, '')
+
+
 def test_a_node_of_the_demo_that_is_ended_during_its_imports_prints_nothing(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
         ) -> None:

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 if TYPE_CHECKING:
-    from face_affect_ros.nodes.spec import Spec
+    from face_affect_ros.nodes.parameters import Spec
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / 'docs' / 'nodes'

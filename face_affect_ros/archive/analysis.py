@@ -32,6 +32,7 @@ from face_affect_ros.archive.sources import Source
 from face_affect_ros.archive.storage import StorageError
 from face_affect_ros.media import Frame, Media
 from face_affect_ros.recordings import open_recording
+from face_affect_ros.records import as_unicode
 
 #: Called with the number of images so far and the fraction of the source, 0 to 1. The fraction is
 #: near 0 if the length is unknown.
@@ -150,8 +151,7 @@ def _write(source: Source, run: Run, metadata: dict[str, Any], results: Results,
     frames = faces = 0
     first, last = math.inf, -math.inf
     topic = source.topic
-    # bytes that are not UTF-8 are escaped, because JSON and Parquet contain only Unicode
-    name = source.name.encode('utf-8', 'backslashreplace').decode()
+    name = as_unicode(source.name)
     with fetched(source.name) as path, open_recording(
             path, topic=source.topic, rate=run.rate or None, rectified=run.rectified
     ) as media, results.table(source, metadata) as table:
@@ -163,7 +163,7 @@ def _write(source: Source, run: Run, metadata: dict[str, Any], results: Results,
             ids.update(face.id for face in found)
             if progress is not None:
                 progress(frames, min(1.0, frames / (media.frame_count or 1e9)))
-    return Summary(source=source.name, topic=topic, frames=frames, faces=faces, tracks=len(ids),
+    return Summary(source=name, topic=topic, frames=frames, faces=faces, tracks=len(ids),
                    skipped=media.skipped, first=first, last=last)
 
 

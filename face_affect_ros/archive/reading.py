@@ -79,6 +79,7 @@ def parts_of(path: str) -> tuple[list[Part], dict[str, Any]]:
             metadata = results.metadata()
             parts = [Part(summary, functools.partial(results.rows, key))
                      for key, summary in results.summaries().items()]
+        parts.sort(key=lambda part: part.title)   # keys of files of one name are in any order
     if not parts:
         raise AffectError(f'{path}: contains no complete source; run `face_affect analyze` '
                           'again, for a folder of results with --resume')

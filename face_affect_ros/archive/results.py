@@ -94,10 +94,11 @@ class Results:
             AffectError: The folder contains other files, results without `resume`, or results of a
                 run with other models or settings.
         """
-        if not self._storage.names():
+        names = self._storage.names()
+        before = self.metadata() if names else {}
+        if not names or (names == {RUN} and not resume):   # after a run that opened no source
             self._storage.write(RUN, json.dumps(metadata, indent=1) + '\n')
             return
-        before = self.metadata()
         if not resume:
             raise AffectError(f'{self.folder}: already contains results; use --resume to '
                               'continue them, or choose another folder with --out')

@@ -36,12 +36,11 @@ from face_affect_ros.behaviours.listener import PEOPLE
 from face_affect_ros.behaviours.people import Person
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.declaration import declare
-from face_affect_ros.nodes.main import run
-from face_affect_ros.nodes.spec import Spec
+from face_affect_ros.nodes.main import run, steady_timer
+from face_affect_ros.nodes.parameters import Spec
 import py_trees
 from py_trees.common import Access, ParallelPolicy, Status
 from py_trees.composites import Parallel, Selector
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_msgs.msg import String
 
@@ -126,8 +125,7 @@ class Greeter(Node):
         self._people = py_trees.blackboard.Client(name='diagnostics')
         self._people.register_key(PEOPLE, access=Access.READ)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.results())
-        self.create_timer(1.0, self._publish_diagnostics,
-                          clock=Clock(clock_type=ClockType.STEADY_TIME))
+        steady_timer(self, 1.0, self._publish_diagnostics)
 
     def _tick(self) -> None:
         with TICK:

@@ -48,7 +48,7 @@ from face_affect_ros.commands.outputs import (
     model_files,
 )
 from face_affect_ros.media import check_suffix, Media
-from face_affect_ros.nodes.spec import Spec
+from face_affect_ros.nodes.parameters import Spec
 from face_affect_ros.paths import expanded, shown
 from face_affect_ros.recordings import open_recording
 from face_affect_ros.records import to_record
@@ -76,7 +76,8 @@ def register(subparsers: Any) -> None:
                         help='annotated copy: an image or .mp4. OUT is a folder if there are '
                         'several FILEs, if it is an existing folder, or if it ends with a slash')
     parser.add_argument('--overwrite', action='store_true',
-                        help='let --annotate replace existing files')
+                        help='let --annotate replace an existing file; earlier copies in a folder '
+                        'are always replaced')
     add_option(parser, '--sequence', SEQUENCE, metavar='HZ')
     parser.add_argument('--topic', action='append', default=[], metavar='TOPIC',
                         type=filled('the name of a topic'),
@@ -172,8 +173,9 @@ class _Analysis:
                                frame.stamp - first if media.topic else frame.stamp)
                 seen.update(face.id for face in faces)
                 frames += 1
-        print(f'{shown(source)}: {frames} frames, {seen.total()} faces, {len(seen)} tracks',
-              file=sys.stderr)
+        written = f', written to {shown(copy.path)}' if copy and not copy.problem else ''
+        print(f'{shown(source)}: {frames} frames, {seen.total()} faces, {len(seen)} tracks'
+              f'{written}', file=sys.stderr)
         if copy is not None and copy.problem:
             raise AffectError(copy.problem)
         if media.skipped and not media.topic and os.path.isdir(expanded(source.name)):

@@ -97,12 +97,13 @@ class Copy:
     One annotated copy; an error in it does not end the analysis.
 
     Attributes:
+        path: The file.
         problem: Why it is not complete, '' without an error.
     """
 
     def __init__(self, path: Path, media: Media) -> None:
         """Prepare a copy of a source."""
-        self.problem = ''
+        self.path, self.problem = path, ''
         self._pages = media.pages
         self._sink = ImageOrVideoSink(path, rate=PAGES_RATE if media.pages else media.rate)
 

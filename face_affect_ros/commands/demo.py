@@ -29,7 +29,7 @@ from face_affect_ros.commands.options import (
 from face_affect_ros.commands.outputs import check_folder, check_lines, check_outputs, Inputs
 from face_affect_ros.commands.report import make_report
 from face_affect_ros.demo import ENDLESS_DURATION, LINES, REPORT, RESULTS
-from face_affect_ros.nodes.spec import Spec
+from face_affect_ros.nodes.parameters import Spec
 from face_affect_ros.paths import shown
 
 DURATION = Spec(0.0, 'Maximum duration in seconds. 0: to the end of a clip or bag, and '

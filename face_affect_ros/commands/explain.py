@@ -39,12 +39,13 @@ from face_affect_ros.commands.options import (
     settings_from,
 )
 from face_affect_ros.commands.outputs import check_new, check_outputs, Inputs, model_files
-from face_affect_ros.media import open_media, write_image
-from face_affect_ros.nodes.spec import Spec
+from face_affect_ros.media import write_image
+from face_affect_ros.nodes.parameters import Spec
 from face_affect_ros.paths import shown
+from face_affect_ros.recordings import open_recording
 import numpy as np
 
-FRAME = Spec(0, 'Number of the frame in a clip.', bounds=(0, 10**9))
+FRAME = Spec(0, 'Number of the frame in a clip or bag.', bounds=(0, 10**9))
 
 
 def register(subparsers: Any) -> None:
@@ -53,7 +54,7 @@ def register(subparsers: Any) -> None:
         'explain', help='show the pixels of a face that a label depends on',
         description='Write an image with a row for each face: the crop, guided '
         'back-propagation, the plain gradient, Grad-CAM.')
-    parser.add_argument('file', metavar='FILE', type=file_name, help='image, GIF or video')
+    parser.add_argument('file', metavar='FILE', type=file_name, help='image, GIF, video or bag')
     parser.add_argument('--out', type=file_path, required=True, metavar='PNG',
                         help='the image to write')
     parser.add_argument('--overwrite', action='store_true', help='replace an existing file')
@@ -94,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _frame(file: str, wanted: int) -> ImageArray:
-    with open_media(file) as media:
+    with open_recording(file) as media:
         for frame in media:
             if frame.index == wanted:
                 return frame.image

@@ -22,8 +22,7 @@ from typing import Any, TypeAlias
 
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.nodes.parameters import PARAMETERS, problem_with
-from face_affect_ros.nodes.spec import Spec
+from face_affect_ros.nodes.parameters import PARAMETERS, problem_with, Spec
 from face_affect_ros.paths import expanded, is_url
 
 Options: TypeAlias = 'argparse.ArgumentParser | argparse._ArgumentGroup'
@@ -33,10 +32,14 @@ def add_pipeline_options(parser: argparse.ArgumentParser, **defaults: object) ->
     """Add an option for each field of PipelineSettings; `defaults` replace those of fields."""
     group = parser.add_argument_group('pipeline')
     for each in fields(PipelineSettings):
-        spec = PARAMETERS[each.name]
-        group.add_argument(_option(each.name), default=defaults.get(each.name, each.default),
-                           type=type(each.default), metavar=each.name.split('_')[-1].upper(),
-                           choices=spec.choices or None, help=_help_of(spec))
+        spec, default = PARAMETERS[each.name], defaults.get(each.name, each.default)
+        if isinstance(default, bool):
+            group.add_argument(_option(each.name), default=default, help=_help_of(spec),
+                               action=argparse.BooleanOptionalAction)
+        else:
+            group.add_argument(_option(each.name), default=default, type=type(each.default),
+                               metavar=each.name.split('_')[-1].upper(),
+                               choices=spec.choices or None, help=_help_of(spec))
 
 
 def settings_from(arguments: argparse.Namespace) -> PipelineSettings:

@@ -36,7 +36,7 @@ from face_affect_ros.commands.options import (
     filled,
 )
 from face_affect_ros.commands.outputs import check_folder
-from face_affect_ros.nodes.spec import Spec
+from face_affect_ros.nodes.parameters import Spec
 from face_affect_ros.paths import shown
 
 JOBS = Spec(1, 'With --out: number of processes; 0: one for each processor core. In each process, '

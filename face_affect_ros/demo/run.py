@@ -14,7 +14,6 @@
 
 """The demo: player and node as two processes, watched by this one."""
 
-from collections.abc import Iterator
 import contextlib
 from dataclasses import asdict
 from pathlib import Path
@@ -33,7 +32,7 @@ from face_affect_ros.demo.table import LiveTable
 from face_affect_ros.media import open_media
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.image_conversion import to_array
-from face_affect_ros.nodes.main import initialize
+from face_affect_ros.nodes.main import initialize, received_signals
 from face_affect_ros.nodes.messages import from_message, seconds_of
 from face_affect_ros.processes import running_node
 import rclpy
@@ -95,7 +94,8 @@ def run_demo(*, source: str, duration: float, out: Path, settings: PipelineSetti
     recorder = Recorder(out, source=source or 'astronaut', rate=play.rate)
     initialize([])
     try:
-        with contextlib.closing(recorder), _stop_signals() as received, LiveTable(
+        with contextlib.closing(recorder), received_signals(
+                signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as received, LiveTable(
                 source or 'astronaut (scikit-image), panned and zoomed') as table:
             watcher = Watcher(table, recorder)
             with running_node('face_affect_node', NODE, {
@@ -109,23 +109,6 @@ def run_demo(*, source: str, duration: float, out: Path, settings: PipelineSetti
         rclpy.try_shutdown()
     print(recorder.summary(), flush=True)
     return 0 if recorder.seen else 1
-
-
-@contextlib.contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """
-    Yield the received signals among SIGINT, SIGTERM (of `timeout`), SIGHUP (of a closed terminal).
-
-    The handlers raise no exception: rclpy hides one in the conversion of a message.
-    """
-    received: list[int] = []
-    before = {number: signal.signal(number, lambda number, _: received.append(number))
-              for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class Player(NamedTuple):

@@ -22,12 +22,13 @@ from types import FrameType
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.launch_support.arguments import ARGUMENTS, declare
-from face_affect_ros.launch_support.cameras import share
+from face_affect_ros.launch_support import share
+from face_affect_ros.launch_support.arguments import ARGUMENTS
 from face_affect_ros.nodes.large_images import variables
 from face_affect_ros.paths import expanded
 from launch import LaunchContext, LaunchDescription
 from launch.actions import (
+    DeclareLaunchArgument,
     EmitEvent,
     IncludeLaunchDescription,
     OpaqueFunction,
@@ -58,7 +59,10 @@ def describe(start: Callable[[LaunchContext], list[Any]], *names: str) -> Launch
         return [PushLaunchConfigurations(), *others, *start(context), PopLaunchConfigurations()]
 
     leave_interrupts_to_launch()
-    return LaunchDescription([*declare(*names), OpaqueFunction(function=isolated)])
+    declared = [DeclareLaunchArgument(
+        name, description=ARGUMENTS[name].description, default_value=ARGUMENTS[name].default,
+        choices=list(ARGUMENTS[name].choices) or None) for name in names]
+    return LaunchDescription([*declared, OpaqueFunction(function=isolated)])
 
 
 def include_perception(**arguments: str) -> IncludeLaunchDescription:

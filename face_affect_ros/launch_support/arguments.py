@@ -19,17 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.launch_support.cameras import CAMERAS, share
+from face_affect_ros.launch_support import CAMERAS, share
+from face_affect_ros.nodes.declaration import content_of, sections_of
 from face_affect_ros.nodes.parameters import PARAMETERS
 from launch import LaunchContext
-from launch.actions import DeclareLaunchArgument
 from launch.logging import get_logger
 from launch.substitutions import LaunchConfiguration
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.utilities import make_namespace_absolute, prefix_namespace
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.validate_topic_name import validate_topic_name
-import yaml
 
 #: Words for '', which `ros2 launch` does not accept: the default value, and none.
 DEFAULT, NONE = 'default', 'none'
@@ -161,14 +160,6 @@ ARGUMENTS = {
 }
 
 
-def declare(*names: str) -> list[DeclareLaunchArgument]:
-    """Return the declarations of these arguments of the table."""
-    return [DeclareLaunchArgument(
-        name, description=ARGUMENTS[name].description,
-        default_value=ARGUMENTS[name].default,
-        choices=list(ARGUMENTS[name].choices) or None) for name in names]
-
-
 def text(context: LaunchContext, name: str) -> str:
     """Return the value of an argument, '' for its word `empty`."""
     value = str(LaunchConfiguration(name).perform(context))
@@ -222,21 +213,14 @@ def switched_off(file: Path) -> dict[str, Any]:
     """
     Return the models that a parameter file sets to '', for any node.
 
-    They stay switched off, although config/low_power.yaml names models and overrides the file. For
-    a file that is not YAML, rcl reports an error.
+    They stay switched off, although config/low_power.yaml names models and overrides the file.
     """
-    try:
-        waiting = [yaml.safe_load(file.read_text(encoding='utf-8'))]
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}
-    found: dict[str, Any] = {}
-    while waiting:
-        content = waiting.pop()
-        if isinstance(content, dict):
-            waiting += content.values()
-            found |= {name: ParameterValue('', value_type=str)
-                      for name in ('emotion_model', 'gender_model') if content.get(name) == ''}
-    return found
+    content = content_of(file)
+    # launch_ros gives a file without sections to nodes in containers
+    found = [content, *(values for _, values in sections_of(content))]
+    return {name: ParameterValue('', value_type=str) for values in found
+            for name in ('emotion_model', 'gender_model')
+            if isinstance(values, dict) and values.get(name) == ''}
 
 
 def sim_time(context: LaunchContext) -> dict[str, bool]:

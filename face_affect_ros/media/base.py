@@ -26,8 +26,8 @@ from face_affect_ros.paths import shown
 
 _log = logging.getLogger('face_affect_ros.media')
 
-#: Larger images are refused, because a forged header could exhaust the memory.
-MAX_PIXELS = 100_000_000
+#: Larger images are refused, because a forged header could exhaust the memory. Phones take 108 MP.
+MAX_PIXELS = 128_000_000
 
 #: Frames per second of sources without a rate.
 DEFAULT_RATE = 30.0

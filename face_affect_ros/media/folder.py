@@ -28,10 +28,10 @@ _log = logging.getLogger('face_affect_ros.media')
 
 #: Suffixes of the files of a folder that are read, whether they can be decoded or not.
 MEDIA_SUFFIXES = PICTURE_SUFFIXES + (
-    '.264', '.265', '.3g2', '.3gp', '.apng', '.asf', '.avi', '.dv', '.flv', '.h264', '.h265',
-    '.heic', '.heif', '.hevc', '.jfif', '.jp2', '.jxl', '.m1v', '.m2ts', '.m2v', '.m4v', '.mjpeg',
-    '.mjpg', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts', '.mxf', '.ogv', '.ts', '.vob',
-    '.webm', '.wmv', '.y4m')
+    '.264', '.265', '.3g2', '.3gp', '.apng', '.asf', '.avi', '.dav', '.divx', '.dv', '.f4v',
+    '.flv', '.h264', '.h265', '.heic', '.heif', '.hevc', '.hif', '.jfif', '.jp2', '.jxl', '.m1v',
+    '.m2t', '.m2ts', '.m2v', '.m4v', '.mjpeg', '.mjpg', '.mkv', '.mov', '.mp4', '.mpe', '.mpeg',
+    '.mpg', '.mpo', '.mts', '.mxf', '.ogv', '.qt', '.ts', '.vob', '.webm', '.wmv', '.y4m')
 #: Suffixes of images that have mostly a single frame.
 SINGLE_SUFFIXES = tuple(suffix for suffix in PICTURE_SUFFIXES if suffix not in (
     '.gif', '.webp', '.tif', '.tiff', '.avif'))
@@ -63,8 +63,8 @@ def folder_files(folder: Path, *, needed: bool = True) -> tuple[list[Path], list
     except OSError as error:
         raise AffectError(f'{folder}: {error.strerror}; {MAKE_READABLE}') from error
     if needed and not taken:
-        raise AffectError(f'{folder}: no images and no clips in this folder; choose another, '
-                          'or a single file')
+        raise AffectError(f'{folder}: no images and no clips in this folder; choose another, a '
+                          "single file, or, with analyze, a pattern such as 'FOLDER/**/*.jpg'")
     return taken, left
 
 
@@ -118,7 +118,7 @@ class FolderMedia(Media):
 def left_out(paths: list[Path]) -> str:
     """Return a message about the files of a folder that are ignored."""
     more = f' and {len(paths) - LISTED} more' if len(paths) > LISTED else ''
-    return ('ignored, because their names are not those of images or clips: '
+    return ('ignored, because they are folders, hidden, or not named as images or clips: '
             + ', '.join(shown(path.name) for path in paths[:LISTED]) + more)
 
 

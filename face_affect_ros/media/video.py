@@ -45,7 +45,7 @@ RESERVED_MATRIX, LAST_MATRIX = 3, 17
 
 class VideoMedia(Media):
     """
-    A video file; its frames have the times of the file, from 0 at its start.
+    A video file; its frames have the times of the file, from 0 at the start of images or sound.
 
     They are rotated by the display matrix of the file, and have square pixels. Frames that the
     decoder marks as damaged are skipped and counted.
@@ -83,7 +83,7 @@ class VideoMedia(Media):
         with reading(self._path, self._demuxer) as container:
             video = VideoStream(container, self._path)
             converter = _Converter(video.stream, self._orientation)
-            clock = _Clock(video.start, 1.0 / self._rate)
+            clock = _Clock(video.begin, 1.0 / self._rate)
             for index, frame in enumerate(video.decoded()):
                 if frame is None:
                     self.skipped += 1
@@ -101,7 +101,7 @@ class _Clock:
         Start the clock.
 
         Args:
-            start: Time of the first frame in the file, in seconds, None for a file without times.
+            start: Time at which the file begins, in seconds, None for a file without times.
             period: Seconds between frames without a time.
         """
         self._start, self._period = start, period

@@ -51,8 +51,9 @@ class VideoStream:
         Raises:
             AffectError: There is no video stream, it is too large, or has no decoder.
         """
+        # raw video beside JPEG images is depth, as of Azure Kinect
         streams = sorted(container.streams.video,
-                         key=lambda stream: _codec(stream) in PICTURE_CODECS)
+                         key=lambda stream: _codec(stream) in (*PICTURE_CODECS, 'rawvideo'))
         if not streams:
             raise no_video(path, 'it has only audio' if container.streams.audio
                            else 'no video stream is found')
@@ -78,6 +79,11 @@ class VideoStream:
         #: Time of the first frame in seconds; None for a file without times. FFmpeg does not look
         #: for it if the first frames are many seconds apart, and sets another one later.
         self.start = 0.0 if start is None and self._format in TIMED else start
+        # samples before 0 prepare the decoder and are not played
+        sounds = [max(0.0, float(each.start_time * each.time_base))
+                  for each in container.streams.audio if each.start_time is not None]
+        #: Time at which players begin; the sound may begin seconds before the first frame.
+        self.begin = None if self.start is None else min([self.start, *sounds])
 
     @property
     def is_picture(self) -> bool:

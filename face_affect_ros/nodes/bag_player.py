@@ -26,13 +26,10 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_ros.bags import IMAGE_TYPES, ImageBag
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.declaration import declare
-from face_affect_ros.nodes.main import run
-from face_affect_ros.nodes.spec import Spec
-from face_affect_ros.nodes.threads import ClosingNode, end_process
+from face_affect_ros.nodes.main import ClosingNode, end_process, run, steady_timer
+from face_affect_ros.nodes.parameters import Spec
 from face_affect_ros.paths import shown
 from face_affect_ros.recordings import AHEAD, calibration_topic
-import rclpy
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rosgraph_msgs.msg import Clock as ClockMessage
@@ -59,8 +56,6 @@ PARAMETERS = {
 }
 TYPES: dict[str, Any] = {'sensor_msgs/msg/Image': Image,
                          'sensor_msgs/msg/CompressedImage': CompressedImage}
-#: A bag has one message on /tf_static of each node that published it.
-TRANSFORMS = {'/tf': qos.transforms(), '/tf_static': qos.latched(100)}
 #: Minimum of nanoseconds of the recording between two messages on /clock.
 CLOCK_PERIOD = 10_000_000
 #: Seconds to wait for subscribers before the first message, and for its delivery.
@@ -129,14 +124,20 @@ class Companions:
             known = ', '.join(name for name, kind in topics.items() if kind == IMAGE_TYPES[0])
             raise AffectError(f"parameter 'depth': {node.get_parameter('bag').value} has no depth "
                               f"images on '{depth}'; its image topics: {known}")
+        # A bag has one message on /tf_static of each node that published it.
+        wanted = {calibration_topic(bag.topic, topics): ('camera_info', qos.results()),
+                  depth: ('depth', qos.results()), '/tf': ('/tf', qos.transforms()),
+                  '/tf_static': ('/tf_static', qos.latched(100))}
         self._publishers: dict[str, Publisher] = {}
-        if info := calibration_topic(bag.topic, topics):
-            self._add_publisher(node, info, topics[info], 'camera_info', qos.results())
-        if depth:
-            self._add_publisher(node, depth, topics[depth], 'depth', qos.results())
-        for name, profile in TRANSFORMS.items():
-            if name in topics:
-                self._add_publisher(node, name, topics[name], name, profile)
+        for name in filter(topics.get, wanted):
+            package, _, kind = topics[name].split('/')
+            try:
+                message = getattr(import_module(f'{package}.msg'), kind)
+            except ModuleNotFoundError:
+                node.get_logger().info(f'{name} is not played: the package {package} is not '
+                                       'installed')
+            else:
+                self._publishers[name] = node.create_publisher(message, *wanted[name])
         self._clock = node.create_publisher(ClockMessage, '/clock', qos.results()) if (
             node.get_parameter('clock').value) else None
         self._time: int | None = None
@@ -164,7 +165,7 @@ class Companions:
         """Wait for the node face_affect, which subscribes to these topics with the images."""
         deadline = time.monotonic() + SUBSCRIBERS_TIMEOUT
         awaited = [publisher for name, publisher in self._publishers.items()
-                   if name not in TRANSFORMS]
+                   if name not in ('/tf', '/tf_static')]
         while time.monotonic() < deadline and not all(
                 publisher.get_subscription_count() for publisher in awaited):
             time.sleep(0.02)
@@ -177,16 +178,6 @@ class Companions:
             message = ClockMessage()
             message.clock.sec, message.clock.nanosec = divmod(when, 10**9)
             self._clock.publish(message)
-
-    def _add_publisher(self, node: Node, name: str, kind: str, topic: str, profile: Any) -> None:
-        """Create the publisher of a topic, unless its message type is not installed."""
-        package, _, message = kind.split('/')
-        try:
-            made = getattr(import_module(f'{package}.msg'), message)
-        except ModuleNotFoundError:
-            node.get_logger().info(f'{name} is not played: the package {package} is not installed')
-            return
-        self._publishers[name] = node.create_publisher(made, topic, profile)
 
 
 class BagPlayer(ClosingNode):
@@ -223,9 +214,7 @@ class BagPlayer(ClosingNode):
         self._closing = False
         self._thread = threading.Thread(target=self._play, name='bag_player', daemon=True)
         self._thread.start()
-        # By the steady clock, because simulated time stops at the end of the recording.
-        self._timer = self.create_timer(0.05, self._check_end,
-                                        clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._timer = steady_timer(self, 0.05, self._check_end)
 
     def close(self) -> None:
         """Stop playing."""
@@ -248,10 +237,8 @@ class BagPlayer(ClosingNode):
     def _play(self) -> None:
         try:
             self._exit_code = self._play_all()
-        except rclpy.exceptions.InvalidHandle:  # the process is ending
-            self._exit_code = 0
         except Exception as error:  # else the process would never end
-            if self.context.ok():
+            if self.context.ok():   # else the process is ending
                 self.get_logger().error(shown(f'{type(error).__name__}: {error}'))
             self._exit_code = 1
 

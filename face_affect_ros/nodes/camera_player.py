@@ -28,15 +28,12 @@ from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.calibration_file import read_calibration, scaled
 from face_affect_ros.nodes.declaration import declare
 from face_affect_ros.nodes.image_conversion import to_compressed, to_message
-from face_affect_ros.nodes.main import run
-from face_affect_ros.nodes.spec import Spec
-from face_affect_ros.nodes.threads import ClosingNode, end_process
+from face_affect_ros.nodes.main import ClosingNode, end_process, run, steady_timer
+from face_affect_ros.nodes.parameters import Spec
 from face_affect_ros.paths import shown
 import numpy as np
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
-from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
@@ -109,24 +106,20 @@ class CameraPlayer(ClosingNode):
 
     def __init__(self, node_name: str = 'camera_player', **kwargs: Any) -> None:
         super().__init__(node_name, **kwargs)
-        try:
-            declare(self, PARAMETERS, fixed=True)
-            url = self._value('camera_info_url')
-            self._calibration = read_calibration(url) if url else None
-            self._size = self._value('width'), self._value('height')
-            source = str(self._value('source'))
-            # Files keep their own stamps, so that the rate can change while they play.
-            rate = self._value('rate') if not source or is_camera(source) else 0.0
-            self._media = open_media(
-                source, rate=rate or None, size=self._size if any(self._size) else None)
-            problem = self._misfit(*self._target(self._media.width, self._media.height))
-            if problem:
-                self._media.close()
-                raise AffectError(f'{problem}; set width and height to that size, or '
-                                  "camera_info_url to ''")
-        except Exception:
-            Node.destroy_node(self)   # there is nothing to close
-            raise
+        declare(self, PARAMETERS, fixed=True)
+        url = self._value('camera_info_url')
+        self._calibration = read_calibration(url) if url else None
+        self._size = self._value('width'), self._value('height')
+        source = str(self._value('source'))
+        # Files keep their own stamps, so that the rate can change while they play.
+        rate = self._value('rate') if not source or is_camera(source) else 0.0
+        self._media = open_media(
+            source, rate=rate or None, size=self._size if any(self._size) else None)
+        problem = self._misfit(*self._target(self._media.width, self._media.height))
+        if problem:
+            self._media.close()
+            raise AffectError(f'{problem}; set width and height to that size, or '
+                              "camera_info_url to ''")
         self._grey = self._value('encoding') == 'mono8'
         profile = qos.image_input(self._value('reliability'), DEPTH)
         self._images = self.create_publisher(Image, 'image_raw', profile)
@@ -142,9 +135,7 @@ class CameraPlayer(ClosingNode):
         # A camera's images are published as they arrive; others are timed by the steady clock,
         # also in a simulation, at a rate or at the recorded speed of the clip.
         if not self._media.live:
-            self.timer = self.create_timer(
-                1.0 / self._rate(self._value('rate')), self.tick,
-                clock=Clock(clock_type=ClockType.STEADY_TIME))
+            self.timer = steady_timer(self, 1.0 / self._rate(self._value('rate')), self.tick)
         self.playback = Playback(self._media, prepare=self._prepare,
                                  ready=self._tick_soon if self._media.live else None,
                                  loop=lambda: bool(self._value('loop')))

@@ -21,19 +21,21 @@ PACKAGE::PLUGIN, as ros2/rclpy#599 proposes. A plugin is a class or function tha
 arguments of rclpy's Node, all of them optional, and returns a node.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 import gc
 from importlib.metadata import entry_points
 import inspect
+import threading
 from typing import Any
 
 from composition_interfaces.srv import ListNodes, LoadNode, UnloadNode
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes.declaration import declare
-from face_affect_ros.nodes.main import run
-from face_affect_ros.nodes.spec import Spec
-from face_affect_ros.nodes.threads import close, end_process, later, NodeThread, throw
+from face_affect_ros.nodes.main import close, drain, end_process, later, run, throw
+from face_affect_ros.nodes.parameters import Spec
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.logging import LoggingSeverity, set_logger_level
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -53,6 +55,42 @@ NODE_ARGUMENTS = ('use_global_arguments', 'start_parameter_services', 'enable_ro
 ALIASES = {'forward_global_arguments': 'use_global_arguments'}
 #: Extra arguments without effect: rclpy serializes every message.
 WITHOUT_EFFECT = ('use_intra_process_comms',)
+
+
+class NodeThread:
+    """
+    Spins one node, so that callbacks of other nodes do not delay it.
+
+    The node may be destroyed after `stop`. failed: called in this thread with what a callback of
+    the node raises.
+    """
+
+    def __init__(self, node: Node, *, failed: Callable[[BaseException], object]) -> None:
+        self._executor = SingleThreadedExecutor(context=node.context)
+        self._executor.add_node(node)
+        self._node = node
+        self._failed = failed
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=node.get_name(), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, close the node and run the callbacks that follow."""
+        self._executor.create_task(self._stopping.set)
+        self._thread.join()
+        close(self._node)
+        drain(self._executor, self._node.context)
+        self._executor.remove_node(self._node)
+        self._executor.shutdown()
+
+    def _run(self) -> None:
+        try:
+            while self._node.context.ok() and not self._stopping.is_set():
+                self._executor.spin_once()
+        except ExternalShutdownException:
+            pass
+        except BaseException as error:   # SystemExit too: a node may end the process
+            self._failed(error)
 
 
 @dataclass(frozen=True)
@@ -153,8 +191,7 @@ class Container(Node):
         name = request.node_name or defaults.arguments.get('node_name')
         # Before the node exists: with a second one of its name, the first one loses /rosout.
         if name and '__n' not in ''.join(request.remap_rules):   # __node, __ns, __name
-            space = request.node_namespace.strip('/')
-            self._check_free('/'.join(['', *filter(None, [space]), name]))
+            self._check_free(f'/{request.node_namespace.strip("/")}/{name}'.replace('//', '/'))
         node = plugin(**arguments)
         if not isinstance(node, Node):
             raise AffectError(f'{request.plugin_name} returned a {type(node).__name__}, '
@@ -196,20 +233,15 @@ class Container(Node):
         return found
 
     def _end(self, loaded: Loaded) -> None:
-        executor = self.executor
         if loaded.thread is not None:
             loaded.thread.stop()
-            self._destroy(loaded.node)
-            return
-        close(loaded.node)
-
-        def destroy() -> None:
-            executor.remove_node(loaded.node)
-            self._destroy(loaded.node)
+        else:
+            close(loaded.node)
         # After the callbacks that follow from its end, such as results of its actions.
-        later(executor, destroy)
+        later(self.executor, partial(self._destroy, loaded.node))
 
     def _destroy(self, node: Node) -> None:
+        self.executor.remove_node(node)
         # In a task: an events executor must have released the node before.
         self.executor.create_task(node.destroy_node)
         # A lifecycle node is in reference cycles, and still in the graph.

@@ -24,12 +24,13 @@ import sys
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError, hint
-from face_affect_ros.nodes.spec import Spec
+from face_affect_ros.nodes.parameters import Spec
 from face_affect_ros.paths import shown
 from rcl_interfaces.msg import (
     FloatingPointRange,
     IntegerRange,
     ParameterDescriptor,
+    ParameterType,
     SetParametersResult,
 )
 from rcl_interfaces.srv import SetParameters, SetParametersAtomically
@@ -121,6 +122,11 @@ def _accept_unchanged(node: Node, specs: Mapping[str, Spec]) -> None:
     def set_changed(parameters: list[Parameter]) -> SetParametersResult:
         converted = [_converted(each, specs[each.name]) if each.name in specs else each
                      for each in parameters]
+        for each in converted:
+            if each.type_ == Parameter.Type.NOT_SET:
+                return SetParametersResult(successful=False, reason=(
+                    f"parameter '{each.name}' has no value of a type in "
+                    'rcl_interfaces/msg/ParameterType'))
         changed = [each for each in converted if not (
             node.has_parameter(each.name) and
             node.get_parameter(each.name).to_parameter_msg() == each.to_parameter_msg())]
@@ -137,30 +143,15 @@ def _refuse_unknown_types(node: Node) -> None:
     """
     types = {each.value for each in Parameter.Type}
 
-    def refusal(parameters: Sequence[Any]) -> list[SetParametersResult]:
-        return [SetParametersResult(successful=False, reason=(
-            f"parameter '{each.name}': {each.value.type} is not a type of "
-            'rcl_interfaces/msg/ParameterType')) for each in parameters
-            if each.value.type not in types]
-
     def answer(change: Callable[[Any, Any], Any], request: Any, response: Any) -> Any:
-        for each in request.parameters:   # one by one, so that the others are set
-            response.results += refusal([each]) or change(
-                SetParameters.Request(parameters=[each]), SetParameters.Response()).results
-        return response
-
-    def answer_atomically(change: Callable[[Any, Any], Any], request: Any, response: Any) -> Any:
-        refused = refusal(request.parameters)
-        if not refused:
-            return change(request, response)
-        response.result = refused[0]
-        return response
+        for each in request.parameters:
+            if each.value.type not in types:   # refused by _accept_unchanged
+                each.value.type = ParameterType.PARAMETER_NOT_SET
+        return change(request, response)
 
     for service in node.services:
-        if service.srv_type is SetParameters:
+        if service.srv_type in (SetParameters, SetParametersAtomically):
             service.callback = functools.partial(answer, service.callback)
-        elif service.srv_type is SetParametersAtomically:
-            service.callback = functools.partial(answer_atomically, service.callback)
 
 
 def unknown_overrides(node: Node, specs: Mapping[str, Spec]) -> str:
@@ -202,7 +193,7 @@ def _given_to(node: str, arguments: Sequence[str]) -> set[str]:
     """Return the parameters that files give to this node alone, without what follows a dot."""
     # launch_ros writes the values that a launch file gives to one node to /**, too
     return {str(name).split('.')[0] for file in _files(arguments)
-            for section, values in _sections(_content(file))
+            for section, values in sections_of(content_of(file))
             if (section.rpartition('/')[2] not in ('*', '**')
                 or file.name.startswith('launch_params_'))
             and re.fullmatch(_pattern(section), node) and isinstance(values, dict)
@@ -226,10 +217,10 @@ def unmatched_file(file: Path, node: str, *, composed: bool = False) -> str:
     composed: whether the node is in a container. Its files are read by launch_ros, which
     also applies those without sections.
     """
-    content = _content(file)
+    content = content_of(file)
     if content is None:
         return ''
-    names = [name for name, _ in _sections(content)]
+    names = [name for name, _ in sections_of(content)]
     if any(re.fullmatch(_pattern(name), node) for name in names) or composed and not names:
         return ''
     there = f'only for {", ".join(names)}' if names else 'for none'
@@ -237,7 +228,7 @@ def unmatched_file(file: Path, node: str, *, composed: bool = False) -> str:
             f"with '/**:' or '{node}:'")
 
 
-def _content(file: Path) -> Any:
+def content_of(file: Path) -> Any:
     """Return the content of a parameter file, None if it cannot be read; rcl reports that."""
     if not file.is_file():   # missing, or a pipe, which rcl has read
         return None
@@ -247,7 +238,7 @@ def _content(file: Path) -> Any:
         return None
 
 
-def _sections(content: Any, path: str = '') -> Iterator[tuple[str, Any]]:
+def sections_of(content: Any, path: str = '') -> Iterator[tuple[str, Any]]:
     """Yield the sections of a file: name of the node, with its namespace, and parameters."""
     if not isinstance(content, dict):
         return
@@ -255,7 +246,7 @@ def _sections(content: Any, path: str = '') -> Iterator[tuple[str, Any]]:
         if key == SECTION:
             yield path, value
         else:
-            yield from _sections(value, f'{path}/{str(key).strip("/")}')
+            yield from sections_of(value, f'{path}/{str(key).strip("/")}')
 
 
 def _pattern(name: str) -> str:

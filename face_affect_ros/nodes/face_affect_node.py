@@ -29,7 +29,7 @@ from face_affect_ros.nodes import large_images, lifecycle, parameters, qos
 from face_affect_ros.nodes.declaration import declare, unknown_overrides
 from face_affect_ros.nodes.health import Health, other_nodes, why_no_time
 from face_affect_ros.nodes.image_input import DepthInput, ImageInput, ImageMessage
-from face_affect_ros.nodes.main import run
+from face_affect_ros.nodes.main import ClosingNode, run, steady_timer
 from face_affect_ros.nodes.messages import seconds_of, to_message
 from face_affect_ros.nodes.outputs import Output, Result
 from face_affect_ros.nodes.outputs.annotated import (
@@ -40,10 +40,9 @@ from face_affect_ros.nodes.outputs.annotated import (
 from face_affect_ros.nodes.outputs.events import EventsOutput
 from face_affect_ros.nodes.outputs.markers import MarkersOutput
 from face_affect_ros.nodes.outputs.observe import ObserveOutput
-from face_affect_ros.nodes.threads import ClosingNode, Worker
+from face_affect_ros.nodes.threads import Worker
 import numpy as np
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
@@ -77,12 +76,12 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
         self.unknown_parameters = unknown_overrides(self, parameters.PARAMETERS)
         if self.unknown_parameters:
             self.get_logger().error(self.unknown_parameters)
+            self.health.set_error('parameters', self.unknown_parameters)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.results())
-        # By the steady clock, because simulated time may stand still.
-        self._timer = self.create_timer(self.get_parameter('diagnostics_period').value,
-                                        self._publish_diagnostics,
-                                        clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._timer = steady_timer(self, self.get_parameter('diagnostics_period').value,
+                                   self._publish_diagnostics)
+        self._observe = ObserveOutput(self)
         lifecycle.reject_invalid_transitions(self)
         if self.get_parameter('autostart').value:
             lifecycle.autostart(self, required=self.get_parameter('required').value)
@@ -90,7 +89,7 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
     @lifecycle.reporting
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the models and run them once, so that the first image is not delayed."""
-        values = parameters.values_of(self)
+        values = self._values()
         pipeline = make_pipeline(parameters.settings_of(values))
         pipeline.warm_up()
         with qos.named(self.resolve_topic_name('~/faces'), 'publisher'):
@@ -113,7 +112,8 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
         """Create the outputs that the parameters and the installed packages allow."""
         add = self.outputs.append
         add(EventsOutput(self))
-        add(ObserveOutput(self, pipeline.heads))
+        self._observe.heads = pipeline.heads
+        add(self._observe)
         if module := self._optional('detections', 'vision_msgs', '~/detections'):
             add(module.DetectionsOutput(self, pipeline.models))
         if values['ros4hri'] and (module := self._optional('humans', 'hri_msgs',
@@ -156,7 +156,7 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
         self.lifecycle_state = PAUSED if paused else ACTIVE
 
     def _subscribe(self) -> None:
-        values = parameters.values_of(self)
+        values = self._values()
         every = values['processing'] == 'every'
         depth = values['queue_depth'] if every else 1
         self._worker = Worker(self.process, depth=depth, name='face_affect')
@@ -201,6 +201,11 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
                 self.trigger_shutdown()
         finally:
             self._stop()
+
+    def destroy_node(self) -> None:
+        """Close the node, and destroy it and its action."""
+        super().destroy_node()
+        self._observe.destroy()
 
     def _stop(self) -> None:
         """Unsubscribe; keep the models and the tracks, but not the templates of the tracks."""
@@ -267,6 +272,9 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
         for output in self.outputs:
             self._run_output(output, partial(output.put, result))
 
+    def _values(self) -> dict[str, Any]:
+        return {name: self.get_parameter(name).value for name in parameters.PARAMETERS}
+
     def _now(self) -> float:
         return float(self.get_clock().now().nanoseconds) * 1e-9
 
@@ -314,10 +322,9 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
             more |= output.counts()
         if self.image_input is not None:
             more['calibration'] = self.image_input.calibration
+        name = f'{self.get_fully_qualified_name()[1:]}: faces'
         message = DiagnosticArray(status=[self.health.status(
-            more, now=time.monotonic(), name=f'{self.get_fully_qualified_name()[1:]}: faces',
-            state=self.lifecycle_state, silent=self._why_silent(),
-            unknown=self.unknown_parameters)])
+            more, now=time.monotonic(), name=name, state=self.lifecycle_state)])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
 
@@ -327,6 +334,7 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
         self.health.warn('outputs', '; '.join(filter(None, (
             output.problem() for output in self.outputs))))
         self.health.warn('twin', self._why_doubled())
+        self.health.warn('silent', self._why_silent())
         if self.image_input is None:
             return
         now = time.monotonic()

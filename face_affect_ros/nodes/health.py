@@ -17,18 +17,16 @@
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 import threading
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 import numpy as np
 from rclpy.node import Node
-from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 #: Results over which rates and latencies are reported.
 WINDOW = 100
-#: Largest number of kinds of errors that are counted separately, and of characters of a text.
-MAX_KINDS = 20
+#: Largest number of characters of a text.
 MAX_TEXT = 500
-OTHER = 'other'
 #: Seconds and number of images over which losses are computed; fraction that causes a warning.
 LOSS_WINDOW, LOSS_IMAGES, LOSS_SHARE = 10.0, 20, 0.03
 COUNTS = ('received', 'published', 'dropped', 'refused', 'lost')
@@ -47,8 +45,7 @@ class Health:
         self.counts = Counter(dict.fromkeys(COUNTS, 0))
         self._refused: Counter[str] = Counter()
         self._results: deque[tuple[float, float, float]] = deque(maxlen=WINDOW)
-        self._error = ''
-        self._refusing = ''
+        self._errors: dict[str, str] = {}
         self._warnings: dict[str, str] = {}
         self._last_image = -np.inf
         self._history: deque[tuple[float, int, int]] = deque([(-np.inf, 0, 0)])
@@ -68,9 +65,7 @@ class Health:
         """Count an image that could not be processed; return the count of this kind of error."""
         with self._lock:
             self.counts['refused'] += 1
-            self._refusing = reason[:MAX_TEXT]
-            if kind not in self._refused and len(self._refused) >= MAX_KINDS:
-                kind = OTHER
+            self._errors['image'] = f'image refused: {reason[:MAX_TEXT]}'
             self._refused[kind] += 1
             return self._refused[kind]
 
@@ -84,36 +79,34 @@ class Health:
         with self._lock:
             self.counts['published'] += 1
             self._results.append((now, latency, working))
-            self._refusing = ''
+            self._errors['image'] = ''
 
     def stopped(self) -> None:
         """Drop the figures and the last refused image, when no image is processed any more."""
         with self._lock:
             self._results.clear()
-            self._refusing = ''
+            self._errors['image'] = ''
 
-    def set_error(self, error: str) -> None:
-        """Set why the node cannot work, '' if it can."""
+    def set_error(self, key: str, error: str) -> None:
+        """Set the error of a key, '' for none."""
         with self._lock:
-            self._error = error
+            self._errors[key] = error
 
     def warn(self, key: str, warning: str) -> None:
         """Set the warning of a key, '' for none."""
         with self._lock:
             self._warnings[key] = warning[:MAX_TEXT]
 
-    def status(self, more: Mapping[str, int | str], *, now: float, name: str, state: str,
-               silent: str, unknown: str) -> DiagnosticStatus:
+    def status(self, more: Mapping[str, int | str], *, now: float, name: str,
+               state: str) -> DiagnosticStatus:
         """
         Return the diagnostic status of a node in a lifecycle state.
 
-        more: further values. now: steady time, seconds. silent: why no image arrives. unknown:
-        error about unknown parameters. '' for neither.
+        more: further values. now: steady time, seconds.
         """
         with self._lock:
-            warnings = [text for text in (*self._warnings.values(), silent) if text]
-            refusing = f'image refused: {self._refusing}' if self._refusing else ''
-            errors = [text for text in (self._error, unknown, refusing) if text]
+            errors = list(filter(None, self._errors.values()))
+            warnings = list(filter(None, self._warnings.values()))
             level = (DiagnosticStatus.ERROR if errors
                      else DiagnosticStatus.WARN if warnings else DiagnosticStatus.OK)
             reasons = [(f'refused: {kind}', number)
@@ -172,8 +165,8 @@ def why_no_time(node: Node) -> str:
     return ''
 
 
-def full_names(publishers: Iterable[TopicEndpointInfo]) -> list[str]:
-    """Return the full names of the nodes of publishers, sorted."""
+def full_names(publishers: Iterable[Any]) -> list[str]:
+    """Return the full names of the nodes of publishers, each a TopicEndpointInfo, sorted."""
     return sorted(f'{info.node_namespace.rstrip("/")}/{info.node_name}' for info in publishers)
 
 

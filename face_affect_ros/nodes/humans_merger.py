@@ -23,10 +23,8 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.declaration import declare
-from face_affect_ros.nodes.main import run
-from face_affect_ros.nodes.spec import Spec
-from face_affect_ros.nodes.threads import ClosingNode
-from rclpy.clock import Clock, ClockType
+from face_affect_ros.nodes.main import ClosingNode, run, steady_timer
+from face_affect_ros.nodes.parameters import Spec
 from std_msgs.msg import Header
 
 try:
@@ -70,7 +68,7 @@ class HumansMerger(ClosingNode):
         self._inputs = [self.create_subscription(IdsList, source, partial(self._take, source),
                                                  qos.results()) for source in self._sources]
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.results())
-        self.create_timer(PERIOD, self._check, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        steady_timer(self, PERIOD, self._check)
 
     def close(self) -> None:
         """Unsubscribe, and publish an empty list, as the node face_affect does at its end."""

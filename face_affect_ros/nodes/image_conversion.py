@@ -39,8 +39,6 @@ if TYPE_CHECKING:   # bags are also read without ROS
 
 #: Largest number of characters of a message's text in an error.
 SHOWN = 60
-#: The encodings that to_message writes, with the channels of their arrays.
-WRITABLE = {'bgr8': 3, 'rgb8': 3, 'mono8': 1}
 
 
 class ImageConversionError(AffectError):
@@ -73,15 +71,6 @@ class Layout:
     size: int = 1
     code: int | None = None
     even: str = ''
-
-    @property
-    def pixel(self) -> int:
-        """Bytes of a pixel within its row."""
-        return self.channels * self.size
-
-    def rows(self, height: int) -> int:
-        """Return the rows in the buffer of an image of this height."""
-        return height * 3 // 2 if self.even == 'wh' else height
 
 
 #: By the names of sensor_msgs/image_encodings.hpp, and nv12, which some drivers send. OpenCV
@@ -116,35 +105,6 @@ _BAYER = {f'{name[:-1]}{bits}': layout.code for name, layout in LAYOUTS.items()
 _UNCHANGED = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 
 
-def _check(message: Image, layouts: Mapping[str, Layout]) -> Layout:
-    """Return the layout of a message, if its sizes fit; raise ImageConversionError."""
-    layout = layouts.get(message.encoding)
-    if layout is None:
-        raise ImageConversionError(
-            f"image encoding '{_excerpt(message.encoding)}' cannot be read; let the camera "
-            f"driver send one of {', '.join(layouts)}", kind='unknown encoding')
-    problem = _problem(message, layout)
-    if problem:
-        raise ImageConversionError(
-            f"image of encoding '{message.encoding}', {message.width}x{message.height}, step "
-            f'{message.step}, {len(message.data)} bytes of data: {problem}; check the '
-            'settings of its publisher, such as the camera driver', kind='inconsistent sizes')
-    return layout
-
-
-def _problem(message: Image, layout: Layout) -> str:
-    width, height, step = message.width, message.height, message.step
-    if width == 0 or height == 0:
-        return 'it has no pixels'
-    if step < width * layout.pixel:
-        return f'a row needs a step of at least {width * layout.pixel}'
-    if ('w' in layout.even and width % 2) or ('h' in layout.even and height % 2):
-        return f"its {'width' if layout.even == 'w' else 'width and height'} must be even"
-    if len(message.data) < step * layout.rows(height):
-        return f'at least {step * layout.rows(height)} bytes of data are needed'
-    return ''
-
-
 def to_array(message: Image) -> ImageArray:
     """
     Convert an image message to pixels; row padding and byte order are honoured.
@@ -160,8 +120,7 @@ def to_array(message: Image) -> ImageArray:
     Raises:
         ImageConversionError: The encoding is unknown, or the sizes contradict each other.
     """
-    layout = _check(message, LAYOUTS)
-    image = _values(message, layout)
+    layout, image = _values(message, LAYOUTS)
     if layout.code is not None:
         image = cv2.cvtColor(image, layout.code)
     elif layout.size == 2:
@@ -181,18 +140,41 @@ def to_depth(message: Image) -> FloatArray:
         ImageConversionError: The encoding is not one of depth images, or the sizes contradict
             each other.
     """
-    layout = _check(message, DEPTH_LAYOUTS)
-    depth = _values(message, layout).astype(np.float32)
+    layout, values = _values(message, DEPTH_LAYOUTS)
+    depth = values.astype(np.float32)
     return depth * np.float32(0.001) if layout.size == 2 else depth
 
 
-def _values(message: Image, layout: Layout) -> np.ndarray[Any, Any]:
-    """Return the values of a checked message, (rows, W[, channels]), C-contiguous."""
-    shape = (layout.rows(message.height), message.width, layout.channels)
-    strides = (message.step, layout.pixel, layout.size)   # skips the padding of the rows
+def _values(message: Image, layouts: Mapping[str, Layout]
+            ) -> tuple[Layout, np.ndarray[Any, Any]]:
+    """Return the layout of a message, and its values, (rows, W[, channels]), C-contiguous."""
+    layout = layouts.get(message.encoding)
+    if layout is None:
+        raise ImageConversionError(
+            f"image encoding '{_excerpt(message.encoding)}' cannot be read; let the camera "
+            f"driver send one of {', '.join(layouts)}", kind='unknown encoding')
+    width, height, step = message.width, message.height, message.step
+    rows = height * 3 // 2 if layout.even == 'wh' else height
+    pixel = layout.channels * layout.size   # bytes
+    problem = ''
+    if width == 0 or height == 0:
+        problem = 'it has no pixels'
+    elif step < width * pixel:
+        problem = f'a row needs a step of at least {width * pixel}'
+    elif ('w' in layout.even and width % 2) or ('h' in layout.even and height % 2):
+        problem = f"its {'width' if layout.even == 'w' else 'width and height'} must be even"
+    elif len(message.data) < step * rows:
+        problem = f'at least {step * rows} bytes of data are needed'
+    if problem:
+        raise ImageConversionError(
+            f"image of encoding '{message.encoding}', {width}x{height}, step {step}, "
+            f'{len(message.data)} bytes of data: {problem}; check the settings of its publisher, '
+            'such as the camera driver', kind='inconsistent sizes')
+    shape = (rows, width, layout.channels)
+    strides = (step, pixel, layout.size)   # skips the padding of the rows
     axes = 2 if layout.channels == 1 else 3
     kind = f"{'>' if message.is_bigendian else '<'}{'f' if layout.size == 4 else 'u'}{layout.size}"
-    return np.ascontiguousarray(
+    return layout, np.ascontiguousarray(
         np.ndarray(shape[:axes], kind, message.data, strides=strides[:axes]))
 
 
@@ -203,19 +185,9 @@ def to_message(image: ImageArray, encoding: str, header: Header) -> Image:
     Args:
         image: uint8, (H, W, 3) for 'bgr8' and 'rgb8', (H, W) for 'mono8', with the channels in
             the encoding's order.
-        encoding: One of WRITABLE.
+        encoding: 'bgr8', 'rgb8' or 'mono8'.
         header: Header of the message.
-
-    Raises:
-        ImageConversionError: The array does not fit the encoding.
     """
-    channels = 1 if image.ndim == 2 else image.shape[-1]
-    if (image.dtype != np.uint8 or image.size == 0 or image.ndim not in (2, 3)
-            or WRITABLE.get(encoding) != channels):
-        raise ImageConversionError(
-            f'an array of shape {image.shape} and type {image.dtype} cannot be sent as '
-            f"'{encoding}'; use uint8 pixels and one of {', '.join(WRITABLE)}",
-            kind='unsupported array')
     from sensor_msgs.msg import Image
     height, width = image.shape[:2]
     return Image(header=header, height=height, width=width, encoding=encoding,

@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from itertools import pairwise
 import re
+from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 from face_affect_ros.affect.position import Camera, camera_of, rectified_twice
@@ -60,6 +61,8 @@ KEPT = 10
 ASPECT_TOLERANCE = 0.02
 #: End of the warnings about depth images.
 FALLBACK = 'positions are computed from the distance between the eyes'
+#: A wait set whose events are ready, to take events without an executor.
+READY = SimpleNamespace(add_event=lambda event: 0, is_ready=lambda kind, index: True)
 
 
 class ImageInput:
@@ -70,6 +73,7 @@ class ImageInput:
         topic: Topic of the images.
         to_array: Converts an image message to pixels.
         camera: The newest calibration, used for every image; None before the first.
+        losses: The event that images were lost, which check_graph takes.
 
     Args:
         node: A FaceAffectNode; its method `take` is called with every image message, its `health`
@@ -122,6 +126,7 @@ class ImageInput:
 
     def close(self) -> None:
         """Unsubscribe."""
+        self.losses.destroy()
         self._node.destroy_subscription(self._subscription)
         self._node.destroy_subscription(self._infos)
 
@@ -159,6 +164,10 @@ class ImageInput:
                                           received=bool(self._frame_ids))
         # A calibration may be received twice.
         self._infos = self._suited(self._infos, self._subscribe_to_infos, received=False)
+        self.losses.add_to_wait_set(READY)
+        self.losses.is_ready(READY)
+        if event := self.losses.take_data():
+            self._count_lost(event)
         troubles = []
         if needs and (self.camera is None or not self.camera.calibrated):
             troubles.append(f'no calibration, so that faces have no position: {self.calibration}')
@@ -203,24 +212,33 @@ class ImageInput:
         return f"{self._base.removesuffix(COMPRESSED).rpartition('/')[0]}/camera_info"
 
     def _subscribe_to_images(self, *, latched: bool = False) -> Subscription:
-        """Subscribe; latched: also to the last messages that were sent before."""
+        """
+        Subscribe; latched: also to the last messages that were sent before.
+
+        Publishers that do not match a latched subscription are no error: it will be replaced.
+        """
         events = SubscriptionEventCallbacks(
-            incompatible_qos=_ignore if latched else self._incompatible,
-            message_lost=lambda event: self._health.count('lost', event.total_count_change))
+            incompatible_qos=None if latched else self._incompatible,
+            message_lost=self._count_lost, use_default_callbacks=not latched)
         with qos.named(self.topic, 'subscription'):
-            return self._node.create_subscription(
+            made = self._node.create_subscription(
                 self._kind, self.topic, self._receive,
                 qos.latched(self._profile.depth) if latched else self._profile,
                 event_callbacks=events,
                 qos_overriding_options=None if latched else qos.overridable())
+        # The events executor (rclpy 7.1.6) ends the process if an event is queued while the
+        # subscription is destroyed. So it does not get this one, which may be frequent.
+        [self.losses] = [each for each in made.event_handlers if each.callback == self._count_lost]
+        made.event_handlers.remove(self.losses)
+        self._node.remove_waitable(self.losses)
+        return made
 
     def _subscribe_to_infos(self, *, latched: bool = False) -> Subscription:
         """Subscribe; latched: see _subscribe_to_images."""
         return self._node.create_subscription(
             CameraInfo, self._beside(), self._take_info,
             qos.latched() if latched else qos.newest_image(),
-            event_callbacks=SubscriptionEventCallbacks(
-                incompatible_qos=_ignore if latched else None))
+            event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=not latched))
 
     def _suited(self, subscription: Subscription, subscribe: Callable[..., Subscription], *,
                 received: bool) -> Subscription:
@@ -267,6 +285,9 @@ class ImageInput:
         self._frame_ids.append(message.header.frame_id)
         self._node.take(message)
 
+    def _count_lost(self, event: Any) -> None:
+        self._health.count('lost', event.total_count_change)
+
     def _take_info(self, message: CameraInfo) -> None:
         self.camera = camera_of(message,
                                 rectified=self._node.get_parameter('image_rectified').value)
@@ -283,10 +304,6 @@ class ImageInput:
         self._node.get_logger().error(text)
         self._health.warn('qos', text)
         self._matched = 0
-
-
-def _ignore(event: Any) -> None:
-    """Handle publishers that do not match a latched subscription: it will be replaced."""
 
 
 class DepthInput:

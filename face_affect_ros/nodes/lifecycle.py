@@ -19,9 +19,8 @@ import functools
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.nodes.threads import end_process
+from face_affect_ros.nodes.main import end_process, steady_timer
 from lifecycle_msgs.srv import ChangeState
-from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 
@@ -48,7 +47,7 @@ def reporting(transition: Transition) -> Transition:
             text = f'{transition.__name__} failed: {type(error).__name__}: {error}'
         if text:
             node.get_logger().error(text)
-        node.health.set_error(text)
+        node.health.set_error('transition', text)
         return result
 
     return wrapped
@@ -105,7 +104,7 @@ def autostart(node: Any, *, required: bool) -> None:
         node.get_logger().error(f'{text}. Fix that, then: ' + ' && '.join(
             f'ros2 lifecycle set {name} {step}' for step in steps))
 
-    timer = node.create_timer(0.0, start, clock=Clock(clock_type=ClockType.STEADY_TIME))
+    timer = steady_timer(node, 0.0, start)
 
 
 def forget_destroyed(node: Node) -> None:

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Run a node as a process, with its shutdown and its error messages."""
+"""Run a node as a process, with its error messages, and end nodes."""
 
 from collections.abc import Callable, Iterator, Sequence
 import contextlib
@@ -26,54 +26,44 @@ import time
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.nodes import large_images
 from face_affect_ros.nodes.declaration import ignored_arguments, unmatched_files
-from face_affect_ros.nodes.threads import close, drain
 from face_affect_ros.paths import shown
 import rclpy
+from rclpy.clock import Clock, ClockType
+from rclpy.context import Context
 from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
-from rclpy.task import Future
+from rclpy.timer import Timer
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-#: Largest time between two checks whether the process is to end, seconds: the events executor of
-#: rclpy 7.1.6 (Jazzy) does not wake up if it spins without a timeout.
+#: Largest time between two checks whether a signal was received, seconds.
 SPIN_PERIOD = 0.5
 #: Seconds between the last message and the end of the process, which removes the shared memory of
 #: Fast DDS and the unread messages in it.
 LINGER = 0.1
+#: Tasks that the executor runs one after the other for a goal that has ended, plus one.
+STEPS = 3
+#: Seconds after which `drain` checks again whether it is done.
+DRAIN_PERIOD = 0.1
 
 
 @contextlib.contextmanager
-def on_stop_signal(stop: Callable[[], None]) -> Iterator[None]:
+def received_signals(*numbers: signal.Signals) -> Iterator[list[int]]:
     """
-    Call a function at each SIGINT and SIGTERM, from a thread of its own, in a with block.
+    Yield the list of those of these signals that were received so far, in a with block.
 
-    rclpy's own handlers shut the context down at once, after which a node cannot publish or log.
-    Python runs handlers only in the main thread, which may be waiting for messages; so the number
-    of the signal is read from a pipe. To be called in the main thread.
+    rclpy's own handlers shut the context down at once, after which a node cannot publish or log,
+    and an exception of a handler is lost in rclpy's conversion of a message. Python runs handlers
+    only in the main thread, so the list must be checked between waits for messages.
     """
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    handlers = {number: signal.signal(number, lambda *_: None) for number in STOP_SIGNALS}
-    former = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-
-    def listen() -> None:
-        while data := os.read(reader, 1):
-            if data[0] in STOP_SIGNALS:
-                stop()
-
-    thread = threading.Thread(target=listen, name='signals', daemon=True)
-    thread.start()
+    received: list[int] = []
+    handlers = {number: signal.signal(number, lambda number, _: received.append(number))
+                for number in numbers}
     try:
-        yield
+        yield received
     finally:
-        signal.set_wakeup_fd(former)
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        os.close(writer)
-        thread.join()
-        os.close(reader)
 
 
 def run(make_node: Callable[[], Node], argv: Sequence[str] | None = None, *,
@@ -81,8 +71,7 @@ def run(make_node: Callable[[], Node], argv: Sequence[str] | None = None, *,
     """
     Spin a node until SIGINT, SIGTERM or SystemExit; return the exit code of the process.
 
-    At the end the node's method `close` is called, if it has one, while ROS still works. See
-    threads.end_process.
+    At the end the node's method `close` is called, if it has one, while ROS still works.
 
     Args:
         make_node: Returns the node. An AffectError or an error about parameters is printed in
@@ -93,12 +82,11 @@ def run(make_node: Callable[[], Node], argv: Sequence[str] | None = None, *,
     """
     if sends_images and (file := large_images.profile()):
         os.environ.update(large_images.variables(os.environ, str(file)))
-    stop = Future()
-    with on_stop_signal(lambda: stop.done() or stop.set_result(None)):
-        return _run(make_node, argv, stop)
+    with received_signals(signal.SIGINT, signal.SIGTERM) as received:
+        return _run(make_node, argv, received)
 
 
-def _run(make_node: Callable[[], Node], argv: Sequence[str] | None, stop: Future) -> int:
+def _run(make_node: Callable[[], Node], argv: Sequence[str] | None, received: list[int]) -> int:
     node = executor = None
     try:
         initialize(None if argv is None else [sys.argv[0], *argv])
@@ -106,7 +94,8 @@ def _run(make_node: Callable[[], Node], argv: Sequence[str] | None, stop: Future
         _warn_of_arguments(node, sys.argv[1:] if argv is None else argv)
         executor = make_executor(node)
         executor.add_node(node)
-        spin(executor, stop)
+        while rclpy.ok() and not received:
+            executor.spin_once(SPIN_PERIOD)
     except ExternalShutdownException:
         pass
     except SystemExit as code:
@@ -117,9 +106,7 @@ def _run(make_node: Callable[[], Node], argv: Sequence[str] | None, stop: Future
         if node is not None:
             close(node)
             if executor is not None:
-                # a SystemExit of a callback was handled before
-                with contextlib.suppress(ExternalShutdownException, SystemExit):
-                    drain(executor, node.context)
+                drain(executor, node.context)
                 time.sleep(LINGER)
             node.destroy_node()
         if executor is not None:
@@ -150,19 +137,6 @@ def _warn_of_arguments(node: Node, arguments: Sequence[str]) -> None:
         health.warn('arguments', '; '.join(warnings))
 
 
-def spin(executor: Executor, stop: Future) -> None:
-    """
-    Run callbacks until stop is done.
-
-    rclpy's spin_until_future_complete adds a callback to the future each time it has run one, so
-    that its memory grows (7.1.6).
-    """
-    # a task ends the wait for the next callback
-    stop.add_done_callback(lambda _: executor.create_task(lambda: None))
-    while rclpy.ok() and not stop.done():
-        executor.spin_once(SPIN_PERIOD)
-
-
 def _print_error(error: Exception) -> int:
     print(f'error: {shown(" ".join(str(error).split()))}', file=sys.stderr, flush=True)
     return 1
@@ -185,3 +159,62 @@ def make_executor(node: Node) -> Executor:
                           'executor; set it to single_threaded') from error
     executor: Executor = EventsExecutor(context=node.context)
     return executor
+
+
+def steady_timer(node: Node, seconds: float, callback: Callable[[], None]) -> Timer:
+    """Return a timer by the steady clock: simulated time may stand still."""
+    return node.create_timer(seconds, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+
+def end_process(node: Node, code: int) -> None:
+    """End the process by a task: the events executor logs what other callbacks raise."""
+    if node.executor is not None:
+        node.executor.create_task(throw, SystemExit(code))
+
+
+def throw(error: BaseException) -> None:
+    """Raise an exception, as a task."""
+    raise error
+
+
+def later(executor: Executor, act: Callable[[], object], after: int = STEPS) -> None:
+    """Call a function in an executor after the tasks for goals that have ended."""
+    if after:
+        executor.create_task(later, executor, act, after - 1)
+    else:
+        act()
+
+
+def drain(executor: Executor, context: Context) -> None:
+    """
+    Run the callbacks that follow from the end of nodes, such as results of their goals.
+
+    The executor must not be spinning. The shutdown of the context or a SystemExit ends this.
+    """
+    drained = threading.Event()
+    later(executor, drained.set, STEPS + 1)   # a container destroys its nodes after STEPS
+    with contextlib.suppress(ExternalShutdownException, SystemExit):
+        while context.ok() and not drained.is_set():
+            executor.spin_once(DRAIN_PERIOD)
+
+
+class ClosingNode(Node):
+    """A node that is closed when it is destroyed: only this package's container calls `close`."""
+
+    def close(self) -> None:
+        """Stop working. Called at the end, while ROS still works, and again by destroy_node."""
+        raise NotImplementedError
+
+    def destroy_node(self) -> None:
+        """Close the node and destroy it."""
+        try:
+            self.close()
+        except RuntimeError:   # rclpy's RCLError, which has no public name
+            if self.context.ok():   # else it was shut down meanwhile, as by Ctrl-C
+                raise
+        super().destroy_node()
+
+
+def close(node: Node) -> None:
+    """Call the method `close` of a node, if it has one."""
+    getattr(node, 'close', lambda: None)()

@@ -96,7 +96,7 @@ def _face(message: FaceAffect) -> Face:
             estimates[task] = Estimate(getattr(message, task),
                                        getattr(message, f'{task}_confidence'), probabilities,
                                        getattr(message, f'{task}_unknown_reason'))
-    position = message.position
+    position, turn = message.position, message.orientation
     return Face(id=message.id,
                 box=np.array([roi.x_offset, roi.y_offset, roi.width, roi.height], np.float32),
                 score=message.score,
@@ -106,12 +106,7 @@ def _face(message: FaceAffect) -> Face:
                 position=Position(np.array([position.x, position.y, position.z]),
                                   np.asarray(message.position_covariance).reshape(3, 3))
                 if message.position_known else None,
-                orientation=_orientation(message) if message.orientation_known else None)
-
-
-def _orientation(message: FaceAffect) -> Orientation:
-    turn = message.orientation
-    return Orientation(Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix(),
-                       np.asarray(message.orientation_covariance).reshape(3, 3),
-                       message.facing_angle)
-
+                orientation=Orientation(
+                    Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix(),
+                    np.asarray(message.orientation_covariance).reshape(3, 3), message.facing_angle)
+                if message.orientation_known else None)

@@ -12,18 +12,65 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The table of the node's parameters: description, default and range of each."""
+"""
+Specifications of parameters, and the table of those of the node face_affect.
+
+Without rclpy: the options of the command line have the same ranges as the parameters.
+"""
 
 from collections.abc import Iterable
-from dataclasses import fields, replace
-from typing import Any, TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+import re
+from typing import Any
 
 from face_affect_ros.affect.settings import PipelineSettings
-from face_affect_ros.affect.types import LABELS, MODES
-from face_affect_ros.nodes.spec import Spec
+from face_affect_ros.affect.types import hint, LABELS, MODES
 
-if TYPE_CHECKING:   # the command line uses this table without ROS
-    from rclpy.node import Node
+
+@dataclass(frozen=True)
+class Spec:
+    """
+    One parameter.
+
+    Attributes:
+        default: Its type is that of the parameter.
+        description: For `ros2 param describe`, the configuration file and the pages.
+        bounds: Smallest and largest value.
+        choices: Allowed values.
+        form: Regular expression of allowed texts, and its description.
+        live: Whether a change takes effect while the node runs.
+        once: Whether it is read only when the process starts.
+        dynamic_typing: Whether a whole number is converted to text, such as that of a camera.
+    """
+
+    default: bool | int | float | str | tuple[str, ...]
+    description: str
+    bounds: tuple[float, float] | None = None
+    choices: tuple[str, ...] = ()
+    form: tuple[str, str] | None = None
+    live: bool = False
+    once: bool = False
+    dynamic_typing: bool = False
+
+    @property
+    def value(self) -> Any:
+        """The default as a value of rclpy, with lists for tuples."""
+        return list(self.default) if isinstance(self.default, tuple) else self.default
+
+    def problem_with(self, value: Any) -> str:
+        """Return why a value of the right type is refused, '' if it is not."""
+        if self.dynamic_typing and type(value) not in (str, int):
+            return (f'{value} is a {type(value).__name__}, because ROS reads parameters as YAML; '
+                    "begin the name of a file with './', as in ./on or ./08")
+        if self.choices and value not in self.choices:
+            return (f"'{value}' is not one of {', '.join(self.choices)}"
+                    f'{hint(str(value), self.choices)}')
+        if self.form and not re.fullmatch(self.form[0], value):
+            return f"'{value}' is not {self.form[1]}"
+        if self.bounds and not self.bounds[0] <= value <= self.bounds[1]:
+            return f'{value} is outside of {self.bounds[0]} to {self.bounds[1]}'
+        return ''
+
 
 _DEFAULTS = PipelineSettings()
 #: Form of track_id_prefix, which begins names of topics: no consecutive underscores; may be empty.
@@ -73,6 +120,10 @@ PARAMETERS: dict[str, Spec] = {
         _DEFAULTS.detection_interval, 'Seconds between two runs of the detector. On the images in '
         'between, faces are tracked by template matching and no new face is found. 0: on every '
         'image.', bounds=(0.0, 10.0), live=True),
+    'rotated_search': Spec(
+        _DEFAULTS.rotated_search, 'Also run the detector on the image rotated by 90 degrees, '
+        'which finds more faces of people who lie: to both sides on the first image, then to '
+        'alternate sides every 2 s, and at each run of the detector while that finds a face.'),
     'start_score': Spec(
         _DEFAULTS.start_score, 'Score that a detection needs to start a track. For BlazeFace, 0.5 '
         'is better.',
@@ -145,11 +196,6 @@ PARAMETERS: dict[str, Spec] = {
         2.0, 'Seconds without an image after which the camera is reported as silent.',
         bounds=(0.1, 3600.0), live=True),
 }
-
-
-def values_of(node: 'Node') -> dict[str, Any]:
-    """Return the values of all parameters by name."""
-    return {name: node.get_parameter(name).value for name in PARAMETERS}
 
 
 def settings_of(values: dict[str, Any],

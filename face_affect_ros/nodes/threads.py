@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""A worker thread, a thread that spins a node, and the end of nodes."""
+"""A worker thread."""
 
 import atexit
 from collections import deque
@@ -21,15 +21,6 @@ import os
 import sys
 import threading
 from typing import Generic, TypeVar
-
-from rclpy.context import Context
-from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
-from rclpy.node import Node
-
-#: Tasks that the executor runs one after the other for a goal that has ended, plus one.
-STEPS = 3
-#: Seconds after which `drain` checks again whether it is done.
-DRAIN_PERIOD = 0.1
 
 Item = TypeVar('Item')
 
@@ -93,95 +84,3 @@ class Worker(Generic[Item]):
                     return
                 item = self._waiting.popleft()
             self._work(item)
-
-
-class NodeThread:
-    """
-    Spins one node, so that callbacks of other nodes do not delay it.
-
-    The node may be destroyed after `stop`. failed: called in this thread with what a callback of
-    the node raises.
-    """
-
-    def __init__(self, node: Node, *, failed: Callable[[BaseException], object]) -> None:
-        self._executor = SingleThreadedExecutor(context=node.context)
-        self._executor.add_node(node)
-        self._context = node.context
-        self._node = node
-        self._failed = failed
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=node.get_name(), daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Close the node in its thread, run the callbacks that follow, end the thread."""
-        self._executor.create_task(self._close)
-        self._thread.join()
-        self._executor.remove_node(self._node)
-        self._executor.shutdown()
-
-    def _close(self) -> None:
-        close(self._node)
-        later(self._executor, self._stopping.set)
-
-    def _run(self) -> None:
-        try:
-            while self._context.ok() and not self._stopping.is_set():
-                self._executor.spin_once()
-        except ExternalShutdownException:
-            pass
-        except BaseException as error:   # SystemExit too: a node may end the process
-            self._failed(error)
-
-
-def end_process(node: Node, code: int) -> None:
-    """End the process by a task: the events executor logs what other callbacks raise."""
-    if node.executor is not None:
-        node.executor.create_task(throw, SystemExit(code))
-
-
-def throw(error: BaseException) -> None:
-    """Raise an exception, as a task."""
-    raise error
-
-
-def later(executor: Executor, act: Callable[[], object], after: int = STEPS) -> None:
-    """Call a function in an executor after the tasks for goals that have ended."""
-    if after:
-        executor.create_task(later, executor, act, after - 1)
-    else:
-        act()
-
-
-def drain(executor: Executor, context: Context) -> None:
-    """
-    Run the callbacks that follow from the end of nodes, such as results of their goals.
-
-    The executor must not be spinning; the shutdown of the context ends this.
-    """
-    drained = threading.Event()
-    later(executor, drained.set, STEPS + 1)   # a container destroys its nodes after STEPS
-    while context.ok() and not drained.is_set():
-        executor.spin_once(DRAIN_PERIOD)
-
-
-class ClosingNode(Node):
-    """A node that is closed when it is destroyed: only this package's container calls `close`."""
-
-    def close(self) -> None:
-        """Stop working. Called at the end, while ROS still works, and again by destroy_node."""
-        raise NotImplementedError
-
-    def destroy_node(self) -> None:
-        """Close the node and destroy it."""
-        try:
-            self.close()
-        except RuntimeError:   # rclpy's RCLError, which has no public name
-            if self.context.ok():   # else it was shut down meanwhile, as by Ctrl-C
-                raise
-        super().destroy_node()
-
-
-def close(node: Node) -> None:
-    """Call the method `close` of a node, if it has one."""
-    getattr(node, 'close', lambda: None)()

@@ -289,6 +289,24 @@ def test_incompatible_options_are_refused(arguments: list[str], complaint: str, 
     assert sorted(str(path) for path in Path().rglob('*')) == ['other', 'other/thesis.docx']
 
 
+def test_bytes_of_a_name_that_are_not_utf_8_are_escaped(tmp_path: Path) -> None:
+    """Readers of JSON, such as DuckDB, refuse the surrogates that Python has for them."""
+    (tmp_path / os.fsdecode(b'caf\xe9.png')).symlink_to(portrait_path())
+    results = Results(tmp_path / 'out')
+    assert main(['analyze', str(tmp_path), '--out', results.folder]) == 0
+    (key, summary), = results.summaries().items()
+    row, = results.rows(key)
+    assert row['source'] == summary.source == f'{tmp_path}/caf\\udce9.png'
+
+
+def test_a_run_that_opened_no_source_is_replaced(tmp_path: Path) -> None:
+    """As after a misspelt name, with the options corrected as well."""
+    out = str(tmp_path / 'out')
+    assert main(['analyze', 'nowhere.png', '--out', out]) == 1
+    assert main(['analyze', str(portrait_path()), '--out', out, '--format', 'csv']) == 0
+    assert Results(out).metadata()['format'] == 'csv'
+
+
 def test_results_are_resumed_only_with_the_same_models(tmp_path: Path,
                                                        capsys: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / 'out')

@@ -97,6 +97,14 @@ def test_a_pause_of_the_recording_does_not_make_tracks_longer() -> None:
     assert annotations_of(part) == EXPECTED
 
 
+def test_sources_are_in_the_order_of_their_names(results: str) -> None:
+    """Also files of one name in several folders, whose keys differ by a checksum."""
+    names = [f'P{number:02}/clip.mp4' for number in range(20)]
+    for name in reversed(names):
+        Results(results).finish(Source(name), summary(name))
+    assert [part.title for part in parts_of(results)[0]] == [*names, 'clip.mp4']
+
+
 def test_only_the_lines_of_a_source_are_decoded(tmp_path: Path,
                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the time for the lines of many images grows by the square of their number."""

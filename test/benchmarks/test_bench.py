@@ -17,7 +17,6 @@
 import json
 from pathlib import Path
 import subprocess
-from types import SimpleNamespace
 
 from agreement import compare
 import cv2
@@ -25,9 +24,9 @@ from face_affect_bench import __main__ as bench
 from face_affect_bench import peer_program
 from face_affect_bench.compare import merge_base, ratios, ROOT
 from face_affect_bench.frames import compose, moving
+from face_affect_bench.machine import measure
 from face_affect_bench.peers import PEERS
 from face_affect_bench.report import page, table
-from face_affect_bench.timing import measure
 from face_affect_ros.affect.detectors import make_detector
 import numpy as np
 import pytest
@@ -90,7 +89,7 @@ def test_sections_that_are_not_measured_keep_their_last_results(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answers: dict[str, list] = {'stages': [{'stage': 'first'}], 'topics': [{'MiB': 1}]}
     monkeypatch.setattr(bench, 'SECTIONS', {
-        name: (name, '', SimpleNamespace(run=lambda context, name=name: answers[name]))
+        name: (name, '', lambda options, name=name: answers[name])
         for name in answers})
     (tmp_path / 'media').mkdir()
     command = ['bench', '--shared', str(tmp_path), '--out', str(tmp_path / 'found.md')]

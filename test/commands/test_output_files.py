@@ -173,7 +173,7 @@ def test_lines_are_overwritten_by_lines(folder: Path) -> None:
         assert [record['source'] for record in records] == ['photos/c.png']
 
 
-def test_existing_copies_need_overwrite(folder: Path) -> None:
+def test_earlier_copies_in_a_folder_are_replaced(folder: Path) -> None:
     for _ in range(2):
         assert main(['analyze', 'a.png', 'photos', '--annotate', 'out', '--json', 'x']) == 0
         assert sorted(os.listdir('out')) == ['a_annotated.png', 'c_annotated.png']

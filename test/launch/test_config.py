@@ -24,7 +24,7 @@ import yaml
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
-from face_affect_ros.launch_support.cameras import CAMERAS  # noqa: E402, I100
+from face_affect_ros.launch_support import CAMERAS  # noqa: E402, I100
 from face_affect_ros.nodes import parameters  # noqa: E402
 from face_affect_ros.nodes.large_images import variable  # noqa: E402
 import rclpy  # noqa: E402

@@ -33,13 +33,14 @@ def picture(path: Path, grey: int = 9) -> None:
 
 def test_images_and_clips_are_selected_by_suffix_in_natural_order(tmp_path: Path) -> None:
     for name in ('10.PNG', '9.mp4', '\u00b25.jpg', 'a.webm', 'notes.txt', '.DS_Store', '._a.webm',
-                 '2.gif', 'b.h264', 'c.vob'):
+                 '.trashed-1-a.jpg', '2.gif', 'b.h264', 'c.m2t', 'd.HIF'):
         (tmp_path / name).touch()
     (tmp_path / 'more.png').mkdir()
     taken, left = folder_files(tmp_path)
     assert [path.name for path in taken] == ['2.gif', '9.mp4', '10.PNG', 'a.webm', 'b.h264',
-                                         'c.vob', '\u00b25.jpg']
-    assert {path.name for path in left} == {'more.png', 'notes.txt', '.DS_Store', '._a.webm'}
+                                         'c.m2t', 'd.HIF', '\u00b25.jpg']
+    assert {path.name for path in left} == {'more.png', 'notes.txt', '.DS_Store', '._a.webm',
+                                            '.trashed-1-a.jpg'}
 
 
 def test_at_most_ten_ignored_files_are_listed() -> None:

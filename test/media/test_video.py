@@ -230,7 +230,7 @@ def test_a_start_that_ffmpeg_does_not_find_is_zero(clip):
         stream = container.streams.video[0]
         late = SimpleNamespace(
             codec_context=stream.codec_context, start_time=None, time_base=stream.time_base)
-        streams = SimpleNamespace(video=[late])
+        streams = SimpleNamespace(video=[late], audio=[])
         for name, start in (('matroska,webm', 0.0), ('h264', None)):
             lost = SimpleNamespace(format=SimpleNamespace(name=name), streams=streams)
             assert VideoStream(lost, clip).start == start
@@ -359,6 +359,26 @@ def test_cover_art_is_a_single_image(tmp_path, name, caplog):
     assert media.skipped == 0 and 'missing' not in caplog.text
 
 
+def test_the_sound_may_begin_before_the_images(tmp_path):
+    """As of a camera whose stream is saved before its first key frame; players begin with it."""
+    with av.open(str(tmp_path / 'a.mkv'), 'w') as output:
+        sound = output.add_stream('pcm_s16le', rate=8000)
+        stream = output.add_stream('mpeg4', rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
+        heard = av.AudioFrame.from_ndarray(np.zeros((1, 40_000), np.int16), 's16', 'mono')
+        heard.rate, heard.pts = 8000, 0
+        output.mux(sound.encode(heard))
+        for index in range(20):
+            frame = av.VideoFrame(64, 48, 'yuv420p')
+            frame.pts, frame.time_base = 15 + index, fractions.Fraction(1, 10)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    with open_media(str(tmp_path / 'a.mkv')) as media:
+        stamps = [frame.stamp for frame in media]
+    assert stamps == pytest.approx([1.5 + 0.1 * index for index in range(20)])
+    assert media.skipped == 0
+
+
 def test_the_frames_of_all_fragments_are_counted(tmp_path):
     """Some recorders write fragments: the header has the frames of the first one."""
     with av.open(str(tmp_path / 'a.mp4'), 'w', options={'movflags': 'frag_keyframe'}) as output:
@@ -380,23 +400,29 @@ def test_a_clip_of_one_frame_is_a_clip(tmp_path):
         assert media.rate == pytest.approx(12.0)
 
 
-def test_further_video_streams_are_named(tmp_path, caplog):
-    """Such as those of a camera with two lenses; a stream of JPEG images is a preview."""
-    with av.open(str(tmp_path / 'a.mkv'), 'w') as output:
-        for codec, width in (('mjpeg', 16), ('mpeg4', 64), ('mpeg4', 32)):
+@pytest.mark.parametrize('codecs, size, other', [
+    (('mjpeg', 'mpeg4', 'mpeg4'), '16x16', 2), (('mjpeg', 'rawvideo'), '8x16', 1)])
+def test_further_video_streams_are_named(tmp_path, caplog, codecs, size, other):
+    """
+    Such as those of a camera with two lenses, where a stream of JPEG images is a preview.
+
+    JPEG images beside raw depth, as of Azure Kinect, are none.
+    """
+    pixels = {'mjpeg': 'yuvj420p', 'mpeg4': 'yuv420p', 'rawvideo': 'bgr24'}
+    with av.open(str(tmp_path / 'a.mkv'), 'w', options={'allow_raw_vfw': '1'}) as output:
+        for number, codec in enumerate(codecs):
             stream = output.add_stream(codec, rate=10)
-            stream.width, stream.height = width, 16
-            stream.pix_fmt = 'yuvj420p' if codec == 'mjpeg' else 'yuv420p'
+            stream.width, stream.height, stream.pix_fmt = 8 << number, 16, pixels[codec]
         for stream in output.streams.video:
             frame = av.VideoFrame.from_ndarray(np.zeros((16, stream.width, 3), np.uint8),
                                                format='bgr24')
             frame.pts, frame.time_base = 0, fractions.Fraction(1, 10)
             output.mux([*stream.encode(frame), *stream.encode(None)])
     with open_media(str(tmp_path / 'a.mkv')) as media:
-        assert [frame.image.shape for frame in media] == [(16, 64, 3)]
+        assert f'{media.width}x{media.height}' == size and len(list(media)) == 1
     warning, = caplog.messages
-    assert 'a.mkv: has 2 video streams, and only the first one, 64x16, is read' in warning
-    assert '-map 0:2' in warning   # the preview is 0:0
+    assert f'a.mkv: has 2 video streams, and only the first one, {size}, is read' in warning
+    assert f'-map 0:{other}' in warning
 
 
 def test_sound_alone_is_refused(tmp_path):

@@ -380,9 +380,8 @@ def test_wrong_parameters_of_the_container_are_an_error(make: Callable[..., Cont
 
 
 @pytest.mark.parametrize('subscribed', [True, False])
-@pytest.mark.parametrize('executor', ['single_threaded', 'multi_threaded', 'events'])
 def test_a_bag_player_that_is_unloaded_does_not_end_the_container(
-        executor: str, subscribed: bool, ros: Any, tmp_path: Path) -> None:
+        kind: str, subscribed: bool, ros: Any, tmp_path: Path) -> None:
     """While it plays, and while it waits for a subscriber."""
     import bag_files
     bag = bag_files.write(tmp_path / 'bag', [
@@ -392,7 +391,7 @@ def test_a_bag_player_that_is_unloaded_does_not_end_the_container(
         ros.node.create_subscription(Image, 'image', images.append, qos.results())
     load, unload = (ros.node.create_client(kind, f'/face_affect_container/_container/{name}')
                     for kind, name in ((LoadNode, 'load_node'), (UnloadNode, 'unload_node')))
-    with running_node('face_affect_ros.nodes.container', executor=executor) as process:
+    with running_node('face_affect_ros.nodes.container', executor=kind) as process:
         def ask(client: Any, request: Any) -> Any:
             future = client.call_async(request)
             assert spin_until(ros.executor, future.done), process.output()

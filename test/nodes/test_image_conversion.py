@@ -226,12 +226,3 @@ def test_arrays_with_gaps_are_sent():
     image = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
     for view in (image[::2, ::2], image[:, :, ::-1], image[1:3, 2:4]):
         assert bytes(to_message(view, 'bgr8', Header()).data) == view.tobytes()
-
-
-@pytest.mark.parametrize('shape, dtype, encoding', [
-    ((4, 4), np.uint8, 'bgr8'), ((4, 4, 3), np.uint8, 'mono8'), ((4, 4, 4), np.uint8, 'bgr8'),
-    ((4, 4, 3), np.float32, 'bgr8'), ((0, 4, 3), np.uint8, 'bgr8'), ((4,), np.uint8, 'mono8'),
-    ((4, 4, 3), np.uint8, 'bgr9')])
-def test_arrays_that_cannot_be_sent_are_refused(shape, dtype, encoding):
-    with pytest.raises(ImageConversionError, match=f"cannot be sent as '{encoding}'"):
-        to_message(np.zeros(shape, dtype), encoding, Header())

@@ -12,80 +12,34 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The process of a node: spinning and shutdown."""
+"""The process of a node: its end by a signal."""
 
-from collections.abc import Iterator
-import threading
-from typing import Any
+import signal
+import subprocess
+import sys
 
-from face_affect_ros.nodes.main import spin
 import pytest
-import rclpy
-from rclpy.executors import Executor, SingleThreadedExecutor
-from rclpy.node import Node
-from rclpy.task import Future
 
-CALLBACKS = 300
+pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
+
+from support import running_node, wait_until  # noqa: E402, I100
 
 
-class Watched(Future):
-    """A future that counts its callbacks."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.hung = 0
-
-    def add_done_callback(self, callback: Any) -> None:
-        """Count it."""
-        self.hung += 1
-        super().add_done_callback(callback)
-
-
-@pytest.fixture
-def node(ros_domain: int) -> Iterator[Node]:
-    """Return a node in the default context, as in its own process."""
-    rclpy.init(args=[])
-    node = rclpy.create_node('spinning')
-    yield node
-    node.destroy_node()
-    rclpy.shutdown()
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('executor', ['single_threaded', 'events'])
+def test_a_signal_ends_a_node_without_work(executor: str, number: int, ros_domain: int) -> None:
+    if executor == 'events':
+        pytest.importorskip('rclpy.experimental', reason='this rclpy has no events executor')
+    with running_node('face_affect_ros.nodes.face_affect_node', executor=executor, autostart=True,
+                      emotion_model='', gender_model='') as process:
+        assert wait_until(lambda: 'waiting for images' in process.output()), process.output()
+        assert process.stop(number) == 0, process.output()
+        assert 'Traceback' not in process.output()
 
 
-def executor_of(kind: str) -> Executor:
-    """Return an executor by the name that the container gives it."""
-    if kind == 'single_threaded':
-        return SingleThreadedExecutor()
-    experimental = pytest.importorskip(
-        'rclpy.experimental', reason='the rclpy of this distribution has no events executor')
-    return experimental.EventsExecutor()
-
-
-@pytest.mark.parametrize('kind', ['single_threaded', 'events'])
-def test_spinning_does_not_grow(node: Node, kind: str) -> None:
-    """The future has no more callbacks after many callbacks of the node."""
-    executor, stop, calls = executor_of(kind), Watched(), []
-
-    def call() -> None:
-        calls.append(stop.hung)
-        if len(calls) == CALLBACKS:
-            stop.set_result(None)
-
-    node.create_timer(0.001, call)
-    executor.add_node(node)
-    spin(executor, stop)
-    assert len(calls) >= CALLBACKS
-    assert set(calls) == {calls[0]}
-
-
-@pytest.mark.parametrize('kind', ['single_threaded', 'events'])
-def test_the_stop_future_ends_the_wait(node: Node, kind: str,
-                                       monkeypatch: pytest.MonkeyPatch) -> None:
-    """A node without work ends at once when another thread sets the future."""
-    monkeypatch.setattr('face_affect_ros.nodes.main.SPIN_PERIOD', 60.0)
-    executor, stop = executor_of(kind), Future()
-    executor.add_node(node)
-    threading.Timer(0.3, stop.set_result, (None,)).start()
-    thread = threading.Thread(target=spin, args=(executor, stop), daemon=True)
-    thread.start()
-    thread.join(30.0)
-    assert not thread.is_alive()
+def test_the_nodes_need_no_module_that_a_newer_rclpy_lacks() -> None:
+    """Lyrical has endpoint_info.py."""
+    code = ('import sys; import rclpy.lifecycle; '
+            'sys.modules["rclpy.topic_endpoint_info"] = None; '
+            'from face_affect_ros.nodes import container, face_affect_node, humans_merger')
+    assert subprocess.run([sys.executable, '-c', code]).returncode == 0

@@ -159,6 +159,19 @@ def test_the_client_of_a_node_that_ends_gets_a_result(
     assert bench.until(lambda: len(bench.statuses) > 3)   # the executor still runs
 
 
+def test_the_server_is_kept_while_the_node_is_not_configured(bench: Bench) -> None:
+    """The events executor crashes if a request comes while a server is destroyed."""
+    node = bench.start()
+    client = Client(bench, images=1)
+    assert node.trigger_deactivate() == node.trigger_cleanup() == SUCCESS
+    assert client.status() == GoalStatus.STATUS_ABORTED
+    assert not Client(bench, images=1).accepted
+    assert node.trigger_configure() == node.trigger_activate() == SUCCESS
+    again = Client(bench, images=1)
+    bench.answered()
+    assert again.status() == GoalStatus.STATUS_SUCCEEDED
+
+
 @pytest.mark.parametrize('module', ['face_affect_node', 'container'])
 def test_the_client_of_a_process_that_ends_gets_a_result(module: str, bench: Bench) -> None:
     own = {'autostart': True} if module == 'face_affect_node' else {}

@@ -17,6 +17,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -379,7 +380,7 @@ def test_losses_end_after_images_without_losses() -> None:
 
 def values_at(health: Health, now: float) -> dict[str, str]:
     """Return the values of the status at a time in seconds."""
-    status = health.status({}, now=now, name='', state='active', silent='', unknown='')
+    status = health.status({}, now=now, name='', state='active')
     return {each.key: each.value for each in status.values}
 
 
@@ -443,6 +444,15 @@ def test_losses_are_a_warning_with_the_command_against_them(bench: Bench) -> Non
     file = profile()
     assert file is not None and file.is_file()
     assert bench.status(WARN, f'export {variable()}={file}')
+
+
+def test_the_executor_gets_no_event_of_lost_images(bench: Bench) -> None:
+    """The events executor ends the process if it comes while the images are unsubscribed."""
+    node = bench.start()
+    events = [getattr(each, 'event_type', None) for each in node.waitables]
+    assert not [each for each in events if each and 'MESSAGE_LOST' in each.name]
+    node.image_input.losses.take_data = lambda: SimpleNamespace(total_count_change=7)
+    assert bench.until(lambda: node.health.counts['lost'] == 14)   # once in each period
 
 
 def test_the_command_is_not_given_for_another_middleware(monkeypatch: pytest.MonkeyPatch) -> None:

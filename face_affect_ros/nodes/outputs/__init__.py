@@ -46,7 +46,7 @@ class Result:
 
 class Output:
     """
-    A topic or action of the node; made when the node is configured, closed when it is cleaned up.
+    A topic of the node, made when it is configured, closed when it is cleaned up; or its action.
 
     Nothing is computed for topics without subscribers.
     """

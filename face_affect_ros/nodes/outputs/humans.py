@@ -14,7 +14,6 @@
 
 """The topics of REP-155 (ROS4HRI) under /humans/faces."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -132,21 +131,14 @@ def cut(image: ImageArray, face: Face, *, size: int, align: bool) -> ImageArray:
     return np.asarray(picture, np.uint8)
 
 
-@dataclass
-class Tracked:
-    """The topics of one face, and when it was last seen, seconds."""
-
-    topics: dict[str, Publisher]
-    seen: float = 0.0
-
-
 class HumansOutput(Output):
     """Publishes the list of tracked faces, and each face under its own name."""
 
     def __init__(self, node: LifecycleNode) -> None:
         super().__init__(node)
         self._list = self.publisher(IdsList, TRACKED, overridable=False)
-        self._tracked: dict[str, Tracked] = {}
+        self._topics: dict[str, dict[str, Publisher]] = {}
+        self._seen: dict[str, float] = {}   # stamp of the last image by track id, seconds
 
     def problem(self) -> str:
         """Return a warning about other publishers of the list, of which REP-155 has one."""
@@ -155,20 +147,20 @@ class HumansOutput(Output):
     def put(self, result: Result) -> None:
         """Publish the faces of one image."""
         for face in result.faces:
-            if face.id not in self._tracked:
-                self._tracked[face.id] = Tracked(self._open(face))
-            self._tracked[face.id].seen = result.stamp
+            if face.id not in self._topics:
+                self._topics[face.id] = self._open(face)
+            self._seen[face.id] = result.stamp
             self._publish(face, result)
         timeout = self.node.get_parameter('track_timeout').value
-        for name in [name for name, each in self._tracked.items()
-                     if abs(result.stamp - each.seen) > timeout]:
+        for name in [name for name, seen in self._seen.items()
+                     if abs(result.stamp - seen) > timeout]:
             self._forget(name)
-        self._list.publish(IdsList(header=result.header, ids=list(self._tracked)))
+        self._list.publish(IdsList(header=result.header, ids=list(self._topics)))
 
     def stop(self) -> None:
         """Publish an empty list."""
-        if self._tracked:
-            for name in list(self._tracked):
+        if self._topics:
+            for name in list(self._topics):
                 self._forget(name)
             self._list.publish(IdsList(header=Header(stamp=self.node.get_clock().now().to_msg())))
 
@@ -186,11 +178,12 @@ class HumansOutput(Output):
             for name, kind in kinds.items()}
 
     def _forget(self, name: str) -> None:
-        for topic in self._tracked.pop(name).topics.values():
+        del self._seen[name]
+        for topic in self._topics.pop(name).values():
             self.node.destroy_publisher(topic)
 
     def _publish(self, face: Face, result: Result) -> None:
-        topics = self._tracked[face.id].topics
+        topics = self._topics[face.id]
         topics['roi'].publish(to_roi(face, result))
         topics['landmarks'].publish(to_landmarks(face, result))
         if 'expression' in topics:

@@ -23,12 +23,11 @@ from face_affect_msgs.action import Observe
 from face_affect_msgs.msg import FaceObservation
 from face_affect_ros.affect.model_store import Head
 from face_affect_ros.affect.observation import Observation
+from face_affect_ros.nodes.main import steady_timer
 from face_affect_ros.nodes.messages import to_face_message
 from face_affect_ros.nodes.outputs import Output, Result
-from face_affect_ros.nodes.threads import later
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
-from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode
 
 #: Seconds between two checks of the duration of goals, which end without images too.
@@ -80,11 +79,18 @@ class Goal:
 
 
 class ObserveOutput(Output):
-    """Serves the action while the node is active; heads: of the pipeline, by task."""
+    """
+    Serves the action as long as the node exists; goals are accepted only while it is active.
 
-    def __init__(self, node: LifecycleNode, heads: Mapping[str, Head]) -> None:
+    The events executor (rclpy 7.1.6) crashes if a request comes while a server is destroyed.
+
+    Attributes:
+        heads: Those of the pipeline, by task.
+    """
+
+    def __init__(self, node: LifecycleNode) -> None:
         super().__init__(node)
-        self._heads = heads
+        self.heads: Mapping[str, Head] = {}
         self._goals: list[Goal] = []
         self._lock = threading.Lock()
         self._active = False
@@ -93,8 +99,7 @@ class ObserveOutput(Output):
             node, Observe, '~/observe', execute_callback=lambda handle: Observe.Result(),
             goal_callback=self._decide, handle_accepted_callback=self._accept,
             cancel_callback=lambda handle: CancelResponse.ACCEPT)
-        self.timer = node.create_timer(PERIOD, self._check_goals,
-                                        clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.timer = steady_timer(node, PERIOD, self._check_goals)
         self.timer.cancel()
 
     def start(self) -> None:
@@ -121,20 +126,12 @@ class ObserveOutput(Output):
             goal.handle.abort()
             self._finish(goal)
 
-    def close(self) -> None:
-        """Destroy the action server, after the results of aborted goals."""
-        super().close()
-        self.node.destroy_timer(self.timer)
-        executor = self.node.executor
-        if self._results_due and executor is not None:
-            later(executor, self._destroy)
-        else:
-            self._destroy()
-
-    def _destroy(self) -> None:
+    def destroy(self) -> None:
+        """Destroy the action server, after the delivery of results of aborted goals."""
         if self._results_due:
             time.sleep(LINGER)
-        self._server.destroy()
+        if self._server in self.node.waitables:   # else the node was destroyed twice
+            self._server.destroy()
 
     def counts(self) -> dict[str, int]:
         """Return the number of active goals."""
@@ -154,7 +151,7 @@ class ObserveOutput(Output):
     def _accept(self, handle: ServerGoalHandle) -> None:
         handle.execute()
         with self._lock:
-            self._goals.append(Goal(handle, self._heads, self._now()))
+            self._goals.append(Goal(handle, self.heads, self._now()))
         self.timer.reset()
 
     def _check_goals(self) -> None:
