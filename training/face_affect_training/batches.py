@@ -31,12 +31,13 @@ class Batches:
     """
     Batches of one task: images (B, S, S, C) uint8 and targets (B, K) float32.
 
+    An incomplete last batch is omitted.
+
     Args:
         views: augmented samples of N faces.
         targets: (N, K) float32.
-        training: settings of mixup and cutmix, number of epochs.
         seed: of the order and of the mixing.
-        batch: batch size. An incomplete last batch is omitted.
+        batch: batch size.
         teachers: their soft targets are mixed into the targets.
     """
 
@@ -105,8 +106,7 @@ def stream(parts: Sequence[Batches], widths: Sequence[int],
     """
     ends = np.cumsum(widths)
     for epoch in epochs:
-        streams = zip(*(part.epoch(epoch) for part in parts))
-        for _, batches in zip(range(steps_of(parts)), streams):
+        for batches in zip(*(part.epoch(epoch) for part in parts)):
             views, targets = zip(*batches)
             yield np.concatenate(views), np.concatenate([
                 np.pad(own, ((0, 0), (end - width, ends[-1] - end)))

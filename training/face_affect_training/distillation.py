@@ -31,7 +31,7 @@ from face_affect_training.experiment import (
     is_file_of_run,
     load_experiment,
 )
-from face_affect_training.networks.lowering import lowered
+from face_affect_training.networks.head import lowered
 from face_affect_training.runs import build_network, from_pixels, take_weights
 from face_affect_training.views import plain_views
 import joblib

@@ -15,9 +15,11 @@
 """Evaluation of models on labelled faces, with the crop code and the classifier of the node."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+import contextlib
+from dataclasses import dataclass
 from pathlib import Path
 import platform
+import re
 import sys
 import time
 from typing import Any
@@ -28,8 +30,7 @@ from face_affect_ros.affect.crop import box_of_chip, CropSpec, extract_crops
 from face_affect_ros.affect.model_store import CARD, Head, load_card, sha256_of
 from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray, LABELS, LANDMARKS
 from face_affect_ros.paths import expanded
-from face_affect_training.data import read
-from face_affect_training.data.faces import FaceData, repeats
+from face_affect_training.data.faces import FaceData
 from face_affect_training.metrics import coverage, coverage_curve, report
 import numpy as np
 from tqdm import tqdm
@@ -44,23 +45,14 @@ WARM_UP = 5
 
 @dataclass(frozen=True)
 class Candidate:
-    """
-    One task of a model to evaluate.
+    """One task of a model to evaluate."""
 
-    Attributes:
-        name: of the model, or folder and file of the checkpoint.
-        form: 'tflite' or 'keras'.
-        path: file.
-        head: labels, threshold and temperature.
-        spec: crop.
-        predict: from (N, size, size, channels) uint8 to calibrated probabilities (N, K).
-    """
-
-    name: str
-    form: str
+    name: str   # of the model, or folder and file of the checkpoint
+    form: str   # 'tflite' or 'keras'
     path: Path
     head: Head
     spec: CropSpec
+    # from (N, size, size, channels) uint8 to calibrated probabilities (N, K)
     predict: Callable[[ImageArray], FloatArray]
 
 
@@ -116,23 +108,6 @@ def _index_of(name: str, tasks: list[str], task: str | None) -> int:
     return tasks.index(task) if task else 0
 
 
-def faces_of_reader(reader: str, path: Path, split: str, *, without: str = '') -> FaceData:
-    """
-    Return one split of a data set, see data.read; skipped rows are printed.
-
-    without: another split. Images that are also in it, with equal pixels, are left out.
-    """
-    faces = read(reader, path, split)
-    if faces.problems:
-        print(faces.table(), file=sys.stderr)
-    if not without:
-        return faces
-    seen, _ = repeats(faces, read(reader, path, without))
-    if seen.all():
-        raise AffectError(f"{path}: all images of '{split}' are also in '{without}'")
-    return replace(faces.select(~seen), source=f'{faces.source} without images of {without}')
-
-
 def whole_crops(images: ImageArray, spec: CropSpec) -> ImageArray:
     """
     Return crops of whole images, (N, size, size, channels) uint8.
@@ -183,14 +158,10 @@ def evaluate(model: str, faces: FaceData, *, task: str | None = None) -> dict[st
 
 def _predict(candidate: Candidate, faces: FaceData) -> FloatArray:
     """Return the calibrated probabilities (N, K) of all faces. Raises AffectError for NaN."""
-    parts = []
-    with tqdm(total=len(faces), unit='face', desc=candidate.name, disable=None,
-              file=sys.stderr) as bar:
-        for start in range(0, len(faces), BATCH):
-            images = faces.images[start:start + BATCH]
-            parts.append(candidate.predict(whole_crops(images, candidate.spec)))
-            bar.update(len(images))
-    probabilities = np.concatenate(parts)
+    probabilities = np.concatenate([
+        candidate.predict(whole_crops(faces.images[start:start + BATCH], candidate.spec))
+        for start in tqdm(range(0, len(faces), BATCH), unit='face', unit_scale=BATCH,
+                          desc=candidate.name, disable=None, file=sys.stderr)])
     wrong = np.flatnonzero(~np.isfinite(probabilities).all(1))
     if len(wrong):
         raise AffectError(f'{candidate.path}: the output is NaN for {len(wrong)} of {len(faces)} '
@@ -237,12 +208,8 @@ def _medians(candidate: Candidate, batches: list[ImageArray]) -> tuple[float, fl
 
 def cpu_model() -> str:
     """Return the name of the processor, or its architecture if the name is unknown."""
-    try:
-        lines = Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines()
-    except OSError:   # not Linux
-        lines = []
-    for line in lines:
-        key, _, value = line.partition(':')
-        if key.strip() in ('model name', 'Model') and value.strip():
-            return value.strip()
+    with contextlib.suppress(OSError):   # not Linux
+        text = Path('/proc/cpuinfo').read_text(encoding='utf-8')
+        if found := re.search(r'^(?:model name|Model)[ \t]*:[ \t]*(\S.*)$', text, re.MULTILINE):
+            return found[1].strip()
     return platform.processor() or platform.machine()

@@ -24,7 +24,7 @@ from face_affect_ros.affect.types import AffectError, ImageArray
 from face_affect_training.data.faces import FaceData
 from face_affect_training.experiment import Experiment
 from face_affect_training.metrics import accuracy_and_loss
-from face_affect_training.networks.lowering import lowered
+from face_affect_training.networks.head import lowered
 from face_affect_training.runs import device, from_pixels, Run
 from face_affect_training.views import plain_views
 import keras
@@ -165,7 +165,7 @@ class EvaluationCallback(keras.callbacks.Callback):
         """Save the state if necessary; stop if the next epoch would exceed the time limit."""
         last = self.epoch >= self._experiment.training.epochs
         duration = now - self._epoch_started
-        over = self._deadline > 0.0 and now + 1.2 * duration + 1.0 > self._deadline
+        over = now + 1.2 * duration + 1.0 > self._deadline
         if last or over or now - self._state_written > STATE_PERIOD:
             self._run.save_state(self.model, epoch=self.epoch, best=self.best,
                                  seconds=self._seconds + now - self._started)

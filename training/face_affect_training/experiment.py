@@ -101,21 +101,16 @@ class Distillation:
     Knowledge distillation (Hinton et al. 2015) from the mean probabilities of the teachers.
 
     Augmented samples are resized and converted between grey and colour for each teacher.
-
-    Attributes:
-        teachers: best.keras files of runs, or names or folders of exported models.
-        weight: share of the soft targets in the target; the rest is the label.
-        mirror: whether soft targets are averaged over the sample and its mirror image.
-        once: compute the soft targets once, on the crops without augmentation at each of
-            data.zooms, and store them in the folder of the teacher. Suits slow teachers.
-        rounds: number of epochs after which the augmented samples and their soft targets are
-            reused, shuffled and mixed differently; 0 for new samples in each epoch.
     """
 
-    teachers: tuple[str, ...] = ()
-    weight: float = 0.5
-    mirror: bool = False
+    teachers: tuple[str, ...] = ()   # best.keras files of runs, or names or folders of models
+    weight: float = 0.5   # share of the soft targets in the target; the rest is the label
+    mirror: bool = False   # whether soft targets are means for the sample and its mirror image
+    # compute the soft targets once, on the crops without augmentation at each of data.zooms, and
+    # store them in the folder of the teacher; suits slow teachers
     once: bool = False
+    # number of epochs after which the augmented samples and their soft targets are reused,
+    # shuffled and mixed differently; 0 for new samples in each epoch
     rounds: int = 0
 
 
@@ -163,18 +158,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Experiment:
-    """
-    Settings of a training run.
-
-    Attributes:
-        tasks: by name, 'emotion' or 'gender', in the order of the outputs of the network. The file
-            of an experiment with one task has the entry `task` with its name instead, and the
-            settings of the task at the top level.
-    """
+    """Settings of a training run."""
 
     name: str
     input: Input  # noqa: A003
     network: Network
+    # by name, 'emotion' or 'gender', in the order of the outputs of the network; the file of an
+    # experiment with one task has its name as the entry `task`, and its settings at the top level
     tasks: dict[str, Task]
     seed: int = 1
     training: Training = field(default_factory=Training)

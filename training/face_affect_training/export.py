@@ -24,9 +24,8 @@ from typing import Any
 
 from face_affect_ros.affect.types import LABELS
 from face_affect_training import tflite
-from face_affect_training.data import ORIGINS
-from face_affect_training.data.faces import FaceData
-from face_affect_training.data.loading import load_split
+from face_affect_training.data import load_split, ORIGINS
+from face_affect_training.data.faces import evenly, FaceData
 from face_affect_training.evaluate import whole_crops
 from face_affect_training.experiment import ancestry, Experiment, Input
 from face_affect_training.metrics import calibrate, coverage, fit_temperature, report
@@ -94,21 +93,24 @@ def _export(network: keras.Model, experiment: Experiment, precision: str,
         samples, extra['quantisation'] = _samples(experiment, cache)
         written = rounded(network, samples)
     content = convert(with_mirror(written) if mirror else written, precision, samples)
-    heads = _evaluate(with_mirror(network) if mirror else network, content, precision,
-                      faces, experiment.input)
-    card = _card(folder.name, content, experiment, parameters=network.count_params(),
-                 precision=precision, heads=heads, limits=limits, extra=extra, trained=trained)
     with tempfile.TemporaryDirectory() as unfinished:
-        tflite.write_model(Path(unfinished), content, card)
+        file = Path(unfinished, 'model.tflite')
+        file.write_bytes(content)
+        heads = _evaluate(with_mirror(network) if mirror else network, file, precision, faces,
+                          experiment.input)
+        card = _card(folder.name, content, experiment, parameters=network.count_params(),
+                     precision=precision, heads=heads, limits=limits, extra=extra,
+                     trained=trained)
+        tflite.write_model(file.parent, content, card)
         if saliency:
             from face_affect_training.saliency.export import add_saliency
-            add_saliency(Path(unfinished), card, network,
+            add_saliency(file.parent, card, network,
                          {task: each.images for task, each in faces.items()}, saliency,
                          mirror=mirror)
-            tflite.write_model(Path(unfinished), content, card)
+            tflite.write_model(file.parent, content, card)
         folder.mkdir(parents=True, exist_ok=True)
-        for file in Path(unfinished).iterdir():
-            shutil.copyfile(file, folder / file.name)
+        for each in file.parent.iterdir():
+            shutil.copyfile(each, folder / each.name)
     return _line(folder, card)
 
 
@@ -142,28 +144,23 @@ def _samples(experiment: Experiment, cache: Path | None,
     return experiment.input.scaled(crops), calibration
 
 
-def _evaluate(network: keras.Model, content: bytes, precision: str, faces: dict[str, FaceData],
+def _evaluate(network: keras.Model, file: Path, precision: str, faces: dict[str, FaceData],
               settings: Input) -> dict[str, Any]:
     """Return output, parity, temperature, threshold and metrics of a TFLite file, by task."""
     heads = {}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, 'model.tflite')
-        path.write_bytes(content)
-        for index, (task, each) in enumerate(faces.items()):
-            # evenly, since the rows may be sorted by class
-            rows = np.linspace(0, len(each.labels) - 1,
-                               min(PARITY_FACES, len(each.labels))).astype(np.int64)
-            inputs = settings.scaled(each.images)
-            theirs = network.predict(inputs[rows], batch_size=64, verbose=0)
-            theirs = np.asarray(theirs[index] if isinstance(theirs, list) else theirs)
-            outputs = tflite.predict(path, inputs)
-            # the converter may change the order of the outputs
-            output = min((number for number, raw in enumerate(outputs)
-                          if raw.shape[1] == theirs.shape[1]),
-                         key=lambda number: float(np.abs(outputs[number][rows] - theirs).max()))
-            parity = check_parity(outputs[output][rows], theirs, each.labels[rows], precision)
-            heads[task] = {'output': output, 'parity': parity,
-                           **_metrics(outputs[output], each, LABELS[task])}
+    for index, (task, each) in enumerate(faces.items()):
+        rows = evenly(len(each), PARITY_FACES)
+        inputs = settings.scaled(each.images)
+        theirs = network.predict(inputs[rows], batch_size=64, verbose=0)
+        theirs = np.asarray(theirs[index] if isinstance(theirs, list) else theirs)
+        outputs = tflite.predict(file, inputs)
+        # the converter may change the order of the outputs
+        output = min((number for number, raw in enumerate(outputs)
+                      if raw.shape[1] == theirs.shape[1]),
+                     key=lambda number: float(np.abs(outputs[number][rows] - theirs).max()))
+        parity = check_parity(outputs[output][rows], theirs, each.labels[rows], precision)
+        heads[task] = {'output': output, 'parity': parity,
+                       **_metrics(outputs[output], each, LABELS[task])}
     return heads
 
 
@@ -198,8 +195,7 @@ def _card(name: str, content: bytes, experiment: Experiment, *, parameters: int,
     """
     Return the content of a card.
 
-    heads: output, threshold, temperature, metrics and parity by task. extra: further entries.
-    trained: content of best.json, and `hours` of training by run.
+    heads: see _evaluate. extra: further entries. trained: content of best.json, and `hours`.
     """
     crop, settings, single = experiment.input, experiment.as_mapping(), len(heads) == 1
     return {

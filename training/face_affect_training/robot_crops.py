@@ -22,6 +22,7 @@ finds the face, and the crop is classified, also with reduced resolution and blu
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
 import cv2
@@ -31,7 +32,7 @@ from face_affect_ros.affect.detectors import DEFAULT_DETECTOR, make_detector
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.quality import sharpness_of, turn_of
 from face_affect_ros.affect.types import AffectError, Detections, ImageArray
-from face_affect_training.data.faces import FaceData
+from face_affect_training.data.faces import evenly, FaceData
 import numpy as np
 import numpy.typing as npt
 
@@ -52,20 +53,12 @@ REFUSED = 0.01
 
 @dataclass(frozen=True)
 class Found:
-    """
-    Faces that the detector has found.
-
-    Attributes:
-        total: number of images.
-        images: enlarged images with a border.
-        faces: one detection in each image.
-        rows: (N,) rows of the data set.
-    """
+    """Faces that the detector has found, in N of `total` images."""
 
     total: int
-    images: list[ImageArray]
-    faces: list[Detections]
-    rows: npt.NDArray[np.int64]
+    images: list[ImageArray]   # enlarged, with a border
+    faces: list[Detections]   # one in each image
+    rows: npt.NDArray[np.int64]   # (N,) of the data set
 
     def crops(self, spec: CropSpec,
               change: Callable[[ImageArray, float], ImageArray] | None = None) -> ImageArray:
@@ -92,8 +85,7 @@ def find_faces(faces: FaceData, detector: str, *, count: int = 0) -> Found:
         AffectError: the detector cannot be loaded, or finds no face.
     """
     detect = make_detector(detector)
-    total = len(faces)
-    chosen = np.linspace(0, total - 1, min(count or total, total)).astype(np.int64)
+    chosen = evenly(len(faces), count or len(faces))
     images, found, rows = [], [], []
     for row in chosen:
         image = with_border(faces.images[row])
@@ -127,12 +119,12 @@ def tune_margin(model: str, faces: FaceData, *,
         AffectError: a model or detector cannot be loaded, or no face is found.
     """
     card = load_card(model)
-    network = Classifier(card, tasks=[faces.task] if faces.task else None)
-    found, task = find_faces(faces, detector), network.heads[0].task
-    accuracy = {margin: round(float((
-        network(found.crops(replace(card.crop, margin=margin)))[task].argmax(1)
-        == faces.labels[found.rows]).mean()), 4) for margin in MARGINS}
-    return {'model': card.name, 'sha256': card.sha256, 'task': task, 'data': faces.source,
+    network = Classifier(card, tasks=[faces.task])
+    found = find_faces(faces, detector)
+    accuracy = {margin: _short((
+        network(found.crops(replace(card.crop, margin=margin)))[faces.task].argmax(1)
+        == faces.labels[found.rows]).mean()) for margin in MARGINS}
+    return {'model': card.name, 'sha256': card.sha256, 'task': faces.task, 'data': faces.source,
             'detector': detector, 'faces': len(faces), 'found': len(found.rows),
             'accuracy': {f'{margin:g}': value for margin, value in accuracy.items()},
             'chosen': best_margin([accuracy])}
@@ -157,8 +149,7 @@ def input_limits(model: str, faces: FaceData, *, count: int = 0,
     See tune_margin for the arguments. count: number of faces, evenly from the data set; 0 for all.
     """
     card = load_card(model)
-    network = Classifier(card, tasks=[faces.task] if faces.task else None)
-    task = network.heads[0].task
+    network = Classifier(card, tasks=[faces.task])
     found = find_faces(faces, detector, count=count)
     labels = faces.labels[found.rows]
 
@@ -166,7 +157,7 @@ def input_limits(model: str, faces: FaceData, *, count: int = 0,
                  ) -> tuple[npt.NDArray[np.bool_], Floats]:
         """Return whether each class is correct, and the sharpness of each crop."""
         crops = found.crops(card.crop, change)
-        right = network(crops)[task].argmax(1) == labels
+        right = network(crops)[faces.task].argmax(1) == labels
         return right, np.array([sharpness_of(crop) for crop in crops])
 
     right, sharp = classify()
@@ -179,10 +170,9 @@ def input_limits(model: str, faces: FaceData, *, count: int = 0,
     every_right = np.concatenate([right, *(hits for hits, _ in unsharp)])
     every_sharp = np.concatenate([sharp, *(values for _, values in unsharp)])
     full = float(right.mean())
-    usable = [side for index, side in enumerate(SIDES)
-              if all(sizes[larger] >= full - LOSS for larger in SIDES[:index + 1])]
+    usable = takewhile(lambda side: sizes[side] >= full - LOSS, SIDES)
     return {
-        'model': card.name, 'sha256': card.sha256, 'task': task, 'data': faces.source,
+        'model': card.name, 'sha256': card.sha256, 'task': faces.task, 'data': faces.source,
         'detector': detector, 'faces': len(labels), 'accuracy': _short(full),
         'by_side': {str(side): _short(value) for side, value in sizes.items()},
         'by_blur': {f'{sigma:g}': _short(hits.mean()) for sigma, (hits, _) in blurred.items()},

@@ -19,13 +19,12 @@ import contextlib
 import csv
 import fcntl
 import json
-import os
 from pathlib import Path
 from typing import Any, IO
 import zipfile
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_ros.paths import expanded
+from face_affect_ros.paths import expanded, replaced
 from face_affect_training import networks
 from face_affect_training.data.files import UNREADABLE
 from face_affect_training.experiment import Experiment, is_file_of_run, load_experiment
@@ -122,10 +121,8 @@ class Run:
             with _reading(self._log):
                 rows = [row for row in read_log(self.folder)
                         if int(row['epoch']) <= progress['epoch']]
-            with _writing(self.folder):
-                unfinished = self._log.with_suffix('.unfinished')
-                _write_rows(unfinished, 'w', rows)
-                os.replace(unfinished, self._log)
+            with _writing(self.folder), replaced(self._log) as new:
+                _write_rows(new, 'w', rows)
         return int(progress['epoch']), progress['best'], progress['seconds']
 
     def save_state(self, model: keras.Model, *, epoch: int, best: float, seconds: float) -> None:
@@ -133,17 +130,14 @@ class Run:
         arrays = {f'v{index}': keras.ops.convert_to_numpy(variable.value)
                   for index, variable in enumerate(_variables(model))}
         progress = json.dumps({'epoch': epoch, 'best': best, 'seconds': seconds})
-        unfinished = self._state.with_suffix('.unfinished.npz')
-        with _writing(self.folder):
-            np.savez(unfinished, facts=np.array(progress), **arrays)
-            os.replace(unfinished, self._state)
+        with _writing(self.folder), replaced(self._state) as new:
+            np.savez(new, facts=np.array(progress), **arrays)
 
     def save_best(self, network: keras.Model, metrics: dict[str, Any]) -> None:
         """Save a network as best.keras and its metrics as best.json."""
-        unfinished = self.folder / 'unfinished.keras'
         with _writing(self.folder):
-            network.save(unfinished)
-            os.replace(unfinished, self.folder / 'best.keras')
+            with replaced(self.folder / 'best.keras') as new:
+                network.save(new)
             (self.folder / 'best.json').write_text(json.dumps(metrics, indent=1),
                                                    encoding='utf-8')
 

@@ -20,17 +20,16 @@ Results are stored in the folder of the run, so that the same command resumes.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-import hashlib
-import json
 from pathlib import Path
 import shutil
 import sys
 from typing import Any
 
+from face_affect_ros.affect.model_store import CARD, read_card, sha256_of
 from face_affect_training import tflite
+from face_affect_training.data import faces_of_reader, load_split
 from face_affect_training.data.faces import FaceData
-from face_affect_training.data.loading import load_split
-from face_affect_training.evaluate import evaluate, faces_of_reader
+from face_affect_training.evaluate import evaluate
 from face_affect_training.experiment import (
     data_path,
     Experiment,
@@ -43,7 +42,7 @@ from face_affect_training.figures import models as model_pages
 from face_affect_training.figures import results
 from face_affect_training.robot_crops import best_margin, input_limits, tune_margin
 from face_affect_training.saliency import bias
-import yaml
+import joblib
 
 #: Keys of an evaluation on training faces, and on the faces of --also, in the result file.
 SHORT = ('data', 'faces', 'accuracy', 'balanced_accuracy', 'ece')
@@ -51,7 +50,7 @@ ELSEWHERE = (*SHORT, 'per_class', 'groups', 'group_gaps')
 
 
 def ship(run: Path, plan: Export, models: Path, folder: Path, *, cache: Path | None = None,
-         also: Sequence[tuple[str, str, str]] = ()) -> list[Path]:
+         also: Sequence[Sequence[str]] = ()) -> list[Path]:
     """
     Write the model of a finished run, its result file and its page.
 
@@ -71,9 +70,10 @@ def ship(run: Path, plan: Export, models: Path, folder: Path, *, cache: Path | N
     """
     experiment = load_experiment(run / 'experiment.yaml')
     name, trial = experiment.name, run / 'models'
-    done = _Done(run, plan)
     faces = {task: _faces(experiment, task, 'validation', cache) for task in experiment.tasks}
-    further = [faces_of_reader(reader, data_path(path), split) for reader, path, split in also]
+    further = [faces_of_reader(*each) for each in also]
+    step = partial(joblib.Memory(run / 'ship', verbose=0).cache(_step, ignore=['work']),
+                   sha256_of(run / 'best.keras'), plan)
 
     def write(*others: str, **options: Any) -> None:
         for line in export(run, trial, precisions=(plan.precision, *others), mirror=plan.mirror,
@@ -81,12 +81,12 @@ def ship(run: Path, plan: Export, models: Path, folder: Path, *, cache: Path | N
             print(line, file=sys.stderr, flush=True)
 
     # with the exported file; the limits depend on the margin
-    done.step('trial', write)
-    margins = {task: done.step(f'margins {task}', partial(
+    step('trial', write)
+    margins = {task: step(f'margins {task}', partial(
         tune_margin, str(trial / name), faces[task])) for task in faces}
     margin = best_margin([each['accuracy'] for each in margins.values()])
-    done.step('trial with margin', lambda: write(margin=margin))
-    limits = {task: done.step(f'limits {task}', partial(
+    step('trial with margin', lambda: write(margin=margin))
+    limits = {task: step(f'limits {task}', partial(
         input_limits, str(trial / name), faces[task])) for task in faces}
     others = [each for each in tflite.PRECISIONS if each != plan.precision]
     write(*others, margin=margin, saliency=plan.saliency,
@@ -112,31 +112,14 @@ def ship(run: Path, plan: Export, models: Path, folder: Path, *, cache: Path | N
     result = folder / f'{name}.json'
     results.write(result, {'model': name, 'sha256': evaluated[plan.precision]['sha256'],
                            'experiment': name, 'tasks': tasks})
-    card = yaml.safe_load((models / name / 'card.yaml').read_text(encoding='utf-8'))
     return [models / name, result, *written,
-            model_pages.write_page(folder, models / name, card)]
+            model_pages.write_page(folder, models / name, read_card(models / name / CARD))]
 
 
-class _Done:
-    """Results of the steps, for a checkpoint and its export settings."""
-
-    def __init__(self, run: Path, plan: Export) -> None:
-        self._file = run / 'ship.json'
-        self._network = hashlib.sha256((run / 'best.keras').read_bytes()
-                                       + repr(plan).encode()).hexdigest()
-        self._steps: dict[str, Any] = {}
-        if self._file.is_file():
-            stored = json.loads(self._file.read_text(encoding='utf-8'))
-            if stored['network'] == self._network:
-                self._steps = stored['steps']
-
-    def step(self, name: str, work: Callable[[], Any]) -> Any:
-        """Return the stored result of a step, or do the step and store it."""
-        if name not in self._steps:
-            print(f'ship: {name}', file=sys.stderr, flush=True)
-            self._steps[name] = work()
-            results.write(self._file, {'network': self._network, 'steps': self._steps})
-        return self._steps[name]
+def _step(sha256: str, plan: Export, name: str, work: Callable[[], Any]) -> Any:
+    """Do a step; its result is stored for a checkpoint, its export settings and the name."""
+    print(f'ship: {name}', file=sys.stderr, flush=True)
+    return work()
 
 
 def _faces(experiment: Experiment, task: str, entry: str, cache: Path | None) -> FaceData:

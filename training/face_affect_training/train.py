@@ -16,20 +16,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+import math
 from pathlib import Path
 import sys
-import time
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
 from face_affect_ros.paths import expanded
 from face_affect_training.batches import Batches, steps_of, stream
-from face_affect_training.data.faces import FaceData, make_targets
-from face_affect_training.data.loading import load_splits
+from face_affect_training.data import load_splits
+from face_affect_training.data.faces import evenly, FaceData, make_targets
 from face_affect_training.distillation import Teachers
 from face_affect_training.evaluation_callback import EvaluationCallback
 from face_affect_training.experiment import ancestry, Experiment, Training, VGGFACE2
-from face_affect_training.networks.lowering import lowered
+from face_affect_training.networks.head import lowered
 from face_affect_training.networks.mobilenet import take_vggface2_weights
 from face_affect_training.runs import (
     best_metrics,
@@ -65,15 +65,14 @@ def load_data(experiment: Experiment,
 
 
 def train(experiment: Experiment, folder: Path, *, cache: Path | None = None,
-          max_minutes: float = 0.0, curves: bool = False) -> dict[str, Any]:
+          deadline: float = math.inf, curves: bool = False) -> dict[str, Any]:
     """
     Train a network, or resume the training.
 
     Args:
-        experiment: settings.
         folder: of the run.
         cache: folder for decoded images.
-        max_minutes: time limit; the training stops after an epoch. 0 for no limit.
+        deadline: time limit on the monotonic clock; the training stops after an epoch.
         curves: whether to evaluate the training faces without augmentation after each epoch.
 
     Returns:
@@ -82,7 +81,6 @@ def train(experiment: Experiment, folder: Path, *, cache: Path | None = None,
     Raises:
         AffectError: the data or the folder do not match the experiment.
     """
-    started = time.monotonic()
     settings = experiment.training
     ancestry(experiment)   # missing models are reported before the training, not at the export
     keras.utils.set_random_seed(experiment.seed)
@@ -108,8 +106,7 @@ def train(experiment: Experiment, folder: Path, *, cache: Path | None = None,
         run, experiment, network=network, checkpoint=checkpoint,
         samples=sample_views(experiment, faces, SAMPLES),
         validation={task: validation for task, (_, validation) in data.items()},
-        training=faces if curves else {}, best=best,
-        seconds=seconds, deadline=started + 60.0 * max_minutes if max_minutes else 0.0)
+        training=faces if curves else {}, best=best, seconds=seconds, deadline=deadline)
     try:
         model.fit(stream(batches, experiment.widths, range(epoch, settings.epochs)),
                   steps_per_epoch=steps_of(batches), epochs=settings.epochs, initial_epoch=epoch,
@@ -161,9 +158,9 @@ def batches_of(experiment: Experiment, faces: dict[str, FaceData]) -> list[Batch
 
 def sample_views(experiment: Experiment, faces: dict[str, FaceData], total: int) -> ImageArray:
     """Return augmented samples (total, S, S, C) uint8, evenly from the faces of all tasks."""
-    count, parts = total // len(faces), []
+    parts = []
     for task, each in faces.items():
-        rows = np.linspace(0, len(each) - 1, min(count, len(each))).astype(np.int64)
+        rows = evenly(len(each), total // len(faces))
         views = Views(each.images[rows], experiment.input.spec(),
                       replace(experiment.tasks[task].augmentation, erase=0.0),
                       seed=experiment.seed, epochs=1)

@@ -26,14 +26,12 @@ from face_affect_training.__main__ import main
 from face_affect_training.data.faces import FaceData
 from face_affect_training.experiment import load_experiment
 from face_affect_training.runs import read_log
+from face_affect_training.saliency.bias import bias_report
+from face_affect_training.train import accuracy_of, loss_of
+import keras
 import numpy as np
 import pytest
 import yaml
-
-keras = pytest.importorskip('keras', reason='Keras is not installed')
-
-from face_affect_training.saliency.bias import bias_report  # noqa: E402
-from face_affect_training.train import accuracy_of, loss_of  # noqa: E402
 
 WIDTHS = (7, 2)
 

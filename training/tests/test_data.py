@@ -23,10 +23,10 @@ import zipfile
 import cv2
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.types import AffectError
-from face_affect_training.data import loading, ORIGINS, read, READERS
+from face_affect_training import data as data_sets
+from face_affect_training.data import load_split, load_splits, ORIGINS, read, READERS
 from face_affect_training.data.faces import FaceData, make_targets, repeats
 from face_affect_training.data.fer2013 import VOTES
-from face_affect_training.data.loading import load_split, load_splits
 from face_affect_training.experiment import (
     Data,
     data_path,
@@ -156,9 +156,7 @@ def test_errors_of_readers(tmp_path: Path) -> None:
             ('fairface', 'nowhere', 'train', 'nowhere: the data folder does not exist')):
         with pytest.raises(AffectError, match=message):
             read(reader, tmp_path / path, split)
-
-
-def test_the_error_about_a_split_without_rows_has_the_first_problem(tmp_path: Path) -> None:
+    # the error about a split without rows has the first problem
     (tmp_path / 'fer2013.csv').write_text('emotion,pixels,Usage\nangry,0 1 2,Training\n')
     with pytest.raises(AffectError, match="of split 'Training'; 1 skipped, the first: "
                        "line 2: emotion 'angry' does not exist"):
@@ -166,17 +164,6 @@ def test_the_error_about_a_split_without_rows_has_the_first_problem(tmp_path: Pa
     (tmp_path / 'val.csv').write_text('file,gender\nval/1.jpg,M\n')
     with pytest.raises(AffectError, match="line 2: gender 'M' is neither Female nor Male"):
         read('fairface', tmp_path, 'val')
-
-
-@pytest.mark.parametrize('vote', ['nan', '-1', 'inf'])
-def test_invalid_votes_are_reported(tmp_path: Path, vote: str) -> None:
-    write_table(tmp_path / 'fer2013.csv')
-    write_votes(tmp_path / 'fer2013new.csv', list(range(7)))
-    table = (tmp_path / 'fer2013new.csv').read_text().splitlines()
-    table[2] = ','.join([*table[2].split(',')[:-1], vote])
-    (tmp_path / 'fer2013new.csv').write_text('\n'.join(table))
-    with pytest.raises(AffectError, match='fer2013new.csv: line 3: the votes .* at least 0'):
-        read('fer2013_csv', tmp_path, 'Training')
 
 
 def test_damaged_zip_archives_are_reported(tmp_path: Path) -> None:
@@ -198,7 +185,7 @@ def test_damaged_zip_archives_are_reported(tmp_path: Path) -> None:
         read('fairface', tmp_path, 'val')
 
 
-def test_votes_are_matched_by_order(tmp_path: Path) -> None:
+def test_votes_are_matched_by_order_and_checked(tmp_path: Path) -> None:
     write_table(tmp_path / 'fer2013.csv')
     votes = tmp_path / 'fer2013new.csv'
     write_votes(votes, list(range(7)))
@@ -207,6 +194,12 @@ def test_votes_are_matched_by_order(tmp_path: Path) -> None:
     for order in (list(range(6)), [5, 0, 1, 2, 3, 4, 6]):
         write_votes(votes, order)
         with pytest.raises(AffectError, match='does not belong to'):
+            read('fer2013_csv', tmp_path, 'Training')
+    table = votes.read_text().splitlines()
+    for vote in ('nan', '-1', 'inf'):
+        table[2] = ','.join([*table[2].split(',')[:-1], vote])
+        votes.write_text('\n'.join(table))
+        with pytest.raises(AffectError, match='fer2013new.csv: line 3: the votes .* at least 0'):
             read('fer2013_csv', tmp_path, 'Training')
 
 
@@ -342,7 +335,7 @@ def test_cached_faces_are_equal_and_read_again_after_changes(
         calls.append(reader)
         return read(reader, path, split)
 
-    monkeypatch.setattr(loading, 'read', counting)
+    monkeypatch.setattr(data_sets, 'read', counting)
     cache, folder = tmp_path / 'cache', Path(shutil.copytree(genders, tmp_path / 'in'))
     for channels, path, reader, split in ((3, folder, 'fairface', 'val'),
                                           (1, folder, 'fairface', 'val'),

@@ -29,7 +29,7 @@ from face_affect_ros.affect.types import AffectError, EMOTIONS, GENDERS
 from face_affect_ros.media.portrait import portrait_path
 from face_affect_training.__main__ import main
 from face_affect_training.commands.models import reporting
-from face_affect_training.data.npz import read_npz
+from face_affect_training.data import read_npz
 from face_affect_training.evaluate import open_candidate, whole_crops
 from face_affect_training.experiment import load_experiment
 from face_affect_training.metrics import (
@@ -129,9 +129,8 @@ def test_fit_temperature_corrects_overconfidence() -> None:
 
 
 def test_report_by_group() -> None:
-    probabilities = np.array([[0.9, 0.1]] * 8)
-    labels = np.array([0, 0, 0, 0, 0, 1, 1, 1])
-    result = report(probabilities, labels, GENDERS, {'race': np.array(list('xxxxyyyy'))})
+    result = report(np.array([[0.9, 0.1]] * 8), np.array([0] * 5 + [1] * 3), GENDERS,
+                    {'race': np.array(list('xxxxyyyy'))})
     assert result['group_gaps']['race'] == {'mean': 0.625, 'lowest': 'y', 'below_mean': 0.375}
     assert result['groups']['race']['x']['recall'] == {'woman': 1.0, 'man': None}
 
@@ -242,12 +241,17 @@ def test_data_set_of_another_task_is_refused(sheets: Path,
     assert result['faces'] == 70 and 0.0 <= result['accuracy'] <= 1.0
 
 
-def test_without_leaves_out_repeated_images(
-        sheets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def with_row(sheets: Path, tmp_path: Path, *, sheet: int) -> list[str]:
+    """Return the options for PublicTest of a copy, with another row of the first tile."""
     folder = Path(shutil.copytree(sheets, tmp_path / 'fer'))
     with (folder / 'labels.csv').open('a') as file:
-        file.write('0,0,350,PublicTest,0,10,0,0,0,0,0,0,0,0,0\n')   # the first of Training
-    data = ['--data', 'fer2013_sheets', str(folder), 'PublicTest']
+        file.write(f'{sheet},0,350,PublicTest,0,10,0,0,0,0,0,0,0,0,0\n')
+    return ['--data', 'fer2013_sheets', str(folder), 'PublicTest']
+
+
+def test_without_leaves_out_repeated_images(
+        sheets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = with_row(sheets, tmp_path, sheet=0)   # the first of Training
     whole = evaluated(capsys, '--model', 'emotion_mini_xception', *data)
     unseen = evaluated(capsys, '--model', 'emotion_mini_xception', *data, '--without', 'Training')
     assert (whole['faces'], unseen['faces']) == (71, 70)
@@ -261,11 +265,8 @@ def test_without_leaves_out_repeated_images(
 
 def test_skipped_rows_are_printed(sheets: Path, tmp_path: Path,
                                   capsys: pytest.CaptureFixture[str]) -> None:
-    folder = Path(shutil.copytree(sheets, tmp_path / 'fer'))
-    with (folder / 'labels.csv').open('a') as file:
-        file.write('9,0,350,PublicTest,0,10,0,0,0,0,0,0,0,0,0\n')
-    assert main(['evaluate', '--model', 'emotion_mini_xception', '--data', 'fer2013_sheets',
-                 str(folder), 'PublicTest']) == 0
+    assert main(['evaluate', '--model', 'emotion_mini_xception',
+                 *with_row(sheets, tmp_path, sheet=9)]) == 0
     output, printed = capsys.readouterr()
     assert json.loads(output)['faces'] == 70
     assert 'FER-2013 PublicTest: 70 faces, 48x48 px, 1 rows skipped' in printed
@@ -304,24 +305,33 @@ def test_errors_of_checkpoints(experiment: Path, tmp_path: Path) -> None:
         open_candidate(str(run), task='gender')
 
 
-def test_a_report_that_cannot_be_written_is_reported_after_the_result(
+def test_a_report_that_cannot_be_written_is_reported(
         tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, _, _ = known_file(tmp_path / 'faces.npz', 'emotion_mini_xception')
     (tmp_path / 'report.json').mkdir()
-    assert main(['evaluate', '--model', 'emotion_mini_xception', '--npz', str(file), '--out',
-                 str(tmp_path)]) == 1
+    command = ['evaluate', '--model', 'emotion_mini_xception', '--npz', str(file), '--out']
+    assert main([*command, str(file / 'report')]) == 1
     output, printed = capsys.readouterr()
-    assert json.loads(output)['accuracy'] == 0.7
+    assert output == '' and 'faces.npz/report: cannot be written: Not a directory' in printed
+    assert main([*command, str(tmp_path)]) == 1
+    output, printed = capsys.readouterr()
+    assert json.loads(output)['accuracy'] == 0.7   # the result is printed
     assert 'report.json: cannot be written: Is a directory; free space, or choose' in printed
 
 
-@pytest.mark.parametrize('number', [errno.ENOSPC, errno.EACCES])
-def test_files_that_cannot_be_written_are_reported(number: int) -> None:
+@pytest.mark.parametrize(('error', 'complaint'), [
+    *((OSError(number, os.strerror(number), 'models/a/card.yaml'),
+       f'models/a/card.yaml: cannot be written: {os.strerror(number)}; free space, or choose '
+       'another folder') for number in (errno.ENOSPC, errno.EACCES)),
+    *((ModuleNotFoundError(f"No module named '{name}'", name=name),
+       f'{name} is not installed; set KERAS_BACKEND=tensorflow, or install it: .* -m pip install '
+       f'{name}') for name in ('torch', 'jax'))])
+def test_unwritable_files_and_missing_backends_are_reported(error: Exception,
+                                                            complaint: str) -> None:
     def run(args: argparse.Namespace) -> int:
-        raise OSError(number, os.strerror(number), 'models/a/card.yaml')
+        raise error
 
-    with pytest.raises(AffectError, match='models/a/card.yaml: cannot be written: '
-                       f'{os.strerror(number)}; free space, or choose another folder'):
+    with pytest.raises(AffectError, match=complaint):
         reporting(run)(argparse.Namespace())
 
 
@@ -336,11 +346,3 @@ def test_options_outside_of_their_range_are_refused(
     with pytest.raises(SystemExit):
         main(option)
     assert complaint in capsys.readouterr().err
-
-
-def test_output_folder_is_checked_first(
-        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / 'file').write_text('in the way')
-    assert main(['evaluate', '--model', 'no_such_model', '--npz', 'none.npz', '--out',
-                 str(tmp_path / 'file' / 'report')]) == 1
-    assert 'file/report: cannot be written: Not a directory' in capsys.readouterr().err

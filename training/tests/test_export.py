@@ -30,10 +30,10 @@ from face_affect_training.experiment import make_experiment
 from face_affect_training.quantisation import filled, rounded
 from face_affect_training.runs import best_metrics, load_run
 from face_affect_training.tflite import check_parity, convert, predict, TOLERANCES
+import keras
 import numpy as np
 import pytest
 
-keras = pytest.importorskip('keras', reason='Keras is not installed')
 if keras.backend.backend() != 'tensorflow':
     pytest.skip('only the TensorFlow backend converts', allow_module_level=True)
 

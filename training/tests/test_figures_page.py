@@ -112,12 +112,7 @@ def test_the_error_for_a_damaged_file_contains_the_command(folder: Path, content
         paper.text(folder, folder.parents[1] / 'models')
 
 
-def test_results_with_a_byte_order_mark_are_read(tmp_path: Path) -> None:
-    (tmp_path / 'a.json').write_text('{"b": 1}', encoding='utf-8-sig')
-    assert results.read(tmp_path, 'a', '')['b'] == 1
-
-
-def test_cards_of_others_are_no_trained_models(folder: Path) -> None:
+def test_cards_of_others_and_a_missing_folder(folder: Path) -> None:
     cards = folder.parents[1] / 'models'
     known = models.trained(cards)
     for name, text in (('empty', ''), ('words', 'just words'), ('other', 'name: other')):
@@ -127,9 +122,6 @@ def test_cards_of_others_are_no_trained_models(folder: Path) -> None:
     (cards / 'empty' / 'card.yaml').write_text('[1')
     with pytest.raises(AffectError, match='empty/card.yaml: cannot be read as YAML'):
         models.trained(cards)
-
-
-def test_a_missing_folder_of_models_is_reported(folder: Path) -> None:
     with pytest.raises(AffectError, match='no/models: the folder .* choose it with --models'):
         paper.text(folder, folder / 'no' / 'models')
 
@@ -149,5 +141,7 @@ def test_the_format_of_result_files(tmp_path: Path) -> None:
     text = (tmp_path / 'some.json').read_text()
     assert json.loads(text) == {**record, 'f': 0.333333}
     assert '[1, 2.5]' in text
+    (tmp_path / 'some.json').write_text(text, encoding='utf-8-sig')   # with a byte order mark
+    assert results.read(tmp_path, 'some', '')['e'] is True
     with pytest.raises(ValueError, match='not JSON compliant'):
         results.write(tmp_path / 'some.json', {'a': float('nan')})

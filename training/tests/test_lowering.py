@@ -25,7 +25,7 @@ if __name__ == '__main__':
     sys.path.insert(0, str(Path(__file__).parent))
 
 from face_affect_training import networks  # noqa: E402
-from face_affect_training.networks.lowering import lowered  # noqa: E402
+from face_affect_training.networks.head import lowered  # noqa: E402
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402

@@ -30,30 +30,26 @@ from face_affect_training.__main__ import main
 from face_affect_training.data import read
 from face_affect_training.evaluate import whole_crops
 from face_affect_training.networks.small_resnet import small_resnet
+from face_affect_training.quantisation import filled
 from face_affect_training.runs import load_run
+from face_affect_training.saliency.export import transposed_kernels
+from face_affect_training.saliency.graph import convert_gradients, Gradients
+from face_affect_training.saliency.layers import ConvertibleDepthwise, ConvertiblePooling
+from face_affect_training.saliency.weights import write
 from face_affect_training.tflite import convert
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import yaml
 
-keras = pytest.importorskip('keras', reason='Keras is not installed')
 if keras.backend.backend() != 'tensorflow':
     pytest.skip('only the TensorFlow backend converts', allow_module_level=True)
-tf = pytest.importorskip('tensorflow')
-
-from face_affect_training.quantisation import filled  # noqa: E402, I100
-from face_affect_training.saliency.export import transposed_kernels  # noqa: E402
-from face_affect_training.saliency.graph import convert_gradients, Gradients  # noqa: E402
-from face_affect_training.saliency.layers import (  # noqa: E402
-    ConvertibleDepthwise,
-    ConvertiblePooling,
-)
-from face_affect_training.saliency.weights import write  # noqa: E402
 
 LABEL = 3
 
 
-def alive(name: str, size: int, classes: int = 7, **options: Any) -> 'keras.Model':
+def alive(name: str, size: int, classes: int = 7, **options: Any) -> keras.Model:
     """Return a network with random batch norm parameters, as after a training."""
     keras.utils.set_random_seed(4)
     random = np.random.default_rng(4)
@@ -85,6 +81,14 @@ def run(content: bytes, image: FloatArray, label: int, guided: bool) -> dict[int
             for detail in interpreter.get_output_details()}
 
 
+def check_alike(ours: dict[int, FloatArray], probabilities: FloatArray, gradient: FloatArray,
+                heat: FloatArray) -> None:
+    np.testing.assert_allclose(ours[2], probabilities, atol=1e-4)
+    assert np.corrcoef(ours[4].ravel(), gradient.ravel())[0, 1] > 0.999
+    if heat.std() > 0.0:
+        assert np.corrcoef(ours[3].ravel(), heat.ravel())[0, 1] > 0.999
+
+
 @pytest.mark.parametrize(('name', 'size', 'options'), [
     ('mini_xception', 48, {}), ('mini_xception', 31, {}), ('sequential_fully_cnn', 24, {}),
     ('small_resnet', 25, {}), ('mobilenet', 35, {'blocks': 7})])
@@ -94,12 +98,8 @@ def test_gradients_equal_tensorflow(name: str, size: int, options: dict[str, Any
     reference = Gradients(network, convertible=False)
     for image, label, guided in zip(faces(4, size), (-1, 0, LABEL, -1), (1, 0, 1, 0)):
         ours = run(content, image, label, bool(guided))
-        probabilities, gradient, heat = reference(image, label, guided=bool(guided))
-        np.testing.assert_allclose(ours[2], probabilities, atol=1e-4)
         assert ours[4].shape == (size, size, 1)
-        assert np.corrcoef(ours[4].ravel(), gradient.ravel())[0, 1] > 0.999
-        if heat.std() > 0.0:
-            assert np.corrcoef(ours[3].ravel(), heat.ravel())[0, 1] > 0.999
+        check_alike(ours, *reference(image, label, guided=bool(guided)))
 
 
 @pytest.mark.parametrize(('name', 'size'), [('mini_xception', 31), ('small_resnet', 25)])
@@ -109,16 +109,11 @@ def test_with_test_time_flip_the_gradients_are_averaged(name: str, size: int) ->
     reference = Gradients(network, convertible=False)
     for image, guided in zip(faces(4, size), (True, False, True, False)):
         sides = [reference(side, LABEL, guided=guided) for side in (image, image[:, ::-1])]
-        probabilities, gradient, heat = (
-            (one + (other[:, ::-1] if other.ndim > 1 else other)) / 2.0
-            for one, other in zip(*sides))
-        ours = run(content, image, LABEL, guided)
-        np.testing.assert_allclose(ours[2], probabilities, atol=1e-4)
-        assert np.corrcoef(ours[4].ravel(), gradient.ravel())[0, 1] > 0.999
-        if heat.std() > 0.0:
-            assert np.corrcoef(ours[3].ravel(), heat.ravel())[0, 1] > 0.999
+        means = [(one + (other[:, ::-1] if other.ndim > 1 else other)) / 2.0
+                 for one, other in zip(*sides)]
+        check_alike(run(content, image, LABEL, guided), *means)
         top = run(content, image, -1, guided)
-        assert np.array_equal(top[4], run(content, image, int(probabilities.argmax()), guided)[4])
+        assert np.array_equal(top[4], run(content, image, int(means[0].argmax()), guided)[4])
 
 
 def test_grad_cam_uses_the_last_convolution_of_the_task() -> None:
@@ -162,10 +157,10 @@ def test_the_plain_gradient_equals_central_differences(name: str) -> None:
     assert np.polyfit(expected, (ahead - behind) / 2.0, 1)[0] == pytest.approx(1.0, abs=0.05)
 
 
-def outputs_and_gradients(x: 'tf.Tensor', *layers: Callable[[Any], Any]) -> tuple[Any, Any]:
+def outputs_and_gradients(x: tf.Tensor, *layers: Callable[[Any], Any]) -> tuple[Any, Any]:
     """Return the outputs of the layers, and the gradients of a weighted sum of each."""
     @tf.function
-    def compute(x: 'tf.Tensor') -> tuple[Any, Any]:
+    def compute(x: tf.Tensor) -> tuple[Any, Any]:
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(x)
             outputs = [layer(x) for layer in layers]

@@ -69,7 +69,7 @@ def test_ship_writes_model_results_and_page_and_resumes(
     assert 'the same command resumes' in capfd.readouterr().err
     assert main([*ship[:-2], 'nowhere', 'Training']) == 1   # before the first step
     assert 'nowhere: the data folder does not exist' in capfd.readouterr().err
-    assert not Path('models').exists() and not Path('runs/small/ship.json').exists()
+    assert not Path('models').exists() and not Path('runs/small/ship').exists()
 
     assert main(ship) == 0
     output = capfd.readouterr()

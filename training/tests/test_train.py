@@ -30,7 +30,6 @@ from face_affect_ros.affect.model_store import find_model, load_card
 from face_affect_ros.affect.types import AffectError
 from face_affect_training import distillation, evaluation_callback, train
 from face_affect_training.__main__ import main
-from face_affect_training.commands.models import reporting
 from face_affect_training.distillation import Teachers
 from face_affect_training.experiment import (
     ancestry,
@@ -45,6 +44,8 @@ import pytest
 import yaml
 
 LABELS = np.eye(7, dtype=np.float32)[np.arange(9) % 7]
+#: A compiled model without weights.
+MODEL = SimpleNamespace(variables=[], optimizer=SimpleNamespace(variables=[]))
 
 
 def random_images(*shape: int) -> np.ndarray:
@@ -62,6 +63,11 @@ def teachers_of(run: Path, **changes: object) -> Teachers:
 def no_space(*_: object) -> None:
     """Fail as on a full disk."""
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.fixture
+def run(experiment: Path, tmp_path: Path) -> Run:
+    return Run(tmp_path / 'run', load_experiment(experiment))
 
 
 @pytest.fixture
@@ -139,51 +145,45 @@ def test_an_experiment_that_cannot_be_read_is_reported(tmp_path: Path, text: str
     ('state.npz', b'PK\x03\x04 half of a file'), ('state.npz', b''),
     ('log.csv', b'epoch,seconds\none,1.0\n'),
     ('log.csv', b'\xff\xfe'), ('log.csv', b'a,b\n1,2\n')])
-def test_a_damaged_run_is_reported(experiment: Path, tmp_path: Path, name: str,
-                                   content: bytes) -> None:
-    model = SimpleNamespace(variables=[], optimizer=SimpleNamespace(variables=[]))
-    run = Run(tmp_path / 'run', load_experiment(experiment))
-    run.save_state(model, epoch=1, best=0.5, seconds=1.0)
+def test_a_damaged_run_is_reported(run: Run, name: str, content: bytes) -> None:
+    run.save_state(MODEL, epoch=1, best=0.5, seconds=1.0)
     (run.folder / 'best.keras').write_bytes(b'')
-    assert run.resume(model) == (1, 0.5, 1.0)
+    assert run.resume(MODEL) == (1, 0.5, 1.0)
     (run.folder / name).write_bytes(content)
     with pytest.raises(AffectError, match=f'{name}: cannot be read: .* restore it, or remove its'):
-        run.resume(model)
+        run.resume(MODEL)
     if name == 'state.npz':
         with pytest.raises(AffectError, match='state.npz: cannot be read: '):
             is_finished(run.folder)
     assert (run.folder / name).read_bytes() == content
 
 
-def test_a_run_that_cannot_be_written_is_reported(experiment: Path, tmp_path: Path) -> None:
+def test_a_run_that_cannot_be_written_is_reported(run: Run, experiment: Path,
+                                                  tmp_path: Path) -> None:
     (tmp_path / 'file').write_bytes(b'')
     settings = load_experiment(experiment)
     with pytest.raises(AffectError, match='file/run: the run cannot be written: Not a directory'):
         Run(tmp_path / 'file' / 'run', settings)
-    run = Run(tmp_path / 'run', settings)
-    for name in ('state.unfinished.npz', 'unfinished.keras', 'log.csv'):
+    for name in ('state.npz', 'best.keras', 'log.csv'):
         (run.folder / name).mkdir()
-    model = SimpleNamespace(variables=[], optimizer=SimpleNamespace(variables=[]))
-    for write in (lambda: run.save_state(model, epoch=1, best=0.5, seconds=1.0),
+    for write in (lambda: run.save_state(MODEL, epoch=1, best=0.5, seconds=1.0),
                   lambda: run.save_best(build_network(settings), {}),
                   lambda: run.log({'epoch': 1}, [0.5])):
         with pytest.raises(AffectError, match='run: the run cannot be written: .*--out'):
             write()
 
 
-def test_a_resumed_run_keeps_its_log_on_a_full_disk(experiment: Path, tmp_path: Path,
+def test_a_resumed_run_keeps_its_log_on_a_full_disk(run: Run,
                                                     monkeypatch: pytest.MonkeyPatch) -> None:
-    model = SimpleNamespace(variables=[], optimizer=SimpleNamespace(variables=[]))
-    run = Run(tmp_path / 'run', load_experiment(experiment))
     for epoch in (1, 2, 3):
         run.log({'epoch': epoch}, [0.5])
-    run.save_state(model, epoch=2, best=0.5, seconds=1.0)
+    run.save_state(MODEL, epoch=2, best=0.5, seconds=1.0)
     with monkeypatch.context() as full:
         full.setattr(csv.DictWriter, 'writerows', no_space)
         with pytest.raises(AffectError, match='cannot be written: No space left on device'):
-            run.resume(model)
+            run.resume(MODEL)
     assert [row['epoch'] for row in read_log(run.folder)] == ['1', '2', '3']
-    assert run.resume(model) == (2, 0.5, 1.0)
+    assert run.resume(MODEL) == (2, 0.5, 1.0)
     assert [row['epoch'] for row in read_log(run.folder)] == ['1', '2']
 
 
@@ -198,28 +198,20 @@ def test_a_folder_in_which_no_epoch_was_trained_is_used_again(experiment: Path,
         Run(tmp_path / 'run', load_experiment(experiment, ['seed=9']))
 
 
-def test_a_run_without_a_state_is_finished_after_its_last_epoch(experiment: Path,
-                                                                tmp_path: Path) -> None:
-    run = Run(tmp_path / 'run', load_experiment(experiment))
-    (run.folder / 'best.keras').write_bytes(b'')
-    assert is_finished(run.folder)   # a copy without its log
-    for epoch in range(1, 5):
-        assert not is_finished(run.folder) or epoch == 1
-        run.log({'epoch': epoch}, [0.5])
-    assert is_finished(run.folder)
-
-
-def test_a_finished_run_without_its_state_is_not_trained_again(
-        experiment: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = Run(tmp_path / 'run', load_experiment(experiment))
+def test_a_run_without_a_state_is_finished_after_its_last_epoch(
+        run: Run, experiment: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (run.folder / 'best.keras').write_bytes(b'the network')
     command = ['train', str(experiment), '--out', str(run.folder)]
-    assert main(command) == 1
+    assert main(command) == 1   # a copy without its log is finished, too
     assert 'best.json: cannot be read' in capsys.readouterr().err
     (run.folder / 'best.json').write_text('{"val_accuracy": 0.5}')
     assert main(command) == 0
     assert 'epoch 4, best validation accuracy 0.5000' in capsys.readouterr().out
     assert (run.folder / 'best.keras').read_bytes() == b'the network'
+    for epoch in range(1, 5):
+        assert not is_finished(run.folder) or epoch == 1
+        run.log({'epoch': epoch}, [0.5])
+    assert is_finished(run.folder)
 
 
 def test_two_processes_do_not_train_the_same_run(experiment: Path, tmp_path: Path,
@@ -272,15 +264,6 @@ def test_a_run_that_needs_itself_is_reported(experiment: Path, tmp_path: Path,
         (tmp_path / 'other.yaml').write_text(yaml.safe_dump({**own, 'name': 'other'}))
         assert main(['train', str(experiment)]) == 1
         assert 'best.keras is needed for its own training' in capsys.readouterr().err
-
-
-@pytest.mark.parametrize('name', ['torch', 'jax'])
-def test_a_missing_backend_is_reported(name: str) -> None:
-    def missing(_: object) -> int:
-        raise ModuleNotFoundError(f"No module named '{name}'", name=name)
-    with pytest.raises(AffectError, match=f'{name} is not installed; set KERAS_BACKEND=tensorflow'
-                       f', or install it: .* -m pip install {name}'):
-        reporting(missing)(None)
 
 
 def test_folders_in_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from face_affect_ros.paths import expanded
-from face_affect_training.commands.models import add_minutes, EXPERIMENT, MODELS, reporting, RUN
+from face_affect_training.commands.models import add_command, add_minutes, EXPERIMENT, MODELS, RUN
 from face_affect_training.tflite import PRECISIONS
 
 
@@ -29,15 +29,15 @@ def register(subparsers: Any) -> None:
     """Add the command `detector` and its subcommands."""
     parser = subparsers.add_parser('detector', help='train, export and evaluate the face detector')
     verbs = parser.add_subparsers(required=True, metavar='VERB')
-    train = verbs.add_parser('train', help='train the detector of an experiment file, or resume')
+    train = add_command(verbs, 'train', _train,
+                        'train the detector of an experiment file, or resume')
     train.add_argument('experiment', type=expanded, help=EXPERIMENT)
     train.add_argument('--out', type=expanded, help=RUN)
     add_minutes(train)
     train.add_argument('--threads', type=int, default=1, help='threads of PyTorch (default: 1)')
     train.add_argument('--workers', type=int, default=1,
                        help='processes that compute the training samples (default: 1)')
-    train.set_defaults(run=reporting(_train))
-    export = verbs.add_parser('export', help='write the TFLite file and its card')
+    export = add_command(verbs, 'export', _export, 'write the TFLite file and its card')
     export.add_argument('experiment', type=expanded, help=EXPERIMENT)
     export.add_argument('--run', dest='folder', type=expanded, help=RUN)
     export.add_argument('--models', type=expanded, default=Path('models'), help=MODELS)
@@ -51,9 +51,8 @@ def register(subparsers: Any) -> None:
                         'score may not be faces, see `face_affect input-limits` (default: 0)')
     export.add_argument('--hours', type=float, default=0.0,
                         help='duration of the training, for the card')
-    export.set_defaults(run=reporting(_export))
-    evaluate = verbs.add_parser('evaluate', help='measure recall and false detections on '
-                                'labelled images')
+    evaluate = add_command(verbs, 'evaluate', _evaluate, 'measure recall and false detections on '
+                           'labelled images')
     evaluate.add_argument('folder', type=expanded, help='folder with images.csv and boxes.csv')
     evaluate.add_argument('--detector', required=True, help='name or folder of a detector')
     evaluate.add_argument('--detector-size', type=int, default=0, help='longer side of the input '
@@ -62,9 +61,10 @@ def register(subparsers: Any) -> None:
                           'one with at most --false-alarms)')
     evaluate.add_argument('--false-alarms', type=int, default=6, help='maximum number of false '
                           'detections in the images without a face (default: 6)')
+    evaluate.add_argument('--rotated-search', action='store_true', help='also run it on the image '
+                          'rotated by 90 degrees to both sides')
     evaluate.add_argument('--landmarks-of', default='', metavar='DETECTOR',
                           help='also compare the landmarks with those of this detector')
-    evaluate.set_defaults(run=reporting(_evaluate))
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -100,7 +100,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     from face_affect_training.detection.report import landmark_error, report
     pictures = read_labelled(args.folder)
     result = report(args.detector, pictures, size=args.detector_size, min_score=args.min_score,
-                    false_alarms=args.false_alarms)
+                    false_alarms=args.false_alarms, rotated_search=args.rotated_search)
     if args.landmarks_of:
         result['landmarks'] = landmark_error(args.detector, args.landmarks_of, pictures,
                                              size=args.detector_size)

@@ -18,19 +18,20 @@ import argparse
 import os
 from pathlib import Path
 import sys
-import time
 from typing import Any
 
 from face_affect_ros.paths import expanded
 from face_affect_training.commands.models import (
+    add_command,
     add_minutes,
     CACHE,
     DATA,
+    deadline_of,
     MODELS,
     print_lines,
-    reporting,
     Run,
 )
+from face_affect_training.experiment import portable_path
 
 RESULTS = Path('docs/results')
 
@@ -41,10 +42,9 @@ def register(subparsers: Any) -> None:
     verbs = parser.add_subparsers(required=True, metavar='WHAT')
 
     def add(name: str, run: Run, text: str) -> argparse.ArgumentParser:
-        own: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
+        own = add_command(verbs, name, run, text)
         own.add_argument('--results', type=expanded, default=RESULTS, help='folder of result '
                          f'files and figures (default: {RESULTS})')
-        own.set_defaults(run=reporting(run))
         return own
 
     runs = add('run', _run, 'train the small experiments of a figure, or resume')
@@ -70,13 +70,12 @@ def register(subparsers: Any) -> None:
 def _run(args: argparse.Namespace) -> int:
     """Return 3 if cells are not finished after the time limit."""
     from face_affect_training.figures import plans
-    deadline = time.monotonic() + 60.0 * args.max_minutes
-    missing = []
-    for plan in [plans.load_plan(name) for name in args.plans]:
-        left = max(1e-3, (deadline - time.monotonic()) / 60.0) if args.max_minutes else 0.0
+    loaded, missing = [plans.load_plan(name) for name in args.plans], []
+    deadline = deadline_of(args)
+    for plan in loaded:
         missing += [f'{plan.name}/{cell}' for cell in plans.run(
             plan, args.out / plan.name, args.results / f'{plan.name}.json', cache=args.cache,
-            max_minutes=left)]
+            deadline=deadline)]
     if missing:
         print(f"not finished: {', '.join(missing)}; the same command resumes", file=sys.stderr)
     return 3 if missing else 0
@@ -95,14 +94,12 @@ def _ascent(args: argparse.Namespace) -> int:
 
 
 def _guided(args: argparse.Namespace) -> int:
-    from face_affect_training.evaluate import faces_of_reader
-    from face_affect_training.experiment import portable_path
+    from face_affect_training.data import faces_of_reader
     from face_affect_training.figures.guided import make
     reader, path, split = args.data
     command = (f"face_affect figures guided {' '.join(args.models)} --data {reader} "
                f'{portable_path(path)} {split}')
-    faces = faces_of_reader(reader, expanded(path), split)
-    return print_lines(make(args.models, faces, args.results, command))
+    return print_lines(make(args.models, faces_of_reader(*args.data), args.results, command))
 
 
 def _page(args: argparse.Namespace) -> int:

@@ -17,24 +17,28 @@
 import argparse
 from collections.abc import Callable, Iterable, Iterator
 import errno
+from functools import partial
 from itertools import chain
 import json
+import math
 import os
 from pathlib import Path
 import subprocess
 import sys
 import time
-from typing import Any, get_args, TYPE_CHECKING
+from typing import Any, get_args
 
 from face_affect_ros.affect.detectors import DEFAULT_DETECTOR
 from face_affect_ros.affect.model_store import MAX_MARGIN
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.paths import expanded
+from face_affect_training.experiment import (
+    Experiment,
+    is_file_of_run,
+    load_experiment,
+    portable_path,
+)
 from face_affect_training.tflite import GradientPrecision, PRECISIONS
-
-if TYPE_CHECKING:
-    from face_affect_training.data.faces import FaceData
-    from face_affect_training.experiment import Experiment
 
 Parser = argparse.ArgumentParser
 Run = Callable[[argparse.Namespace], int]
@@ -42,7 +46,6 @@ EXPERIMENT = 'YAML file, see training/experiments/'
 RUN = 'folder of the run (default: runs/NAME)'
 CACHE = 'folder for decoded images'
 MODELS = 'folder of models (default: models)'
-LIMIT = 'maximum number of faces, evenly spaced; 0 = all (default: 0)'
 DATA = ('READER', 'PATH', 'SPLIT')
 #: Backends of Keras that `make training` does not install.
 BACKENDS = ('jax', 'torch')
@@ -54,14 +57,14 @@ UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM
 def register(subparsers: Any) -> None:
     """Add the commands to those of `face_affect`."""
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
-    describe = _add(subparsers, 'describe', _describe, 'print a table of the parameters, '
-                    'multiply-accumulates and float32 TFLite bytes of networks')
+    add = partial(add_command, subparsers)
+    describe = add('describe', _describe, 'print a table of the parameters, multiply-accumulates '
+                   'and float32 TFLite bytes of networks')
     describe.add_argument('networks', nargs='*', metavar='NETWORK', help='YAML files of '
                           'experiments, or names of networks, with grey input of 48 x 48 pixels '
                           'and 7 classes (default: all networks)')
 
-    train = _add(subparsers, 'train', _train, 'train the network of an experiment file, or '
-                 'resume the training')
+    train = add('train', _train, 'train the network of an experiment file, or resume the training')
     train.add_argument('experiment', type=expanded, help=EXPERIMENT)
     train.add_argument('--set', dest='changes', action='extend', nargs='+', default=[],
                        metavar='KEY=VALUE', help='change entries, e.g. training.epochs=10')
@@ -69,9 +72,9 @@ def register(subparsers: Any) -> None:
     train.add_argument('--cache', type=expanded, help=CACHE)
     add_minutes(train)
 
-    ship = _add(subparsers, 'ship', _ship, 'make a model: train its network and those that '
-                'it depends on, tune the crop margin, measure the limits of the input, export, '
-                'evaluate, and write the card and the results; or resume')
+    ship = add('ship', _ship, 'make a model: train its network and those that it depends on, tune '
+               'the crop margin, measure the limits of the input, export, evaluate, and write the '
+               'card and the results; or resume')
     ship.add_argument('experiment', type=expanded, help=EXPERIMENT)
     ship.add_argument('--out', type=expanded, help=RUN)
     ship.add_argument('--cache', type=expanded, default=Path('runs/cache'),
@@ -83,8 +86,8 @@ def register(subparsers: Any) -> None:
                       help='also evaluate on these faces')
     add_minutes(ship)
 
-    export = _add(subparsers, 'export', _export, 'export a trained network as a model: '
-                  'model.tflite and card.yaml')
+    export = add('export', _export, 'export a trained network as a model: model.tflite and '
+                 'card.yaml')
     export.add_argument('folder', type=expanded, help='folder of the training run')
     export.add_argument('--precision', nargs='+', default=['float32'], choices=PRECISIONS,
                         help='precisions: the first is written to the folder NAME, the others to '
@@ -101,8 +104,8 @@ def register(subparsers: Any) -> None:
                         'outputs for the crop and its mirror image; takes twice the time')
     export.add_argument('--cache', type=expanded, help=CACHE)
 
-    evaluate = _add(subparsers, 'evaluate', _evaluate, 'evaluate a model on labelled images of '
-                    'faces and print JSON; each whole image is used as the crop')
+    evaluate = add('evaluate', _evaluate, 'evaluate a model on labelled images of faces and print '
+                   'JSON; each whole image is used as the crop')
     evaluate.add_argument('--model', required=True, help='name, folder or .tflite file of a '
                           'model, or folder or .keras file of a run')
     faces = evaluate.add_mutually_exclusive_group(required=True)
@@ -117,23 +120,26 @@ def register(subparsers: Any) -> None:
     evaluate.add_argument('--out', type=expanded, metavar='FOLDER',
                           help='also write report.json and confusion.png')
 
-    _add_with_detector(subparsers, 'tune-margin', _tune_margin, 'print the accuracy by crop '
-                       'margin, on the faces that the detector finds, as JSON')
-    limits = _add_with_detector(subparsers, 'input-limits', _input_limits, 'print the accuracy by '
-                                'size, blur and yaw of the faces, and the limits for the card, '
-                                'as JSON')
-    limits.add_argument('--limit', type=within(int), default=0, help=LIMIT)
-    bias = _add_with_detector(subparsers, 'bias-report', _bias_report, 'write the fraction of the '
-                              'saliency in each region of the face, by class and group')
-    bias.add_argument('--limit', type=within(int), default=0, help=LIMIT)
+    margin = add('tune-margin', _tune_margin, 'print the accuracy by crop margin, on the faces '
+                 'that the detector finds, as JSON')
+    limits = add('input-limits', _input_limits, 'print the accuracy by size, blur and yaw of the '
+                 'faces, and the limits for the card, as JSON')
+    bias = add('bias-report', _bias_report, 'write the fraction of the saliency in each region of '
+               'the face, by class and group')
+    for parser in (margin, limits, bias):
+        parser.add_argument('--model', required=True, help='name or folder of a model')
+        parser.add_argument('--data', nargs=3, metavar=DATA, required=True, help='data set')
+        parser.add_argument('--detector', default=DEFAULT_DETECTOR,
+                            help=f'name or folder of a detector (default: {DEFAULT_DETECTOR})')
+    for parser in (limits, bias):
+        parser.add_argument('--limit', type=within(int), default=0, help='maximum number of '
+                            'faces, evenly spaced; 0 = all (default: 0)')
     bias.add_argument('--out', type=expanded, default=Path('runs/bias'), help='folder for '
                       'bias_MODEL.json, .md and figures (default: runs/bias)')
 
 
 def _describe(args: argparse.Namespace) -> int:
     from face_affect_training import networks
-    from face_affect_training.describe import describe
-    from face_affect_training.experiment import load_experiment
     from face_affect_training.runs import build_network
     rows = []
     for name in args.networks or networks.NETWORKS:
@@ -141,7 +147,7 @@ def _describe(args: argparse.Namespace) -> int:
             network = build_network(load_experiment(Path(name)))
         else:
             network = networks.build(name, input_shape=(48, 48, 1), classes=7)
-        rows.append({'name': Path(name).stem, **describe(network)})
+        rows.append({'name': Path(name).stem, **networks.describe(network)})
     print(f"{'name':<30} {'input':>12} {'parameters':>12} {'multiply-acc.':>14} {'TFLite':>12}")
     for row in rows:
         size = f"{row['tflite_bytes']:,}" if row['tflite_bytes'] else '-'
@@ -152,24 +158,22 @@ def _describe(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace) -> int:
     os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
-    from face_affect_training.experiment import load_experiment
     from face_affect_training.train import train
     experiment = load_experiment(args.experiment, args.changes)
     out = args.out or Path('runs') / experiment.name
-    deadline = time.monotonic() + 60.0 * args.max_minutes
+    deadline = deadline_of(args)
     for each, folder in chain(_dependencies(args.experiment, experiment), [(experiment, out)]):
         if each is not experiment:
             print(f'{folder} is trained first, for {experiment.name}', file=sys.stderr)
-        left = max((deadline - time.monotonic()) / 60.0, 1e-4) if args.max_minutes else 0.0
-        result = train(each, folder, cache=args.cache, max_minutes=left)
+        result = train(each, folder, cache=args.cache, deadline=deadline)
         print(f"{folder}: epoch {result['epoch']}, best validation accuracy {result['best']:.4f}")
         if not result['finished']:
             break
     return 0
 
 
-def _dependencies(file: Path, experiment: 'Experiment', *needed_by: Path,
-                  ) -> Iterator[tuple['Experiment', Path]]:
+def _dependencies(file: Path, experiment: Experiment, *needed_by: Path,
+                  ) -> Iterator[tuple[Experiment, Path]]:
     """
     Yield the unfinished runs of initial weights and teachers, and their folders, in order.
 
@@ -177,10 +181,8 @@ def _dependencies(file: Path, experiment: 'Experiment', *needed_by: Path,
     file the run is skipped, and the training raises AffectError. Each run is checked when the
     previous ones have been trained. needed_by: experiment files that need this one.
     """
-    from face_affect_training.experiment import is_file_of_run, load_experiment
     from face_affect_training.runs import is_finished
-    for path in (expanded(source) for source in experiment.sources
-                 if is_file_of_run(source)):
+    for path in map(expanded, filter(is_file_of_run, experiment.sources)):
         beside = file.with_name(f'{path.parent.name}.yaml')
         if beside.is_file() and not is_finished(path.parent):
             if beside in (file, *needed_by):
@@ -193,7 +195,6 @@ def _dependencies(file: Path, experiment: 'Experiment', *needed_by: Path,
 
 def _ship(args: argparse.Namespace) -> int:
     """Return 3 if the training is not finished after the time limit."""
-    from face_affect_training.experiment import load_experiment
     experiment = load_experiment(args.experiment)
     folder = args.out or Path('runs') / experiment.name
     # A separate process, because training and export may need different Keras backends.
@@ -210,7 +211,7 @@ def _ship(args: argparse.Namespace) -> int:
         return 3
     from face_affect_training.ship import ship
     return print_lines(ship(folder, experiment.export, args.models, args.results,
-                            cache=args.cache, also=[tuple(each) for each in args.also]))
+                            cache=args.cache, also=args.also))
 
 
 def _export(args: argparse.Namespace) -> int:
@@ -222,14 +223,14 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from face_affect_training.data.npz import read_npz
-    from face_affect_training.evaluate import evaluate, faces_of_reader
+    from face_affect_training.data import faces_of_reader, read_npz
+    from face_affect_training.evaluate import evaluate
     if args.without and args.npz is not None:
         raise AffectError('--without needs a data set with splits; use it with --data')
     if args.out is not None:   # report errors before the evaluation
         args.out.mkdir(parents=True, exist_ok=True)
-    faces = read_npz(args.npz) if args.npz is not None else faces_of_reader(
-        args.data[0], expanded(args.data[1]), args.data[2], without=args.without)
+    faces = (read_npz(args.npz) if args.npz is not None
+             else faces_of_reader(*args.data, without=args.without))
     result = evaluate(args.model, faces, task=args.task)
     text = json.dumps(result, indent=1, allow_nan=False)
     print(text)
@@ -241,23 +242,26 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 
 def _tune_margin(args: argparse.Namespace) -> int:
+    from face_affect_training.data import faces_of_reader
     from face_affect_training.robot_crops import tune_margin
-    print(json.dumps(tune_margin(args.model, _faces(args), detector=args.detector), indent=1))
+    print(json.dumps(tune_margin(args.model, faces_of_reader(*args.data),
+                                 detector=args.detector), indent=1))
     return 0
 
 
 def _input_limits(args: argparse.Namespace) -> int:
+    from face_affect_training.data import faces_of_reader
     from face_affect_training.robot_crops import input_limits
-    print(json.dumps(input_limits(args.model, _faces(args), count=args.limit,
+    print(json.dumps(input_limits(args.model, faces_of_reader(*args.data), count=args.limit,
                                   detector=args.detector), indent=1))
     return 0
 
 
 def _bias_report(args: argparse.Namespace) -> int:
-    from face_affect_training.experiment import portable_path
+    from face_affect_training.data import faces_of_reader
     from face_affect_training.saliency.bias import bias_report, write_report
     args.out.mkdir(parents=True, exist_ok=True)
-    report, explained = bias_report(args.model, _faces(args), limit=args.limit,
+    report, explained = bias_report(args.model, faces_of_reader(*args.data), limit=args.limit,
                                     detector=args.detector)
     reader, path, split = args.data
     return print_lines(write_report(
@@ -265,7 +269,8 @@ def _bias_report(args: argparse.Namespace) -> int:
         f'{portable_path(args.model)} --data {reader} {portable_path(path)} {split}'))
 
 
-def _add(subparsers: Any, name: str, run: Run, text: str) -> Parser:
+def add_command(subparsers: Any, name: str, run: Run, text: str) -> Parser:
+    """Add a command with its help and description, see reporting."""
     parser: Parser = subparsers.add_parser(name, help=text, description=text)
     parser.set_defaults(run=reporting(run))
     return parser
@@ -292,15 +297,6 @@ def reporting(run: Run) -> Run:
     return command
 
 
-def _add_with_detector(subparsers: Any, name: str, run: Run, text: str) -> Parser:
-    parser = _add(subparsers, name, run, text)
-    parser.add_argument('--model', required=True, help='name or folder of a model')
-    parser.add_argument('--data', nargs=3, metavar=DATA, required=True, help='data set')
-    parser.add_argument('--detector', default=DEFAULT_DETECTOR,
-                        help=f'name or folder of a detector (default: {DEFAULT_DETECTOR})')
-    return parser
-
-
 def within(kind: type, low: float = 0.0, high: float = 1e9) -> Callable[[str], Any]:
     """Return a type of argparse for the numbers of a kind in [low, high]."""
     def number(text: str) -> Any:
@@ -320,15 +316,15 @@ def add_minutes(parser: Parser) -> None:
                         'limit (default: 0)')
 
 
+def deadline_of(args: argparse.Namespace) -> float:
+    """Return the end of --max-minutes on the monotonic clock, infinity for no limit."""
+    return time.monotonic() + 60.0 * args.max_minutes if args.max_minutes else math.inf
+
+
 def _need_tensorflow() -> None:
     if 'keras' in sys.modules and sys.modules['keras'].backend.backend() != 'tensorflow':
         raise AffectError('export needs the TensorFlow backend: set KERAS_BACKEND=tensorflow')
     os.environ['KERAS_BACKEND'] = 'tensorflow'
-
-
-def _faces(args: argparse.Namespace) -> 'FaceData':
-    from face_affect_training.evaluate import faces_of_reader
-    return faces_of_reader(args.data[0], expanded(args.data[1]), args.data[2])
 
 
 def print_lines(lines: Iterable[Any]) -> int:

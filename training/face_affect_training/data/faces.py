@@ -28,28 +28,17 @@ Targets = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class FaceData:
-    """
-    The faces of one split of one data set.
+    """The N faces of one split of one data set."""
 
-    Attributes:
-        source: data set and split, for messages.
-        task: 'emotion' or 'gender'; '' if unknown.
-        images: face crops, (N, H, W) grey or (N, H, W, 3) BGR, uint8.
-        labels: (N,) int64, indices of types.LABELS[task].
-        names: (N,) str, identifiers in the data set.
-        votes: (N, 10) float32, FER+ votes in the order of FER+, or None.
-        groups: (N,) str by the name of the grouping ('race', 'age').
-        problems: a line for each skipped row.
-    """
-
-    source: str
-    task: str
-    images: ImageArray
-    labels: npt.NDArray[np.int64]
-    names: npt.NDArray[np.str_]
-    votes: npt.NDArray[np.float32] | None = None
+    source: str   # data set and split, for messages
+    task: str   # 'emotion' or 'gender'; '' if unknown
+    images: ImageArray   # face crops, (N, H, W) grey or (N, H, W, 3) BGR, uint8
+    labels: npt.NDArray[np.int64]   # (N,), indices of types.LABELS[task]
+    names: npt.NDArray[np.str_]   # (N,), identifiers in the data set
+    votes: npt.NDArray[np.float32] | None = None   # (N, 10), FER+ votes in the order of FER+
+    # (N,) by the name of the grouping ('race', 'age')
     groups: dict[str, npt.NDArray[np.str_]] = field(default_factory=dict)
-    problems: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()   # a line for each skipped row
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -91,6 +80,11 @@ class FaceData:
             raise AffectError(f'{self.source}: cannot take {count} of {len(self)} faces: {error}; '
                               'change data.subset') from error
         return replace(self.select(np.sort(rows)), source=f'{self.source}, {count} of {len(self)}')
+
+
+def evenly(total: int, count: int) -> npt.NDArray[np.int64]:
+    """Return at most `count` of `total` rows, evenly, since data may be sorted by class."""
+    return np.linspace(0, total - 1, min(count, total)).astype(np.int64)
 
 
 def repeats(faces: FaceData, others: FaceData) -> tuple[npt.NDArray[np.bool_],

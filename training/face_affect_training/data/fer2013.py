@@ -104,7 +104,7 @@ def _rows(table: Path, columns: tuple[str, ...], split: str,
     """
     Return index and content of the rows of a split, problems, and the split of each row.
 
-    columns: of the table, the last one is the split. parse: raises ValueError for a corrupt row.
+    columns: the last one is the split. parse: raises ValueError for a corrupt row.
     """
     if split not in SPLITS:
         raise AffectError(f"{table}: split '{split}' is not one of {', '.join(SPLITS)}")
@@ -125,12 +125,7 @@ def _rows(table: Path, columns: tuple[str, ...], split: str,
 
 
 def _votes(path: Path, usages: list[str], table: Path) -> npt.NDArray[np.float32]:
-    """
-    Return the votes (N, 10) of the rows of fer2013.csv.
-
-    Rows are matched by their order, since the image names of FER+ are not row numbers. Raises
-    AffectError if the splits of the rows differ.
-    """
+    """Return the votes (N, 10) by row; the image names of FER+ are not numbers of rows."""
     votes, theirs = [], []
     for index, row in enumerate(iterate_table(path, ('Usage', *VOTES))):
         try:

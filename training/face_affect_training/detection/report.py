@@ -20,7 +20,8 @@ from typing import Any
 
 import cv2
 from face_affect_ros.affect.detectors import Detector, make_detector
-from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray
+from face_affect_ros.affect.rotated_search import RotatedSearch
+from face_affect_ros.affect.types import AffectError, Detections, FloatArray, ImageArray
 from face_affect_training.data.gender import read_fairface
 from face_affect_training.detection.evaluation import evaluate, LabelledPicture, LEAST_SCORE
 import numpy as np
@@ -38,7 +39,8 @@ TAGS = {'mask=on': 'surgical mask', 'illum=1': 'extreme light', 'occ=2': 'half h
 
 
 def report(name: str, pictures: Sequence[LabelledPicture], *, size: int = 0,
-           min_score: float | None = None, false_alarms: int = 6) -> dict[str, Any]:
+           min_score: float | None = None, false_alarms: int = 6,
+           rotated_search: bool = False) -> dict[str, Any]:
     """
     Evaluate a detector on labelled images.
 
@@ -46,8 +48,15 @@ def report(name: str, pictures: Sequence[LabelledPicture], *, size: int = 0,
         name: name or folder of the detector.
         min_score: score threshold; None for the lowest one with at most `false_alarms` false
             detections in the images without a face.
+        rotated_search: also run it on the rotated image.
     """
-    detector = make_detector(name, size=size, min_score=LEAST_SCORE)
+    search = RotatedSearch(make_detector(name, size=size, min_score=LEAST_SCORE),
+                           min_score=LEAST_SCORE, enabled=rotated_search)
+
+    def detector(image: ImageArray) -> Detections:
+        search.reset()   # in both directions, as in the first image of a clip
+        return search(image, 0.0)
+
     upright = evaluate(detector, pictures)
     score = upright.score_for(false_alarms) if min_score is None else min_score
     result: dict[str, Any] = {

@@ -38,7 +38,7 @@ from face_affect_training.detection.muon import Muon
 from face_affect_training.detection.network import NMS_OVERLAP, OUTPUTS, residual_fpn, SCALE
 from face_affect_training.detection.pictures import Faces, Picture, read_chips, read_pictures
 from face_affect_training.detection.views import Views
-from face_affect_training.networks.lowering import lowered
+from face_affect_training.networks.head import lowered
 import keras
 import numpy as np
 import torch

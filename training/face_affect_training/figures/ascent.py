@@ -139,4 +139,4 @@ def section(folder: Path) -> str:
                   f'Activations: [{path.name}]({path.name}).',
                   f"![Filters of {record['experiment']}]({path.stem}.png)",
                   results.command(record['command'])]
-    return results.paragraphs(*parts)
+    return '\n\n'.join(parts)

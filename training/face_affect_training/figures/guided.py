@@ -73,25 +73,22 @@ def make(models: list[str], faces: FaceData, folder: Path, command: str) -> list
         rows, folder / f'{NAME}.png', rows=names, columns=EMOTIONS, captions=captions)]
 
 
-def _means(saliency: Saliency, faces: FaceData) -> tuple[list[Picture | None], list[int], Any]:
-    """Return by class: the map drawn over the mean face, the number of faces, and the map."""
+def _means(saliency: Saliency,
+           faces: FaceData) -> tuple[list[Picture | None], list[int], list[Floats]]:
+    """Return by class the map drawn over the mean face and the number of faces; and the maps."""
     crops = whole_crops(faces.images, saliency.card.crop)
     probabilities = np.stack([saliency(crop).probabilities for crop in crops])
-    drawn: list[Picture | None] = []
+    drawn: list[Picture | None] = [None] * len(EMOTIONS)
     counts: list[int] = []
-    heats: list[Floats | None] = []
+    heats: list[Floats] = []
     for label in range(len(EMOTIONS)):
         right = np.flatnonzero((faces.labels == label) & (probabilities.argmax(1) == label))
         chosen = right[np.argsort(-probabilities[right, label], kind='stable')][:MOST]
         counts.append(len(chosen))
-        if len(chosen) < MANY:
-            drawn.append(None)
-            heats.append(None)
-            continue
-        each = [heat_of_gradient(saliency(crops[row], label).gradient) for row in chosen]
-        heat: Floats = np.stack(each).mean(0, dtype=np.float64)
-        heats.append(heat)
-        drawn.append(on_face(crops[chosen].mean((0, 3)) / 255.0, heat))
+        if len(chosen) >= MANY:
+            each = [heat_of_gradient(saliency(crops[row], label).gradient) for row in chosen]
+            heats.append(np.stack(each).mean(0, dtype=np.float64))
+            drawn[label] = on_face(crops[chosen].mean((0, 3)) / 255.0, heats[-1])
     return drawn, counts, heats
 
 
@@ -109,13 +106,12 @@ def _of_portrait(saliency: Saliency) -> list[Picture | None]:
             for label in range(len(EMOTIONS))]
 
 
-def _likeness(heats: list[Floats | None]) -> float | None:
+def _likeness(heats: list[Floats]) -> float | None:
     """Return the mean correlation between the maps of two classes."""
-    known = [heat.ravel() for heat in heats if heat is not None]
-    if len(known) < 2:
+    if len(heats) < 2:
         return None
-    correlations = np.atleast_2d(np.corrcoef(known))
-    return round(float(correlations[np.triu_indices(len(known), 1)].mean()), 3)
+    correlations = np.corrcoef([heat.ravel() for heat in heats])
+    return round(float(correlations[np.triu_indices(len(heats), 1)].mean()), 3)
 
 
 def page_entries(folder: Path) -> dict[str, Any]:

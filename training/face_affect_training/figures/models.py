@@ -67,11 +67,6 @@ def trained(models: Path) -> list[dict[str, Any]]:
             and 'training' in card]
 
 
-def command(name: str) -> str:
-    """Return the command that makes a model and its result file."""
-    return f'face_affect ship training/experiments/{name}.yaml'
-
-
 def figures(folder: Path, card: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """
     Return the results of a model by task.
@@ -79,11 +74,12 @@ def figures(folder: Path, card: dict[str, Any]) -> dict[str, dict[str, Any]]:
     Raises:
         AffectError: the result file is missing, or it belongs to another TFLite file.
     """
-    name = str(card['name'])
-    record = results.read(folder, name, command(name))
+    name = card['name']
+    command = f'face_affect ship training/experiments/{name}.yaml'
+    record = results.read(folder, name, command)
     if record.get('sha256') != card['sha256']:
         raise AffectError(f"{folder / f'{name}.json'}: its sha256 is not that of the card; "
-                          f'measure again with: {command(name)}')
+                          f'measure again with: {command}')
     return dict(record['tasks'])
 
 
@@ -94,8 +90,19 @@ def write_pages(folder: Path, models: Path) -> list[Path]:
 
 def write_page(folder: Path, model: Path, card: dict[str, Any]) -> Path:
     """Write the page of a model from the result files in `folder`; return its path."""
+    tasks = [head['task'] for head in card['heads']]
+    measured = figures(folder, card)
     path = model / PAGE
-    path.write_text(page(folder, card), encoding='utf-8')
+    path.write_text(results.wrapped(TEMPLATE.read_text(encoding='utf-8').format(
+        name=card['name'], what=' and '.join(WHAT[task] for task in tasks).capitalize(),
+        network=card['network'], parameters=card['parameters'], bytes=card['bytes'],
+        size=card['input']['size'], colours='colour' if card['input']['channels'] == 3 else 'grey',
+        looks=', with test-time flip' if card.get('mirror') else '',
+        meaning='\n\n'.join(MEANING[task] for task in tasks),
+        data='\n\n'.join(_data(card, task) for task in tasks),
+        origin=_origin(card), licence=card['licence'],
+        tasks='\n\n'.join(part for head in card['heads'] for part in _task(
+            card, head, measured[head['task']])))), encoding='utf-8')
     return path
 
 
@@ -116,16 +123,13 @@ def tables(folder: Path, models: Path) -> dict[str, str]:
             ('model', 'task', 'parameters', 'TFLite bytes', 'train accuracy',
              'validation accuracy', 'mean recall', 'calibration error'),
             [(f"[{card['name']}](../../models/{card['name']}/README.md)", task,
-              results.count(card['parameters']), results.count(card['bytes']),
-              results.percent(record['train']['accuracy']),
-              *(results.percent(record['validation'][key])
-                for key in ('accuracy', 'balanced_accuracy', 'ece')))
+              card['parameters'], card['bytes'], record['train']['accuracy'],
+              *(record['validation'][key] for key in ('accuracy', 'balanced_accuracy', 'ece')))
              for card, task, record in own]),
         'precisions': results.table(
             ('model', 'task', 'precision', 'bytes', 'accuracy', 'calibration error'),
             [(card['name'], task, f'**{name}**' if name == card['precision'] else name,
-              results.count(each['bytes']), f"{100.0 * each['accuracy']:.2f} %",
-              results.percent(each['ece']))
+              each['bytes'], f"{100.0 * each['accuracy']:.2f} %", each['ece'])
              for card, task, record in own for name, each in record['precisions'].items()]),
         'elsewhere': results.table(
             ('model', 'data', 'faces', 'accuracy', 'adults', 'accuracy of adults',
@@ -136,40 +140,22 @@ def tables(folder: Path, models: Path) -> dict[str, str]:
             (card['name'], task, record['margins']['detector'],
              f"{record['margins']['found']:,} of {record['margins']['faces']:,}",
              *(f'**{results.percent(value)}**' if margin == f"{card['crop']['margin']:g}"
-               else results.percent(value)
-               for margin, value in record['margins']['accuracy'].items()))
+               else value for margin, value in record['margins']['accuracy'].items()))
             for card, task, record in own]),
-        'confusions': results.paragraphs(*(
+        'confusions': '\n\n'.join(
             f"![Confusion matrix of {card['name']}](confusion_{card['name']}.png)"
-            for card, task, _ in own if task == 'emotion'))}
+            for card, task, _ in own if task == 'emotion')}
 
 
-def _elsewhere(card: dict[str, Any], record: dict[str, Any]) -> tuple[str, ...]:
+def _elsewhere(card: dict[str, Any], record: dict[str, Any]) -> tuple[Any, ...]:
     adults = [entry for age, entry in record.get('groups', {}).get('age', {}).items()
               if age not in YOUNG]
     faces = sum(entry['faces'] for entry in adults)
     right = sum(entry['accuracy'] * entry['faces'] for entry in adults)
-    return (card['name'], record['data'], results.count(record['faces']),
-            results.percent(record['accuracy']), results.count(faces) if faces else '',
-            results.percent(right / faces) if faces else '',
+    return (card['name'], record['data'], record['faces'], record['accuracy'], faces or '',
+            right / faces if faces else '',
             ', '.join(f"{name} {results.percent(entry['recall'])}"
                       for name, entry in record['per_class'].items()))
-
-
-def page(folder: Path, card: dict[str, Any]) -> str:
-    """Return the page of a model from the result files in `folder`."""
-    tasks = [head['task'] for head in card['heads']]
-    measured = figures(folder, card)
-    return results.wrapped(TEMPLATE.read_text(encoding='utf-8').format(
-        name=card['name'], what=' and '.join(WHAT[task] for task in tasks).capitalize(),
-        network=card['network'], parameters=card['parameters'], bytes=card['bytes'],
-        size=card['input']['size'], colours='colour' if card['input']['channels'] == 3 else 'grey',
-        looks=', with test-time flip' if card.get('mirror') else '',
-        meaning='\n\n'.join(MEANING[task] for task in tasks),
-        data='\n\n'.join(_data(card, task) for task in tasks),
-        origin=_origin(card), licence=card['licence'],
-        tasks=results.paragraphs(*(part for head in card['heads']
-                                    for part in _task(card, head, measured[head['task']])))))
 
 
 def _data(card: dict[str, Any], task: str) -> str:
@@ -210,10 +196,10 @@ def _task(card: dict[str, Any], head: dict[str, Any], record: dict[str, Any]) ->
         f"{results.percent(measured['balanced_accuracy'])}. The checkpoint was selected on these "
         'faces; the accuracy on unseen faces is slightly lower.',
         results.table(('class', 'faces', 'precision', 'recall'), [
-            (name, results.count(entry['faces']), results.percent(entry['precision']),
-             results.percent(entry['recall'])) for name, entry in measured['per_class'].items()]),
+            (name, entry['faces'], entry['precision'], entry['recall'])
+            for name, entry in measured['per_class'].items()]),
         *(results.table((kind, 'faces', 'accuracy'), [
-            (name, results.count(entry['faces']), results.percent(entry['accuracy']))
+            (name, entry['faces'], entry['accuracy'])
             for name, entry in sorted(groups.items(), key=lambda group: _rank(group[0]))])
           for kind, groups in measured.get('groups', {}).items()),
         f"Calibrated with temperature {head['temperature']:g}; expected calibration error "
@@ -221,8 +207,8 @@ def _task(card: dict[str, Any], head: dict[str, Any], record: dict[str, Any]) ->
         f"{head['threshold']:g} the label is `unknown`. Fraction and accuracy of the faces above "
         'each threshold:',
         results.table(('threshold', 'faces', 'accuracy'), [
-            (f"{row['threshold']:.2f}", results.percent(row['known_share']),
-             results.percent(row['accuracy_where_known'])) for row in measured['coverage_curve']
+            (f"{row['threshold']:.2f}", row['known_share'], row['accuracy_where_known'])
+            for row in measured['coverage_curve']
             if row['threshold'] == 0.0 or row['known_share'] < 1.0])]
     speed = measured['milliseconds_per_face']
     if speed:
@@ -265,7 +251,6 @@ def _limits(limits: dict[str, float] | None, record: dict[str, Any]) -> list[str
             f"Accuracy in the boxes of {record['detector']}, by the longer side of the box, and "
             'by the sigma of a Gaussian blur and the length of a horizontal motion blur, both '
             'relative to that side:',
-            *(results.table((name, *record[key]), [('accuracy', *map(
-                results.percent, record[key].values()))])
+            *(results.table((name, *record[key]), [('accuracy', *record[key].values())])
               for name, key in (('longer side [px]', 'by_side'), ('sigma / side', 'by_blur'),
                                 ('motion / side', 'by_motion')))]

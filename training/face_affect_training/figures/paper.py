@@ -17,9 +17,9 @@
 from pathlib import Path
 from typing import Any
 
-from face_affect_training.describe import describe
 from face_affect_training.figures import ascent, guided, models, pictures, results
 from face_affect_training.figures.plans import Plan
+from face_affect_training.networks import describe
 from face_affect_training.runs import build_network
 from face_affect_training.saliency import bias
 import numpy as np
@@ -101,12 +101,11 @@ def _draw_networks(folder: Path, out: Path) -> Path:
 def _networks(folder: Path) -> dict[str, str]:
     record, sizes = _read(folder, 'networks'), _sizes(folder)
     usual = record['experiment']['training']['learning_rate']
-    rows = [(cell['name'], results.count(sizes[cell['name']]['parameters']),
-             results.count(sizes[cell['name']]['macs']),
-             results.count(sizes[cell['name']]['tflite_bytes']),
+    rows = [(cell['name'],
+             *(sizes[cell['name']][key] for key in ('parameters', 'macs', 'tflite_bytes')),
              f"{cell['changes'].get(RATE, usual):g}",
-             *(results.percent(cell['best'][f'{split}_accuracy']) for split in ('train', 'val')),
-             str(cell['best']['epoch'])) for cell in record['cells']]
+             *(cell['best'][key] for key in ('train_accuracy', 'val_accuracy', 'epoch')))
+            for cell in record['cells']]
     return {'networks_setting': _setting(record), 'networks': results.table(
         ('network', 'parameters', 'multiply-accumulates', 'TFLite bytes', 'learning rate',
          'train accuracy', 'validation accuracy', 'best epoch'), rows)}
@@ -114,8 +113,7 @@ def _networks(folder: Path) -> dict[str, str]:
 
 def _draw_dropout(folder: Path, out: Path) -> list[Path]:
     """Write dropout_accuracy.png and dropout_loss.png: learning curves by dropout rate."""
-    cells = sorted(_read(folder, 'dropout')['cells'], key=lambda cell: float(
-        cell['changes'][DROPOUT]))
+    cells = _read(folder, 'dropout')['cells']
     written = []
     for kind, unit in (('accuracy', 'accuracy'), ('loss', 'negative log-likelihood')):
         figure, axes = pictures.panels(1, 2, sharey=True)
@@ -137,10 +135,10 @@ def _draw_dropout(folder: Path, out: Path) -> list[Path]:
 
 def _dropout(folder: Path) -> dict[str, str]:
     record = _read(folder, 'dropout')
-    rows = [(f"{cell['changes'][DROPOUT]:g}", *(
-        results.percent(cell[when][f'{split}_accuracy'])
-        for when in ('final', 'best') for split in ('train', 'val')), str(cell['best']['epoch']))
-        for cell in sorted(record['cells'], key=lambda cell: float(cell['changes'][DROPOUT]))]
+    rows = [(f"{cell['changes'][DROPOUT]:g}",
+             *(cell[when][f'{split}_accuracy']
+               for when in ('final', 'best') for split in ('train', 'val')),
+             cell['best']['epoch']) for cell in record['cells']]
     return {'dropout_setting': _setting(record), 'dropout_rates': str(len(rows)),
             'dropout': results.table(
                 ('dropout', 'train, last epoch', 'validation, last epoch', 'train, best epoch',
@@ -176,9 +174,8 @@ def _maps(folder: Path) -> dict[str, str]:
         own = [cell for cell in record['cells'] if cell['network'] == network]
         if own:
             best = max(own, key=lambda cell: float(cell['best']['val_accuracy']))
-            rows.append((f'{network} ({title})', results.count(sizes[network]['parameters']),
-                         str(len(own)), results.percent(best['best']['val_accuracy']),
-                         results.percent(best['best']['train_accuracy']),
+            rows.append((f'{network} ({title})', sizes[network]['parameters'], len(own),
+                         best['best']['val_accuracy'], best['best']['train_accuracy'],
                          f"{best['changes'][RATE]:g}", f"{best['changes'][PENALTY]:g}"))
     return {'maps_setting': _setting(record), 'maps': results.table(
         ('network', 'parameters', 'runs', 'best validation accuracy', 'train accuracy',

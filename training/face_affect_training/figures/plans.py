@@ -38,20 +38,14 @@ CURVES = ('train_accuracy', 'train_loss', 'val_accuracy', 'val_loss')
 
 @dataclass(frozen=True)
 class Plan:
-    """
-    An experiment and its variations.
+    """An experiment and its variations."""
 
-    Attributes:
-        base: YAML file of the experiment, relative to that of the plan.
-        cells: changes of each variation by its name, 'section.key' to value.
-        grid: values by 'section.key', which are combined with each other and with the cells.
-        path: YAML file of the plan.
-    """
-
-    base: str
+    base: str   # YAML file of the experiment, relative to that of the plan
+    # changes of each variation by its name, 'section.key' to value
     cells: dict[str, dict[str, Any]] = field(default_factory=lambda: {'': {}})
+    # values by 'section.key', which are combined with each other and with the cells
     grid: dict[str, tuple[Any, ...]] = field(default_factory=dict)
-    path: Path = Path()
+    path: Path = Path()   # YAML file of the plan
 
     @property
     def name(self) -> str:
@@ -101,7 +95,7 @@ def load_plan(name: str) -> Plan:
 
 
 def run(plan: Plan, folder: Path, summary: Path, *, cache: Path,
-        max_minutes: float = 0.0) -> list[str]:
+        deadline: float = math.inf) -> list[str]:
     """
     Train the cells that are not finished, and write the results of all finished cells.
 
@@ -109,7 +103,7 @@ def run(plan: Plan, folder: Path, summary: Path, *, cache: Path,
         folder: contains one run per cell.
         summary: path of the result file.
         cache: folder for decoded images.
-        max_minutes: save the state and stop after this time; 0 for no limit.
+        deadline: time limit on the monotonic clock.
 
     Returns:
         The names of the cells that are not finished.
@@ -117,13 +111,11 @@ def run(plan: Plan, folder: Path, summary: Path, *, cache: Path,
     Raises:
         AffectError: the run of a cell is of a different experiment.
     """
-    deadline = time.monotonic() + 60.0 * max_minutes if max_minutes else math.inf
     done = {}
     for cell in plan.cells:
-        left = (deadline - time.monotonic()) / 60.0
-        if left > 0.0:
+        if time.monotonic() < deadline:
             print(f'{plan.name}: {cell}', file=sys.stderr, flush=True)
-            result = _train(plan, cell, folder / cell, cache, left if max_minutes else 0.0)
+            result = _train(plan, cell, folder / cell, cache, deadline)
             if result is not None:
                 done[cell] = result
     missing = [cell for cell in plan.cells if cell not in done]
@@ -136,11 +128,11 @@ def run(plan: Plan, folder: Path, summary: Path, *, cache: Path,
 
 
 def _train(plan: Plan, cell: str, own: Path, cache: Path,
-           max_minutes: float) -> dict[str, Any] | None:
+           deadline: float) -> dict[str, Any] | None:
     """Train one cell; return its results, or None if the time limit is reached before its end."""
     experiment = plan.experiment(cell)
     keras.backend.clear_session()   # free the previous network
-    if not train(experiment, own, cache=cache, max_minutes=max_minutes, curves=True)['finished']:
+    if not train(experiment, own, cache=cache, deadline=deadline, curves=True)['finished']:
         return None
     faces, validation = load_data(experiment, cache)[experiment.task]
     rows = read_log(own)

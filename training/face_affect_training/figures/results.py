@@ -22,8 +22,8 @@ import textwrap
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.paths import replaced
 
-UNKNOWN = '—'
 #: Columns of a page.
 WIDTH = 100
 
@@ -31,12 +31,13 @@ WIDTH = 100
 def write(path: Path, record: dict[str, Any]) -> None:
     """Write a JSON file; numbers have six digits, and flat lists and mappings are on one line."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(_rounded(record), indent=1, allow_nan=False)
+    rounded = json.loads(json.dumps(record, allow_nan=False),
+                         parse_float=lambda digits: float(f'{float(digits):.6g}'))
+    text = json.dumps(rounded, indent=1)
     text = re.sub(r'([\[{])\s*\n\s*([^\[\]{}]*?)\s*\n\s*([\]}])', lambda found: (
         found[1] + re.sub(r'\s*\n\s*', ' ', found[2]) + found[3]), text)
-    unfinished = path.with_suffix('.unfinished')
-    unfinished.write_text(text + '\n', encoding='utf-8')
-    unfinished.replace(path)
+    with replaced(path) as new:
+        new.write_text(text + '\n', encoding='utf-8')
 
 
 class _Record(dict[str, Any]):
@@ -63,50 +64,37 @@ def read(folder: Path, name: str, command: str) -> dict[str, Any]:
                           ) from error
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table; columns of numbers are right-aligned."""
-    rows = list(rows)
+def table(header: Sequence[str], rows: Iterable[Sequence[str | float | None]]) -> str:
+    """
+    Return a Markdown table; columns of numbers are right-aligned.
+
+    An integer is shown as '58,423', a float as '63.6 %', None as '—'.
+    """
+    texts = [[cell if isinstance(cell, str) else f'{cell:,}' if isinstance(cell, int) else
+              percent(cell) for cell in row] for row in rows]
     words = [any(cell.strip('*')[:1].isalpha() or cell[:1] == '[' for cell in column)
-             for column in zip(*rows)]
+             for column in zip(*texts)]
     return '\n'.join([f"| {' | '.join(header)} |",
                       f"|{'|'.join(' --- ' if each else ' ---: ' for each in words)}|",
-                      *(f"| {' | '.join(row)} |" for row in rows)])
+                      *(f"| {' | '.join(row)} |" for row in texts)])
 
 
-def wrapped(text: str) -> str:
-    """Wrap the paragraphs and lists of a Markdown page, not its tables, headings and code."""
+def wrapped(*parts: str) -> str:
+    """Return a Markdown page with wrapped paragraphs and lists, not tables, headings and code."""
     return '\n\n'.join(
         block if block.startswith(('|', '#', '```')) else '\n'.join(
             textwrap.fill(' '.join(item.split()), WIDTH, break_long_words=False,
                           break_on_hyphens=False, subsequent_indent='  ' * item.startswith('- '))
             for item in re.split(r'\n(?=- )', block))
-        for block in re.split(r'\n{2,}', text.strip('\n'))) + '\n'
+        for block in re.split(r'\n{2,}', '\n\n'.join(parts).strip('\n'))) + '\n'
 
 
 def percent(value: float | None) -> str:
     """Return a fraction as '63.6 %'."""
-    return UNKNOWN if value is None else f'{100.0 * value:.1f} %'
-
-
-def count(value: float | None) -> str:
-    """Return an integer as '58,423'."""
-    return UNKNOWN if value is None else f'{value:,.0f}'
+    return '—' if value is None else f'{100.0 * value:.1f} %'
 
 
 def command(line: str) -> str:
     """Return a code block of a command line; a long one is continued with a backslash."""
     lines = textwrap.wrap(line, WIDTH - 6, break_long_words=False, break_on_hyphens=False)
     return '\n'.join(('```', ' \\\n    '.join(lines), '```'))
-
-
-def paragraphs(*parts: str) -> str:
-    """Join the parts that are not empty by empty lines."""
-    return '\n\n'.join(part for part in parts if part)
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _rounded(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_rounded(entry) for entry in value]
-    return float(f'{value:.6g}') if isinstance(value, float) else value

@@ -13,25 +13,27 @@
 # limitations under the License.
 
 """
-Builder functions of networks by name.
+Builder functions of networks by name, and the costs of a network.
 
-They take `input_shape` (S, S, C), `classes` and further options, and return a Keras model with the
-last two layers 'logits' and 'probabilities' (softmax).
+The functions take `input_shape` (S, S, C), `classes` and further options, and return a Keras model
+with the last two layers 'logits' and 'probabilities' (softmax).
 """
 
 from collections.abc import Callable, Sequence
+import math
 from typing import Any
 
 from face_affect_ros.affect.types import AffectError
-from face_affect_training.networks.arriaga2017 import mini_xception, sequential_fully_cnn
-from face_affect_training.networks.head import split
-from face_affect_training.networks.mobilenet import mobilenet
-from face_affect_training.networks.plain import (
+from face_affect_training.networks.arriaga2017 import (
     baseline,
     deeper_cnn,
     five_layer_cnn,
     five_layer_cnn_fractional,
+    mini_xception,
+    sequential_fully_cnn,
 )
+from face_affect_training.networks.head import split
+from face_affect_training.networks.mobilenet import mobilenet
 from face_affect_training.networks.small_resnet import residual_cnn, small_resnet
 import keras
 
@@ -73,3 +75,27 @@ def build(name: str, *, input_shape: tuple[int, int, int], classes: int | Sequen
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise AffectError(f"network '{name}' for {input_shape} with options {options}: {reason}"
                           ) from error
+
+
+def describe(network: keras.Model) -> dict[str, Any]:
+    """
+    Return the costs of a float32 network.
+
+    Returns:
+        'network', 'input', 'parameters'; 'macs', multiply-accumulates per face; 'tflite_bytes',
+        None without the TensorFlow backend.
+    """
+    size = None
+    if keras.backend.backend() == 'tensorflow':
+        from face_affect_training.tflite import convert
+        size = len(convert(network))
+    return {'network': network.name, 'input': list(network.input_shape[1:]),
+            'parameters': network.count_params(), 'macs': multiply_accumulates(network),
+            'tflite_bytes': size}
+
+
+def multiply_accumulates(network: keras.Model) -> int:
+    """Return the multiply-accumulates of the convolutions and dense layers per face."""
+    # the kernel is applied once at each position of the output
+    return sum(math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape)
+               for layer in network.layers if hasattr(layer, 'kernel'))

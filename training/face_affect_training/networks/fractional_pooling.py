@@ -64,11 +64,7 @@ class FractionalMaxPooling2D(layers.Layer):
         return math.floor(size / self.ratio + 1e-9)
 
     def _pooled(self, inputs: Any, axis: int, *, drawn: bool) -> Any:
-        """
-        Return the maximum over regions along one axis.
-
-        Regions are padded to the same length by repeating their last pixel.
-        """
+        """Return the maximum over regions, padded to equal lengths by their last pixel."""
         size = inputs.shape[axis]
         count = self._count(size)
         steps = np.arange(count + 1, dtype=np.int32) * size

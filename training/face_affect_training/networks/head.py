@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Convolutions and last layers of the networks, and test-time flip."""
+"""Parts of networks, and networks changed for several tasks, test-time flip or PyTorch."""
 
 from collections.abc import Sequence
 
@@ -32,22 +32,14 @@ def convolution(x: keras.KerasTensor, filters: int, name: str, *, kernel: int = 
 
 
 def close(inputs: keras.KerasTensor, logits: keras.KerasTensor, name: str) -> keras.Model:
-    """
-    Return the model with softmax of the logits, (N, classes).
-
-    Logits and probabilities are float32 also with mixed precision.
-    """
+    """Return the model with softmax of the logits, (N, classes), both always float32."""
     logits = layers.Activation('linear', name='logits', dtype='float32')(logits)
     outputs = layers.Activation('softmax', name='probabilities', dtype='float32')(logits)
     return keras.Model(inputs, outputs, name=name)
 
 
 def split(network: keras.Model, widths: Sequence[int]) -> keras.Model:
-    """
-    Return a network with one output for each task.
-
-    network: has the logits of all tasks. widths: number of classes of each task.
-    """
+    """Return a network with one output for each task. widths: number of classes of each task."""
     logits = network.get_layer('logits').output
     stops = np.cumsum(widths).tolist()
     outputs = [layers.Softmax(name=f'probabilities{index}', dtype='float32')(
@@ -67,3 +59,22 @@ def with_mirror(network: keras.Model) -> keras.Model:
              for each in (outputs if isinstance(outputs, list) else [outputs])]
     return keras.Model(inputs, means if isinstance(outputs, list) else means[0],
                        name=network.name)
+
+
+def lowered(network: keras.Model) -> keras.Model:
+    """
+    Return a copy with faster layers for training with PyTorch; the network on other backends.
+
+    The weights and their order are the same. The layers that are replaced must have channels last,
+    no dilation and no groups.
+    """
+    if keras.backend.backend() != 'torch':
+        return network
+    from face_affect_training.networks.torch_layers import SWAPS
+
+    def clone(layer: layers.Layer) -> layers.Layer:
+        return SWAPS.get(type(layer), type(layer)).from_config(layer.get_config())
+
+    copy = keras.models.clone_model(network, clone_function=clone)
+    copy.set_weights(network.get_weights())
+    return copy

@@ -49,24 +49,14 @@ MANY = 20
 
 @dataclass(frozen=True)
 class Explained:
-    """
-    Saliency of N faces in R regions.
+    """Saliency of N faces in R regions."""
 
-    Attributes:
-        classes: (N,) name of the most probable class, which the saliency explains.
-        shares: (N, R) fraction of the absolute gradient in each of REGIONS.
-        areas: (N, R) fraction of the pixels of the crop in each of REGIONS.
-        crops: (N, S, S, C) uint8.
-        heats: (N, S, S) saliency map from 0 to 1.
-        groups: (N,) group of each face, by the name of the grouping.
-    """
-
-    classes: npt.NDArray[np.str_]
-    shares: Floats
-    areas: Floats
-    crops: ImageArray
-    heats: FloatArray
-    groups: dict[str, npt.NDArray[np.str_]]
+    classes: npt.NDArray[np.str_]   # (N,), the most probable ones, which the saliency explains
+    shares: Floats   # (N, R) fraction of the absolute gradient in each of REGIONS
+    areas: Floats   # (N, R) fraction of the pixels of the crop in each of REGIONS
+    crops: ImageArray   # (N, S, S, C) uint8
+    heats: FloatArray   # (N, S, S) saliency map from 0 to 1
+    groups: dict[str, npt.NDArray[np.str_]]   # (N,) by the name of the grouping
 
 
 def bias_report(model: str, faces: FaceData, *, limit: int = 0,
@@ -186,9 +176,9 @@ def regions(landmarks: FloatArray, size: int) -> npt.NDArray[np.int64] | None:
 def write_report(report: dict[str, Any], explained: Explained, folder: Path,
                  command: str) -> list[Path]:
     """
-    Write bias_MODEL.json, bias_MODEL.md and figures of mean faces; return their paths.
+    Write the results of bias_report: bias_MODEL.json, bias_MODEL.md and figures of mean faces.
 
-    report and explained are the results of bias_report, command is the command line for the page.
+    command: command line for the page. Returns the paths.
     """
     name = f"bias_{report['model']}"
     kinds = {'classes': (report['classes'], explained.classes),
@@ -211,7 +201,7 @@ def write_report(report: dict[str, Any], explained: Explained, folder: Path,
 
 def text(report: dict[str, Any]) -> str:
     """Return the report as Markdown; its figures are in the same folder."""
-    return results.wrapped(results.paragraphs(
+    return results.wrapped(
         f"# Saliency of {report['model']} by region",
         f"{report['data']}: {report['faces'] - report['left_out']:,} of {report['faces']:,} "
         f"faces; in the others {report['detector']} found no face, or a profile. The tables show "
@@ -224,14 +214,13 @@ def text(report: dict[str, Any]) -> str:
           for part in (f'## By {group}', region_table(group, rows))),
         '## Mean faces', f'Mean saliency map over the mean of at least {MANY} faces.',
         *(f'![{name}]({name})' for name in report['pictures']),
-        results.command(report['command'])))
+        results.command(report['command']))
 
 
 def region_table(head: str, rows: dict[str, Any]) -> str:
     """Return a Markdown table with the fraction in each region."""
     return results.table((head, 'faces', *REGIONS), [
-        (name, results.count(row.get('faces')),
-         *(results.percent(row['share'][region]) for region in REGIONS))
+        (name, row.get('faces'), *(row['share'][region] for region in REGIONS))
         for name, row in rows.items()])
 
 

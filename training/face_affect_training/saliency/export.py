@@ -25,6 +25,7 @@ from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.saliency import Saliency
 from face_affect_ros.affect.shared_weights import Turned
 from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
+from face_affect_training.data.faces import evenly
 from face_affect_training.quantisation import filled, ROUNDED
 from face_affect_training.saliency.graph import convert_gradients, Gradients
 from face_affect_training.saliency.weights import write
@@ -68,8 +69,7 @@ def add_saliency(folder: Path, card: dict[str, Any], network: keras.Model,
     write(folder / FILE, content, own, transposed_kernels(content, own))
     stored = (folder / FILE).read_bytes()
     entry = {'file': FILE, 'sha256': hashlib.sha256(stored).hexdigest(), 'bytes': len(stored)}
-    chosen = {task: each[np.linspace(0, len(each) - 1, min(FACES // len(crops), len(each))
-                                     ).astype(np.int64)] for task, each in crops.items()}
+    chosen = {task: each[evenly(len(each), FACES // len(crops))] for task, each in crops.items()}
     found = compare(Saliency(load_card(str(folder)), entry=entry), network, chosen, mirror=mirror)
     if not min(found.values()) >= CORRELATION[precision]:   # also true for NaN
         raise AffectError(f'{network.name}: the correlation of the TFLite gradients with those of '
