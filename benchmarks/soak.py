@@ -53,20 +53,16 @@ class Soak:
         self.usage: list[dict[str, float]] = []
         self._reported: dict[str, str] = {}
         self._message = to_message(compose(VGA, 8), 'bgr8', Header(frame_id='camera'))
-        self._images = node.create_publisher(Image, 'image', qos.image_input(
+        self.images = node.create_publisher(Image, 'image', qos.image_input(
             'reliable', IN_FLIGHT))
         node.create_subscription(FaceAffectArray, '/face_affect/faces', self._count,
                                  qos.image_input('reliable', 1000))
         node.create_subscription(DiagnosticArray, '/diagnostics', self._read, qos.results())
 
-    def connected(self) -> bool:
-        """Return whether the node subscribes."""
-        return bool(self._images.get_subscription_count())
-
     def send(self) -> None:
         """Publish an image."""
         self._message.header.stamp = self._node.get_clock().now().to_msg()
-        self._images.publish(self._message)
+        self.images.publish(self._message)
         self.sent += 1
 
     def note(self) -> None:
@@ -81,9 +77,8 @@ class Soak:
     def quiet(self) -> bool:
         """Return whether each received image has a result, or was dropped or refused."""
         counts = self.counts()
-        return (counts['received'] > 0 and self.results == counts['published']
-                and counts['received'] == counts['published'] + counts['dropped']
-                + counts['refused'])
+        ended = sum(counts[name] for name in ('published', 'dropped', 'refused'))
+        return 0 < counts['received'] == ended and self.results == counts['published']
 
     def _count(self, message: FaceAffectArray) -> None:
         self.results += 1
@@ -101,7 +96,7 @@ def run(*, frames: int = 0, seconds: float = 0.0, notes: int = 20) -> dict[str, 
     with joined('soak') as (node, executor), \
             running_node('face_affect_node', 'face_affect', parameters) as process:
         soak = Soak(node, process.pid)
-        wait(executor, soak.connected)
+        wait(executor, soak.images.get_subscription_count)
         started = time.monotonic()
         total = frames or round(seconds * RATE)
         for number in range(total):

@@ -19,8 +19,8 @@ python benchmarks/tracks.py, after `. tools/env.sh`. Positions and expressions o
 annotated in test/clips/truth.yaml. Occlusions are simulated by painting over people.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 import sys
 from typing import Any
@@ -58,26 +58,25 @@ class Person:
 class Clip:
     """The frames and people of a clip."""
 
-    name: str
     frames: list[Frame]
     people: list[Person]
 
 
-def clips(shared: Path) -> list[Clip]:
-    """Return the annotated clips."""
-    found = []
+def clips(shared: Path) -> dict[str, Clip]:
+    """Return the annotated clips by name."""
+    found = {}
     for name, people in yaml.safe_load(TRUTH.read_text()).items():
         with open_media(str(shared / 'media' / name)) as media:
-            found.append(Clip(name, list(media), [
+            found[name] = Clip(list(media), [
                 Person(who, np.array(person['at'], np.float64), person['head'],
-                       person.get('expression', '')) for who, person in people.items()]))
+                       person.get('expression', '')) for who, person in people.items()])
     return found
 
 
-def follow(frames: Iterable[Frame], **settings: Any) -> list[list[Face]]:
-    """Return the faces of each frame, with these fields of PipelineSettings."""
-    pipeline = make_pipeline(replace(PipelineSettings(track_id_prefix='f'), **settings))
-    return [pipeline.process(frame.image, frame.stamp) for frame in frames]
+def follow(frames: list[Frame], **settings: Any) -> tuple[list[list[Face]], frozenset[str]]:
+    """Return the faces of each frame, and the tracks left, with fields of PipelineSettings."""
+    pipeline = make_pipeline(PipelineSettings(track_id_prefix='f', **settings))
+    return [pipeline.process(frame.image, frame.stamp) for frame in frames], pipeline.tracks
 
 
 def nearest(clip: Clip, index: int, face: Face) -> Person | None:
@@ -105,7 +104,7 @@ def swaps(ids: dict[str, list[str]]) -> int:
     return sum(map(len, (set(seen) for seen in ids.values()))) - len(set().union(*ids.values()))
 
 
-def hidden(clip: Clip, people: list[Person], start: int, seconds: float) -> list[Frame]:
+def hidden(clip: Clip, people: list[Person], seconds: float) -> list[Frame]:
     """Paint over people for some seconds, and repeat the last frame for two seconds."""
     step = clip.frames[1].stamp - clip.frames[0].stamp
     frames = []
@@ -113,7 +112,7 @@ def hidden(clip: Clip, people: list[Person], start: int, seconds: float) -> list
     for index in range(len(clip.frames) + round(2.0 / step)):
         image: ImageArray = clip.frames[min(index, last)].image.copy()
         stamp = clip.frames[0].stamp + index * step
-        if index >= start and (index - start) * step < seconds - 1e-6:
+        if index >= FROM and (index - FROM) * step < seconds - 1e-6:
             for each in people:
                 x, y = each.place(min(index, last))
                 half, height = 0.75 * each.head, image.shape[0]
@@ -126,39 +125,37 @@ def hidden(clip: Clip, people: list[Person], start: int, seconds: float) -> list
 def changes(clip: Clip, found: list[list[Face]]) -> dict[str, Any]:
     """Return the changes of the expression labels, and their agreement with the annotations."""
     seen: dict[str, list[str]] = {}
-    right = unknown = wrong = 0
+    counts = Counter(right=0, unknown=0, wrong=0)
     for index, faces in enumerate(found):
         for face in faces:
             label = face.estimates['emotion'].label
             seen.setdefault(face.id, []).append(label)
             person = nearest(clip, index, face)
             if person and person.expression:
-                truth = person.expression
-                right += label == truth
-                unknown += label == UNKNOWN
-                wrong += label not in (truth, UNKNOWN)
+                counts['right' if label == person.expression else
+                       'unknown' if label == UNKNOWN else 'wrong'] += 1
     step = clip.frames[1].stamp - clip.frames[0].stamp
     minutes = sum(map(len, seen.values())) * step / 60.0
     count = sum(one != other for labels in seen.values()
                 for one, other in zip(labels, labels[1:]))
     return {'changes': count, 'per track and minute': round(count / minutes, 1),
-            'judged': right + unknown + wrong, 'right': right, 'unknown': unknown, 'wrong': wrong}
+            'judged': sum(counts.values()), **counts}
 
 
 def report(clip: Clip) -> dict[str, Any]:
     """Return the results of a clip."""
-    found = follow(clip.frames)
+    found, _ = follow(clip.frames)
+    raw, _ = follow(clip.frames, smoothing_time_constant=0.0)
     ids = ids_of(clip, found)
     result: dict[str, Any] = {
         'people': len(clip.people), 'tracks': len(set().union(*ids.values())), 'swaps': swaps(ids),
-        'labels without smoothing': changes(clip, follow(clip.frames,
-                                                         smoothing_time_constant=0.0)),
-        'labels': changes(clip, found), 'occlusions': []}
+        'labels without smoothing': changes(clip, raw), 'labels': changes(clip, found),
+        'occlusions': []}
     for seconds in HIDDEN:
         cases = [[each] for each in clip.people] + [clip.people]
         kept = swapped = 0
         for people in cases:
-            seen = ids_of(clip, follow(hidden(clip, people, FROM, seconds)))
+            seen = ids_of(clip, follow(hidden(clip, people, seconds))[0])
             kept += sum(len(seen[each.name]) == 1 for each in people)
             swapped += swaps(seen)
         result['occlusions'].append({'seconds': seconds, 'people hidden': 2 * len(clip.people),
@@ -171,12 +168,10 @@ def left(clip: Clip) -> dict[str, Any]:
     """Return the number of tracks that end after their person has left."""
     ended, extra = 0, 0
     for person in clip.people:
-        frames = hidden(clip, [person], FROM, 1000.0)
-        pipeline = make_pipeline(PipelineSettings(track_id_prefix='f'))
-        found = [pipeline.process(frame.image, frame.stamp) for frame in frames]
+        found, tracks = follow(hidden(clip, [person], 1000.0))
         [gone] = {face.id for face in found[FROM - 1]
                   if nearest(clip, FROM - 1, face) is person}
-        ended += gone not in pipeline.tracks
+        ended += gone not in tracks
         extra += any(face.id == gone for faces in found[FROM + 1:] for face in faces)
     return {'people': len(clip.people), 'tracks ended': ended, 'tracks that went on': extra}
 
@@ -184,7 +179,7 @@ def left(clip: Clip) -> dict[str, Any]:
 def main() -> int:
     """Print the results as JSON."""
     arguments = parse(__doc__, shared=SHARED)
-    keep({clip.name: report(clip) for clip in clips(arguments.shared)}, arguments.out)
+    keep({name: report(clip) for name, clip in clips(arguments.shared).items()}, arguments.out)
     return 0
 
 

@@ -31,26 +31,25 @@ import tempfile
 import time
 from typing import Any
 
-from face_affect_bench import curves, machine, peers, report, stages, topics
+from face_affect_bench import machine, peers, report, stages, topics
 from face_affect_bench.frames import SHARED
-from face_affect_bench.timing import Context
 
 ROOT = Path(__file__).resolve().parents[2]
-#: By name: title, description, and module.
+#: By name: title, description, and function that returns the rows.
 SECTIONS: dict[str, tuple[str, str, Any]] = {
     'stages': ('Stages', 'Each step from message to message at 640x480, on the clip of two moving '
-               'heads. One thread.', stages),
+               'heads. One thread.', stages.stages),
     'topics': ('From the camera to ~/faces', 'Latency from the stamp of the image to its faces in '
                'another process. An image is lost if no result has its stamp: in transport, or '
                'because a newer image replaced it. Memory is resident memory.',
-               topics),
+               topics.run),
     'peers': ('Other packages', 'All packages process the same 640x480 images with two faces '
               'each: a clip of tilting heads, and two frontal portraits. One thread. `found` '
               'counts boxes, false ones included; `time ratio` is the processor time divided by '
-              'that of the first row.', peers),
+              'that of the first row.', peers.run),
     'curves': ('Number of faces, image size and detector', 'Time of the whole pipeline with the '
                'detector on every image; in the last column with default settings at 30 Hz.',
-               curves),
+               stages.curves),
 }
 
 
@@ -62,20 +61,19 @@ def main() -> int:
     results: dict[str, Any] = {'sections': {}}
     if file.is_file():
         results = json.loads(file.read_text())
-    context = Context(shared=arguments.shared, venvs=arguments.venvs.resolve(),
-                      quick=arguments.quick)
     # Omit local paths.
     words = [word for word in sys.argv[1:] if not os.path.isabs(word)]
     command = ' '.join(['python -m face_affect_bench', *words])
     commit = machine.commit()   # before the results modify the working tree
     results['machine'] = machine.describe(arguments.cores)
-    for name, (title, about, module) in SECTIONS.items():
+    for name, (title, about, run) in SECTIONS.items():
         if name not in (arguments.only or SECTIONS):
             continue
         print(f'{title} ...', end=' ', file=sys.stderr, flush=True)
         started = time.monotonic()
-        measured = f'`{command}`, {date.today()}, commit {commit}, load {machine.load()}'
-        rows = list(module.run(context))
+        load = os.getloadavg()[0]
+        measured = f'`{command}`, {date.today()}, commit {commit}, load {load:.1f}'
+        rows = list(run(arguments))
         print(f'{time.monotonic() - started:.0f} s', file=sys.stderr, flush=True)
         results['sections'][name] = {
             'title': title, 'about': about, 'measured': measured, 'rows': rows,

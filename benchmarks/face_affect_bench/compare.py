@@ -34,11 +34,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from typing import Any
 
 from face_affect_bench.frames import HD, moving, VGA
+from face_affect_bench.machine import Row
 from face_affect_bench.report import table
-from face_affect_bench.timing import Row
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +62,9 @@ def main() -> int:
         os.sched_setaffinity(0, [int(core) for core in arguments.cores.split(',')])
     with tempfile.TemporaryDirectory() as folder:
         frames = Path(folder) / 'frames.npz'
-        np.savez(frames, **_sets())
+        np.savez(frames, **{f'{size[0]}x{size[1]}, {faces} faces':
+                            np.array([frame.image for frame in moving(size, faces, IMAGES)])
+                            for size, faces in ((VGA, 0), (VGA, 2), (VGA, 8), (HD, 2))})
         with merge_base(arguments.base, Path(folder) / 'base') as tree:
             rows = ratios(list(rounds(tree, frames, arguments.rounds)))
     print(table(rows))
@@ -77,11 +78,9 @@ def main() -> int:
 def rounds(base: Path, frames: Path, count: int) -> Iterator[tuple[Times, Times]]:
     """Yield the times of a block of the base and of this tree, in alternating order."""
     for number in range(count):
-        if number % 2:
-            second, first = block(ROOT, frames), block(base, frames)
-        else:
-            first, second = block(base, frames), block(ROOT, frames)
-        yield first, second
+        order = (ROOT, base) if number % 2 else (base, ROOT)
+        times = {tree: block(tree, frames) for tree in order}
+        yield times[base], times[ROOT]
 
 
 def ratios(measured: list[tuple[Times, Times]]) -> list[Row]:
@@ -119,12 +118,6 @@ def block(tree: Path, frames: Path) -> Times:
         raise SystemExit('a probe failed; its error is above')
     times: Times = json.loads(answer.stdout)
     return times
-
-
-def _sets() -> dict[str, Any]:
-    return {f'{size[0]}x{size[1]}, {faces} faces':
-            np.array([frame.image for frame in moving(size, faces, IMAGES)])
-            for size, faces in ((VGA, 0), (VGA, 2), (VGA, 8), (HD, 2))}
 
 
 def _git(*words: str) -> str:

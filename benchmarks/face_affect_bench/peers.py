@@ -19,7 +19,8 @@ peer_program.py runs each peer in a virtual environment outside of the repositor
 if it does not exist. A peer that fails is listed with the error.
 """
 
-from collections.abc import Callable, Iterator
+from argparse import Namespace
+from collections.abc import Iterator
 from dataclasses import dataclass
 import json
 from pathlib import Path
@@ -31,8 +32,9 @@ from typing import Any
 import venv
 
 from face_affect_bench.frames import clip, HEADS, moving, VGA
+from face_affect_bench.machine import Row
 from face_affect_bench.peer_program import measure
-from face_affect_bench.timing import Context, Row
+from face_affect_bench.stages import at_30_hz
 from face_affect_ros.affect.pipeline import make_pipeline
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import ImageArray
@@ -45,22 +47,13 @@ SECONDS, INSTALL_TIMEOUT, RUN_TIMEOUT = 15.0, 900.0, 120.0
 
 @dataclass(frozen=True)
 class Peer:
-    """
-    Another package.
+    """Another package."""
 
-    Attributes:
-        name: Name in the table.
-        program: Name in peer_program.py.
-        venv: Virtual environment, which several peers may share.
-        installs: Arguments of each call of `pip install`.
-        part: Output of the package.
-    """
-
-    name: str
-    program: str
-    venv: str
-    installs: tuple[tuple[str, ...], ...]
-    part: str = 'expression, gender'
+    name: str   #: in the table
+    program: str   #: name in peer_program.py
+    venv: str   #: virtual environment, which several peers may share
+    installs: tuple[tuple[str, ...], ...]   #: arguments of each call of `pip install`
+    part: str = 'expression, gender'   #: output of the package
 
 
 _PAPER = ('opencv-python-headless==4.14.0.94', 'ai-edge-litert==2.3.0',
@@ -82,14 +75,14 @@ PEERS = (
 )
 
 
-def run(context: Context) -> list[Row]:
+def run(options: Namespace) -> list[Row]:
     """Return rows of this package and the peers; the first one is repeated to show the drift."""
-    sets = {'tilting heads': np.array([frame.image for frame in clip(context.shared, HEADS, VGA)]),
+    sets = {'tilting heads': np.array([frame.image for frame in clip(options.shared, HEADS, VGA)]),
             'two portraits': np.array([frame.image for frame in moving(VGA, 2, 30)])}
     with tempfile.TemporaryDirectory() as folder:
         frames = Path(folder) / 'frames.npz'
         np.savez(frames, **sets)
-        rows = list(_rows(context, sets, frames))
+        rows = list(_rows(options, sets, frames))
     for name in sets:
         for row in rows:
             if f'{name}: CPU ms' in row:
@@ -98,13 +91,18 @@ def run(context: Context) -> list[Row]:
     return rows
 
 
-def _rows(context: Context, sets: dict[str, ImageArray], frames: Path) -> Iterator[Row]:
+def _rows(options: Namespace, sets: dict[str, ImageArray], frames: Path) -> Iterator[Row]:
     shipped = PipelineSettings().detection_interval
     yield _row('face_affect_ros, default settings, 30 Hz', 'expression, gender',
                ours(sets, shipped))
+    seconds = SECONDS / 5 if options.quick else SECONDS
     for each in PEERS:
         try:
-            yield _row(each.name, each.part, run_peer(context, each, frames))
+            python = environment(options.venvs.resolve(), each)
+            found = _output(RUN_TIMEOUT, str(python), '-I', str(PROGRAM), each.program,
+                            str(frames), str(options.shared / 'reference'), str(seconds),
+                            env={'PATH': '/usr/bin:/bin'})
+            yield _row(each.name, each.part, json.loads(found.strip().splitlines()[-1]))
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             yield {'': each.name, 'output': each.part,
                    'note': f'does not run: {_reason(str(error))}'}
@@ -113,49 +111,35 @@ def _rows(context: Context, sets: dict[str, ImageArray], frames: Path) -> Iterat
                ours(sets, shipped))
 
 
-def run_peer(context: Context, chosen: Peer, frames: Path) -> dict[str, Any]:
-    """Return the results of a peer; ValueError with the last line of its error output."""
-    python = environment(context.venvs, chosen)
-    seconds = SECONDS / 5 if context.quick else SECONDS
-    answer = subprocess.run(
-        [str(python), '-I', str(PROGRAM), chosen.program, str(frames),
-         str(context.shared / 'reference'), str(seconds)],
-        capture_output=True, text=True, timeout=RUN_TIMEOUT, env={'PATH': '/usr/bin:/bin'})
-    if answer.returncode:
-        raise ValueError(_reason(answer.stderr))
-    result: dict[str, Any] = json.loads(answer.stdout.strip().splitlines()[-1])
-    return result
-
-
 def environment(venvs: Path, chosen: Peer) -> Path:
     """Return the Python of the environment of a peer; create the environment if missing."""
     folder = venvs / chosen.venv
     done = folder / 'installed.json'
     python = folder / 'bin' / 'python'
     installs = json.dumps(chosen.installs)
-    if done.is_file() and done.read_text() == installs:
-        return python
-    print(f'installing {installs}', file=sys.stderr, flush=True)
-    venv.create(folder, clear=True, with_pip=True)
-    for arguments in chosen.installs:
-        answer = subprocess.run(
-            [str(python), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check',
-             *arguments], capture_output=True, text=True, timeout=INSTALL_TIMEOUT)
-        if answer.returncode:
-            raise ValueError(_reason(answer.stderr))
-    done.write_text(installs)
+    if not done.is_file() or done.read_text() != installs:
+        print(f'installing {installs}', file=sys.stderr, flush=True)
+        venv.create(folder, clear=True, with_pip=True)
+        for arguments in chosen.installs:
+            _output(INSTALL_TIMEOUT, str(python), '-m', 'pip', 'install', '--quiet',
+                    '--disable-pip-version-check', *arguments)
+        done.write_text(installs)
     return python
+
+
+def _output(timeout: float, *command: str, env: dict[str, str] | None = None) -> str:
+    """Return the output of a command; ValueError with its errors if it fails."""
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=env)
+    if answer.returncode:
+        raise ValueError(answer.stderr)
+    return answer.stdout
 
 
 def ours(sets: dict[str, ImageArray], interval: float) -> dict[str, Any]:
     """Return the results of this package in the format of the peers."""
-    return {name: measure(_pipeline(interval), images, 60.0) for name, images in sets.items()}
-
-
-def _pipeline(interval: float) -> Callable[[ImageArray], int]:
-    pipeline = make_pipeline(PipelineSettings(detection_interval=interval))
-    stamps = iter(np.arange(0.0, 1e6, 1.0 / 30.0))
-    return lambda image: len(pipeline.process(image, float(next(stamps))))
+    settings = PipelineSettings(detection_interval=interval)
+    return {name: measure(at_30_hz(make_pipeline(settings), []), images, 60.0)
+            for name, images in sets.items()}
 
 
 def _row(name: str, output: str, result: dict[str, Any]) -> Row:

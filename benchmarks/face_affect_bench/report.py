@@ -21,7 +21,7 @@ from pathlib import Path
 import textwrap
 from typing import Any
 
-from face_affect_bench.timing import Row
+from face_affect_bench.machine import Row
 
 
 def page(results: dict[str, Any]) -> str:
@@ -54,10 +54,9 @@ def table(rows: list[Row]) -> str:
 
 
 def _cell(value: Any) -> str:
-    if value is None:
-        return ''
-    return f'{value:.3g}' if isinstance(value, float) and abs(value) < 100 else (
-        f'{value:.0f}' if isinstance(value, float) else str(value).replace('|', '/'))
+    if isinstance(value, float):
+        return f'{value:.3g}' if abs(value) < 100 else f'{value:.0f}'
+    return '' if value is None else str(value).replace('|', '/')
 
 
 def parse(description: str, **options: Any) -> argparse.Namespace:

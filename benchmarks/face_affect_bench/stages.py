@@ -12,21 +12,20 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Times of the steps from message to message, on a clip at 640x480."""
+"""Times of the steps from message to message, and of the whole pipeline."""
 
-from collections.abc import Iterator
+from argparse import Namespace
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 import itertools
-import time
-from typing import Any
 
-from face_affect_bench.frames import clip, HEADS, VGA
-from face_affect_bench.timing import Context, measure, Row, Work
+from face_affect_bench.frames import clip, HEADS, moving, VGA
+from face_affect_bench.machine import measure, Row, Work
 from face_affect_msgs.msg import FaceAffectArray
 from face_affect_ros.affect.annotate import annotate
 from face_affect_ros.affect.classifier import Classifier, Smoother
-from face_affect_ros.affect.crop import CropSpec, extract_crops
+from face_affect_ros.affect.crop import extract_crops
 from face_affect_ros.affect.model_store import load_card
 from face_affect_ros.affect.pipeline import AffectPipeline, make_pipeline
 from face_affect_ros.affect.saliency import Saliency
@@ -48,13 +47,17 @@ from std_msgs.msg import Header
 FACES = (1, 2, 4, 8, 16)
 #: A model for both attributes.
 BLENDED = 'affect_small_resnet_fast'
+#: Detectors of the curves: name and detector_size.
+DETECTORS = (('blazeface_back', 0), ('face_residual_fpn', 0), ('face_residual_fpn', 480),
+             ('face_residual_fpn', 320))
+SIZES = ((320, 240), (640, 480), (1280, 720), (1920, 1080), (3840, 2160))
 
 
-def run(context: Context) -> Iterator[Row]:
-    """Yield a row for each stage."""
-    times = context.times(400)
+def stages(options: Namespace) -> Iterator[Row]:
+    """Yield a row for each stage, on a clip at 640x480."""
+    times = 40 if options.quick else 400
     timed = partial(measure, times=times)
-    images = [frame.image for frame in clip(context.shared, HEADS, VGA)]
+    images = [frame.image for frame in clip(options.shared, HEADS, VGA)]
     header = Header()
     for encoding in ('bgr8', 'rgb8'):
         sent = [to_message(image, encoding, header) for image in images]
@@ -71,8 +74,9 @@ def run(context: Context) -> Iterator[Row]:
     batches = {}
     for classifier in (*pipeline.classifiers, Classifier(load_card(BLENDED))):
         name, spec = classifier.card.name, classifier.crop
-        yield {'stage': f'crop for {name}', 'faces': 2, **timed(partial(_crop, spec), cut)}
-        crops = np.concatenate([_crop(spec, item) for item in cut[:8]])
+        yield {'stage': f'crop for {name}', 'faces': 2, **timed(
+            lambda item, spec=spec: extract_crops(*item, spec), cut)}
+        crops = np.concatenate([extract_crops(*item, spec) for item in cut[:8]])
         batches[classifier] = np.resize(crops, (max(FACES), *crops.shape[1:]))
         for faces in FACES:
             batch = batches[classifier][:faces]
@@ -82,7 +86,7 @@ def run(context: Context) -> Iterator[Row]:
             yield {'stage': f'explain {name}, guided', 'faces': 1,
                    **timed(lambda crop, explain=saliency.heat: explain(crop), crops)}
 
-    stamps = iter(np.arange(0.0, 1e6, 1.0 / 30.0))
+    stamps = (number / 30.0 for number in itertools.count())
     for faces in FACES:
         yield {'stage': 'classify both, default settings, 30 Hz', 'faces': faces, **timed(
             _both(pipeline, batches, faces), list(itertools.islice(stamps, times)))}
@@ -97,7 +101,7 @@ def run(context: Context) -> Iterator[Row]:
                        for smooth, probabilities in zip(smoothers, uniform)],
         np.arange(times + 10.0) / 30.0)}
 
-    faces = [pipeline.process(image, time.monotonic()) for image in images]
+    faces = [pipeline.process(image, next(stamps)) for image in images]
     filled = [messages.to_message(each, header=header, width=640, height=480) for each in faces]
     yield {'stage': 'fill message', 'faces': 2, **timed(
         lambda each: messages.to_message(each, header=header, width=640, height=480), faces)}
@@ -111,12 +115,20 @@ def run(context: Context) -> Iterator[Row]:
         rclpy.shutdown()
     yield {'stage': 'annotate', 'faces': 2, **timed(
         lambda item: annotate(*item), list(zip(images, faces)))}
+    process = at_30_hz(pipeline, [])
     for name, interval in (('whole pipeline, detector on every image', 0.0),
                            ('whole pipeline, default settings, 30 Hz',
                             PipelineSettings().detection_interval)):
         pipeline.settings = replace(pipeline.settings, detection_interval=interval)
-        yield {'stage': name, 'faces': 2, **timed(
-            lambda image: pipeline.process(image, next(stamps)), images)}
+        yield {'stage': name, 'faces': 2, **timed(process, images)}
+
+
+def at_30_hz(pipeline: AffectPipeline, counts: list[int]) -> Callable[[ImageArray], int]:
+    """Return a function that processes successive images; it returns and adds to counts."""
+    def process(image: ImageArray) -> int:
+        counts.append(len(pipeline.process(image, len(counts) / 30.0)))
+        return counts[-1]
+    return process
 
 
 def _both(pipeline: AffectPipeline, batches: dict[Classifier, ImageArray], count: int) -> Work:
@@ -136,6 +148,21 @@ def _both(pipeline: AffectPipeline, batches: dict[Classifier, ImageArray], count
     return classify
 
 
-def _crop(spec: CropSpec, item: Any) -> ImageArray:
-    image, boxes, landmarks = item
-    return extract_crops(image, boxes, landmarks, spec)
+def curves(options: Namespace) -> Iterator[Row]:
+    """Yield a row of the whole pipeline for each number of faces, image size and detector."""
+    settings = PipelineSettings()
+    points = [(VGA, faces, settings.detector, 0) for faces in (0, *FACES)]
+    points += [(size, 2, settings.detector, 0) for size in SIZES]
+    points += [(VGA, 2, *detector) for detector in DETECTORS]
+    timed = partial(measure, times=20 if options.quick else 200)
+    for size, faces, detector, detector_size in points:
+        pipeline = make_pipeline(replace(settings, detector=detector, detector_size=detector_size))
+        images = [frame.image for frame in moving(size, faces, 10)]
+        counts: list[int] = []
+        process = at_30_hz(pipeline, counts)
+        default = timed(process, images)
+        pipeline.settings = replace(pipeline.settings, detection_interval=0.0)
+        every = timed(process, images)
+        yield {'image': f'{size[0]}x{size[1]}', 'faces': faces, 'detector': detector,
+               'detector size': detector_size or 'auto', 'found': round(float(np.mean(counts)), 2),
+               **every, 'default settings: CPU ms': default['CPU ms']}

@@ -20,6 +20,7 @@ processes, with the DDS profile of the environment, or in one container. Low pow
 argument `low_power:=true`.
 """
 
+from argparse import Namespace
 from collections.abc import Iterator
 import contextlib
 import importlib.util
@@ -33,9 +34,9 @@ from composition_interfaces.srv import LoadNode
 import cv2
 from face_affect_bench.driving import call, joined, require, usage, wait
 from face_affect_bench.frames import compose, HD, VGA
-from face_affect_bench.timing import Context, Row
+from face_affect_bench.machine import Row
 from face_affect_msgs.msg import FaceAffectArray
-from face_affect_ros.launch_support.cameras import share
+from face_affect_ros.launch_support import share
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.messages import seconds_of
 from face_affect_ros.processes import running_node
@@ -46,37 +47,24 @@ from sensor_msgs.msg import CameraInfo
 import yaml
 
 PLAYER, NODE, CONTAINER = 'camera_player', 'face_affect', 'face_affect_container'
-RATES = (15.0, 30.0, 60.0)
-FACES = (0, 1, 2, 8)
 #: Seconds before each measurement.
 WARM_UP = 1.0
 
 
 class Watcher:
-    """
-    Subscriptions to camera_info and ~/faces, and service calls.
-
-    Attributes:
-        results: Stamp and arrival in seconds, and number of faces.
-        sent: Stamps of the images, from camera_info.
-    """
+    """Subscriptions to camera_info and ~/faces, and service calls."""
 
     def __init__(self, node: Any, executor: Any) -> None:
         """Subscribe."""
         self._node, self._executor = node, executor
-        self.results: list[tuple[float, float, int]] = []
-        self.sent: list[float] = []
+        self.results: list[tuple[float, float, int]] = []   # stamp and arrival in s, faces
+        self.sent: list[float] = []   # stamps of the images, from camera_info
         node.create_subscription(FaceAffectArray, f'/{NODE}/faces', self._take, qos.results())
         node.create_subscription(CameraInfo, '/camera_info', lambda message: self.sent.append(
             seconds_of(message.header)), qos.results())
 
     def _take(self, message: FaceAffectArray) -> None:
         self.results.append((seconds_of(message.header), time.time(), len(message.faces)))
-
-    def clear(self) -> None:
-        """Delete the received messages."""
-        self.results.clear()
-        self.sent.clear()
 
     def set_rate(self, rate: float) -> None:
         """Set the images per second of the camera."""
@@ -102,11 +90,10 @@ class Watcher:
         return response
 
 
-def run(context: Context) -> list[Row]:
+def run(options: Namespace) -> list[Row]:
     """Return a row for each size, number of faces, configuration and rate."""
-    sizes, faces, rates = (VGA, HD), FACES, RATES
-    seconds = 6.0
-    if context.quick:
+    sizes, faces, rates, seconds = (VGA, HD), (0, 1, 2, 8), (15.0, 30.0, 60.0), 6.0
+    if options.quick:
         sizes, faces, rates, seconds = (VGA,), (0, 2), (30.0,), 4.0
     rows = []
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
@@ -163,7 +150,8 @@ def measure(form: Any, picture: Path, rates: tuple[float, ...], seconds: float) 
             for rate in rates:
                 watcher.set_rate(rate)
                 wait(executor, lambda: False, WARM_UP)
-                watcher.clear()
+                watcher.results.clear()
+                watcher.sent.clear()
                 before = {name: usage(number) for name, number in processes.items()}
                 wait(executor, lambda: False, seconds)
                 after = {name: usage(number) for name, number in processes.items()}
