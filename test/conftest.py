@@ -16,22 +16,15 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-import itertools
 import logging
 import os
 from pathlib import Path
-import random
 from typing import Any
 
 import pytest
-from support import clean_shared_memory, shared_memory
+from support import reserved_domain
 
 ROOT = Path(__file__).resolve().parents[1]
-#: The ROS domains in the order in which the tests of this process use them: processes of an
-#: earlier test have ended when its domain is used again.
-DOMAINS = itertools.cycle(random.sample(range(1, 101), 100))
-
-
 #: Folders whose tests need ROS 2; in other folders, tests with one of these fixtures need it.
 ROS_FOLDERS = {'nodes', 'behaviours', 'launch', 'faults', 'benchmarks', 'fuzz'}
 ROS_FIXTURES = {'ros', 'ros_domain'}
@@ -83,16 +76,12 @@ def caplog(caplog: pytest.LogCaptureFixture,
 def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Reserve a ROS domain for this test and for the processes that it starts."""
     pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
-    coordinator = pytest.importorskip(
-        'domain_coordinator', reason='the package domain_coordinator is not installed')
-    before = shared_memory()
-    with coordinator.domain_id(DOMAINS.__next__) as domain:
+    with reserved_domain() as domain:
         monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
         monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
         monkeypatch.delenv('ROS_LOCALHOST_ONLY', raising=False)
         monkeypatch.delenv('ROS_STATIC_PEERS', raising=False)
         yield domain
-        clean_shared_memory(before, domain)
 
 
 @dataclass

@@ -19,8 +19,10 @@ import contextlib
 import ctypes
 import fcntl
 import glob
+import itertools
 import os
 from pathlib import Path
+import random
 import re
 import signal
 import subprocess
@@ -30,9 +32,15 @@ import time
 from typing import Any
 
 import face_affect_ros
+import pytest
 
 #: Location of the tested package, for child processes.
 SOURCE = Path(face_affect_ros.__file__).resolve().parents[1]
+#: The ROS domains in the order in which the tests of this process use them: processes of an
+#: earlier test have ended when its domain is used again.
+DOMAINS = itertools.cycle(random.sample(range(1, 101), 100))
+#: Seconds within which the owner of a new segment has locked it.
+NEW = 2.0
 
 
 def spin_until(executor: Any, condition: Callable[[], bool], *, timeout: float = 30.0) -> bool:
@@ -168,28 +176,42 @@ def running_node(module: str, *ros_args: str, **parameters: Any) -> Iterator[Pro
         yield process
 
 
-def shared_memory() -> set[str]:
-    """Return the files of Fast DDS 2 (fastrtps) and 3 (fastdds) in /dev/shm."""
-    return {path for name in ('fastrtps_', 'fastdds_', 'sem.fastrtps_', 'sem.fastdds_')
-            for path in glob.glob(f'/dev/shm/{name}*')}
+@contextlib.contextmanager
+def reserved_domain() -> Iterator[int]:
+    """Reserve a ROS domain, and remove the files of its killed processes from /dev/shm."""
+    coordinator = pytest.importorskip(
+        'domain_coordinator', reason='the package domain_coordinator is not installed')
+    with coordinator.domain_id(DOMAINS.__next__) as domain:
+        yield domain
+        clean_shared_memory(domain)
 
 
-def clean_shared_memory(before: set[str], domain: int) -> None:
+def clean_shared_memory(domain: int) -> None:
     """
-    Remove the files of killed processes of a ROS domain that are not in `before`.
+    Remove the files of killed processes that Fast DDS 2 (fastrtps) or 3 (fastdds) has created.
 
-    The running owner of a segment or port has a lock on NAME_el: such files are kept. The names of
-    ports contain their numbers, which are 7400 + 250 * domain and the next 249 (RTPS).
+    The running owner of a segment or port has a lock on NAME_el: such files are kept, and new
+    segments, whose owner may not have the lock yet. The names of ports contain their numbers,
+    which are 7400 + 250 * domain and the next 249 (RTPS). The ports 7000 to 7399 are common to all
+    domains, and kept: another process may be opening one of them.
     """
-    ports = range(7400 + 250 * domain, 7400 + 250 * (domain + 1))
-    for path in shared_memory() - before:
-        port = re.search(r'fast(?:rtps|dds)_port(\d+)', path)
-        if port is not None:
-            if int(port[1]) in ports and not _locked(f'/dev/shm/{port[0]}_el'):
+    first = 7400 + 250 * domain
+    for path in [path for name in ('fastrtps_', 'fastdds_', 'sem.fastrtps_', 'sem.fastdds_')
+                 for path in glob.glob(f'/dev/shm/{name}*')]:
+        found = re.search(r'fast(?:rtps|dds)_port(\d+)', path)
+        if found is not None:
+            if first <= int(found[1]) < first + 250 and not _locked(f'/dev/shm/{found[0]}_el'):
                 _unlink(path)
-        elif path.endswith('_el') and not _locked(path):
+        elif path.endswith('_el') and _age(path) > NEW and not _locked(path):
             _unlink(path)
             _unlink(path.removesuffix('_el'))
+
+
+def _age(path: str) -> float:
+    """Return the time in seconds since the last change of a file, 0 if it does not exist."""
+    with contextlib.suppress(FileNotFoundError):
+        return time.time() - os.stat(path).st_mtime
+    return 0.0
 
 
 def _locked(path: str) -> bool:

@@ -16,11 +16,10 @@
 
 import contextlib
 import os
-import random
 from unittest import mock
 
 import pytest
-from support import clean_shared_memory, shared_memory
+from support import reserved_domain
 
 STACK = pytest.StashKey[contextlib.ExitStack]()
 
@@ -29,13 +28,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Reserve a domain; the environment is restored after the test."""
     if isinstance(item, pytest.Function):
         return
-    coordinator = pytest.importorskip(
-        'domain_coordinator', reason='the package domain_coordinator is not installed')
     stack = item.stash[STACK] = contextlib.ExitStack()
     stack.enter_context(mock.patch.dict(os.environ))
-    numbers = random.sample(range(1, 101), 100)
-    domain = stack.enter_context(coordinator.domain_id(iter(numbers).__next__))
-    stack.callback(clean_shared_memory, shared_memory(), domain)
+    domain = stack.enter_context(reserved_domain())
     os.environ.update(ROS_DOMAIN_ID=str(domain), ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST')
     for name in ('ROS_LOCALHOST_ONLY', 'ROS_STATIC_PEERS'):
         os.environ.pop(name, None)
