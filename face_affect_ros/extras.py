@@ -18,7 +18,7 @@ import importlib
 from typing import Any
 
 #: Packages that `pip install .` installs without ROS. With ROS they are in package.xml.
-RUNTIME = ('numpy', 'opencv-python-headless', 'ai-edge-litert', 'PyYAML', 'scipy', 'tqdm',
+RUNTIME = ('numpy', 'opencv-python-headless', 'ai-edge-litert', 'PyYAML', 'lap', 'tqdm',
            'rosbags', 'pillow', 'av', 'scikit-image')
 #: The packages of each extra, as pip names them.
 EXTRAS = {

@@ -114,6 +114,13 @@ def test_the_defaults_are_imported_without_scipy_and_opencv() -> None:
     subprocess.run([sys.executable, '-c', code], check=True)
 
 
+def test_the_pipeline_is_imported_without_scipy() -> None:
+    """Its import takes longer, and more memory, than all other imports of the node."""
+    code = ('import sys\nfrom face_affect_ros.affect import make_pipeline, PipelineSettings\n'
+            'make_pipeline(PipelineSettings())\nsys.exit("scipy" in sys.modules)')
+    subprocess.run([sys.executable, '-c', code], check=True)
+
+
 @pytest.fixture(scope='module')
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the wheel of this repository, built by pip."""

@@ -37,7 +37,7 @@ KEYS = {'cv2': 'python3-opencv', 'numpy': 'python3-numpy', 'PIL': 'python3-pil',
         'pytest': 'python3-pytest', 'rich': 'python3-rich', 'scipy': 'python3-scipy',
         'skimage': 'python3-skimage', 'tqdm': 'python3-tqdm', 'yaml': 'python3-yaml'}
 #: Modules without a rosdep key, by distribution, and what replaces them if it is there.
-BY_PIP = {'ai_edge_litert': 'ai-edge-litert', 'rosbags': 'rosbags'}
+BY_PIP = {'ai_edge_litert': 'ai-edge-litert', 'lap': 'lap', 'rosbags': 'rosbags'}
 #: Modules without a rosdep key, which the README installs by apt.
 BY_APT = {'av': 'python3-av'}
 INSTEAD = {'tflite_runtime', 'tensorflow'}

@@ -21,8 +21,8 @@ import secrets
 import string
 
 from face_affect_ros.affect.types import Detections, FloatArray
+from lap import lapjv
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 #: Largest cost of an assignment: distance of the centres in face sides plus |ln| of the scales.
 MAX_COST = 1.0
@@ -140,9 +140,9 @@ class Tracker:
             return []
         predicted = np.array([track.predict(stamp) for track in self._tracks])
         costs = join_costs(predicted, detections.boxes)
-        rows, columns = linear_sum_assignment(np.minimum(costs, 2 * MAX_COST))
-        return [(self._tracks[row], int(column)) for row, column in zip(rows, columns)
-                if costs[row, column] <= MAX_COST]
+        _, columns, _ = lapjv(np.minimum(costs, 2 * MAX_COST), extend_cost=True)
+        return [(track, int(column)) for track, column, cost in zip(self._tracks, columns, costs)
+                if column >= 0 and cost[column] <= MAX_COST]
 
     def _next_id(self) -> str:
         return f'{self._prefix}{next(self._count):04d}'

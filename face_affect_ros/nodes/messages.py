@@ -14,6 +14,9 @@
 
 """Convert faces to messages and back."""
 
+import math
+
+import cv2
 from face_affect_msgs.msg import FaceAffect, FaceAffectArray
 from face_affect_ros.affect.boxes import whole_pixels
 from face_affect_ros.affect.types import (
@@ -27,7 +30,6 @@ from geometry_msgs.msg import Point, Point32, Quaternion
 import numpy as np
 import numpy.typing as npt
 from rclpy.duration import Duration
-from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 
@@ -84,7 +86,18 @@ def to_point(point: npt.NDArray[np.float64]) -> Point:
 
 def to_quaternion(rotation: npt.NDArray[np.float64]) -> Quaternion:
     """Return the message of a (3, 3) rotation matrix."""
-    return Quaternion(**dict(zip('xyzw', Rotation.from_matrix(rotation).as_quat().tolist())))
+    vector = cv2.Rodrigues(rotation)[0].ravel()   # along the axis, as long as the angle
+    half = np.linalg.norm(vector) / 2
+    x, y, z = (vector / 2 * np.sinc(half / np.pi)).tolist()
+    return Quaternion(x=x, y=y, z=z, w=math.cos(half))
+
+
+def _to_matrix(quaternion: Quaternion) -> npt.NDArray[np.float64]:
+    """Return the (3, 3) rotation matrix of a message."""
+    axis = np.array([quaternion.x, quaternion.y, quaternion.z])
+    sine = np.linalg.norm(axis)
+    angle = 2.0 * math.atan2(sine, quaternion.w)
+    return np.asarray(cv2.Rodrigues(axis * (angle / sine if sine else 0.0))[0], np.float64)
 
 
 def _face(message: FaceAffect) -> Face:
@@ -96,7 +109,7 @@ def _face(message: FaceAffect) -> Face:
             estimates[task] = Estimate(getattr(message, task),
                                        getattr(message, f'{task}_confidence'), probabilities,
                                        getattr(message, f'{task}_unknown_reason'))
-    position, turn = message.position, message.orientation
+    position = message.position
     return Face(id=message.id,
                 box=np.array([roi.x_offset, roi.y_offset, roi.width, roi.height], np.float32),
                 score=message.score,
@@ -107,6 +120,6 @@ def _face(message: FaceAffect) -> Face:
                                   np.asarray(message.position_covariance).reshape(3, 3))
                 if message.position_known else None,
                 orientation=Orientation(
-                    Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix(),
+                    _to_matrix(message.orientation),
                     np.asarray(message.orientation_covariance).reshape(3, 3), message.facing_angle)
                 if message.orientation_known else None)

@@ -26,12 +26,14 @@ pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 from bench import Bench, stamped, SUCCESS  # noqa: E402, I100
 from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
-from face_affect_msgs.msg import FaceEvent  # noqa: E402
+from face_affect_msgs.msg import FaceAffectArray, FaceEvent  # noqa: E402
 from face_affect_ros.nodes import face_affect_node, qos  # noqa: E402
 from face_affect_ros.nodes.camera_player import camera_info  # noqa: E402
+from face_affect_ros.nodes.messages import from_message, to_face_message  # noqa: E402
 from face_affect_ros.nodes.outputs import Result  # noqa: E402
 from face_affect_ros.nodes.outputs.markers import to_markers  # noqa: E402
 from faces import face  # noqa: E402
+from geometry_msgs.msg import Quaternion  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from scipy.spatial.transform import Rotation  # noqa: E402
 from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
@@ -112,6 +114,20 @@ def test_a_head_is_a_box_behind_the_eyes_with_the_axes_of_the_face() -> None:
         Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix(), aside, atol=1e-6)
     # An unknown orientation has a large variance, and the box points to the camera.
     assert straight.results[0].pose.covariance[35] == pytest.approx(np.pi**2)
+
+
+@pytest.mark.parametrize('vector', [(0.0, 0.0, 0.0), (0.3, -0.2, 1e-9), (0.0, 2.5, 0.5),
+                                    (np.pi, 0.0, 0.0), (0.0, -np.pi, 0.0)])
+def test_an_orientation_is_the_same_in_a_message(vector: tuple[float, ...]) -> None:
+    rotation = Rotation.from_rotvec(vector)
+    message = to_face_message(face('a', orientation=Orientation(
+        rotation.as_matrix(), np.eye(3), 0.0)))
+    quaternion = [getattr(message.orientation, axis) for axis in 'xyzw']
+    assert abs(np.dot(quaternion, rotation.as_quat())) == pytest.approx(1.0)
+    for sign in (1, -1):   # both are the same rotation
+        message.orientation = Quaternion(**dict(zip('xyzw', np.multiply(sign, quaternion))))
+        [again] = from_message(FaceAffectArray(faces=[message]))
+        np.testing.assert_allclose(again.orientation.rotation, rotation.as_matrix(), atol=1e-7)
 
 
 def test_an_unknown_label_is_no_hypothesis() -> None:

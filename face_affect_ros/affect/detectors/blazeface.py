@@ -14,6 +14,8 @@
 
 """BlazeFace (Bazarevsky et al. 2019): the MediaPipe networks, decoded here."""
 
+import math
+
 from face_affect_ros.affect.boxes import letterbox, weighted_nms
 from face_affect_ros.affect.crop import to_channels
 from face_affect_ros.affect.interpreter import Network
@@ -26,7 +28,6 @@ from face_affect_ros.affect.types import (
     LANDMARKS,
 )
 import numpy as np
-from scipy.special import expit, logit
 
 
 def make_anchors(size: int, layers: list[tuple[int, int]]) -> FloatArray:
@@ -59,7 +60,7 @@ class BlazeFace:
                  num_threads: int = 1) -> None:
         self.name = card.name
         self.face_score = card_entry(card.metadata, 'face_score', float, 0.0)
-        self._min_logit = float(logit(min_score))
+        self._min_logit = math.log(min_score / (1.0 - min_score))
         self._overlap = card_entry(card.metadata, 'nms_overlap', float)
         self._network = Network(card.path, scale=card.scale, offset=card.offset,
                                 num_threads=num_threads)
@@ -91,7 +92,7 @@ class BlazeFace:
         count = 2 + len(LANDMARKS)   # corner, sides, landmarks
         values, scores = weighted_nms(
             points[:, :count].reshape(len(keep), 2 * count),
-            np.asarray(expit(logits[0, keep, 0]), np.float32), self._overlap)
+            1.0 / (1.0 + np.exp(-logits[0, keep, 0])), self._overlap)
         points = values.reshape(-1, count, 2)
         points[:, 0] -= shift
         points[:, 2:] -= shift

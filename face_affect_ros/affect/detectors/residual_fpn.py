@@ -16,6 +16,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+import math
 
 import cv2
 from face_affect_ros.affect.boxes import longer_side, resized, shrunk, weighted_nms
@@ -29,7 +30,6 @@ from face_affect_ros.affect.types import (
     LANDMARKS,
 )
 import numpy as np
-from scipy.special import expit, logit
 
 STRIDES = (8, 16, 32)
 #: Sides of the network's input are multiples of this.
@@ -116,7 +116,7 @@ def decode(outputs: Sequence[FloatArray], scale: FloatArray, *, min_score: float
         min_score: Minimum score of a detection, in (0, 1).
         nms_overlap: IoU above which candidates are merged.
     """
-    min_logit = logit(min_score)
+    min_logit = math.log(min_score / (1.0 - min_score))
     values, scores = [], []
     for index, stride in enumerate(STRIDES):
         logits, boxes, points = outputs[3 * index:3 * index + 3]
@@ -134,7 +134,7 @@ def decode(outputs: Sequence[FloatArray], scale: FloatArray, *, min_score: float
     likely = np.concatenate(scores)
     order = np.argsort(-likely, kind='stable')[:MOST_CANDIDATES]
     merged, best = weighted_nms(np.concatenate(values)[order].astype(np.float32),
-                                np.asarray(expit(likely[order]), np.float32), nms_overlap)
+                                1.0 / (1.0 + np.exp(-likely[order])), nms_overlap)
     merged /= np.tile(scale, merged.shape[1] // 2)
     return Detections(merged[:, :4], best, merged[:, 4:].reshape(-1, len(LANDMARKS), 2))
 
