@@ -48,20 +48,29 @@ class Track:
     last: float
     runs: int = 1   #: runs of the detector that found it with the start score, until confirmed
 
+    def __post_init__(self) -> None:
+        self._detected = self.box, self.last   # of the last run of the detector
+
     def predict(self, stamp: float) -> FloatArray:
         """Return the predicted box at a time in seconds."""
         box = self.box.copy()
         box[:2] += self.velocity * min(max(stamp - self.last, 0.0), MAX_COAST)
         return box
 
-    def update(self, box: FloatArray, stamp: float) -> None:
-        """Set the box of a detection at a time in seconds."""
-        elapsed = stamp - self.last
-        if elapsed > 0.0:
-            moved = (box[:2] + box[2:] / 2) - (self.box[:2] + self.box[2:] / 2)
-            weight = -math.expm1(-elapsed / VELOCITY_TIME_CONSTANT)
-            change = weight * (moved / elapsed - self.velocity)
-            self.velocity = (self.velocity + change).astype(np.float32)
+    def update(self, box: FloatArray, stamp: float, *, detected: bool) -> None:
+        """
+        Set the box at a time in seconds.
+
+        The velocity is that of detections: a template may follow what hides the face.
+        """
+        if detected:
+            before, elapsed = self._detected[0], stamp - self._detected[1]
+            if elapsed > 0.0:
+                moved = (box[:2] + box[2:] / 2) - (before[:2] + before[2:] / 2)
+                weight = -math.expm1(-elapsed / VELOCITY_TIME_CONSTANT)
+                change = weight * (moved / elapsed - self.velocity)
+                self.velocity = (self.velocity + change).astype(np.float32)
+            self._detected = box, stamp
         self.box, self.last = box, stamp
 
 
@@ -119,7 +128,7 @@ class Tracker:
         self._tracks = [t for t in self._tracks if stamp - t.last <= timeout]
         joined: list[Track | None] = [None] * len(detections)
         for track, index in self._assign(detections, stamp):
-            track.update(detections.boxes[index], stamp)
+            track.update(detections.boxes[index], stamp, detected=detected)
             joined[index] = track
             if detected and not track.id:
                 track.runs += int(detections.scores[index] >= start_score)

@@ -32,11 +32,11 @@ def make_tracker() -> Tracker:
     return Tracker(prefix='t')
 
 
-def ids(tracker: Tracker, found: Detections, stamp: float,
-        timeout: float = 1.0) -> list[str | None]:
+def ids(tracker: Tracker, found: Detections, stamp: float, timeout: float = 1.0, *,
+        detected: bool = True) -> list[str | None]:
     """Return the id of each detection, or None."""
     return [track.id if track else None for track in tracker.update(
-        found, stamp, timeout=timeout, start_score=0.5)]
+        found, stamp, timeout=timeout, start_score=0.5, detected=detected)]
 
 
 def test_faces_that_move_keep_their_ids_in_any_order() -> None:
@@ -79,6 +79,17 @@ def test_a_person_who_passes_behind_another_keeps_the_id(rate: int) -> None:
         found = detections(standing) if hidden else detections(standing, walking)
         seen = ids(tracker, found, stamp, timeout=1.5)
         assert seen == (['t0001'] if hidden else ['t0001', 't0002']), stamp
+
+
+def test_a_template_that_follows_what_hides_the_face_does_not_change_the_velocity() -> None:
+    """As between two people who pass each other: the edge of the one in front is in the box."""
+    tracker = make_tracker()
+    for step in range(31):
+        assert ids(tracker, detections((500 - 6 * step, 100, 70)), step / 30,
+                   detected=step % 3 == 0) == ['t0001']
+    for step, place in ((31, 326), (32, 340)):
+        assert ids(tracker, detections((place, 100, 70)), step / 30, detected=False) == ['t0001']
+    assert ids(tracker, detections((500 - 6 * 45, 100, 52)), 45 / 30) == ['t0001']
 
 
 def test_a_face_that_left_gets_a_new_id() -> None:
