@@ -325,6 +325,15 @@ def test_settings_change_between_frames_without_losing_tracks(portrait: np.ndarr
     assert [face.id for face in pipeline.process(portrait, 4.0)] == ['f0001']
 
 
+def test_nothing_is_kept_of_a_track_that_has_ended(portrait: np.ndarray) -> None:
+    pipeline = make_pipeline(PipelineSettings(gender_model=''))
+    kept = []
+    for image, stamp in ((portrait, 0.0), (np.zeros_like(portrait), 100.0)):
+        pipeline.process(image, stamp)
+        kept.append([len(pipeline._smoothers), len(pipeline._schedulers[0]._last)])
+    assert kept == [[1, 1], [0, 0]]
+
+
 def test_a_model_without_the_task_is_an_error() -> None:
     with pytest.raises(AffectError, match='classifies gender, not emotion'):
         make_pipeline(PipelineSettings(emotion_model='gender_mini_xception', gender_model=''))

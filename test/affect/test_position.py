@@ -208,6 +208,12 @@ def test_pixels_without_depth_and_of_the_background_are_ignored() -> None:
     assert in_depth(depth).point[2] == pytest.approx(2.0)
 
 
+@pytest.mark.parametrize(('distance', 'spread'), [(1.0, 0.02), (4.0, 0.052)])
+def test_the_noise_of_the_depth_grows_with_the_distance(distance: float, spread: float) -> None:
+    covariance = in_depth(depth_of(distance)).covariance
+    assert np.sqrt(covariance[2, 2]) == pytest.approx(spread, rel=0.05)
+
+
 def test_a_noisy_depth_has_a_larger_covariance() -> None:
     rough = depth_of(2.0) + np.random.default_rng(1).normal(0, 0.2, (480, 640)).astype(np.float32)
     assert in_depth(rough).covariance[2, 2] > 10 * in_depth(depth_of(2.0)).covariance[2, 2]

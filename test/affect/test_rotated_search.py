@@ -19,8 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
-from face_affect_ros.affect.pipeline import make_pipeline
+from face_affect_ros.affect.pipeline import AffectPipeline, make_pipeline
 from face_affect_ros.affect.rotated_search import INTERVAL, PENALTY, RotatedSearch
+from face_affect_ros.affect.scheduling import DetectOrTrack
 from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import Detections, Face, ImageArray
 from face_affect_ros.commands.options import add_pipeline_options, settings_from
@@ -48,6 +49,7 @@ class Upright:
     def __call__(self, image: ImageArray) -> Detections:
         shape = 'wide' if image.shape[1] > image.shape[0] else 'high'
         self.shapes.append(shape)
+        image = image if image.ndim == 2 else image[:, :, 0]
         x, y, width, height = cv2.boundingRect(image)
         count = int((width, height) == (20, 30) and image[y, x] == 255)
         corners = [[x, y], [x + 20, y], [x, y + 30], [x + 20, y + 30]]
@@ -101,22 +103,26 @@ def test_of_two_detections_of_a_face_the_better_one_is_kept(wide: float, high: f
 
     image = np.zeros((240, 320), np.uint8)
     image[50:90, 60:100] = 255
-    found = RotatedSearch(Anywhere(wide=wide, high=high), min_score=0.3)(image, 5.0)
+    detector = Anywhere(wide=wide, high=high)
+    search = RotatedSearch(detector, min_score=0.3)
+    found = search(image, 5.0)
     np.testing.assert_array_equal(found.boxes, [[60, 50, 40, 40]])
     np.testing.assert_allclose(found.scores, [score], atol=1e-6)
+    # a search that found no better one is not repeated
+    assert runs(detector, search, image, 5.1) == (1 if score == wide else 2)
 
 
 def test_overlapping_faces_of_the_upright_image_are_kept() -> None:
     """Else a face would be missing in the images with a search."""
     def pair(image: ImageArray) -> Detections:
         boxes = np.float32([[60, 50, 40, 40], [68, 50, 40, 40]])
-        found = Detections(boxes, np.float32([0.9, 0.8]), np.zeros((2, 4, 2), np.float32))
+        found = Detections(boxes, np.float32([0.9, 0.6]), np.zeros((2, 4, 2), np.float32))
         return found if image.shape == (240, 320) else found[:1]
 
     found = RotatedSearch(pair, min_score=0.3)(np.zeros((240, 320), np.uint8), 5.0)
     assert len(found) == 4   # and one of each rotation
-    np.testing.assert_array_equal(found.boxes[:2], [[60, 50, 40, 40], [68, 50, 40, 40]])
-    np.testing.assert_allclose(found.scores, [0.9, 0.8, 0.9 - PENALTY, 0.9 - PENALTY], atol=1e-6)
+    np.testing.assert_array_equal(found.boxes[[0, 3]], [[60, 50, 40, 40], [68, 50, 40, 40]])
+    np.testing.assert_allclose(found.scores, [0.9, 0.9 - PENALTY, 0.9 - PENALTY, 0.6], atol=1e-6)
 
 
 def runs(detector: Upright, search: RotatedSearch, image: ImageArray, stamp: float) -> int:
@@ -132,8 +138,27 @@ def test_empty_images_are_rotated_to_alternate_sides_once_in_an_interval() -> No
     empty = np.zeros((240, 320), np.uint8)
     assert [runs(detector, search, empty, 5.0 + INTERVAL * number / 4)
             for number in range(9)] == [3, 1, 1, 1, 2, 1, 1, 1, 2]
-    search.reset()
+    DetectOrTrack(search).reset()
     assert runs(detector, search, empty, 8.0) == 3
+
+
+def test_a_search_is_repeated_for_a_second_after_it_found_a_face() -> None:
+    detector = Upright()
+    search = RotatedSearch(detector, min_score=0.3)
+    empty = np.zeros((240, 320), np.uint8)
+    # the last stamp is that of a bag that is played again
+    assert [runs(detector, search, image, stamp) for image, stamp in (
+        (lying(cv2.ROTATE_90_CLOCKWISE), 5.0), (empty, 5.1), (empty, 5.9), (empty, 6.1),
+        (empty, 4.9))] == [3, 2, 2, 1, 2]
+
+
+@pytest.mark.parametrize('rotation', BACK)
+@pytest.mark.parametrize(('min_score', 'count'), [(0.5, 1), (0.6, 0)])
+def test_the_first_image_of_a_pipeline_is_rotated_to_both_sides(rotation: int, min_score: float,
+                                                                count: int) -> None:
+    pipeline = AffectPipeline(Upright(), [], PipelineSettings(min_score=min_score))
+    pipeline.warm_up()
+    assert len(pipeline.process(lying(rotation), 5.0)) == count
 
 
 @pytest.mark.parametrize('period', [1 / 30, 1.0, 3.0])
