@@ -22,7 +22,7 @@ from typing import Any
 
 from face_affect_ros.affect.classifier import calibrate, Classifier
 from face_affect_ros.affect.interpreter import load_runtime, Network
-from face_affect_ros.affect.model_store import find_model, load_card, read_card
+from face_affect_ros.affect.model_store import find_model, load_card, MAX_NETWORK, read_card
 from face_affect_ros.affect.types import AffectError, EMOTIONS, GENDERS
 import numpy as np
 import pytest
@@ -138,6 +138,12 @@ def test_numbers_may_be_texts_and_the_checksum_may_be_in_upper_case(model: Path)
     card = load_card(change(model, sha256=entries['sha256'].upper(),
                             input={**entries['input'], 'scale': '1e-3'}))
     assert (card.scale, card.sha256) == (0.001, entries['sha256'])
+
+
+def test_too_large_a_network_is_refused_before_it_is_read(model: Path) -> None:
+    os.truncate(model / 'model.tflite', MAX_NETWORK + 1)
+    with pytest.raises(AffectError, match='model.tflite: larger than the limit of 536 MB'):
+        load_card(str(model))
 
 
 def test_an_empty_card_is_an_error(model: Path) -> None:
