@@ -95,7 +95,7 @@ def readable(path: Path) -> bool:
 
 
 def suffix_of(path: Path) -> str:
-    """Return the suffix of a path in lower case, '' for a hidden file, as deleted by Android."""
+    """Return the suffix of a path in lower case, '' for a hidden file, such as deleted ones."""
     return '' if path.name.startswith('.') else path.suffix.lower()
 
 

@@ -114,7 +114,7 @@ def aligned_matrix(box: FloatArray, landmarks: FloatArray, spec: CropSpec) -> Fl
 
 
 def face_matrix(face: Face, spec: CropSpec) -> FloatArray:
-    """Return the crop_matrix of a face."""
+    """Return the aligned_matrix of a face."""
     box = face.box if face.whole_box is None else face.whole_box
     return aligned_matrix(box, face.landmarks, spec)
 

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Find the faces of people who lie, in the image rotated by 90 degrees."""
+"""Find the faces of people lying down, in the image rotated by 90 degrees."""
 
 from dataclasses import replace
 import math

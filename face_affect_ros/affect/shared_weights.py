@@ -74,18 +74,18 @@ class Turned(NamedTuple):
 
 
 def moved(content: bytes, source: npt.NDArray[np.uint8], turned: Sequence[Turned],
-           move: np.ufunc) -> bytes:
+          move: np.ufunc) -> bytes:
     """Return a content with the expected kernels added or subtracted, modulo 256."""
-    moved = np.frombuffer(content, np.uint8).copy()
+    result = np.frombuffer(content, np.uint8).copy()
     position = 0
     for each in turned:
         expected = each.expected(source).view(np.uint8).ravel()
-        place = moved[each.place:each.place + len(expected)]
+        place = result[each.place:each.place + len(expected)]
         if each.place < position or len(place) != len(expected):
             raise ValueError('a kernel is outside of the file, or overlaps another')
         place[:] = move(place, expected)
         position = each.place + len(expected)
-    return moved.tobytes()
+    return result.tobytes()
 
 
 def read(path: Path, source: Path) -> bytes:

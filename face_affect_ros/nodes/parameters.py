@@ -122,7 +122,7 @@ PARAMETERS: dict[str, Spec] = {
         'image.', bounds=(0.0, 10.0), live=True),
     'rotated_search': Spec(
         _DEFAULTS.rotated_search, 'Also run the detector on the image rotated by 90 degrees, '
-        'which finds more faces of people who lie: to both sides on the first image, then to '
+        'which finds more faces of people lying down: to both sides on the first image, then to '
         'alternate sides every 2 s, and at each run of the detector while that finds a face.'),
     'start_score': Spec(
         _DEFAULTS.start_score, 'Score that a detection needs to start a track. For BlazeFace, 0.5 '

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Faces of people who lie are found in the rotated image."""
+"""Faces of people lying down are found in the rotated image."""
 
 import argparse
 from collections.abc import Callable
@@ -189,7 +189,7 @@ def test_a_command_line_option_switches_the_search_off(options: list[str], enabl
 
 
 @pytest.mark.parametrize('rotation', BACK)
-def test_people_who_lie_are_tracked_through_a_clip(rotation: int,
+def test_people_lying_down_are_tracked_through_a_clip(rotation: int,
                                                    shared_file: Callable[[str], Path]) -> None:
     """They have 123 faces."""
     with open_media(str(shared_file('media/face-demographics-walking-and-pause.gif'))) as media:

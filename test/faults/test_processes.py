@@ -133,7 +133,7 @@ def test_every_image_ends_in_one_count(load: dict[str, Any], ros_domain: int) ->
     """100,000 images and 30 minutes are run by hand: python benchmarks/soak.py."""
     told = soak.run(**load)
     if 'frames' in load and told['received'] < told['sent']:
-        # In 3 of about 200 runs beside other processes, Fast DDS stopped to deliver images.
+        # In 3 of about 200 runs beside other processes, Fast DDS stopped delivering images.
         assert told['alive'] and told['received'] == told['results'] and not told['lost'], told
         warnings.warn(f'no image after {told["received"]} of {told["sent"]}', stacklevel=1)
         told = soak.run(**load)
