@@ -23,6 +23,7 @@ from face_affect_ros.affect.boxes import iou, longer_side
 from face_affect_ros.affect.detectors import make_detector
 from face_affect_ros.affect.detectors.blazeface import make_anchors
 from face_affect_ros.affect.detectors.residual_fpn import decode, fit_image, rescored
+from face_affect_ros.affect.interpreter import KEPT_SIZES
 from face_affect_ros.affect.model_store import find_model, sha256_of
 from face_affect_ros.affect.types import AffectError, Detections, LEFT_EYE, MOUTH, NOSE, RIGHT_EYE
 from face_affect_ros.media import open_media
@@ -99,6 +100,15 @@ def test_the_default_detector_finds_a_face_in_images_of_any_size(width: int, hei
     [box] = make_detector(OWN)(image).boxes
     centre = (width - face.shape[1] + scale * 124, height - len(face) + scale * 106)
     np.testing.assert_allclose(box[:2] + box[2:] / 2, centre, atol=0.2 * box[3])
+
+
+def test_the_interpreters_of_a_few_sizes_are_kept() -> None:
+    """Else the memory would grow with each size of photos; RotatedSearch needs two for each."""
+    detector = make_detector(OWN)
+    for side in range(64, 300, 32):
+        detector(np.zeros((side, 64), np.uint8))
+        detector(np.zeros((64, side), np.uint8))
+    assert len(detector._network._by_shape) == KEPT_SIZES >= 2
 
 
 @pytest.mark.parametrize('cut', [

@@ -388,6 +388,14 @@ def test_the_text_stays_in_the_image_and_hides_neither_faces_nor_text() -> None:
         taken.append(place)
 
 
+def test_the_text_of_each_face_is_beside_it() -> None:
+    image = np.full((240, 640, 3), 90, np.uint8)
+    left, right = (one_face(id=name, box=np.array(box, np.float32))
+                   for name, box in (('f1', (60, 40, 60, 60)), ('f2', (320, 40, 80, 80))))
+    assert np.array_equal(annotate(image, [left, right]),
+                          annotate(annotate(image, [left]), [right]))
+
+
 @pytest.mark.parametrize('box', [(10, 20, 30, 40), (0, 0, 64, 48), (60, 44, 4, 4), (0, 0, 0, 0)])
 @pytest.mark.parametrize('shape', [(48, 64, 3), (480, 640), (12, 16, 3)])
 def test_annotation_draws_on_a_copy_wherever_the_face_is(box: tuple[int, ...],

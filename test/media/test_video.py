@@ -234,6 +234,11 @@ def test_a_start_that_ffmpeg_does_not_find_is_zero(clip):
         for name, start in (('matroska,webm', 0.0), ('h264', None)):
             lost = SimpleNamespace(format=SimpleNamespace(name=name), streams=streams)
             assert VideoStream(lost, clip).start == start
+        # samples before 0 prepare the decoder of the sound
+        streams.audio.append(SimpleNamespace(start_time=-1024,
+                                             time_base=fractions.Fraction(1, 48_000)))
+        matroska = SimpleNamespace(format=SimpleNamespace(name='matroska,webm'), streams=streams)
+        assert VideoStream(matroska, clip).begin == 0.0
 
 
 def test_a_further_stream_that_begins_later(clip):
