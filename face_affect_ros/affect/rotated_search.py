@@ -15,6 +15,7 @@
 """Find the faces of people lying down, in the image rotated by 90 degrees."""
 
 from dataclasses import replace
+import itertools
 import math
 
 import cv2
@@ -53,9 +54,10 @@ class RotatedSearch:
 
     def reset(self) -> None:
         """Search in both directions in the next image."""
-        self._searched, self._last = -math.inf, math.nan
+        # as if both had found a face in the last image
         self._found = dict.fromkeys(ROTATIONS, -math.inf)
-        self._next = 0
+        self._searched = self._last = -math.inf
+        self._next = itertools.cycle(ROTATIONS)
 
     def __call__(self, image: ImageArray, stamp: float) -> Detections:
         """Return the faces of an image at a time in seconds, best first."""
@@ -75,15 +77,14 @@ class RotatedSearch:
         self._last = stamp
         return found
 
-    def _due(self, stamp: float) -> list[int]:
+    def _due(self, stamp: float) -> set[int]:
         """Return the rotations to search in at a time in seconds."""
-        rotations = [each for each in ROTATIONS if self._found[each] == self._last
-                     or 0.0 <= stamp - self._found[each] < REPEAT]
+        due = {each for each, found in self._found.items()
+               if found == self._last or 0.0 <= stamp - found < REPEAT}
         if not 0.0 <= stamp - self._searched < INTERVAL:
-            first = self._searched == -math.inf
-            rotations = list(ROTATIONS) if first else [*{*rotations, ROTATIONS[self._next]}]
-            self._searched, self._next = stamp, 1 - self._next
-        return rotations
+            self._searched = stamp
+            due.add(next(self._next))
+        return due
 
     def _rotated(self, image: ImageArray, rotation: int) -> Detections:
         """Return the faces of the rotated image, in pixels of the original one."""
