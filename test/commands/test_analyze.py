@@ -328,6 +328,7 @@ def test_a_full_disk_fails_that_copy_only(monkeypatch: pytest.MonkeyPatch,
     err = capsys.readouterr().err
     assert 'error: out/big_annotated.png: cannot be written: File too large' in err
     assert '1 of 2 files failed: big.png' in err
+    assert 'written to' not in err.splitlines()[0]
 
 
 @pytest.mark.parametrize('name', [

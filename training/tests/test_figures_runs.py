@@ -56,6 +56,7 @@ def test_cells_are_trained_evaluated_and_resumed(plan: str, tmp_path: Path,
                str(tmp_path / 'cache')]
     assert main([*command, '--max-minutes', '0.0001']) == 3
     assert 'not finished: plan/dropout_0.0, plan/dropout_0.5' in capsys.readouterr().err
+    assert not (out / 'plan' / 'dropout_0.5').exists()
     assert main(command) == 0
     settings = json.loads((results / 'plan.json').read_text())
     assert settings['missing'] == []
