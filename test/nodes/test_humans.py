@@ -116,6 +116,8 @@ def test_the_topics_of_a_face_exist_while_it_is_tracked(bench: Bench) -> None:
     assert bench.until(lambda: len(lists) == 4)
     assert lists[3].ids == []
     assert not node.get_publishers_info_by_topic(f'/humans/faces/{name}/roi')
+    bench.answered(empty, sec=15)
+    assert bench.until(lambda: len(lists) == 5)   # also published after a track has ended
 
 
 def test_the_list_is_empty_when_the_node_stops(bench: Bench) -> None:
