@@ -21,42 +21,24 @@ DEFAULT_DETECTOR = 'face_residual_fpn'
 
 @dataclass(frozen=True)
 class PipelineSettings:
-    """
-    Settings of a pipeline, with the names of the parameters of the node.
+    """Settings of a pipeline, with the names of the parameters of the node."""
 
-    Attributes:
-        detector: Name or path of a detector.
-        detector_size: Longer side of the detector's input in pixels, unless it is fixed; 0 to
-            select it by the size of the image.
-        min_score: Minimum score of a detection, in (0, 1).
-        detection_interval: Seconds between two runs of the detector, 0 for every image.
-        rotated_search: Whether the detector also runs on the image rotated by 90 degrees.
-        start_score: Minimum score of a detection that starts a track, in [0, 1].
-        emotion_model: Name or path of the expression model, '' for none.
-        gender_model: Name or path of the gender model, '' for none; may be the same as
-            emotion_model.
-        emotion_interval: Seconds between two inferences of the expression of a track, 0 for every
-            image. A model for both tasks runs at the shorter interval.
-        gender_interval: Likewise, of the gender.
-        track_timeout: Seconds without a detection after which a track ends.
-        track_id_prefix: First part of the track ids, '' for a random one.
-        smoothing_time_constant: Seconds over which probabilities are averaged, 0 for no average.
-        orientation_time_constant: Seconds over which orientations are averaged, 0 for no average.
-        num_threads: Number of threads of each network, >= 1.
-    """
-
-    detector: str = DEFAULT_DETECTOR
+    detector: str = DEFAULT_DETECTOR   #: name or path
+    #: Longer side of the detector's input in pixels, unless it is fixed; 0 to select it by the
+    #: size of the image.
     detector_size: int = 0
-    min_score: float = 0.3
-    detection_interval: float = 0.1
-    rotated_search: bool = True
-    start_score: float = 0.37
-    emotion_model: str = 'emotion_small_resnet'
-    gender_model: str = 'gender_mobilenet'
+    min_score: float = 0.3   #: minimum score of a detection, in (0, 1)
+    detection_interval: float = 0.1   #: seconds between two runs of the detector, 0: every image
+    rotated_search: bool = True   #: whether it also runs on the image rotated by 90 degrees
+    start_score: float = 0.37   #: minimum score of a detection that starts a track, in [0, 1]
+    emotion_model: str = 'emotion_small_resnet'   #: name or path, '' for none
+    gender_model: str = 'gender_mobilenet'   #: likewise; may be the same as emotion_model
+    #: Seconds between two inferences of the expression of a track, 0 for every image. A model for
+    #: both tasks runs at the shorter interval.
     emotion_interval: float = 0.05
-    gender_interval: float = 0.2
-    track_timeout: float = 1.5
-    track_id_prefix: str = ''
-    smoothing_time_constant: float = 0.5
-    orientation_time_constant: float = 0.2
-    num_threads: int = 1
+    gender_interval: float = 0.2   #: likewise, of the gender
+    track_timeout: float = 1.5   #: seconds without a detection after which a track ends
+    track_id_prefix: str = ''   #: first part of the track ids, '' for a random one
+    smoothing_time_constant: float = 0.5   #: seconds over which probabilities are averaged, or 0
+    orientation_time_constant: float = 0.2   #: seconds over which orientations are averaged, or 0
+    num_threads: int = 1   #: number of threads of each network, >= 1

@@ -43,20 +43,13 @@ DAMAGED = (OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, 
 
 
 class Turned(NamedTuple):
-    """
-    A kernel (I, P, O) int8 that is approximately the transpose of another one, (O, P, I) int8.
+    """A kernel (I, P, O) int8 that is approximately the transpose of another one, (O, P, I)."""
 
-    Attributes:
-        place: Position of the kernel in its file.
-        start: Position of the other kernel in the other file.
-        shape: O, P, I, where P is the number of positions of a kernel.
-        factors: (O,) float32, of the outputs of the other kernel. The product with them is scaled
-            so that the largest absolute value of each I is 127.
-    """
-
-    place: int
-    start: int
-    shape: tuple[int, int, int]
+    place: int   #: position of the kernel in its file
+    start: int   #: position of the other kernel in the other file
+    shape: tuple[int, int, int]   #: O, P, I, where P is the number of positions of a kernel
+    #: (O,), of the outputs of the other kernel. The product with them is scaled so that the
+    #: largest absolute value of each I is 127.
     factors: npt.NDArray[np.float32]
 
     def expected(self, source: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:

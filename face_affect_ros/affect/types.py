@@ -74,78 +74,49 @@ class Detections:
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """
-    The result of one classifier head for one face, smoothed over its track.
+    """The result of one classifier head for one face, smoothed over its track."""
 
-    Attributes:
-        label: One of the head's labels, or UNKNOWN if the confidence is below the threshold.
-        confidence: Probability in [0, 1] of the label; for UNKNOWN, of the most probable one.
-        probabilities: (K,) float32 that sum to 1, in the order of the head's labels.
-        reason: Why the label is UNKNOWN, one of REASONS; '' if it is not.
-    """
-
-    label: str
-    confidence: float
-    probabilities: FloatArray
-    reason: str = ''
+    label: str   #: one of the head's labels, or UNKNOWN if the confidence is below the threshold
+    confidence: float   #: probability in [0, 1] of the label; for UNKNOWN, of the most probable
+    probabilities: FloatArray   #: (K,) float32 that sum to 1, in the order of the head's labels
+    reason: str = ''   #: why the label is UNKNOWN, one of REASONS; '' if it is not
 
 
 @dataclass(frozen=True, eq=False)
 class Position:
-    """
-    A point in the camera's optical frame: x right, y down, z forward.
+    """A point in the camera's optical frame: x right, y down, z forward."""
 
-    Attributes:
-        point: (3,) float64, metres.
-        covariance: (3, 3) float64, square metres.
-    """
-
-    point: npt.NDArray[np.float64]
-    covariance: npt.NDArray[np.float64]
+    point: npt.NDArray[np.float64]   #: (3,), metres
+    covariance: npt.NDArray[np.float64]   #: (3, 3), square metres
 
 
 @dataclass(frozen=True, eq=False)
 class Orientation:
-    """
-    The orientation of a head.
+    """The orientation of a head."""
 
-    Attributes:
-        rotation: (3, 3) float64, columns are the face's axes in the camera's optical frame: x out
-            of the face, y to the person's left, z up (REP-155).
-        covariance: (3, 3) float64, square radians, of small rotations about the camera's axes.
-        facing_angle: Angle between the face's x axis and the line from the face to the camera,
-            radians; 0 if the face is turned to the camera.
-    """
-
+    #: (3, 3), columns are the face's axes in the camera's optical frame: x out of the face, y to
+    #: the person's left, z up (REP-155).
     rotation: npt.NDArray[np.float64]
+    #: (3, 3), square radians, of small rotations about the camera's axes.
     covariance: npt.NDArray[np.float64]
+    #: Angle between the face's x axis and the line from the face to the camera, radians; 0 if the
+    #: face is turned to the camera.
     facing_angle: float
 
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """
-    One tracked face of one frame.
+    """One tracked face of one frame."""
 
-    Attributes:
-        id: Track id, which starts with a letter. It is not reused before the pipeline is
-            restarted, and does not identify a person.
-        box: (4,) float32, x, y, width, height in pixels, clipped to the image.
-        score: Score of the detection, in [0, 1].
-        landmarks: (4, 2) float32 in pixels, rows as in LANDMARKS; NaN where unknown.
-        estimates: Estimates by task, 'emotion' and 'gender', without a task that is switched off.
-        tracked_for: Seconds since the track began.
-        position: Position of the point between the eyes; None without a calibrated camera.
-        orientation: Orientation of the head; None if a landmark is unknown.
-        whole_box: The box before clipping; None for a face of a message.
-    """
-
+    #: Track id, which starts with a letter. It is not reused before the pipeline is restarted, and
+    #: does not identify a person.
     id: str  # noqa: A003
-    box: FloatArray
-    score: float
-    landmarks: FloatArray
+    box: FloatArray   #: (4,), x, y, width, height in pixels, clipped to the image
+    score: float   #: score of the detection, in [0, 1]
+    landmarks: FloatArray   #: (4, 2) in pixels, rows as in LANDMARKS; NaN where unknown
+    #: Estimates by task, 'emotion' and 'gender', without a task that is switched off.
     estimates: dict[str, Estimate] = field(default_factory=dict)
-    tracked_for: float = 0.0
-    position: Position | None = None
-    orientation: Orientation | None = None
-    whole_box: FloatArray | None = None
+    tracked_for: float = 0.0   #: seconds since the track began
+    position: Position | None = None   #: of the point between the eyes; needs a calibrated camera
+    orientation: Orientation | None = None   #: of the head; None if a landmark is unknown
+    whole_box: FloatArray | None = None   #: the box before clipping; None for a face of a message

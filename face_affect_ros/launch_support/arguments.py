@@ -40,20 +40,12 @@ RESPAWN_DELAY = 1.0
 
 @dataclass(frozen=True)
 class Argument:
-    """
-    One launch argument.
+    """One launch argument."""
 
-    Attributes:
-        default: None for a required argument.
-        description: For `ros2 launch --show-args`.
-        choices: Allowed values.
-        empty: The word for '', DEFAULT or NONE, which `ros2 launch` does not accept.
-    """
-
-    default: str | None
-    description: str
-    choices: tuple[str, ...] = ()
-    empty: str = ''
+    default: str | None   #: None for a required argument
+    description: str   #: for `ros2 launch --show-args`
+    choices: tuple[str, ...] = ()   #: allowed values
+    empty: str = ''   #: the word for '', which `ros2 launch` does not accept: DEFAULT or NONE
 
 
 def passed(parameter: str) -> Argument:

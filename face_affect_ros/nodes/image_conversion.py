@@ -56,20 +56,13 @@ class ImageConversionError(AffectError):
 
 @dataclass(frozen=True)
 class Layout:
-    """
-    The memory layout of an encoding.
+    """The memory layout of an encoding."""
 
-    Attributes:
-        channels: Values per pixel.
-        size: Bytes per value.
-        code: OpenCV's conversion to BGR, None if the pixels are grey or BGR already.
-        even: Axes along which the number of pixels must be even: 'w', 'wh' or ''; with 'wh', the
-            buffer has three rows for every two of the image.
-    """
-
-    channels: int
-    size: int = 1
-    code: int | None = None
+    channels: int   #: values per pixel
+    size: int = 1   #: bytes per value
+    code: int | None = None   #: OpenCV's conversion to BGR, None if the pixels are grey or BGR
+    #: Axes along which the number of pixels must be even: 'w', 'wh' or ''; with 'wh', the buffer
+    #: has three rows for every two of the image.
     even: str = ''
 
 

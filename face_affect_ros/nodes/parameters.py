@@ -29,28 +29,16 @@ from face_affect_ros.affect.types import hint, LABELS, MODES
 
 @dataclass(frozen=True)
 class Spec:
-    """
-    One parameter.
+    """One parameter."""
 
-    Attributes:
-        default: Its type is that of the parameter.
-        description: For `ros2 param describe`, the configuration file and the pages.
-        bounds: Smallest and largest value.
-        choices: Allowed values.
-        form: Regular expression of allowed texts, and its description.
-        live: Whether a change takes effect while the node runs.
-        once: Whether it is read only when the process starts.
-        dynamic_typing: Whether a whole number is converted to text, such as that of a camera.
-    """
-
-    default: bool | int | float | str | tuple[str, ...]
-    description: str
-    bounds: tuple[float, float] | None = None
-    choices: tuple[str, ...] = ()
-    form: tuple[str, str] | None = None
-    live: bool = False
-    once: bool = False
-    dynamic_typing: bool = False
+    default: bool | int | float | str | tuple[str, ...]   #: its type is that of the parameter
+    description: str   #: for `ros2 param describe`, the configuration file and the pages
+    bounds: tuple[float, float] | None = None   #: smallest and largest value
+    choices: tuple[str, ...] = ()   #: allowed values
+    form: tuple[str, str] | None = None   #: regular expression of allowed texts, its description
+    live: bool = False   #: whether a change takes effect while the node runs
+    once: bool = False   #: whether it is read only when the process starts
+    dynamic_typing: bool = False   #: whether a whole number is converted to text, as of a camera
 
     @property
     def value(self) -> Any:

@@ -28,20 +28,12 @@ from std_msgs.msg import Header
 
 @dataclass(frozen=True)
 class Result:
-    """
-    The faces of one image.
+    """The faces of one image."""
 
-    Attributes:
-        image: (H, W) grey or (H, W, 3) BGR uint8, not to be written to.
-        faces: Oldest track first.
-        header: Header of the image.
-        stamp: Stamp of the image, seconds.
-    """
-
-    image: ImageArray
-    faces: list[Face]
-    header: Header
-    stamp: float
+    image: ImageArray   #: not to be written to
+    faces: list[Face]   #: oldest track first
+    header: Header   #: of the image
+    stamp: float   #: of the image, seconds
 
 
 class Output:
