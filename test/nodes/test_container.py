@@ -18,6 +18,7 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from pathlib import Path
 import sys
+import threading
 from typing import Any
 
 from PIL import Image as PillowImage
@@ -33,7 +34,7 @@ from face_affect_msgs.msg import FaceAffectArray  # noqa: E402
 from face_affect_ros.affect.types import AffectError  # noqa: E402
 from face_affect_ros.nodes import container as module  # noqa: E402
 from face_affect_ros.nodes import qos  # noqa: E402
-from face_affect_ros.nodes.container import Container, find_plugin  # noqa: E402
+from face_affect_ros.nodes.container import Container, find_plugin, NodeThread  # noqa: E402
 from face_affect_ros.nodes.main import make_executor  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
@@ -377,6 +378,16 @@ def test_wrong_parameters_of_the_container_are_an_error(make: Callable[..., Cont
         make(Parameter('executor', value='many'))
     with pytest.raises(AffectError, match="unknown parameter 'executer'; did you mean"):
         make(Parameter('executer', value='events'))
+
+
+def test_the_thread_of_a_node_without_callbacks_ends(ros: Any) -> None:
+    node = Node('idle', context=ros.context)
+    thread = NodeThread(node, failed=print)
+    stopping = threading.Thread(target=thread.stop, daemon=True)
+    stopping.start()
+    stopping.join(20.0)
+    assert not stopping.is_alive()
+    node.destroy_node()
 
 
 @pytest.mark.parametrize('subscribed', [True, False])
