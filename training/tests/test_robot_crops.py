@@ -86,6 +86,16 @@ def test_input_limits(few: FaceData) -> None:
         robot_crops.input_limits('emotion_mini_xception', few.select(np.array([12])))
 
 
+def test_sides_below_an_unusable_one_are_not_usable(few: FaceData,
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = robot_crops.SIDES[2]
+    monkeypatch.setattr(robot_crops, '_smaller', lambda side, image, length: (
+        np.zeros_like(image) if side == bad else image))
+    found = robot_crops.input_limits('emotion_mini_xception', few)
+    assert found['by_side'][str(bad)] < min(found['by_side'][str(robot_crops.SIDES[3])], 0.5)
+    assert found['limits']['min_side'] == robot_crops.SIDES[1]
+
+
 def test_sharpness_limit_is_where_accuracy_is_lost() -> None:
     every = np.linspace(0.0, 1.0, 100)
     right = every > 0.3
