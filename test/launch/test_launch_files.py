@@ -327,6 +327,7 @@ def test_low_power_keeps_models_switched_off(tmp_path: Path) -> None:
             ("/robot: {face_affect: {ros__parameters: {gender_model: ''}}}", {'gender_model'}),
             ("/**: {ros__parameters: {emotion_model: '', gender_model: ''}}",
              {'emotion_model', 'gender_model'}),
+            ("emotion_model: ''", {'emotion_model'}),   # launch_ros gives it to containers
             ('/**: {ros__parameters: {gender_model: gender_mini_xception}}', set()),
             ('/**: [', set())):
         file.write_text(content, encoding='utf-8')
