@@ -17,9 +17,12 @@
 import csv
 import json
 from pathlib import Path
+from unittest.mock import Mock
+import zipfile
 
 import cv2
 from face_affect_ros.affect.model_store import load_card
+from face_affect_ros.affect.types import AffectError
 from face_affect_training.__main__ import main
 import keras
 import numpy as np
@@ -101,3 +104,10 @@ def test_ship_writes_model_results_and_page_and_resumes(
     assert 'all 2 epochs are trained' in again and 'margins' not in again
     assert Path('runs/small/best.keras').stat().st_mtime_ns == network
     assert json.loads(Path('results/small.json').read_text())['sha256'] == card.sha256
+
+    with zipfile.ZipFile('runs/small/best.keras', 'a') as file:
+        file.comment = b'another checkpoint'
+    monkeypatch.setattr('face_affect_training.ship.export', lambda *args, **options: [])
+    monkeypatch.setattr('face_affect_training.ship.tune_margin', Mock(side_effect=AffectError))
+    assert main(ship) == 1
+    assert 'ship: trial\nship: margins emotion' in capfd.readouterr().err
