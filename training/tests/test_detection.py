@@ -16,15 +16,18 @@
 
 import csv
 from dataclasses import replace
+import json
 from pathlib import Path
 import subprocess
 import sys
+from unittest.mock import Mock
 import zipfile
 
 import cv2
 from face_affect_ros.affect.detectors import make_detector
 from face_affect_ros.affect.types import AffectError, Detections
 from face_affect_ros.media.portrait import portrait_path
+from face_affect_training.__main__ import main
 from face_affect_training.detection import pictures
 from face_affect_training.detection.evaluation import (
     evaluate,
@@ -283,6 +286,20 @@ def test_recall_and_false_detections(folder: Path) -> None:
     assert sorted(poor.faceless.tolist()) == pytest.approx([0.6, 0.9])
     assert 0.6 < poor.score_for(1) < 0.9 < poor.score_for(0)
     assert poor.score_for(2) == 0.0
+
+
+@pytest.mark.parametrize(('options', 'runs'), [([], 1), (['--rotated-search'], 3)])
+def test_each_image_is_rotated_to_both_sides_if_wanted(
+        options: list[str], runs: int, folder: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    detector = Mock(wraps=make_detector('blazeface_back', min_score=0.3))
+    monkeypatch.setattr('face_affect_training.detection.report.make_detector',
+                        lambda *args, **settings: detector)
+    assert main(['detector', 'evaluate', str(folder), '--detector', 'blazeface_back',
+                 *options]) == 0
+    # upright, rolled by three angles, and in 1280x720
+    assert detector.call_count == runs * 5 * len(read_labelled(folder))
+    assert json.loads(capsys.readouterr().out)['recall_32'] == 1.0
 
 
 def test_images_are_rotated_and_fitted_with_their_labels() -> None:
