@@ -307,7 +307,7 @@ def test_nodes_are_loaded_and_unloaded_while_others_work(kind: str, ros: Any) ->
         ask(UnloadNode, unique_id=number)
         names = ros.node.get_node_names
         assert spin_until(ros.executor, lambda: not {'third', 'lifecycle'} & {*names()})
-        assert 'stays' in names()
+        assert 'stays' in names(), process.output()
         assert process.stop() == 0, process.output()
         assert 'Traceback' not in process.output()
 
