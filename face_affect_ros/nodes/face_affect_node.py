@@ -94,7 +94,7 @@ class FaceAffectNode(ClosingNode, LifecycleNode):
         pipeline.warm_up()
         with qos.named(self.resolve_topic_name('~/faces'), 'publisher'):
             self._faces = self.create_lifecycle_publisher(
-                FaceAffectArray, '~/faces', qos.results(),
+                FaceAffectArray, '~/faces', qos.results(), event_callbacks=qos.NO_PUBLISHER_EVENTS,
                 qos_overriding_options=qos.overridable())
         try:
             self._make_outputs(pipeline, values)

@@ -44,11 +44,6 @@ from rclpy.subscription import Subscription
 from rclpy.utilities import get_rmw_implementation_identifier
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-try:
-    from rclpy.event_handler import SubscriptionEventCallbacks
-except ImportError:  # Humble
-    from rclpy.qos_event import SubscriptionEventCallbacks
-
 ImageMessage: TypeAlias = Image | CompressedImage
 COMPRESSED = '/compressed'
 #: Types of the messages of other transports, such as zstd, theora and ffmpeg.
@@ -98,7 +93,6 @@ class ImageInput:
         self._type = f'sensor_msgs/msg/{self._kind.__name__}'
         self._profile = profile
         self._latched: set[str] = set()   # topics of which the last message was asked for
-        self._matched = 0   # checks since the last publisher that did not match
         self._subscription = self._subscribe_to_images()   # first, because it may fail
         self._infos = self._subscribe_to_infos()
         self._info_topic = self._infos.topic_name
@@ -177,16 +171,27 @@ class ImageInput:
             troubles.append(f"positions are needed by {', '.join(needs)}")
         self._health.warn('position', '; '.join(troubles))
         self._health.warn('cameras', self._why_mixed())
-        if all(self._matches(info.qos_profile)
-               for info in self._node.get_publishers_info_by_topic(self.topic)):
-            self._matched += 1
-            if self._matched > 1:   # the event may come before the publisher is in the graph
-                self._health.warn('qos', '')
+        if unmatched := self._why_unmatched():
+            self._node.get_logger().error(unmatched, once=True)
+        self._health.warn('qos', unmatched)
 
-    def _matches(self, offered: QoSProfile) -> bool:
-        """Return whether a publisher's quality of service matches the subscription to images."""
-        wanted = self._subscription.qos_profile
-        return bool(qos_check_compatible(offered, wanted)[0] != QoSCompatibility.ERROR)
+    def _why_unmatched(self) -> str:
+        """Return why a publisher does not match the subscription to images, '' if all do."""
+        checks = [qos_check_compatible(info.qos_profile, self._subscription.qos_profile)
+                  for info in self._node.get_publishers_info_by_topic(self.topic)
+                  if info.topic_type == self._type]
+        reasons = [reason for level, reason in checks if level == QoSCompatibility.ERROR]
+        if not reasons:
+            return ''
+        # of those of qos.overridable, only these must match
+        policy = 'RELIABILITY' if 'reliable' in reasons[0] else 'DURABILITY'
+        # with processing 'every', image_reliability has no effect
+        chosen = (self._node.get_parameter('image_reliability').value == 'reliable'
+                  and self._node.get_parameter('processing').value == 'newest')
+        remedy = ('set image_reliability to best_effort' if policy == 'RELIABILITY' and chosen else
+                  f'see qos_overrides.{self.topic}.subscription.{policy.lower()}')
+        return (f"a publisher of '{self.topic}' offers a quality of service that does not match "
+                f'({policy}); {remedy}')
 
     def _why_mixed(self) -> str:
         """Return why the images may be those of several cameras, '' if they are not."""
@@ -212,24 +217,14 @@ class ImageInput:
         return f"{self._base.removesuffix(COMPRESSED).rpartition('/')[0]}/camera_info"
 
     def _subscribe_to_images(self, *, latched: bool = False) -> Subscription:
-        """
-        Subscribe; latched: also to the last messages that were sent before.
-
-        Publishers that do not match a latched subscription are no error: it will be replaced.
-        """
-        events = SubscriptionEventCallbacks(
-            incompatible_qos=None if latched else self._incompatible,
-            message_lost=self._count_lost, use_default_callbacks=not latched)
+        """Subscribe; latched: also to the last messages that were sent before."""
         with qos.named(self.topic, 'subscription'):
             made = self._node.create_subscription(
                 self._kind, self.topic, self._receive,
                 qos.latched(self._profile.depth) if latched else self._profile,
-                event_callbacks=events,
+                event_callbacks=qos.subscription_events(self._count_lost),
                 qos_overriding_options=None if latched else qos.overridable())
-        # The events executor (rclpy 7.1.6) ends the process if an event is queued while the
-        # subscription is destroyed. So it does not get this one, which may be frequent.
-        [self.losses] = [each for each in made.event_handlers if each.callback == self._count_lost]
-        made.event_handlers.remove(self.losses)
+        self.losses = made.event_handlers.pop()   # the executor must not get it, see qos.py
         self._node.remove_waitable(self.losses)
         return made
 
@@ -238,7 +233,7 @@ class ImageInput:
         return self._node.create_subscription(
             CameraInfo, self._beside(), self._take_info,
             qos.latched() if latched else qos.newest_image(),
-            event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=not latched))
+            event_callbacks=qos.subscription_events())
 
     def _suited(self, subscription: Subscription, subscribe: Callable[..., Subscription], *,
                 received: bool) -> Subscription:
@@ -292,19 +287,6 @@ class ImageInput:
         self.camera = camera_of(message,
                                 rectified=self._node.get_parameter('image_rectified').value)
 
-    def _incompatible(self, event: Any) -> None:
-        policy = event.last_policy_kind.name.rpartition('_')[2]
-        # with processing 'every', image_reliability has no effect
-        chosen = (self._node.get_parameter('image_reliability').value == 'reliable'
-                  and self._node.get_parameter('processing').value == 'newest')
-        remedy = ('set image_reliability to best_effort' if policy == 'RELIABILITY' and chosen else
-                  f'see qos_overrides.{self.topic}.subscription.{policy.lower()}')
-        text = (f"a publisher of '{self.topic}' offers a quality of service that does not match "
-                f'({policy}); {remedy}')
-        self._node.get_logger().error(text)
-        self._health.warn('qos', text)
-        self._matched = 0
-
 
 class DepthInput:
     """
@@ -320,7 +302,8 @@ class DepthInput:
         with qos.named(self.topic, 'subscription'):
             self._subscription = node.create_subscription(
                 Image, 'depth', lambda image: self.images.append(image),
-                qos.image_input('best_effort', KEPT), qos_overriding_options=qos.overridable())
+                qos.image_input('best_effort', KEPT), event_callbacks=qos.subscription_events(),
+                qos_overriding_options=qos.overridable())
 
     def at(self, stamp: float, frame_id: str, width: int, height: int) -> FloatArray | None:
         """

@@ -18,11 +18,27 @@ Quality of service profiles, named by their use.
 Policies that are not given have rclpy's defaults: keep last, reliable, volatile.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import contextlib
+from typing import Any
 
 from rclpy.qos import QoSDurabilityPolicy, QoSPolicyKind, QoSProfile, QoSReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
+
+try:
+    from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
+
+#: No events, also for `subscription_events`, because the events executor ends the process, or
+#: crashes, if one is queued while its endpoint is destroyed (rclpy issue 1644).
+NO_PUBLISHER_EVENTS = PublisherEventCallbacks(use_default_callbacks=False)
+
+
+def subscription_events(message_lost: Callable[[Any], object] | None = None
+                        ) -> SubscriptionEventCallbacks:
+    """Return the callbacks of no event but lost messages, which the executor must not get."""
+    return SubscriptionEventCallbacks(message_lost=message_lost, use_default_callbacks=False)
 
 
 def newest_image() -> QoSProfile:

@@ -57,7 +57,7 @@ class Output:
         with (qos.named(self.node.resolve_topic_name(topic), 'publisher') if overridable
               else contextlib.nullcontext()):
             made = self.node.create_lifecycle_publisher(
-                kind, topic, profile or qos.results(),
+                kind, topic, profile or qos.results(), event_callbacks=qos.NO_PUBLISHER_EVENTS,
                 qos_overriding_options=qos.overridable() if overridable else None)
         self._publishers.append(made)
         return made

@@ -46,11 +46,6 @@ from rclpy.publisher import Publisher
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-try:
-    from rclpy.event_handler import PublisherEventCallbacks
-except ImportError:  # Humble
-    from rclpy.qos_event import PublisherEventCallbacks
-
 ROOT = '/humans/faces'
 TRACKED = f'{ROOT}/tracked'
 #: Expressions of the REP by label.
@@ -174,7 +169,7 @@ class HumansOutput(Output):
         # Without event callbacks: they would join the executor's wait set from this thread.
         return {name: self.node.create_publisher(
             kind, f'{ROOT}/{face.id}/{name}', qos.results(),
-            event_callbacks=PublisherEventCallbacks(use_default_callbacks=False))
+            event_callbacks=qos.NO_PUBLISHER_EVENTS)
             for name, kind in kinds.items()}
 
     def _forget(self, name: str) -> None:
