@@ -36,6 +36,7 @@ from face_affect_ros.behaviours.listener import PEOPLE
 from face_affect_ros.behaviours.people import Person
 from face_affect_ros.nodes import qos
 from face_affect_ros.nodes.declaration import declare
+from face_affect_ros.nodes.health import why_no_time
 from face_affect_ros.nodes.main import run, steady_timer
 from face_affect_ros.nodes.parameters import Spec
 import py_trees
@@ -108,7 +109,7 @@ def make_tree(*, hold: float, patience: float, max_distance: float = 0.0,
 
 
 class Greeter(Node):
-    """Ticks the tree, and reports on /diagnostics if positions are missing."""
+    """Ticks the tree, and reports on /diagnostics if faces or their positions are missing."""
 
     def __init__(self, node_name: str = 'greeter', **kwargs: Any) -> None:
         """Set up the tree; kwargs are those of rclpy's Node."""
@@ -136,13 +137,16 @@ class Greeter(Node):
         there = self._there.values()
         lost = self._max_distance and there and not any(
             person.face.position_known for person in there)
-        text = ('max_distance is set, but the faces have no position, so nobody is near: see '
-                '/diagnostics of the node face_affect') if lost else ''
+        faces = self.tree.root.children[0]
+        text = why_no_time(self) or (
+            faces.feedback_message if faces.status != Status.SUCCESS else
+            'max_distance is set, but the faces have no position, so nobody is near: see '
+            '/diagnostics of the node face_affect' if lost else '')
         status = DiagnosticStatus(
             level=DiagnosticStatus.WARN if text else DiagnosticStatus.OK, message=text or 'active',
             name=f'{self.get_fully_qualified_name()[1:]}: people')
         if text:
-            self.get_logger().warning(text, throttle_duration_sec=LOG_PERIOD)
+            self.get_logger().warning(text, throttle_duration_sec=LOG_PERIOD, skip_first=True)
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
