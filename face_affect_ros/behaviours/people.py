@@ -70,12 +70,12 @@ class People:
         self._known: dict[str, Person] = {}
 
     def see(self, message: FaceAffectArray) -> None:
-        """Process a message; if time jumps back, all histories are reset."""
+        """Process a message; if time jumps by more than KEPT, all histories are reset."""
         stamp = message.header.stamp.sec + message.header.stamp.nanosec * 1e-9
         # for images without a stamp that of the arrival, as in the node face_affect
         stamp = stamp or time.monotonic()
         known = {name: person for name, person in self._known.items()
-                 if 0.0 <= stamp - person.seen <= KEPT}
+                 if abs(stamp - person.seen) <= KEPT}
         self.stamp = stamp
         self.there = {face.id: self._person(face, known.get(face.id)) for face in message.faces}
         self._known = {**known, **self.there}
@@ -86,11 +86,12 @@ class People:
 
     def same_for(self, person: Person) -> float:
         """Return the duration of the present expression of a person in seconds."""
-        return self.stamp - person.since
+        return max(0.0, self.stamp - person.since)
 
     def looking_for(self, person: Person) -> float:
         """Return the duration of facing the camera in seconds, -1 if turned away or unknown."""
-        return -1.0 if person.looking_since is None else self.stamp - person.looking_since
+        since = person.looking_since
+        return -1.0 if since is None else max(0.0, self.stamp - since)
 
     def _person(self, face: FaceAffect, before: Person | None) -> Person:
         same = before is not None and before.face.emotion == face.emotion

@@ -263,6 +263,19 @@ def test_histories_are_reset_when_a_bag_restarts() -> None:
     assert stage.see(6.0, person('a', 'happy')) == SUCCESS
 
 
+@pytest.mark.parametrize('make', [
+    lambda seconds: ExpressionIs('happy', for_seconds=seconds),
+    lambda seconds: LookingAtRobot(seconds)], ids=['expression', 'looking'])
+@pytest.mark.parametrize(('seconds', 'expected'), [
+    (0.0, 5 * [SUCCESS]), (0.5, [*4 * [FAILURE], SUCCESS])])
+def test_stamps_in_disorder_keep_the_histories(make: Any, seconds: float,
+                                               expected: list[Status]) -> None:
+    """As in the tracker, which keeps the track if time jumps back a little."""
+    stage = Stage(make(seconds))
+    smile = person('a', 'happy', turned=0.0)
+    assert [stage.see(stamp, smile) for stamp in (10.03, 10.0, 10.5, 10.49, 10.54)] == expected
+
+
 def test_an_expression_below_the_confidence_is_ignored() -> None:
     stage = Stage(ExpressionIs('happy', min_confidence=0.8))
     assert stage.see(1.0, person('a', 'happy', 0.79)) == FAILURE
