@@ -49,6 +49,7 @@ from face_affect_ros.paths import expanded
 from launch import LaunchContext, LaunchDescription
 from launch.actions import LogInfo
 from launch_ros.actions import Node
+from launch_ros.utilities import to_parameters_list
 
 
 def start(context: LaunchContext) -> list[Any]:
@@ -82,8 +83,7 @@ def start(context: LaunchContext) -> list[Any]:
         raise AffectError("launch argument 'respawn': a container that is started again is empty; "
                           "leave out 'container', or 'respawn'")
     if flag(context, 'container'):
-        # launch_ros reads the files itself, without a warning about unmatched ones.
-        warnings = filter(None, (unmatched_file(file, name, composed=True) for file in files))
+        warnings = unmatched(context, name, files)
         node = container('FaceAffectNode', executor=parameters.get('executor', 'single_threaded'),
                          **settings)
         viewer += [LogInfo(msg=f'[WARN] {each}') for each in warnings]
@@ -101,6 +101,19 @@ def parameter_files(context: LaunchContext, *, low: bool) -> list[Path]:
     if not file.is_file():
         raise AffectError(f"launch argument 'params_file': there is no file {file}")
     return [file, share('config', 'low_power.yaml')] if low else [file]
+
+
+def unmatched(context: LaunchContext, name: str, files: list[Path]) -> list[str]:
+    """Return warnings about files without a section for a composed node; AffectError if wrong."""
+    # launch_ros reads the files itself, without a warning; after its error, the container would
+    # be left running.
+    for file in files:
+        try:
+            to_parameters_list(context, name, '', [file])
+        except Exception as error:
+            raise AffectError(f"launch argument 'params_file': launch_ros cannot read {file}: "
+                              f"{' '.join(str(error).split())}") from None
+    return [text for file in files if (text := unmatched_file(file, name, composed=True))]
 
 
 def rviz(name: str, parameters: dict[str, bool]) -> list[Node]:

@@ -176,6 +176,21 @@ def test_a_wrong_argument_ends_the_launch_with_an_error(
     assert 'process started' not in output and 'Traceback' not in output
 
 
+@pytest.mark.parametrize(('content', 'complaint'), [
+    ('/**: [', 'while parsing a flow node'), ('', 'NoneType'),
+    ('/**: {ros__parameters: {emotion_model: null}}', 'Unexpected type'),
+    ('/**: {ros__parameters: {emotion_model: [1, small]}}', '"emotion_model"')])
+def test_a_file_that_launch_ros_cannot_read_ends_the_launch_without_a_container(
+        ros_domain: int, content: str, complaint: str, tmp_path: Path) -> None:
+    """The container would be left running, and the next launch would use it."""
+    file = tmp_path / 'my.yaml'
+    file.write_text(content, encoding='utf-8')
+    code, output = launched('perception', 'container:=true', f'params_file:={file}')
+    assert code == 1
+    assert f"launch argument 'params_file': launch_ros cannot read {file}: " in output, output
+    assert complaint in output and 'Traceback' not in output
+
+
 def test_arguments_that_a_file_does_not_have_are_not_those_of_the_including_file(
         ros_domain: int) -> None:
     """A bring-up may have arguments of these names with other values."""
