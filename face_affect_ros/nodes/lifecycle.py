@@ -86,8 +86,9 @@ def autostart(node: Any, *, required: bool) -> None:
         for failed, state in (('configure', 'unconfigured'), ('activate', 'inactive')):
             # Versions of rclpy differ in their reaction to an invalid transition.
             if node.lifecycle_state != state:
-                node.get_logger().info(
-                    'autostart: another node has already requested the transition')
+                if node.lifecycle_state != 'finalized':   # as by Ctrl-C
+                    node.get_logger().info(
+                        'autostart: another node has already requested the transition')
                 return
             if getattr(node, f'trigger_{failed}')() != TransitionCallbackReturn.SUCCESS:
                 break

@@ -97,6 +97,13 @@ def test_autostart_after_the_request_of_another_node(
     assert 'autostart: another node has already requested the transition' in capfd.readouterr().err
 
 
+def test_a_node_that_ends_before_its_autostart_names_no_other_node(
+        ros: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    node(ros, autostart=True).close()
+    assert not spin_until(ros.executor, lambda: False, timeout=0.3)
+    assert 'autostart' not in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(('parameters', 'cause', 'failed'), [
     ({'emotion_model': 'emotoin'}, "model 'emotoin' not found", 'configure'),
     ({'qos_overrides./image.subscription.history': 'all'}, "'/image' cannot be created",
