@@ -115,7 +115,7 @@ def _accept_unchanged(node: Node, specs: Mapping[str, Spec]) -> None:
     Let the services of a node set parameters to the values that they have already.
 
     rclpy refuses that for read-only ones, so that `ros2 param load` of the output of `ros2 param
-    dump` would fail.
+    dump` would fail. It does not name unknown parameters (7.1.6).
     """
     set_atomically = node.set_parameters_atomically
 
@@ -127,6 +127,9 @@ def _accept_unchanged(node: Node, specs: Mapping[str, Spec]) -> None:
                 return SetParametersResult(successful=False, reason=(
                     f"parameter '{each.name}' has no value of a type in "
                     'rcl_interfaces/msg/ParameterType'))
+            if not (node.has_parameter(each.name) or node._allow_undeclared_parameters):
+                return SetParametersResult(successful=False, reason=(
+                    f"unknown parameter '{each.name}'{hint(each.name, specs)}"))
         changed = [each for each in converted if not (
             node.has_parameter(each.name) and
             node.get_parameter(each.name).to_parameter_msg() == each.to_parameter_msg())]

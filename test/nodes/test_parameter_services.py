@@ -94,6 +94,12 @@ def test_a_value_of_an_unknown_type_is_refused(kind: Any, number: int, bench: Be
     assert node.get_parameter('track_timeout').value == (7.0 if kind is SetParameters else 1.5)
 
 
+def test_an_unknown_parameter_is_refused_with_a_suggestion(bench: Bench) -> None:
+    bench.start(activate=False)
+    assert Client(bench).set('event_hol', 1.0) == (
+        False, "unknown parameter 'event_hol'; did you mean 'event_hold'?")
+
+
 def test_an_integer_is_accepted_for_a_float(bench: Bench) -> None:
     node = bench.start(event_hold=1, track_timeout=3, activate=False)
     assert node.get_parameter('event_hold').value == 1.0
