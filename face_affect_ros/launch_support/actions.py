@@ -24,7 +24,7 @@ from typing import Any
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.launch_support import share
 from face_affect_ros.launch_support.arguments import ARGUMENTS
-from face_affect_ros.nodes.large_images import variables
+from face_affect_ros.nodes.large_images import TRANSPORTS, variables
 from face_affect_ros.paths import expanded
 from launch import LaunchContext, LaunchDescription
 from launch.actions import (
@@ -127,12 +127,14 @@ def use_profile(context: LaunchContext, profile: str) -> list[Any]:
     """
     Return the actions that set a Fast DDS profile for the processes started after them.
 
-    profile: path, '' for none; AffectError if there is no such file. A profile or transports
-    that the environment names already are kept.
+    profile: path, '' for none, by the default transports; AffectError if there is no such file.
+    A profile or transports that the environment names already are kept.
     """
     file = expanded(profile)
-    wanted = variables(context.environment, str(file)) if profile else {}
-    if wanted and not file.is_file():
+    wanted = variables(context.environment, str(file))
+    if wanted and not profile:   # or the nodes of this package would use the installed one
+        wanted = {TRANSPORTS: 'DEFAULT'}
+    elif wanted and not file.is_file():
         raise AffectError(f"launch argument 'dds_profile': there is no file {file}")
     return [SetEnvironmentVariable(name, value) for name, value in wanted.items()]
 

@@ -33,7 +33,12 @@ from face_affect_ros.launch_support import arguments  # noqa: E402
 from face_affect_ros.launch_support.actions import use_profile  # noqa: E402
 from face_affect_ros.launch_support.arguments import image_topics  # noqa: E402
 from face_affect_ros.nodes.declaration import unmatched_file  # noqa: E402
-from face_affect_ros.nodes.large_images import variable, VARIABLES  # noqa: E402
+from face_affect_ros.nodes.large_images import (  # noqa: E402
+    TRANSPORTS,
+    variable,
+    VARIABLES,
+    variables,
+)
 from launch import LaunchContext, LaunchDescription  # noqa: E402
 from launch.actions import (  # noqa: E402
     DeclareLaunchArgument,
@@ -131,9 +136,16 @@ def test_on_humble_no_profile_is_set_with_localhost_only(monkeypatch: Any) -> No
 
 
 def test_a_profile_can_be_switched_off_and_must_exist() -> None:
-    environment = {name: os.environ.pop(name) for name in VARIABLES if name in os.environ}
+    environment = {name: os.environ.pop(name) for name in (*VARIABLES, TRANSPORTS)
+                   if name in os.environ}
     try:
-        assert use_profile(LaunchContext(), '') == []
+        context = LaunchContext()
+        [action] = use_profile(context, '')
+        action.execute(context)
+        # The nodes do not use the installed profile then.
+        assert variables(context.environment, arguments.PROFILE) == {}
+        assert use_profile(context, '') == []
+        os.environ.pop(TRANSPORTS)
         with pytest.raises(AffectError, match=r"'dds_profile': there is no file /nowhere.xml"):
             use_profile(LaunchContext(), '/nowhere.xml')
         with pytest.raises(AffectError, match=f'there is no file {Path.home()}/nowhere.xml'):
