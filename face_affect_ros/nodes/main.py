@@ -45,6 +45,17 @@ LINGER = 0.1
 STEPS = 3
 #: Seconds after which `drain` checks again whether it is done.
 DRAIN_PERIOD = 0.1
+#: Remedies for errors of rcl, by a part of their text.
+REMEDIES = {
+    r'log(ging)? directory|\.log for writing': 'set ROS_LOG_DIR to a folder that can be written',
+    'remap rule|invalid node name': (
+        'names consist of letters, digits and single underscores, and do not begin with a digit; '
+        'a namespace begins with / and does not end with it'),
+    'override rule': 'write -p NAME:=VALUE; VALUE is YAML, with special characters between '
+                     "quotes: -p \"NAME:='VALUE'\"",
+    'params file': 'it must exist and have the form of config/default.yaml',
+    r'^\[': 'these are not arguments of ROS; parameters are given by -p NAME:=VALUE',
+}
 
 
 @contextlib.contextmanager
@@ -90,7 +101,7 @@ def _run(make_node: Callable[[], Node], argv: Sequence[str] | None, received: li
     node = executor = None
     try:
         initialize(None if argv is None else [sys.argv[0], *argv])
-        node = make_node()
+        node = _made(make_node)
         _warn_of_arguments(node, sys.argv[1:] if argv is None else argv)
         executor = make_executor(node)
         executor.add_node(node)
@@ -121,9 +132,24 @@ def initialize(arguments: list[str] | None) -> None:
     try:
         rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:  # rcl's errors have no public type
-        remedy = ('; set ROS_LOG_DIR to a folder that can be written'
-                  if re.search(r'log(ging)? directory|\.log for writing', str(error)) else '')
-        raise AffectError(f'ROS cannot be started: {error}{remedy}') from error
+        raise _explained('ROS cannot be started', error) from error
+
+
+def _made(make_node: Callable[[], Node]) -> Node:
+    """Return the node; AffectError if rcl does not create it, as for some invalid names."""
+    try:
+        return make_node()
+    except RuntimeError as error:   # rclpy's RCLError, which has no public name
+        if 'creating node' not in str(error):
+            raise
+        raise _explained('the node cannot be created', error) from error
+
+
+def _explained(problem: str, error: Exception) -> AffectError:
+    """Return an error of rcl with its remedy."""
+    remedy = next((f'; {each}' for part, each in REMEDIES.items() if re.search(part, str(error))),
+                  '')
+    return AffectError(f'{problem}: {error}{remedy}')
 
 
 def _warn_of_arguments(node: Node, arguments: Sequence[str]) -> None:

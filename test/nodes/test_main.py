@@ -12,8 +12,9 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The process of a node: its end by a signal."""
+"""The process of a node: its arguments, and its end by a signal."""
 
+from pathlib import Path
 import signal
 import subprocess
 import sys
@@ -23,6 +24,10 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: no ROS 2 here')
 
 from support import running_node, wait_until  # noqa: E402, I100
+
+#: Remedies for invalid names and values.
+NAMES = 'a namespace begins with / and does not end with it'
+QUOTES = 'between quotes: -p "NAME:=\'VALUE\'"'
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
@@ -43,3 +48,26 @@ def test_the_nodes_need_no_module_that_a_newer_rclpy_lacks() -> None:
             'sys.modules["rclpy.topic_endpoint_info"] = None; '
             'from face_affect_ros.nodes import container, face_affect_node, humans_merger')
     assert subprocess.run([sys.executable, '-c', code]).returncode == 0
+
+
+@pytest.mark.parametrize(('arguments', 'remedy'), [
+    (['-r', '__ns:=/robot1/'], NAMES),   # refused when the node is created
+    (['-r', '__node:=' + 'n' * 256], NAMES),
+    (['-r', '__ns:=/robot-1'], NAMES),
+    (['-r', 'image:=/1/image_raw'], NAMES),
+    (['-p', 'bag:='], QUOTES),
+    (['-p', 'bag:=[1].mcap'], QUOTES),
+    (['-p', 'bag=a.mcap'], 'write -p NAME:=VALUE'),
+    (['--params-file', 'old.yaml'], 'it must exist and have the form of config/default.yaml'),
+    (['--bag', 'a.mcap'], "['--bag', 'a.mcap']; these are not arguments of ROS"),
+])
+def test_arguments_that_ros_refuses_are_named_with_the_remedy(
+        arguments: list[str], remedy: str, ros_domain: int, tmp_path: Path) -> None:
+    (tmp_path / 'old.yaml').write_text('min_score: 0.5\n')   # of ROS 1
+    done = subprocess.run(
+        [sys.executable, '-m', 'face_affect_ros.nodes.bag_player', '--ros-args', *arguments],
+        capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    assert done.returncode == 1
+    assert 'Traceback' not in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith('error: ') and remedy in last
