@@ -23,6 +23,8 @@ import functools
 from pathlib import Path
 
 from face_affect_ros.affect.types import AffectError
+from face_affect_ros.media.pictures import quiet
+from PIL import features, Image
 
 #: Brands of AVIF images and animations, and of HEIF images (ISO/IEC 23008-12); HEIF sequences are
 #: clips.
@@ -44,7 +46,13 @@ def heif_refusal(path: Path) -> AffectError | None:
         head = file.read(12)
     if head[4:8] != b'ftyp' or head[8:] not in AVIF_BRANDS + HEIF_BRANDS:
         return None
-    if head[8:] in AVIF_BRANDS:
+    name = 'AVIF' if head[8:] in AVIF_BRANDS else 'HEIF'
+    with quiet():   # older versions warn of an unknown feature
+        readable = name in Image.ID and (name == 'HEIF' or features.check('avif'))
+    if readable:
+        return AffectError(f'{path}: the {name} image cannot be read: it is truncated, corrupt or '
+                           'too large; choose another')
+    if name == 'AVIF':
         return AffectError(f'{path}: an AVIF image, which this Pillow cannot read; convert it '
                            'to PNG or JPEG, or install Pillow 11.3 or newer')
     return AffectError(f'{path}: a HEIF image, which cannot be read; convert it: heif-convert '

@@ -23,7 +23,7 @@ import zlib
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.media import heif, open_media
 import numpy as np
-from PIL import Image, PngImagePlugin, TiffImagePlugin
+from PIL import features, Image, PngImagePlugin, TiffImagePlugin
 import pytest
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -409,6 +409,24 @@ def test_a_tiled_heif_image_is_refused_with_a_remedy(tmp_path, monkeypatch, bran
     (tmp_path / 'a.heic').write_bytes(b'\0\0\0\x18ftyp' + brand + b'\0\0\0\0mif1miaf'
                                       + bytes(100))
     with pytest.raises(AffectError, match=f'a.heic: .*convert it.*{remedy}|a.heic.*{remedy}'):
+        open_media(str(tmp_path / 'a.heic'))
+
+
+@pytest.mark.skipif(not features.check('avif'), reason='this Pillow reads no AVIF')
+@pytest.mark.parametrize('share', [0.05, 0.5])
+def test_a_truncated_avif_image_is_named(tmp_path, share):
+    Image.fromarray(patches(RED, GREEN)).save(tmp_path / 'a.avif')
+    data = (tmp_path / 'a.avif').read_bytes()
+    (tmp_path / 'b.avif').write_bytes(data[:int(share * len(data))])
+    with pytest.raises(AffectError, match='b.avif: the AVIF image cannot be read: it is trunc'):
+        open_media(str(tmp_path / 'b.avif'))
+
+
+def test_a_truncated_heif_image_is_named_if_the_plug_in_is_installed(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, 'ID', [*Image.ID, 'HEIF'])   # its opener has refused the file
+    monkeypatch.setitem(Image.OPEN, 'HEIF', (Image.Image, lambda _: False))
+    (tmp_path / 'a.heic').write_bytes(b'\0\0\0\x18ftypheic\0\0\0\0mif1heic' + bytes(100))
+    with pytest.raises(AffectError, match='a.heic: the HEIF image cannot be read: it is trunc'):
         open_media(str(tmp_path / 'a.heic'))
 
 
