@@ -39,6 +39,7 @@ from face_affect_ros.paths import (
     COMPRESSED_SUFFIXES,
     expanded,
     is_bag,
+    is_part,
     is_storage,
     MAKE_READABLE,
     readable,
@@ -251,7 +252,7 @@ def _found(path: str | Path) -> Path:
         there = folder or place.exists()
         if there and not readable(place):
             raise AffectError(f'{path}: Permission denied; {MAKE_READABLE}')
-        inside = not folder and (place.parent / 'metadata.yaml').is_file()
+        inside = not folder and is_part(place)
         whole = inside or (folder and (place / 'metadata.yaml').is_file())
         files = [each for each in (place if folder else place.parent).iterdir()
                  if is_storage(each)] if folder or inside else []

@@ -29,6 +29,8 @@ import stat
 STORAGE_SUFFIXES = ('.mcap', '.db3')
 COMPRESSED_SUFFIXES = ('.zstd', '.zst')
 ROS1_SUFFIX = '.bag'
+#: Name of the file that describes a bag.
+METADATA = 'metadata.yaml'
 #: Prefix of the files in which macOS keeps attributes of others, with their suffix.
 APPLE_DOUBLE = '._'
 #: Remedy for a path without permission.
@@ -119,9 +121,9 @@ def is_bag(path: str) -> bool:
     place = expanded(path)
     with contextlib.suppress(OSError, ValueError):   # without permission
         if place.is_dir():
-            return (place / 'metadata.yaml').is_file() or any(map(is_storage, place.iterdir()))
+            return (place / METADATA).is_file() or any(map(is_storage, place.iterdir()))
         return (is_storage(place) or suffix_of(place) == ROS1_SUFFIX
-                or place.name == 'metadata.yaml')
+                or place.name == METADATA)
     return False
 
 
@@ -139,13 +141,30 @@ def unfinished(path: Path) -> str:
 
 
 def bag_folder(path: str) -> str:
-    """Return the real path of the folder of a bag, or of its file, if it has metadata.yaml."""
+    """Return the real path of the folder of a bag, or of one of its files, with metadata.yaml."""
     place = expanded(path)
     with contextlib.suppress(OSError, ValueError):   # without permission
-        folder = place if place.is_dir() else place.parent
-        if (folder / 'metadata.yaml').is_file():
-            return os.path.realpath(folder)
+        if place.is_dir():
+            return os.path.realpath(place) if (place / METADATA).is_file() else ''
+        return os.path.realpath(place.parent) if is_part(place) else ''
     return ''
+
+
+def is_part(file: Path) -> bool:
+    """
+    Return whether a file is a metadata.yaml, or listed by the one beside it.
+
+    A damaged metadata.yaml without a list stands for all files beside it.
+    """
+    metadata = file.with_name(METADATA)
+    if file.name == METADATA or not metadata.is_file():
+        return metadata.is_file()
+    try:
+        text = metadata.read_text(encoding='utf-8', errors='replace')
+    except OSError:   # reported when the bag is opened
+        return True
+    listed = re.search(rf'(?<![^\s/"\'\[,]){re.escape(file.name)}(?![^\s"\',\]])', text)
+    return 'relative_file_paths' not in text or listed is not None
 
 
 def is_url(name: str) -> bool:

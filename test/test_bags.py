@@ -38,6 +38,7 @@ from bag_files import (
 )
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.bags import deserialized, ImageBag, is_bag
+from face_affect_ros.paths import bag_folder
 from face_affect_ros.recordings import open_recording
 import numpy as np
 import pytest
@@ -364,6 +365,30 @@ def test_the_home_folder_and_the_files_of_a_bag(tmp_path: Path,
     path = bag_files.write(tmp_path / 'bag', [image()])
     for name in ('~/bag', '~/bag/', '~/bag/metadata.yaml', '~/bag/bag.mcap', path):
         assert is_bag(str(name)) and ImageBag(name).count == 1
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+def test_a_file_beside_a_bag_is_not_a_part_of_it(storage: str, tmp_path: Path) -> None:
+    """The command that repairs a file writes such a one."""
+    path = bag_files.write(tmp_path / 'bag', [image()], storage=storage)
+    other = bag_files.write(tmp_path / 'other', [image('/other'), image('/other')],
+                            storage=storage)
+    file = path / f'repaired-{bag_files.storage_file(path).name}'
+    shutil.copy(bag_files.storage_file(other), file)
+    for name, topic, count in ((path, '/image', 1), (path / f'bag{file.suffix}', '/image', 1),
+                               (file, '/other', 2)):
+        bag = ImageBag(name)
+        assert (bag.topic, len(list(bag.messages()))) == (topic, count)
+    names = [str(each) for each in sorted(path.iterdir())]
+    assert list(map(bag_folder, names)) == [str(path), str(path), '']
+
+
+@pytest.mark.parametrize('listed', ['    - bag.mcap', '    - "bag/bag.mcap"', "    - 'bag.mcap'",
+                                    '  [bag.mcap]', '  [a.mcap,bag.mcap, b.mcap]'])
+def test_the_files_of_a_bag_may_be_listed_in_every_form(listed: str, tmp_path: Path) -> None:
+    (tmp_path / 'metadata.yaml').write_text(f'relative_file_paths:\n{listed}\n')
+    assert bag_folder(str(tmp_path / 'bag.mcap')) == str(tmp_path)
+    assert bag_folder(str(tmp_path / 'ag.mcap')) == bag_folder(str(tmp_path / 'bag.mca')) == ''
 
 
 @pytest.mark.parametrize(('storage', 'compression'), [
