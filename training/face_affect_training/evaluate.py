@@ -26,12 +26,13 @@ from typing import Any
 
 import cv2
 from face_affect_ros.affect.classifier import Classifier
-from face_affect_ros.affect.crop import box_of_chip, CropSpec, extract_crops
+from face_affect_ros.affect.crop import CropSpec
 from face_affect_ros.affect.model_store import CARD, Head, load_card, sha256_of
-from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray, LABELS, LANDMARKS
+from face_affect_ros.affect.types import AffectError, FloatArray, ImageArray, LABELS
 from face_affect_ros.paths import expanded
 from face_affect_training.data.faces import FaceData
 from face_affect_training.metrics import coverage, coverage_curve, report
+from face_affect_training.views import plain_views
 import numpy as np
 from tqdm import tqdm
 
@@ -108,23 +109,6 @@ def _index_of(name: str, tasks: list[str], task: str | None) -> int:
     return tasks.index(task) if task else 0
 
 
-def whole_crops(images: ImageArray, spec: CropSpec) -> ImageArray:
-    """
-    Return crops of whole images, (N, size, size, channels) uint8.
-
-    Crops are not rotated, since there are no landmarks. The edge pixels of an image that is not
-    square are repeated.
-
-    Args:
-        images: (N, H, W) grey or (N, H, W, 3) BGR.
-        spec: crop.
-    """
-    height, width = images.shape[1:3]
-    box = box_of_chip(width, height, spec.margin)[np.newaxis]
-    landmarks = np.full((1, len(LANDMARKS), 2), np.nan, np.float32)
-    return np.concatenate([extract_crops(image, box, landmarks, spec) for image in images])
-
-
 def evaluate(model: str, faces: FaceData, *, task: str | None = None) -> dict[str, Any]:
     """
     Return the metrics of a model on some faces, see docs/evaluation.md.
@@ -159,7 +143,7 @@ def evaluate(model: str, faces: FaceData, *, task: str | None = None) -> dict[st
 def _predict(candidate: Candidate, faces: FaceData) -> FloatArray:
     """Return the calibrated probabilities (N, K) of all faces. Raises AffectError for NaN."""
     probabilities = np.concatenate([
-        candidate.predict(whole_crops(faces.images[start:start + BATCH], candidate.spec))
+        candidate.predict(plain_views(faces.images[start:start + BATCH], candidate.spec))
         for start in tqdm(range(0, len(faces), BATCH), unit='face', unit_scale=BATCH,
                           desc=candidate.name, disable=None, file=sys.stderr)])
     wrong = np.flatnonzero(~np.isfinite(probabilities).all(1))
@@ -200,7 +184,7 @@ def _medians(candidate: Candidate, batches: list[ImageArray]) -> tuple[float, fl
     times = []
     for batch in batches[:WARM_UP] + batches:
         started, worked = time.perf_counter(), time.process_time()
-        candidate.predict(whole_crops(batch, candidate.spec))
+        candidate.predict(plain_views(batch, candidate.spec))
         times.append((time.perf_counter() - started, time.process_time() - worked))
     clock, processor = 1e3 * np.median(times[WARM_UP:], axis=0) / len(batches[0])
     return round(float(clock), 4), round(float(processor), 4)

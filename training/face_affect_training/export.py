@@ -26,13 +26,13 @@ from face_affect_ros.affect.types import LABELS
 from face_affect_training import tflite
 from face_affect_training.data import load_split, ORIGINS
 from face_affect_training.data.faces import evenly, FaceData
-from face_affect_training.evaluate import whole_crops
 from face_affect_training.experiment import ancestry, Experiment, Input
 from face_affect_training.metrics import calibrate, coverage, fit_temperature, report
 from face_affect_training.networks.head import with_mirror
 from face_affect_training.quantisation import rounded
 from face_affect_training.runs import best_metrics, hours, load_run
 from face_affect_training.tflite import check_parity, convert, PARITY_FACES
+from face_affect_training.views import plain_views
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -74,7 +74,7 @@ def export(run: Path, models: Path, *, precisions: Sequence[str] = ('float32',),
     for task, each in experiment.tasks.items():
         validation = load_split(each.data, each.data.validation,
                                 channels=experiment.input.channels, cache=cache)
-        faces[task] = replace(validation, images=whole_crops(validation.images,
+        faces[task] = replace(validation, images=plain_views(validation.images,
                                                              experiment.input.spec()))
     trained = best_metrics(run) | {'hours': hours(run)}
     return [_export(network, experiment, precision, faces, mirror=mirror, limits=limits or {},
@@ -137,7 +137,7 @@ def _samples(experiment: Experiment, cache: Path | None,
                            cache=cache)
         count = min(SAMPLES // len(experiment.tasks), len(faces))
         rows = np.random.default_rng(SAMPLE_SEED).choice(len(faces), count, replace=False)
-        parts.append(whole_crops(faces.images[np.sort(rows)], experiment.input.spec()))
+        parts.append(plain_views(faces.images[np.sort(rows)], experiment.input.spec()))
         sources.append(faces.source)
     crops = np.concatenate(parts)
     calibration = {'ranges_from': ' and '.join(sources), 'faces': len(crops), 'seed': SAMPLE_SEED}

@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
+from face_affect_ros.affect.boxes import resized
 from face_affect_ros.affect.crop import box_of_chip, crop_matrix, CropSpec, to_channels, warp
 from face_affect_ros.affect.types import ImageArray
 import numpy as np
@@ -52,10 +53,6 @@ class Augmentation:
     blur: float = 0.0   # largest sigma, pixels of the crop
     blur_share: float = 0.0   # probability of blur
     erase: float = 0.0   # probability of a rectangle of one grey value
-
-
-PLAIN = Augmentation(flip=0.0, roll=0.0, shift=0.0, zoom=(1.0, 1.0), aspect=0.0, shear=0.0,
-                     brightness=0.0, contrast=0.0)
 
 
 class Views:
@@ -114,11 +111,22 @@ class Views:
 
 def plain_views(images: ImageArray, spec: CropSpec, zoom: float = 1.0) -> ImageArray:
     """
-    Return the crops without augmentation, (N, size, size, channels) uint8.
+    Return the crops of whole images without augmentation, (N, size, size, channels) uint8.
 
-    zoom: 1.5 shows the middle two thirds of the image.
+    They are not rotated, since there are no landmarks. The edge pixels of an image that is not
+    square are repeated.
+
+    Args:
+        images: (N, H, W) grey or (N, H, W, 3) BGR.
+        spec: crop.
+        zoom: 1.5 shows the middle two thirds of the image.
     """
-    return _augmented(images, spec, replace(PLAIN, zoom=(zoom, zoom)), 0, 0, slice(None))
+    box = box_of_chip(images.shape[2], images.shape[1], spec.margin)
+    matrix = crop_matrix(resized(box[np.newaxis], 1.0 / zoom)[0], spec)
+    views = np.empty((len(images), spec.size, spec.size, spec.channels), np.uint8)
+    for view, image in zip(views, images):
+        view[:] = to_channels(warp(image, matrix, spec.size), spec.channels)
+    return views
 
 
 def _augmented(images: ImageArray, spec: CropSpec, a: Augmentation, seed: int, epoch: int,

@@ -30,7 +30,7 @@ from face_affect_ros.media.portrait import portrait_path
 from face_affect_training.__main__ import main
 from face_affect_training.commands.models import reporting
 from face_affect_training.data import read_npz
-from face_affect_training.evaluate import open_candidate, whole_crops
+from face_affect_training.evaluate import open_candidate
 from face_affect_training.experiment import load_experiment
 from face_affect_training.metrics import (
     calibrate,
@@ -42,6 +42,7 @@ from face_affect_training.metrics import (
     report,
 )
 from face_affect_training.runs import build_network
+from face_affect_training.views import plain_views
 import numpy as np
 import pytest
 
@@ -61,7 +62,7 @@ def portraits(count: int) -> np.ndarray:
 def known_file(path: Path, name: str, **more: Any) -> tuple[Path, np.ndarray, np.ndarray]:
     """Write 20 faces, 14 with the predicted label; return file, probabilities and labels."""
     images, card = portraits(20), load_card(name)
-    crops = whole_crops(np.ascontiguousarray(images[..., ::-1]), card.crop)
+    crops = plain_views(np.ascontiguousarray(images[..., ::-1]), card.crop)
     probabilities = Classifier(card)(crops)[card.heads[0].task]
     labels = probabilities.argmax(1)
     labels[14:] = (labels[14:] + 1) % len(LABELS_OF[name])

@@ -25,11 +25,12 @@ from face_affect_ros.affect.types import AffectError
 from face_affect_training import networks, tflite
 from face_affect_training.__main__ import main
 from face_affect_training.data import read
-from face_affect_training.evaluate import evaluate, whole_crops
+from face_affect_training.evaluate import evaluate
 from face_affect_training.experiment import make_experiment
 from face_affect_training.quantisation import filled, rounded
 from face_affect_training.runs import best_metrics, load_run
 from face_affect_training.tflite import check_parity, convert, predict, TOLERANCES
+from face_affect_training.views import plain_views
 import keras
 import numpy as np
 import pytest
@@ -68,7 +69,7 @@ def models(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def known(run: Path, sheets: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return inputs and outputs of Keras: 70 validation faces and 70 blends of two of them."""
     experiment, network = load_run(run / 'best.keras')
-    crops = whole_crops(read('fer2013_sheets', sheets, 'PublicTest').images,
+    crops = plain_views(read('fer2013_sheets', sheets, 'PublicTest').images,
                         replace(experiment.input.spec(), margin=MARGIN))
     plain = crops.astype(np.float32) * np.float32(2 / 255) - np.float32(1)
     mixed = np.linspace(0.3, 0.7, len(plain), dtype=np.float32)[:, np.newaxis, np.newaxis,

@@ -28,7 +28,6 @@ from face_affect_ros.affect.types import AffectError, FloatArray, MODES
 from face_affect_training import networks
 from face_affect_training.__main__ import main
 from face_affect_training.data import read
-from face_affect_training.evaluate import whole_crops
 from face_affect_training.networks.small_resnet import small_resnet
 from face_affect_training.quantisation import filled
 from face_affect_training.runs import load_run
@@ -37,6 +36,7 @@ from face_affect_training.saliency.graph import convert_gradients, Gradients
 from face_affect_training.saliency.layers import ConvertibleDepthwise, ConvertiblePooling
 from face_affect_training.saliency.weights import write
 from face_affect_training.tflite import convert
+from face_affect_training.views import plain_views
 import keras
 import numpy as np
 import pytest
@@ -227,7 +227,7 @@ def test_export_with_saliency(experiment: Path, tmp_path: Path, sheets: Path,
 
     saliency = Saliency(card)
     plan, kept = load_run(folder / 'best.keras')
-    crops = whole_crops(read('fer2013_sheets', sheets, 'PublicTest').images, plan.input.spec())
+    crops = plain_views(read('fer2013_sheets', sheets, 'PublicTest').images, plan.input.spec())
     inputs = crops.astype(np.float32) * np.float32(2 / 255) - np.float32(1)
     theirs = kept.predict(inputs[:20], verbose=0)
     for crop, expected in zip(crops, theirs):

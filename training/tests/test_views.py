@@ -17,13 +17,14 @@
 from dataclasses import replace
 
 import cv2
-from face_affect_ros.affect.crop import CropSpec
+from face_affect_ros.affect.crop import box_of_chip, CropSpec, extract_crops
 from face_affect_training import views
-from face_affect_training.evaluate import whole_crops
-from face_affect_training.views import Augmentation, PLAIN, plain_views, Views
+from face_affect_training.views import Augmentation, plain_views, Views
 import numpy as np
 import pytest
 
+PLAIN = Augmentation(flip=0.0, roll=0.0, shift=0.0, zoom=(1.0, 1.0), aspect=0.0, shear=0.0,
+                     brightness=0.0, contrast=0.0)
 WILD = Augmentation(roll=30, shift=0.2, zoom=(0.7, 1.4), aspect=0.1, shear=0.1, brightness=0.2,
                     contrast=0.4, gamma=0.3, tint=0.2, blur=1.5, blur_share=0.5, erase=0.5)
 
@@ -38,11 +39,15 @@ def faces(*shape: int) -> np.ndarray:
 @pytest.mark.parametrize('shape, spec', [
     ((5, 48, 48), CropSpec(48, 1, 0.1)), ((5, 48, 48), CropSpec(64, 1, 0.0)),
     ((5, 112, 112, 3), CropSpec(64, 3, 0.15)), ((5, 200, 200, 3), CropSpec(48, 1, 0.3))])
-def test_plain_views_are_the_crops_of_the_node(shape: tuple[int, ...], spec: CropSpec) -> None:
+def test_views_without_changes_are_the_crops_of_the_node(shape: tuple[int, ...],
+                                                         spec: CropSpec) -> None:
     images = faces(*shape)
-    plain, crops = plain_views(images, spec), whole_crops(images, spec)
-    assert plain.shape == crops.shape
-    assert np.abs(plain.astype(int) - crops).max() <= 1
+    box = box_of_chip(images.shape[2], images.shape[1], spec.margin)[np.newaxis]
+    landmarks = np.full((1, 4, 2), np.nan, np.float32)
+    crops = np.concatenate([extract_crops(image, box, landmarks, spec) for image in images])
+    np.testing.assert_array_equal(plain_views(images, spec), crops)
+    unchanged = Views(images, spec, PLAIN, seed=1, epochs=1).epoch(0)
+    assert np.abs(unchanged.astype(int) - crops).max() <= 1
 
 
 def test_zoom_shows_the_middle() -> None:

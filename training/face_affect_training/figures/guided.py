@@ -30,9 +30,9 @@ from face_affect_ros.affect.settings import PipelineSettings
 from face_affect_ros.affect.types import AffectError, EMOTIONS, ImageArray
 from face_affect_ros.media import open_media
 from face_affect_training.data.faces import FaceData
-from face_affect_training.evaluate import whole_crops
 from face_affect_training.figures import pictures, results
 from face_affect_training.saliency.bias import Floats, MANY, on_face
+from face_affect_training.views import plain_views
 import numpy as np
 import numpy.typing as npt
 
@@ -76,7 +76,7 @@ def make(models: list[str], faces: FaceData, folder: Path, command: str) -> list
 def _means(saliency: Saliency,
            faces: FaceData) -> tuple[list[Picture | None], list[int], list[Floats]]:
     """Return by class the map drawn over the mean face and the number of faces; and the maps."""
-    crops = whole_crops(faces.images, saliency.card.crop)
+    crops = plain_views(faces.images, saliency.card.crop)
     probabilities = np.stack([saliency(crop).probabilities for crop in crops])
     drawn: list[Picture | None] = [None] * len(EMOTIONS)
     counts: list[int] = []
