@@ -22,12 +22,14 @@ import shutil
 import tempfile
 from typing import Any
 
-from face_affect_ros.affect.types import LABELS
+from face_affect_ros.affect.classifier import calibrate, normalize
+from face_affect_ros.affect.interpreter import Network
+from face_affect_ros.affect.types import FloatArray, LABELS
 from face_affect_training import tflite
 from face_affect_training.data import load_split, ORIGINS
 from face_affect_training.data.faces import evenly, FaceData
 from face_affect_training.experiment import ancestry, Experiment, Input
-from face_affect_training.metrics import calibrate, coverage, fit_temperature, report
+from face_affect_training.metrics import coverage, fit_temperature, report
 from face_affect_training.networks.head import with_mirror
 from face_affect_training.quantisation import rounded
 from face_affect_training.runs import best_metrics, hours, load_run
@@ -153,7 +155,7 @@ def _evaluate(network: keras.Model, file: Path, precision: str, faces: dict[str,
         inputs = settings.scaled(each.images)
         theirs = network.predict(inputs[rows], batch_size=64, verbose=0)
         theirs = np.asarray(theirs[index] if isinstance(theirs, list) else theirs)
-        outputs = tflite.predict(file, inputs)
+        outputs = Network(file)(inputs)
         # the converter may change the order of the outputs
         output = min((number for number, raw in enumerate(outputs)
                       if raw.shape[1] == theirs.shape[1]),
@@ -164,11 +166,9 @@ def _evaluate(network: keras.Model, file: Path, precision: str, faces: dict[str,
     return heads
 
 
-def _metrics(raw: npt.NDArray[np.float32], faces: FaceData,
-             names: tuple[str, ...]) -> dict[str, Any]:
+def _metrics(raw: FloatArray, faces: FaceData, names: tuple[str, ...]) -> dict[str, Any]:
     """Return temperature, threshold and metrics of probabilities (N, K)."""
-    # the sum of an 8-bit softmax is not exactly one; the classifier of the node divides as well
-    shares = raw / raw.sum(1, keepdims=True)
+    shares = normalize(raw)   # as the classifier of the node
     temperature = round(fit_temperature(shares, faces.labels), 3)
     probabilities = calibrate(shares, temperature)
     # rounded down, so that at most this share is unknown

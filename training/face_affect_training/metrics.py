@@ -16,6 +16,8 @@
 
 from typing import Any
 
+from face_affect_ros.affect.classifier import calibrate
+from face_affect_ros.affect.types import FloatArray
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
@@ -50,13 +52,7 @@ def expected_calibration_error(probabilities: Floats, labels: Labels) -> float:
     return float(np.abs(gaps).sum() / len(labels))
 
 
-def calibrate(probabilities: Floats, temperature: float) -> npt.NDArray[np.float64]:
-    """Return p ** (1 / T), normalised; the softmax of logits / T."""
-    logits = np.log(np.maximum(probabilities.astype(np.float64), 1e-12)) / temperature
-    return np.asarray(softmax(logits, axis=1), np.float64)
-
-
-def fit_temperature(probabilities: Floats, labels: Labels) -> float:
+def fit_temperature(probabilities: FloatArray, labels: Labels) -> float:
     """
     Return the temperature in [0.2, 5] with the lowest negative log-likelihood.
 

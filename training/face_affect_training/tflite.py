@@ -12,13 +12,12 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Conversion to TFLite in four precisions, inference, and comparison with Keras."""
+"""Conversion to TFLite in four precisions, and comparison with Keras."""
 
 from pathlib import Path
 from typing import Any, get_args, Literal
 import warnings
 
-from face_affect_ros.affect.interpreter import Network
 from face_affect_ros.affect.types import AffectError
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +31,6 @@ PRECISIONS = get_args(Precision)
 GradientPrecision = Literal['float32', 'float16', 'dynamic']
 #: Largest number of validation faces for the comparison with Keras.
 PARITY_FACES = 1024
-#: Batch size of the inference.
-BATCH = 64
 
 
 def convert(network: Any, precision: str = 'float32',
@@ -107,17 +104,6 @@ def write_model(folder: Path, content: bytes, card: dict[str, Any]) -> None:
     (folder / 'model.tflite').write_bytes(content)
     text = yaml.safe_dump(card, sort_keys=False, width=99, allow_unicode=True)
     (folder / 'card.yaml').write_text(text, encoding='utf-8')
-
-
-def predict(path: Path, inputs: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], ...]:
-    """
-    Return each output of a TFLite file, (N, K) float32, from the interpreter of the node.
-
-    inputs: scaled crops (N, S, S, C) float32. Raises AffectError for other files.
-    """
-    network = Network(path)
-    outputs = [network(inputs[start:start + BATCH]) for start in range(0, len(inputs), BATCH)]
-    return tuple(np.concatenate(each) for each in zip(*outputs))
 
 
 #: Largest difference of a probability, and smallest share of faces with the same label, by

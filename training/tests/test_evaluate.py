@@ -23,7 +23,7 @@ import shutil
 from typing import Any
 
 import cv2
-from face_affect_ros.affect.classifier import Classifier
+from face_affect_ros.affect.classifier import calibrate, Classifier, normalize
 from face_affect_ros.affect.model_store import find_model, load_card
 from face_affect_ros.affect.types import AffectError, EMOTIONS, GENDERS
 from face_affect_ros.media.portrait import portrait_path
@@ -33,7 +33,6 @@ from face_affect_training.data import read_npz
 from face_affect_training.evaluate import open_candidate
 from face_affect_training.experiment import load_experiment
 from face_affect_training.metrics import (
-    calibrate,
     coverage,
     coverage_curve,
     expected_calibration_error,
@@ -116,7 +115,7 @@ def test_report_of_known_probabilities(probabilities: list[list[float]], labels:
 def test_fit_temperature_corrects_overconfidence() -> None:
     random = np.random.default_rng(7)
     logits = random.normal(size=(4000, 7)) * 1.5
-    true = calibrate(np.exp(logits), 1.0)
+    true = normalize(np.exp(logits))
     labels = np.array([random.choice(7, p=row) for row in true])
     sure = calibrate(true, 1.0 / 1.8)
     temperature = fit_temperature(sure, labels)

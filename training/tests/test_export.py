@@ -29,7 +29,7 @@ from face_affect_training.evaluate import evaluate
 from face_affect_training.experiment import make_experiment
 from face_affect_training.quantisation import filled, rounded
 from face_affect_training.runs import best_metrics, load_run
-from face_affect_training.tflite import check_parity, convert, predict, TOLERANCES
+from face_affect_training.tflite import check_parity, convert, TOLERANCES
 from face_affect_training.views import plain_views
 import keras
 import numpy as np
@@ -84,7 +84,7 @@ def test_each_file_agrees_with_keras(precision: str, models: Path,
     inputs, theirs = known
     assert len(set(theirs.argmax(1).tolist())) > 3 and (theirs.max(1) < 0.9).sum() > 10
     path = models / NAMES[precision] / 'model.tflite'
-    [ours] = predict(path, inputs)
+    [ours] = Network(path)(inputs)
     assert (ours.argmax(1) == theirs.argmax(1)).mean() >= TOLERANCES[precision][1]
     assert 0.0 < np.abs(ours - theirs).max() <= TOLERANCES[precision][0]
     if precision != 'float32':

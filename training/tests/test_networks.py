@@ -21,6 +21,7 @@ import re
 from types import SimpleNamespace
 from typing import Any
 
+from face_affect_ros.affect.interpreter import Network
 from face_affect_ros.affect.types import AffectError, FloatArray
 from face_affect_training import networks, tflite
 from face_affect_training.__main__ import main
@@ -106,7 +107,7 @@ def test_training_saving_and_conversion(name: str, tmp_path: Path) -> None:
     if keras.backend.backend() != 'tensorflow':
         pytest.skip('only TensorFlow writes TFLite')
     (tmp_path / 'model.tflite').write_bytes(tflite.convert(network))
-    [converted] = tflite.predict(tmp_path / 'model.tflite', inputs)
+    [converted] = Network(tmp_path / 'model.tflite')(inputs)
     np.testing.assert_allclose(converted, probabilities, atol=1e-4)
 
 
