@@ -55,9 +55,6 @@ class TemplateTracker:
         self._templates = extract_crops(image, found.boxes, found.landmarks, FACE)
         self._shifts = np.zeros((len(found), 2), np.float32)
 
-    def __len__(self) -> int:
-        return len(self._templates)
-
     def __call__(self, image: ImageArray) -> Detections | None:
         """
         Track the faces in a later image.
@@ -126,36 +123,34 @@ class DetectOrTrack:
     Finds the faces of each image: by the detector at an interval, by template matching in between.
 
     If a face cannot be tracked, or the size of the image changes, the detector runs at once.
+
+    Attributes:
+        templates: The pixels of the faces that are tracked, None if there are none.
     """
 
     def __init__(self, search: RotatedSearch) -> None:
         self.search = search
-        self._templates: TemplateTracker | None = None
+        self.templates: TemplateTracker | None = None
         self._shape: tuple[int, ...] = ()
         self._detected = self._stamp = -math.inf
 
     def __call__(self, image: ImageArray, stamp: float, interval: float) -> Located:
         """Return the faces of an image at a time; interval: of the detector, both in seconds."""
         elapsed, self._stamp = stamp - self._stamp, stamp
-        if (self._templates is not None and image.shape == self._shape
+        if (self.templates is not None and image.shape == self._shape
                 and not is_due(stamp - self._detected, interval)):
-            tracked = self._templates(image)
+            tracked = self.templates(image)
             if tracked is not None:
                 return Located(tracked, detected=False, defer=False)
         found = self.search(image, stamp)
         self._detected, self._shape = stamp, image.shape
-        self._templates = TemplateTracker(image, found) if interval > 0.0 else None
+        self.templates = TemplateTracker(image, found) if interval > 0.0 else None
         return Located(found, detected=True, defer=not is_due(elapsed, interval))
-
-    @property
-    def templates(self) -> int:
-        """The number of faces whose pixels are kept for tracking."""
-        return len(self._templates) if self._templates is not None else 0
 
     def reset(self) -> None:
         """Drop the templates; the detector runs on the next image."""
         self.search.reset()
-        self._templates = None
+        self.templates = None
         self._detected = self._stamp = -math.inf
 
 

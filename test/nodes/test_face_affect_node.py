@@ -419,9 +419,9 @@ def test_tracks_survive_a_pause(bench: Bench, portrait: np.ndarray) -> None:
 def test_a_paused_node_keeps_no_pixels_of_faces(bench: Bench) -> None:
     node = bench.start()
     bench.answered()
-    assert node.pipeline.locate.templates == 1
+    assert node.pipeline.locate.templates is not None
     assert node.trigger_deactivate() == SUCCESS
-    assert node.pipeline.locate.templates == 0
+    assert node.pipeline.locate.templates is None
 
 
 def test_an_inactive_node_has_no_image_subscription(bench: Bench) -> None:
