@@ -16,7 +16,7 @@
 
 from collections.abc import Iterator, Mapping
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 import hashlib
 import math
 import os
@@ -295,7 +295,7 @@ def _head(entries: dict[str, Any], limits: Any) -> Head:
                 labels=tuple(card_entry(entries, 'heads.labels', list)),
                 threshold=card_entry(entries, 'heads.threshold', float),
                 temperature=card_entry(entries, 'heads.temperature', float, 1.0),
-                limits=Limits.from_card(entries.get('limits', limits)))
+                limits=_limits(entries.get('limits', limits) or {}))
     if head.task not in LABELS:
         raise ValueError(f"head task '{head.task}' is not one of {', '.join(LABELS)}")
     if head.labels != LABELS[head.task]:
@@ -306,3 +306,17 @@ def _head(entries: dict[str, Any], limits: Any) -> Head:
     if head.output < 0:
         raise ValueError(f"head '{head.task}': output is {head.output}, it must be at least 0")
     return head
+
+
+def _limits(entries: Any) -> Limits:
+    if not isinstance(entries, dict):
+        raise ValueError(f'limits is {entries!r}, it must be a mapping')
+    known = [each.name for each in fields(Limits)]
+    if unknown := sorted(str(name) for name in entries if name not in known):
+        raise ValueError(f"limits has the unknown entry {', '.join(unknown)}; there are "
+                         f"{', '.join(known)}")
+    limits = {name: card_entry(entries, f'limits.{name}', float) for name in entries}
+    for name, value in limits.items():
+        if not value >= 0.0:   # NaN, too
+            raise ValueError(f'limits.{name} is {value:g}, it must be a number of at least 0')
+    return Limits(**limits)

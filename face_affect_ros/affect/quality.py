@@ -14,8 +14,7 @@
 
 """Whether a face can be classified: it is large, frontal and sharp enough."""
 
-import contextlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -42,24 +41,6 @@ class Limits:
     min_side: float = 0.0   #: minimum of the longer side of the face box, pixels
     max_turn: float = float('inf')   #: maximum of turn_of
     min_sharpness: float = 0.0   #: minimum of sharpness_of
-
-    @classmethod
-    def from_card(cls, entries: Any) -> 'Limits':
-        """Return the limits of a card's entry `limits`; ValueError for unknown names."""
-        known = [each.name for each in fields(cls)]
-        entries = entries or {}
-        if not isinstance(entries, dict):
-            raise ValueError(f'limits is {entries!r}, it must be a mapping')
-        if unknown := sorted(str(name) for name in entries if name not in known):
-            raise ValueError(f"limits has the unknown entry {', '.join(unknown)}; there are "
-                             f"{', '.join(known)}")
-        limits = {}
-        for name, value in entries.items():
-            with contextlib.suppress(TypeError, ValueError):
-                limits[name] = float(value)
-            if not limits.get(name, -1.0) >= 0.0:   # NaN, too
-                raise ValueError(f'limits.{name} is {value!r}, it must be a number of at least 0')
-        return cls(**limits)
 
 
 def reasons(found: Detections, crops: ImageArray, limits: Limits,

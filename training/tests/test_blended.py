@@ -100,7 +100,7 @@ def test_training_and_export_of_two_tasks(
     export(run, models, precisions=('float32', 'int8'), saliency='float32', limits=limits)
     card = load_card(str(models / 'both'))
     assert [head.limits for head in card.heads] == [
-        Limits.from_card(each) for each in limits.values()]
+        Limits(**each) for each in limits.values()]
     assert [head.task for head in card.heads] == ['emotion', 'gender']
     assert sorted(head.output for head in card.heads) == [0, 1]
     assert card.metadata['metrics']['gender']['data'] == 'FairFace val'

@@ -79,7 +79,7 @@ def test_input_limits(few: FaceData) -> None:
     assert found['by_side']['48'] >= found['by_side']['8']
     assert found['by_blur']['0.01'] >= found['by_blur']['0.08']
     assert found['by_motion']['0.05'] > found['by_motion']['0.4']
-    limits = Limits.from_card(found['limits'])   # of a frontal, sharp portrait
+    limits = Limits(**found['limits'])   # of a frontal, sharp portrait
     assert limits.min_side <= 48 and limits.max_turn < 1.0 and 0.0 <= limits.min_sharpness < 5.0
     assert robot_crops.input_limits('emotion_mini_xception', few, count=5)['faces'] <= 5
     with pytest.raises(AffectError, match='portraits: .* finds no face'):
