@@ -87,11 +87,6 @@ class Batches:
         return views, (targets * share + targets[::-1] * (1.0 - share)).astype(np.float32)
 
 
-def steps_of(parts: Sequence[Batches]) -> int:
-    """Return the number of batches in an epoch of all tasks."""
-    return min(part.steps for part in parts)
-
-
 def stream(parts: Sequence[Batches], widths: Sequence[int],
            epochs: range) -> Iterator[Batch]:
     """

@@ -57,9 +57,7 @@ def averaged(model: keras.Model, network: keras.Model, views: ImageArray) -> Ite
         return
     # includes the random state of dropout, which the batch changes
     current = [keras.ops.convert_to_numpy(variable.value).copy() for variable in model.variables]
-    averages = model.optimizer._model_variables_moving_average
-    for variable, average in zip(model.trainable_variables, averages):
-        variable.assign(keras.ops.convert_to_numpy(average.value).copy())
+    model.optimizer.finalize_variable_values(model.trainable_variables)
     norms = [layer for layer in network.layers
              if isinstance(layer, keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in norms]

@@ -23,7 +23,7 @@ from typing import Any
 
 from face_affect_ros.affect.types import AffectError, ImageArray, LABELS
 from face_affect_ros.paths import expanded
-from face_affect_training.batches import Batches, steps_of, stream
+from face_affect_training.batches import Batches, stream
 from face_affect_training.data import load_splits
 from face_affect_training.data.faces import evenly, FaceData, make_targets
 from face_affect_training.distillation import Teachers
@@ -100,7 +100,8 @@ def train(experiment: Experiment, folder: Path, *, cache: Path | None = None,
           f'backend {keras.backend.backend()}', file=sys.stderr, flush=True)
     model = from_pixels(network, experiment)
     batches = batches_of(experiment, faces)
-    compile_model(model, experiment, steps_of(batches))
+    steps = min(part.steps for part in batches)   # of an epoch
+    compile_model(model, experiment, steps)
     epoch, best, seconds = run.resume(model)
     evaluation = EvaluationCallback(
         run, experiment, network=network, checkpoint=checkpoint,
@@ -109,7 +110,7 @@ def train(experiment: Experiment, folder: Path, *, cache: Path | None = None,
         training=faces if curves else {}, best=best, seconds=seconds, deadline=deadline)
     try:
         model.fit(stream(batches, experiment.widths, range(epoch, settings.epochs)),
-                  steps_per_epoch=steps_of(batches), epochs=settings.epochs, initial_epoch=epoch,
+                  steps_per_epoch=steps, epochs=settings.epochs, initial_epoch=epoch,
                   callbacks=[evaluation], shuffle=False, verbose=0)
     finally:
         for part in batches:

@@ -42,11 +42,6 @@ import numpy as np
 import pytest
 import yaml
 
-COUNTS = {
-    'baseline': 129_351, 'five_layer_cnn': 684_199, 'five_layer_cnn_fractional': 2_076_839,
-    'deeper_cnn': 1_766_439, 'sequential_fully_cnn': 591_783, 'mini_xception': 58_423,
-    'residual_cnn': 11_177_287,
-    'small_resnet': 670_359, 'mobilenet': 3_202_631}
 #: Learning rates of networks that diverge with 0.01.
 RATES = {'mobilenet': 1e-3}
 #: Options of small networks.
@@ -76,8 +71,7 @@ def outputs_of(network: keras.Model, inputs: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize('name', networks.NETWORKS)
 def test_parameters_are_those_of_the_docstring(name: str) -> None:
     network = networks.build(name, input_shape=(48, 48, 1), classes=7)
-    assert network.count_params() == COUNTS[name]
-    assert f'{COUNTS[name]:,}' in (inspect.getdoc(networks.NETWORKS[name]) or '')
+    assert f'; {network.count_params():,}' in (inspect.getdoc(networks.NETWORKS[name]) or '')
     assert [layer.name for layer in network.layers[-2:]] == ['logits', 'probabilities']
 
 
