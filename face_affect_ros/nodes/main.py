@@ -112,7 +112,8 @@ def _run(make_node: Callable[[], Node], argv: Sequence[str] | None, received: li
     except SystemExit as code:
         return int(code.code or 0)
     except (AffectError, ParameterException) as error:
-        return _print_error(error)
+        print(f'error: {shown(" ".join(str(error).split()))}', file=sys.stderr, flush=True)
+        return 1
     finally:
         if node is not None:
             close(node)
@@ -161,11 +162,6 @@ def _warn_of_arguments(node: Node, arguments: Sequence[str]) -> None:
     health = getattr(node, 'health', None)
     if health is not None:
         health.warn('arguments', '; '.join(warnings))
-
-
-def _print_error(error: Exception) -> int:
-    print(f'error: {shown(" ".join(str(error).split()))}', file=sys.stderr, flush=True)
-    return 1
 
 
 def make_executor(node: Node) -> Executor:
