@@ -102,11 +102,46 @@ class Views:
             self._pool.shutdown(cancel_futures=True)
 
     def _rendered(self, number: int, start: int, stop: int) -> ImageArray:
-        augmentation = self._augmentation
+        """Return the crops of some faces of an epoch."""
+        spec, a, rows = self._spec, self._augmentation, slice(start, stop)
         if number >= self._plain_from:
-            augmentation = replace(augmentation, erase=0.0)
-        return _augmented(self._images, self._spec, augmentation, self._seed,
-                          self.first_epoch(number), slice(start, stop))
+            a = replace(a, erase=0.0)
+        count, size = len(self._images), spec.size
+        random = np.random.Generator(np.random.Philox(
+            key=[self._seed, self.first_epoch(number)]))
+        u = random.uniform(-1.0, 1.0, (count, 16))[rows]
+        tint = random.uniform(-1.0, 1.0, (count, spec.channels))[rows]
+        erased = (random.uniform(0.0, 1.0, count) < a.erase)[rows]
+        grey = random.integers(0, 256, (count, 1))[rows]
+        low, high = np.log(a.zoom)
+        matrices = _matrices(size, angle=np.deg2rad(a.roll) * u[:, 1],
+                             zoom=np.exp(low + (high - low) * (u[:, 0] + 1) / 2),
+                             aspect=np.exp(a.aspect * u[:, 2]), shear=a.shear * u[:, 3],
+                             shift=a.shift * size * u[:, 4:6], mirror=(u[:, 6] + 1) / 2 < a.flip)
+        tables = _tables(a, u[:, 7], u[:, 8], u[:, 9], tint)
+        curved = (tables[:, :, 0] != np.arange(256, dtype=np.uint8)).any()
+        blurred = (u[:, 10] + 1) / 2 < a.blur_share
+        sigmas = np.where(blurred, a.blur * (u[:, 15] + 1) / 2, 0.0)
+        area = size * size * ERASED * (0.2 + 0.8 * (u[:, 11] + 1) / 2)
+        ratio = np.exp(0.7 * u[:, 12])
+        sides = np.sqrt(np.stack([area * ratio, area / ratio], 1)).clip(1, size).astype(np.int64)
+        corners = np.floor((u[:, 13:15] + 1) / 2 * (size + 1 - sides)).astype(np.int64)
+
+        images = self._images[rows]
+        box = box_of_chip(images.shape[2], images.shape[1], spec.margin)
+        matrices = (matrices @ np.vstack([crop_matrix(box, spec), [0, 0, 1]])).astype(np.float32)
+        views = np.empty((len(images), size, size, spec.channels), np.uint8)
+        for index, (view, image, matrix) in enumerate(zip(views, images, matrices)):
+            crop: npt.NDArray[Any] = to_channels(warp(image, matrix, size), spec.channels)
+            if sigmas[index] > 0.0:
+                crop = np.reshape(cv2.GaussianBlur(crop, (0, 0), sigmas[index]), view.shape)
+            if curved:
+                crop = np.reshape(cv2.LUT(crop, tables[index][:, np.newaxis]), view.shape)
+            view[:] = crop
+            if erased[index]:
+                (x, y), (width, height) = corners[index], sides[index]
+                view[y:y + height, x:x + width] = grey[index]
+        return views
 
 
 def plain_views(images: ImageArray, spec: CropSpec, zoom: float = 1.0) -> ImageArray:
@@ -126,46 +161,6 @@ def plain_views(images: ImageArray, spec: CropSpec, zoom: float = 1.0) -> ImageA
     views = np.empty((len(images), spec.size, spec.size, spec.channels), np.uint8)
     for view, image in zip(views, images):
         view[:] = to_channels(warp(image, matrix, spec.size), spec.channels)
-    return views
-
-
-def _augmented(images: ImageArray, spec: CropSpec, a: Augmentation, seed: int, epoch: int,
-               rows: slice) -> ImageArray:
-    """Return the augmented crops of some rows of images."""
-    count, size = len(images), spec.size
-    random = np.random.Generator(np.random.Philox(key=[seed, epoch]))
-    u = random.uniform(-1.0, 1.0, (count, 16))[rows]
-    tint = random.uniform(-1.0, 1.0, (count, spec.channels))[rows]
-    erased = (random.uniform(0.0, 1.0, count) < a.erase)[rows]
-    grey = random.integers(0, 256, (count, 1))[rows]
-    low, high = np.log(a.zoom)
-    matrices = _matrices(size, angle=np.deg2rad(a.roll) * u[:, 1],
-                         zoom=np.exp(low + (high - low) * (u[:, 0] + 1) / 2),
-                         aspect=np.exp(a.aspect * u[:, 2]), shear=a.shear * u[:, 3],
-                         shift=a.shift * size * u[:, 4:6], mirror=(u[:, 6] + 1) / 2 < a.flip)
-    tables = _tables(a, u[:, 7], u[:, 8], u[:, 9], tint)
-    curved = (tables[:, :, 0] != np.arange(256, dtype=np.uint8)).any()
-    blurred = (u[:, 10] + 1) / 2 < a.blur_share
-    sigmas = np.where(blurred, a.blur * (u[:, 15] + 1) / 2, 0.0)
-    area = size * size * ERASED * (0.2 + 0.8 * (u[:, 11] + 1) / 2)
-    ratio = np.exp(0.7 * u[:, 12])
-    sides = np.sqrt(np.stack([area * ratio, area / ratio], 1)).clip(1, size).astype(np.int64)
-    corners = np.floor((u[:, 13:15] + 1) / 2 * (size + 1 - sides)).astype(np.int64)
-
-    images = images[rows]
-    box = box_of_chip(images.shape[2], images.shape[1], spec.margin)
-    matrices = (matrices @ np.vstack([crop_matrix(box, spec), [0, 0, 1]])).astype(np.float32)
-    views = np.empty((len(images), size, size, spec.channels), np.uint8)
-    for index, (view, image, matrix) in enumerate(zip(views, images, matrices)):
-        crop: npt.NDArray[Any] = to_channels(warp(image, matrix, size), spec.channels)
-        if sigmas[index] > 0.0:
-            crop = np.reshape(cv2.GaussianBlur(crop, (0, 0), sigmas[index]), view.shape)
-        if curved:
-            crop = np.reshape(cv2.LUT(crop, tables[index][:, np.newaxis]), view.shape)
-        view[:] = crop
-        if erased[index]:
-            (x, y), (width, height) = corners[index], sides[index]
-            view[y:y + height, x:x + width] = grey[index]
     return views
 
 
