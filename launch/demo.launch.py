@@ -37,6 +37,7 @@ from face_affect_ros.launch_support.arguments import (
     string_parameter,
     text,
 )
+from face_affect_ros.nodes.camera_player import PARAMETERS
 from launch import LaunchContext, LaunchDescription
 from launch_ros.actions import Node
 
@@ -47,7 +48,7 @@ def start(context: LaunchContext) -> list[Any]:
     settings: dict[str, Any] = {
         'name': 'camera_player', 'namespace': text(context, 'namespace'),
         'parameters': [{'source': string_parameter(context, 'source'),
-                        'rate': number(context, 'rate'),
+                        'rate': number(context, 'rate', PARAMETERS['rate']),
                         'loop': flag(context, 'loop'), 'exit_at_end': not flag(context, 'loop'),
                         # Else a short clip ends before the node has subscribed.
                         'min_subscribers': 1,

@@ -20,6 +20,7 @@ ros2 launch face_affect_ros greeter.launch.py camera:=usb_cam
 
 from typing import Any
 
+from face_affect_ros.behaviours.greeter import PARAMETERS
 from face_affect_ros.launch_support.actions import describe, include_perception
 from face_affect_ros.launch_support.arguments import (
     full_name,
@@ -38,7 +39,8 @@ def start(context: LaunchContext) -> list[Any]:
     name = full_name(context, text(context, 'node_name'))
     greeter = Node(package='face_affect_ros', executable='greeter', name='greeter',
                    namespace=text(context, 'namespace'), output='screen',
-                   parameters=[{'max_distance': number(context, 'max_distance'),
+                   parameters=[{'max_distance': number(context, 'max_distance',
+                                                       PARAMETERS['max_distance']),
                                 **sim_time(context)}],
                    remappings=[('face_affect/faces', f'{name}/faces')])
     return [include_perception(), greeter]

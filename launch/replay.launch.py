@@ -36,6 +36,7 @@ from face_affect_ros.launch_support.arguments import (
     string_parameter,
     text,
 )
+from face_affect_ros.nodes.bag_player import PARAMETERS
 from launch import LaunchContext, LaunchDescription
 from launch_ros.actions import Node
 
@@ -51,8 +52,10 @@ def start(context: LaunchContext) -> list[Any]:
         parameters=[{'bag': string_parameter(context, 'bag'),
                      'topic': string_parameter(context, 'topic'),
                      'depth': string_parameter(context, 'bag_depth'),
-                     'clock': flag(context, 'clock'), 'rate': number(context, 'speed'),
-                     'max_in_flight': number(context, 'max_in_flight', int)}],
+                     'clock': flag(context, 'clock'),
+                     'rate': number(context, 'speed', PARAMETERS['rate']),
+                     'max_in_flight': number(context, 'max_in_flight',
+                                             PARAMETERS['max_in_flight'])}],
         remappings=[('faces', f'{text(context, "node_name")}/faces')])
     return [
         *use_profile(context, text(context, 'dds_profile')),

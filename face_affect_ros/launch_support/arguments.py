@@ -21,7 +21,7 @@ from typing import Any
 from face_affect_ros.affect.types import AffectError
 from face_affect_ros.launch_support import CAMERAS, share
 from face_affect_ros.nodes.declaration import content_of, sections_of
-from face_affect_ros.nodes.parameters import PARAMETERS
+from face_affect_ros.nodes.parameters import PARAMETERS, Spec
 from launch import LaunchContext
 from launch.logging import get_logger
 from launch.substitutions import LaunchConfiguration
@@ -158,14 +158,17 @@ def text(context: LaunchContext, name: str) -> str:
     return '' if value and value == ARGUMENTS[name].empty else value
 
 
-def number(context: LaunchContext, name: str, kind: type = float) -> Any:
-    """Return the value of an argument as a number; AffectError if it is not one."""
+def number(context: LaunchContext, name: str, spec: Spec) -> Any:
+    """Return the number in an argument; AffectError if the spec of the parameter forbids it."""
     try:
-        return kind(text(context, name))
+        value = type(spec.default)(text(context, name))
+        problem = spec.problem_with(value)
     except ValueError:
-        what = 'a number' if kind is float else 'a whole number'
-        raise AffectError(
-            f"launch argument '{name}': '{text(context, name)}' is not {what}") from None
+        what = 'a number' if isinstance(spec.default, float) else 'a whole number'
+        problem = f"'{text(context, name)}' is not {what}"
+    if problem:
+        raise AffectError(f"launch argument '{name}': {problem}")
+    return value
 
 
 def flag(context: LaunchContext, name: str) -> bool:
@@ -192,12 +195,10 @@ def passed_parameters(context: LaunchContext) -> dict[str, Any]:
         if isinstance(spec.default, bool):
             parameters[parameter] = flag(context, name)
         elif isinstance(spec.default, str):
-            parameters[parameter] = ParameterValue('' if value == NONE else value, value_type=str)
+            off = value == NONE and parameter.endswith('_model')
+            parameters[parameter] = ParameterValue('' if off else value, value_type=str)
         else:
-            parameters[parameter] = number(context, name, type(spec.default))
-            problem = spec.problem_with(parameters[parameter])
-            if problem:
-                raise AffectError(f"launch argument '{name}': {problem}")
+            parameters[parameter] = number(context, name, spec)
     return parameters
 
 
@@ -235,8 +236,10 @@ def full_name(context: LaunchContext, name: str) -> str:
 
 def check_topic(argument: str, topic: str) -> None:
     """Raise AffectError if the topic in a launch argument is not a valid name."""
+    if topic in (DEFAULT, NONE):   # of other arguments
+        raise AffectError(f"launch argument '{argument}' cannot be '{topic}'; name a topic")
     try:
-        validate_topic_name(topic)
+        validate_topic_name(topic.removesuffix(COMPRESSED))
     except InvalidTopicNameException as error:
         raise AffectError(f"launch argument '{argument}': {error}") from None
 

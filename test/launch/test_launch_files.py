@@ -176,6 +176,12 @@ def test_a_profile_can_be_switched_off_and_must_exist() -> None:
     ('multi_camera', ['images:=/front/image_raw,/rear-1/image_raw'],
      "launch argument 'images': Invalid topic name: topic name must not contain characters other"),
     ('demo', ['rate:=fast'], "launch argument 'rate': 'fast' is not a number"),
+    ('demo', ['rate:=-1'], "launch argument 'rate': -1.0 is outside of 0.0 to 240.0"),
+    ('greeter', ['max_distance:=-1'], "launch argument 'max_distance': -1.0 is outside of 0.0 to"),
+    ('perception', ['image:=none'], "launch argument 'image' cannot be 'none'; name a topic"),
+    ('perception', ['depth:=default'], "launch argument 'depth' cannot be 'default'; name a"),
+    ('multi_camera', ['images:=/front/image_raw,/compressed'],
+     "launch argument 'images': Invalid topic name: topic name must not be empty"),
     ('replay', ['bag:=/nowhere'], '/nowhere'),
     ('replay', ['bag:='], "'bag'"),
 ])
@@ -366,12 +372,12 @@ def test_low_power_keeps_models_switched_off(tmp_path: Path) -> None:
 
 def test_parameters_keep_their_types() -> None:
     context = context_of(emotion_model='none', gender_model='7', min_score='0.3',
-                         blur_faces='True', ros4hri='1', tf='0', detector='yunet')
+                         blur_faces='True', ros4hri='1', tf='0', detector='none')
     found = {name: each.evaluate(context) if hasattr(each, 'evaluate') else each
              for name, each in arguments.passed_parameters(context).items()}
     assert found == {'emotion_model': '', 'gender_model': '7', 'min_score': 0.3,
                      'blur_faces': True, 'ros4hri': True, 'publish_tf': False,
-                     'detector': 'yunet'}
+                     'detector': 'none'}
     assert arguments.passed_parameters(context_of()) == {}
 
 
