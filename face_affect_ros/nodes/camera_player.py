@@ -136,9 +136,7 @@ class CameraPlayer(ClosingNode):
         # also in a simulation, at a rate or at the recorded speed of the clip.
         if not self._media.live:
             self.timer = steady_timer(self, 1.0 / self._rate(self._value('rate')), self.tick)
-        self.playback = Playback(self._media, prepare=self._prepare,
-                                 ready=self._tick_soon if self._media.live else None,
-                                 loop=lambda: bool(self._value('loop')))
+        self.playback = self._play()
         self.add_on_set_parameters_callback(self._take_parameters)
         media = self._media
         rate = ('as they arrive' if media.live else f'at {self._rate(self._value("rate")):.4g} Hz'
@@ -150,6 +148,11 @@ class CameraPlayer(ClosingNode):
     def close(self) -> None:
         """Stop decoding."""
         self.playback.close()
+
+    def _play(self) -> Playback:
+        return Playback(self._media, prepare=self._prepare,
+                        ready=self._tick_soon if self._media.live else None,
+                        loop=lambda: bool(self._value('loop')))
 
     def _tick_soon(self) -> None:
         """Publish in the executor; from any thread. Events executors have no guard conditions."""
@@ -173,6 +176,9 @@ class CameraPlayer(ClosingNode):
         self._waiting = None
         if frame is None:
             if self.playback.ended and self.timer is not None:
+                if self._value('loop'):   # set after the end was decoded
+                    self.playback = self._play()
+                    return
                 self.timer.cancel()
                 self._end()
         elif self._media.live or self._value('rate'):
@@ -270,6 +276,8 @@ class CameraPlayer(ClosingNode):
             if change.name == 'rate':
                 self._began = None
                 self._set_period(1.0 / self._rate(change.value))
+            elif change.name in ('loop', 'exit_at_end') and self.playback.ended and self.timer:
+                self.timer.reset()
         return SetParametersResult(successful=True)
 
     def _rate(self, wanted: float) -> float:

@@ -424,6 +424,18 @@ def test_the_node_stays_alive_without_exit_at_end(ros, player, clip):
     assert ros.context.ok() and node.published == 3
 
 
+@pytest.mark.parametrize('name', ['loop', 'exit_at_end'])
+def test_what_happens_at_the_end_can_be_set_after_it(ros, player, clip, name):
+    node = player(source=str(clip), loop=False, rate=100.0)
+    assert spin_until(ros.executor, node.timer.is_canceled)
+    assert node.set_parameters([Parameter(name, value=True)])[0].successful
+    if name == 'loop':
+        assert spin_until(ros.executor, lambda: node.published >= 7)
+    else:
+        with pytest.raises(SystemExit):
+            spin_until(ros.executor, lambda: False, timeout=10.0)
+
+
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_the_process_cleanly(ros, clip, number):
     images = listen(ros.node, Image, 'image_raw')
