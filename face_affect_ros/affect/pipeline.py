@@ -103,14 +103,16 @@ class AffectPipeline:
         _check(image, depth)
         settings = self.settings
         located = self.locate(image, stamp, settings.detection_interval)
-        joined = self._tracker.update(located.faces, stamp, timeout=settings.track_timeout,
+        height, width = image.shape[:2]
+        # in widths of the image, so that a change of its size ends no track
+        relative = replace(located.faces, boxes=located.faces.boxes / width)
+        joined = self._tracker.update(relative, stamp, timeout=settings.track_timeout,
                                       start_score=settings.start_score,
                                       detected=located.detected)
         tracks = [track for track in joined if track is not None]
         found = located.faces[[row for row, track in enumerate(joined) if track is not None]]
         classified = self._classify(image, found, [track.id for track in tracks], stamp, settings,
                                     defer=located.defer)
-        height, width = image.shape[:2]
         boxes = clip(found.boxes, width, height)
         faces = []
         for row, track in enumerate(tracks):

@@ -26,6 +26,8 @@ import numpy as np
 
 #: Largest cost of an assignment: distance of the centres in face sides plus |ln| of the scales.
 MAX_COST = 1.0
+#: Smallest area of a box in the cost.
+TINY = 1e-9
 #: A track is confirmed by one detection of this score, or by weaker ones, of the start score at
 #: least, in this many runs of the detector, none of which misses it (as in SORT, Bewley et al.
 #: 2016).
@@ -43,7 +45,7 @@ class Track:
 
     id: str  # noqa: A003 - '' until the track is confirmed
     box: FloatArray   #: (4,), of the last detection
-    velocity: FloatArray   #: (2,), average velocity of the centre, pixels per second
+    velocity: FloatArray   #: (2,), average velocity of the centre, per second
     first: float
     last: float
     runs: int = 1   #: runs of the detector that found it with the start score, until confirmed
@@ -80,7 +82,11 @@ def random_prefix() -> str:
 
 
 class Tracker:
-    """Assigns detections to tracks by position, size and motion; prefix: of every id."""
+    """
+    Assigns detections to tracks by position, size and motion; prefix: of every id.
+
+    The unit of the boxes is the caller's, the same in all frames.
+    """
 
     def __init__(self, *, prefix: str = '') -> None:
         self._prefix = prefix or random_prefix()
@@ -161,7 +167,7 @@ def join_costs(tracks: FloatArray, boxes: FloatArray) -> FloatArray:
     """Return the costs of assigning boxes (M, 4) to tracks (N, 4), (N, M), 0 for equal boxes."""
     apart = ((tracks[:, np.newaxis, :2] + tracks[:, np.newaxis, 2:] / 2)
              - (boxes[np.newaxis, :, :2] + boxes[np.newaxis, :, 2:] / 2))
-    sides = np.sqrt(np.maximum(tracks[:, 2:].prod(axis=1), 1.0))[:, np.newaxis]
-    other = np.sqrt(np.maximum(boxes[:, 2:].prod(axis=1), 1.0))[np.newaxis]
+    sides = np.sqrt(np.maximum(tracks[:, 2:].prod(axis=1), TINY))[:, np.newaxis]
+    other = np.sqrt(np.maximum(boxes[:, 2:].prod(axis=1), TINY))[np.newaxis]
     distance = np.linalg.norm(apart, axis=2) / np.maximum(sides, other)
     return np.asarray(distance + np.abs(np.log(sides / other)), np.float32)

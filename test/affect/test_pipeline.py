@@ -325,6 +325,16 @@ def test_settings_change_between_frames_without_losing_tracks(portrait: np.ndarr
     assert [face.id for face in pipeline.process(portrait, 4.0)] == ['f0001']
 
 
+def test_a_change_of_the_size_of_the_image_ends_no_track(portrait: np.ndarray) -> None:
+    pipeline = make_pipeline(PipelineSettings(track_id_prefix='f'))
+    sizes = (1.0, 0.5, 0.5, 1.5)
+    seen = [pipeline.process(cv2.resize(portrait, None, fx=size, fy=size), stamp)
+            for stamp, size in enumerate(sizes)]
+    assert [[face.id for face in faces] for faces in seen] == [['f0001']] * len(sizes)
+    for faces, size in zip(seen, sizes):
+        np.testing.assert_allclose(faces[0].box / size, seen[0][0].box, atol=10.0)
+
+
 def test_nothing_is_kept_of_a_track_that_has_ended(portrait: np.ndarray) -> None:
     pipeline = make_pipeline(PipelineSettings(gender_model=''))
     kept = []
