@@ -40,7 +40,8 @@ def start(context: LaunchContext) -> list[Any]:
         raise AffectError(f"launch argument 'images': '{text(context, 'images')}' is not a "
                           'comma-separated list of different topics')
     for image in images:
-        check_topic('images', image)
+        # After an error of a later node, launch would leave the first ones running.
+        check_topic('images', image, text(context, 'transport'))
     names = [f'face_affect_{number}' for number, _ in enumerate(images, start=1)]
     nodes = [include_perception(image=image, node_name=name, ros4hri='true',
                                 tracked=f'{name}/tracked', camera_info='default')

@@ -234,10 +234,13 @@ def full_name(context: LaunchContext, name: str) -> str:
     return str(prefix_namespace(namespace, name))
 
 
-def check_topic(argument: str, topic: str) -> None:
-    """Raise AffectError if the topic in a launch argument is not a valid name."""
+def check_topic(argument: str, topic: str, transport: str = '') -> None:
+    """Raise AffectError if the topic in a launch argument is invalid, or not of the transport."""
     if topic in (DEFAULT, NONE):   # of other arguments
         raise AffectError(f"launch argument '{argument}' cannot be '{topic}'; name a topic")
+    if topic.endswith(COMPRESSED) and transport == 'raw':
+        raise AffectError(f"launch argument '{argument}': {topic} is a topic of compressed "
+                          'images; leave out transport:=raw, or /compressed')
     try:
         validate_topic_name(topic.removesuffix(COMPRESSED))
     except InvalidTopicNameException as error:
@@ -259,9 +262,7 @@ def image_topics(context: LaunchContext) -> tuple[list[tuple[str, str]], dict[st
     image, info = text(context, 'image'), text(context, 'camera_info')
     transport = text(context, 'transport')
     if image.endswith(COMPRESSED):
-        if transport == 'raw':
-            raise AffectError(f"launch argument 'image': {image} is a topic of compressed images; "
-                              'leave out transport:=raw, or /compressed')
+        check_topic('image', image, transport)
         image, transport = image.removesuffix(COMPRESSED), 'compressed'
     elif not image:
         image, info = camera.image, info or camera.camera_info

@@ -182,6 +182,8 @@ def test_a_profile_can_be_switched_off_and_must_exist() -> None:
     ('perception', ['depth:=default'], "launch argument 'depth' cannot be 'default'; name a"),
     ('multi_camera', ['images:=/front/image_raw,/compressed'],
      "launch argument 'images': Invalid topic name: topic name must not be empty"),
+    ('multi_camera', ['images:=/front/image_raw,/rear/compressed', 'transport:=raw'],
+     "launch argument 'images': /rear/compressed is a topic of compressed images; leave out"),
     ('replay', ['bag:=/nowhere'], '/nowhere'),
     ('replay', ['bag:='], "'bag'"),
 ])
