@@ -200,7 +200,9 @@ class ImageInput:
         signs = []
         if self._frame_ids and len(publishers) > 1:
             names = full_names(publishers)
-            signs.append(f"{len(names)} publishers ({', '.join(names)})")
+            # until the end of the lease of its participant, 20 s in Fast DDS
+            signs.append(f"{len(names)} publishers ({', '.join(names)}; one that has crashed is "
+                         'listed for up to 20 s)')
         frames = list(self._frame_ids)
         if sum(one != next_ for one, next_ in pairwise(frames)) >= CHANGES:
             signs.append(f"alternating frame_ids ({', '.join(sorted(set(frames)))})")

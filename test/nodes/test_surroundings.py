@@ -221,8 +221,8 @@ def test_two_publishers_of_one_topic_are_named(bench: Bench, elsewhere: Any) -> 
     bench.start(stale_timeout=3600.0)
     other = elsewhere.create_publisher(Image, 'image', qos.results())
     bench.answered(EMPTY)
-    assert bench.status(WARN, "'/image' has 2 publishers (/camera, /tester): faces of two cameras "
-                        'are mixed up')
+    assert bench.status(WARN, "'/image' has 2 publishers (/camera, /tester; one that has crashed "
+                        'is listed for up to 20 s): faces of two cameras are mixed up')
     elsewhere.destroy_publisher(other)
     assert bench.until(lambda: 'publishers' not in bench.statuses[-1].message)
 
