@@ -62,6 +62,11 @@ def descriptor_of(spec: Spec, *, read_only: bool) -> ParameterDescriptor:
     return descriptor
 
 
+def overrides_of(node: Node) -> dict[str, Parameter]:
+    """Return the parameters that the user gave; rclpy has no public name for them."""
+    return getattr(node, '_parameter_overrides', {})
+
+
 def declare(node: Node, specs: Mapping[str, Spec], *, fixed: bool) -> None:
     """
     Declare parameters and check the values that the user gave.
@@ -79,7 +84,7 @@ def declare(node: Node, specs: Mapping[str, Spec], *, fixed: bool) -> None:
             gave a parameter that this node does not have.
         rclpy.exceptions.InvalidParameterValueException: A value is out of range.
     """
-    given = getattr(node, '_parameter_overrides', {})
+    given = overrides_of(node)
     for name in specs.keys() & given.keys():
         given[name] = _converted(given[name], specs[name])
     _accept_unchanged(node, specs)
@@ -166,7 +171,7 @@ def unknown_overrides(node: Node, specs: Mapping[str, Spec]) -> str:
     a launch file and sections for all nodes give them to each node. Unless they are similar to one
     of this node, they are only logged.
     """
-    given = getattr(node, '_parameter_overrides', {})
+    given = overrides_of(node)
     unknown = [name for name in sorted(given)
                if not node.has_parameter(name) and not name.startswith('qos_overrides.')]
     own = _given_to(node.get_fully_qualified_name(), sys.argv) if unknown else set()

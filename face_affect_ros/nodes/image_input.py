@@ -183,7 +183,7 @@ class ImageInput:
         reasons = [reason for level, reason in checks if level == QoSCompatibility.ERROR]
         if not reasons:
             return ''
-        # of those of qos.overridable, only these must match
+        # of qos.POLICIES, only these must match
         policy = 'RELIABILITY' if 'reliable' in reasons[0] else 'DURABILITY'
         # with processing 'every', image_reliability has no effect
         chosen = (self._node.get_parameter('image_reliability').value == 'reliable'
@@ -225,7 +225,8 @@ class ImageInput:
                 self._kind, self.topic, self._receive,
                 qos.latched(self._profile.depth) if latched else self._profile,
                 event_callbacks=qos.subscription_events(self._count_lost),
-                qos_overriding_options=None if latched else qos.overridable())
+                qos_overriding_options=None if latched else qos.overridden(
+                    self._node, self.topic))
         self.losses = made.event_handlers.pop()   # the executor must not get it, see qos.py
         self._node.remove_waitable(self.losses)
         return made

@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterator
 import contextlib
 from typing import Any
 
+from face_affect_ros.nodes.declaration import overrides_of
+from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSPolicyKind, QoSProfile, QoSReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
@@ -33,6 +35,9 @@ except ImportError:  # Humble
 #: No events, also for `subscription_events`, because the events executor ends the process, or
 #: crashes, if one is queued while its endpoint is destroyed (rclpy issue 1644).
 NO_PUBLISHER_EVENTS = PublisherEventCallbacks(use_default_callbacks=False)
+#: Policies that parameters may override.
+POLICIES = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY,
+            QoSPolicyKind.DURABILITY)
 
 
 def subscription_events(message_lost: Callable[[Any], object] | None = None
@@ -73,8 +78,19 @@ def latched(depth: int = 1) -> QoSProfile:
 
 def overridable() -> QoSOverridingOptions:
     """Return the policies that parameters such as qos_overrides./TOPIC.publisher.depth change."""
-    return QoSOverridingOptions([QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH,
-                                 QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY])
+    return QoSOverridingOptions(POLICIES)
+
+
+def overridden(node: Node, topic: str) -> QoSOverridingOptions:
+    """
+    Return the policies of a subscription for which the user gave such a parameter.
+
+    rclpy declares the others with their first value and keeps that when the profile changes.
+    """
+    given = overrides_of(node)
+    return QoSOverridingOptions([
+        policy for policy in POLICIES
+        if f'qos_overrides.{topic}.subscription.{policy.name.lower()}' in given])
 
 
 @contextlib.contextmanager

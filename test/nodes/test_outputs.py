@@ -248,6 +248,19 @@ def test_qualities_of_service_are_overridden_by_parameters(bench: Bench) -> None
     assert faces.qos_profile.durability.name == 'TRANSIENT_LOCAL'
 
 
+def test_the_quality_of_service_of_images_follows_the_parameters(bench: Bench) -> None:
+    """Rclpy would keep the first one in the parameters qos_overrides."""
+    node = bench.start(**{'qos_overrides./image.subscription.durability': 'volatile'})
+    for transition in ('deactivate', 'cleanup'):
+        assert getattr(node, f'trigger_{transition}')() == SUCCESS
+    node.set_parameters([Parameter('processing', value='every'),
+                         Parameter('queue_depth', value=7)])
+    for transition in ('configure', 'activate'):
+        assert getattr(node, f'trigger_{transition}')() == SUCCESS
+    used = node.image_input._subscription.qos_profile
+    assert used.reliability.name == 'RELIABLE' and used.depth == 7
+
+
 @pytest.mark.parametrize('endpoint', ['/face_affect/faces.publisher',
                                       '/face_affect/image_annotated.publisher',
                                       '/image.subscription', '/depth.subscription'])
