@@ -32,6 +32,7 @@ from face_affect_training.detection import pictures
 from face_affect_training.detection.evaluation import (
     evaluate,
     fitted,
+    LEAST_SCORE,
     match,
     read_labelled,
     rotated,
@@ -285,7 +286,7 @@ def test_recall_and_false_detections(folder: Path) -> None:
     assert (poor.recall(16, 0.1), poor.average_precision()) == (0.0, 0.0)
     assert sorted(poor.faceless.tolist()) == pytest.approx([0.6, 0.9])
     assert 0.6 < poor.score_for(1) < 0.9 < poor.score_for(0)
-    assert poor.score_for(2) == 0.0
+    assert poor.score_for(2) == LEAST_SCORE
 
 
 @pytest.mark.parametrize(('options', 'runs'), [([], 1), (['--rotated-search'], 3)])
@@ -321,7 +322,7 @@ def test_an_unknown_entry_is_refused(tmp_path: Path) -> None:
         load_detector_experiment(path)
 
 
-def test_training_and_export_on_torch(experiment: Path, folder: Path, tmp_path: Path) -> None:
+def test_training_on_torch(experiment: Path, tmp_path: Path) -> None:
     """A resumed training equals an uninterrupted one."""
     pytest.importorskip('torch', reason='the detector needs PyTorch: pip install torch')
     runs = [tmp_path / name for name in ('whole', 'parts')]
@@ -347,15 +348,27 @@ def test_training_and_export_on_torch(experiment: Path, folder: Path, tmp_path: 
     assert len((runs[0] / 'log.csv').read_text().splitlines()) == 3
     mined = [(run / f'look_alikes_{step}.csv').read_text() for run in runs for step in (2, 3)]
     assert mined[:2] == mined[2:] and mined[0].startswith('picture,')
+    check_export(experiment, runs[0], tmp_path / 'models')
+
+
+def test_an_exported_detector_runs(experiment: Path, tmp_path: Path) -> None:
+    from face_affect_training.detection.network import residual_fpn
+    network = residual_fpn(**load_detector_experiment(experiment).network)
+    network.save(tmp_path / 'network.keras')
+    check_export(experiment, tmp_path, tmp_path / 'models')
+
+
+def check_export(experiment: Path, run: Path, models: Path) -> None:
+    """Export the network of a run, in a process of its own because the backend is TensorFlow."""
     done = subprocess.run(
         [sys.executable, '-m', 'face_affect_training', 'detector', 'export', str(experiment),
-         '--run', str(runs[0]), '--models', str(tmp_path / 'models'), '--hours', '0.1'],
+         '--run', str(run), '--models', str(models), '--hours', '0.1'],
         capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
-    card = yaml.safe_load((tmp_path / 'models' / 'tiny' / 'card.yaml').read_text())
-    assert card['bytes'] == (tmp_path / 'models' / 'tiny' / 'model.tflite').stat().st_size
+    card = yaml.safe_load((models / 'tiny' / 'card.yaml').read_text())
+    assert card['bytes'] == (models / 'tiny' / 'model.tflite').stat().st_size
     assert card['metrics']['faces'] == 1 and card['training']['hours'] == 0.1
-    detector = make_detector(str(tmp_path / 'models' / 'tiny'), size=96, min_score=0.5)
+    detector = make_detector(str(models / 'tiny'), size=96, min_score=0.5)
     assert len(detector(np.zeros((96, 96, 3), np.uint8))) == 0
 
 

@@ -124,9 +124,13 @@ class Outcome:
         return float((best * hits).sum() / max(len(self.heights), 1))
 
     def score_for(self, false_alarms: int) -> float:
-        """Return the lowest threshold with at most this many of the detections in `faceless`."""
+        """
+        Return the lowest threshold with at most this many of the detections in `faceless`.
+
+        It is at least LEAST_SCORE.
+        """
         ranked = np.sort(self.faceless)[::-1]
-        return float(ranked[false_alarms]) + 1e-6 if len(ranked) > false_alarms else 0.0
+        return float(ranked[false_alarms]) + 1e-6 if len(ranked) > false_alarms else LEAST_SCORE
 
 
 def evaluate(detect: Callable[[ImageArray], Detections], pictures: Sequence[LabelledPicture], *,
